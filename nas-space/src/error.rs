@@ -1,0 +1,115 @@
+//! What can be wrong with an architecture, a cell, a network or their texts.
+
+use thiserror::Error;
+
+use crate::shape::Shape;
+
+/// Every error of this crate that concerns architectures and networks.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum SpaceError {
+    /// A name that nothing goes by.
+    #[error("there is no {what} named '{name}'; known: {}", known.join(", "))]
+    UnknownName {
+        /// What was looked for: an operation, a space, an architecture.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// An architecture with more or fewer choices than the space has decisions.
+    #[error("space '{space}' takes {expected} choices, got {got}")]
+    ChoiceCount {
+        /// The space.
+        space: String,
+        /// The lengths it accepts.
+        expected: String,
+        /// The length given.
+        got: usize,
+    },
+    /// A choice that its decision does not offer.
+    #[error("decision '{decision}' of space '{space}' has {options} options, got choice {got}")]
+    ChoiceRange {
+        /// The space.
+        space: String,
+        /// The decision.
+        decision: String,
+        /// How many options it offers.
+        options: usize,
+        /// The index given.
+        got: usize,
+    },
+    /// A genotype that is no point of the space.
+    #[error("the architecture is not of space '{space}': {reason}")]
+    NotInSpace {
+        /// The space.
+        space: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A cell that is not a sound graph.
+    #[error("this is not a cell: {reason}")]
+    Cell {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A configuration value that is out of range.
+    #[error("{name} is {got}; expected {expected}")]
+    Config {
+        /// The field.
+        name: String,
+        /// The value given.
+        got: String,
+        /// What is legal.
+        expected: String,
+    },
+    /// A layer that cannot take its input.
+    #[error("layer '{layer}' cannot take a feature map of {shape}: {reason}")]
+    Shape {
+        /// Path of the layer in the network.
+        layer: String,
+        /// The input's shape.
+        shape: Shape,
+        /// What does not fit and what would.
+        reason: String,
+    },
+    /// A text that cannot be read as an architecture.
+    #[error("cannot read {what}: {reason}")]
+    Parse {
+        /// What was expected.
+        what: &'static str,
+        /// What was found where, and what was expected there.
+        reason: String,
+    },
+}
+
+impl SpaceError {
+    /// A malformed cell.
+    pub fn cell(reason: impl Into<String>) -> Self {
+        Self::Cell {
+            reason: reason.into(),
+        }
+    }
+
+    /// A text that cannot be read.
+    pub fn parse(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::Parse {
+            what,
+            reason: reason.into(),
+        }
+    }
+
+    /// A configuration value out of range.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is given are numbers and literals"
+    )]
+    pub fn config(name: impl Into<String>, got: impl ToString, expected: impl Into<String>) -> Self {
+        Self::Config {
+            name: name.into(),
+            got: got.to_string(),
+            expected: expected.into(),
+        }
+    }
+}

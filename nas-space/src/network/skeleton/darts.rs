@@ -1,0 +1,77 @@
+//! The skeleton of DARTS, which NASNet, AmoebaNet and PNASNet cells are evaluated in as well.
+
+use crate::cell::Cell;
+use crate::error::SpaceError;
+use crate::network::head::{auxiliary_head, classifier};
+use crate::network::{Conv2d, LayerId, Network, NetworkBuilder, NetworkConfig, lower_cell};
+use crate::op::{Operations, Site};
+
+/// A network of `config.cells` two-input cells (Liu et al. 2019, arXiv 1806.09055, appendix A, and the authors' code).
+///
+/// The stem is a 3×3 convolution to 3·C channels and batch norm. Cells number ⌊L/3⌋ and ⌊2L/3⌋ reduce: they halve
+/// height and width and double the channels. Each cell reads the outputs of the two before it, each brought to the
+/// cell's channels by ReLU, a 1×1 convolution and batch norm, or by a factorized reduction where the older one is
+/// twice as large. The auxiliary head follows cell ⌊2L/3⌋.
+///
+/// # Errors
+/// [`SpaceError`] where the configuration is out of range, an operation is not known, or a size cannot be halved.
+pub fn darts(
+    operations: &Operations,
+    normal: &Cell,
+    reduction: &Cell,
+    config: &NetworkConfig,
+) -> Result<Network, SpaceError> {
+    config.validate()?;
+    let mut b = NetworkBuilder::new(config.image)?;
+    let image = b.image();
+    let stem = b.scope("stem", |b| {
+        let conv = b.conv(image, Conv2d::same(3 * config.channels, [3, 3]))?;
+        b.batch_norm(conv, true)
+    })?;
+    let reductions = [config.cells / 3, 2 * config.cells / 3];
+    let (mut older, mut newer) = (stem, stem);
+    let mut channels = config.channels;
+    let mut after_reduction = false;
+    let mut auxiliary = None;
+    for i in 0..config.cells {
+        let reduces = reductions.contains(&i);
+        if reduces {
+            channels *= 2;
+        }
+        let output = b.scope(format!("cells.{i}"), |b| {
+            let inputs = [
+                b.scope("pre0", |b| preprocess(b, older, channels, after_reduction))?,
+                b.scope("pre1", |b| preprocess(b, newer, channels, false))?,
+            ];
+            let cell = if reduces { reduction } else { normal };
+            let stride = if reduces { 2 } else { 1 };
+            let site = Site {
+                channels,
+                stride,
+                affine: true,
+                normalized_pooling: false,
+            };
+            lower_cell(b, operations, cell, &inputs, &site, config.drop_path)
+        })?;
+        if config.auxiliary && i == reductions[1] {
+            auxiliary = Some(auxiliary_head(&mut b, output, config.classes)?);
+        }
+        (older, newer) = (newer, output);
+        after_reduction = reduces;
+    }
+    let logits = classifier(&mut b, newer, config.classes)?;
+    Ok(b.finish(logits, auxiliary))
+}
+
+fn preprocess(
+    b: &mut NetworkBuilder,
+    x: LayerId,
+    channels: usize,
+    reduce: bool,
+) -> Result<LayerId, SpaceError> {
+    if reduce {
+        b.factorized_reduce(x, channels, true)
+    } else {
+        b.relu_conv_bn(x, Conv2d::pointwise(channels), true)
+    }
+}

@@ -1,0 +1,93 @@
+//! The skeleton of NAS-Bench-201.
+
+use crate::cell::Cell;
+use crate::error::SpaceError;
+use crate::network::head::classifier;
+use crate::network::{
+    Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind, lower_cell,
+};
+use crate::op::{Operations, Site};
+
+/// A network of three stages of `config.cells` one-input cells each (Dong & Yang 2020, arXiv 2001.00326, section 2.1).
+///
+/// The stem is a 3×3 convolution to C channels and batch norm; between the stages a basic residual block halves
+/// height and width and doubles the channels; batch norm and ReLU come before the global average pooling.
+///
+/// # Errors
+/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head, an operation is not
+/// known, or a size cannot be halved.
+pub fn nb201(operations: &Operations, cell: &Cell, config: &NetworkConfig) -> Result<Network, SpaceError> {
+    config.validate()?;
+    if config.auxiliary {
+        return Err(SpaceError::config(
+            "auxiliary",
+            true,
+            "false: the NAS-Bench-201 skeleton has no auxiliary head",
+        ));
+    }
+    if cell.output().len() != 1 {
+        let reason = format!(
+            "a NAS-Bench-201 cell has one output state, this one has {}",
+            cell.output().len()
+        );
+        return Err(SpaceError::cell(reason));
+    }
+    let mut b = NetworkBuilder::new(config.image)?;
+    let image = b.image();
+    let mut x = b.scope("stem", |b| {
+        let conv = b.conv(image, Conv2d::same(config.channels, [3, 3]))?;
+        b.batch_norm(conv, true)
+    })?;
+    let mut channels = config.channels;
+    for stage in 0..3 {
+        if stage > 0 {
+            channels *= 2;
+            x = b.scope(format!("reduce.{stage}"), |b| residual_reduction(b, x, channels))?;
+        }
+        for i in 0..config.cells {
+            let site = Site {
+                channels,
+                stride: 1,
+                affine: true,
+                normalized_pooling: false,
+            };
+            x = b.scope(format!("stage{stage}.{i}"), |b| {
+                lower_cell(b, operations, cell, &[x], &site, config.drop_path)
+            })?;
+        }
+    }
+    let x = b.scope("last", |b| {
+        let normed = b.batch_norm(x, true)?;
+        b.relu(normed)
+    })?;
+    let logits = classifier(&mut b, x, config.classes)?;
+    Ok(b.finish(logits, None))
+}
+
+/// Two ReLU–conv–BN of 3×3, the first of stride 2, beside 2×2 average pooling and a 1×1 convolution.
+fn residual_reduction(b: &mut NetworkBuilder, x: LayerId, channels: usize) -> Result<LayerId, SpaceError> {
+    let shape = b.shape(x);
+    if !shape.height.is_multiple_of(2) || !shape.width.is_multiple_of(2) {
+        let reason = "it can only be halved where height and width are even".to_owned();
+        return Err(SpaceError::Shape {
+            layer: b.path(),
+            shape,
+            reason,
+        });
+    }
+    let body = b.scope("body", |b| {
+        let first = b.relu_conv_bn(x, Conv2d::same(channels, [3, 3]).with_stride(2), true)?;
+        b.relu_conv_bn(first, Conv2d::same(channels, [3, 3]), true)
+    })?;
+    let shortcut = b.scope("shortcut", |b| {
+        let pool = Pool2d {
+            kind: PoolKind::Average,
+            kernel: [2, 2],
+            stride: [2, 2],
+            padding: [0, 0],
+        };
+        let pooled = b.pool(x, pool)?;
+        b.conv(pooled, Conv2d::pointwise(channels))
+    })?;
+    b.push(LayerKind::Add, &[body, shortcut])
+}
