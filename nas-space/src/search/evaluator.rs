@@ -1,0 +1,48 @@
+//! The trait that performance estimation implements.
+
+use super::{Evaluation, Failure, Trial};
+
+/// Turns a trial into an evaluation, by training the network or from a table.
+///
+/// An evaluator is shared between threads. Its answer is a function of its configuration and the trial alone
+/// (save for `cost_seconds`): not of what was evaluated before, nor of how many threads there are.
+///
+/// # Example
+/// ```
+/// use nas_space::search::{Evaluation, Evaluator, Failure, Trial};
+///
+/// /// Likes small choices.
+/// struct Synthetic;
+///
+/// impl Evaluator for Synthetic {
+///     fn description(&self) -> String {
+///         "synthetic".to_owned()
+///     }
+///
+///     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
+///         let sum: usize = trial.architecture.choices().iter().sum();
+///         Ok(Evaluation {
+///             valid_accuracy: 1.0 / (1.0 + sum as f64),
+///             valid_loss: None,
+///             train_accuracy: None,
+///             train_loss: None,
+///             params: None,
+///             macs: None,
+///             epochs: trial.fidelity.epochs,
+///             cost_seconds: 0.0,
+///             device: "none".to_owned(),
+///         })
+///     }
+/// }
+/// ```
+pub trait Evaluator: Send + Sync {
+    /// Everything that decides an evaluation besides the trial, as one line: equal descriptions mean comparable
+    /// figures. Recorded with a study, and checked when it is resumed.
+    fn description(&self) -> String;
+
+    /// Evaluates one trial. Takes as long as it takes.
+    ///
+    /// # Errors
+    /// A typed [`Failure`], which is recorded and told to the strategy.
+    fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure>;
+}

@@ -1,0 +1,20 @@
+//! Where search strategies and evaluators meet.
+//!
+//! A [`Strategy`] proposes architectures and learns from what became of them (ask and tell, nothing else). An
+//! [`Evaluator`] turns a [`Trial`] into an [`Evaluation`], by training or by looking it up. Neither knows of the
+//! other: the study that runs them counts the [`Budget`] and writes the records down.
+//!
+//! **Invariant:** an [`Evaluation`] speaks of training and validation data only. There is no field for a test
+//! accuracy, so no strategy can see one. A [`TestReport`] is made once, after the search.
+
+mod budget;
+mod evaluator;
+mod outcome;
+mod strategy;
+mod trial;
+
+pub use budget::{Budget, BudgetError, Spent};
+pub use evaluator::Evaluator;
+pub use outcome::{Evaluation, Failure, FailureKind, Outcome, TestReport};
+pub use strategy::{Ask, Strategy, StrategyError};
+pub use trial::{Fidelity, Proposal, Trial, TrialId};

@@ -1,0 +1,130 @@
+//! What became of a trial.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Trial;
+
+/// A successful evaluation: training and validation figures, and what they cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// Accuracy on the validation split after the last epoch, in [0, 1]. This is what strategies maximise.
+    pub valid_accuracy: f64,
+    /// Mean cross-entropy on the validation split, in nats, where known.
+    #[serde(default)]
+    pub valid_loss: Option<f64>,
+    /// Accuracy on the (augmented) training batches of the last epoch, in [0, 1], where known.
+    #[serde(default)]
+    pub train_accuracy: Option<f64>,
+    /// Mean loss over the training batches of the last epoch, where known.
+    #[serde(default)]
+    pub train_loss: Option<f64>,
+    /// Trainable parameters of the network that was evaluated, where known.
+    #[serde(default)]
+    pub params: Option<u64>,
+    /// Multiply-accumulates of one forward pass for one image, where known.
+    #[serde(default)]
+    pub macs: Option<u64>,
+    /// Epochs trained.
+    pub epochs: u32,
+    /// Wall-clock seconds the evaluation took, or those the benchmark table gives.
+    pub cost_seconds: f64,
+    /// What it ran on: `cpu`, `cuda:0`, `table`.
+    pub device: String,
+}
+
+impl Evaluation {
+    /// The evaluation, if its validation accuracy is a number in [0, 1].
+    ///
+    /// # Errors
+    /// A [`FailureKind::NonFinite`] or [`FailureKind::Invalid`] failure otherwise.
+    pub fn checked(self) -> Result<Self, Failure> {
+        let accuracy = self.valid_accuracy;
+        if !accuracy.is_finite() {
+            let message = format!("the validation accuracy is {accuracy}");
+            return Err(Failure::new(FailureKind::NonFinite, message));
+        }
+        if !(0.0..=1.0).contains(&accuracy) {
+            let message = format!("the validation accuracy is {accuracy}; expected a number from 0 to 1");
+            return Err(Failure::new(FailureKind::Invalid, message));
+        }
+        Ok(self)
+    }
+}
+
+/// Why a trial has no evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// A loss or an accuracy was NaN or infinite.
+    NonFinite,
+    /// The host or the device had no memory left.
+    OutOfMemory,
+    /// The evaluator panicked.
+    Panic,
+    /// It took longer than it was allowed to: for evaluators that have a time limit.
+    TimedOut,
+    /// The network cannot be built at this size, or the architecture is not of the space.
+    Invalid,
+    /// The process that evaluated it went away: for evaluators that run trials in processes of their own.
+    LostWorker,
+    /// Anything else; the message says what.
+    Other,
+}
+
+/// A failed trial: recorded and told like any other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(deny_unknown_fields)]
+#[error("{message}")]
+pub struct Failure {
+    /// The class of the failure.
+    pub kind: FailureKind,
+    /// What happened, for people.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure of this kind.
+    pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+}
+
+/// A trial and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// What was evaluated.
+    pub trial: Trial,
+    /// Its evaluation or its failure.
+    pub result: Result<Evaluation, Failure>,
+}
+
+impl Outcome {
+    /// The validation accuracy in [0, 1], or `None` for a failed trial.
+    pub fn valid_accuracy(&self) -> Option<f64> {
+        self.result
+            .as_ref()
+            .ok()
+            .map(|evaluation| evaluation.valid_accuracy)
+    }
+}
+
+/// Accuracy on the test split, made once, after the search, for the architecture that validation chose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestReport {
+    /// Fraction of the test images classified correctly, in [0, 1].
+    pub test_accuracy: f64,
+    /// Mean cross-entropy on the test split, in nats, where known.
+    #[serde(default)]
+    pub test_loss: Option<f64>,
+    /// Number of test images, where known.
+    #[serde(default)]
+    pub images: Option<usize>,
+}

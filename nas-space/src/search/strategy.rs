@@ -1,0 +1,92 @@
+//! The trait that search methods implement.
+
+use thiserror::Error;
+
+use super::{Outcome, Proposal, TrialId};
+use crate::spaces::SpaceError;
+
+/// A strategy's answer to [`Strategy::ask`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Evaluate this.
+    Evaluate(Proposal),
+    /// Nothing to propose before an outstanding outcome is told.
+    Wait,
+    /// The search is over, whatever is left of the budget.
+    Finished,
+}
+
+/// A search method: it proposes architectures and learns from their outcomes.
+///
+/// The study numbers the proposals 0, 1, 2, … as it asks for them, and tells every outcome, in that order and
+/// exactly once, failures included. Several proposals may be outstanding at a time; a strategy that cannot go
+/// on without an outcome says [`Ask::Wait`]. What a strategy does is a function of its configuration, its seed
+/// and the sequence of calls alone: a run is resumed by asking and telling again.
+///
+/// # Example
+/// A strategy that tries every architecture of a small space:
+/// ```
+/// use nas_space::arch::Architecture;
+/// use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError};
+///
+/// struct Sweep { next: usize, options: usize }
+///
+/// impl Strategy for Sweep {
+///     fn name(&self) -> &str {
+///         "sweep"
+///     }
+///
+///     fn ask(&mut self) -> Result<Ask, StrategyError> {
+///         if self.next == self.options {
+///             return Ok(Ask::Finished);
+///         }
+///         self.next += 1;
+///         Ok(Ask::Evaluate(Proposal::new(Architecture::new([self.next - 1]))))
+///     }
+///
+///     fn tell(&mut self, _outcome: &Outcome) -> Result<(), StrategyError> {
+///         Ok(())
+///     }
+/// }
+///
+/// let mut sweep = Sweep { next: 0, options: 2 };
+/// assert!(matches!(sweep.ask().unwrap(), Ask::Evaluate(_)));
+/// assert!(matches!(sweep.ask().unwrap(), Ask::Evaluate(_)));
+/// assert_eq!(sweep.ask().unwrap(), Ask::Finished);
+/// ```
+pub trait Strategy: Send {
+    /// The method's name, as typed by a user: `random`, `evolution`, …
+    fn name(&self) -> &str;
+
+    /// The next proposal.
+    ///
+    /// # Errors
+    /// Where the strategy cannot go on at all; the study ends with this error.
+    fn ask(&mut self) -> Result<Ask, StrategyError>;
+
+    /// Learns from an outcome.
+    ///
+    /// # Errors
+    /// [`StrategyError::Unexpected`] for an outcome that was not asked for or is told out of turn.
+    fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError>;
+}
+
+/// Why a strategy cannot go on.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StrategyError {
+    /// An outcome was told that was not asked for, or not in this order.
+    #[error("told the outcome of trial {got}, expected that of trial {expected}")]
+    Unexpected {
+        /// The trial whose outcome is due.
+        expected: TrialId,
+        /// The trial told.
+        got: TrialId,
+    },
+    /// The space refused an architecture.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// Anything else.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
