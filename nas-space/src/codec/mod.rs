@@ -1,0 +1,23 @@
+//! The written forms that architectures are exchanged in.
+//!
+//! | form | of | reads | writes |
+//! |---|---|---|---|
+//! | `\|op~0\|+\|op~0\|op~1\|` | NAS-Bench-201 | [`parse_nb201`] | [`format_nb201`] |
+//! | `Genotype(normal=[('op', 0), …], …)` | DARTS | [`parse_darts`] | [`format_darts`] |
+//! | JSON | this crate | [`serde_json`] | [`Genotype::to_json`](crate::genotype::Genotype::to_json) |
+//!
+//! [`Genotype`](crate::genotype::Genotype) reads any of them, and names too, by [`str::parse`]; its `Display` writes
+//! the shortest that holds it. Operations are not looked up here: a text may name those of any vocabulary.
+
+mod darts;
+mod nb201;
+mod scanner;
+
+pub use darts::{format_darts, parse_darts};
+pub use nb201::{format_nb201, parse_nb201};
+
+/// Whether an operation's name can stand in every written form: letters, digits, `_`, `-` and `.`.
+fn is_plain(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    !name.is_empty() && name.chars().all(plain)
+}

@@ -1,0 +1,133 @@
+//! The strings of NAS-Bench-201.
+
+use super::is_plain;
+use super::scanner::Scanner;
+use crate::cell::{Cell, Combine, Node};
+use crate::error::SpaceError;
+use crate::genotype::Nb201Genotype;
+
+/// Reads a NAS-Bench-201 string: per node a group `|op~0|op~1|…|` with an operation for every earlier state in
+/// order, the groups joined by `+`. The last node is the output. There may be any number of nodes.
+///
+/// # Errors
+/// [`SpaceError::Parse`] with the position, what was expected and what was found.
+///
+/// # Example
+/// ```
+/// use nas_space::codec::{format_nb201, parse_nb201};
+///
+/// # fn main() -> Result<(), nas_space::error::SpaceError> {
+/// let text = "|nor_conv_3x3~0|+|none~0|skip_connect~1|";
+/// let genotype = parse_nb201(text)?;
+/// assert_eq!(genotype.cell.len(), 2);
+/// assert_eq!(format_nb201(&genotype).as_deref(), Some(text));
+/// # Ok(())
+/// # }
+/// ```
+pub fn parse_nb201(text: &str) -> Result<Nb201Genotype, SpaceError> {
+    let text = text.trim();
+    let mut scanner = Scanner::new(text, "a NAS-Bench-201 string");
+    let mut nodes = Vec::new();
+    loop {
+        nodes.push(node(&mut scanner, nodes.len() + 1)?);
+        if !scanner.eat("+") {
+            break;
+        }
+    }
+    scanner.end()?;
+    let last = nodes.len();
+    let cell = Cell::new(1, nodes, vec![last])?;
+    Ok(Nb201Genotype { cell })
+}
+
+fn node(scanner: &mut Scanner<'_>, state: usize) -> Result<Node, SpaceError> {
+    scanner.expect("|")?;
+    let mut edges = Vec::new();
+    for from in 0..state {
+        let start = scanner.position();
+        let name = scanner.take_while(|c| !matches!(c, '~' | '|' | '+'));
+        if !is_plain(name) {
+            return Err(scanner.error_at(start, "the name of an operation"));
+        }
+        scanner.expect("~")?;
+        // The longest number is read, so that ~10 is not taken for ~1.
+        let start = scanner.position();
+        if scanner.state().ok() != Some(from) {
+            return Err(scanner.error_at(start, &format!("state {from}")));
+        }
+        scanner.expect("|")?;
+        edges.push((name.to_owned(), from));
+    }
+    Ok(Node::add(edges))
+}
+
+/// The NAS-Bench-201 string of this genotype, if there is one: each node adds what one edge from every earlier
+/// state brings, in the order of the states, and the last one is the output.
+pub fn format_nb201(genotype: &Nb201Genotype) -> Option<String> {
+    let cell = &genotype.cell;
+    let nodes = cell.nodes();
+    if cell.inputs() != 1 || cell.output() != [nodes.len()] || nodes.len() > Scanner::MOST_STATES {
+        return None;
+    }
+    let mut groups = Vec::with_capacity(nodes.len());
+    for (i, node) in nodes.iter().enumerate() {
+        let complete = node.edges.iter().map(|(_, from)| *from).eq(0..=i);
+        if node.combine != Combine::Add || !complete || !node.edges.iter().all(|(op, _)| is_plain(op)) {
+            return None;
+        }
+        let edges: Vec<String> = node
+            .edges
+            .iter()
+            .map(|(op, from)| format!("{op}~{from}"))
+            .collect();
+        groups.push(format!("|{}|", edges.join("|")));
+    }
+    Some(groups.join("+"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_malformed_is_named_with_its_place() {
+        let cases = [
+            ("", "expected '|' at character 1, it ends there"),
+            ("|a~0|+", "expected '|' at character 7, it ends there"),
+            ("|a~0|b~1|", "expected the end at character 6, found 'b~1|'"),
+            (
+                "|a~0|+|b~0|",
+                "expected the name of an operation at character 12, it ends there",
+            ),
+            (
+                "|a~0|+|b~1|c~0|",
+                "expected state 0 at character 10, found '1|c~0|'",
+            ),
+            ("|a~00000000000000000000001|", "expected state 0 at character 4"),
+            ("|~0|", "expected the name of an operation at character 2"),
+            ("|ä~0|", "expected the name of an operation at character 2"),
+            ("|a 0|", "expected the name of an operation at character 2"),
+            ("|a~0", "expected '|' at character 5, it ends there"),
+        ];
+        for (text, expected) in cases {
+            let error = parse_nb201(text).unwrap_err().to_string();
+            assert!(
+                error.starts_with("cannot read a NAS-Bench-201 string: ") && error.contains(expected),
+                "{text}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn cells_without_a_string_have_none() {
+        let node = || Node::add([("skip_connect", 0)]);
+        let genotype = |nodes, output| Nb201Genotype {
+            cell: Cell::new(1, nodes, output).unwrap(),
+        };
+        assert!(format_nb201(&genotype(vec![node()], vec![1])).is_some());
+        assert!(format_nb201(&genotype(vec![node(), node()], vec![2])).is_none());
+        assert!(format_nb201(&genotype(vec![node(), Node::add([("a", 1), ("a", 0)])], vec![2])).is_none());
+        assert!(format_nb201(&genotype(vec![node(), Node::add([("a", 0), ("a", 1)])], vec![1])).is_none());
+        assert!(format_nb201(&genotype(vec![Node::add([("a|b", 0)])], vec![1])).is_none());
+    }
+}

@@ -1,0 +1,190 @@
+//! Published architectures, by name.
+//!
+//! # Example
+//! ```
+//! use nas_space::named;
+//! use nas_space::network::NetworkConfig;
+//! use nas_space::op::Operations;
+//!
+//! # fn main() -> Result<(), nas_space::error::SpaceError> {
+//! let cell = named::by_name("DARTS_V2")?;
+//! let size = NetworkConfig { channels: 36, cells: 20, ..NetworkConfig::default() };
+//! assert_eq!(cell.genotype.network(&Operations::standard(), &size)?.cost().params, 3_349_342);
+//! # Ok(())
+//! # }
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::cell::{Cell, Node};
+use crate::codec::parse_nb201;
+use crate::error::SpaceError;
+use crate::genotype::{DartsGenotype, Genotype};
+
+/// A published architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The name it goes by.
+    pub name: String,
+    /// Where it was published.
+    pub source: String,
+    /// The architecture.
+    pub genotype: Genotype,
+}
+
+/// All published architectures that this crate knows.
+pub fn all() -> &'static [Named] {
+    static ALL: LazyLock<Vec<Named>> = LazyLock::new(|| {
+        #[expect(
+            clippy::expect_used,
+            reason = "the texts are part of this crate; a test reads them"
+        )]
+        read().expect("the published architectures can be read")
+    });
+    &ALL
+}
+
+/// The architecture of this name. Upper and lower case are the same, and so are `-` and `_`.
+///
+/// # Errors
+/// [`SpaceError::UnknownName`] with the names there are.
+pub fn by_name(name: &str) -> Result<&'static Named, SpaceError> {
+    let plain = |name: &str| name.to_ascii_lowercase().replace('-', "_");
+    let wanted = plain(name.trim());
+    all()
+        .iter()
+        .find(|named| plain(&named.name) == wanted)
+        .ok_or_else(|| SpaceError::UnknownName {
+            what: "architecture",
+            name: name.to_owned(),
+            known: all().iter().map(|named| named.name.clone()).collect(),
+        })
+}
+
+#[derive(Deserialize)]
+struct File {
+    genotypes: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    source: String,
+    normal: Vec<(String, usize)>,
+    normal_concat: Vec<usize>,
+    reduce: Vec<(String, usize)>,
+    reduce_concat: Vec<usize>,
+}
+
+fn read() -> Result<Vec<Named>, SpaceError> {
+    let file: File = serde_json::from_str(include_str!("../assets/genotypes.json"))
+        .map_err(|error| SpaceError::parse("the published architectures", error.to_string()))?;
+    let mut all = Vec::new();
+    for (name, entry) in file.genotypes {
+        all.push(Named {
+            name,
+            source: entry.source,
+            genotype: Genotype::Darts(DartsGenotype {
+                normal: cell(&entry.normal, entry.normal_concat)?,
+                reduction: Some(cell(&entry.reduce, entry.reduce_concat)?),
+            }),
+        });
+    }
+    all.push(Named {
+        name: "PNASNet_5".to_owned(),
+        source: "Liu et al. 2018, arXiv 1712.00559; TensorFlow-Slim".to_owned(),
+        genotype: Genotype::Darts(DartsGenotype {
+            normal: pnasnet_5()?,
+            reduction: None,
+        }),
+    });
+    let nb201 = [
+        (
+            "NB201_RESNET",
+            "Dong & Yang 2020, arXiv 2001.00326, authors' code",
+            "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+        ),
+        (
+            "NB201_ALL_3X3",
+            "Dong & Yang 2020, arXiv 2001.00326: the largest of its cells",
+            "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|nor_conv_3x3~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+        ),
+    ];
+    for (name, source, text) in nb201 {
+        all.push(Named {
+            name: name.to_owned(),
+            source: source.to_owned(),
+            genotype: Genotype::Nb201(parse_nb201(text)?),
+        });
+    }
+    Ok(all)
+}
+
+/// A cell of two inputs and two edges a node.
+fn cell(edges: &[(String, usize)], output: Vec<usize>) -> Result<Cell, SpaceError> {
+    let nodes = edges.chunks(2).map(|pair| Node::add(pair.iter().cloned()));
+    Cell::new(2, nodes.collect(), output)
+}
+
+/// PNASNet-5's cell.
+///
+/// TensorFlow-Slim counts the previous cell's output as state 0 and that of the one before as state 1; here it is the
+/// other way round. There the output takes all five blocks, though the fourth one reads the third.
+fn pnasnet_5() -> Result<Cell, SpaceError> {
+    let edges = [
+        ("sep_conv_5x5", 0),
+        ("max_pool_3x3", 0),
+        ("sep_conv_7x7", 1),
+        ("max_pool_3x3", 1),
+        ("sep_conv_5x5", 1),
+        ("sep_conv_3x3", 1),
+        ("sep_conv_3x3", 4),
+        ("max_pool_3x3", 1),
+        ("sep_conv_3x3", 0),
+        ("skip_connect", 1),
+    ];
+    let edges = edges.map(|(op, from)| (op.to_owned(), from));
+    cell(&edges, vec![2, 3, 4, 5, 6])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_published_architecture_can_be_read() {
+        let names: Vec<String> = read().unwrap().into_iter().map(|named| named.name).collect();
+        let expected = [
+            "AmoebaNet",
+            "DARTS_V1",
+            "DARTS_V2",
+            "NASNet",
+            "PC_DARTS_cifar",
+            "PC_DARTS_image",
+            "PDARTS",
+            "PNASNet_5",
+            "NB201_RESNET",
+            "NB201_ALL_3X3",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn case_and_dashes_do_not_matter() {
+        for (text, name) in [
+            ("darts_v2", "DARTS_V2"),
+            ("PNASNet-5", "PNASNet_5"),
+            (" pdarts ", "PDARTS"),
+        ] {
+            assert_eq!(by_name(text).unwrap().name, name);
+        }
+        let error = by_name("DARTS_V3").unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no architecture named 'DARTS_V3'; known: AmoebaNet, DARTS_V1,"),
+            "{error}"
+        );
+    }
+}
