@@ -1,0 +1,194 @@
+//! What there is to draw, before anything has a place.
+
+use crate::cell::{Cell, Combine, Node};
+use crate::genotype::{Chain, ChainLayer, Genotype};
+
+/// One cell or chain as boxes and wires.
+#[derive(Debug, Clone)]
+pub(super) struct Diagram {
+    pub(super) title: &'static str,
+    pub(super) flow: Flow,
+    pub(super) boxes: Vec<Block>,
+    /// In the order of their targets.
+    pub(super) wires: Vec<Wire>,
+}
+
+/// Where a diagram's lines lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    Right,
+    Down,
+}
+
+/// A box.
+#[derive(Debug, Clone)]
+pub(super) struct Block {
+    pub(super) text: Text,
+    pub(super) kind: BlockKind,
+    pub(super) width: f64,
+    pub(super) height: f64,
+}
+
+/// What is written in a box.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Text {
+    /// One line.
+    Plain(String),
+    /// c with this below the line.
+    Subscripted(&'static str),
+    /// A line and a smaller one below.
+    Two(String, String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BlockKind {
+    Input,
+    Inner,
+    Output,
+}
+
+/// A line from box to box, with an operation on it or none.
+#[derive(Debug, Clone)]
+pub(super) struct Wire {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) operation: Option<String>,
+}
+
+impl Text {
+    /// The text on one line, with subscripts as TeX writes them.
+    pub(super) fn flat(&self) -> String {
+        match self {
+            Self::Plain(text) => text.clone(),
+            Self::Subscripted(below) => format!("c_{{{below}}}"),
+            Self::Two(first, second) => format!("{first}, {second}"),
+        }
+    }
+}
+
+/// The pictures that a genotype is made of.
+pub(super) fn diagrams(genotype: &Genotype) -> Vec<Diagram> {
+    if let Genotype::Chain(chain) = genotype {
+        return vec![of_chain(chain)];
+    }
+    let title = |name| match name {
+        "normal" => "Normal cell",
+        "reduction" => "Reduction cell",
+        _ => "Cell",
+    };
+    let cells = genotype.cells().into_iter();
+    cells.map(|(name, cell)| of_cell(title(name), cell)).collect()
+}
+
+fn of_cell(title: &'static str, cell: &Cell) -> Diagram {
+    let inputs = cell.inputs();
+    let input_text = |i: usize| match (inputs, i) {
+        (1, _) | (2, 1) => Text::Subscripted("k-1"),
+        (2, 0) => Text::Subscripted("k-2"),
+        _ => Text::Plain(format!("in {i}")),
+    };
+    let small = |text, kind| Block {
+        text,
+        kind,
+        width: 50.0,
+        height: 34.0,
+    };
+    let mut boxes: Vec<Block> = (0..inputs)
+        .map(|i| small(input_text(i), BlockKind::Input))
+        .collect();
+    let mut wires = Vec::new();
+    for (i, node) in cell.nodes().into_iter().enumerate() {
+        let state = inputs + i;
+        boxes.push(Block {
+            height: if node.edges.len() > 4 {
+                14.0 + 9.0 * node.edges.len() as f64
+            } else {
+                34.0
+            },
+            ..small(node_text(state, &node), BlockKind::Inner)
+        });
+        wires.extend(node.edges.into_iter().map(|(operation, from)| Wire {
+            from,
+            to: state,
+            operation: Some(operation),
+        }));
+    }
+    let sink = boxes.len();
+    boxes.push(Block {
+        height: 34.0_f64.max(14.0 + 8.0 * cell.output().len() as f64),
+        ..small(Text::Subscripted("k"), BlockKind::Output)
+    });
+    wires.extend(cell.output().iter().map(|&from| Wire {
+        from,
+        to: sink,
+        operation: None,
+    }));
+    Diagram {
+        title,
+        flow: Flow::Right,
+        boxes,
+        wires,
+    }
+}
+
+fn node_text(state: usize, node: &Node) -> Text {
+    match node.combine {
+        Combine::Add => Text::Plain(state.to_string()),
+        Combine::Concat => Text::Two(state.to_string(), "concat".to_owned()),
+    }
+}
+
+fn of_chain(chain: &Chain) -> Diagram {
+    let block = |text, kind| Block {
+        text,
+        kind,
+        width: 150.0,
+        height: 40.0,
+    };
+    let mut boxes = vec![block(Text::Plain("image".to_owned()), BlockKind::Input)];
+    let mut wires = Vec::new();
+    let mut is_read = vec![false; chain.layers().len()];
+    let wire = |from, to| Wire {
+        from,
+        to,
+        operation: None,
+    };
+    for (i, layer) in chain.layers().iter().enumerate() {
+        let text = layer_text(i, layer);
+        let letters = text.flat().chars().count() as f64;
+        boxes.push(Block {
+            width: 150.0_f64.max(5.0 * letters),
+            ..block(text, BlockKind::Inner)
+        });
+        if layer.inputs.is_empty() {
+            wires.push(wire(0, 1 + i));
+        }
+        for &source in &layer.inputs {
+            is_read[source] = true;
+            wires.push(wire(1 + source, 1 + i));
+        }
+    }
+    let sink = boxes.len();
+    boxes.push(block(Text::Plain("classifier".to_owned()), BlockKind::Output));
+    let loose = (0..is_read.len()).filter(|&layer| !is_read[layer]);
+    wires.extend(loose.map(|layer| wire(1 + layer, sink)));
+    Diagram {
+        title: "Chain",
+        flow: Flow::Down,
+        boxes,
+        wires,
+    }
+}
+
+fn layer_text(number: usize, layer: &ChainLayer) -> Text {
+    let size = format!("{number}: conv {}×{}", layer.filter_height, layer.filter_width);
+    let filters = match layer.filters {
+        1 => "1 filter".to_owned(),
+        n => format!("{n} filters"),
+    };
+    let stride = match (layer.stride_height, layer.stride_width) {
+        (1, 1) => String::new(),
+        (rows, columns) => format!(", stride {rows}×{columns}"),
+    };
+    Text::Two(size, filters + &stride)
+}
