@@ -1,0 +1,49 @@
+//! Search spaces for neural architecture search, without tensors and without files.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`op`] | operations: what sits on an edge of a cell |
+//! | [`cell`] | cells: directed acyclic graphs of feature maps |
+//! | [`network`] | networks: stem, cells and head as a list of elementary layers |
+//! | [`cost`] | parameters and multiply-accumulates, counted on those layers |
+//! | [`genotype`], [`codec`] | architectures as people read and write them |
+//! | [`named`] | published ones |
+//! | [`arch`] | architectures as points of a space |
+//! | [`spaces`] | the spaces |
+//! | [`canonical`] | which architectures are the same but for the order they are written in |
+//! | [`encode`] | architectures as numbers |
+//! | [`draw`] | architectures as pictures |
+//! | [`search`] | the traits and records of strategies and evaluators |
+//! | [`seed`] | where all randomness comes from |
+//!
+//! # Example
+//! ```
+//! use nas_space::network::NetworkConfig;
+//! use nas_space::seed::Seed;
+//! use nas_space::spaces::{self, Space};
+//!
+//! # fn main() -> Result<(), nas_space::error::SpaceError> {
+//! let space = spaces::by_name("nb201")?;
+//! let architecture = space.sample(&mut Seed::new(1).rng());
+//! let network = space.network(&architecture, &NetworkConfig { cells: 5, ..NetworkConfig::default() })?;
+//! println!("{}: {} parameters", space.genotype(&architecture)?, network.cost().params);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod arch;
+pub mod canonical;
+pub mod cell;
+pub mod codec;
+pub mod cost;
+pub mod draw;
+pub mod encode;
+pub mod error;
+pub mod genotype;
+pub mod named;
+pub mod network;
+pub mod op;
+pub mod search;
+pub mod seed;
+pub mod shape;
+pub mod spaces;

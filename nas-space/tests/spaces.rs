@@ -1,0 +1,391 @@
+//! What holds in every space, and for every text that should be an architecture.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use nas_space::arch::Architecture;
+use nas_space::error::SpaceError;
+use nas_space::genotype::Genotype;
+use nas_space::network::NetworkConfig;
+use nas_space::op::Operations;
+use nas_space::seed::Seed;
+use nas_space::shape::Shape;
+use nas_space::spaces::{
+    self, ChainConfig, ChainSpace, CustomConfig, NasnetConfig, PnasConfig, Space, SpaceConfig,
+};
+use nas_space::{codec, named};
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+const CUSTOM: [&str; 4] = [
+    r#"
+        name = "three_inputs"
+        skeleton = "darts"
+        operations = ["skip_connect", "nor_conv_1x1", "conv_3x1_1x3", "max_pool_5x5"]
+        nodes = 4
+        inputs = 3
+        output = "loose"
+    "#,
+    r#"
+        name = "separate"
+        skeleton = "darts"
+        operations = ["none", "sep_conv_3x3", "avg_pool_3x3"]
+        nodes = 3
+        reduction = "separate"
+        output = [4, 2]
+    "#,
+    r#"
+        name = "sparse"
+        skeleton = "nb201"
+        operations = ["none", "nor_conv_3x3", "skip_connect"]
+        nodes = 4
+        inputs = 2
+    "#,
+    r#"
+        name = "zeros"
+        skeleton = "darts"
+        operations = ["none", "skip_connect"]
+        nodes = 2
+        output = "loose"
+    "#,
+];
+
+fn all_spaces() -> Vec<Arc<dyn Space>> {
+    let mut all: Vec<Arc<dyn Space>> = spaces::names()
+        .iter()
+        .map(|name| spaces::by_name(name).unwrap())
+        .collect();
+    all.push(Arc::new(spaces::pnas(&PnasConfig { blocks: 2 }).unwrap()));
+    all.push(Arc::new(spaces::nasnet(&NasnetConfig { blocks: 1 }).unwrap()));
+    let strided = ChainConfig {
+        layers: 4,
+        strides: vec![1, 2, 3],
+        ..ChainConfig::default()
+    };
+    all.push(Arc::new(ChainSpace::new(strided).unwrap()));
+    let plain = ChainConfig {
+        skips: false,
+        ..ChainConfig::default()
+    };
+    all.push(Arc::new(ChainSpace::new(plain).unwrap()));
+    for text in CUSTOM {
+        let config = CustomConfig::from_toml(text).unwrap();
+        all.push(SpaceConfig::Custom(config).build().unwrap());
+    }
+    all
+}
+
+fn small(image: &str) -> NetworkConfig {
+    NetworkConfig {
+        image: image.parse().unwrap(),
+        channels: 4,
+        cells: 3,
+        ..NetworkConfig::default()
+    }
+}
+
+/// The same cases on each run.
+fn fixed(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(0),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn differing(a: &Architecture, b: &Architecture) -> usize {
+    assert_eq!(a.choices().len(), b.choices().len());
+    a.choices()
+        .iter()
+        .zip(b.choices())
+        .filter(|(x, y)| x != y)
+        .count()
+}
+
+/// Checks what a written architecture is good for.
+fn check_texts(genotype: &Genotype) -> Result<(), TestCaseError> {
+    let text = genotype.to_string();
+    let from_text: Result<Genotype, SpaceError> = text.parse();
+    prop_assert_eq!(from_text.as_ref(), Ok(genotype));
+    let json = genotype.to_json();
+    let from_json: Result<Genotype, SpaceError> = json.parse();
+    prop_assert_eq!(from_json.as_ref(), Ok(genotype));
+    let value = serde_json::to_value(genotype).unwrap();
+    prop_assert_eq!(&serde_json::from_value::<Genotype>(value).unwrap(), genotype);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(fixed(48))]
+
+    #[test]
+    fn samples_and_mutants_are_of_the_space(seed in any::<u64>()) {
+        for space in all_spaces() {
+            let mut rng = Seed::new(seed).rng();
+            let parent = space.sample(&mut rng);
+            prop_assert_eq!(space.validate(&parent), Ok(()));
+            let child = space.mutate(&parent, &mut rng).unwrap();
+            prop_assert_eq!(space.validate(&child), Ok(()));
+            prop_assert_eq!(differing(&parent, &child), 1, "{}", space.name());
+            prop_assert!(space.genotype(&child).is_ok());
+        }
+    }
+
+    #[test]
+    fn genotypes_and_texts_round_trip(seed in any::<u64>()) {
+        for space in all_spaces() {
+            let architecture = space.sample(&mut Seed::new(seed).rng());
+            let genotype = space.genotype(&architecture).unwrap();
+            prop_assert_eq!(space.architecture(&genotype), Ok(architecture.clone()), "{}", space.name());
+            check_texts(&genotype)?;
+            let json = serde_json::to_string(&architecture).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Architecture>(&json).unwrap(), architecture);
+        }
+    }
+
+    #[test]
+    fn networks_can_be_built(seed in any::<u64>()) {
+        for space in all_spaces() {
+            let architecture = space.sample(&mut Seed::new(seed).rng());
+            for image in ["3x32x32", "1x8x8", "1x28x28"] {
+                let network = space.network(&architecture, &small(image));
+                let network = network.map_err(|e| TestCaseError::fail(format!("{}: {e}", space.name())))?;
+                prop_assert_eq!(network.classes(), 10);
+                prop_assert!(network.cost().params > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn children_begin_with_their_parent(seed in any::<u64>()) {
+        for space in all_spaces() {
+            let Some(growth) = space.growth() else { continue };
+            let mut rng = Seed::new(seed).rng();
+            prop_assert_eq!(growth.size_at(growth.levels()), space.size());
+            for level in 1..=growth.levels() {
+                let parent = growth.sample_at(level, &mut rng);
+                prop_assert_eq!(growth.level_of(&parent), Ok(level));
+                let genotype = space.genotype(&parent).unwrap();
+                let back = space.architecture(&genotype).unwrap();
+                prop_assert_eq!(space.genotype(&back), Ok(genotype.clone()));
+                check_texts(&genotype)?;
+                prop_assert!(space.network(&parent, &small("1x8x8")).is_ok());
+                let mutant = space.mutate(&parent, &mut rng).unwrap();
+                prop_assert_eq!(differing(&parent, &mutant), 1);
+                let children = growth.children(&parent).unwrap();
+                prop_assert_eq!(children.is_empty(), level == growth.levels());
+                if level < growth.levels() {
+                    prop_assert_eq!(growth.size_at(level) * children.len(), growth.size_at(level + 1));
+                }
+                for child in children.take(5) {
+                    prop_assert_eq!(growth.level_of(&child), Ok(level + 1));
+                    prop_assert!(child.choices().starts_with(parent.choices()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_makes_a_parser_panic(text in "\\PC{0,60}") {
+        let _ = text.parse::<Genotype>();
+        let _ = codec::parse_nb201(&text);
+        let _ = codec::parse_darts(&text);
+        let _ = CustomConfig::from_toml(&text);
+    }
+
+    #[test]
+    fn damaged_texts_are_refused_or_mean_something(
+        seed in any::<u64>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), 0..3_u8, prop::char::any()), 1..4),
+    ) {
+        for space in all_spaces() {
+            let architecture = space.sample(&mut Seed::new(seed).rng());
+            let genotype = space.genotype(&architecture).unwrap();
+            for text in [genotype.to_string(), genotype.to_json()] {
+                if let Ok(other) = damaged(&text, &edits).parse::<Genotype>() {
+                    check_texts(&other)?;
+                    let _ = space.architecture(&other);
+                    let _ = other.network(space.operations(), &small("1x8x8"));
+                }
+            }
+        }
+        for text in CUSTOM {
+            let config = CustomConfig::from_toml(&damaged(text, &edits));
+            let _ = config.and_then(|config| config.build(Operations::standard()));
+        }
+    }
+}
+
+/// The text with characters taken out, put in or replaced; half of what is put in belongs to such texts.
+fn damaged(text: &str, edits: &[(prop::sample::Index, u8, char)]) -> String {
+    let mut characters: Vec<char> = text.chars().collect();
+    for &(index, edit, character) in edits {
+        let usual = ['0', '9', '|', '~', '+', '(', ')', '[', ']', ',', '\'', '"'];
+        let code = u32::from(character);
+        let character = if code.is_multiple_of(2) {
+            usual[code as usize / 2 % usual.len()]
+        } else {
+            character
+        };
+        let at = index.index(characters.len());
+        match edit {
+            0 => drop(characters.remove(at)),
+            1 => characters.insert(at, character),
+            _ => characters[at] = character,
+        }
+    }
+    characters.into_iter().collect()
+}
+
+#[test]
+fn decisions_have_unique_names_and_shared_kinds() {
+    for space in all_spaces() {
+        let decisions = space.decisions();
+        let names: BTreeSet<&str> = decisions.iter().map(|d| d.name.as_str()).collect();
+        assert_eq!(names.len(), decisions.len(), "{}", space.name());
+        for a in decisions {
+            assert!(!a.options.is_empty(), "{}", a.name);
+            for b in decisions.iter().filter(|b| b.kind == a.kind) {
+                let shared = a.options.len().min(b.options.len());
+                assert_eq!(
+                    a.options[..shared],
+                    b.options[..shared],
+                    "{} and {}",
+                    a.name,
+                    b.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_not_of_the_space_is_refused() {
+    for space in all_spaces() {
+        let architecture = space.sample(&mut Seed::new(0).rng());
+        let first = space.decisions()[0].options.len();
+        let beyond = architecture.with_choice(0, first);
+        assert!(matches!(space.genotype(&beyond), Err(SpaceError::ChoiceRange { got, .. }) if got == first));
+        let long = Architecture::new([architecture.choices(), &[0]].concat());
+        assert!(matches!(
+            space.genotype(&long),
+            Err(SpaceError::ChoiceCount { .. })
+        ));
+        assert!(matches!(
+            space.validate(&Architecture::new([])),
+            Err(SpaceError::ChoiceCount { .. })
+        ));
+    }
+}
+
+#[test]
+fn published_cells_are_of_their_spaces() {
+    let of = |name: &str, space: &str| {
+        let genotype = &named::by_name(name).unwrap().genotype;
+        let space = spaces::by_name(space).unwrap();
+        space.architecture(genotype).map(|architecture| {
+            assert_eq!(
+                space.network(&architecture, &small("3x32x32")).unwrap().cost(),
+                genotype
+                    .network(space.operations(), &small("3x32x32"))
+                    .unwrap()
+                    .cost()
+            );
+        })
+    };
+    for name in [
+        "DARTS_V1",
+        "DARTS_V2",
+        "PC_DARTS_cifar",
+        "PC_DARTS_image",
+        "PDARTS",
+    ] {
+        assert_eq!(of(name, "darts"), Ok(()));
+    }
+    for name in ["NASNet", "AmoebaNet"] {
+        assert_eq!(of(name, "nasnet"), Ok(()));
+    }
+    for name in ["NB201_RESNET", "NB201_ALL_3X3"] {
+        assert_eq!(of(name, "nb201"), Ok(()));
+    }
+    let refusal = |name, space| of(name, space).unwrap_err().to_string();
+    assert_eq!(
+        refusal("NASNet", "darts"),
+        "the architecture is not of space 'darts': in the normal cell, it has 5 nodes, expected 4"
+    );
+    assert_eq!(
+        refusal("DARTS_V2", "nb201"),
+        "the architecture is not of space 'nb201': expected a cell in the NAS-Bench-201 skeleton"
+    );
+    assert_eq!(
+        refusal("PNASNet_5", "pnas"),
+        "the architecture is not of space 'pnas': in the cell, \
+         its output concatenates the states [2, 3, 4, 5, 6], expected [2, 3, 5, 6]"
+    );
+}
+
+#[test]
+fn texts_that_are_no_architecture_say_what_is_wrong() {
+    let cases = [
+        (
+            "DARTS_V9",
+            "there is no architecture named 'DARTS_V9'; known: AmoebaNet",
+        ),
+        ("", "there is no architecture named ''; known:"),
+        ("|a~0", "cannot read a NAS-Bench-201 string: expected '|'"),
+        (
+            "Genotype(",
+            "cannot read a Genotype(...) text: expected one of normal,",
+        ),
+        ("{}", "cannot read an architecture in JSON: missing field `kind`"),
+        (
+            r#"{"kind": "nb201", "cell": {"inputs": 1, "nodes": [], "output": [1]}}"#,
+            "this is not a cell",
+        ),
+        (
+            r#"{"kind": "chain", "layers": []}"#,
+            "layers is 0; expected 1 to 1000 layers",
+        ),
+        (
+            r#"{"kind": "nb201", "cell": {"inputs": 18446744073709551615, "nodes": [{"edges": [["none", 0]]}], "output": [1]}}"#,
+            "18446744073709551615 inputs and 1 nodes; expected at most 1000 of each",
+        ),
+    ];
+    for (text, expected) in cases {
+        let error = text.parse::<Genotype>().unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+#[test]
+fn sizes_that_cannot_be_halved_are_refused() {
+    let darts = &named::by_name("DARTS_V2").unwrap().genotype;
+    let nb201 = &named::by_name("NB201_RESNET").unwrap().genotype;
+    let size = |side| NetworkConfig {
+        image: Shape::new(3, side, side),
+        ..NetworkConfig::default()
+    };
+    for genotype in [darts, nb201] {
+        for side in [8, 28, 32, 36] {
+            assert!(genotype.network(&Operations::standard(), &size(side)).is_ok());
+        }
+        for side in [7, 29, 30, 34] {
+            let error = genotype
+                .network(&Operations::standard(), &size(side))
+                .unwrap_err();
+            let half = if side % 2 == 0 { side / 2 } else { side };
+            assert!(
+                matches!(&error, SpaceError::Shape { shape, .. } if shape.height == half),
+                "{error}"
+            );
+            assert!(
+                error
+                    .to_string()
+                    .contains("it can only be halved where height and width are even")
+            );
+        }
+    }
+}
