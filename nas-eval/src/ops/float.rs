@@ -1,0 +1,133 @@
+//! The two element types of the CPU kernels.
+
+#![allow(
+    unsafe_code,
+    reason = "calls of functions compiled for instruction sets the compiler does not assume"
+)]
+
+use candle_core::WithDType;
+
+use super::simd::{self, Level};
+use super::vector::{self, Lanes, Task};
+
+/// `f32` and `f64`: what the CPU kernels are generic over.
+pub(crate) trait Float:
+    WithDType
+    + std::ops::Add<Output = Self>
+    + std::ops::AddAssign
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + std::ops::Neg<Output = Self>
+{
+    /// Zero.
+    const ZERO: Self;
+    /// One.
+    const ONE: Self;
+    /// Minus infinity, where a maximum starts.
+    const NEG_INFINITY: Self;
+
+    /// `self * factor + addend`, fused if every processor of the target can do it; in software it would be very slow.
+    fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self;
+
+    /// How many lanes the vectors of `level` have: [`Vector::LANES`](vector::Vector::LANES).
+    fn lanes(level: Level) -> usize;
+
+    /// Whether there are 32 of them: [`Vector::MANY_REGISTERS`](vector::Vector::MANY_REGISTERS).
+    fn many_registers(level: Level) -> bool;
+
+    /// Runs `task` with this type's vectors, compiled for `level`, which the processor must have.
+    fn dispatch<K: Task<Self>>(level: Level, task: K);
+}
+
+impl Float for f32 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const NEG_INFINITY: Self = f32::NEG_INFINITY;
+
+    #[inline(always)]
+    fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self {
+        if cfg!(target_arch = "aarch64") {
+            self.mul_add(factor, addend)
+        } else {
+            self * factor + addend
+        }
+    }
+
+    fn lanes(level: Level) -> usize {
+        if level == Level::Avx512 { 16 } else { 8 }
+    }
+
+    fn many_registers(level: Level) -> bool {
+        level == Level::Avx512
+    }
+
+    #[inline]
+    fn dispatch<K: Task<Self>>(level: Level, task: K) {
+        // SAFETY, all three: the processor has the level, and `run` is inlined into the function compiled for it.
+        assert!(level <= simd::level(), "the processor does not have {level:?}");
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe {
+                simd::avx512(
+                    #[inline(always)]
+                    || task.run::<vector::Avx512>(),
+                )
+            },
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe {
+                simd::avx2(
+                    #[inline(always)]
+                    || task.run::<vector::Avx2>(),
+                )
+            },
+            _ => unsafe { task.run::<Lanes<f32, 8>>() },
+        }
+    }
+}
+
+impl Float for f64 {
+    const ZERO: Self = 0.0;
+    const ONE: Self = 1.0;
+    const NEG_INFINITY: Self = f64::NEG_INFINITY;
+
+    #[inline(always)]
+    fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self {
+        if cfg!(target_arch = "aarch64") {
+            self.mul_add(factor, addend)
+        } else {
+            self * factor + addend
+        }
+    }
+
+    fn lanes(level: Level) -> usize {
+        if level == Level::Avx512 { 8 } else { 4 }
+    }
+
+    fn many_registers(_level: Level) -> bool {
+        false
+    }
+
+    #[inline]
+    fn dispatch<K: Task<Self>>(level: Level, task: K) {
+        // SAFETY, all three: the processor has the level; the vectors are arrays and ask for nothing.
+        assert!(level <= simd::level(), "the processor does not have {level:?}");
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => unsafe {
+                simd::avx512(
+                    #[inline(always)]
+                    || task.run::<Lanes<f64, 8>>(),
+                )
+            },
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe {
+                simd::avx2(
+                    #[inline(always)]
+                    || task.run::<Lanes<f64, 4>>(),
+                )
+            },
+            _ => unsafe { task.run::<Lanes<f64, 4>>() },
+        }
+    }
+}

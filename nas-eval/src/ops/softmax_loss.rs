@@ -1,0 +1,165 @@
+//! Cross-entropy of a softmax, with label smoothing.
+
+use candle_core::{D, DType, Result, Tensor, bail};
+use candle_nn::ops::log_softmax;
+
+/// The mean cross-entropy between the softmax of `logits` and the labels:
+/// `(1 − s) · (−log p[label]) + s · mean over classes of (−log p)`, averaged over the batch, where `s` is
+/// `label_smoothing`. This is PyTorch's definition, in which the true class, too, gets its share `s / K`.
+///
+/// It is made of stock operations on any device: next to the network's cost, it is free. The largest logit of a row
+/// is subtracted first, so no finite logit overflows.
+///
+/// # Shapes
+/// `logits` is `[N, K]`, `labels` is `[N]` of type `u32`; the result is a scalar of the logits' type.
+///
+/// # Errors
+/// If the shapes or the type of the labels are others, there are no rows or no classes, a label is not below `K`, or
+/// `label_smoothing` is not within [0, 1].
+///
+/// # References
+/// Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: "Rethinking the Inception Architecture for Computer Vision",
+/// arXiv:1512.00567, section 7.
+pub fn cross_entropy(logits: &Tensor, labels: &Tensor, label_smoothing: f64) -> Result<Tensor> {
+    let (n, k) = logits.dims2()?;
+    check(labels, n, k, label_smoothing)?;
+    let log_probabilities = log_softmax(logits, D::Minus1)?;
+    let of_label = log_probabilities
+        .gather(&labels.reshape((n, 1))?, 1)?
+        .mean_all()?
+        .neg()?;
+    if label_smoothing == 0.0 {
+        // Not merely multiplied by 0: a class that is masked out with minus infinity would make it NaN.
+        return Ok(of_label);
+    }
+    let of_all = log_probabilities.mean_all()?.neg()?;
+    (of_label * (1.0 - label_smoothing))? + (of_all * label_smoothing)?
+}
+
+fn check(labels: &Tensor, n: usize, k: usize, label_smoothing: f64) -> Result<()> {
+    if n == 0 || k == 0 {
+        bail!("cross-entropy: expected at least one row and one class, got logits [{n}, {k}]")
+    }
+    if labels.dims() != [n] || labels.dtype() != DType::U32 {
+        bail!(
+            "cross-entropy: expected labels [{n}] of type U32, got {:?} of type {:?}",
+            labels.dims(),
+            labels.dtype()
+        )
+    }
+    if !(0.0..=1.0).contains(&label_smoothing) {
+        bail!("cross-entropy: expected a label smoothing in [0, 1], got {label_smoothing}")
+    }
+    let labels: Vec<u32> = labels.to_vec1()?;
+    if let Some((row, label)) = labels.iter().enumerate().find(|(_, label)| **label as usize >= k) {
+        bail!("cross-entropy: expected labels below {k} (the number of classes), got {label} in row {row}")
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::gradient_check::{
+        assert_gradients_are_differences, assert_values, gradients, random, values,
+    };
+    use candle_core::Device;
+
+    fn labels(labels: &[u32]) -> Tensor {
+        Tensor::new(labels, &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn gradients_are_the_finite_differences() {
+        let labels = labels(&[0, 4, 2]);
+        for smoothing in [0.0, 0.1, 1.0] {
+            let logits = (random((3, 5), DType::F64, 1) * 3.0).unwrap();
+            assert_gradients_are_differences(&[logits], "cross-entropy", |x| {
+                cross_entropy(&x[0], &labels, smoothing)
+            });
+        }
+    }
+
+    /// ```python
+    /// x = torch.tensor([[2.,-1.,.5],[0.,3.,-2.],[1.,1.,1.],[100.,-50.,0.]], dtype=torch.float64, requires_grad=True)
+    /// for s in (0.0, 0.1, 1.0):
+    ///     l = F.cross_entropy(x, torch.tensor([0, 2, 1, 2]), label_smoothing=s)
+    ///     print(l.item(), torch.autograd.grad(l, x)[0].flatten().tolist())
+    /// ```
+    #[test]
+    fn numbers_are_pytorchs() {
+        let x = [
+            [2.0, -1.0, 0.5],
+            [0.0, 3.0, -2.0],
+            [1.0, 1.0, 1.0],
+            [100.0, -50.0, 0.0],
+        ];
+        let x = Tensor::new(&x, &Device::Cpu).unwrap();
+        let labels = labels(&[0, 2, 1, 2]);
+        #[rustfmt::skip]
+        let cases = [
+            (0.0, 26.598727205175603, [
+                -0.05360074135268103, 0.009778143317671862, 0.04382259803500917, 0.011780854131166037,
+                0.23662478063822343, -0.24840563476938943, 0.08333333333333333, -0.16666666666666669,
+                0.08333333333333333, 0.25, 1.7937739932911027e-66, -0.25]),
+            (0.1, 26.161227205175607, [
+                -0.03693407468601437, 0.0014448099843385291, 0.03548926470167584, 0.0034475207978327035,
+                0.2282914473048901, -0.23173896810272276, 0.075, -0.15000000000000002, 0.075, 0.24166666666666667,
+                -0.008333333333333333, -0.23333333333333334]),
+            (1.0, 22.2237272051756, [
+                0.11306592531398564, -0.07355519001566146, -0.039510735298324155, -0.07155247920216729,
+                0.15329144730489008, -0.08173896810272276, 0.0, 0.0, 0.0, 0.16666666666666669,
+                -0.08333333333333333, -0.08333333333333333]),
+        ];
+        for (smoothing, loss, gradient) in cases {
+            let (y, g) = gradients(
+                std::slice::from_ref(&x),
+                |y| y.ones_like().unwrap(),
+                |x| cross_entropy(&x[0], &labels, smoothing),
+            );
+            assert_eq!(y.rank(), 0);
+            assert_values(&y, &[loss], 1e-14, "PyTorch's loss");
+            assert_values(&g[0], &gradient, 1e-14, "PyTorch's gradient");
+        }
+    }
+
+    #[test]
+    fn huge_and_masked_logits_do_not_overflow() {
+        let x = Tensor::new(
+            &[[3e38f32, 0.0, -3e38], [0.0, f32::NEG_INFINITY, 0.0]],
+            &Device::Cpu,
+        )
+        .unwrap();
+        let labels = labels(&[0, 2]);
+        let (y, g) = gradients(
+            &[x],
+            |y| y.ones_like().unwrap(),
+            |x| cross_entropy(&x[0], &labels, 0.0),
+        );
+        assert_values(&y, &[f64::ln(2.0) / 2.0], 1e-6, "loss");
+        assert!(values(&g[0]).iter().all(|g| g.is_finite()));
+    }
+
+    #[test]
+    fn wrong_labels_and_shapes_are_refused_with_what_was_expected() {
+        let x = random((2, 3), DType::F32, 1);
+        let message =
+            |labels: &Tensor, smoothing| cross_entropy(&x, labels, smoothing).unwrap_err().to_string();
+        assert!(
+            message(&labels(&[0, 3]), 0.0).contains("labels below 3 (the number of classes), got 3 in row 1")
+        );
+        assert!(message(&labels(&[0, 1, 2]), 0.0).contains("expected labels [2] of type U32, got [3]"));
+        let signed = Tensor::new(&[0i64, 1], &Device::Cpu).unwrap();
+        assert!(message(&signed, 0.0).contains("I64"));
+        for smoothing in [-0.1, 1.1, f64::NAN] {
+            assert!(message(&labels(&[0, 1]), smoothing).contains("label smoothing in [0, 1]"));
+        }
+        let none = Tensor::zeros((0, 3), DType::F32, &Device::Cpu).unwrap();
+        assert!(
+            cross_entropy(&none, &labels(&[]), 0.0)
+                .unwrap_err()
+                .to_string()
+                .contains("at least one row")
+        );
+    }
+}
