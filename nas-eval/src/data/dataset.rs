@@ -1,0 +1,56 @@
+//! A data set in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use nas_space::seed::Seed;
+
+use super::error::DataError;
+use super::images::Images;
+use super::location::Location;
+use super::registry::DatasetInfo;
+use super::split::subsample;
+use super::{cifar, digits, idx};
+
+/// The training and the test images of a data set.
+///
+/// The images are shared, so a data set is cheap to clone and to hand to a [`Batcher`](super::Batcher).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// Its name in the registry.
+    pub name: &'static str,
+    /// Names of the classes, by label.
+    pub classes: Vec<String>,
+    /// What networks are trained and validated on.
+    pub train: Arc<Images>,
+    /// What the final network is tested on, once.
+    pub test: Arc<Images>,
+}
+
+impl Dataset {
+    /// Reads the data set of this name, from files below `data_dir` unless it is built in.
+    ///
+    /// # Errors
+    /// If there is no such data set, a file is missing or a file is not what it should be; see [`DataError`].
+    pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Self, DataError> {
+        let info = DatasetInfo::find(name)?;
+        match info.locate(data_dir)? {
+            Location::BuiltIn => digits::load(info),
+            Location::Files { folder, train, test } => match info.name {
+                "cifar10" | "cifar100" => cifar::load(info, &folder, &train, &test),
+                _ => idx::load(info, &train, &test),
+            },
+        }
+    }
+
+    /// The same data set with only `n` of its training images, drawn evenly from the classes; the test images stay.
+    ///
+    /// # Errors
+    /// If `n` is 0 or more than there are.
+    pub fn with_training_images(mut self, n: usize, seed: Seed) -> Result<Self, DataError> {
+        let mut indices = subsample(self.train.labels(), &self.train.indices(), n, seed)?;
+        indices.sort_unstable();
+        self.train = Arc::new(self.train.subset(&indices)?);
+        Ok(self)
+    }
+}
