@@ -1,0 +1,37 @@
+//! What trains: named parameters, optimizers, learning-rate schedules.
+//!
+//! Everything here goes by the names of the parameters and by seeds, never by the order of creation, so that a network
+//! built twice is the same network, and one that is saved can be loaded into a new one.
+//!
+//! # Example
+//! Minimises the square of a parameter:
+//! ```
+//! use nas_eval::nn::{Gradients, Init, OptimizerConfig, Parameters};
+//! use nas_eval::{DType, Device};
+//! use nas_space::seed::Seed;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut parameters = Parameters::new(Seed::new(1), &Device::Cpu, DType::F32);
+//! let x = parameters.create("x", &[3], Init::Uniform { bound: 1.0 }, true)?;
+//! let mut optimizer = OptimizerConfig::default().build()?;
+//! for _ in 0..100 {
+//!     let gradients = Gradients::of(&x.sqr()?.sum_all()?, &parameters)?;
+//!     optimizer.step(&parameters, &gradients, 0.1)?;
+//! }
+//! assert!(x.abs()?.max(0)?.to_scalar::<f32>()? < 0.01);
+//! # Ok(())
+//! # }
+//! ```
+
+mod gradients;
+mod init;
+mod optimizer;
+mod parameters;
+mod schedule;
+pub(crate) mod tensor_file;
+
+pub use gradients::Gradients;
+pub use init::Init;
+pub use optimizer::{Adam, AdamConfig, Optimizer, OptimizerConfig, OptimizerState, Sgd, SgdConfig};
+pub use parameters::{Buffer, Parameter, Parameters, Snapshot};
+pub use schedule::{Curve, Moment, Schedule, Tick};
