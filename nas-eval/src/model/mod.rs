@@ -1,0 +1,205 @@
+//! From a [`Network`] to a model that can be trained.
+//!
+//! A [`Model`] creates the parameters that the network's layers need, named after the layers, and computes the
+//! class scores layer by layer on Candle's tape. It knows the elementary layers only: operations and skeletons
+//! have come down to those in `nas-space`.
+//!
+//! **Invariant:** the number of trainable values equals the network's counted parameters.
+
+mod differentiate;
+mod layers;
+mod random;
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use nas_space::network::{Layer, LayerKind, Network};
+use nas_space::seed::Seed;
+
+use crate::error::EvalError;
+use crate::nn::{Init, Parameters};
+use layers::Tape;
+
+/// Momentum of the running statistics of batch normalisation: the share of the newest batch.
+pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
+/// What is added to a variance before its root is taken.
+pub const BATCH_NORM_EPSILON: f64 = 1e-5;
+
+/// What a forward pass is for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pass {
+    /// Training: batch statistics, which the running ones follow; drop-path and dropout are active.
+    Train {
+        /// The stream that drop-path and dropout draw from: another one for each step.
+        seed: Seed,
+        /// Probability of dropping a path for one sample, in [0, 1).
+        drop_path: f64,
+    },
+    /// Evaluation: running statistics, nothing random.
+    Eval,
+}
+
+/// Class scores before the softmax.
+#[derive(Debug, Clone)]
+pub struct Logits {
+    /// Those of the network: \[N, classes\].
+    pub main: Tensor,
+    /// Those of the auxiliary head, in a training pass of a network that has one: \[N, classes\].
+    pub auxiliary: Option<Tensor>,
+}
+
+/// A network with parameters.
+#[derive(Debug)]
+pub struct Model {
+    network: Arc<Network>,
+    parameters: Parameters,
+    /// For each layer, the index of the last layer that reads it.
+    last_use: Vec<usize>,
+}
+
+impl Model {
+    /// The network with freshly drawn parameters.
+    ///
+    /// Convolutions and linear layers are drawn from U(±1/√fan-in), PyTorch's default; batch norms start as the
+    /// identity. Each parameter has a stream of its own, named after it.
+    ///
+    /// # Errors
+    /// [`EvalError::Tensor`] where the device has no memory for them; [`EvalError::UnsupportedLayer`].
+    pub fn new(network: Arc<Network>, seed: Seed, device: &Device, dtype: DType) -> Result<Self, EvalError> {
+        let mut parameters = Parameters::new(seed, device, dtype);
+        for layer in network.layers() {
+            create_parameters(&mut parameters, &network, layer)?;
+        }
+        let mut last_use: Vec<usize> = (0..network.layers().len()).collect();
+        for (index, layer) in network.layers().iter().enumerate() {
+            for input in &layer.inputs {
+                last_use[input.index()] = index;
+            }
+        }
+        let outputs = std::iter::once(network.logits()).chain(network.auxiliary());
+        for output in outputs {
+            last_use[output.index()] = usize::MAX;
+        }
+        Ok(Self {
+            network,
+            parameters,
+            last_use,
+        })
+    }
+
+    /// The network this is a model of.
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
+    }
+
+    /// Its parameters and running statistics.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// Refuses images of another shape than the network takes.
+    fn check_images(&self, images: &Tensor) -> candle_core::Result<()> {
+        let image = self.network.image();
+        let (_, channels, height, width) = images.dims4()?;
+        if (channels, height, width) != (image.channels, image.height, image.width) {
+            candle_core::bail!("the network takes images of {image}, got {channels}x{height}x{width}");
+        }
+        Ok(())
+    }
+
+    /// The class scores of a batch of images \[N, C, H, W\].
+    ///
+    /// In a training pass the running statistics of the batch norms are updated.
+    ///
+    /// # Errors
+    /// A Candle error where the batch has another shape than the network takes, or the device fails.
+    pub fn forward(&self, images: &Tensor, pass: &Pass) -> candle_core::Result<Logits> {
+        self.check_images(images)?;
+        let training = matches!(pass, Pass::Train { .. });
+        let tape = if training { Tape::On } else { Tape::Off };
+        let auxiliary = self.network.auxiliary().filter(|_| training);
+        let mut values: Vec<Option<Tensor>> = vec![None; self.network.layers().len()];
+        for (index, layer) in self.network.layers().iter().enumerate() {
+            if !training && layer.name.starts_with(AUXILIARY_SCOPE) {
+                continue;
+            }
+            let mut inputs = Vec::with_capacity(layer.inputs.len());
+            for input in &layer.inputs {
+                match &values[input.index()] {
+                    Some(value) => inputs.push(value.clone()),
+                    None => candle_core::bail!("layer '{}' reads a value that is gone", layer.name),
+                }
+            }
+            let value = match layer.kind {
+                LayerKind::Input => images.clone(),
+                _ => self.compute(layer, &inputs, pass, tape)?,
+            };
+            drop(inputs);
+            values[index] = Some(value);
+            for input in &layer.inputs {
+                if self.last_use[input.index()] == index {
+                    values[input.index()] = None;
+                }
+            }
+        }
+        let take = |id: nas_space::network::LayerId| match &values[id.index()] {
+            Some(value) => value.flatten_from(1),
+            None => candle_core::bail!("the network has no output"),
+        };
+        Ok(Logits {
+            main: take(self.network.logits())?,
+            auxiliary: auxiliary.map(take).transpose()?,
+        })
+    }
+}
+
+/// The scope that the auxiliary head's layers are named in.
+const AUXILIARY_SCOPE: &str = "auxiliary.";
+
+fn create_parameters(parameters: &mut Parameters, network: &Network, layer: &Layer) -> Result<(), EvalError> {
+    let input = layer.inputs.first().map(|&id| network.layer(id).shape);
+    let name = |suffix: &str| format!("{}.{suffix}", layer.name);
+    match (&layer.kind, input) {
+        (LayerKind::Conv2d(conv), Some(input)) => {
+            let shape = [
+                conv.channels,
+                input.channels / conv.groups,
+                conv.kernel[0],
+                conv.kernel[1],
+            ];
+            let fan_in = shape[1..].iter().product();
+            parameters.create(&name("weight"), &shape, Init::KaimingUniform { fan_in }, true)?;
+            if conv.bias {
+                parameters.create(
+                    &name("bias"),
+                    &[conv.channels],
+                    Init::KaimingUniform { fan_in },
+                    true,
+                )?;
+            }
+        }
+        (LayerKind::Linear { features }, Some(input)) => {
+            let fan_in = input.numel();
+            parameters.create(
+                &name("weight"),
+                &[*features, fan_in],
+                Init::KaimingUniform { fan_in },
+                true,
+            )?;
+            parameters.create(&name("bias"), &[*features], Init::KaimingUniform { fan_in }, true)?;
+        }
+        (LayerKind::BatchNorm { affine }, Some(input)) => {
+            if *affine {
+                parameters.create(&name("weight"), &[input.channels], Init::Ones, true)?;
+                parameters.create(&name("bias"), &[input.channels], Init::Zeros, true)?;
+            }
+            parameters.create_buffer(&name("running_mean"), &[input.channels], 0.0)?;
+            parameters.create_buffer(&name("running_var"), &[input.channels], 1.0)?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

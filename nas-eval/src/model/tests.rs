@@ -1,0 +1,276 @@
+//! Models against their networks' counts, finite differences and themselves.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use nas_space::network::NetworkConfig;
+use nas_space::seed::Seed;
+use nas_space::shape::Shape;
+use nas_space::spaces::{self, Space};
+use rand::RngExt;
+
+use super::{Model, Pass};
+use crate::nn::Gradients;
+use crate::ops::cross_entropy;
+
+const IMAGE: Shape = Shape::new(2, 8, 8);
+
+fn config() -> NetworkConfig {
+    NetworkConfig {
+        image: IMAGE,
+        classes: 3,
+        channels: 4,
+        cells: 3,
+        ..NetworkConfig::default()
+    }
+}
+
+/// A model of an architecture drawn from the space.
+fn drawn(space: &dyn Space, seed: u64, dtype: DType) -> Model {
+    let architecture = space.sample(&mut Seed::new(seed).rng());
+    let network = space.network(&architecture, &config()).unwrap();
+    Model::new(Arc::new(network), Seed::new(seed), &Device::Cpu, dtype).unwrap()
+}
+
+fn images(count: usize, dtype: DType) -> Tensor {
+    let mut rng = Seed::new(99).rng();
+    let values: Vec<f64> = (0..count * IMAGE.numel())
+        .map(|_| rng.random_range(-1.0..1.0))
+        .collect();
+    let shape = (count, IMAGE.channels, IMAGE.height, IMAGE.width);
+    Tensor::from_vec(values, shape, &Device::Cpu)
+        .unwrap()
+        .to_dtype(dtype)
+        .unwrap()
+}
+
+fn train_pass(step: u64) -> Pass {
+    Pass::Train {
+        seed: Seed::new(5).derive("step", step),
+        drop_path: 0.0,
+    }
+}
+
+fn loss(model: &Model, x: &Tensor, pass: &Pass) -> Tensor {
+    let labels = Tensor::from_vec(
+        (0..x.dims()[0] as u32).map(|i| i % 3).collect(),
+        x.dims()[0],
+        &Device::Cpu,
+    );
+    cross_entropy(&model.forward(x, pass).unwrap().main, &labels.unwrap(), 0.1).unwrap()
+}
+
+#[test]
+fn every_space_gives_models_of_the_counted_size_that_train_a_step() {
+    for &name in spaces::names() {
+        let space = spaces::by_name(name).unwrap();
+        for seed in 0..6 {
+            let model = drawn(space.as_ref(), seed, DType::F32);
+            assert_eq!(
+                model.parameters().count(),
+                model.network().cost().params,
+                "{name} {seed}"
+            );
+            let loss = loss(&model, &images(4, DType::F32), &train_pass(0));
+            assert!(loss.to_scalar::<f32>().unwrap().is_finite(), "{name} {seed}");
+            let gradients = loss.backward().unwrap();
+            let reached = model
+                .parameters()
+                .iter()
+                .filter(|(_, p)| gradients.get(&p.var).is_some())
+                .count();
+            assert_eq!(
+                reached,
+                model.parameters().iter().len(),
+                "{name} {seed}: a parameter without gradient"
+            );
+        }
+    }
+}
+
+/// Off the tape and on it: the same loss, the same statistics, the same gradients.
+#[test]
+fn gradients_off_the_tape_equal_those_of_the_tape() {
+    for &name in spaces::names() {
+        for seed in 0..4 {
+            let space = spaces::by_name(name).unwrap();
+            let full = name != "chain" && name != "nb201";
+            let config = NetworkConfig {
+                drop_path: full,
+                auxiliary: full,
+                ..config()
+            };
+            let architecture = space.sample(&mut Seed::new(seed).rng());
+            let network = Arc::new(space.network(&architecture, &config).unwrap());
+            let model = Model::new(network, Seed::new(seed), &Device::Cpu, DType::F64).unwrap();
+            let x = images(4, DType::F64);
+            let pass = Pass::Train {
+                seed: Seed::new(8),
+                drop_path: if full { 0.3 } else { 0.0 },
+            };
+            let labels = Tensor::from_vec(vec![0u32, 1, 2, 0], 4, &Device::Cpu).unwrap();
+            let total = |logits: &super::Logits| {
+                let main = cross_entropy(&logits.main, &labels, 0.1)?;
+                match &logits.auxiliary {
+                    Some(auxiliary) => main + (cross_entropy(auxiliary, &labels, 0.1)? * 0.4)?,
+                    None => Ok(main),
+                }
+            };
+            let start = model.parameters().snapshot().unwrap();
+            let expected = total(&model.forward(&x, &pass).unwrap()).unwrap();
+            let on_tape = Gradients::of(&expected, model.parameters()).unwrap();
+            let statistics = model.parameters().snapshot().unwrap();
+            model.parameters().restore(&start).unwrap();
+            let (_, loss, gradients) = model.differentiate(&x, &pass, total).unwrap();
+            let scalar = |t: &Tensor| t.to_scalar::<f64>().unwrap();
+            assert!((scalar(&loss) - scalar(&expected)).abs() < 1e-12, "{name} {seed}");
+            assert_eq!(gradients.iter().len(), on_tape.iter().len(), "{name} {seed}");
+            for ((name, got), (expected_name, expected)) in gradients.iter().zip(on_tape.iter()) {
+                assert_eq!(name, expected_name);
+                let difference = (got - expected).unwrap().abs().unwrap().max_all().unwrap();
+                assert!(scalar(&difference) < 1e-10, "{name}: {difference}");
+            }
+            let after = model.parameters().snapshot().unwrap();
+            for ((name, a), (_, b)) in after.iter().zip(statistics.iter()) {
+                let difference = (a - b).unwrap().abs().unwrap().max_all().unwrap();
+                assert!(scalar(&difference) < 1e-12, "{name}");
+            }
+        }
+    }
+}
+
+/// The derivative along a random direction in parameter space, by the tape and by central differences in f64.
+#[test]
+fn gradients_of_whole_networks_agree_with_finite_differences() {
+    for (name, seed) in [
+        ("darts", 1),
+        ("nb201", 2),
+        ("nasnet", 3),
+        ("pnas", 4),
+        ("chain", 5),
+    ] {
+        let space = spaces::by_name(name).unwrap();
+        let model = drawn(space.as_ref(), seed, DType::F64);
+        let x = images(3, DType::F64);
+        let gradients = loss(&model, &x, &train_pass(0)).backward().unwrap();
+        let start = model.parameters().snapshot().unwrap();
+        let mut rng = Seed::new(seed).derive("direction", 0).rng();
+        let mut slope = 0.0;
+        let mut directions = Vec::new();
+        for (_, parameter) in model.parameters().iter() {
+            let count = parameter.var.elem_count();
+            let values: Vec<f64> = (0..count).map(|_| rng.random_range(-1.0..1.0)).collect();
+            let direction = Tensor::from_vec(values, parameter.var.shape(), &Device::Cpu).unwrap();
+            let gradient = gradients.get(&parameter.var).unwrap();
+            slope += (gradient * &direction)
+                .unwrap()
+                .sum_all()
+                .unwrap()
+                .to_scalar::<f64>()
+                .unwrap();
+            directions.push(direction);
+        }
+        let moved = |step: f64| {
+            model.parameters().restore(&start).unwrap();
+            for ((_, parameter), direction) in model.parameters().iter().zip(&directions) {
+                parameter
+                    .var
+                    .set(&(parameter.var.as_tensor() + (direction * step).unwrap()).unwrap())
+                    .unwrap();
+            }
+            loss(&model, &x, &train_pass(0)).to_scalar::<f64>().unwrap()
+        };
+        let step = 1e-6;
+        let measured = (moved(step) - moved(-step)) / (2.0 * step);
+        let error = (measured - slope).abs() / slope.abs().max(1e-3);
+        assert!(
+            error < 1e-4,
+            "{name}: {slope} by the tape, {measured} by differences"
+        );
+    }
+}
+
+#[test]
+fn training_follows_the_statistics_and_evaluation_leaves_them() {
+    let space = spaces::by_name("nb201").unwrap();
+    let model = drawn(space.as_ref(), 0, DType::F32);
+    let x = images(8, DType::F32);
+    let statistics = || {
+        model
+            .parameters()
+            .buffer("stem.bn.running_mean")
+            .unwrap()
+            .get()
+            .unwrap()
+            .to_vec1::<f32>()
+            .unwrap()
+    };
+    let before = statistics();
+    let first = model
+        .forward(&x, &Pass::Eval)
+        .unwrap()
+        .main
+        .to_vec2::<f32>()
+        .unwrap();
+    let second = model
+        .forward(&x, &Pass::Eval)
+        .unwrap()
+        .main
+        .to_vec2::<f32>()
+        .unwrap();
+    assert_eq!((first.clone(), statistics()), (second, before.clone()));
+    model.forward(&x, &train_pass(0)).unwrap();
+    assert_ne!(statistics(), before);
+    assert_ne!(
+        model
+            .forward(&x, &Pass::Eval)
+            .unwrap()
+            .main
+            .to_vec2::<f32>()
+            .unwrap(),
+        first
+    );
+}
+
+#[test]
+fn drop_path_is_random_in_training_alone_and_repeats_with_its_seed() {
+    let space = spaces::by_name("darts").unwrap();
+    let config = NetworkConfig {
+        drop_path: true,
+        auxiliary: true,
+        ..config()
+    };
+    let architecture = space.sample(&mut Seed::new(3).rng());
+    let network = Arc::new(space.network(&architecture, &config).unwrap());
+    let model = Model::new(network, Seed::new(0), &Device::Cpu, DType::F32).unwrap();
+    let x = images(4, DType::F32);
+    let forward = |seed: u64, drop_path: f64| {
+        let logits = model
+            .forward(
+                &x,
+                &Pass::Train {
+                    seed: Seed::new(seed),
+                    drop_path,
+                },
+            )
+            .unwrap();
+        assert!(logits.auxiliary.is_some());
+        logits.main.to_vec2::<f32>().unwrap()
+    };
+    assert_eq!(forward(1, 0.5), forward(1, 0.5));
+    assert_ne!(forward(1, 0.5), forward(2, 0.5));
+    assert_eq!(forward(1, 0.0), forward(2, 0.0));
+    assert!(model.forward(&x, &Pass::Eval).unwrap().auxiliary.is_none());
+}
+
+#[test]
+fn images_of_another_shape_are_refused() {
+    let space = spaces::by_name("nb201").unwrap();
+    let model = drawn(space.as_ref(), 0, DType::F32);
+    let x = Tensor::zeros((1, 3, 8, 8), DType::F32, &Device::Cpu).unwrap();
+    let message = model.forward(&x, &Pass::Eval).unwrap_err().to_string();
+    assert!(
+        message.contains("2x8x8") && message.contains("3x8x8"),
+        "{message}"
+    );
+}
