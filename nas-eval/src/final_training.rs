@@ -1,0 +1,272 @@
+//! The final training of a chosen architecture, and its test.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use nas_space::cost::Cost;
+use nas_space::genotype::Genotype;
+use nas_space::network::NetworkConfig;
+use nas_space::op::Operations;
+use nas_space::search::TestReport;
+use nas_space::seed::Seed;
+
+use crate::clock::Stopwatch;
+use crate::data::Dataset;
+use crate::error::EvalError;
+use crate::model::Model;
+use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData};
+use crate::trained::TrainedNetwork;
+
+/// Trains one architecture in full and tests it: what comes once, after a search, for the architecture that validation
+/// chose. It is the only way in this crate from an architecture to a test accuracy.
+#[derive(Debug, Clone)]
+pub struct FinalTraining<'a> {
+    /// The architecture.
+    pub genotype: &'a Genotype,
+    /// The vocabulary it is built from.
+    pub operations: &'a Operations,
+    /// What it is trained, validated and tested on.
+    pub dataset: &'a Dataset,
+    /// The size it is built at; image and classes must be those of the data.
+    pub network: NetworkConfig,
+    /// How it is trained.
+    pub train: TrainConfig,
+    /// What is kept for validation.
+    pub validation: Validation,
+    /// Where all randomness of the training comes from.
+    pub seed: Seed,
+    /// What it runs on.
+    pub device: &'a Device,
+    /// The element type: `f32` or `f64`.
+    pub dtype: DType,
+    /// A directory to which a checkpoint is written after each epoch, and from which an interrupted training goes on.
+    pub checkpoint: Option<&'a Path>,
+}
+
+/// Which training images a final training is validated on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Validation {
+    /// None: all of them are trained on.
+    None,
+    /// The share of each class that a search with this fraction and study seed held out.
+    HoldOut {
+        /// Share of the training images, in (0, 1).
+        fraction: f64,
+        /// The seed of the study.
+        study: Seed,
+    },
+}
+
+/// What became of a final training.
+#[derive(Debug)]
+pub struct FinalReport {
+    /// Figures on the test split, which was looked at once.
+    pub test: TestReport,
+    /// Validation accuracy after the last epoch, where images were held out.
+    pub valid_accuracy: Option<f64>,
+    /// The epochs, in order.
+    pub history: Vec<EpochMetrics>,
+    /// Parameters and multiply-accumulates.
+    pub cost: Cost,
+    /// Wall-clock seconds of this process; those before an interruption are not counted.
+    pub seconds: f64,
+    /// The network, ready to be saved.
+    pub network: TrainedNetwork,
+}
+
+impl Validation {
+    /// The division of a data set's training images. The same fraction and study seed give the same one everywhere.
+    ///
+    /// # Errors
+    /// [`EvalError::Data`] for a fraction that is not strictly between 0 and 1, or too few images.
+    pub fn divide(self, dataset: &Dataset) -> Result<TrainingData, EvalError> {
+        Ok(match self {
+            Self::None => TrainingData::all(dataset)?,
+            Self::HoldOut { fraction, study } => {
+                TrainingData::hold_out(dataset, fraction, study.derive("validation", 0))?
+            }
+        })
+    }
+}
+
+impl FinalTraining<'_> {
+    /// Trains all epochs, shows each to `observer`, and tests.
+    ///
+    /// # Errors
+    /// Any [`EvalError`]: a size that cannot be built or does not fit the data, a loss that is not a number, a
+    /// checkpoint of another training.
+    pub fn run(self, observer: impl Fn(&EpochMetrics)) -> Result<FinalReport, EvalError> {
+        let watch = Stopwatch::start();
+        check_fit(&self.network, &self.train, self.dataset)?;
+        let data = self.validation.divide(self.dataset)?;
+        let normalization = Arc::clone(data.normalization());
+        let network = Arc::new(self.genotype.network(self.operations, &self.network)?);
+        let cost = network.cost();
+        let model = Model::new(network, self.seed.derive("init", 0), self.device, self.dtype)?;
+        let mut trainer = Trainer::new(model, data, self.train.clone(), self.seed.derive("train", 0))?;
+        if let Some(directory) = self
+            .checkpoint
+            .filter(|directory| Trainer::has_checkpoint(directory))
+        {
+            trainer.load(directory)?;
+            trainer.history().iter().for_each(&observer);
+        }
+        while !trainer.is_finished() {
+            observer(trainer.epoch()?);
+            if let Some(directory) = self.checkpoint {
+                trainer.save(directory)?;
+            }
+        }
+        let history = trainer.history().to_vec();
+        let network = TrainedNetwork {
+            genotype: self.genotype.clone(),
+            network: self.network,
+            dataset: self.dataset.name.to_owned(),
+            normalization,
+            train: self.train,
+            model: trainer.into_model(),
+        };
+        let test = network.test(self.dataset)?;
+        let valid_accuracy = history.last().and_then(|metrics| metrics.valid_accuracy);
+        Ok(FinalReport {
+            test,
+            valid_accuracy,
+            history,
+            cost,
+            seconds: watch.seconds(),
+            network,
+        })
+    }
+}
+
+/// Checks that a network of this size takes the images of the data set, and has the layers its training speaks of.
+pub(crate) fn check_fit(
+    network: &NetworkConfig,
+    train: &TrainConfig,
+    dataset: &Dataset,
+) -> Result<(), EvalError> {
+    network.validate()?;
+    train.validate()?;
+    let (shape, classes) = (dataset.train.shape(), dataset.train.classes());
+    if network.image != shape {
+        return Err(EvalError::config(
+            "network.image",
+            network.image,
+            "the shape of the data set's images",
+        ));
+    }
+    if network.classes != classes {
+        return Err(EvalError::config(
+            "network.classes",
+            network.classes,
+            "the data set's number of classes",
+        ));
+    }
+    if train.drop_path > 0.0 && !network.drop_path {
+        let expected = "0, or a network with drop-path layers (network.drop_path = true)";
+        return Err(EvalError::config("train.drop_path", train.drop_path, expected));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell as Counter;
+
+    use nas_space::cell::{Cell, Node};
+    use nas_space::genotype::Nb201Genotype;
+
+    use super::*;
+
+    fn genotype() -> Genotype {
+        let cell = Cell::new(
+            1,
+            vec![Node::add([("nor_conv_3x3", 0), ("skip_connect", 0)])],
+            vec![1],
+        )
+        .unwrap();
+        Genotype::Nb201(Nb201Genotype { cell })
+    }
+
+    /// Runs a short training on digits; `observer` sees the numbers of the epochs.
+    fn train(checkpoint: Option<&Path>, validation: Validation, observer: impl Fn(u32)) -> FinalReport {
+        let dataset = Dataset::load("digits", None).unwrap();
+        let image = dataset.train.shape();
+        FinalTraining {
+            genotype: &genotype(),
+            operations: &Operations::standard(),
+            dataset: &dataset,
+            network: NetworkConfig {
+                image,
+                classes: 10,
+                channels: 4,
+                cells: 1,
+                ..NetworkConfig::default()
+            },
+            train: TrainConfig::quick("digits").unwrap().with_epochs(3),
+            validation,
+            seed: Seed::new(1),
+            device: &Device::Cpu,
+            dtype: DType::F32,
+            checkpoint,
+        }
+        .run(|metrics| observer(metrics.epoch))
+        .unwrap()
+    }
+
+    const HOLD_OUT: Validation = Validation::HoldOut {
+        fraction: 0.2,
+        study: Seed::new(5),
+    };
+
+    #[test]
+    fn a_saved_network_tests_exactly_as_the_trained_one_and_only_on_its_own_data() {
+        let report = train(None, HOLD_OUT, |_| {});
+        assert!(report.test.test_accuracy > 0.5, "{:?}", report.test);
+        assert!(report.valid_accuracy.unwrap() > 0.5);
+        assert_eq!(report.cost.params, report.network.model.parameters().count());
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("network.safetensors");
+        report.network.save(&path).unwrap();
+        let loaded = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap();
+        let mut dataset = Dataset::load("digits", None).unwrap();
+        assert_eq!(loaded.test(&dataset).unwrap(), report.test);
+        assert_eq!(report.test.images, Some(dataset.test.len()));
+        assert_eq!(
+            (&loaded.genotype, &loaded.normalization),
+            (&genotype(), &report.network.normalization)
+        );
+        dataset.name = "mnist";
+        assert!(
+            loaded
+                .test(&dataset)
+                .unwrap_err()
+                .to_string()
+                .contains("trained on 'digits', got 'mnist'")
+        );
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        let torn = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
+        assert!(torn.to_string().contains("network.safetensors"), "{torn}");
+    }
+
+    #[test]
+    fn an_interrupted_training_goes_on_from_its_checkpoint() {
+        let directory = tempfile::tempdir().unwrap();
+        let straight = train(None, Validation::None, |_| {});
+        assert_eq!(straight.valid_accuracy, None);
+        let killed = std::panic::catch_unwind(|| {
+            train(Some(directory.path()), Validation::None, |epoch| {
+                assert!(epoch < 2, "killed")
+            });
+        });
+        assert!(killed.is_err());
+        let seen = Counter::new(0);
+        let resumed = train(Some(directory.path()), Validation::None, |_| {
+            seen.set(seen.get() + 1)
+        });
+        assert_eq!(seen.get(), 3, "epochs done before are shown again");
+        assert_eq!(resumed.test, straight.test);
+    }
+}

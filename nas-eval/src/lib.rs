@@ -1,0 +1,32 @@
+//! Trains the networks of a search space on [Candle](candle_core), and looks them up in benchmark tables.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`ops`] | kernels: convolution, pooling, normalisation, forward and backward |
+//! | [`nn`] | named parameters, optimizers, schedules |
+//! | [`model`] | a network with parameters |
+//! | [`data`] | data sets, splits, augmentation, batches |
+//! | [`train`] | the training loop, its checkpoints and metrics |
+//! | [`evaluator`] | training as a [`nas_space::search::Evaluator`] |
+//! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
+//! | [`tabular`] | benchmark tables |
+
+mod clock;
+mod device;
+mod durable;
+mod exact;
+mod fingerprint;
+
+pub mod data;
+pub mod error;
+pub mod evaluator;
+pub mod final_training;
+pub mod model;
+pub mod nn;
+pub mod ops;
+pub mod tabular;
+pub mod train;
+pub mod trained;
+
+pub use candle_core::{DType, Device, DeviceLocation};
+pub use device::device_name;

@@ -1,0 +1,563 @@
+//! The accuracies of NAS-Bench-201.
+//!
+//! All 15,625 cells with four nodes and one of five operations on each of the six edges, trained on three data sets. A
+//! search sees the validation accuracy after 12 epochs; the cell it returns is judged by its test accuracy after 200.
+//!
+//! The file is comma-separated text, plain or gzipped, with the names of its columns in the first line and one cell in each
+//! other line. Columns are found by name; those needed are `ops6` and, with accuracies in percent, `c10_valid12`,
+//! `c100_valid12`, `in16_valid12`, `c10_test200`, `c100_test200`, `in16_test200`, and `params_c10_M`, the number of
+//! parameters of the CIFAR-10 network in millions. Others are not looked at.
+//!
+//! # References
+//! Xuanyi Dong, Yi Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020,
+//! arXiv:2001.00326.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use super::error::TableError;
+use crate::data::read_bounded;
+use crate::fingerprint;
+
+/// Number of edges of a cell: (0→1) (0→2) (1→2) (0→3) (1→3) (2→3).
+const EDGES: usize = 6;
+/// Number of operations: none, skip_connect, nor_conv_1x1, nor_conv_3x3, avg_pool_3x3.
+const OPERATIONS: usize = 5;
+/// Number of cells.
+const CELLS: usize = OPERATIONS.pow(EDGES as u32);
+/// The published file has 1.7 MB; tables with more columns have their place too.
+const MAX_BYTES: u64 = 32 << 20;
+/// The largest networks have 1.5 million parameters; more than this is a number in another unit.
+const MAX_MILLIONS: f64 = 1000.0;
+
+const CELL_COLUMN: &str = "ops6";
+/// For each data set, its columns of validation and test accuracy.
+const ACCURACY_COLUMNS: [[&str; 2]; 3] = [
+    ["c10_valid12", "c10_test200"],
+    ["c100_valid12", "c100_test200"],
+    ["in16_valid12", "in16_test200"],
+];
+const PARAMS_COLUMN: &str = "params_c10_M";
+
+/// What the cells were trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Nb201Dataset {
+    /// CIFAR-10: 10 classes, 32×32.
+    Cifar10,
+    /// CIFAR-100: 100 classes, 32×32.
+    Cifar100,
+    /// ImageNet16-120: 120 classes, 16×16.
+    ImageNet16,
+}
+
+impl Nb201Dataset {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Cifar10, Self::Cifar100, Self::ImageNet16];
+
+    /// Its name: `cifar10`, `cifar100` or `imagenet16-120`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+            Self::ImageNet16 => "imagenet16-120",
+        }
+    }
+}
+
+impl fmt::Display for Nb201Dataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Nb201Dataset {
+    type Err = TableError;
+
+    fn from_str(name: &str) -> Result<Self, TableError> {
+        Self::ALL
+            .into_iter()
+            .find(|dataset| dataset.name() == name)
+            .ok_or_else(|| TableError::Dataset {
+                name: name.to_owned(),
+                known: Self::ALL.map(Self::name).join(", "),
+            })
+    }
+}
+
+/// What is known of one cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Row {
+    /// Number of the line it came from, from 1.
+    line: usize,
+    /// Validation and test accuracy on each data set, 0 to 1.
+    accuracies: [[f64; 2]; 3],
+    /// Parameters of the CIFAR-10 network, in millions.
+    params_millions: f64,
+}
+
+/// The whole table in memory. A lookup takes constant time.
+///
+/// A cell is the operations of its edges (0→1) (0→2) (1→2) (0→3) (1→3) (2→3), each 0 = none, 1 = skip_connect,
+/// 2 = nor_conv_1x1, 3 = nor_conv_3x3 or 4 = avg_pool_3x3.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Nb201Table {
+    /// By [`cell_index`].
+    rows: Vec<Row>,
+    /// Of the file's content.
+    fingerprint: String,
+}
+
+impl Nb201Table {
+    /// Reads the table from a file.
+    ///
+    /// # Errors
+    /// If the file cannot be read, a column is missing, a cell is missing or there twice, or a number is none or out of
+    /// its range. Says on which line.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, TableError> {
+        let path = path.as_ref();
+        Self::parse(path, &read_bounded(path, MAX_BYTES)?)
+    }
+
+    /// Accuracy on the validation images after the 12 epochs of a search, 0 to 1.
+    ///
+    /// # Errors
+    /// If an operation is above 4.
+    pub fn search_accuracy(&self, cell: [u8; 6], dataset: Nb201Dataset) -> Result<f64, TableError> {
+        self.row(cell).map(|row| row.accuracies[dataset as usize][0])
+    }
+
+    /// Accuracy on the test images after 200 epochs, 0 to 1, mean over the training seeds. Not for a strategy's eyes.
+    ///
+    /// # Errors
+    /// If an operation is above 4.
+    pub fn test_accuracy(&self, cell: [u8; 6], dataset: Nb201Dataset) -> Result<f64, TableError> {
+        self.row(cell).map(|row| row.accuracies[dataset as usize][1])
+    }
+
+    /// Parameters of the CIFAR-10 network (10 classes, stage widths 16, 32, 64), in millions.
+    ///
+    /// # Errors
+    /// If an operation is above 4.
+    pub fn params_millions(&self, cell: [u8; 6]) -> Result<f64, TableError> {
+        self.row(cell).map(|row| row.params_millions)
+    }
+
+    /// The cell with the best [`search_accuracy`](Self::search_accuracy), and that. Of equals, the first in the order of
+    /// [`cells`](Self::cells).
+    pub fn best_search(&self, dataset: Nb201Dataset) -> ([u8; 6], f64) {
+        self.best(|row| row.accuracies[dataset as usize][0])
+    }
+
+    /// The cell with the best [`test_accuracy`](Self::test_accuracy), and that: what regret is measured from. Of equals,
+    /// the first in the order of [`cells`](Self::cells).
+    pub fn best_test(&self, dataset: Nb201Dataset) -> ([u8; 6], f64) {
+        self.best(|row| row.accuracies[dataset as usize][1])
+    }
+
+    /// What tells this table from others: the first 16 digits of the SHA-256 of its file, unpacked if it was gzipped.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Number of cells: 15,625.
+    #[expect(clippy::len_without_is_empty, reason = "never empty")]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// All cells, counting up with the last edge as the last digit.
+    pub fn cells() -> impl ExactSizeIterator<Item = [u8; 6]> {
+        (0..CELLS).map(cell_at)
+    }
+
+    fn row(&self, cell: [u8; 6]) -> Result<&Row, TableError> {
+        Ok(&self.rows[cell_index(cell)?])
+    }
+
+    fn best(&self, value: impl Fn(&Row) -> f64) -> ([u8; 6], f64) {
+        let mut best = (0, f64::NEG_INFINITY);
+        for (index, row) in self.rows.iter().enumerate() {
+            if value(row) > best.1 {
+                best = (index, value(row));
+            }
+        }
+        (cell_at(best.0), best.1)
+    }
+
+    fn parse(path: &Path, content: &[u8]) -> Result<Self, TableError> {
+        let mut lines = content
+            .split(|&byte| byte == b'\n')
+            .enumerate()
+            .map(|(index, line)| (index + 1, line));
+        let (_, header) = lines.next().unwrap_or_default();
+        let header = line_text(path, 1, header)?;
+        let width = header.split(',').count();
+        let column = |column: &'static str| {
+            let mut places = header
+                .split(',')
+                .enumerate()
+                .filter(|(_, name)| *name == column)
+                .map(|(place, _)| place);
+            match (places.next(), places.count()) {
+                (Some(place), 0) => Ok(place),
+                (first, more) => {
+                    let count = usize::from(first.is_some()) + more;
+                    Err(TableError::Column {
+                        path: path.to_owned(),
+                        column,
+                        count,
+                    })
+                }
+            }
+        };
+        let cell_place = column(CELL_COLUMN)?;
+        let mut accuracy_places = [[0; 2]; 3];
+        for (places, names) in accuracy_places.iter_mut().zip(ACCURACY_COLUMNS) {
+            *places = [column(names[0])?, column(names[1])?];
+        }
+        let params_place = column(PARAMS_COLUMN)?;
+
+        let mut rows: Vec<Option<Row>> = vec![None; CELLS];
+        for (line, text) in lines {
+            let text = line_text(path, line, text)?;
+            let wrong = |what, expected: String, got: &str| TableError::Line {
+                path: path.to_owned(),
+                line,
+                what,
+                expected,
+                got: got.chars().take(80).collect(),
+            };
+            // An empty line may end the file and stand nowhere else; a gap among the cells shows as a missing cell.
+            if text.is_empty() {
+                continue;
+            }
+            let fields: Vec<&str> = text.split(',').collect();
+            if fields.len() != width {
+                return Err(wrong(
+                    "line",
+                    format!("{width} values, got {}", fields.len()),
+                    text,
+                ));
+            }
+            let number = |place: usize, what, range: std::ops::RangeInclusive<f64>| match fields[place]
+                .parse::<f64>()
+            {
+                Ok(number) if range.contains(&number) => Ok(number),
+                _ => Err(wrong(
+                    what,
+                    format!("a number from {} to {}", range.start(), range.end()),
+                    fields[place],
+                )),
+            };
+            let cell = fields[cell_place];
+            let index = parse_cell(cell)
+                .ok_or_else(|| wrong(CELL_COLUMN, "six digits from 0 to 4".to_owned(), cell))?;
+            if let Some(first) = rows[index] {
+                let (path, cell) = (path.to_owned(), cell.to_owned());
+                return Err(TableError::Duplicate {
+                    path,
+                    line,
+                    cell,
+                    first: first.line,
+                });
+            }
+            let mut accuracies = [[0.0; 2]; 3];
+            for (dataset, accuracies) in accuracies.iter_mut().enumerate() {
+                for (kind, accuracy) in accuracies.iter_mut().enumerate() {
+                    let place = accuracy_places[dataset][kind];
+                    *accuracy = number(place, ACCURACY_COLUMNS[dataset][kind], 0.0..=100.0)? / 100.0;
+                }
+            }
+            let params_millions = number(params_place, PARAMS_COLUMN, 0.0..=MAX_MILLIONS)?;
+            rows[index] = Some(Row {
+                line,
+                accuracies,
+                params_millions,
+            });
+        }
+
+        let got = rows.iter().flatten().count();
+        if let Some(missing) = rows.iter().position(Option::is_none) {
+            let cell = cell_at(missing).iter().map(u8::to_string).collect();
+            return Err(TableError::Missing {
+                path: path.to_owned(),
+                expected: CELLS,
+                got,
+                cell,
+            });
+        }
+        Ok(Self {
+            rows: rows.into_iter().flatten().collect(),
+            fingerprint: fingerprint::short(Sha256::new_with_prefix(content)),
+        })
+    }
+}
+
+/// The line as text, without the carriage return of a Windows file.
+fn line_text<'a>(path: &Path, line: usize, bytes: &'a [u8]) -> Result<&'a str, TableError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| TableError::Line {
+        path: path.to_owned(),
+        line,
+        what: "encoding",
+        expected: "text in UTF-8".to_owned(),
+        got: error.to_string(),
+    })?;
+    Ok(text.strip_suffix('\r').unwrap_or(text))
+}
+
+/// The six operations as the digits of a number to base 5, the first edge first.
+fn cell_index(cell: [u8; 6]) -> Result<usize, TableError> {
+    cell.into_iter()
+        .enumerate()
+        .try_fold(0, |index, (edge, code)| match usize::from(code) {
+            digit if digit < OPERATIONS => Ok(index * OPERATIONS + digit),
+            _ => Err(TableError::Operation { edge, code }),
+        })
+}
+
+/// The inverse of [`cell_index`].
+fn cell_at(index: usize) -> [u8; 6] {
+    std::array::from_fn(|edge| (index / OPERATIONS.pow((EDGES - 1 - edge) as u32) % OPERATIONS) as u8)
+}
+
+/// Index of the cell written as six digits.
+fn parse_cell(text: &str) -> Option<usize> {
+    let digits: [u8; EDGES] = text.as_bytes().try_into().ok()?;
+    cell_index(digits.map(|digit| digit.wrapping_sub(b'0'))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, write::GzEncoder};
+    use proptest::prelude::*;
+    use std::io::Write;
+    use std::sync::LazyLock;
+
+    const HEADER: &str =
+        "params_c10_M,ops6,extra,c10_valid12,c10_test200,c100_valid12,c100_test200,in16_valid12,in16_test200";
+
+    /// A complete table: cell i has test accuracy i / 200 percent on CIFAR-10.
+    static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let row = |(index, cell): (usize, [u8; 6])| {
+            let ops: String = cell.iter().map(u8::to_string).collect();
+            format!(
+                "0.25,{ops},-,{},{},3,4,5,6",
+                99 - index % 90,
+                index as f64 / 200.0
+            )
+        };
+        [HEADER.to_owned()]
+            .into_iter()
+            .chain(Nb201Table::cells().enumerate().map(row))
+            .collect()
+    });
+
+    fn parse(text: &str) -> Result<Nb201Table, TableError> {
+        Nb201Table::parse(Path::new("table.csv"), text.as_bytes())
+    }
+
+    /// The table with one line changed.
+    fn with_line(line: usize, text: &str) -> Result<Nb201Table, TableError> {
+        let mut lines = LINES.clone();
+        lines[line - 1] = text.to_owned();
+        parse(&lines.join("\n"))
+    }
+
+    #[test]
+    fn lookups_give_the_row_of_the_cell_as_fractions() {
+        let mut shuffled = LINES[1..].to_vec();
+        shuffled.reverse();
+        let table = parse(&format!("{HEADER}\r\n{}\r\n", shuffled.join("\r\n"))).unwrap();
+        assert_eq!(table.rows, {
+            // Equal but for the line numbers.
+            let mut same = parse(&LINES.join("\n")).unwrap();
+            assert_ne!(same.fingerprint, table.fingerprint);
+            same.rows
+                .iter_mut()
+                .zip(&table.rows)
+                .for_each(|(row, other)| row.line = other.line);
+            same.rows
+        });
+        assert_eq!(table.len(), 15_625);
+        let cell = [0, 0, 0, 1, 3, 2];
+        assert_eq!(
+            table.test_accuracy(cell, Nb201Dataset::Cifar10).unwrap(),
+            42.0 / 200.0 / 100.0
+        );
+        assert_eq!(table.search_accuracy(cell, Nb201Dataset::Cifar10).unwrap(), 0.57);
+        assert_eq!(table.search_accuracy(cell, Nb201Dataset::Cifar100).unwrap(), 0.03);
+        assert_eq!(table.test_accuracy(cell, Nb201Dataset::ImageNet16).unwrap(), 0.06);
+        assert_eq!(table.params_millions(cell).unwrap(), 0.25);
+        assert_eq!(
+            table.best_test(Nb201Dataset::Cifar10),
+            ([4; 6], 15_624.0 / 200.0 / 100.0)
+        );
+        assert_eq!(table.best_search(Nb201Dataset::Cifar10), ([0; 6], 0.99));
+        assert!(matches!(
+            table.test_accuracy([0, 5, 0, 0, 0, 0], Nb201Dataset::Cifar10),
+            Err(TableError::Operation { edge: 1, code: 5 })
+        ));
+    }
+
+    #[test]
+    fn cells_and_indices_correspond() {
+        assert_eq!(Nb201Table::cells().len(), 15_625);
+        assert!(
+            Nb201Table::cells()
+                .enumerate()
+                .all(|(index, cell)| cell_index(cell).unwrap() == index)
+        );
+        assert_eq!(cell_at(1), [0, 0, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_wrong_line_is_refused_with_its_number_and_the_reason() {
+        for (line, text, reason) in [
+            (
+                1,
+                "index,ops6,c10_test200",
+                "column 'c10_valid12' once, got it 0 times",
+            ),
+            (1, &format!("{HEADER},ops6"), "column 'ops6' once, got it 2 times"),
+            (1, "", "column 'ops6' once, got it 0 times"),
+            (
+                7,
+                "0.25,000010,-,1,2,3,4,5",
+                "line 7: line: expected 9 values, got 8",
+            ),
+            (
+                7,
+                "0.25,000015,-,1,2,3,4,5,6",
+                "line 7: ops6: expected six digits from 0 to 4, got '000015'",
+            ),
+            (7, "0.25,00001,-,1,2,3,4,5,6", "line 7: ops6: expected"),
+            (
+                7,
+                "0.25,000010,-,1,100.5,3,4,5,6",
+                "line 7: c10_test200: expected a number from 0 to 100, got '100.5'",
+            ),
+            (7, "0.25,000010,-,1,2,-3,4,5,6", "line 7: c100_valid12"),
+            (7, "0.25,000010,-,1,2,3,4,nan,6", "line 7: in16_valid12"),
+            (
+                7,
+                "0.25,000010,-,1,2,3,4,5,",
+                "line 7: in16_test200: expected a number from 0 to 100, got ''",
+            ),
+            (7, "inf,000010,-,1,2,3,4,5,6", "line 7: params_c10_M"),
+            (
+                7,
+                "0.25,000001,-,1,2,3,4,5,6",
+                "line 7: cell 000001 is already on line 3",
+            ),
+            (
+                7,
+                "",
+                "expected all 15625 cells, got 15624; the first that is missing is 000010",
+            ),
+        ] {
+            let message = with_line(line, text).unwrap_err().to_string();
+            assert!(
+                message.contains(reason) && message.starts_with("table.csv: "),
+                "{reason} in {message}"
+            );
+        }
+        let foreign = Nb201Table::parse(Path::new("photo.png"), &[0x89, b'P', b'N', b'G', 0xff]).unwrap_err();
+        assert!(
+            foreign.to_string().contains("photo.png: line 1: encoding"),
+            "{foreign}"
+        );
+        assert!(matches!(parse(""), Err(TableError::Column { .. })));
+        assert!(matches!(
+            parse(&LINES[..9000].join("\n")),
+            Err(TableError::Missing { got: 8999, .. })
+        ));
+    }
+
+    #[test]
+    fn a_gzipped_table_is_read_and_a_truncated_one_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("table");
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(LINES.join("\n").as_bytes()).unwrap();
+        let whole = encoder.finish().unwrap();
+        std::fs::write(&path, &whole).unwrap();
+        assert_eq!(
+            Nb201Table::open(&path).unwrap(),
+            parse(&LINES.join("\n")).unwrap()
+        );
+        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        assert!(matches!(Nb201Table::open(&path), Err(TableError::File(_))));
+        assert!(matches!(
+            Nb201Table::open(dir.path().join("none")),
+            Err(TableError::File(_))
+        ));
+    }
+
+    #[test]
+    fn data_sets_are_parsed_by_name_and_a_wrong_one_lists_them() {
+        for dataset in Nb201Dataset::ALL {
+            assert_eq!(dataset.to_string().parse::<Nb201Dataset>().unwrap(), dataset);
+        }
+        let message = "svhn".parse::<Nb201Dataset>().unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "the table has no data set 'svhn'; it has: cifar10, cifar100, imagenet16-120"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+        #[test]
+        fn a_mutated_table_is_an_error_or_in_range_and_never_a_panic(
+            line in 1..=15_626_usize,
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut bytes = LINES[line - 1].clone().into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let mut content = Vec::new();
+            for (index, text) in LINES.iter().enumerate() {
+                content.extend_from_slice(if index + 1 == line { &bytes } else { text.as_bytes() });
+                content.push(b'\n');
+            }
+            if let Ok(table) = Nb201Table::parse(Path::new("table.csv"), &content) {
+                let all = table.rows.iter().flat_map(|row| row.accuracies.iter().flatten());
+                prop_assert!(all.into_iter().all(|accuracy| (0.0..=1.0).contains(accuracy)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_published_table_has_the_published_optima() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/nb201/nb201_acc.csv.gz");
+        if !path.is_file() {
+            println!("skipped: no {}", path.display());
+            return;
+        }
+        let table = Nb201Table::open(&path).unwrap();
+        assert_eq!(table.len(), 15_625);
+        for (dataset, published) in Nb201Dataset::ALL.into_iter().zip([94.373, 73.513, 47.311]) {
+            let (cell, best) = table.best_test(dataset);
+            assert!((best * 100.0 - published).abs() < 5e-4, "{dataset}: {best}");
+            assert_eq!(table.test_accuracy(cell, dataset).unwrap(), best);
+        }
+        // The file's first line: |avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|
+        // is architecture 0, written 421211 by edges, with 85.8633, 63.364 and 0.129306.
+        let cell = [4, 2, 1, 2, 1, 1];
+        assert_eq!(
+            table.test_accuracy(cell, Nb201Dataset::Cifar10).unwrap(),
+            0.858633
+        );
+        assert_eq!(
+            table.search_accuracy(cell, Nb201Dataset::Cifar10).unwrap(),
+            0.63364
+        );
+        assert_eq!(table.params_millions(cell).unwrap(), 0.129306);
+    }
+}

@@ -1,0 +1,65 @@
+//! Loss and accuracy of a model on images it is not trained on.
+
+use std::sync::Arc;
+
+use super::metrics::{Scores, Tally};
+use crate::data::{BatchPlan, Batcher, Images, Normalization};
+use crate::error::EvalError;
+use crate::model::{Model, Pass};
+use crate::ops::cross_entropy;
+
+/// The mean cross-entropy and the accuracy of `model` on the images with these indices, each counted once, in order;
+/// the last batch may be smaller.
+///
+/// Running statistics are used and nothing is random or changed. `batch_size` decides speed and memory, and the result
+/// in the last bits of the loss at most.
+///
+/// # Errors
+/// [`EvalError::NonFinite`] where the loss is not a number, `epoch` being that to report; [`EvalError::Data`] for no
+/// indices or one out of range; [`EvalError::Tensor`] where the images are not of the network's shape, or from the
+/// device.
+pub fn evaluate(
+    model: &Model,
+    images: &Arc<Images>,
+    normalization: &Arc<Normalization>,
+    indices: &[u32],
+    batch_size: usize,
+    epoch: u32,
+) -> Result<Scores, EvalError> {
+    let plan = BatchPlan::evaluation(batch_size);
+    let (device, dtype) = (model.parameters().device(), model.parameters().dtype());
+    let batcher = Batcher::new(
+        Arc::clone(images),
+        Arc::clone(normalization),
+        indices.to_vec(),
+        plan,
+        device,
+    )?;
+    let mut tally = Tally::default();
+    for batch in batcher.epoch(0, 0)? {
+        let batch = batch?;
+        let logits = model
+            .forward(&batch.images.to_dtype(dtype)?, &Pass::Eval)?
+            .main
+            .detach();
+        let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
+        tally.add(&logits, &batch.labels, &loss, &loss)?;
+        if tally.is_due() {
+            check(&mut tally, epoch)?;
+        }
+    }
+    check(&mut tally, epoch)?;
+    Ok(tally.scores())
+}
+
+/// Fetches what is pending and fails at a loss that is not finite.
+pub(super) fn check(tally: &mut Tally, epoch: u32) -> Result<(), EvalError> {
+    match tally.fetch()? {
+        Some(found) => Err(EvalError::NonFinite {
+            loss: found.loss,
+            epoch,
+            step: found.batch,
+        }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,135 @@
+//! A trained network with all that is needed to use it, as one file.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use nas_space::genotype::Genotype;
+use nas_space::network::NetworkConfig;
+use nas_space::op::Operations;
+use nas_space::search::TestReport;
+use nas_space::seed::Seed;
+use serde::{Deserialize, Serialize};
+
+use crate::data::{Dataset, Normalization};
+use crate::error::EvalError;
+use crate::exact::Exact;
+use crate::model::Model;
+use crate::nn::tensor_file;
+use crate::train::{Scores, TrainConfig, evaluate};
+
+const FORMAT: &str = "nas-network";
+const VERSION: u32 = 1;
+
+/// A trained network, what it is made of and what it was trained on.
+///
+/// Its file is in the safetensors format: the weights and running statistics by name, and in the metadata, as JSON, the
+/// other fields.
+#[derive(Debug)]
+pub struct TrainedNetwork {
+    /// The architecture.
+    pub genotype: Genotype,
+    /// The size it was built at.
+    pub network: NetworkConfig,
+    /// Name of the data set it was trained on.
+    pub dataset: String,
+    /// How its images are normalised.
+    pub normalization: Arc<Normalization>,
+    /// How it was trained.
+    pub train: TrainConfig,
+    /// The network with its weights.
+    pub model: Model,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Content {
+    genotype: Genotype,
+    network: NetworkConfig,
+    dataset: String,
+    mean: Vec<Exact>,
+    std: Vec<Exact>,
+    train: TrainConfig,
+    double_precision: bool,
+}
+
+impl TrainedNetwork {
+    /// Writes it to a file, which is there completely or not at all.
+    ///
+    /// # Errors
+    /// [`EvalError::Io`] where it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<(), EvalError> {
+        let exact = |values: &[f64]| values.iter().map(|&value| Exact(value)).collect();
+        let content = Content {
+            genotype: self.genotype.clone(),
+            network: self.network,
+            dataset: self.dataset.clone(),
+            mean: exact(self.normalization.mean()),
+            std: exact(self.normalization.std()),
+            train: self.train.clone(),
+            double_precision: self.model.parameters().dtype() == DType::F64,
+        };
+        let snapshot = self.model.parameters().snapshot()?;
+        tensor_file::save(path, FORMAT, VERSION, &content, snapshot.tensors())
+    }
+
+    /// Reads what [`TrainedNetwork::save`] wrote. `operations` are the vocabulary that its architecture is built from.
+    ///
+    /// # Errors
+    /// [`EvalError::Io`] where the file cannot be read; [`EvalError::Format`] where it is torn, damaged or not such a
+    /// file; [`EvalError::Space`] for an operation that is not in the vocabulary; [`EvalError::TensorMismatch`] where
+    /// the weights are not those of the architecture.
+    pub fn load(path: &Path, operations: &Operations, device: &Device) -> Result<Self, EvalError> {
+        let (content, tensors): (Content, _) = tensor_file::load(path, FORMAT, VERSION, device)?;
+        let numbers = |values: Vec<Exact>| values.into_iter().map(|value| value.0).collect();
+        let normalization = Normalization::new(numbers(content.mean), numbers(content.std))
+            .map_err(|e| EvalError::format(path, e.to_string()))?;
+        let network = Arc::new(content.genotype.network(operations, &content.network)?);
+        let dtype = if content.double_precision {
+            DType::F64
+        } else {
+            DType::F32
+        };
+        // Every drawn value is replaced by a stored one.
+        let model = Model::new(network, Seed::new(0), device, dtype)?;
+        model.parameters().adopt(&tensors, &path.display().to_string())?;
+        Ok(Self {
+            genotype: content.genotype,
+            network: content.network,
+            dataset: content.dataset,
+            normalization: Arc::new(normalization),
+            train: content.train,
+            model,
+        })
+    }
+
+    /// Loss and accuracy on the test images. To be called once, after validation has chosen this network.
+    ///
+    /// # Errors
+    /// [`EvalError::Dataset`] for another data set than it was trained on; as [`evaluate`] otherwise.
+    pub fn test(&self, dataset: &Dataset) -> Result<TestReport, EvalError> {
+        if dataset.name != self.dataset {
+            let (expected, got) = (self.dataset.clone(), dataset.name.to_owned());
+            return Err(EvalError::Dataset { expected, got });
+        }
+        let images = &dataset.test;
+        let batch_size = self.train.evaluation_batch_size;
+        let Scores {
+            loss,
+            accuracy,
+            images,
+        } = evaluate(
+            &self.model,
+            images,
+            &self.normalization,
+            &images.indices(),
+            batch_size,
+            self.train.epochs,
+        )?;
+        Ok(TestReport {
+            test_accuracy: accuracy,
+            test_loss: Some(loss),
+            images: Some(images),
+        })
+    }
+}
