@@ -1,0 +1,186 @@
+//! Why a study cannot begin, go on or be resumed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nas_space::error::SpaceError;
+use nas_space::search::{Failure, StrategyError, TrialId};
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::store::StoreError;
+
+/// Why a study cannot begin, go on or be resumed. A trial's failure is none of these: it is recorded.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// The configuration is out of range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The records cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The strategy gave up.
+    #[error("the search method '{method}' cannot go on: {source}")]
+    Strategy {
+        /// Its name.
+        method: String,
+        /// Its reason.
+        source: StrategyError,
+    },
+    /// The strategy waits for an outcome when there is none to come.
+    #[error(
+        "the search method '{method}' waits for an outcome after {told} trials, but all of them were told; \
+         this is a defect of the method"
+    )]
+    Stalled {
+        /// The strategy's name.
+        method: String,
+        /// How many outcomes it was told.
+        told: u64,
+    },
+    /// The space refused an architecture for another reason than that it is not of the space.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The configuration names one thing and another was passed.
+    #[error("the study's {what} is '{config}', but '{got}' was passed to run it")]
+    Mismatch {
+        /// What is named: the method, the space, the evaluator.
+        what: &'static str,
+        /// As the configuration has it.
+        config: String,
+        /// As the part itself has it.
+        got: String,
+    },
+    /// A study was to be created where one is on record.
+    #[error("the store holds a study of '{method}' already; resume it or choose another store")]
+    AlreadyBegun {
+        /// The recorded method.
+        method: String,
+    },
+    /// A study was to be resumed under other conditions than it was begun.
+    #[error(
+        "this is not the study on record: {}; resume it as it was begun, or begin another in a new directory",
+        listed(differences)
+    )]
+    Differs {
+        /// Every field that differs.
+        differences: Vec<Difference>,
+    },
+    /// A budget was to be extended to less than it was.
+    #[error(
+        "the budget's {limit} cannot go from {recorded} to {given}; a recorded study's budget can only grow"
+    )]
+    BudgetShrinks {
+        /// The limit.
+        limit: &'static str,
+        /// As recorded; `none` for no limit.
+        recorded: String,
+        /// As given.
+        given: String,
+    },
+    /// Asked again, the strategy does not propose what is on record.
+    #[error(
+        "trial {trial} is on record as {recorded}, but asked again the search method proposes {proposed}. \
+         Its code, its parameters or the recorded outcomes have changed since: resume with the program that began the \
+         study, or begin another in a new directory"
+    )]
+    ReplayDiverged {
+        /// The first trial that differs.
+        trial: TrialId,
+        /// The recorded architecture and its epochs.
+        recorded: String,
+        /// What was proposed instead.
+        proposed: String,
+    },
+    /// A thread that evaluates cannot be started.
+    #[error("cannot start worker thread {worker} of {workers}: {source}; use fewer workers")]
+    Spawn {
+        /// Which one, from 1.
+        worker: usize,
+        /// How many were wanted.
+        workers: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// All threads that evaluate are gone although trials are left to be evaluated.
+    #[error("all worker threads are gone; trial {trial} was not evaluated. Resume the study")]
+    WorkersLost {
+        /// The trial that was waited for.
+        trial: TrialId,
+    },
+    /// Every trial failed.
+    #[error("all {trials} trials failed; the first one because: {first}")]
+    AllFailed {
+        /// How many.
+        trials: u64,
+        /// The first failure.
+        first: Failure,
+    },
+    /// The study was stopped before a trial was finished.
+    #[error("no trial was finished, so there is no best architecture; resume the study")]
+    NoTrials,
+    /// A run directory holds a run.
+    #[error(
+        "'{}' holds a run already; go on with it by `nas resume {}` or choose another directory",
+        path.display(), path.display()
+    )]
+    RunExists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A directory is no run directory.
+    #[error("'{}' is not a run directory: there is no config.toml in it", path.display())]
+    NotARun {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} '{}': {source}", path.display())]
+    Io {
+        /// What was tried: `read`, `write`, `create`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file's text is not what it should be, or a value cannot be written in its format.
+    #[error("'{}' cannot be {action} as {format}: {reason}", path.display())]
+    Text {
+        /// `read` or `written`.
+        action: &'static str,
+        /// TOML or JSON.
+        format: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong where.
+        reason: String,
+    },
+}
+
+/// A field in which a study differs from the one on record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The field of [`StudyConfig`](crate::StudyConfig), or `decisions` for the space's.
+    pub field: String,
+    /// Its recorded value.
+    pub recorded: String,
+    /// The one given.
+    pub given: String,
+}
+
+fn listed(differences: &[Difference]) -> String {
+    let all: Vec<String> = differences
+        .iter()
+        .map(|d| format!("{} is {} on record and {} now", d.field, d.recorded, d.given))
+        .collect();
+    all.join("; ")
+}
+
+impl StudyError {
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Io { action, path, source }
+    }
+}

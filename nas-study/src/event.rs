@@ -1,0 +1,83 @@
+//! What a study tells those who watch it.
+
+use nas_space::search::{Budget, Spent};
+
+use crate::store::TrialRecord;
+use crate::summary::{Best, Summary};
+
+/// Something that happened in a study. What it speaks of is in the store already.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A new study begins.
+    Started {
+        /// What it may spend.
+        budget: Budget,
+    },
+    /// A recorded study goes on: first its records are replayed.
+    Resumed {
+        /// Trials on record.
+        recorded: u64,
+        /// Those of them that have an outcome.
+        finished: u64,
+        /// What it may spend.
+        budget: Budget,
+    },
+    /// A trial was proposed, or is evaluated again because it was under way when the study was killed.
+    Asked {
+        /// The trial.
+        record: TrialRecord,
+    },
+    /// A trial has its outcome, and the strategy is about to be told. In trial order.
+    Finished {
+        /// The trial with its conclusion.
+        record: TrialRecord,
+        /// Where the study stands after it.
+        progress: Progress,
+    },
+    /// The strategy is about to be told an outcome that was on record. In trial order.
+    Replayed {
+        /// The trial with its conclusion.
+        record: TrialRecord,
+        /// Where the study stands after it.
+        progress: Progress,
+    },
+    /// The study is over.
+    Ended {
+        /// What came out of it.
+        summary: Summary,
+    },
+}
+
+/// Where a study stands, counted over the trials told so far.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// What these trials have spent.
+    pub spent: Spent,
+    /// What may be spent.
+    pub budget: Budget,
+    /// How many of them failed.
+    pub failed: u64,
+    /// The best of them.
+    pub best: Option<Best>,
+}
+
+/// Somebody who watches a study. Every `FnMut(&Event)` is one.
+pub trait Observer {
+    /// Called on the thread that runs the study, which waits meanwhile.
+    fn notify(&mut self, event: &Event);
+}
+
+impl<F: FnMut(&Event)> Observer for F {
+    fn notify(&mut self, event: &Event) {
+        self(event);
+    }
+}
+
+/// The observer that takes no notice.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn notify(&mut self, _event: &Event) {}
+}

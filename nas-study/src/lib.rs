@@ -1,0 +1,58 @@
+//! Runs a search strategy against an evaluator, under a budget, and records every trial.
+//!
+//! A [`Study`] brings a [`Strategy`](nas_space::search::Strategy), a [`Space`](nas_space::spaces::Space) and an
+//! [`Evaluator`](nas_space::search::Evaluator) together. Its loop asks for architectures, evaluates them on as many
+//! threads as it is given, tells the outcomes and writes everything into a [`Store`]. It never prints: whoever wants
+//! to watch passes an [`Observer`].
+//!
+//! - **Invariant:** a study is a function of its [`StudyConfig`] and of the evaluator; the number of threads is not
+//!   part of it. Outcomes are told in trial order, and how many trials are asked before the first is told is.
+//! - **Invariant:** what an observer was told of is on disk. A study that was killed is resumed by replay: a fresh
+//!   strategy is asked again, each recorded proposal must come out the same, and each recorded outcome is told.
+//! - **Invariant:** a failed trial is data: a panic, a NaN or an impossible network is recorded with its reason and
+//!   told to the strategy.
+//!
+//! # Example
+//! ```
+//! use nas_space::search::{Budget, Evaluator, Strategy};
+//! use nas_space::seed::Seed;
+//! use nas_space::spaces::Space;
+//! use nas_study::{Parts, RunOptions, Silent, Store, Study, StudyConfig, StudyError, Summary};
+//!
+//! fn search(
+//!     space: &dyn Space,
+//!     strategy: &mut dyn Strategy,
+//!     evaluator: &dyn Evaluator,
+//! ) -> Result<Summary, StudyError> {
+//!     let config = StudyConfig {
+//!         budget: Budget::trials(100),
+//!         ..StudyConfig::new(strategy.name(), space.name(), evaluator.description(), Seed::new(1))
+//!     };
+//!     let mut store = Store::in_memory()?;
+//!     let parts = Parts { space, strategy, evaluator };
+//!     Study::create(&mut store, config, parts)?.run(&RunOptions::default(), &mut Silent)
+//! }
+//! ```
+
+mod clock;
+mod config;
+mod durable;
+mod error;
+mod event;
+mod run;
+mod run_dir;
+mod stop;
+mod store;
+mod summary;
+#[cfg(test)]
+mod testing;
+mod workers;
+
+pub use config::{ConfigError, Duplicates, FORMAT, StudyConfig};
+pub use error::{Difference, StudyError};
+pub use event::{Event, Observer, Progress, Silent};
+pub use run::{Commit, Parts, RunOptions, Study};
+pub use run_dir::RunDir;
+pub use stop::Stop;
+pub use store::{Conclusion, Records, Store, StoreError, StudyRecord, TrialRecord};
+pub use summary::{Best, End, Summary};

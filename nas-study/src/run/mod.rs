@@ -1,0 +1,57 @@
+//! Running a study: the only loop there is.
+//!
+//! 1. While fewer than `batch` trials are outstanding and the budget allows, the strategy is asked; a proposal
+//!    becomes trial 0, 1, 2, … with the seed `seed.derive("trial", id)`, and is evaluated as soon as a thread is free.
+//! 2. The oldest outstanding trial is waited for, and the strategy is told its outcome.
+//! 3. So on, until nothing is outstanding and nothing more is asked for.
+//!
+//! Replay is the same loop: where there is a record, the proposal is compared with it instead of being written, and
+//! a recorded outcome is taken instead of an evaluation. So a resumed study asks and tells in exactly the order in
+//! which it would have without the interruption, also when its budget was extended after it had ended.
+
+mod journal;
+mod search;
+mod study;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use crate::stop::Stop;
+
+pub use study::{Parts, Study};
+
+/// How a study is run. Nothing of this can change its result.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Threads that evaluate. More than the study's `batch` are not used; with one, the calling thread evaluates.
+    pub workers: NonZeroUsize,
+    /// By which it can be asked to stop.
+    pub stop: Stop,
+    /// When records are committed.
+    pub commit: Commit,
+}
+
+/// When records are committed to the store. A commit waits for the disk: a few milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Commit {
+    /// A proposal before it is evaluated, and an outcome before it is told.
+    #[default]
+    EveryStep,
+    /// Together with other steps, at most this long after the first of them and when the study ends. A crash loses
+    /// that much work and the evaluations under way, which are done again on resuming; observers are told of a step
+    /// only once it is committed. For evaluators that answer faster than the disk, such as benchmark tables.
+    Within(Duration),
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            workers: NonZeroUsize::MIN,
+            stop: Stop::new(),
+            commit: Commit::default(),
+        }
+    }
+}

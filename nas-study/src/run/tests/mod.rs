@@ -1,0 +1,4 @@
+mod crash;
+mod failures;
+mod looping;
+mod resume;

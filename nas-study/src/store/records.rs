@@ -1,0 +1,218 @@
+//! Reading what is on record.
+
+use std::path::{Path, PathBuf};
+
+use nas_space::arch::Architecture;
+use nas_space::search::{Evaluation, Failure, Fidelity, Trial};
+use nas_space::seed::Seed;
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::de::DeserializeOwned;
+
+use super::schema::{self, Access};
+use super::{Conclusion, StoreError, StudyRecord, TrialRecord};
+use crate::config::StudyConfig;
+use crate::summary::{Summary, Tally};
+
+/// Read access to a study's records, also while another process runs it.
+#[derive(Debug)]
+pub struct Records {
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
+}
+
+impl Records {
+    /// Opens a store to read from it. It is not locked and not changed, and every call sees one consistent state.
+    ///
+    /// # Errors
+    /// [`StoreError`] for a file that is missing, foreign, damaged or of another version, or holds nothing yet.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_owned();
+        let connection = schema::open(&path, Access::Read)?;
+        Ok(Self { connection, path })
+    }
+
+    /// Where they are; `:memory:` for a store in memory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The study, if one was begun.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where the record cannot be understood, [`StoreError::Sqlite`] where it cannot be read.
+    pub fn study(&self) -> Result<Option<StudyRecord>, StoreError> {
+        let columns =
+            "SELECT config, budget_seconds, decisions, software, created_unix_seconds, ended FROM study";
+        let row = self
+            .connection
+            .query_row(columns, [], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, Option<f64>>(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    row.get(4)?,
+                    row.get::<_, Option<String>>(5)?,
+                ))
+            })
+            .optional()
+            .map_err(|e| StoreError::sqlite(&self.path, e))?;
+        let Some((config, budget_seconds, decisions, software, created_unix_seconds, ended)) = row else {
+            return Ok(None);
+        };
+        let mut config: StudyConfig = serde_json::from_str(&config)
+            .map_err(|e| StoreError::damaged(&self.path, format!("the study's configuration: {e}")))?;
+        // A decimal text can be read one bit off; the column is exact.
+        config.budget.seconds = budget_seconds;
+        Ok(Some(StudyRecord {
+            config,
+            decisions,
+            software,
+            created_unix_seconds,
+            end: ended.map(|end| self.word(&end)).transpose()?,
+        }))
+    }
+
+    /// All trials, in the order of their numbers.
+    ///
+    /// # Errors
+    /// As [`Records::study`]; a gap between the numbers is damage.
+    pub fn trials(&self) -> Result<Vec<TrialRecord>, StoreError> {
+        let sqlite = |e| StoreError::sqlite(&self.path, e);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT * FROM trials ORDER BY id")
+            .map_err(sqlite)?;
+        let mut rows = statement.query([]).map_err(sqlite)?;
+        let mut trials = Vec::new();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let record = self.trial(row)?;
+            let (expected, got) = (trials.len() as u64, record.trial.id);
+            if got != expected {
+                let reason = format!("trial {expected} is missing; the next one is {got}");
+                return Err(StoreError::damaged(&self.path, reason));
+            }
+            trials.push(record);
+        }
+        Ok(trials)
+    }
+
+    /// What has come out of the study so far.
+    ///
+    /// # Errors
+    /// As [`Records::trials`]; [`StoreError::Empty`] where no study was begun.
+    pub fn summary(&self) -> Result<Summary, StoreError> {
+        // What is read within a transaction is of one moment. Nothing is written, so it ends by being dropped.
+        let _snapshot = self
+            .connection
+            .unchecked_transaction()
+            .map_err(|e| StoreError::sqlite(&self.path, e))?;
+        let study = self.study()?.ok_or_else(|| StoreError::Empty {
+            path: self.path.clone(),
+        })?;
+        let mut tally = Tally::default();
+        for record in self.trials()? {
+            tally.add_strategy_seconds(record.ask_seconds + record.tell_seconds.unwrap_or(0.0));
+            if let Some(conclusion) = &record.conclusion {
+                tally.add(&record, conclusion);
+            }
+        }
+        Ok(tally.into_summary(&study.config, study.end))
+    }
+
+    fn trial(&self, row: &Row<'_>) -> Result<TrialRecord, StoreError> {
+        let id = self.unsigned(row, "id")?;
+        let unreadable = |what: &str, text: &str| {
+            StoreError::damaged(&self.path, format!("trial {id} has the {what} '{text}'"))
+        };
+        let choices: String = self.get(row, "choices")?;
+        let seed: String = self.get(row, "seed")?;
+        let trial = Trial {
+            id,
+            architecture: parse_choices(&choices).ok_or_else(|| unreadable("choices", &choices))?,
+            fidelity: Fidelity {
+                epochs: self.get(row, "fidelity_epochs")?,
+            },
+            seed: Seed::new(seed.parse().map_err(|_| unreadable("seed", &seed))?),
+        };
+        let state: String = self.get(row, "state")?;
+        let result = match state.as_str() {
+            "asked" => None,
+            "done" => Some(Ok(self.evaluation(row)?)),
+            "failed" => Some(Err(Failure {
+                kind: self.word(&self.get::<String>(row, "failure_kind")?)?,
+                message: self
+                    .get::<Option<String>>(row, "failure_message")?
+                    .unwrap_or_default(),
+            })),
+            other => return Err(unreadable("state", other)),
+        };
+        let conclusion = match result {
+            None => None,
+            Some(result) => Some(Conclusion {
+                result,
+                cost_seconds: self.get(row, "cost_seconds")?,
+                finished_unix_seconds: self.get(row, "finished_unix_seconds")?,
+            }),
+        };
+        let reused_from: Option<i64> = self.get(row, "reused_from")?;
+        Ok(TrialRecord {
+            trial,
+            genotype: self.get(row, "genotype")?,
+            reused_from: reused_from.and_then(|id| u64::try_from(id).ok()),
+            asked_unix_seconds: self.get(row, "asked_unix_seconds")?,
+            ask_seconds: self.get(row, "ask_seconds")?,
+            tell_seconds: self.get(row, "tell_seconds")?,
+            conclusion,
+        })
+    }
+
+    fn evaluation(&self, row: &Row<'_>) -> Result<Evaluation, StoreError> {
+        let count = |name| -> Result<Option<u64>, StoreError> {
+            let value: Option<i64> = self.get(row, name)?;
+            Ok(value.and_then(|n| u64::try_from(n).ok()))
+        };
+        Ok(Evaluation {
+            valid_accuracy: self.get(row, "valid_accuracy")?,
+            valid_loss: self.get(row, "valid_loss")?,
+            train_accuracy: self.get(row, "train_accuracy")?,
+            train_loss: self.get(row, "train_loss")?,
+            params: count("params")?,
+            macs: count("macs")?,
+            epochs: self.get(row, "epochs")?,
+            cost_seconds: self.get(row, "cost_seconds")?,
+            device: self.get(row, "device")?,
+        })
+    }
+
+    /// A word of one of our enumerations.
+    fn word<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+        serde_json::from_value(serde_json::Value::String(text.to_owned()))
+            .map_err(|e| StoreError::damaged(&self.path, e.to_string()))
+    }
+
+    fn unsigned(&self, row: &Row<'_>, column: &str) -> Result<u64, StoreError> {
+        let value: i64 = self.get(row, column)?;
+        u64::try_from(value).map_err(|_| StoreError::damaged(&self.path, format!("{column} is {value}")))
+    }
+
+    fn get<T: rusqlite::types::FromSql>(&self, row: &Row<'_>, column: &str) -> Result<T, StoreError> {
+        row.get(column).map_err(|e| match e {
+            rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..) => {
+                StoreError::damaged(&self.path, format!("column {column}: {e}"))
+            }
+            other => StoreError::sqlite(&self.path, other),
+        })
+    }
+}
+
+/// Reads what [`Architecture`] displays: `3.0.1`.
+fn parse_choices(text: &str) -> Option<Architecture> {
+    if text.is_empty() {
+        return Some(Architecture::new([]));
+    }
+    let choices: Result<Vec<usize>, _> = text.split('.').map(str::parse).collect();
+    choices.ok().map(Architecture::new)
+}

@@ -1,0 +1,143 @@
+//! What came out of a study.
+
+use nas_space::arch::Architecture;
+use nas_space::search::{Failure, Spent, TrialId};
+use nas_space::seed::Seed;
+use serde::{Deserialize, Serialize};
+
+use crate::config::StudyConfig;
+use crate::error::StudyError;
+use crate::store::{Conclusion, TrialRecord};
+
+/// What came out of a study, or of as much of it as was run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The strategy's name.
+    pub method: String,
+    /// The space's name.
+    pub space: String,
+    /// The study's seed.
+    pub seed: Seed,
+    /// Why it ended; `None` for one that has not.
+    pub end: Option<End>,
+    /// Trials that were finished, failed ones included.
+    pub trials: u64,
+    /// Trials that failed.
+    pub failed: u64,
+    /// Epochs of these trials.
+    pub epochs: u64,
+    /// Cost of these trials in seconds, as the sum of their `cost_seconds`.
+    pub seconds: f64,
+    /// Seconds the strategy itself took, to propose and to learn.
+    pub strategy_seconds: f64,
+    /// The best trial, unless all failed.
+    pub best: Option<Best>,
+    /// The failed trial of the lowest number.
+    pub first_failure: Option<Failure>,
+}
+
+/// The trial of the highest validation accuracy; of several, the one with the lowest number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Best {
+    /// Its number.
+    pub trial: TrialId,
+    /// Its choices.
+    pub architecture: Architecture,
+    /// Its genotype as one line of JSON.
+    pub genotype: String,
+    /// Its validation accuracy, in [0, 1].
+    pub valid_accuracy: f64,
+}
+
+/// Why a study ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum End {
+    /// The budget is spent.
+    Budget,
+    /// The strategy has nothing more to propose.
+    Finished,
+    /// It was asked to [stop](crate::Stop). It can be resumed.
+    Stopped,
+}
+
+impl Summary {
+    /// The best trial, for those to whom a study without one is a failure.
+    ///
+    /// # Errors
+    /// [`StudyError::AllFailed`] gives the first reason; [`StudyError::NoTrials`] where none was finished.
+    pub fn require_best(&self) -> Result<&Best, StudyError> {
+        match (&self.best, &self.first_failure) {
+            (Some(best), _) => Ok(best),
+            (None, Some(first)) => Err(StudyError::AllFailed {
+                trials: self.trials,
+                first: first.clone(),
+            }),
+            (None, None) => Err(StudyError::NoTrials),
+        }
+    }
+}
+
+/// A summary in the making. Trials are added in the order of their numbers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tally {
+    pub(crate) spent: Spent,
+    pub(crate) failed: u64,
+    pub(crate) strategy_seconds: f64,
+    pub(crate) best: Option<Best>,
+    first_failure: Option<Failure>,
+}
+
+impl Tally {
+    /// Adds a trial and what became of it.
+    pub(crate) fn add(&mut self, record: &TrialRecord, conclusion: &Conclusion) {
+        self.spent.trials += 1;
+        self.spent.epochs += u64::from(record.trial.fidelity.epochs);
+        self.spent.seconds += conclusion.cost_seconds;
+        match &conclusion.result {
+            Ok(evaluation) => {
+                let accuracy = evaluation.valid_accuracy;
+                if self
+                    .best
+                    .as_ref()
+                    .is_none_or(|best| accuracy > best.valid_accuracy)
+                {
+                    self.best = Some(Best {
+                        trial: record.trial.id,
+                        architecture: record.trial.architecture.clone(),
+                        genotype: record.genotype.clone().unwrap_or_default(),
+                        valid_accuracy: accuracy,
+                    });
+                }
+            }
+            Err(failure) => {
+                self.failed += 1;
+                self.first_failure.get_or_insert_with(|| failure.clone());
+            }
+        }
+    }
+
+    /// Adds the seconds that the strategy took.
+    pub(crate) fn add_strategy_seconds(&mut self, seconds: f64) {
+        self.strategy_seconds += seconds;
+    }
+
+    pub(crate) fn into_summary(self, config: &StudyConfig, end: Option<End>) -> Summary {
+        Summary {
+            method: config.method.clone(),
+            space: config.space.clone(),
+            seed: config.seed,
+            end,
+            trials: self.spent.trials,
+            failed: self.failed,
+            epochs: self.spent.epochs,
+            seconds: self.spent.seconds,
+            strategy_seconds: self.strategy_seconds,
+            best: self.best,
+            first_failure: self.first_failure,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! One evaluation, whatever happens in it.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Trial, TrialId};
+
+use crate::clock;
+use crate::store::Conclusion;
+
+/// A finished trial.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) trial: TrialId,
+    pub(crate) conclusion: Conclusion,
+}
+
+/// Evaluates a trial. A panic is a failure like any other; an evaluation is checked.
+pub(crate) fn conclusion_of(evaluator: &dyn Evaluator, trial: &Trial) -> Conclusion {
+    // An evaluator is shared between threads, so it has to be sound after a panic on one of them anyway.
+    let (caught, seconds) = clock::timed(|| catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(trial))));
+    let result = match caught {
+        Ok(result) => result,
+        Err(payload) => {
+            let message = format!("the evaluator panicked: {}", panic_message(payload.as_ref()));
+            Err(Failure::new(FailureKind::Panic, message))
+        }
+    };
+    concluded(result, seconds)
+}
+
+/// The record of a result that took so many seconds.
+pub(crate) fn concluded(result: Result<Evaluation, Failure>, seconds: f64) -> Conclusion {
+    let result = result.and_then(Evaluation::checked).and_then(checked);
+    Conclusion {
+        cost_seconds: result
+            .as_ref()
+            .map_or(seconds, |evaluation| evaluation.cost_seconds),
+        result,
+        finished_unix_seconds: clock::unix_seconds(),
+    }
+}
+
+/// The evaluation as it can be recorded and read back to the bit. A strategy is told this one, so that it cannot tell
+/// a resumed study from one that was never interrupted.
+fn checked(evaluation: Evaluation) -> Result<Evaluation, Failure> {
+    let cost = evaluation.cost_seconds;
+    if !cost.is_finite() || cost < 0.0 {
+        let message = format!("the evaluation's cost_seconds is {cost}; expected a number of at least 0");
+        return Err(Failure::new(FailureKind::Invalid, message));
+    }
+    Ok(Evaluation {
+        valid_accuracy: unsigned_zero(evaluation.valid_accuracy),
+        valid_loss: finite(evaluation.valid_loss),
+        train_accuracy: finite(evaluation.train_accuracy),
+        train_loss: finite(evaluation.train_loss),
+        params: countable(evaluation.params),
+        macs: countable(evaluation.macs),
+        cost_seconds: unsigned_zero(cost),
+        ..evaluation
+    })
+}
+
+/// SQLite has no NaN.
+fn finite(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| value.is_finite()).map(unsigned_zero)
+}
+
+/// SQLite does not keep the sign of a zero.
+fn unsigned_zero(value: f64) -> f64 {
+    if value == 0.0 { 0.0 } else { value }
+}
+
+/// SQLite's integers have 63 bits.
+fn countable(count: Option<u64>) -> Option<u64> {
+    count.filter(|&count| i64::try_from(count).is_ok())
+}
+
+fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::evaluation;
+
+    #[test]
+    fn figures_that_cannot_be_recorded_are_left_out() {
+        let odd = Evaluation {
+            valid_accuracy: -0.0,
+            valid_loss: Some(f64::NAN),
+            train_loss: Some(f64::INFINITY),
+            params: Some(u64::MAX),
+            macs: Some(3),
+            ..evaluation(0.5)
+        };
+        let kept = concluded(Ok(odd), 0.0).result.unwrap();
+        assert_eq!(kept.valid_accuracy.to_bits(), 0.0_f64.to_bits());
+        assert_eq!(
+            (kept.valid_loss, kept.train_loss, kept.params),
+            (None, None, None)
+        );
+        assert_eq!(kept.macs, Some(3));
+    }
+
+    #[test]
+    fn a_cost_or_an_accuracy_that_is_no_number_is_a_failure() {
+        for cost in [f64::NAN, f64::INFINITY, -1.0] {
+            let odd = Evaluation {
+                cost_seconds: cost,
+                ..evaluation(0.5)
+            };
+            let conclusion = concluded(Ok(odd), 2.0);
+            assert_eq!(conclusion.result.unwrap_err().kind, FailureKind::Invalid);
+            assert_eq!(conclusion.cost_seconds, 2.0);
+        }
+        let failure = concluded(Ok(evaluation(f64::NAN)), 0.0).result.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::NonFinite);
+    }
+
+    #[test]
+    fn an_evaluation_costs_what_it_says_and_a_failure_what_was_measured() {
+        let said = Evaluation {
+            cost_seconds: 7.0,
+            ..evaluation(0.5)
+        };
+        assert_eq!(concluded(Ok(said), 2.0).cost_seconds, 7.0);
+        let failure = Failure::new(FailureKind::OutOfMemory, "none left");
+        assert_eq!(concluded(Err(failure), 2.0).cost_seconds, 2.0);
+    }
+}

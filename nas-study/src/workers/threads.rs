@@ -1,0 +1,106 @@
+//! Evaluation on threads beside the one that runs the study.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, Scope};
+
+use nas_space::search::{Evaluator, Trial};
+
+use super::{Crew, Done, conclusion_of};
+use crate::error::StudyError;
+use crate::stop::Stop;
+
+/// Threads that take trials from one queue. Dropping it lets them finish what they are at and no more.
+pub(crate) struct Threads {
+    jobs: Sender<Trial>,
+    /// What became of a job; `None` where it was not begun.
+    answers: Receiver<Option<Done>>,
+    /// Jobs without an answer.
+    under_way: usize,
+    closed: Arc<AtomicBool>,
+}
+
+impl Threads {
+    /// Starts `workers` threads.
+    pub(crate) fn spawn<'scope, 'env: 'scope>(
+        scope: &'scope Scope<'scope, 'env>,
+        evaluator: &'env dyn Evaluator,
+        stop: &'env Stop,
+        workers: usize,
+    ) -> Result<Self, StudyError> {
+        let (jobs, queue) = channel::<Trial>();
+        let queue = Arc::new(Mutex::new(queue));
+        let (answer, answers) = channel();
+        let closed = Arc::new(AtomicBool::new(false));
+        let crew = Self {
+            jobs,
+            answers,
+            under_way: 0,
+            closed: Arc::clone(&closed),
+        };
+        for worker in 1..=workers {
+            let (queue, answer, closed) = (Arc::clone(&queue), answer.clone(), Arc::clone(&closed));
+            let work = move || {
+                loop {
+                    // Whoever holds the queue waits for a job; the others wait for the queue.
+                    let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    let Ok(trial) = job else { return };
+                    let begin = !stop.is_requested() && !closed.load(Ordering::Acquire);
+                    let done = begin.then(|| Done {
+                        conclusion: conclusion_of(evaluator, &trial),
+                        trial: trial.id,
+                    });
+                    if answer.send(done).is_err() {
+                        return;
+                    }
+                }
+            };
+            Builder::new()
+                .name(format!("nas-worker-{worker}"))
+                .spawn_scoped(scope, work)
+                .map_err(|source| StudyError::Spawn {
+                    worker,
+                    workers,
+                    source,
+                })?;
+        }
+        Ok(crew)
+    }
+}
+
+impl Crew for Threads {
+    fn submit(&mut self, trial: Trial) {
+        // Without a thread to take it, the trial stays unanswered, which `next` finds out.
+        if self.jobs.send(trial).is_ok() {
+            self.under_way += 1;
+        }
+    }
+
+    fn next(&mut self) -> Option<Done> {
+        while self.under_way > 0 {
+            let answer = self.answers.recv().ok()?;
+            self.under_way -= 1;
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        None
+    }
+
+    fn ready(&mut self) -> Option<Done> {
+        while let Ok(answer) = self.answers.try_recv() {
+            self.under_way -= 1;
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.closed.store(true, Ordering::Release);
+    }
+}
