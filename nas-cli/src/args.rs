@@ -1,0 +1,298 @@
+//! The command line as typed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use nas_eval::data::DATASETS;
+use nas_eval::tabular::Nb201Dataset;
+use nas_space::shape::Shape;
+
+use crate::method::Method;
+
+/// Neural architecture search that trains real networks on real data.
+#[derive(Debug, Parser)]
+#[command(name = "nas", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Print one JSON object on stdout at the end, and nothing else there
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Threads to compute with [default: one per core]. Never changes a result
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Search a space, then train the best architecture in full and test it
+    Search(SearchArgs),
+    /// Go on where a search stopped
+    Resume(ResumeArgs),
+    /// Train one network in full and report its test accuracy
+    Train(TrainArgs),
+    /// Measure a saved network on the test split
+    Test(TestArgs),
+    /// Parameters, multiply-accumulates and a picture of an architecture
+    Show(ShowArgs),
+    /// What there is: spaces, methods, data sets, named architectures
+    List,
+    /// What this machine can do, and what is missing
+    Doctor(DoctorArgs),
+}
+
+/// Where the images come from.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct DataArgs {
+    /// Data set [default: digits, which is built in]
+    #[arg(long, value_name = "NAME", value_parser = data_names())]
+    pub(crate) data: Option<String>,
+    /// Folder with the data set's official files [default: $NAS_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Use only so many training images, drawn evenly from the classes
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) limit: Option<usize>,
+}
+
+/// How large the network is.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SizeArgs {
+    /// Channels of the first cells
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) channels: Option<usize>,
+    /// Cells in all (DARTS skeleton) or per stage (NAS-Bench-201 skeleton)
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) cells: Option<usize>,
+}
+
+/// How networks are trained.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct TrainingArgs {
+    /// Images per step, at least 2: a batch norm cannot train on 1
+    #[arg(long, value_name = "N", value_parser = at_least(2))]
+    pub(crate) batch_size: Option<usize>,
+    /// Peak learning rate
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    pub(crate) learning_rate: Option<f64>,
+    /// cpu, cuda, cuda:1 or metal [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchArgs {
+    /// Search method [default: random]
+    #[arg(value_name = "METHOD")]
+    pub(crate) method: Option<Method>,
+    /// Search space, or a TOML file that describes one; `nas list` has the names [default: nb201]
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) space: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    /// Look accuracies up in a benchmark table instead of training
+    #[arg(long, value_name = "NAME", requires = "table", conflicts_with = "data", value_parser = ["nb201"])]
+    pub(crate) benchmark: Option<String>,
+    /// The benchmark's table
+    #[arg(long, value_name = "FILE", requires = "benchmark")]
+    pub(crate) table: Option<PathBuf>,
+    /// Which of the table's data sets to search on [default: cifar10]
+    #[arg(long, value_name = "NAME", requires = "benchmark", value_parser = table_data())]
+    pub(crate) table_data: Option<Nb201Dataset>,
+    /// Most trials
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) trials: Option<u64>,
+    /// Most seconds, summed over the trials
+    #[arg(long, value_name = "S", value_parser = positive)]
+    pub(crate) budget_seconds: Option<f64>,
+    /// Training epochs of a trial
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+    /// Training epochs of the best architecture after the search
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) final_epochs: Option<u32>,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", value_parser = seed())]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
+    #[command(flatten)]
+    pub(crate) training: TrainingArgs,
+    /// Trials evaluated at a time; more than --batch find nothing to do. Never changes a result
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) workers: NonZeroUsize,
+    /// Trials proposed before the first one's outcome is known [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch: Option<u32>,
+    /// Run directory [default: runs/METHOD-SPACE-SEED, numbered]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) run: Option<PathBuf>,
+    /// TOML file with the same settings, as a run directory holds it; options typed here win
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// The run directory
+    #[arg(value_name = "DIR")]
+    pub(crate) run: PathBuf,
+    /// Where the data set's files are now, if they moved
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Trials evaluated at a time; more than the run's batch find nothing to do. Never changes a result
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) workers: NonZeroUsize,
+    /// A larger number of trials than the run was started with
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) trials: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// A name (DARTS_V2), a NAS-Bench-201 string, a genotype file, or a run directory: its best, with its data set and
+    /// size where none are typed
+    #[arg(value_name = "ARCH")]
+    pub(crate) arch: String,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
+    #[command(flatten)]
+    pub(crate) training: TrainingArgs,
+    /// Training epochs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: Option<u32>,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed())]
+    pub(crate) seed: u64,
+    /// Share of the training images kept for validation; 0 trains on all of them
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.1, value_parser = share)]
+    pub(crate) valid_fraction: f64,
+    /// Drop-path probability, which rises linearly with the epochs from 0 towards this
+    #[arg(long, value_name = "P", default_value_t = 0.0, value_parser = share)]
+    pub(crate) drop_path: f64,
+    /// Side of the square that cutout removes
+    #[arg(long, value_name = "PIXELS", value_parser = at_least(1))]
+    pub(crate) cutout: Option<usize>,
+    /// Train with the auxiliary classifier (DARTS skeleton)
+    #[arg(long)]
+    pub(crate) auxiliary: bool,
+    /// Keep checkpoints here; an interrupted training goes on from the last one
+    #[arg(long, value_name = "DIR")]
+    pub(crate) checkpoints: Option<PathBuf>,
+    /// Save the trained network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// A network saved by `nas train --out`, or a run directory: the one it trained in full
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Folder with the data set's official files [default: the run's, else $NAS_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// cpu, cuda, cuda:1 or metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// A name (DARTS_V2), a NAS-Bench-201 string, a genotype file, or a run directory: its best, in its size where none
+    /// is typed
+    #[arg(value_name = "ARCH")]
+    pub(crate) arch: String,
+    #[command(flatten)]
+    pub(crate) size: SizeArgs,
+    /// Number of classes [default: 10]
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) classes: Option<usize>,
+    /// Shape of the images [default: 3x32x32]
+    #[arg(long, value_name = "CxHxW")]
+    pub(crate) image: Option<Shape>,
+    /// Count the auxiliary classifier in (DARTS skeleton)
+    #[arg(long)]
+    pub(crate) auxiliary: bool,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
+    pub(crate) format: ShowFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+    /// Graphviz
+    Dot,
+    /// A picture
+    Svg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Folder to look for data sets in [default: $NAS_DATA_DIR]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// A whole number from `least` on.
+fn at_least(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..)
+}
+
+/// A seed, below 2⁶³ so that TOML can hold it.
+fn seed() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(..=i64::MAX as u64)
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, "a number above 0", |value| value > 0.0)
+}
+
+/// A number from 0 to below 1.
+fn share(text: &str) -> Result<f64, String> {
+    number(text, "a number from 0 to below 1", |value| {
+        (0.0..1.0).contains(&value)
+    })
+}
+
+fn number(text: &str, expected: &str, legal: impl Fn(f64) -> bool) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && legal(value) => Ok(value),
+        _ => Err(format!("expected {expected}")),
+    }
+}
+
+fn data_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(DATASETS.map(|info| info.name))
+}
+
+/// The data sets of a table; the short name of ImageNet16-120 goes as well.
+fn table_data() -> impl TypedValueParser<Value = Nb201Dataset> {
+    let names = Nb201Dataset::ALL.map(|dataset| {
+        let name = PossibleValue::new(dataset.name());
+        match dataset {
+            Nb201Dataset::ImageNet16 => name.alias("imagenet16"),
+            _ => name,
+        }
+    });
+    PossibleValuesParser::new(names).try_map(|text| match text.as_str() {
+        "imagenet16" => Ok(Nb201Dataset::ImageNet16),
+        name => name.parse(),
+    })
+}

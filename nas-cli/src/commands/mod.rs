@@ -1,0 +1,9 @@
+//! One file for each command.
+
+pub(crate) mod doctor;
+pub(crate) mod list;
+pub(crate) mod resume;
+pub(crate) mod search;
+pub(crate) mod show;
+pub(crate) mod test;
+pub(crate) mod train;

@@ -1,0 +1,45 @@
+//! `nas resume`: goes on where a run stopped.
+
+use anyhow::Result;
+use nas_study::{RunDir, StudyError};
+
+use crate::args::ResumeArgs;
+use crate::data_dir;
+use crate::output::Output;
+use crate::plan::{Estimation, RunConfig};
+use crate::session::Session;
+use crate::usage::Typed;
+
+/// Reads the run's configuration and runs what is left of it.
+///
+/// A process that is killed in here, or fails, leaves a run that can be resumed: the configuration is replaced only
+/// once all of the new one is known to be good, and before the store, which every call brings up to it.
+pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
+    let run = RunDir::open(&args.run)?;
+    let recorded: RunConfig = run.read_config()?;
+    let mut config = recorded.clone();
+    if let Estimation::Training(plan) = &mut config.estimation {
+        plan.data_dir = data_dir::choose(args.data_dir.as_deref(), plan.data_dir.as_deref())?;
+    }
+    config.budget.trials = args.trials.or(config.budget.trials);
+    let session = Session::prepare(config)?;
+    let config = session.config();
+    let mut store = run.store()?;
+    let study = store.records().study()?;
+    let grows = study.is_some_and(|study| study.config.budget != config.budget);
+    if grows {
+        match store.extended_config(config.budget) {
+            Err(error @ StudyError::BudgetShrinks { .. }) if args.trials.is_some() => {
+                return Err(error).typed("--trials");
+            }
+            other => drop(other?),
+        }
+    }
+    if *config != recorded {
+        run.write_config(config)?;
+    }
+    if grows {
+        store.extend_budget(config.budget)?;
+    }
+    session.run(&run, store, args.workers, output)
+}

@@ -1,0 +1,126 @@
+//! `nas show`: what an architecture is and what it costs.
+
+use anyhow::Result;
+use nas_space::canonical::canonical_id;
+use nas_space::draw;
+use nas_space::genotype::Genotype;
+use nas_space::network::NetworkConfig;
+use nas_space::op::Operations;
+use nas_space::shape::Shape;
+use serde::Serialize;
+
+use crate::architecture;
+use crate::architecture::Found;
+use crate::args::{ShowArgs, ShowFormat};
+use crate::number::{self, counted};
+use crate::output::{Output, write_stdout};
+use crate::size::{Size, Skeleton};
+use crate::usage::Usage;
+
+/// The JSON of `nas show`.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    arch: String,
+    id: String,
+    genotype: &'a Genotype,
+    channels: usize,
+    cells: usize,
+    classes: usize,
+    image: String,
+    params: u64,
+    macs: u64,
+    layers: usize,
+}
+
+/// Prints the architecture in the form asked for.
+pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
+    if output == Output::Json && matches!(args.format, ShowFormat::Dot | ShowFormat::Svg) {
+        return Err(
+            Usage::new("--json prints JSON; it cannot be used with --format dot or --format svg").into(),
+        );
+    }
+    let Found { genotype, training } = architecture::resolve(&args.arch)?;
+    let operations = Operations::standard();
+    let trained = training.map(|plan| plan.evaluator.network);
+    let size = trained
+        .map_or(Size::published(Skeleton::of(&genotype)), |network| {
+            Size::of(&network)
+        })
+        .with(&args.size);
+    let image = args.image.or(trained.map(|network| network.image));
+    let classes = args.classes.or(trained.map(|network| network.classes));
+    let config = NetworkConfig {
+        image: image.unwrap_or(Shape::new(3, 32, 32)),
+        classes: classes.unwrap_or(10),
+        channels: size.channels,
+        cells: size.cells,
+        auxiliary: args.auxiliary,
+        drop_path: false,
+    };
+    let network = genotype.network(&operations, &config)?;
+    let cost = network.cost();
+    let shown = Shown {
+        arch: genotype.to_string(),
+        id: canonical_id(&genotype, &operations).to_string(),
+        genotype: &genotype,
+        channels: size.channels,
+        cells: size.cells,
+        classes: config.classes,
+        image: config.image.to_string(),
+        params: cost.params,
+        macs: cost.macs,
+        layers: network.layers().len(),
+    };
+    match (args.format, output) {
+        (ShowFormat::Dot, _) => write_stdout(&draw::dot(&genotype)),
+        (ShowFormat::Svg, _) => write_stdout(&draw::svg(&genotype)),
+        (ShowFormat::Json, _) | (_, Output::Json) => Output::Json.result(&shown, String::new),
+        (ShowFormat::Text, Output::Text) => Output::Text.result(&shown, || text(&shown)),
+    }
+}
+
+fn text(shown: &Shown<'_>) -> String {
+    let mut lines = vec![shown.arch.clone()];
+    lines.push(format!("id      {}", shown.id));
+    lines.push(match shown.genotype {
+        Genotype::Chain(_) => format!("image   {}, {} classes", shown.image, shown.classes),
+        _ => format!(
+            "image   {}, {} classes, {}, {}{}",
+            shown.image,
+            shown.classes,
+            counted(shown.channels, "channel"),
+            counted(shown.cells, "cell"),
+            if matches!(shown.genotype, Genotype::Nb201(_)) {
+                " per stage"
+            } else {
+                ""
+            }
+        ),
+    });
+    lines.push(format!("params  {}", number::grouped(shown.params)));
+    lines.push(format!(
+        "MACs    {} ({:.1} M)",
+        number::grouped(shown.macs),
+        shown.macs as f64 / 1e6
+    ));
+    for (name, cell) in shown.genotype.cells() {
+        lines.push(match name {
+            "cell" => name.to_owned(),
+            _ => format!("{name} cell"),
+        });
+        for (i, node) in cell.nodes().iter().enumerate() {
+            let edges: Vec<String> = node
+                .edges
+                .iter()
+                .map(|(op, from)| format!("{op}({from})"))
+                .collect();
+            let joint = match node.combine {
+                nas_space::cell::Combine::Add => " + ",
+                nas_space::cell::Combine::Concat => " ++ ",
+            };
+            lines.push(format!("  {} = {}", cell.inputs() + i, edges.join(joint)));
+        }
+        lines.push(format!("  output = {:?}", cell.output()));
+    }
+    lines.join("\n")
+}

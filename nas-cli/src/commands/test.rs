@@ -1,0 +1,65 @@
+//! `nas test`: a saved network on the test split.
+
+use anyhow::{Result, bail};
+use nas_eval::data::Dataset;
+use nas_eval::trained::TrainedNetwork;
+use nas_space::op::Operations;
+use nas_study::RunDir;
+use serde::Serialize;
+
+use crate::args::TestArgs;
+use crate::output::Output;
+use crate::session::NETWORK_FILE;
+use crate::usage::Typed;
+use crate::{architecture, data_dir, device, number};
+
+/// The JSON of `nas test`.
+#[derive(Debug, Serialize)]
+struct Tested {
+    arch: String,
+    data: String,
+    params: u64,
+    images: Option<usize>,
+    test_accuracy: f64,
+    test_loss: Option<f64>,
+}
+
+/// Loads the network and its data set and measures.
+pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
+    device::check(&args.device).typed("--device")?;
+    let device = device::parse(&args.device)?;
+    let mut file = args.file.clone();
+    let mut recorded = None;
+    if args.file.is_dir() {
+        let run = RunDir::open(&args.file)?;
+        recorded = architecture::training_of_run(&run)?.and_then(|plan| plan.data_dir);
+        file = run.path().join(NETWORK_FILE);
+        if !file.is_file() {
+            let run = args.file.display();
+            bail!(
+                "{run} holds no network trained in full; `nas resume {run}` ends a search that trains with one"
+            );
+        }
+    }
+    let network = TrainedNetwork::load(&file, &Operations::standard(), &device)?;
+    let data_dir = data_dir::choose(args.data_dir.as_deref(), recorded.as_deref())?;
+    let dataset = Dataset::load(&network.dataset, data_dir.as_deref())?;
+    let report = network.test(&dataset)?;
+    let tested = Tested {
+        arch: network.genotype.to_string(),
+        data: network.dataset.clone(),
+        params: network.model.parameters().count(),
+        images: report.images,
+        test_accuracy: report.test_accuracy,
+        test_loss: report.test_loss,
+    };
+    output.result(&tested, || {
+        format!(
+            "{}\ntest accuracy on {}: {} of {} images",
+            tested.arch,
+            tested.data,
+            number::percent(tested.test_accuracy),
+            tested.images.unwrap_or_default()
+        )
+    })
+}

@@ -1,0 +1,177 @@
+//! `nas train`: one network in full.
+
+use std::cell::RefCell;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use nas_eval::DType;
+use nas_eval::data::Dataset;
+use nas_eval::final_training::{FinalTraining, Validation};
+use nas_eval::train::{EpochMetrics, TrainConfig};
+use nas_space::network::NetworkConfig;
+use nas_space::op::Operations;
+use nas_space::seed::Seed;
+use serde::Serialize;
+
+use crate::architecture::Found;
+use crate::args::TrainArgs;
+use crate::output::Output;
+use crate::plan;
+use crate::progress::EpochBar;
+use crate::size::{Size, Skeleton};
+use crate::usage::Typed;
+use crate::{architecture, data_dir, device, number};
+
+/// The JSON of `nas train`.
+#[derive(Debug, Serialize)]
+struct Trained {
+    arch: String,
+    data: String,
+    channels: usize,
+    cells: usize,
+    params: u64,
+    macs: u64,
+    epochs: u32,
+    seed: u64,
+    device: String,
+    seconds: f64,
+    valid_accuracy: Option<f64>,
+    test_accuracy: f64,
+    test_loss: Option<f64>,
+    curve: Vec<EpochMetrics>,
+    out: Option<PathBuf>,
+}
+
+/// Trains the network, tests it, saves it if asked to.
+pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
+    let device = args.training.device.as_deref().unwrap_or("cpu");
+    device::check(device).typed("--device")?;
+    if let Some(out) = &args.out {
+        check_writable(out)?;
+    }
+    let Found { genotype, training } = architecture::resolve(&args.arch)?;
+    let of_run = training.as_ref();
+    let data = args.data.data.as_deref();
+    let data = data
+        .or(of_run.map(|plan| plan.data.as_str()))
+        .unwrap_or(plan::DATA);
+    let recorded = of_run.and_then(|plan| plan.data_dir.as_deref());
+    let data_dir = data_dir::choose(args.data.data_dir.as_deref(), recorded)?;
+    let mut dataset = Dataset::load(data, data_dir.as_deref())?;
+    let seed = Seed::new(args.seed);
+    if let Some(limit) = args.data.limit {
+        dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
+    }
+    let image = dataset.train.shape();
+    let small = || Size::small(Skeleton::of(&genotype), image.height * image.width);
+    let size = of_run
+        .map_or_else(small, |plan| Size::of(&plan.evaluator.network))
+        .with(&args.size);
+    let network = NetworkConfig {
+        image,
+        classes: dataset.train.classes(),
+        channels: size.channels,
+        cells: size.cells,
+        auxiliary: args.auxiliary,
+        drop_path: args.drop_path > 0.0,
+    };
+    let mut train = TrainConfig::quick(data)?;
+    train.epochs = args.epochs.unwrap_or(train.epochs);
+    train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
+    train.learning_rate = args.training.learning_rate.unwrap_or(train.learning_rate);
+    train.drop_path = args.drop_path;
+    train.augmentation.cutout = args.cutout.or(train.augmentation.cutout);
+    let validation = match args.valid_fraction {
+        0.0 => Validation::None,
+        fraction => Validation::HoldOut {
+            fraction,
+            study: seed,
+        },
+    };
+    let device = device::parse(device)?;
+    let bar = RefCell::new(EpochBar::new(train.epochs));
+    let report = FinalTraining {
+        genotype: &genotype,
+        operations: &Operations::standard(),
+        dataset: &dataset,
+        network,
+        train: train.clone(),
+        validation,
+        seed,
+        device: &device,
+        dtype: DType::F32,
+        checkpoint: args.checkpoints.as_deref(),
+    }
+    .run(|metrics| bar.borrow_mut().show(metrics))?;
+    bar.borrow().finish();
+    let saved = args.out.as_ref().map(|out| {
+        let saved = report.network.save(out);
+        saved.context("the network was trained but cannot be saved")
+    });
+    let trained = Trained {
+        arch: genotype.to_string(),
+        data: data.to_owned(),
+        channels: size.channels,
+        cells: size.cells,
+        params: report.cost.params,
+        macs: report.cost.macs,
+        epochs: train.epochs,
+        seed: args.seed,
+        device: nas_eval::device_name(&device),
+        seconds: report.seconds,
+        valid_accuracy: report.valid_accuracy,
+        test_accuracy: report.test.test_accuracy,
+        test_loss: report.test.test_loss,
+        curve: report.history,
+        out: args.out.clone().filter(|_| matches!(saved, Some(Ok(())))),
+    };
+    // What the training came to is not lost where the disk is full.
+    output.result(&trained, || text(&trained))?;
+    saved.unwrap_or(Ok(()))
+}
+
+/// Checks that a file can be put there: before the training, not after it.
+fn check_writable(out: &Path) -> Result<()> {
+    if out.is_dir() {
+        bail!(
+            "--out: {} is a directory; expected the name of a file",
+            out.display()
+        );
+    }
+    let Some(name) = out.file_name() else {
+        bail!("--out: '{}' is no name of a file", out.display());
+    };
+    let probe = out.with_file_name(format!(
+        ".{}.{}.probe",
+        name.to_string_lossy(),
+        std::process::id()
+    ));
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&probe)
+        .and_then(|_| fs::remove_file(&probe))
+        .with_context(|| format!("--out: nothing can be written beside {}", out.display()))
+}
+
+fn text(trained: &Trained) -> String {
+    let mut lines = vec![format!(
+        "{} parameters, {:.2} M multiply-accumulates, {} epochs in {:.1} s",
+        number::grouped(trained.params),
+        trained.macs as f64 / 1e6,
+        trained.epochs,
+        trained.seconds
+    )];
+    if let Some(accuracy) = trained.valid_accuracy {
+        lines.push(format!("validation accuracy  {}", number::percent(accuracy)));
+    }
+    lines.push(format!(
+        "test accuracy        {}",
+        number::percent(trained.test_accuracy)
+    ));
+    if let Some(out) = &trained.out {
+        lines.push(format!("saved to             {}", out.display()));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,27 @@
+//! The folder with the data sets' files.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// The folder to read from: the one typed, else the one on record, else that of `NAS_DATA_DIR`, which counts as unset
+/// where it is empty. Absolute, so that a run goes on from any working directory.
+pub(crate) fn choose(typed: Option<&Path>, recorded: Option<&Path>) -> Result<Option<PathBuf>> {
+    let environment = || {
+        env::var_os("NAS_DATA_DIR")
+            .filter(|folder| !folder.is_empty())
+            .map(PathBuf::from)
+    };
+    typed
+        .or(recorded)
+        .map(Path::to_owned)
+        .or_else(environment)
+        .map(|folder| absolute(&folder))
+        .transpose()
+}
+
+/// The path from the root.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("'{}' is no path", path.display()))
+}

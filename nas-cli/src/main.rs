@@ -1,0 +1,67 @@
+//! `nas`: neural architecture search that trains real networks on real data.
+
+mod architecture;
+mod args;
+mod commands;
+mod data_dir;
+mod device;
+mod method;
+mod number;
+mod output;
+mod plan;
+mod progress;
+mod session;
+mod size;
+mod usage;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::output::{Output, note};
+use crate::usage::Usage;
+
+/// glibc maps and page-faults every large tensor anew; this allocator keeps what was freed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            note(&format!("error: {error:#}"));
+            // As clap exits where it is the one that refuses.
+            if Usage::caused(&error) {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    if let Some(threads) = cli.global.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global()
+            .context("the threads cannot be started")?;
+    }
+    let output = if cli.global.json {
+        Output::Json
+    } else {
+        Output::Text
+    };
+    match &cli.command {
+        Command::Search(args) => commands::search::run(args, output),
+        Command::Resume(args) => commands::resume::run(args, output),
+        Command::Train(args) => commands::train::run(args, output),
+        Command::Test(args) => commands::test::run(args, output),
+        Command::Show(args) => commands::show::run(args, output),
+        Command::List => commands::list::run(output),
+        Command::Doctor(args) => commands::doctor::run(args, output),
+    }
+}

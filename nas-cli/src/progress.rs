@@ -1,0 +1,178 @@
+//! Progress bars on stderr. They are silent where stderr is no terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use nas_eval::train::EpochMetrics;
+use nas_space::search::{Budget, TrialId};
+use nas_study::{Event, Progress, TrialRecord};
+
+use crate::number::percent;
+
+/// Time between two drawings of a bar to which nothing happens.
+const TICK: Duration = Duration::from_millis(500);
+
+const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {per_sec}, {eta} left, {msg}";
+const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
+const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
+const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
+
+/// The trials of a search: which one is under way, the last and the best so far, the rate and the time left.
+pub(crate) struct TrialBar {
+    bar: ProgressBar,
+    standing: Standing,
+    replayed: bool,
+}
+
+/// Where a search stands.
+#[derive(Debug, Default)]
+struct Standing {
+    current: Option<TrialId>,
+    /// `None` for a failure.
+    last: Option<Option<f64>>,
+    best: Option<f64>,
+}
+
+impl Standing {
+    fn message(&self) -> String {
+        let current = self.current.map(|id| format!("trial {id}"));
+        let last = self.last.map(|last| match last {
+            Some(accuracy) => format!("last {}", percent(accuracy)),
+            None => "last failed".to_owned(),
+        });
+        let best = self.best.map(|best| format!("best {}", percent(best)));
+        let parts: Vec<String> = [current, last, best].into_iter().flatten().collect();
+        parts.join(", ")
+    }
+}
+
+impl TrialBar {
+    /// A bar as long as the budget, where that can be told.
+    pub(crate) fn new(budget: &Budget) -> Self {
+        let (length, template) = match (budget.trials, budget.seconds) {
+            (Some(trials), _) => (Some(trials), BY_TRIALS),
+            (None, Some(seconds)) => (Some(seconds.ceil() as u64), BY_SECONDS),
+            (None, None) => (None, UNLIMITED),
+        };
+        Self {
+            bar: started(length, template, "search"),
+            standing: Standing::default(),
+            replayed: false,
+        }
+    }
+
+    /// Shows what happened.
+    pub(crate) fn show(&mut self, event: &Event) {
+        match event {
+            Event::Resumed { finished, .. } => {
+                self.bar
+                    .println(format!("going on: {finished} trials are on record"));
+            }
+            Event::Asked { record } => {
+                if std::mem::take(&mut self.replayed) {
+                    // What was only read is no measure of the time left.
+                    self.bar.reset_eta();
+                }
+                self.standing.current = Some(record.trial.id);
+                self.bar.set_message(self.standing.message());
+            }
+            Event::Finished { record, progress } => {
+                if let Some(Err(failure)) = record.conclusion.as_ref().map(|conclusion| &conclusion.result) {
+                    self.bar
+                        .println(format!("trial {} failed: {}", record.trial.id, failure.message));
+                }
+                self.advance(record, progress);
+            }
+            Event::Replayed { record, progress } => {
+                self.replayed = true;
+                self.advance(record, progress);
+            }
+            _ => {}
+        }
+    }
+
+    fn advance(&mut self, record: &TrialRecord, progress: &Progress) {
+        let spent = &progress.spent;
+        self.bar.set_position(match progress.budget.trials {
+            Some(_) => spent.trials,
+            None => spent.seconds as u64,
+        });
+        let result = record.conclusion.as_ref().map(|conclusion| &conclusion.result);
+        self.standing.last = result.map(|result| result.as_ref().ok().map(|e| e.valid_accuracy));
+        self.standing.best = progress.best.as_ref().map(|best| best.valid_accuracy);
+        self.bar.set_message(self.standing.message());
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
+/// The epochs of one training.
+pub(crate) struct EpochBar {
+    bar: ProgressBar,
+}
+
+impl EpochBar {
+    /// A bar of so many epochs.
+    pub(crate) fn new(epochs: u32) -> Self {
+        Self {
+            bar: started(Some(epochs.into()), EPOCHS, "train "),
+        }
+    }
+
+    /// Shows an epoch that is done.
+    pub(crate) fn show(&mut self, metrics: &EpochMetrics) {
+        let valid = metrics
+            .valid_accuracy
+            .map_or(String::new(), |accuracy| format!(" valid {}", percent(accuracy)));
+        let (loss, accuracy) = (metrics.train_loss, percent(metrics.train_accuracy));
+        self.bar
+            .set_message(format!("loss {loss:.3} train {accuracy}{valid}"));
+        self.bar.set_position(u64::from(metrics.epoch) + 1);
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
+/// A bar that is on the screen from now on, and whose times go on while nothing happens.
+fn started(length: Option<u64>, template: &str, prefix: &'static str) -> ProgressBar {
+    let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    // The templates are this file's own; the default style shows if one were wrong.
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(prefix);
+    bar.set_message("starting");
+    bar.tick();
+    if !bar.is_hidden() {
+        bar.enable_steady_tick(TICK);
+    }
+    bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_can_be_read() {
+        for template in [BY_TRIALS, BY_SECONDS, UNLIMITED, EPOCHS] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn the_message_tells_the_trial_under_way_the_last_and_the_best() {
+        let mut standing = Standing::default();
+        assert_eq!(standing.message(), "");
+        standing.current = Some(4);
+        assert_eq!(standing.message(), "trial 4");
+        (standing.last, standing.best) = (Some(Some(0.5)), Some(0.75));
+        assert_eq!(standing.message(), "trial 4, last 50.00 %, best 75.00 %");
+        standing.last = Some(None);
+        assert_eq!(standing.message(), "trial 4, last failed, best 75.00 %");
+    }
+}

@@ -1,0 +1,88 @@
+//! Default sizes of networks: what is meant where no size is typed.
+
+use nas_space::genotype::Genotype;
+use nas_space::network::NetworkConfig;
+
+use crate::args::SizeArgs;
+
+/// Channels and cells of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Channels of the first cells.
+    pub(crate) channels: usize,
+    /// Cells in all, or per stage.
+    pub(crate) cells: usize,
+}
+
+/// The skeletons whose sizes differ in meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Skeleton {
+    /// Cells in all.
+    Darts,
+    /// Cells per stage.
+    Nb201,
+    /// The architecture says both.
+    Chain,
+}
+
+impl Skeleton {
+    /// The skeleton of a genotype.
+    pub(crate) fn of(genotype: &Genotype) -> Self {
+        match genotype {
+            Genotype::Nb201(_) => Self::Nb201,
+            Genotype::Chain(_) => Self::Chain,
+            _ => Self::Darts,
+        }
+    }
+}
+
+impl Size {
+    /// The size the literature counts parameters at: 16 channels and 5 cells a stage for NAS-Bench-201, 36 channels
+    /// and 20 cells for DARTS.
+    pub(crate) fn published(skeleton: Skeleton) -> Self {
+        match skeleton {
+            Skeleton::Darts => Self {
+                channels: 36,
+                cells: 20,
+            },
+            Skeleton::Nb201 | Skeleton::Chain => Self {
+                channels: 16,
+                cells: 5,
+            },
+        }
+    }
+
+    /// A size that trains in minutes on a few cores, for images of so many pixels.
+    pub(crate) fn small(skeleton: Skeleton, pixels: usize) -> Self {
+        match skeleton {
+            Skeleton::Darts if pixels <= 64 => Self {
+                channels: 16,
+                cells: 3,
+            },
+            Skeleton::Darts => Self {
+                channels: 16,
+                cells: 5,
+            },
+            Skeleton::Nb201 | Skeleton::Chain => Self {
+                channels: 16,
+                cells: 1,
+            },
+        }
+    }
+
+    /// The size of a network that was configured.
+    pub(crate) fn of(network: &NetworkConfig) -> Self {
+        Self {
+            channels: network.channels,
+            cells: network.cells,
+        }
+    }
+
+    /// This size, with what was typed put over it.
+    pub(crate) fn with(self, typed: &SizeArgs) -> Self {
+        Self {
+            channels: typed.channels.unwrap_or(self.channels),
+            cells: typed.cells.unwrap_or(self.cells),
+        }
+    }
+}
