@@ -67,8 +67,27 @@ pub enum LayerKind {
     },
     /// Sum of its inputs, one or more, all of one shape.
     Add,
+    /// Sum of its inputs, one or more, all of one shape, each times a weight that is given with every pass: the
+    /// node of a supernet.
+    WeightedSum {
+        /// Which weight belongs to each input, in their order.
+        terms: Vec<Term>,
+    },
     /// Its inputs one after the other in depth, one or more, all of one height and width.
     Concat,
+    /// Some of its channels.
+    Channels {
+        /// The first one.
+        start: usize,
+        /// How many, at least 1.
+        count: usize,
+    },
+    /// Its channels in another order: those of `groups` equal parts in turn (Zhang et al. 2018, arXiv 1707.01083,
+    /// section 3.1).
+    Shuffle {
+        /// Number of parts, a divisor of the channels.
+        groups: usize,
+    },
     /// In training, zeroes whole samples at the pass's drop-path rate and scales the rest up; else the identity.
     DropPath,
     /// In training, zeroes single values at `rate` and scales the rest up; else the identity.
@@ -76,6 +95,18 @@ pub enum LayerKind {
         /// Probability of a value to be zeroed, in [0, 1).
         rate: f64,
     },
+}
+
+/// A weight of a [`LayerKind::WeightedSum`]: an entry of one of the tables that come with each pass, one table for
+/// each cell of a supernet, with a row for each edge and a column for each candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Term {
+    /// The table.
+    pub table: usize,
+    /// The edge, in the order of the cell's edges.
+    pub row: usize,
+    /// The candidate.
+    pub column: usize,
 }
 
 /// Parameters of a convolution. Pairs are (rows, columns).
@@ -178,7 +209,10 @@ impl LayerKind {
             Self::Shift => "shift",
             Self::Pad { .. } => "pad",
             Self::Add => "add",
+            Self::WeightedSum { .. } => "mixed",
             Self::Concat => "concat",
+            Self::Channels { .. } => "channels",
+            Self::Shuffle { .. } => "shuffle",
             Self::DropPath => "drop_path",
             Self::Dropout { .. } => "dropout",
         }
@@ -189,6 +223,7 @@ impl LayerKind {
         let arity_fits = match self {
             Self::Input => inputs.is_empty(),
             Self::Add | Self::Concat => !inputs.is_empty(),
+            Self::WeightedSum { terms } => !inputs.is_empty() && terms.len() == inputs.len(),
             _ => inputs.len() == 1,
         };
         if !arity_fits {
@@ -234,7 +269,17 @@ impl LayerKind {
                 width,
                 ..first
             }),
-            Self::Add => match inputs.iter().find(|&&shape| shape != first) {
+            Self::Channels { start, count } => match start.checked_add(count) {
+                Some(end) if count > 0 && end <= first.channels => Ok(first.with_channels(count)),
+                _ => Err(format!(
+                    "it has no {count} channels from channel {start} on; expected at least one, all of them there"
+                )),
+            },
+            Self::Shuffle { groups } if groups == 0 || !first.channels.is_multiple_of(groups) => {
+                Err(format!("its channels do not divide into {groups} groups"))
+            }
+            Self::Shuffle { .. } => Ok(first),
+            Self::Add | Self::WeightedSum { .. } => match inputs.iter().find(|&&shape| shape != first) {
                 Some(other) => Err(format!("cannot add a feature map of {other} to it")),
                 None => Ok(first),
             },

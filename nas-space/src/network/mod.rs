@@ -15,8 +15,9 @@ mod skeleton;
 
 pub use builder::NetworkBuilder;
 pub use config::NetworkConfig;
-pub use layer::{Conv2d, Layer, LayerId, LayerKind, Pool2d, PoolKind};
+pub use layer::{Conv2d, Layer, LayerId, LayerKind, Pool2d, PoolKind, Term};
 pub use lower::lower_cell;
+pub(crate) use skeleton::{CellStyle, around_darts_cells, around_nb201_cells};
 pub use skeleton::{chain, darts, nb201};
 
 use crate::shape::Shape;

@@ -65,6 +65,14 @@ impl CellSpace {
         &self.grammar.operations
     }
 
+    pub(super) fn grammar(&self) -> &CellGrammar {
+        &self.grammar
+    }
+
+    pub(super) fn has_reduction(&self) -> bool {
+        self.has_reduction
+    }
+
     fn not_in_space(&self, reason: impl Into<String>) -> SpaceError {
         SpaceError::NotInSpace {
             space: self.name.clone(),
@@ -142,6 +150,10 @@ impl Space for CellSpace {
         let architecture = Architecture::new(choices);
         self.validate(&architecture)?;
         Ok(architecture)
+    }
+
+    fn cells(&self) -> Option<&CellSpace> {
+        Some(self)
     }
 
     fn growth(&self) -> Option<&dyn Growth> {

@@ -25,6 +25,7 @@ mod growth;
 mod nasnet;
 mod nb201;
 mod pnas;
+mod relaxed;
 mod subsets;
 
 pub use cell_space::{CellSpace, Skeleton};
@@ -36,6 +37,7 @@ pub use growth::{Extensions, Growth};
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
+pub use relaxed::{ChosenEdge, MixedChannels, RelaxedCell};
 
 use std::fmt;
 
@@ -52,7 +54,7 @@ use crate::op::Operations;
 /// A set of architectures.
 ///
 /// Implementors give the first five; the rest follows from them. A space that can also be grown level by level
-/// returns itself from [`Space::growth`].
+/// returns itself from [`Space::growth`], a space of cells from [`Space::cells`].
 pub trait Space: fmt::Debug + Send + Sync {
     /// The name a user types, such as `nb201`.
     fn name(&self) -> &str;
@@ -77,6 +79,11 @@ pub trait Space: fmt::Debug + Send + Sync {
 
     /// The space as one that grows, if it does.
     fn growth(&self) -> Option<&dyn Growth> {
+        None
+    }
+
+    /// The space as one of cells, if it is.
+    fn cells(&self) -> Option<&CellSpace> {
         None
     }
 

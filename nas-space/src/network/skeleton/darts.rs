@@ -1,5 +1,6 @@
 //! The skeleton of DARTS, which NASNet, AmoebaNet and PNASNet cells are evaluated in as well.
 
+use super::CellStyle;
 use crate::cell::Cell;
 use crate::error::SpaceError;
 use crate::network::head::{auxiliary_head, classifier};
@@ -21,6 +22,19 @@ pub fn darts(
     reduction: &Cell,
     config: &NetworkConfig,
 ) -> Result<Network, SpaceError> {
+    around_darts_cells(config, CellStyle::Discrete, |b, inputs, site, reduces| {
+        let cell = if reduces { reduction } else { normal };
+        lower_cell(b, operations, cell, inputs, site, config.drop_path)
+    })
+}
+
+/// The same skeleton around cells of any make: `cell` adds one, given its two inputs, where it stands and whether it
+/// reduces, and returns its output.
+pub(crate) fn around_darts_cells(
+    config: &NetworkConfig,
+    style: CellStyle,
+    mut cell: impl FnMut(&mut NetworkBuilder, &[LayerId; 2], &Site, bool) -> Result<LayerId, SpaceError>,
+) -> Result<Network, SpaceError> {
     config.validate()?;
     let mut b = NetworkBuilder::new(config.image)?;
     let image = b.image();
@@ -40,18 +54,11 @@ pub fn darts(
         }
         let output = b.scope(format!("cells.{i}"), |b| {
             let inputs = [
-                b.scope("pre0", |b| preprocess(b, older, channels, after_reduction))?,
-                b.scope("pre1", |b| preprocess(b, newer, channels, false))?,
+                b.scope("pre0", |b| preprocess(b, older, channels, after_reduction, style))?,
+                b.scope("pre1", |b| preprocess(b, newer, channels, false, style))?,
             ];
-            let cell = if reduces { reduction } else { normal };
             let stride = if reduces { 2 } else { 1 };
-            let site = Site {
-                channels,
-                stride,
-                affine: true,
-                normalized_pooling: false,
-            };
-            lower_cell(b, operations, cell, &inputs, &site, config.drop_path)
+            cell(b, &inputs, &style.site(channels, stride), reduces)
         })?;
         if config.auxiliary && i == reductions[1] {
             auxiliary = Some(auxiliary_head(&mut b, output, config.classes)?);
@@ -68,10 +75,12 @@ fn preprocess(
     x: LayerId,
     channels: usize,
     reduce: bool,
+    style: CellStyle,
 ) -> Result<LayerId, SpaceError> {
+    let affine = style.site(channels, 1).affine;
     if reduce {
-        b.factorized_reduce(x, channels, true)
+        b.factorized_reduce(x, channels, affine)
     } else {
-        b.relu_conv_bn(x, Conv2d::pointwise(channels), true)
+        b.relu_conv_bn(x, Conv2d::pointwise(channels), affine)
     }
 }

@@ -5,5 +5,31 @@ mod darts;
 mod nb201;
 
 pub use chain::chain;
+pub(crate) use darts::around_darts_cells;
 pub use darts::darts;
+pub(crate) use nb201::around_nb201_cells;
 pub use nb201::nb201;
+
+use crate::op::Site;
+
+/// What kind of cells a skeleton is put around.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CellStyle {
+    /// Cells of one architecture.
+    Discrete,
+    /// Cells of a supernet: batch norms within them have no scale and shift, which would undo the weights of the
+    /// operations, and pooling is followed by batch norm (DARTS, authors' code).
+    Mixed,
+}
+
+impl CellStyle {
+    /// Where an operation of such a cell stands.
+    fn site(self, channels: usize, stride: usize) -> Site {
+        Site {
+            channels,
+            stride,
+            affine: self == Self::Discrete,
+            normalized_pooling: self == Self::Mixed,
+        }
+    }
+}

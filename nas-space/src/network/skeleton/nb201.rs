@@ -1,5 +1,6 @@
 //! The skeleton of NAS-Bench-201.
 
+use super::CellStyle;
 use crate::cell::Cell;
 use crate::error::SpaceError;
 use crate::network::head::classifier;
@@ -17,6 +18,25 @@ use crate::op::{Operations, Site};
 /// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head, an operation is not
 /// known, or a size cannot be halved.
 pub fn nb201(operations: &Operations, cell: &Cell, config: &NetworkConfig) -> Result<Network, SpaceError> {
+    if cell.output().len() != 1 {
+        let reason = format!(
+            "a NAS-Bench-201 cell has one output state, this one has {}",
+            cell.output().len()
+        );
+        return Err(SpaceError::cell(reason));
+    }
+    around_nb201_cells(config, CellStyle::Discrete, |b, input, site| {
+        lower_cell(b, operations, cell, &[input], site, config.drop_path)
+    })
+}
+
+/// The same skeleton around cells of any make: `cell` adds one, given its input and where it stands, and returns its
+/// output.
+pub(crate) fn around_nb201_cells(
+    config: &NetworkConfig,
+    style: CellStyle,
+    mut cell: impl FnMut(&mut NetworkBuilder, LayerId, &Site) -> Result<LayerId, SpaceError>,
+) -> Result<Network, SpaceError> {
     config.validate()?;
     if config.auxiliary {
         return Err(SpaceError::config(
@@ -24,13 +44,6 @@ pub fn nb201(operations: &Operations, cell: &Cell, config: &NetworkConfig) -> Re
             true,
             "false: the NAS-Bench-201 skeleton has no auxiliary head",
         ));
-    }
-    if cell.output().len() != 1 {
-        let reason = format!(
-            "a NAS-Bench-201 cell has one output state, this one has {}",
-            cell.output().len()
-        );
-        return Err(SpaceError::cell(reason));
     }
     let mut b = NetworkBuilder::new(config.image)?;
     let image = b.image();
@@ -45,14 +58,8 @@ pub fn nb201(operations: &Operations, cell: &Cell, config: &NetworkConfig) -> Re
             x = b.scope(format!("reduce.{stage}"), |b| residual_reduction(b, x, channels))?;
         }
         for i in 0..config.cells {
-            let site = Site {
-                channels,
-                stride: 1,
-                affine: true,
-                normalized_pooling: false,
-            };
             x = b.scope(format!("stage{stage}.{i}"), |b| {
-                lower_cell(b, operations, cell, &[x], &site, config.drop_path)
+                cell(b, x, &style.site(channels, 1))
             })?;
         }
     }
