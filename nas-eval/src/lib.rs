@@ -5,18 +5,19 @@
 //! | [`ops`] | kernels: convolution, pooling, normalisation, forward and backward |
 //! | [`nn`] | named parameters, optimizers, schedules |
 //! | [`model`] | a network with parameters |
+//! | [`supernet`] | a network that contains every architecture of a space |
 //! | [`data`] | data sets, splits, augmentation, batches |
 //! | [`train`] | the training loop, its checkpoints and metrics |
 //! | [`evaluator`] | training as a [`nas_space::search::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`tabular`] | benchmark tables |
 
-mod clock;
 mod device;
 mod durable;
 mod exact;
 mod fingerprint;
 
+pub mod clock;
 pub mod data;
 pub mod error;
 pub mod evaluator;
@@ -24,6 +25,7 @@ pub mod final_training;
 pub mod model;
 pub mod nn;
 pub mod ops;
+pub mod supernet;
 pub mod tabular;
 pub mod train;
 pub mod trained;

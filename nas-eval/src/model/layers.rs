@@ -65,6 +65,8 @@ impl Model {
             }
             LayerKind::Add => ops::add_many(inputs),
             LayerKind::Concat => Tensor::cat(inputs, 1),
+            LayerKind::Channels { start, count } => x.narrow(1, *start, *count)?.contiguous(),
+            LayerKind::Shuffle { groups } => shuffle(x, *groups),
             LayerKind::DropPath | LayerKind::Dropout { .. } => match mask(layer, x, pass)? {
                 Some(mask) => x.broadcast_mul(&mask),
                 None => Ok(x.clone()),
@@ -78,8 +80,10 @@ impl Model {
     }
 
     fn batch_norm(&self, layer: &Layer, x: &Tensor, affine: bool, pass: &Pass, tape: Tape) -> Result<Tensor> {
-        if *pass != Pass::Eval {
-            return Ok(self.batch_norm_of_batch(layer, x, affine, tape)?.output);
+        match pass {
+            Pass::Train { .. } => return Ok(self.batch_norm_of_batch(layer, x, affine, tape)?.output),
+            Pass::BatchStatistics => return Ok(self.normalized_by_batch(layer, x, affine, tape)?.output),
+            Pass::Eval => {}
         }
         let scale_and_shift = self.scale_and_shift(layer, affine, tape)?;
         let scale_and_shift = scale_and_shift.as_ref().map(|(scale, shift)| (scale, shift));
@@ -96,14 +100,25 @@ impl Model {
         affine: bool,
         tape: Tape,
     ) -> Result<BatchNormed> {
-        let scale_and_shift = self.scale_and_shift(layer, affine, tape)?;
-        let scale_and_shift = scale_and_shift.as_ref().map(|(scale, shift)| (scale, shift));
-        let normed = ops::batch_norm_train(x, scale_and_shift, BATCH_NORM_EPSILON)?;
+        let normed = self.normalized_by_batch(layer, x, affine, tape)?;
         self.buffer(layer, "running_mean")?
             .follow(&normed.mean, BATCH_NORM_MOMENTUM)?;
         self.buffer(layer, "running_var")?
             .follow(&normed.unbiased_variance()?, BATCH_NORM_MOMENTUM)?;
         Ok(normed)
+    }
+
+    /// Batch normalisation by the statistics of the batch alone.
+    fn normalized_by_batch(
+        &self,
+        layer: &Layer,
+        x: &Tensor,
+        affine: bool,
+        tape: Tape,
+    ) -> Result<BatchNormed> {
+        let scale_and_shift = self.scale_and_shift(layer, affine, tape)?;
+        let scale_and_shift = scale_and_shift.as_ref().map(|(scale, shift)| (scale, shift));
+        ops::batch_norm_train(x, scale_and_shift, BATCH_NORM_EPSILON)
     }
 
     fn scale_and_shift(&self, layer: &Layer, affine: bool, tape: Tape) -> Result<Option<(Tensor, Tensor)>> {
@@ -145,6 +160,15 @@ impl Model {
 pub(super) enum Tape {
     On,
     Off,
+}
+
+/// The channels of `x` \[N, C, H, W\] in the order in which `groups` equal parts of them give one in turn.
+pub(super) fn shuffle(x: &Tensor, groups: usize) -> Result<Tensor> {
+    let (n, channels, height, width) = x.dims4()?;
+    x.reshape((n, groups, channels / groups, height, width))?
+        .transpose(1, 2)?
+        .contiguous()?
+        .reshape((n, channels, height, width))
 }
 
 /// The geometry of a convolution, as the kernels take it.

@@ -8,17 +8,22 @@
 
 mod differentiate;
 mod layers;
+mod mixture;
 mod random;
 
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use nas_space::network::{Layer, LayerKind, Network};
+use nas_space::network::{Layer, LayerId, LayerKind, Network};
 use nas_space::seed::Seed;
 
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
+pub(crate) use differentiate::Differentiated;
+pub use differentiate::Wanted;
 use layers::Tape;
+pub use mixture::Mixture;
+use mixture::Weights;
 
 /// Momentum of the running statistics of batch normalisation: the share of the newest batch.
 pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
@@ -37,6 +42,8 @@ pub enum Pass {
     },
     /// Evaluation: running statistics, nothing random.
     Eval,
+    /// Evaluation by the statistics of the batch, which the running ones do not follow; nothing random.
+    BatchStatistics,
 }
 
 /// Class scores before the softmax.
@@ -112,29 +119,58 @@ impl Model {
     /// In a training pass the running statistics of the batch norms are updated.
     ///
     /// # Errors
-    /// A Candle error where the batch has another shape than the network takes, or the device fails.
+    /// A Candle error where the batch has another shape than the network takes, the network is a supernet, whose weights
+    /// are missing here, or the device fails.
     pub fn forward(&self, images: &Tensor, pass: &Pass) -> candle_core::Result<Logits> {
-        self.check_images(images)?;
         let training = matches!(pass, Pass::Train { .. });
         let tape = if training { Tape::On } else { Tape::Off };
-        let auxiliary = self.network.auxiliary().filter(|_| training);
+        self.forward_with(images, pass, &Weights::Missing, tape)
+    }
+
+    /// The same with weights for the network's weighted sums, off the tape.
+    pub(crate) fn forward_mixed(
+        &self,
+        images: &Tensor,
+        pass: &Pass,
+        mixture: &Mixture,
+    ) -> candle_core::Result<Logits> {
+        self.forward_with(images, pass, &Weights::Given(mixture), Tape::Off)
+    }
+
+    fn forward_with(
+        &self,
+        images: &Tensor,
+        pass: &Pass,
+        weights: &Weights<'_>,
+        tape: Tape,
+    ) -> candle_core::Result<Logits> {
+        self.check_images(images)?;
+        let auxiliary = self
+            .network
+            .auxiliary()
+            .filter(|_| matches!(pass, Pass::Train { .. }));
+        let needed = self.needed(pass, weights)?;
         let mut values: Vec<Option<Tensor>> = vec![None; self.network.layers().len()];
         for (index, layer) in self.network.layers().iter().enumerate() {
-            if !training && layer.name.starts_with(AUXILIARY_SCOPE) {
+            if !needed[index] {
                 continue;
             }
-            let mut inputs = Vec::with_capacity(layer.inputs.len());
-            for input in &layer.inputs {
-                match &values[input.index()] {
-                    Some(value) => inputs.push(value.clone()),
-                    None => candle_core::bail!("layer '{}' reads a value that is gone", layer.name),
-                }
-            }
-            let value = match layer.kind {
+            let value = match &layer.kind {
                 LayerKind::Input => images.clone(),
-                _ => self.compute(layer, &inputs, pass, tape)?,
+                LayerKind::WeightedSum { terms } => {
+                    weights.sum(layer, terms, &values, images, tape == Tape::On)?
+                }
+                _ => {
+                    let mut inputs = Vec::with_capacity(layer.inputs.len());
+                    for input in &layer.inputs {
+                        match &values[input.index()] {
+                            Some(value) => inputs.push(value.clone()),
+                            None => candle_core::bail!("layer '{}' reads a value that is gone", layer.name),
+                        }
+                    }
+                    self.compute(layer, &inputs, pass, tape)?
+                }
             };
-            drop(inputs);
             values[index] = Some(value);
             for input in &layer.inputs {
                 if self.last_use[input.index()] == index {
@@ -142,7 +178,7 @@ impl Model {
                 }
             }
         }
-        let take = |id: nas_space::network::LayerId| match &values[id.index()] {
+        let take = |id: LayerId| match &values[id.index()] {
             Some(value) => value.flatten_from(1),
             None => candle_core::bail!("the network has no output"),
         };
@@ -151,10 +187,35 @@ impl Model {
             auxiliary: auxiliary.map(take).transpose()?,
         })
     }
-}
 
-/// The scope that the auxiliary head's layers are named in.
-const AUXILIARY_SCOPE: &str = "auxiliary.";
+    /// Which layers the outputs of this pass depend on: those of the auxiliary head in training alone, and none that
+    /// count nothing in a weighted sum.
+    fn needed(&self, pass: &Pass, weights: &Weights<'_>) -> candle_core::Result<Vec<bool>> {
+        let layers = self.network.layers();
+        let mut needed = vec![false; layers.len()];
+        needed[self.network.logits().index()] = true;
+        if let (Some(id), Pass::Train { .. }) = (self.network.auxiliary(), pass) {
+            needed[id.index()] = true;
+        }
+        for (index, layer) in layers.iter().enumerate().rev() {
+            if !needed[index] {
+                continue;
+            }
+            if let LayerKind::WeightedSum { terms } = &layer.kind {
+                for (input, term) in layer.inputs.iter().zip(terms) {
+                    if weights.of(layer, term)? != 0.0 {
+                        needed[input.index()] = true;
+                    }
+                }
+            } else {
+                for input in &layer.inputs {
+                    needed[input.index()] = true;
+                }
+            }
+        }
+        Ok(needed)
+    }
+}
 
 fn create_parameters(parameters: &mut Parameters, network: &Network, layer: &Layer) -> Result<(), EvalError> {
     let input = layer.inputs.first().map(|&id| network.layer(id).shape);

@@ -34,7 +34,7 @@ impl Gradients {
     }
 
     /// Those in `given`, put in the order of the parameters. Names that no parameter has are left out.
-    pub(crate) fn from_named(mut given: HashMap<String, Tensor>, parameters: &Parameters) -> Self {
+    pub fn from_named(mut given: HashMap<String, Tensor>, parameters: &Parameters) -> Self {
         let take = |(name, _): (&str, _)| Some((name.to_owned(), given.remove(name)?));
         Self(parameters.iter().filter_map(take).collect())
     }

@@ -28,7 +28,7 @@ mod init;
 mod optimizer;
 mod parameters;
 mod schedule;
-pub(crate) mod tensor_file;
+pub mod tensor_file;
 
 pub use gradients::Gradients;
 pub use init::Init;

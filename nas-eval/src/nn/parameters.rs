@@ -315,8 +315,13 @@ impl Snapshot {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
+    /// A snapshot of these tensors, which [`Parameters::restore`] checks.
+    pub fn from_tensors(tensors: IndexMap<String, Tensor>) -> Self {
+        Self(tensors)
+    }
+
     /// The tensors by name.
-    pub(crate) fn tensors(&self) -> &IndexMap<String, Tensor> {
+    pub fn tensors(&self) -> &IndexMap<String, Tensor> {
         &self.0
     }
 }

@@ -36,7 +36,7 @@ struct Header {
 ///
 /// # Errors
 /// [`EvalError::Io`] where the file cannot be written, [`EvalError::Format`] for another element type.
-pub(crate) fn save(
+pub fn save(
     path: &Path,
     format: &str,
     version: u32,
@@ -76,7 +76,7 @@ pub(crate) fn save(
 ///
 /// # Errors
 /// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is no such file or damaged.
-pub(crate) fn load<C: DeserializeOwned>(
+pub fn load<C: DeserializeOwned>(
     path: &Path,
     format: &str,
     version: u32,

@@ -23,6 +23,7 @@ mod simd;
 mod softmax_loss;
 mod sums;
 mod vector;
+mod weighted_sum;
 
 pub mod reference;
 
@@ -36,6 +37,8 @@ pub(crate) use pool::{avg_pool2d_backward, global_avg_pool_backward, max_pool2d_
 pub use relu::relu;
 pub(crate) use relu::relu_backward;
 pub use softmax_loss::cross_entropy;
+pub use weighted_sum::weighted_sum;
+pub(crate) use weighted_sum::{sum_of_elements, weighted_sum_backward};
 
 /// The instruction set that the CPU kernels use on this machine: `AVX-512`, `AVX2` or `the target's baseline`.
 pub fn instruction_set() -> &'static str {

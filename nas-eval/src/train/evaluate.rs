@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use candle_core::{DType, Device, Tensor};
+
 use super::metrics::{Scores, Tally};
 use crate::data::{BatchPlan, Batcher, Images, Normalization};
 use crate::error::EvalError;
@@ -26,22 +28,35 @@ pub fn evaluate(
     batch_size: usize,
     epoch: u32,
 ) -> Result<Scores, EvalError> {
-    let plan = BatchPlan::evaluation(batch_size);
-    let (device, dtype) = (model.parameters().device(), model.parameters().dtype());
+    let parameters = model.parameters();
+    evaluate_by(
+        |images| Ok(model.forward(images, &Pass::Eval)?.main),
+        (parameters.device(), parameters.dtype()),
+        (images, normalization, indices),
+        batch_size,
+        epoch,
+    )
+}
+
+/// The same of anything that gives class scores \[N, classes\] for images \[N, C, H, W\] on this device.
+pub(crate) fn evaluate_by(
+    scores: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
+    (device, dtype): (&Device, DType),
+    (images, normalization, indices): (&Arc<Images>, &Arc<Normalization>, &[u32]),
+    batch_size: usize,
+    epoch: u32,
+) -> Result<Scores, EvalError> {
     let batcher = Batcher::new(
         Arc::clone(images),
         Arc::clone(normalization),
         indices.to_vec(),
-        plan,
+        BatchPlan::evaluation(batch_size),
         device,
     )?;
     let mut tally = Tally::default();
     for batch in batcher.epoch(0, 0)? {
         let batch = batch?;
-        let logits = model
-            .forward(&batch.images.to_dtype(dtype)?, &Pass::Eval)?
-            .main
-            .detach();
+        let logits = scores(&batch.images.to_dtype(dtype)?)?.detach();
         let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
         tally.add(&logits, &batch.labels, &loss, &loss)?;
         if tally.is_due() {

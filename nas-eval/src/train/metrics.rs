@@ -41,7 +41,7 @@ const FETCH_EVERY: usize = 64;
 
 /// Sums losses and hits over the images of an epoch, in double precision and in the order of the batches.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub struct Tally {
     pending: Vec<Pending>,
     fetched: usize,
     images: usize,
@@ -59,20 +59,22 @@ struct Pending {
 
 /// A loss that is not finite, and the batch it was found in, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct NotFinite {
-    pub(super) loss: f64,
-    pub(super) batch: usize,
+pub struct NotFinite {
+    /// The loss.
+    pub loss: f64,
+    /// The batch, from 0.
+    pub batch: usize,
 }
 
 impl Tally {
     /// Counts a batch: `loss` is its mean loss, which is summed; `checked` the loss that must be finite.
-    pub(super) fn add(
-        &mut self,
-        logits: &Tensor,
-        labels: &Tensor,
-        loss: &Tensor,
-        checked: &Tensor,
-    ) -> Result<()> {
+    ///
+    /// # Shapes
+    /// `logits` is \[N, classes\], `labels` \[N\]; the losses are scalars.
+    ///
+    /// # Errors
+    /// A Candle error where the shapes do not fit, or from the device.
+    pub fn add(&mut self, logits: &Tensor, labels: &Tensor, loss: &Tensor, checked: &Tensor) -> Result<()> {
         let predicted = logits.detach().argmax(D::Minus1)?;
         let hits = predicted.eq(labels)?.to_dtype(DType::F32)?.sum_all()?;
         let (loss, checked) = (loss.detach(), checked.detach());
@@ -86,13 +88,16 @@ impl Tally {
     }
 
     /// Whether it is time to [`fetch`](Tally::fetch): at once on the CPU, now and then elsewhere.
-    pub(super) fn is_due(&self) -> bool {
+    pub fn is_due(&self) -> bool {
         let on_cpu = self.pending.last().is_some_and(|p| p.loss.device().is_cpu());
         on_cpu || self.pending.len() >= FETCH_EVERY
     }
 
     /// Adds up what is pending. Stops at the first loss that is not finite and returns it.
-    pub(super) fn fetch(&mut self) -> Result<Option<NotFinite>> {
+    ///
+    /// # Errors
+    /// A Candle error from the device.
+    pub fn fetch(&mut self) -> Result<Option<NotFinite>> {
         let [losses, checked, hits] = [
             fetch_all(self.pending.iter().map(|p| &p.loss))?,
             fetch_all(self.pending.iter().map(|p| &p.checked))?,
@@ -114,7 +119,7 @@ impl Tally {
     }
 
     /// Means over the images that were fetched; NaN where there were none.
-    pub(super) fn scores(&self) -> Scores {
+    pub fn scores(&self) -> Scores {
         let images = self.images as f64;
         Scores {
             loss: self.loss / images,

@@ -45,5 +45,6 @@ mod trainer;
 pub use config::TrainConfig;
 pub use data::TrainingData;
 pub use evaluate::evaluate;
-pub use metrics::{EpochMetrics, Scores};
+pub(crate) use evaluate::evaluate_by;
+pub use metrics::{EpochMetrics, NotFinite, Scores, Tally};
 pub use trainer::Trainer;

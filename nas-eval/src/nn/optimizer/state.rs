@@ -32,6 +32,35 @@ struct Content {
 }
 
 impl OptimizerState {
+    /// One put together from what [`OptimizerState::kind`], [`OptimizerState::steps`] and [`OptimizerState::tensors`]
+    /// gave. An optimizer that is to go on from it checks it.
+    pub fn from_parts(
+        kind: impl Into<String>,
+        steps: BTreeMap<String, u64>,
+        tensors: IndexMap<String, Tensor>,
+    ) -> Self {
+        Self {
+            kind: kind.into(),
+            steps,
+            tensors,
+        }
+    }
+
+    /// What optimizer it is of: `sgd`, `adam`.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// Number of steps that each parameter has made, by its name, where the optimizer counts them.
+    pub fn steps(&self) -> &BTreeMap<String, u64> {
+        &self.steps
+    }
+
+    /// The tensors by `SLOT:PARAMETER`, such as `momentum:stem.conv.weight`.
+    pub fn tensors(&self) -> &IndexMap<String, Tensor> {
+        &self.tensors
+    }
+
     /// Writes it to a safetensors file, which is there completely or not at all.
     ///
     /// # Errors

@@ -43,14 +43,14 @@ pub fn conv2d(x: &Tensor, weight: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
     x.contiguous()?.apply_op2(&weight.contiguous()?, Conv(geometry))
 }
 
-/// The gradients for `x`, where it is wanted, and for the weight from that of the result, off the tape. CPU only.
+/// The gradients for `x` and for the weight, where they are wanted, from that of the result, off the tape. CPU only.
 pub(crate) fn conv2d_backward(
     x: &Tensor,
     weight: &Tensor,
     dy: &Tensor,
     spec: &ConvSpec,
-    wants_dx: bool,
-) -> Result<(Option<Tensor>, Tensor)> {
+    [wants_dx, wants_dw]: [bool; 2],
+) -> Result<(Option<Tensor>, Option<Tensor>)> {
     let geometry = Geometry::new(x, weight, spec)?;
     let (x, weight, dy) = (x.contiguous()?, weight.contiguous()?, dy.contiguous()?);
     let dx = if wants_dx {
@@ -58,7 +58,12 @@ pub(crate) fn conv2d_backward(
     } else {
         None
     };
-    Ok((dx, x.apply_op2_no_bwd(&dy, &WeightGradient(geometry))?))
+    let dw = if wants_dw {
+        Some(x.apply_op2_no_bwd(&dy, &WeightGradient(geometry))?)
+    } else {
+        None
+    };
+    Ok((dx, dw))
 }
 
 /// Output from input and weight.

@@ -1,0 +1,142 @@
+//! The weights of a supernet's weighted sums.
+
+use candle_core::{Result, Tensor, Var, bail};
+use nas_space::network::{Layer, LayerId, Term};
+use ndarray::Array2;
+
+use crate::ops;
+
+/// The weights of all terms of a supernet in one pass, as tables that its [`Term`]s point into.
+///
+/// A term whose weight is exactly 0 is not computed: what only such terms need is left out of the pass, its running
+/// statistics stay and its parameters have no gradient. The gradient of such a weight is the sum of the gradient of the
+/// node over all its elements, as if the number itself were added: so do the authors of GDAS in their code (Dong & Yang
+/// 2019, arXiv 1910.04465).
+///
+/// # Shapes
+/// One table a cell, in the order of [`CellSpace::relaxed`](nas_space::spaces::CellSpace::relaxed); a row for each edge, a
+/// column for each candidate ([`RelaxedCell::columns`](nas_space::spaces::RelaxedCell::columns)).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mixture {
+    tables: Vec<Array2<f64>>,
+}
+
+impl Mixture {
+    /// These weights.
+    pub fn new(tables: Vec<Array2<f64>>) -> Self {
+        Self { tables }
+    }
+
+    /// The tables.
+    pub fn tables(&self) -> &[Array2<f64>] {
+        &self.tables
+    }
+
+    /// Zeros of the same shape.
+    pub(super) fn zeros(&self) -> Vec<Array2<f64>> {
+        self.tables
+            .iter()
+            .map(|table| Array2::zeros(table.dim()))
+            .collect()
+    }
+
+    /// The weight of this term of `layer`.
+    pub(super) fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
+        let Term { table, row, column } = *term;
+        match self.tables.get(table).and_then(|table| table.get([row, column])) {
+            Some(&weight) => Ok(weight),
+            None => {
+                let given: Vec<_> = self.tables.iter().map(Array2::dim).collect();
+                bail!(
+                    "layer '{}' needs the weight in row {row}, column {column} of table {table}; the tables given are of \
+                     {given:?}",
+                    layer.name
+                )
+            }
+        }
+    }
+}
+
+/// Where a pass takes the weights of weighted sums from.
+#[derive(Debug)]
+pub(crate) enum Weights<'a> {
+    /// There are none: the network is no supernet.
+    Missing,
+    /// Numbers.
+    Given(&'a Mixture),
+    /// Numbers, and the same as tensors on the tape, one a table.
+    Taped(&'a Mixture, Vec<Var>),
+}
+
+impl Weights<'_> {
+    /// The weight of a term.
+    pub(super) fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
+        match self {
+            Self::Missing => bail!(
+                "layer '{}' weighs its inputs, and no weights are given: a supernet is run by `supernet::Supernet`",
+                layer.name
+            ),
+            Self::Given(mixture) | Self::Taped(mixture, _) => mixture.of(layer, term),
+        }
+    }
+
+    /// The weighted sum of those inputs that count.
+    pub(super) fn sum(
+        &self,
+        layer: &Layer,
+        terms: &[Term],
+        values: &[Option<Tensor>],
+        images: &Tensor,
+        on_tape: bool,
+    ) -> Result<Tensor> {
+        let (inputs, weights) = self.counting(layer, terms, values)?;
+        let shape = (
+            images.dim(0)?,
+            layer.shape.channels,
+            layer.shape.height,
+            layer.shape.width,
+        );
+        let zeros = || Tensor::zeros(shape, images.dtype(), images.device());
+        match self {
+            Self::Taped(_, tables) if on_tape => {
+                let mut sum = zeros()?;
+                for (&input, term) in layer.inputs.iter().zip(terms) {
+                    let weight = tables[term.table].get(term.row)?.get(term.column)?;
+                    sum = if self.of(layer, term)? == 0.0 {
+                        sum.broadcast_add(&weight)?
+                    } else {
+                        (sum + value(layer, values, input)?.broadcast_mul(&weight)?)?
+                    };
+                }
+                Ok(sum)
+            }
+            _ if inputs.is_empty() => zeros(),
+            _ => ops::weighted_sum(&inputs, &weights),
+        }
+    }
+
+    /// The inputs whose weight is not 0, and those weights.
+    pub(super) fn counting(
+        &self,
+        layer: &Layer,
+        terms: &[Term],
+        values: &[Option<Tensor>],
+    ) -> Result<(Vec<Tensor>, Vec<f64>)> {
+        let (mut inputs, mut weights) = (Vec::new(), Vec::new());
+        for (&input, term) in layer.inputs.iter().zip(terms) {
+            let weight = self.of(layer, term)?;
+            if weight != 0.0 {
+                inputs.push(value(layer, values, input)?.clone());
+                weights.push(weight);
+            }
+        }
+        Ok((inputs, weights))
+    }
+}
+
+fn value<'a>(layer: &Layer, values: &'a [Option<Tensor>], id: LayerId) -> Result<&'a Tensor> {
+    match &values[id.index()] {
+        Some(value) => Ok(value),
+        None => bail!("layer '{}' reads a value that is gone", layer.name),
+    }
+}

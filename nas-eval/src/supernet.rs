@@ -1,0 +1,136 @@
+//! A network that contains every architecture of a space, with weights for its parts.
+//!
+//! The network is a space's [supernet](nas_space::spaces::CellSpace::supernet): its nodes are weighted sums, whose weights,
+//! a [`Mixture`], are given with every pass. DARTS makes them of its architecture parameters; a one-hot mixture makes one
+//! architecture out of the whole, and costs no more than that.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result, Tensor};
+use nas_space::network::Network;
+use nas_space::seed::Seed;
+use ndarray::Array2;
+
+use crate::data::{Images, Normalization};
+use crate::error::EvalError;
+use crate::model::{Differentiated, Logits, Model, Pass};
+pub use crate::model::{Mixture, Wanted};
+use crate::nn::{Gradients, Parameters};
+use crate::train::{Scores, evaluate_by};
+
+/// A supernet with parameters.
+#[derive(Debug)]
+pub struct Supernet {
+    model: Model,
+}
+
+/// What differentiating a pass gives.
+#[derive(Debug)]
+pub struct SupernetStep {
+    /// The class scores.
+    pub logits: Logits,
+    /// The loss that was made of them.
+    pub loss: Tensor,
+    /// Its gradients in the parameters; none where they are not wanted.
+    pub gradients: Gradients,
+    /// Its gradients in the mixture's weights, table by table; zeros where they are not wanted.
+    pub mixture: Vec<Array2<f64>>,
+}
+
+impl From<Differentiated> for SupernetStep {
+    fn from(done: Differentiated) -> Self {
+        Self {
+            logits: done.logits,
+            loss: done.loss,
+            gradients: done.gradients,
+            mixture: done.mixture,
+        }
+    }
+}
+
+impl Supernet {
+    /// The network with freshly drawn parameters, as [`Model::new`] draws them.
+    ///
+    /// # Errors
+    /// As [`Model::new`].
+    pub fn new(
+        network: Arc<Network>,
+        seed: Seed,
+        device: &Device,
+        dtype: DType,
+    ) -> std::result::Result<Self, EvalError> {
+        let model = Model::new(network, seed, device, dtype)?;
+        Ok(Self { model })
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        self.model.network()
+    }
+
+    /// Its parameters and running statistics.
+    pub fn parameters(&self) -> &Parameters {
+        self.model.parameters()
+    }
+
+    /// The class scores of a batch of images \[N, C, H, W\]. No gradient can be taken of them.
+    ///
+    /// # Errors
+    /// A Candle error where the images have another shape than the network takes, the mixture lacks a weight, or from
+    /// the device.
+    pub fn forward(&self, images: &Tensor, pass: &Pass, mixture: &Mixture) -> Result<Logits> {
+        self.model.forward_mixed(images, pass, mixture)
+    }
+
+    /// The class scores of a training pass, the loss that `loss` makes of them, and those of its gradients that are
+    /// wanted.
+    ///
+    /// # Errors
+    /// As [`Supernet::forward`]; a Candle error where the loss has no gradient, and for a pass that is not a training
+    /// one.
+    pub fn differentiate(
+        &self,
+        images: &Tensor,
+        pass: &Pass,
+        mixture: &Mixture,
+        wanted: Wanted,
+        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+    ) -> Result<SupernetStep> {
+        let done = self
+            .model
+            .differentiate_with(images, pass, Some(mixture), wanted, loss)?;
+        Ok(done.into())
+    }
+
+    /// Mean cross-entropy and accuracy on the images with these indices, as [`crate::train::evaluate`] measures them.
+    /// `pass` says by which statistics batch norms normalise.
+    ///
+    /// # Errors
+    /// As [`crate::train::evaluate`] and [`Supernet::forward`].
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the images, how they are seen, and by what"
+    )]
+    pub fn evaluate(
+        &self,
+        images: &Arc<Images>,
+        normalization: &Arc<Normalization>,
+        indices: &[u32],
+        batch_size: usize,
+        epoch: u32,
+        pass: &Pass,
+        mixture: &Mixture,
+    ) -> std::result::Result<Scores, EvalError> {
+        let parameters = self.parameters();
+        evaluate_by(
+            |images| Ok(self.forward(images, pass, mixture)?.main),
+            (parameters.device(), parameters.dtype()),
+            (images, normalization, indices),
+            batch_size,
+            epoch,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;
