@@ -1,0 +1,422 @@
+//! What a differentiable search is run with.
+
+use nas_eval::data::Augmentation;
+use nas_eval::nn::{AdamConfig, Curve, OptimizerConfig, Schedule, SgdConfig};
+use nas_space::network::NetworkConfig;
+use nas_space::spaces::MixedChannels;
+use serde::{Deserialize, Serialize};
+
+use crate::error::DartsError;
+use crate::stop::StopRule;
+
+/// Configuration of a [`Search`](crate::Search).
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `network` | 3×32×32, 10 classes, 16 channels, 8 cells | the supernet's size | see [`NetworkConfig`] |
+/// | `epochs` | 50 | passes over the training half | ≥ 1 |
+/// | `batch_size` | 64 | images of a step, of both halves | ≥ 2 |
+/// | `evaluation_batch_size` | 256 | images of an evaluation step | ≥ 1 (≥ 2 with `batch_norm = "batch"`) |
+/// | `learning_rate` | 0.025 | base rate of the weights | > 0 |
+/// | `schedule` | cosine to 0.001 | how it changes; the paper says to 0 | see [`Schedule`] |
+/// | `weights` | momentum 0.9, weight decay 3e-4 | SGD of the weights | see [`SgdConfig`] |
+/// | `clip_norm` | 5 | largest norm of the weights' gradient, 0 for none | ≥ 0 |
+/// | `alpha_learning_rate` | 3e-4 | rate of the architecture parameters, constant | > 0 |
+/// | `alpha` | β (0.5, 0.999), weight decay 1e-3 | Adam of the architecture parameters | see [`AdamConfig`] |
+/// | `alpha_deviation` | 1e-3 | they start from N(0, this²); the paper says from zeros | ≥ 0 |
+/// | `order` | first | what the architecture's gradient takes into account | see [`Order`] |
+/// | `batch_norm` | running | statistics by which the supernet is evaluated; the paper says those of the batch | see [`BatchNormMode`] |
+/// | `valid_fraction` | 0.5 | share of the images that the architecture is fitted to | (0, 1) |
+/// | `augmentation` | crop 4 and flip | how images of both halves are varied | see [`Augmentation`] |
+/// | `frozen_epochs` | 0 | epochs at the start in which the weights alone are trained | < `epochs` |
+/// | `relaxation` | darts | how operations are weighed | see [`RelaxationConfig`] |
+/// | `selection` | magnitude | how an architecture is read off | see [`Selection`] |
+/// | `stop` | none | when a search ends early | see [`StopRule`] |
+/// | `hessian_every` | 0 | epochs between two measurements of the dominant eigenvalue, 0 for none | ≥ 0; ≥ 1 with `stop = "robust"` |
+///
+/// The defaults are those of the authors' code (Liu et al. 2019, arXiv 1806.09055); where the paper says otherwise, the
+/// table does too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DartsConfig {
+    /// The supernet's size.
+    pub network: NetworkConfig,
+    /// Passes over the training half.
+    pub epochs: u32,
+    /// Images of a step.
+    pub batch_size: usize,
+    /// Images of an evaluation step.
+    pub evaluation_batch_size: usize,
+    /// Base rate of the weights.
+    pub learning_rate: f64,
+    /// How that rate changes.
+    pub schedule: Schedule,
+    /// SGD of the weights.
+    pub weights: SgdConfig,
+    /// Largest Euclidean norm of the weights' gradient; 0 for no limit.
+    pub clip_norm: f64,
+    /// Rate of the architecture parameters.
+    pub alpha_learning_rate: f64,
+    /// Adam of the architecture parameters.
+    pub alpha: AdamConfig,
+    /// Standard deviation of the architecture parameters at the start.
+    pub alpha_deviation: f64,
+    /// What the architecture's gradient takes into account.
+    pub order: Order,
+    /// By which statistics the supernet is evaluated.
+    pub batch_norm: BatchNormMode,
+    /// Share of the images that the architecture is fitted to.
+    pub valid_fraction: f64,
+    /// How images are varied.
+    pub augmentation: Augmentation,
+    /// Epochs at the start in which the weights alone are trained.
+    pub frozen_epochs: u32,
+    /// How operations are weighed.
+    pub relaxation: RelaxationConfig,
+    /// How an architecture is read off.
+    pub selection: Selection,
+    /// When a search ends early.
+    pub stop: StopRule,
+    /// Epochs between two measurements of the dominant eigenvalue of ∇²_α L_val; 0 for none.
+    pub hessian_every: u32,
+}
+
+/// What the architecture's gradient takes into account (DARTS, section 2.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The weights are taken as they are: ξ = 0.
+    #[default]
+    First,
+    /// The weights are taken one step ahead, and how that step depends on the architecture is accounted for.
+    Second,
+}
+
+/// By which statistics batch norms normalise when the supernet is evaluated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchNormMode {
+    /// By the running ones, as in the authors' code.
+    #[default]
+    Running,
+    /// By those of the batch, as the paper says.
+    Batch,
+}
+
+/// How operations are weighed: which [`Relaxation`](crate::relaxation::Relaxation), with which settings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum RelaxationConfig {
+    /// By a softmax over all of them.
+    Darts {},
+    /// By a softmax, on a part of the channels, with weights for the edges too.
+    PcDarts {
+        /// K: one channel in so many goes through the operations, at least 2.
+        #[serde(default = "pc_darts_parts")]
+        parts: usize,
+    },
+    /// One operation an edge, drawn anew each step.
+    Gdas {
+        /// Temperature of the first epoch, > 0.
+        #[serde(default = "gdas_first")]
+        first_temperature: f64,
+        /// Temperature of the last epoch, > 0.
+        #[serde(default = "gdas_last")]
+        last_temperature: f64,
+    },
+}
+
+fn pc_darts_parts() -> usize {
+    4
+}
+
+fn gdas_first() -> f64 {
+    10.0
+}
+
+fn gdas_last() -> f64 {
+    0.1
+}
+
+impl Default for RelaxationConfig {
+    fn default() -> Self {
+        Self::Darts {}
+    }
+}
+
+impl RelaxationConfig {
+    /// Which channels go through the operations.
+    pub fn channels(&self) -> MixedChannels {
+        match *self {
+            Self::PcDarts { parts } => MixedChannels::OneIn(parts),
+            Self::Darts {} | Self::Gdas { .. } => MixedChannels::All,
+        }
+    }
+}
+
+/// How an architecture is read off a trained supernet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Selection {
+    /// By the strengths of the operations (DARTS, section 2.4).
+    #[default]
+    Magnitude,
+    /// Edge after edge, by how much the supernet loses without each operation (DARTS+PT: Wang et al. 2021, arXiv
+    /// 2108.04392).
+    Perturbation {
+        /// Epochs for which the weights are trained on between two edges.
+        #[serde(default = "tuning_epochs")]
+        tuning_epochs: u32,
+    },
+}
+
+fn tuning_epochs() -> u32 {
+    5
+}
+
+impl Default for DartsConfig {
+    fn default() -> Self {
+        Self {
+            network: NetworkConfig::default(),
+            epochs: 50,
+            batch_size: 64,
+            evaluation_batch_size: 256,
+            learning_rate: 0.025,
+            schedule: Schedule {
+                curve: Curve::Cosine { floor: 0.001 },
+                ..Schedule::default()
+            },
+            weights: SgdConfig::default(),
+            clip_norm: 5.0,
+            alpha_learning_rate: 3e-4,
+            alpha: AdamConfig {
+                beta1: 0.5,
+                beta2: 0.999,
+                weight_decay: 1e-3,
+                ..AdamConfig::default()
+            },
+            alpha_deviation: 1e-3,
+            order: Order::First,
+            batch_norm: BatchNormMode::Running,
+            valid_fraction: 0.5,
+            augmentation: Augmentation {
+                crop_padding: 4,
+                horizontal_flip: true,
+                cutout: None,
+            },
+            frozen_epochs: 0,
+            relaxation: RelaxationConfig::default(),
+            selection: Selection::Magnitude,
+            stop: StopRule::None,
+            hessian_every: 0,
+        }
+    }
+}
+
+impl DartsConfig {
+    /// PC-DARTS on CIFAR-10 (Xu et al. 2020, arXiv 1907.05737, section 4.2, and the authors' code): a quarter of the
+    /// channels, batch 256, rate 0.1 to 0, architecture frozen for 15 of 50 epochs, then learned at 6e-4.
+    pub fn pc_darts() -> Self {
+        Self {
+            batch_size: 256,
+            learning_rate: 0.1,
+            schedule: Schedule::default(),
+            alpha_learning_rate: 6e-4,
+            frozen_epochs: 15,
+            relaxation: RelaxationConfig::PcDarts {
+                parts: pc_darts_parts(),
+            },
+            ..Self::default()
+        }
+    }
+
+    /// GDAS on NAS-Bench-201 (Dong & Yang 2019, arXiv 1910.04465, and the authors' code): 250 epochs, Nesterov
+    /// momentum, weight decay 5e-4, temperature from 10 to 0.1.
+    pub fn gdas() -> Self {
+        Self {
+            epochs: 250,
+            weights: SgdConfig {
+                nesterov: true,
+                weight_decay: 5e-4,
+                ..SgdConfig::default()
+            },
+            relaxation: RelaxationConfig::Gdas {
+                first_temperature: gdas_first(),
+                last_temperature: gdas_last(),
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Checks the ranges in the table above.
+    ///
+    /// # Errors
+    /// [`DartsError::Config`] names the field; those of its parts name theirs.
+    pub fn validate(&self) -> Result<(), DartsError> {
+        self.network.validate()?;
+        OptimizerConfig::Sgd(self.weights).validate()?;
+        OptimizerConfig::Adam(self.alpha).validate()?;
+        self.schedule.validate()?;
+        self.stop.validate()?;
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        let not_negative = |value: f64| value >= 0.0 && value.is_finite();
+        for (name, value, legal, expected) in [
+            (
+                "learning_rate",
+                self.learning_rate,
+                positive(self.learning_rate),
+                "a number above 0",
+            ),
+            (
+                "alpha_learning_rate",
+                self.alpha_learning_rate,
+                positive(self.alpha_learning_rate),
+                "a number above 0",
+            ),
+            (
+                "clip_norm",
+                self.clip_norm,
+                not_negative(self.clip_norm),
+                "a number above 0, or 0 for no limit",
+            ),
+            (
+                "alpha_deviation",
+                self.alpha_deviation,
+                not_negative(self.alpha_deviation),
+                "a number of at least 0",
+            ),
+            (
+                "valid_fraction",
+                self.valid_fraction,
+                self.valid_fraction > 0.0 && self.valid_fraction < 1.0,
+                "a number between 0 and 1",
+            ),
+        ] {
+            if !legal {
+                return Err(DartsError::config(name, value, expected));
+            }
+        }
+        if self.epochs == 0 {
+            return Err(DartsError::config("epochs", self.epochs, "at least 1"));
+        }
+        if self.frozen_epochs >= self.epochs {
+            let expected = format!(
+                "less than the {} epochs, so that an architecture is learned",
+                self.epochs
+            );
+            return Err(DartsError::config("frozen_epochs", self.frozen_epochs, expected));
+        }
+        if self.batch_size < 2 {
+            return Err(DartsError::config(
+                "batch_size",
+                self.batch_size,
+                "at least 2: a batch norm cannot train on 1",
+            ));
+        }
+        let least = match self.batch_norm {
+            BatchNormMode::Running => 1,
+            BatchNormMode::Batch => 2,
+        };
+        if self.evaluation_batch_size < least {
+            return Err(DartsError::config(
+                "evaluation_batch_size",
+                self.evaluation_batch_size,
+                format!("at least {least}"),
+            ));
+        }
+        if self.network.drop_path || self.network.auxiliary {
+            return Err(DartsError::config(
+                "network",
+                "with drop-path or auxiliary head",
+                "without: a supernet has neither",
+            ));
+        }
+        if matches!(self.stop, StopRule::Robust(_)) && self.hessian_every == 0 {
+            let expected = "at least 1: this stop rule watches the eigenvalue";
+            return Err(DartsError::config("hessian_every", 0, expected));
+        }
+        if matches!(self.relaxation, RelaxationConfig::Gdas { .. }) {
+            // One operation an edge is computed: the loss is not smooth in alpha, and there are no others to take away.
+            if self.hessian_every > 0 {
+                let expected = "0: with gdas the loss has no second derivative";
+                return Err(DartsError::config("hessian_every", self.hessian_every, expected));
+            }
+            if self.selection != Selection::Magnitude {
+                let expected = "magnitude: with gdas one operation an edge is trained at a time";
+                return Err(DartsError::config("selection", "perturbation", expected));
+            }
+        }
+        match self.relaxation {
+            RelaxationConfig::PcDarts { parts } if parts < 2 => {
+                Err(DartsError::config("parts", parts, "2 or more"))
+            }
+            RelaxationConfig::Gdas {
+                first_temperature,
+                last_temperature,
+            } if !positive(first_temperature) || !positive(last_temperature) => {
+                let got = format!("{first_temperature} to {last_temperature}");
+                Err(DartsError::config("temperature", got, "two numbers above 0"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_presets_are_valid_and_read_back_as_themselves() {
+        for config in [
+            DartsConfig::default(),
+            DartsConfig::pc_darts(),
+            DartsConfig::gdas(),
+        ] {
+            config.validate().unwrap();
+            let text = serde_json::to_string(&config).unwrap();
+            assert_eq!(serde_json::from_str::<DartsConfig>(&text).unwrap(), config);
+        }
+        assert_eq!(
+            serde_json::from_str::<DartsConfig>("{}").unwrap(),
+            DartsConfig::default()
+        );
+        assert!(serde_json::from_str::<DartsConfig>(r#"{"alpha_lr":1}"#).is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_name() {
+        type Change = fn(&mut DartsConfig);
+        let cases: [(&str, Change); 14] = [
+            ("epochs", |c| c.epochs = 0),
+            ("batch_size", |c| c.batch_size = 1),
+            ("evaluation_batch_size", |c| c.evaluation_batch_size = 0),
+            ("evaluation_batch_size", |c| {
+                (c.batch_norm, c.evaluation_batch_size) = (BatchNormMode::Batch, 1);
+            }),
+            ("learning_rate", |c| c.learning_rate = 0.0),
+            ("alpha_learning_rate", |c| c.alpha_learning_rate = f64::NAN),
+            ("clip_norm", |c| c.clip_norm = -1.0),
+            ("alpha_deviation", |c| c.alpha_deviation = -1e-3),
+            ("valid_fraction", |c| c.valid_fraction = 1.0),
+            ("frozen_epochs", |c| c.frozen_epochs = 50),
+            ("hessian_every", |c| c.stop = StopRule::Robust(Default::default())),
+            ("parts", |c| c.relaxation = RelaxationConfig::PcDarts { parts: 1 }),
+            ("temperature", |c| {
+                c.relaxation = RelaxationConfig::Gdas {
+                    first_temperature: 10.0,
+                    last_temperature: 0.0,
+                };
+            }),
+            ("network", |c| c.network.auxiliary = true),
+        ];
+        for (field, change) in cases {
+            let mut config = DartsConfig::default();
+            change(&mut config);
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.starts_with(field), "{error}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! How sharply the validation loss of a supernet bends in its architecture parameters.
+
+use nas_space::seed::Seed;
+
+use crate::alphas::Alphas;
+use crate::error::DartsError;
+use crate::hessian::{extreme_eigenvalues, hessian_vector};
+use crate::problem::Examples;
+use crate::search::{Half, Search};
+
+/// Steps of Lanczos' method: the largest of a few hundred eigenvalues has settled to some digits by then.
+const LANCZOS_STEPS: usize = 12;
+
+impl Search {
+    /// The largest eigenvalue of ∇²_α L_val on one validation batch, the same in every epoch. The weights and the
+    /// running statistics stay as they are.
+    pub(crate) fn dominant_eigenvalue(&self, alphas: &Alphas, epoch: u32) -> Result<f64, DartsError> {
+        let batches = self.batcher(Half::Valid)?;
+        let Some(batch) = batches.epoch(0, 0)?.next() else {
+            return Err(DartsError::config(
+                "valid_fraction",
+                0,
+                "a share that holds images",
+            ));
+        };
+        let parameters = self.supernet.parameters();
+        let examples = Examples::new(&batch?, parameters.dtype())?;
+        let before = parameters.snapshot()?;
+        let gradient = |offset: &[f64]| -> Result<Vec<f64>, DartsError> {
+            let mut moved = alphas.clone();
+            for (value, offset) in moved.iter_mut().zip(offset) {
+                *value += offset;
+            }
+            let mixed = self.relaxation.expected(&moved);
+            let gradient = self.relaxed(&moved, &mixed).architecture_gradient(&examples)?;
+            Ok(gradient.iter().copied().collect())
+        };
+        let seed: Seed = self.seed.derive("lanczos", epoch.into());
+        let extremes = extreme_eigenvalues(alphas.iter().count(), seed, LANCZOS_STEPS, |direction| {
+            hessian_vector(direction, gradient)
+        });
+        parameters.restore(&before)?;
+        Ok(extremes?.largest)
+    }
+}

@@ -1,0 +1,78 @@
+//! What can go wrong in a differentiable search.
+
+use std::path::{Path, PathBuf};
+
+use nas_eval::data::DataError;
+use nas_eval::error::EvalError;
+use nas_space::error::SpaceError;
+use thiserror::Error;
+
+/// Errors of differentiable searches.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DartsError {
+    /// The space has no supernet, or not of this size.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The supernet cannot be built, trained, saved or loaded.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// The images cannot be batched.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// A configuration value that is out of range.
+    #[error("{name} is {got}; expected {expected}")]
+    Config {
+        /// The field.
+        name: &'static str,
+        /// The value given.
+        got: String,
+        /// What is legal.
+        expected: String,
+    },
+    /// The architecture parameters or their gradient are not numbers any more.
+    #[error(
+        "the architecture's gradient is not finite in epoch {epoch}, step {step}; a lower learning rate of the weights \
+         or of alpha may help"
+    )]
+    NonFinite {
+        /// Epoch, from 0.
+        epoch: u32,
+        /// Step within the epoch, from 0.
+        step: usize,
+    },
+    /// A checkpoint that is not of this search.
+    #[error("{}: {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What was found and expected.
+        reason: String,
+    },
+}
+
+impl DartsError {
+    /// A configuration value out of range.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over numbers and literals"
+    )]
+    pub(crate) fn config(name: &'static str, got: impl ToString, expected: impl Into<String>) -> Self {
+        Self::Config {
+            name,
+            got: got.to_string(),
+            expected: expected.into(),
+        }
+    }
+
+    /// A checkpoint that is not of this search.
+    pub(crate) fn checkpoint(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Checkpoint {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}

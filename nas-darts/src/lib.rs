@@ -1,0 +1,35 @@
+//! Differentiable architecture search.
+//!
+//! A supernet has every operation on every edge. Its weights and the architecture parameters are trained in turn, each
+//! on its own half of the images, and an architecture is read off in the end.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`relaxation`] | how operations are weighed: DARTS, PC-DARTS, GDAS |
+//! | [`bilevel`] | the architecture's gradient, of first and second order |
+//! | [`discretize`] | from strengths to an architecture |
+//! | [`stop`], [`hessian`], [`diagnostics`] | what tells a search that collapses, and ends it |
+
+mod alphas;
+mod architecture;
+mod checkpoint;
+mod config;
+mod curvature;
+mod error;
+mod perturbation;
+mod problem;
+mod report;
+mod search;
+
+pub mod bilevel;
+pub mod diagnostics;
+pub mod discretize;
+pub mod hessian;
+pub mod relaxation;
+pub mod stop;
+
+pub use alphas::Alphas;
+pub use config::{BatchNormMode, DartsConfig, Order, RelaxationConfig, Selection};
+pub use error::DartsError;
+pub use report::{CellReport, Decided, EdgePerturbation, EpochReport, SearchReport};
+pub use search::{Event, Search};
