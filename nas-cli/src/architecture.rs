@@ -7,15 +7,15 @@ use anyhow::{Context, Result};
 use nas_space::genotype::Genotype;
 use nas_study::RunDir;
 
-use crate::plan::{Estimation, RunConfig, TrainingPlan};
+use crate::plan::RunConfig;
 use crate::usage::Typed;
 
-/// An architecture that was named, and what the place where it was found says of its training.
+/// An architecture that was named, and what the place where it was found says of it.
 pub(crate) struct Found {
     /// The architecture.
     pub(crate) genotype: Genotype,
-    /// How it was trained: of a run directory whose search trained.
-    pub(crate) training: Option<TrainingPlan>,
+    /// The search that found it: of a run directory.
+    pub(crate) search: Option<RunConfig>,
 }
 
 /// The architecture that `text` names: a run directory (its best), a file with a genotype in any written form, a
@@ -38,7 +38,7 @@ pub(crate) fn resolve(text: &str) -> Result<Found> {
     };
     Ok(Found {
         genotype,
-        training: None,
+        search: None,
     })
 }
 
@@ -51,14 +51,6 @@ fn best_of_run(path: &Path) -> Result<Found> {
         .with_context(|| format!("the best architecture of {} cannot be read", path.display()))?;
     Ok(Found {
         genotype,
-        training: training_of_run(&run)?,
-    })
-}
-
-/// How the networks of a run are trained; nothing where they are looked up.
-pub(crate) fn training_of_run(run: &RunDir) -> Result<Option<TrainingPlan>> {
-    Ok(match run.read_config::<RunConfig>()?.estimation {
-        Estimation::Training(plan) => Some(*plan),
-        Estimation::Table(_) => None,
+        search: Some(run.read_config()?),
     })
 }

@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Method {
-    /// Random search without repetition.
+    /// Differentiable search: a supernet is trained, and an architecture read off it.
     #[default]
+    Darts,
+    /// Random search without repetition.
     Random,
 }
 
@@ -28,11 +30,12 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 1] = [Self::Random];
+    pub(crate) const ALL: [Self; 2] = [Self::Darts, Self::Random];
 
     /// The name it is typed by.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Darts => "darts",
             Self::Random => "random",
         }
     }
@@ -40,24 +43,16 @@ impl Method {
     /// What it does, in one line.
     pub(crate) fn description(self) -> &'static str {
         match self {
+            Self::Darts => "a supernet of all architectures, trained once; the strongest operations stay",
             Self::Random => "architectures drawn uniformly, none twice: the baseline",
         }
     }
+}
 
-    /// Its configuration as JSON, which a study keeps on record.
-    pub(crate) fn parameters(self) -> Result<String> {
-        Ok(match self {
-            Self::Random => serde_json::to_string(&RANDOM)?,
-        })
-    }
-
-    /// The strategy on a space.
-    pub(crate) fn strategy(self, space: Arc<dyn Space>, seed: Seed) -> Result<Box<dyn Strategy>> {
-        let seed = seed.derive("strategy", 0);
-        match self {
-            Self::Random => Ok(Box::new(RandomSearch::new(space, RANDOM, seed)?)),
-        }
-    }
+/// Random search as a strategy, with its configuration as JSON.
+pub(crate) fn random(space: Arc<dyn Space>, seed: Seed) -> Result<(Box<dyn Strategy>, String)> {
+    let strategy = RandomSearch::new(space, RANDOM, seed.derive("strategy", 0))?;
+    Ok((Box::new(strategy), serde_json::to_string(&RANDOM)?))
 }
 
 impl fmt::Display for Method {

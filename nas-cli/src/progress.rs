@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use nas_darts::EpochReport;
 use nas_eval::train::EpochMetrics;
 use nas_space::search::{Budget, TrialId};
 use nas_study::{Event, Progress, TrialRecord};
@@ -16,6 +17,10 @@ const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {per_sec}, {eta
 const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
 const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
 const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
+
+/// What bars are drawn on, one under the other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Screen(MultiProgress);
 
 /// The trials of a search: which one is under way, the last and the best so far, the rate and the time left.
 pub(crate) struct TrialBar {
@@ -48,14 +53,14 @@ impl Standing {
 
 impl TrialBar {
     /// A bar as long as the budget, where that can be told.
-    pub(crate) fn new(budget: &Budget) -> Self {
+    pub(crate) fn new(screen: &Screen, budget: &Budget) -> Self {
         let (length, template) = match (budget.trials, budget.seconds) {
             (Some(trials), _) => (Some(trials), BY_TRIALS),
             (None, Some(seconds)) => (Some(seconds.ceil() as u64), BY_SECONDS),
             (None, None) => (None, UNLIMITED),
         };
         Self {
-            bar: started(length, template, "search"),
+            bar: started(screen, length, template, "search".to_owned()),
             standing: Standing::default(),
             replayed: false,
         }
@@ -118,7 +123,12 @@ impl EpochBar {
     /// A bar of so many epochs.
     pub(crate) fn new(epochs: u32) -> Self {
         Self {
-            bar: started(Some(epochs.into()), EPOCHS, "train "),
+            bar: started(
+                &Screen::default(),
+                Some(epochs.into()),
+                EPOCHS,
+                "train ".to_owned(),
+            ),
         }
     }
 
@@ -139,9 +149,63 @@ impl EpochBar {
     }
 }
 
+/// The epochs of a supernet.
+pub(crate) struct SearchBar {
+    bar: ProgressBar,
+}
+
+impl SearchBar {
+    /// A bar of so many epochs, of search number `index`.
+    pub(crate) fn new(screen: &Screen, index: u64, epochs: u32) -> Self {
+        Self {
+            bar: started(screen, Some(epochs.into()), EPOCHS, format!("supernet {index}")),
+        }
+    }
+
+    /// Shows the epochs that were on record.
+    pub(crate) fn resumed(&mut self, history: &[EpochReport]) {
+        self.bar
+            .println(format!("going on: {} epochs are done", history.len()));
+        self.show(history);
+        self.bar.reset_eta();
+    }
+
+    /// Shows the last of these epochs, which is done.
+    pub(crate) fn show(&mut self, history: &[EpochReport]) {
+        if let Some(report) = history.last() {
+            self.bar.set_message(epoch_message(report));
+            self.bar.set_position(history.len() as u64);
+        }
+    }
+
+    /// Shows how many decisions perturbation has made.
+    pub(crate) fn show_decisions(&mut self, done: usize, of: usize) {
+        self.bar
+            .set_message(format!("perturbation: {done} of {of} decided"));
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
+fn epoch_message(report: &EpochReport) -> String {
+    let skips: usize = report.cells.iter().map(|cell| cell.skip_connections).sum();
+    let eigenvalue = report
+        .eigenvalue
+        .map_or(String::new(), |value| format!(" eigenvalue {value:.3}"));
+    format!(
+        "loss {:.3} valid {} skips {skips}{eigenvalue}",
+        report.train_loss,
+        percent(report.valid_accuracy)
+    )
+}
+
 /// A bar that is on the screen from now on, and whose times go on while nothing happens.
-fn started(length: Option<u64>, template: &str, prefix: &'static str) -> ProgressBar {
+fn started(screen: &Screen, length: Option<u64>, template: &str, prefix: String) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    let bar = screen.0.add(bar);
     // The templates are this file's own; the default style shows if one were wrong.
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_prefix(prefix);

@@ -6,7 +6,7 @@ use nas_study::{RunDir, StudyError};
 use crate::args::ResumeArgs;
 use crate::data_dir;
 use crate::output::Output;
-use crate::plan::{Estimation, RunConfig};
+use crate::plan::RunConfig;
 use crate::session::Session;
 use crate::usage::Typed;
 
@@ -18,8 +18,8 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     let run = RunDir::open(&args.run)?;
     let recorded: RunConfig = run.read_config()?;
     let mut config = recorded.clone();
-    if let Estimation::Training(plan) = &mut config.estimation {
-        plan.data_dir = data_dir::choose(args.data_dir.as_deref(), plan.data_dir.as_deref())?;
+    if let Some(folder) = config.data_dir_mut() {
+        *folder = data_dir::choose(args.data_dir.as_deref(), folder.as_deref())?;
     }
     config.budget.trials = args.trials.or(config.budget.trials);
     let session = Session::prepare(config)?;

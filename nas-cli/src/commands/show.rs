@@ -14,6 +14,7 @@ use crate::architecture::Found;
 use crate::args::{ShowArgs, ShowFormat};
 use crate::number::{self, counted};
 use crate::output::{Output, write_stdout};
+use crate::plan::RunConfig;
 use crate::size::{Size, Skeleton};
 use crate::usage::Usage;
 
@@ -39,8 +40,9 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
             Usage::new("--json prints JSON; it cannot be used with --format dot or --format svg").into(),
         );
     }
-    let Found { genotype, training } = architecture::resolve(&args.arch)?;
+    let Found { genotype, search } = architecture::resolve(&args.arch)?;
     let operations = Operations::standard();
+    let training = search.as_ref().and_then(RunConfig::training);
     let trained = training.map(|plan| plan.evaluator.network);
     let size = trained
         .map_or(Size::published(Skeleton::of(&genotype)), |network| {

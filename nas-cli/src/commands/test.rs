@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use crate::args::TestArgs;
 use crate::output::Output;
+use crate::plan::RunConfig;
 use crate::session::NETWORK_FILE;
 use crate::usage::Typed;
-use crate::{architecture, data_dir, device, number};
+use crate::{data_dir, device, number};
 
 /// The JSON of `nas test`.
 #[derive(Debug, Serialize)]
@@ -32,7 +33,10 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     let mut recorded = None;
     if args.file.is_dir() {
         let run = RunDir::open(&args.file)?;
-        recorded = architecture::training_of_run(&run)?.and_then(|plan| plan.data_dir);
+        let config: RunConfig = run.read_config()?;
+        recorded = config
+            .images()
+            .and_then(|images| Some(images.data_dir?.to_owned()));
         file = run.path().join(NETWORK_FILE);
         if !file.is_file() {
             let run = args.file.display();

@@ -16,8 +16,10 @@ use serde::Serialize;
 
 use crate::architecture::Found;
 use crate::args::TrainArgs;
+use crate::method::Method;
+use crate::number::counted;
 use crate::output::Output;
-use crate::plan;
+use crate::plan::{self, RunConfig};
 use crate::progress::EpochBar;
 use crate::size::{Size, Skeleton};
 use crate::usage::Typed;
@@ -27,6 +29,9 @@ use crate::{architecture, data_dir, device, number};
 #[derive(Debug, Serialize)]
 struct Trained {
     arch: String,
+    /// The search that found it, where a run directory was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<Origin>,
     data: String,
     channels: usize,
     cells: usize,
@@ -43,6 +48,12 @@ struct Trained {
     out: Option<PathBuf>,
 }
 
+#[derive(Debug, Serialize)]
+struct Origin {
+    run: String,
+    method: Method,
+}
+
 /// Trains the network, tests it, saves it if asked to.
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let device = args.training.device.as_deref().unwrap_or("cpu");
@@ -50,13 +61,11 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     if let Some(out) = &args.out {
         check_writable(out)?;
     }
-    let Found { genotype, training } = architecture::resolve(&args.arch)?;
-    let of_run = training.as_ref();
+    let Found { genotype, search } = architecture::resolve(&args.arch)?;
+    let of_run = search.as_ref().and_then(RunConfig::images);
     let data = args.data.data.as_deref();
-    let data = data
-        .or(of_run.map(|plan| plan.data.as_str()))
-        .unwrap_or(plan::DATA);
-    let recorded = of_run.and_then(|plan| plan.data_dir.as_deref());
+    let data = data.or(of_run.map(|images| images.data)).unwrap_or(plan::DATA);
+    let recorded = of_run.and_then(|images| images.data_dir);
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), recorded)?;
     let mut dataset = Dataset::load(data, data_dir.as_deref())?;
     let seed = Seed::new(args.seed);
@@ -65,7 +74,9 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     }
     let image = dataset.train.shape();
     let small = || Size::small(Skeleton::of(&genotype), image.height * image.width);
-    let size = of_run
+    let size = search
+        .as_ref()
+        .and_then(RunConfig::training)
         .map_or_else(small, |plan| Size::of(&plan.evaluator.network))
         .with(&args.size);
     let network = NetworkConfig {
@@ -111,6 +122,10 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     });
     let trained = Trained {
         arch: genotype.to_string(),
+        found: search.as_ref().map(|search| Origin {
+            run: args.arch.clone(),
+            method: search.method,
+        }),
         data: data.to_owned(),
         channels: size.channels,
         cells: size.cells,
@@ -156,13 +171,23 @@ fn check_writable(out: &Path) -> Result<()> {
 }
 
 fn text(trained: &Trained) -> String {
-    let mut lines = vec![format!(
-        "{} parameters, {:.2} M multiply-accumulates, {} epochs in {:.1} s",
+    let mut lines = Vec::new();
+    if let Some(Origin { run, method }) = &trained.found {
+        lines.push(format!("the best architecture of {run}, found by {method}"));
+    }
+    lines.push(format!(
+        "{}, {}, trained on {}",
+        counted(trained.channels, "channel"),
+        counted(trained.cells, "cell"),
+        trained.data
+    ));
+    lines.push(format!(
+        "{} parameters, {:.2} M multiply-accumulates, {} in {:.1} s",
         number::grouped(trained.params),
         trained.macs as f64 / 1e6,
-        trained.epochs,
+        counted(trained.epochs as usize, "epoch"),
         trained.seconds
-    )];
+    ));
     if let Some(accuracy) = trained.valid_accuracy {
         lines.push(format!("validation accuracy  {}", number::percent(accuracy)));
     }

@@ -1,5 +1,9 @@
 //! The command line as typed.
 
+mod supernet;
+
+pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -91,16 +95,17 @@ pub(crate) struct TrainingArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
-    /// Search method [default: random]
+    /// Search method [default: darts]
     #[arg(value_name = "METHOD")]
     pub(crate) method: Option<Method>,
-    /// Search space, or a TOML file that describes one; `nas list` has the names [default: nb201]
+    /// Search space, or a TOML file that describes one; `nas list` has the names [default: darts for darts, else
+    /// nb201]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) space: Option<String>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Look accuracies up in a benchmark table instead of training
-    #[arg(long, value_name = "NAME", requires = "table", conflicts_with = "data", value_parser = ["nb201"])]
+    /// Look accuracies up in a benchmark table instead of training. A supernet still trains, on --data
+    #[arg(long, value_name = "NAME", requires = "table", value_parser = ["nb201"])]
     pub(crate) benchmark: Option<String>,
     /// The benchmark's table
     #[arg(long, value_name = "FILE", requires = "benchmark")]
@@ -108,10 +113,10 @@ pub(crate) struct SearchArgs {
     /// Which of the table's data sets to search on [default: cifar10]
     #[arg(long, value_name = "NAME", requires = "benchmark", value_parser = table_data())]
     pub(crate) table_data: Option<Nb201Dataset>,
-    /// Most trials
+    /// Most trials; of darts, each is a search of its own [default: 1 for darts, else 20, or 100 in a table]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
-    /// Most seconds, summed over the trials
+    /// Most seconds, summed over the trials and the supernets trained for them
     #[arg(long, value_name = "S", value_parser = positive)]
     pub(crate) budget_seconds: Option<f64>,
     /// Training epochs of a trial
@@ -139,6 +144,9 @@ pub(crate) struct SearchArgs {
     /// TOML file with the same settings, as a run directory holds it; options typed here win
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    // Last: what follows would stand under its heading.
+    #[command(flatten)]
+    pub(crate) supernet: SupernetArgs,
 }
 
 #[derive(Debug, Args)]

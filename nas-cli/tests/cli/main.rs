@@ -5,6 +5,9 @@
     reason = "clippy.toml lets tests do so, but not the functions beside them"
 )]
 
+mod darts;
+mod killed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -138,6 +141,10 @@ fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
             "imagenet16-120",
         ),
         ("search --device magic", "--device", "cuda"),
+        ("search --relaxation magic", "--relaxation", "pc-darts"),
+        ("search --order 3", "--order", "1, 2"),
+        ("search --selection magic", "--selection", "perturbation"),
+        ("search --stop magic", "--stop", "darts-plus"),
         ("train DARTS_V9", "ARCH", "DARTS_V2"),
         ("train DARTS_V2 --data magic", "--data", "digits"),
         ("train DARTS_V2 --device cuda:x", "--device", "cuda:N"),
@@ -174,12 +181,14 @@ fn bad_usage_exits_with_2() {
     refused(2, &["search", "--table", "file-without-benchmark"]);
     refused(2, &["show", "DARTS_V2", "--image", "32"]);
     refused(2, &["list", "--threads", "0"]);
-    let table = ["search", "--benchmark", "nb201", "--table", "t"];
+    let table = ["search", "random", "--benchmark", "nb201", "--table", "t"];
     for (extra, named) in [
         (&["--data", "digits"][..], "--data"),
         (&["--data-dir", "here"], "--data-dir"),
         (&["--epochs", "3"], "--epochs"),
         (&["--budget-seconds", "9"], "--trials"),
+        (&["--limit", "9"], "--limit"),
+        (&["--search-epochs", "9"], "--search-epochs"),
     ] {
         let message = refused(2, &[&table[..], extra].concat());
         assert!(message.contains(named), "{extra:?}: {message}");
@@ -208,6 +217,11 @@ fn numbers_out_of_range_are_refused_before_anything_is_written() {
         ("--learning-rate", "-1"),
         ("--workers", "0"),
         ("--limit", "0"),
+        ("--search-epochs", "0"),
+        ("--search-channels", "0"),
+        ("--search-cells", "0"),
+        ("--search-batch", "1"),
+        ("--hessian-every", "-1"),
         ("--seed", "9223372036854775808"),
     ] {
         let typed = format!("{flag}={value}");
@@ -336,73 +350,6 @@ fn workers_and_threads_change_nothing_and_the_config_file_repeats_a_run() {
         (repeated["best"].clone(), repeated["final"]["test"].clone()),
         alone
     );
-}
-
-/// How a search stands that another process runs.
-#[derive(Debug, PartialEq)]
-struct Standing {
-    asked: usize,
-    finished: usize,
-    /// The final training has come to a checkpoint.
-    training: bool,
-}
-
-fn standing(run: &Path) -> Standing {
-    // There is none before the first commit.
-    let records = Records::open(run.join("study.db")).and_then(|records| records.trials());
-    let trials = records.unwrap_or_default();
-    Standing {
-        asked: trials.len(),
-        finished: trials.iter().filter(|trial| trial.conclusion.is_some()).count(),
-        training: fs::read_dir(run.join("checkpoints")).is_ok_and(|files| files.count() > 0),
-    }
-}
-
-#[test]
-fn a_search_killed_at_any_moment_goes_on_as_if_nothing_had_happened() {
-    const TRIALS: usize = 8;
-    let dir = tempfile::tempdir().unwrap();
-    let search = |name: &str| {
-        let words =
-            "search random --data digits --limit 400 --channels 4 --trials 8 --epochs 2 --final-epochs 12";
-        let mut args: Vec<String> = words.split(' ').map(str::to_owned).collect();
-        let run = dir.path().join(name).display().to_string();
-        args.extend(["--seed", "3", "--json", "--run", &run].map(str::to_owned));
-        args
-    };
-    let whole = json(&borrowed(&search("whole")));
-    type Reached = fn(&Standing) -> bool;
-    let moments: [(&str, Reached); 4] = [
-        ("asked", |s| s.asked >= 1),
-        ("early", |s| s.finished >= 1),
-        ("late", |s| s.finished >= 5),
-        ("training", |s| s.training),
-    ];
-    for (name, reached) in moments {
-        let run = dir.path().join(name);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_nas"))
-            .args(search(name))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        wait_for(Duration::from_secs(60), || reached(&standing(&run)));
-        child.kill().unwrap();
-        let status = child.wait().unwrap();
-        assert_eq!(
-            status.code(),
-            None,
-            "{name}: killed by a signal, not ended by itself"
-        );
-        let killed = standing(&run);
-        assert!(reached(&killed), "{name}: {killed:?}");
-        assert!(killed.finished < TRIALS || killed.training, "{name}: {killed:?}");
-        assert!(!run.join("final.json").exists(), "{name}: it had ended already");
-        let resumed = json(&["resume", run.to_str().unwrap(), "--json"]);
-        for key in ["trials", "failed", "epochs", "best", "test_accuracy"] {
-            assert_eq!(resumed[key], whole[key], "killed when {name}: {key}");
-        }
-    }
 }
 
 /// Waits until `done`, at most this long.

@@ -1,0 +1,409 @@
+//! Differentiable searches, one for each trial of a study.
+//!
+//! DARTS proposes nothing that it would learn from: it trains a supernet and reads one architecture off it. For the
+//! records, the budget and the judgement of what it finds it stands here as a strategy all the same: to propose number
+//! `i` is to run a whole search whose seed is derived from `i`. So several trials are several searches, and the best by
+//! validation is the one trained in full, which is how the paper selects (Liu et al. 2019, section 3.2).
+//!
+//! A search leaves in the run directory `search-i.json`, its epochs; `alpha-i.svg`, the strengths in them; `cell-i.svg`,
+//! the architecture; and `checkpoints/search-i`, from which it goes on. A finished search that is asked for again, as in
+//! a replay, is read from there.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use nas_darts::stop::Stopped;
+use nas_darts::{DartsConfig, EdgePerturbation, EpochReport, Event, Search};
+use nas_eval::data::Dataset;
+use nas_eval::{DType, Device};
+use nas_space::arch::Architecture;
+use nas_space::draw;
+use nas_space::genotype::Genotype;
+use nas_space::op::Role;
+use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId};
+use nas_space::seed::Seed;
+use nas_space::spaces::{CellSpace, Space};
+use nas_study::RunDir;
+use serde::Serialize;
+
+use crate::method::Method;
+use crate::plot;
+use crate::progress::{Screen, SearchBar};
+
+/// What a search is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Supernet<'a> {
+    pub(crate) space: &'a CellSpace,
+    pub(crate) dataset: &'a Dataset,
+    pub(crate) config: &'a DartsConfig,
+    /// The study's; that of each search is derived from it.
+    pub(crate) seed: Seed,
+    pub(crate) device: &'a Device,
+}
+
+impl Supernet<'_> {
+    /// Search number `index`, before its first epoch.
+    pub(crate) fn search(&self, index: u64) -> Result<Search> {
+        let seed = self.seed.derive("search", index);
+        let search = Search::new(
+            self.space,
+            self.dataset,
+            self.config.clone(),
+            seed,
+            self.device,
+            DType::F32,
+        );
+        search.context("the supernet cannot be made")
+    }
+}
+
+/// Searches as proposals.
+pub(crate) struct Oneshot<'a> {
+    supernet: Supernet<'a>,
+    run: &'a RunDir,
+    /// Seconds after which no other search is begun.
+    limit: Option<f64>,
+    screen: &'a Screen,
+    /// Seconds of searches and of trials.
+    spent: f64,
+    told: TrialId,
+    searches: Vec<Found>,
+}
+
+/// What a search came to.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Found {
+    /// Parameters of the supernet.
+    pub(crate) params: u64,
+    /// Epochs that it was trained.
+    pub(crate) epochs: u32,
+    /// Skip connections in the architecture, over its cells.
+    pub(crate) skip_connections: usize,
+    /// Why the search ended early, if it did.
+    pub(crate) stopped: Option<Stopped>,
+    /// Those before an interruption included.
+    pub(crate) seconds: f64,
+}
+
+/// `search-i.json` of a run directory.
+#[derive(Debug, Serialize)]
+struct Record<'a> {
+    search: u64,
+    /// The search's own, derived from the study's.
+    seed: u64,
+    params: u64,
+    /// None before the search has ended.
+    arch: Option<String>,
+    skip_connections: Option<usize>,
+    stopped: Option<&'a Stopped>,
+    seconds: f64,
+    perturbations: &'a [EdgePerturbation],
+    history: &'a [EpochReport],
+}
+
+impl<'a> Oneshot<'a> {
+    /// Searches that write into `run`; none is begun once they and their trials took `limit` seconds.
+    pub(crate) fn new(
+        supernet: Supernet<'a>,
+        run: &'a RunDir,
+        limit: Option<f64>,
+        screen: &'a Screen,
+    ) -> Self {
+        Self {
+            supernet,
+            run,
+            limit,
+            screen,
+            spent: 0.0,
+            told: 0,
+            searches: Vec::new(),
+        }
+    }
+
+    /// The searches that were asked for, by the number of their trial.
+    pub(crate) fn searches(&self) -> &[Found] {
+        &self.searches
+    }
+
+    /// Runs search number `index`, or what is left of it.
+    fn search(&self, index: u64) -> Result<(Architecture, Found)> {
+        let mut search = self.supernet.search(index)?;
+        let mut record = Record {
+            search: index,
+            seed: self.supernet.seed.derive("search", index).value(),
+            params: search.supernet().parameters().count(),
+            arch: None,
+            skip_connections: None,
+            stopped: None,
+            seconds: 0.0,
+            perturbations: &[],
+            history: &[],
+        };
+        let directory = self.run.checkpoints_path().join(format!("search-{index}"));
+        let mut bar = SearchBar::new(self.screen, index, self.supernet.config.epochs);
+        // An observer cannot stop a search: where nothing can be written, its checkpoint fails as well.
+        let mut written = Ok(());
+        let report = search.run(Some(&directory), |event| match event {
+            Event::Resumed { history } => bar.resumed(history),
+            Event::Epoch { history, .. } => {
+                bar.show(history);
+                if written.is_ok() {
+                    written = self.write_epochs(&record, history);
+                }
+            }
+            Event::Perturbed { done, of, .. } => bar.show_decisions(*done, *of),
+            _ => {}
+        })?;
+        bar.finish();
+        written?;
+        let genotype = &report.genotype;
+        let found = Found {
+            params: record.params,
+            epochs: report.history.len() as u32,
+            skip_connections: skip_connections(genotype, self.supernet.space),
+            stopped: report.stopped.clone(),
+            seconds: report.seconds,
+        };
+        record.arch = Some(genotype.to_string());
+        record.skip_connections = Some(found.skip_connections);
+        record.stopped = report.stopped.as_ref();
+        record.seconds = report.seconds;
+        record.perturbations = &report.perturbations;
+        record.history = &report.history;
+        self.run.write_json(&record_file(index), &record)?;
+        let of_epoch = report.stopped.as_ref().map(|stopped| stopped.architecture_of);
+        let strengths = plot::strengths(&report.history, Some(genotype), of_epoch);
+        self.write_picture(&strengths_file(index), &strengths)?;
+        self.write_picture(&cell_file(index), &draw::svg(genotype))?;
+        Ok((self.supernet.space.architecture(genotype)?, found))
+    }
+
+    /// The epochs so far, for who looks on.
+    fn write_epochs(&self, record: &Record<'_>, history: &[EpochReport]) -> Result<()> {
+        let record = Record {
+            seconds: history.iter().map(|report| report.seconds).sum(),
+            history,
+            arch: None,
+            perturbations: &[],
+            ..*record
+        };
+        self.run.write_json(&record_file(record.search), &record)?;
+        self.write_picture(
+            &strengths_file(record.search),
+            &plot::strengths(history, None, None),
+        )
+    }
+
+    fn write_picture(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.run.path().join(name);
+        replace(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
+
+/// The file with the epochs of a search.
+fn record_file(index: u64) -> String {
+    format!("search-{index}.json")
+}
+
+/// The picture of the strengths in a search.
+pub(crate) fn strengths_file(index: u64) -> String {
+    format!("alpha-{index}.svg")
+}
+
+/// The picture of the architecture that a search found.
+pub(crate) fn cell_file(index: u64) -> String {
+    format!("cell-{index}.svg")
+}
+
+/// Writes beside the file, then renames: there is always the old picture or the new one.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    let written = write();
+    if written.is_err() {
+        // The first error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// Edges that pass their input on unchanged, over the cells of an architecture.
+fn skip_connections(genotype: &Genotype, space: &CellSpace) -> usize {
+    let is_identity = |name: &str| {
+        let operation = space.operations().get(name);
+        operation.is_ok_and(|operation| operation.role() == Role::Identity)
+    };
+    let cells = genotype.cells();
+    let nodes = cells.iter().flat_map(|(_, cell)| cell.nodes());
+    let edges = nodes.flat_map(|node| node.edges);
+    edges.filter(|(name, _)| is_identity(name)).count()
+}
+
+impl Strategy for Oneshot<'_> {
+    fn name(&self) -> &str {
+        Method::Darts.name()
+    }
+
+    fn ask(&mut self) -> Result<Ask, StrategyError> {
+        if self.limit.is_some_and(|limit| self.spent >= limit) {
+            return Ok(Ask::Finished);
+        }
+        let index = self.searches.len() as u64;
+        let (architecture, found) = self
+            .search(index)
+            .map_err(|error| StrategyError::Other(error.into()))?;
+        self.spent += found.seconds;
+        self.searches.push(found);
+        Ok(Ask::Evaluate(Proposal::new(architecture)))
+    }
+
+    fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
+        let got = outcome.trial.id;
+        if got != self.told || got >= self.searches.len() as u64 {
+            return Err(StrategyError::Unexpected {
+                expected: self.told,
+                got,
+            });
+        }
+        self.told += 1;
+        if let Ok(evaluation) = &outcome.result {
+            self.spent += evaluation.cost_seconds;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nas_eval::data::Augmentation;
+    use nas_space::network::NetworkConfig;
+    use nas_space::search::{Failure, FailureKind, Fidelity, Trial};
+    use nas_space::spaces::nb201;
+
+    use super::*;
+
+    /// What searches of a second borrow.
+    struct Parts {
+        dir: tempfile::TempDir,
+        run: RunDir,
+        space: CellSpace,
+        dataset: Dataset,
+        config: DartsConfig,
+        screen: Screen,
+    }
+
+    impl Parts {
+        fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let digits = Dataset::load("digits", None).unwrap();
+            let dataset = digits.with_training_images(100, Seed::new(7)).unwrap();
+            let config = DartsConfig {
+                network: NetworkConfig {
+                    image: dataset.train.shape(),
+                    channels: 2,
+                    cells: 1,
+                    ..NetworkConfig::default()
+                },
+                epochs: 1,
+                augmentation: Augmentation::NONE,
+                ..DartsConfig::default()
+            };
+            Self {
+                run: RunDir::create(dir.path(), &config).unwrap().0,
+                dir,
+                space: nb201(),
+                dataset,
+                config,
+                screen: Screen::default(),
+            }
+        }
+
+        fn oneshot(&self, limit: Option<f64>) -> Oneshot<'_> {
+            let supernet = Supernet {
+                space: &self.space,
+                dataset: &self.dataset,
+                config: &self.config,
+                seed: Seed::new(7),
+                device: &Device::Cpu,
+            };
+            Oneshot::new(supernet, &self.run, limit, &self.screen)
+        }
+
+        fn file(&self, name: &str) -> std::path::PathBuf {
+            self.dir.path().join(name)
+        }
+    }
+
+    fn failed(id: TrialId) -> Outcome {
+        Outcome {
+            trial: Trial {
+                id,
+                architecture: Architecture::new([]),
+                fidelity: Fidelity { epochs: 1 },
+                seed: Seed::new(0),
+            },
+            result: Err(Failure::new(FailureKind::Other, "out of order")),
+        }
+    }
+
+    #[test]
+    fn a_replay_proposes_the_same_from_the_checkpoints() {
+        let parts = Parts::new();
+        let mut first = parts.oneshot(None);
+        let asked = [first.ask().unwrap(), first.ask().unwrap()];
+        let record = fs::read(parts.file("search-1.json")).unwrap();
+        let mut again = parts.oneshot(None);
+        assert_eq!([again.ask().unwrap(), again.ask().unwrap()], asked);
+        assert_eq!(
+            fs::read(parts.file("search-1.json")).unwrap(),
+            record,
+            "seconds too"
+        );
+        assert_eq!(again.spent, first.spent);
+    }
+
+    #[test]
+    fn outcomes_are_told_in_turn_and_after_they_were_asked_for() {
+        let parts = Parts::new();
+        let mut oneshot = parts.oneshot(None);
+        assert!(oneshot.tell(&failed(0)).is_err());
+        oneshot.ask().unwrap();
+        assert!(oneshot.tell(&failed(1)).is_err());
+        oneshot.tell(&failed(0)).unwrap();
+        assert!(oneshot.tell(&failed(0)).is_err());
+    }
+
+    #[test]
+    fn no_search_is_begun_once_the_seconds_are_spent() {
+        let parts = Parts::new();
+        let mut oneshot = parts.oneshot(Some(1e-9));
+        assert!(matches!(oneshot.ask().unwrap(), Ask::Evaluate(_)));
+        assert_eq!(oneshot.ask().unwrap(), Ask::Finished);
+        assert!(!parts.file("search-1.json").exists());
+    }
+
+    #[test]
+    fn a_picture_is_replaced_and_nothing_is_left_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cell-0.svg");
+        replace(&path, "a longer old text").unwrap();
+        replace(&path, "new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn skip_connections_are_counted_over_all_cells() {
+        let space = nas_space::spaces::darts();
+        // Three in the normal cell, three in the reduction cell.
+        let genotype: Genotype = "DARTS_V1".parse().unwrap();
+        assert_eq!(skip_connections(&genotype, &space), 6);
+    }
+}

@@ -1,0 +1,185 @@
+//! What was meant: a run's configuration with everything resolved, as its directory keeps it.
+
+mod resolve;
+mod supernet;
+
+pub(crate) use resolve::resolve;
+pub(crate) use supernet::{Images, SupernetPlan, cells};
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use nas_eval::evaluator::TrainingEvaluatorConfig;
+use nas_eval::tabular::Nb201Dataset;
+use nas_space::search::Budget;
+use nas_space::spaces::SpaceConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::method::Method;
+
+/// A search, resolved: `config.toml` of a run directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunConfig {
+    /// The search method.
+    pub(crate) method: Method,
+    /// Seed of all randomness, below 2⁶³ so that TOML can hold it.
+    pub(crate) seed: u64,
+    /// Trials proposed before the first one's outcome is known.
+    pub(crate) batch: u32,
+    /// When the search ends.
+    pub(crate) budget: Budget,
+    /// The search space.
+    pub(crate) space: SpaceConfig,
+    /// How an architecture is judged.
+    pub(crate) estimation: Estimation,
+    /// The supernet: present exactly where the method trains one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) supernet: Option<SupernetPlan>,
+}
+
+/// How an architecture is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum Estimation {
+    /// By training it.
+    Training(Box<TrainingPlan>),
+    /// By looking it up.
+    Table(TablePlan),
+}
+
+/// Training on a data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrainingPlan {
+    /// Name of the data set.
+    pub(crate) data: String,
+    /// Folder with its files.
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Number of training images used, where not all are.
+    pub(crate) limit: Option<usize>,
+    /// `cpu`, `cuda:0`, …
+    pub(crate) device: String,
+    /// Epochs of a trial.
+    pub(crate) epochs: u32,
+    /// Epochs of the best architecture after the search.
+    pub(crate) final_epochs: u32,
+    /// Size and training of the networks.
+    pub(crate) evaluator: TrainingEvaluatorConfig,
+}
+
+/// Looking up in a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TablePlan {
+    /// Which benchmark: `nb201`.
+    pub(crate) benchmark: String,
+    /// The table's file.
+    pub(crate) table: PathBuf,
+    /// Which of its data sets.
+    pub(crate) data: String,
+}
+
+/// The data set where none is said.
+pub(crate) const DATA: &str = "digits";
+
+impl RunConfig {
+    /// How networks are trained; nothing where they are looked up.
+    pub(crate) fn training(&self) -> Option<&TrainingPlan> {
+        match &self.estimation {
+            Estimation::Training(plan) => Some(plan),
+            Estimation::Table(_) => None,
+        }
+    }
+
+    /// The images that anything is trained on: trials, or else the supernet.
+    pub(crate) fn images(&self) -> Option<Images<'_>> {
+        match (&self.estimation, &self.supernet) {
+            (Estimation::Training(plan), _) => Some(Images {
+                data: &plan.data,
+                data_dir: plan.data_dir.as_deref(),
+                limit: plan.limit,
+                device: &plan.device,
+            }),
+            (Estimation::Table(_), Some(supernet)) => Some(supernet.images.as_ref()?.borrowed()),
+            (Estimation::Table(_), None) => None,
+        }
+    }
+
+    /// The folder with the files of those images, to set it.
+    pub(crate) fn data_dir_mut(&mut self) -> Option<&mut Option<PathBuf>> {
+        match (&mut self.estimation, &mut self.supernet) {
+            (Estimation::Training(plan), _) => Some(&mut plan.data_dir),
+            (Estimation::Table(_), Some(supernet)) => Some(&mut supernet.images.as_mut()?.data_dir),
+            (Estimation::Table(_), None) => None,
+        }
+    }
+
+    /// Checks what the parts do not check themselves.
+    pub(crate) fn validate(&self) -> Result<()> {
+        if self.seed > i64::MAX as u64 {
+            bail!("the seed is {}; expected a number up to {}", self.seed, i64::MAX);
+        }
+        if self.batch == 0 {
+            bail!("the batch is 0; expected at least 1");
+        }
+        self.budget.validate()?;
+        match &self.estimation {
+            Estimation::Training(plan) => {
+                for (what, epochs) in [
+                    ("a trial", plan.epochs),
+                    ("the final training", plan.final_epochs),
+                ] {
+                    if epochs == 0 {
+                        bail!("the epochs of {what} are 0; expected at least 1");
+                    }
+                }
+                plan.evaluator.network.validate()?;
+                plan.evaluator.train.validate()?;
+            }
+            Estimation::Table(plan) => {
+                if plan.benchmark != "nb201" {
+                    bail!("there is no benchmark named '{}'; known: nb201", plan.benchmark);
+                }
+                if self.space != (SpaceConfig::Nb201 {}) {
+                    bail!("the NAS-Bench-201 table knows the architectures of space nb201 only");
+                }
+                plan.data.parse::<Nb201Dataset>()?;
+                let endless = self.budget.trials.is_none() && self.budget.epochs.is_none();
+                if endless && self.supernet.is_none() {
+                    bail!(
+                        "a limit of seconds never ends a search in a table, where a trial costs none; add --trials N"
+                    );
+                }
+            }
+        }
+        self.validate_supernet()
+    }
+
+    fn validate_supernet(&self) -> Result<()> {
+        match (self.method, &self.supernet) {
+            (Method::Darts, None) => bail!("method darts has no [supernet] in the configuration"),
+            (Method::Darts, Some(supernet)) => {
+                match (&self.estimation, &supernet.images) {
+                    (Estimation::Training(_), Some(_)) => {
+                        bail!(
+                            "[supernet.images] is given; expected none: it trains on the images of the trials"
+                        )
+                    }
+                    (Estimation::Table(_), None) => {
+                        bail!(
+                            "[supernet.images] is missing: with a table, nothing else says what it trains on"
+                        )
+                    }
+                    _ => {}
+                }
+                supernet.validate(self.space.build()?.as_ref())
+            }
+            (_, Some(_)) => bail!("[supernet] is given; expected none with method {}", self.method),
+            (_, None) => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

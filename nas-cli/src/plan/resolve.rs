@@ -1,0 +1,383 @@
+//! From what was typed, and a file with settings, to a configuration.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use nas_eval::data::DatasetInfo;
+use nas_eval::evaluator::TrainingEvaluatorConfig;
+use nas_eval::tabular::Nb201Dataset;
+use nas_eval::train::TrainConfig;
+use nas_space::network::NetworkConfig;
+use nas_space::search::Budget;
+use nas_space::spaces::{CustomConfig, SpaceConfig};
+use toml::{Table, Value};
+
+use super::supernet::{self, ImagesPlan};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan};
+use crate::args::{RelaxationName, SearchArgs};
+use crate::method::Method;
+use crate::size::{Size, Skeleton};
+use crate::usage::{Typed, Usage};
+use crate::{data_dir, device};
+
+/// Share of the training images that trials are judged by. Larger than for a final training: a search compares.
+const VALID_FRACTION: f64 = 0.3;
+/// Trials where nothing else limits a search that trains.
+const TRIALS: u64 = 20;
+/// Trials where nothing else limits a search in a table.
+const TABLE_TRIALS: u64 = 100;
+/// Trials where nothing else limits a method of which each one is a search of its own.
+const SUPERNET_TRIALS: u64 = 1;
+
+/// What the arguments mean: defaults, overlaid by the file given with `--config`, overlaid by what was typed.
+pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
+    let mut file = match &args.config {
+        Some(path) => {
+            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            text.parse::<Table>()
+                .with_context(|| format!("{} is not TOML", path.display()))?
+        }
+        None => Table::new(),
+    };
+    let method = match (args.method, text_at(&file, &["method"])) {
+        (Some(method), _) => method,
+        (None, Some(name)) => Method::from_str(name, false).map_err(|_| unknown_method(name))?,
+        (None, None) => Method::default(),
+    };
+    refuse_options_of_supernets(args, method)?;
+    reconcile(&mut file, args, method);
+    let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
+    let space = match (&args.space, file.get("space")) {
+        (Some(text), _) => space(text)?,
+        (None, Some(table)) => table.clone().try_into().context("in the config's [space]")?,
+        (None, None) if method == Method::Darts && !tabular => SpaceConfig::by_name("darts")?,
+        (None, None) => SpaceConfig::by_name("nb201")?,
+    };
+    let recorded = if tabular {
+        text_at(&file, &["supernet", "images", "data"])
+    } else {
+        text_at(&file, &["estimation", "data"])
+    };
+    let data = args.data.data.as_deref().or(recorded).unwrap_or(DATA);
+    let estimation = if tabular {
+        Estimation::Table(TablePlan {
+            benchmark: "nb201".to_owned(),
+            table: PathBuf::new(),
+            data: Nb201Dataset::Cifar10.name().to_owned(),
+        })
+    } else {
+        Estimation::Training(Box::new(training_defaults(data, &space)?))
+    };
+    let supernet = match method {
+        Method::Darts => {
+            let named = text_at(&file, &["supernet", "darts", "relaxation", "kind"]);
+            let named = named.and_then(|name| RelaxationName::from_str(name, false).ok());
+            let relaxation = args
+                .supernet
+                .relaxation
+                .or(named)
+                .unwrap_or(RelaxationName::Darts);
+            let epochs = value_at(&file, &["supernet", "darts", "epochs"]);
+            let epochs = epochs.and_then(|epochs| u32::try_from(epochs.as_integer()?).ok());
+            Some(SupernetPlan {
+                images: tabular.then(|| ImagesPlan::of(data)),
+                darts: supernet::defaults(data, skeleton(&space), relaxation, epochs)?,
+            })
+        }
+        Method::Random => None,
+    };
+    let budget = match (args.budget_seconds, &estimation) {
+        (Some(_), _) => Budget::default(),
+        (None, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
+        (None, Estimation::Training(_)) => Budget::trials(TRIALS),
+        (None, Estimation::Table(_)) => Budget::trials(TABLE_TRIALS),
+    };
+    let defaults = RunConfig {
+        method,
+        seed: 0,
+        batch: 1,
+        budget,
+        space,
+        estimation,
+        supernet,
+    };
+    let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
+    if args.space.is_some() {
+        file.remove("space");
+    }
+    merge(&mut table, file);
+    let mut config: RunConfig = table.try_into().context("in the configuration")?;
+    config.method = method;
+    overlay(&mut config, args)?;
+    config.validate().typed("search")?;
+    Ok(config)
+}
+
+/// What is at this place of a table.
+fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
+    let (last, sections) = path.split_last()?;
+    let section = sections
+        .iter()
+        .try_fold(table, |table, key| table.get(*key)?.as_table())?;
+    section.get(*last)
+}
+
+fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
+    value_at(table, path)?.as_str()
+}
+
+/// The table at this place of a table.
+fn section_at<'a>(table: &'a mut Table, path: &[&str]) -> Option<&'a mut Table> {
+    path.iter()
+        .try_fold(table, |table, key| table.get_mut(*key)?.as_table_mut())
+}
+
+fn unknown_method(name: &str) -> anyhow::Error {
+    let known = Method::ALL.map(Method::name).join(", ");
+    anyhow::anyhow!("in the configuration: there is no method named '{name}'; known: {known}")
+}
+
+/// Refuses options that are typed and have no meaning with this method.
+fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> {
+    if method == Method::Darts {
+        return Ok(());
+    }
+    if let Some(name) = args.supernet.first_typed() {
+        let why = format!("has no meaning with method {method}, which trains no supernet; it is for darts");
+        return Err(Usage::new(format!("{name} {why}")).into());
+    }
+    if args.benchmark.is_some() && args.data.data.is_some() {
+        return Err(meaningless_with_a_table("--data").into());
+    }
+    Ok(())
+}
+
+fn meaningless_with_a_table(name: &str) -> Usage {
+    Usage::new(format!(
+        "{name} has no meaning with --benchmark, where no trial is trained"
+    ))
+}
+
+/// Takes out of the file what the typed options contradict: of `[supernet]` all of it where they ask for a method that
+/// has none, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
+/// kind; what describes the images where they name another data set.
+fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
+    if args.method.is_some() && method != Method::Darts {
+        file.remove("supernet");
+    }
+    if let Some(typed) = args.supernet.relaxation {
+        let named = text_at(file, &["supernet", "darts", "relaxation", "kind"]);
+        let named = named.and_then(|name| RelaxationName::from_str(name, false).ok());
+        if named.is_some_and(|named| named != typed)
+            && let Some(darts) = section_at(file, &["supernet", "darts"])
+        {
+            darts.remove("relaxation");
+        }
+    }
+    let tabular = text_at(file, &["estimation", "kind"]) == Some("table");
+    let other_kind = if tabular {
+        // A supernet has images beside the table's.
+        args.data.data.is_some() && method != Method::Darts
+    } else {
+        args.benchmark.is_some()
+    };
+    if other_kind {
+        let estimation = file.remove("estimation");
+        if !tabular
+            && method == Method::Darts
+            && let Some(Value::Table(estimation)) = estimation
+        {
+            keep_images(file, estimation);
+        }
+        if tabular {
+            return;
+        }
+    }
+    let Some(data) = &args.data.data else {
+        return;
+    };
+    let place = if tabular || args.benchmark.is_some() {
+        &["supernet", "images"][..]
+    } else {
+        &["estimation"]
+    };
+    let recorded = section_at(file, place).and_then(|images| images.get("data")?.as_str());
+    if recorded.unwrap_or(DATA) == data {
+        return;
+    }
+    if let Some(images) = section_at(file, place) {
+        images.insert("data".to_owned(), Value::String(data.clone()));
+    }
+    for (section, keys) in [
+        (
+            &["estimation", "evaluator", "network"][..],
+            &["image", "classes"][..],
+        ),
+        (&["estimation", "evaluator", "train"], &["augmentation"]),
+        (&["supernet", "darts", "network"], &["image", "classes"]),
+        (&["supernet", "darts"], &["augmentation"]),
+    ] {
+        if let Some(section) = section_at(file, section) {
+            for &key in keys {
+                section.remove(key);
+            }
+        }
+    }
+}
+
+/// Moves the images of a training that is not to be to the supernet, which is trained on them.
+fn keep_images(file: &mut Table, mut estimation: Table) {
+    let keys = ["data", "data_dir", "limit", "device"];
+    let images: Table = keys
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), estimation.remove(key)?)))
+        .collect();
+    if images.is_empty() {
+        return;
+    }
+    let supernet = file
+        .entry("supernet")
+        .or_insert_with(|| Value::Table(Table::new()));
+    if let Some(supernet) = supernet.as_table_mut() {
+        supernet.insert("images".to_owned(), Value::Table(images));
+    }
+}
+
+/// The space that `text` names: a built-in one, or a TOML file's.
+fn space(text: &str) -> Result<SpaceConfig> {
+    let path = Path::new(text);
+    if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
+        let content = fs::read_to_string(path).with_context(|| format!("cannot read the space {text}"))?;
+        let custom = CustomConfig::from_toml(&content).with_context(|| format!("in {text}"))?;
+        return Ok(SpaceConfig::Custom(custom));
+    }
+    SpaceConfig::by_name(text).typed("--space")
+}
+
+/// The skeleton that a space's architectures stand in.
+fn skeleton(space: &SpaceConfig) -> Skeleton {
+    match space {
+        SpaceConfig::Nb201 {} => Skeleton::Nb201,
+        SpaceConfig::Chain(_) => Skeleton::Chain,
+        SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
+            Skeleton::Nb201
+        }
+        _ => Skeleton::Darts,
+    }
+}
+
+/// How a data set is searched on where nothing is said.
+fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
+    let info = DatasetInfo::find(data)?;
+    let size = Size::small(skeleton(space), info.shape.height * info.shape.width);
+    let network = NetworkConfig {
+        image: info.shape,
+        classes: info.classes,
+        channels: size.channels,
+        cells: size.cells,
+        ..NetworkConfig::default()
+    };
+    let train = TrainConfig::quick(data)?;
+    let final_epochs = train.epochs;
+    Ok(TrainingPlan {
+        data: data.to_owned(),
+        data_dir: None,
+        limit: None,
+        device: "cpu".to_owned(),
+        epochs: if data == "digits" { 5 } else { 2 },
+        final_epochs,
+        evaluator: TrainingEvaluatorConfig {
+            network,
+            train,
+            valid_fraction: VALID_FRACTION,
+        },
+    })
+}
+
+/// Puts `over` over `base`, table by table. A limit of the budget replaces the default one.
+fn merge(base: &mut Table, over: Table) {
+    if over.contains_key("budget") {
+        base.remove("budget");
+    }
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Puts what was typed over the configuration.
+fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
+    config.seed = args.seed.unwrap_or(config.seed);
+    config.batch = args.batch.unwrap_or(config.batch);
+    config.budget.trials = args.trials.or(config.budget.trials);
+    config.budget.seconds = args.budget_seconds.or(config.budget.seconds);
+    if let Some(device) = &args.training.device {
+        device::check(device).typed("--device")?;
+    }
+    if let Some(folder) = config.data_dir_mut() {
+        *folder = data_dir::choose(args.data.data_dir.as_deref(), folder.as_deref())?;
+    }
+    if let Some(supernet) = &mut config.supernet {
+        supernet::overlay(&mut supernet.darts, &args.supernet);
+    }
+    match &mut config.estimation {
+        Estimation::Training(plan) => {
+            plan.limit = args.data.limit.or(plan.limit);
+            plan.epochs = args.epochs.unwrap_or(plan.epochs);
+            plan.final_epochs = args.final_epochs.unwrap_or(plan.final_epochs);
+            if let Some(device) = &args.training.device {
+                plan.device.clone_from(device);
+            }
+            let network = &mut plan.evaluator.network;
+            network.channels = args.size.channels.unwrap_or(network.channels);
+            network.cells = args.size.cells.unwrap_or(network.cells);
+            let train = &mut plan.evaluator.train;
+            train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
+            train.learning_rate = args.training.learning_rate.unwrap_or(train.learning_rate);
+        }
+        Estimation::Table(plan) => {
+            let of_trials = [
+                (args.epochs.is_some(), "--epochs"),
+                (args.final_epochs.is_some(), "--final-epochs"),
+                (args.size.channels.is_some(), "--channels"),
+                (args.size.cells.is_some(), "--cells"),
+                (args.training.batch_size.is_some(), "--batch-size"),
+                (args.training.learning_rate.is_some(), "--learning-rate"),
+            ];
+            let of_images = [
+                (args.data.data_dir.is_some(), "--data-dir"),
+                (args.data.limit.is_some(), "--limit"),
+                (args.training.device.is_some(), "--device"),
+            ];
+            let images = config
+                .supernet
+                .as_mut()
+                .and_then(|supernet| supernet.images.as_mut());
+            let of_images = of_images.into_iter().filter(|_| images.is_none());
+            if let Some((_, name)) = of_trials.into_iter().chain(of_images).find(|(given, _)| *given) {
+                return Err(meaningless_with_a_table(name).into());
+            }
+            if let Some(images) = images {
+                images.limit = args.data.limit.or(images.limit);
+                if let Some(device) = &args.training.device {
+                    images.device.clone_from(device);
+                }
+            }
+            if let Some(benchmark) = &args.benchmark {
+                plan.benchmark.clone_from(benchmark);
+            }
+            let table = args.table.clone().unwrap_or(std::mem::take(&mut plan.table));
+            plan.table = data_dir::absolute(&table)?;
+            if let Some(data) = args.table_data {
+                data.name().clone_into(&mut plan.data);
+            }
+        }
+    }
+    Ok(())
+}

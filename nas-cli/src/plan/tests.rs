@@ -1,0 +1,244 @@
+use std::fs;
+
+use clap::Parser;
+use nas_darts::stop::StopRule;
+use nas_darts::{DartsConfig, Order, RelaxationConfig, Selection};
+use nas_eval::train::TrainConfig;
+
+use super::*;
+use crate::args::{Cli, Command};
+
+/// What `nas search` with these words means, with `config` as its `--config`.
+fn resolved(config: &str, words: &str) -> Result<RunConfig> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), config).unwrap();
+    let mut args = vec!["nas", "search", "--config", file.path().to_str().unwrap()];
+    args.extend(words.split_whitespace());
+    match Cli::try_parse_from(args).unwrap().command {
+        Command::Search(args) => resolve(&args),
+        other => panic!("{other:?} is no search"),
+    }
+}
+
+fn plan(config: &str, words: &str) -> TrainingPlan {
+    match resolved(config, words).unwrap().estimation {
+        Estimation::Training(plan) => *plan,
+        Estimation::Table(plan) => panic!("{plan:?} trains nothing"),
+    }
+}
+
+const TABLE: &str =
+    "[budget]\ntrials = 7\n[estimation]\nkind = 'table'\nbenchmark = 'nb201'\ntable = '/t.csv'";
+
+#[test]
+fn a_typed_data_set_takes_the_place_of_the_files_and_its_other_settings_stay() {
+    let digits =
+        toml::to_string(&resolved("", "random --channels 6 --epochs 3 --limit 200").unwrap()).unwrap();
+    let same = plan(&digits, "--data digits");
+    assert_eq!(
+        (same.data.as_str(), same.evaluator.network.channels),
+        ("digits", 6)
+    );
+    let other = plan(&digits, "--data cifar100 --epochs 4");
+    let network = other.evaluator.network;
+    assert_eq!(other.data, "cifar100");
+    assert_eq!(
+        (network.image.to_string().as_str(), network.classes),
+        ("3x32x32", 100)
+    );
+    assert_eq!((network.channels, other.epochs, other.limit), (6, 4, Some(200)));
+    let fresh = TrainConfig::quick("cifar100").unwrap();
+    assert_eq!(other.evaluator.train.augmentation, fresh.augmentation);
+}
+
+#[test]
+fn a_typed_kind_of_estimation_takes_the_place_of_the_files() {
+    let trained = resolved(TABLE, "random --data digits").unwrap();
+    assert_eq!(trained.budget.trials, Some(7));
+    assert_eq!(plan(TABLE, "random --data digits"), plan("", "random"));
+    let digits = toml::to_string(&resolved("", "random --epochs 3").unwrap()).unwrap();
+    let table = resolved(&digits, "random --benchmark nb201 --table /other.csv").unwrap();
+    let expected = TablePlan {
+        benchmark: "nb201".to_owned(),
+        table: PathBuf::from("/other.csv"),
+        data: "cifar10".to_owned(),
+    };
+    assert_eq!(table.estimation, Estimation::Table(expected));
+    let again = resolved(TABLE, "random --trials 9").unwrap();
+    assert!(matches!(again.estimation, Estimation::Table(_)));
+    assert_eq!(again.budget.trials, Some(9));
+}
+
+#[test]
+fn a_folder_on_record_is_kept_and_made_absolute() {
+    let config = "[estimation]\nkind = 'training'\ndata_dir = 'here'";
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(plan(config, "").data_dir, Some(here.join("here")));
+    assert_eq!(
+        plan(config, "--data-dir there").data_dir,
+        Some(here.join("there"))
+    );
+}
+
+fn darts(config: &str, words: &str) -> DartsConfig {
+    resolved(config, words).unwrap().supernet.unwrap().darts
+}
+
+#[test]
+fn nothing_typed_is_one_search_by_darts_on_digits_in_space_darts() {
+    let config = resolved("", "").unwrap();
+    assert_eq!(
+        (config.method, &config.space),
+        (Method::Darts, &SpaceConfig::Darts {})
+    );
+    assert_eq!(config.budget, Budget::trials(1));
+    assert_eq!(config.images().unwrap().data, "digits");
+    let supernet = config.supernet.clone().unwrap();
+    assert_eq!(supernet.images, None, "they are those of the trials");
+    assert_eq!(
+        supernet.darts.network.image,
+        config.training().unwrap().evaluator.network.image
+    );
+    let written = toml::to_string_pretty(&config).unwrap();
+    assert_eq!(toml::from_str::<RunConfig>(&written).unwrap(), config);
+    assert_eq!(resolved(&written, "").unwrap(), config, "a run's file repeats it");
+    let random = resolved("", "random").unwrap();
+    assert_eq!((random.space, random.supernet), (SpaceConfig::Nb201 {}, None));
+}
+
+#[test]
+fn every_data_set_and_relaxation_has_a_supernet() {
+    for data in nas_eval::data::DATASETS {
+        for relaxation in ["darts", "pc-darts", "gdas"] {
+            for space in ["darts", "nb201"] {
+                let words = format!("--data {} --relaxation {relaxation} --space {space}", data.name);
+                let darts = darts("", &words);
+                assert_eq!(
+                    (darts.network.image, darts.network.classes),
+                    (data.shape, data.classes)
+                );
+                assert!(darts.frozen_epochs < darts.epochs, "{words}");
+            }
+        }
+    }
+    // At the paper's scale the published schedules are themselves.
+    let published = DartsConfig::pc_darts();
+    let ours = darts("", "--data cifar10 --relaxation pc-darts");
+    assert_eq!(
+        (ours.epochs, ours.frozen_epochs),
+        (published.epochs, published.frozen_epochs)
+    );
+    assert_eq!(
+        ours.learning_rate / ours.batch_size as f64,
+        published.learning_rate / 256.0
+    );
+    assert_eq!(
+        darts("", "--data cifar10 --relaxation gdas").epochs,
+        DartsConfig::gdas().epochs
+    );
+    assert_eq!(darts("", "--data cifar10"), DartsConfig::default());
+}
+
+#[test]
+fn what_is_typed_of_a_supernet_wins_over_the_file() {
+    let file = "[supernet.darts]\nepochs = 4\nalpha_learning_rate = 0.01\nrelaxation = { kind = 'gdas' }";
+    let of_file = darts(file, "");
+    assert_eq!((of_file.epochs, of_file.alpha_learning_rate), (4, 0.01));
+    assert!(matches!(of_file.relaxation, RelaxationConfig::Gdas { .. }));
+    assert_eq!(of_file.batch_size, darts("", "--relaxation gdas").batch_size);
+    let words = "--relaxation pc-darts --order 2 --selection perturbation --stop robust --search-epochs 30 \
+                 --search-channels 16 --search-cells 4 --search-batch 32";
+    let typed = darts(file, words);
+    assert_eq!(typed.relaxation, RelaxationConfig::PcDarts { parts: 4 });
+    assert_eq!(
+        (typed.order, typed.epochs, typed.frozen_epochs),
+        (Order::Second, 30, 7)
+    );
+    assert_eq!(typed.selection, Selection::Perturbation { tuning_epochs: 3 });
+    assert_eq!(
+        (typed.stop, typed.hessian_every),
+        (StopRule::Robust(Default::default()), 1)
+    );
+    assert_eq!(
+        (typed.network.channels, typed.network.cells, typed.batch_size),
+        (16, 4, 32)
+    );
+    assert_eq!(typed.alpha_learning_rate, 0.01, "not typed");
+    // Frozen epochs keep their share: 15 of 50 in the paper, 4 of 15 here.
+    let frozen = |file, words| darts(file, words).frozen_epochs;
+    let words = "--relaxation pc-darts";
+    assert_eq!(
+        (frozen("", words), frozen("[supernet.darts]\nepochs = 40", words)),
+        (4, 12)
+    );
+    assert_eq!(frozen("", "--relaxation pc-darts --search-epochs 2"), 0);
+    // What is typed as it was keeps its settings.
+    let parts = "[supernet.darts]\nrelaxation = { kind = 'pc-darts', parts = 2 }";
+    let kept = darts(parts, "--relaxation pc-darts").relaxation;
+    assert_eq!(kept, RelaxationConfig::PcDarts { parts: 2 });
+}
+
+#[test]
+fn another_data_set_or_method_takes_the_supernets_settings_with_it() {
+    let digits = toml::to_string(&resolved("", "--search-channels 12 --limit 200").unwrap()).unwrap();
+    let other = resolved(&digits, "--data cifar100").unwrap();
+    let images = other.images().unwrap();
+    assert_eq!((images.data, images.limit), ("cifar100", Some(200)));
+    let supernet = other.supernet.unwrap().darts;
+    assert_eq!((supernet.network.classes, supernet.network.channels), (100, 12));
+    let fresh = TrainConfig::quick("cifar100").unwrap();
+    assert_eq!(supernet.augmentation, fresh.augmentation);
+    assert_eq!(resolved(&digits, "random").unwrap().supernet, None);
+    let random = toml::to_string(&resolved("", "random --epochs 7").unwrap()).unwrap();
+    let darts = resolved(&random, "darts").unwrap();
+    assert_eq!(
+        (darts.space, darts.supernet.is_some()),
+        (SpaceConfig::Nb201 {}, true)
+    );
+}
+
+#[test]
+fn with_a_table_the_supernet_has_images_of_its_own() {
+    let table = "--benchmark nb201 --table /t.csv";
+    let config = resolved("", &format!("{table} --data cifar10 --data-dir /d --limit 500")).unwrap();
+    assert_eq!(config.space, SpaceConfig::Nb201 {});
+    let images = config.images().unwrap();
+    assert_eq!((images.data, images.limit), ("cifar10", Some(500)));
+    assert_eq!(images.data_dir, Some(std::path::Path::new("/d")));
+    let written = toml::to_string(&config).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), config);
+    let other = resolved(&written, "--data digits").unwrap();
+    assert!(matches!(other.estimation, Estimation::Table(_)));
+    assert_eq!(other.images().unwrap().data, "digits");
+    assert_eq!(other.supernet.unwrap().darts.network.image.to_string(), "1x8x8");
+    // From a file of a search that trains: its images are kept.
+    let trained =
+        toml::to_string(&resolved("", "--space nb201 --data mnist --data-dir /m").unwrap()).unwrap();
+    let looked_up = resolved(&trained, table).unwrap();
+    assert_eq!(looked_up.images().unwrap().data, "mnist");
+    assert_eq!(
+        looked_up.images().unwrap().data_dir,
+        Some(std::path::Path::new("/m"))
+    );
+}
+
+#[test]
+fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
+    let images = "[supernet.images]\ndata = 'digits'\ndevice = 'cpu'";
+    for (file, words, named) in [
+        ("", "--space pnas", "read one state twice"),
+        ("", "--space chain", "no cells"),
+        ("", "--relaxation pc-darts --search-channels 6", "parts"),
+        ("", "--relaxation gdas --stop robust", "hessian_every"),
+        ("", "--stop robust --hessian-every 0", "hessian_every"),
+        ("[supernet.darts]\nalpha_lr = 1", "", "alpha_lr"),
+        (images, "", "supernet.images"),
+        ("method = 'random'\n[supernet.darts]\nepochs = 3", "", "supernet"),
+        ("method = 'magic'", "", "darts, random"),
+        ("", "random --order 2", "--order"),
+        ("", "random --hessian-every 0", "--hessian-every"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}

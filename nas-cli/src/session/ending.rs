@@ -1,0 +1,107 @@
+//! What becomes of the best architecture after the search: trained in full and tested, or looked up.
+
+use std::cell::RefCell;
+use std::fs;
+
+use anyhow::{Context, Result};
+use nas_eval::DType;
+use nas_eval::final_training::{FinalTraining, Validation};
+use nas_eval::tabular::TEST_EPOCHS;
+use nas_space::arch::Architecture;
+use nas_space::canonical::canonical_id;
+use nas_space::genotype::Genotype;
+use nas_space::search::TestReport;
+use nas_study::{Best, RunDir};
+use serde::{Deserialize, Serialize};
+
+use super::{Loaded, Session, Source};
+use crate::plan::TrainingPlan;
+use crate::progress::EpochBar;
+
+/// The network that a search trained in full, in its run directory.
+pub(crate) const NETWORK_FILE: &str = "network.safetensors";
+
+/// `final.json` of a run directory: what became of the best architecture after the search.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct FinalRecord {
+    pub(super) arch: Architecture,
+    pub(super) test: TestReport,
+    pub(super) epochs: u32,
+    pub(super) seconds: f64,
+    #[serde(default)]
+    pub(super) params: Option<u64>,
+    #[serde(default)]
+    pub(super) macs: Option<u64>,
+}
+
+impl Session {
+    /// The final record: read if this architecture has one, made otherwise.
+    pub(super) fn end(&self, run: &RunDir, best: &Best, genotype: &Genotype) -> Result<FinalRecord> {
+        let arch = &best.architecture;
+        let path = run.path().join("final.json");
+        if path.is_file() {
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let record: FinalRecord =
+                serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+            // A larger budget may have found a better one since.
+            if record.arch == *arch {
+                return Ok(record);
+            }
+        }
+        let record = match &self.source {
+            Source::Training { plan, .. } => self.train(run, best, genotype, plan)?,
+            Source::Table(evaluator) => {
+                let test = evaluator.test_report(arch)?;
+                FinalRecord {
+                    arch: arch.clone(),
+                    test,
+                    epochs: TEST_EPOCHS,
+                    seconds: 0.0,
+                    params: None,
+                    macs: None,
+                }
+            }
+        };
+        run.write_json("final.json", &record)?;
+        Ok(record)
+    }
+
+    fn train(
+        &self,
+        run: &RunDir,
+        best: &Best,
+        genotype: &Genotype,
+        plan: &TrainingPlan,
+    ) -> Result<FinalRecord> {
+        let Loaded { dataset, device } = self.images.as_ref().context("a training has no images")?;
+        // An architecture written out may be longer than a file's name can be.
+        let id = canonical_id(genotype, self.space.operations()).to_string();
+        let name = format!("final-{}-{id:.16}", best.trial);
+        let checkpoint = run.checkpoints_path().join(name);
+        let bar = RefCell::new(EpochBar::new(plan.final_epochs));
+        let report = FinalTraining {
+            genotype,
+            operations: self.space.operations(),
+            dataset,
+            network: plan.evaluator.network,
+            train: plan.evaluator.train.with_epochs(plan.final_epochs),
+            validation: Validation::None,
+            seed: self.seed().derive("final", 0),
+            device,
+            dtype: DType::F32,
+            checkpoint: Some(&checkpoint),
+        }
+        .run(|metrics| bar.borrow_mut().show(metrics))?;
+        bar.borrow().finish();
+        report.network.save(&run.path().join(NETWORK_FILE))?;
+        Ok(FinalRecord {
+            arch: best.architecture.clone(),
+            test: report.test,
+            epochs: plan.final_epochs,
+            seconds: report.seconds,
+            params: Some(report.cost.params),
+            macs: Some(report.cost.macs),
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! What a search came to, for people and for programs.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use nas_space::genotype::Genotype;
+use nas_study::{RunDir, Summary};
+use serde::Serialize;
+
+use super::ending::FinalRecord;
+use super::{Session, Source};
+use crate::number::{counted, grouped, percent};
+use crate::oneshot::{self, Found};
+use crate::output::Output;
+
+/// The JSON of `nas search` and `nas resume`.
+#[derive(Debug, Serialize)]
+struct SearchResult {
+    run: PathBuf,
+    method: String,
+    space: String,
+    seed: u64,
+    trials: u64,
+    failed: u64,
+    epochs: u64,
+    /// Of trials and supernets.
+    seconds: f64,
+    best: BestResult,
+    test_accuracy: f64,
+    #[serde(rename = "final")]
+    last: FinalRecord,
+    #[serde(flatten)]
+    oneshot: Option<OneshotResult>,
+}
+
+#[derive(Debug, Serialize)]
+struct BestResult {
+    trial: u64,
+    arch: String,
+    valid_accuracy: f64,
+}
+
+/// What a method with a supernet adds.
+#[derive(Debug, Serialize)]
+struct OneshotResult {
+    /// Of the supernets alone.
+    search_seconds: f64,
+    /// The search that found the best architecture.
+    supernet: Found,
+    /// Its pictures.
+    pictures: Pictures,
+}
+
+#[derive(Debug, Serialize)]
+struct Pictures {
+    strengths: PathBuf,
+    cell: PathBuf,
+}
+
+impl Session {
+    pub(super) fn report(
+        &self,
+        run: &RunDir,
+        summary: &Summary,
+        genotype: &Genotype,
+        searches: Option<&[Found]>,
+        last: FinalRecord,
+        output: Output,
+    ) -> Result<()> {
+        let best = summary.require_best()?;
+        // Each trial is the search of its number.
+        let found = searches.and_then(|searches| {
+            let supernet = searches.get(usize::try_from(best.trial).ok()?)?.clone();
+            Some(OneshotResult {
+                search_seconds: searches.iter().map(|search| search.seconds).sum(),
+                supernet,
+                pictures: Pictures {
+                    strengths: run.path().join(oneshot::strengths_file(best.trial)),
+                    cell: run.path().join(oneshot::cell_file(best.trial)),
+                },
+            })
+        });
+        let result = SearchResult {
+            run: run.path().to_owned(),
+            method: summary.method.clone(),
+            space: summary.space.clone(),
+            seed: summary.seed.value(),
+            trials: summary.trials,
+            failed: summary.failed,
+            epochs: summary.epochs,
+            seconds: summary.seconds + found.as_ref().map_or(0.0, |found| found.search_seconds),
+            best: BestResult {
+                trial: best.trial,
+                arch: genotype.to_string(),
+                valid_accuracy: best.valid_accuracy,
+            },
+            test_accuracy: last.test.test_accuracy,
+            last,
+            oneshot: found,
+        };
+        output.result(&result, || self.text(&result))
+    }
+
+    fn text(&self, result: &SearchResult) -> String {
+        let mut lines = vec![line("best architecture", &result.best.arch)];
+        let failed = if result.failed > 0 {
+            format!(", {} failed", result.failed)
+        } else {
+            String::new()
+        };
+        if let Some(found) = &result.oneshot {
+            let Found {
+                params,
+                epochs,
+                skip_connections,
+                stopped,
+                ..
+            } = &found.supernet;
+            let early = stopped.as_ref().map_or(String::new(), |stopped| {
+                let epoch = u64::from(stopped.architecture_of) + 1;
+                format!(
+                    "; stopped early: {}; the architecture is of epoch {epoch}",
+                    stopped.reason
+                )
+            });
+            let choice = match result.trials {
+                1 => String::new(),
+                trials => format!(", the best of {trials} searches"),
+            };
+            lines.push(line(
+                "skip connections",
+                &format!("{skip_connections} in the cells of the architecture"),
+            ));
+            lines.push(line(
+                "search",
+                &format!(
+                    "{} in space {}{choice}{failed}, {:.1} s",
+                    result.method, result.space, found.search_seconds
+                ),
+            ));
+            lines.push(line(
+                "supernet",
+                &format!(
+                    "{} parameters, {} {}{early}",
+                    grouped(*params),
+                    counted(*epochs as usize, "epoch"),
+                    self.images_text()
+                ),
+            ));
+        } else {
+            lines.push(line(
+                "search",
+                &format!(
+                    "{} of {}{failed}, {:.1} s",
+                    counted(result.trials as usize, "trial"),
+                    result.space,
+                    result.seconds
+                ),
+            ));
+        }
+        lines.push(line(
+            "validation accuracy",
+            &format!(
+                "{} (trial {})",
+                percent(result.best.valid_accuracy),
+                result.best.trial
+            ),
+        ));
+        let source = match &self.source {
+            Source::Training { .. } => self.images_text(),
+            Source::Table(_) => "in the table".to_owned(),
+        };
+        lines.push(line(
+            "test accuracy",
+            &format!(
+                "{} (after {} {source})",
+                percent(result.test_accuracy),
+                counted(result.last.epochs as usize, "epoch")
+            ),
+        ));
+        if let (Some(params), Some(macs)) = (result.last.params, result.last.macs) {
+            let macs = macs as f64 / 1e6;
+            lines.push(line(
+                "size",
+                &format!("{} parameters, {macs:.2} M multiply-accumulates", grouped(params)),
+            ));
+        }
+        if let Some(OneshotResult { pictures, .. }) = &result.oneshot {
+            lines.push(line("strengths", &pictures.strengths.display().to_string()));
+            lines.push(line("cell", &pictures.cell.display().to_string()));
+        }
+        lines.push(line("run", &result.run.display().to_string()));
+        lines.join("\n")
+    }
+
+    /// What is trained on.
+    fn images_text(&self) -> String {
+        let Some(loaded) = &self.images else {
+            return String::new();
+        };
+        let limited = self.config.images().is_some_and(|images| images.limit.is_some());
+        let which = if limited { "the" } else { "all" };
+        let images = grouped(loaded.dataset.train.len() as u64);
+        format!("on {which} {images} training images of {}", loaded.dataset.name)
+    }
+}
+
+fn line(name: &str, value: &str) -> String {
+    format!("{name:<20} {value}")
+}
