@@ -92,7 +92,7 @@ impl Scale {
                 channels: 8,
                 cells: 3,
                 stage_cells: 1,
-                epochs: 15,
+                epochs: 12,
                 alpha_learning_rate: 3e-3,
             },
             "mnist" | "fashion-mnist" => Self {

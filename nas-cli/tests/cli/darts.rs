@@ -135,8 +135,8 @@ fn a_supernet_killed_at_any_moment_is_trained_on_as_if_nothing_had_happened() {
     const EPOCHS: usize = 6;
     let dir = tempfile::tempdir().unwrap();
     let search = |name: &str| {
-        let words = "search --limit 200 --search-channels 4 --search-cells 3 --search-epochs 6 --hessian-every 3 --search-batch 16 \
-                     --channels 4 --epochs 1 --final-epochs 2 --seed 3 --json";
+        let words = "search --limit 200 --search-channels 4 --search-cells 3 --search-epochs 6 --hessian-every 3 \
+                     --search-batch 16 --channels 4 --epochs 1 --final-epochs 2 --seed 3 --json";
         let run = dir.path().join(name).display().to_string();
         let words = words.split_whitespace().map(str::to_owned);
         words.chain(["--run".to_owned(), run]).collect::<Vec<_>>()
