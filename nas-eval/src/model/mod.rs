@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** the number of trainable values equals the network's counted parameters.
 
+mod backward;
 mod differentiate;
 mod layers;
 mod mixture;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use nas_space::network::{Layer, LayerId, LayerKind, Network};
 use nas_space::seed::Seed;
+use rayon::prelude::*;
 
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
@@ -60,7 +62,9 @@ pub struct Logits {
 pub struct Model {
     network: Arc<Network>,
     parameters: Parameters,
-    /// For each layer, the index of the last layer that reads it.
+    /// The layers by how far they are from the image: those of a wave depend on earlier waves alone.
+    waves: Vec<Vec<usize>>,
+    /// For each layer, the number of the last wave that reads it.
     last_use: Vec<usize>,
 }
 
@@ -77,12 +81,7 @@ impl Model {
         for layer in network.layers() {
             create_parameters(&mut parameters, &network, layer)?;
         }
-        let mut last_use: Vec<usize> = (0..network.layers().len()).collect();
-        for (index, layer) in network.layers().iter().enumerate() {
-            for input in &layer.inputs {
-                last_use[input.index()] = index;
-            }
-        }
+        let (waves, mut last_use) = waves(&network);
         let outputs = std::iter::once(network.logits()).chain(network.auxiliary());
         for output in outputs {
             last_use[output.index()] = usize::MAX;
@@ -90,6 +89,7 @@ impl Model {
         Ok(Self {
             network,
             parameters,
+            waves,
             last_use,
         })
     }
@@ -150,31 +150,19 @@ impl Model {
             .auxiliary()
             .filter(|_| matches!(pass, Pass::Train { .. }));
         let needed = self.needed(pass, weights)?;
-        let mut values: Vec<Option<Tensor>> = vec![None; self.network.layers().len()];
-        for (index, layer) in self.network.layers().iter().enumerate() {
-            if !needed[index] {
-                continue;
+        let mut values: Vec<Option<Tensor>> = vec![None; needed.len()];
+        for (number, wave) in self.waves.iter().enumerate() {
+            let done = self.in_parallel(wave, &needed, |index| {
+                self.value(index, images, pass, weights, &values, tape)
+            })?;
+            for (index, value) in done {
+                values[index] = Some(value);
             }
-            let value = match &layer.kind {
-                LayerKind::Input => images.clone(),
-                LayerKind::WeightedSum { terms } => {
-                    weights.sum(layer, terms, &values, images, tape == Tape::On)?
-                }
-                _ => {
-                    let mut inputs = Vec::with_capacity(layer.inputs.len());
-                    for input in &layer.inputs {
-                        match &values[input.index()] {
-                            Some(value) => inputs.push(value.clone()),
-                            None => candle_core::bail!("layer '{}' reads a value that is gone", layer.name),
-                        }
+            for &index in wave {
+                for input in &self.network.layers()[index].inputs {
+                    if self.last_use[input.index()] == number {
+                        values[input.index()] = None;
                     }
-                    self.compute(layer, &inputs, pass, tape)?
-                }
-            };
-            values[index] = Some(value);
-            for input in &layer.inputs {
-                if self.last_use[input.index()] == index {
-                    values[input.index()] = None;
                 }
             }
         }
@@ -186,6 +174,51 @@ impl Model {
             main: take(self.network.logits())?,
             auxiliary: auxiliary.map(take).transpose()?,
         })
+    }
+
+    /// What `f` gives for those layers of a wave that are `included`, each computed by one thread of several, in the order
+    /// of the layers.
+    fn in_parallel<R: Send>(
+        &self,
+        wave: &[usize],
+        included: &[bool],
+        f: impl Fn(usize) -> candle_core::Result<R> + Sync + Send,
+    ) -> candle_core::Result<Vec<(usize, R)>> {
+        let chosen: Vec<usize> = wave.iter().copied().filter(|&index| included[index]).collect();
+        let run = |index| Ok((index, f(index)?));
+        match chosen[..] {
+            // An accelerator gets its work from one thread, and a single layer is best divided within itself.
+            [single] => Ok(vec![run(single)?]),
+            _ if !self.parameters.device().is_cpu() => chosen.into_iter().map(run).collect(),
+            _ => chosen.into_par_iter().map(run).collect(),
+        }
+    }
+
+    /// The value of a layer from those of the layers it reads.
+    fn value(
+        &self,
+        index: usize,
+        images: &Tensor,
+        pass: &Pass,
+        weights: &Weights<'_>,
+        values: &[Option<Tensor>],
+        tape: Tape,
+    ) -> candle_core::Result<Tensor> {
+        let layer = &self.network.layers()[index];
+        match &layer.kind {
+            LayerKind::Input => Ok(images.clone()),
+            LayerKind::WeightedSum { terms } => weights.sum(layer, terms, values, images, tape == Tape::On),
+            _ => {
+                let mut inputs = Vec::with_capacity(layer.inputs.len());
+                for input in &layer.inputs {
+                    match &values[input.index()] {
+                        Some(value) => inputs.push(value.clone()),
+                        None => candle_core::bail!("layer '{}' reads a value that is gone", layer.name),
+                    }
+                }
+                self.compute(layer, &inputs, pass, tape)
+            }
+        }
     }
 
     /// Which layers the outputs of this pass depend on: those of the auxiliary head in training alone, and none that
@@ -215,6 +248,24 @@ impl Model {
         }
         Ok(needed)
     }
+}
+
+/// The layers of each wave, in order, and for each layer the last wave that reads it.
+fn waves(network: &Network) -> (Vec<Vec<usize>>, Vec<usize>) {
+    let layers = network.layers();
+    let mut number = vec![0; layers.len()];
+    let mut last_use = vec![0; layers.len()];
+    let mut waves: Vec<Vec<usize>> = Vec::new();
+    for (index, layer) in layers.iter().enumerate() {
+        let after = layer.inputs.iter().map(|input| number[input.index()] + 1);
+        number[index] = after.max().unwrap_or(0);
+        for input in &layer.inputs {
+            last_use[input.index()] = last_use[input.index()].max(number[index]);
+        }
+        waves.resize_with(waves.len().max(number[index] + 1), Vec::new);
+        waves[number[index]].push(index);
+    }
+    (waves, last_use)
 }
 
 fn create_parameters(parameters: &mut Parameters, network: &Network, layer: &Layer) -> Result<(), EvalError> {
