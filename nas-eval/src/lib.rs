@@ -14,6 +14,7 @@
 
 mod device;
 mod durable;
+mod engine;
 mod exact;
 mod fingerprint;
 

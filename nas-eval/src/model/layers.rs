@@ -1,6 +1,6 @@
 //! What each elementary layer computes.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use nas_space::network::{Conv2d, Layer, LayerKind, Pool2d, PoolKind};
 
 use super::random::keep_mask;
@@ -67,7 +67,7 @@ impl Model {
             LayerKind::Concat => Tensor::cat(inputs, 1),
             LayerKind::Channels { start, count } => x.narrow(1, *start, *count)?.contiguous(),
             LayerKind::Shuffle { groups } => shuffle(x, *groups),
-            LayerKind::DropPath | LayerKind::Dropout { .. } => match mask(layer, x, pass)? {
+            LayerKind::DropPath | LayerKind::Dropout { .. } => match layer_mask(layer, x.dims(), x.dtype(), x.device(), pass)? {
                 Some(mask) => x.broadcast_mul(&mask),
                 None => Ok(x.clone()),
             },
@@ -191,17 +191,25 @@ pub(super) fn pool_spec(pool: &Pool2d) -> PoolSpec {
 }
 
 /// The mask of a drop-path or dropout layer in this pass, where it drops at all.
-pub(super) fn mask(layer: &Layer, x: &Tensor, pass: &Pass) -> Result<Option<Tensor>> {
+///
+/// `dims` are those of what it is multiplied with, \[N, C, H, W\].
+pub(crate) fn layer_mask(
+    layer: &Layer,
+    dims: &[usize],
+    dtype: DType,
+    device: &Device,
+    pass: &Pass,
+) -> Result<Option<Tensor>> {
     let Pass::Train { seed, drop_path } = *pass else {
         return Ok(None);
     };
     let seed = seed.derive(&layer.name, 0);
     match layer.kind {
         LayerKind::DropPath if drop_path > 0.0 => {
-            keep_mask(&[x.dim(0)?, 1, 1, 1], drop_path, seed, x.dtype(), x.device()).map(Some)
+            keep_mask(&[dims[0], 1, 1, 1], drop_path, seed, dtype, device).map(Some)
         }
         LayerKind::Dropout { rate } if rate > 0.0 => {
-            keep_mask(x.dims(), rate, seed, x.dtype(), x.device()).map(Some)
+            keep_mask(dims, rate, seed, dtype, device).map(Some)
         }
         _ => Ok(None),
     }

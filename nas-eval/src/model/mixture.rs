@@ -69,8 +69,16 @@ pub(crate) enum Weights<'a> {
 }
 
 impl Weights<'_> {
+    /// Zeros of the shape of the mixture.
+    pub(crate) fn zeros(&self) -> Vec<Array2<f64>> {
+        match self {
+            Self::Missing => Vec::new(),
+            Self::Given(mixture) | Self::Taped(mixture, _) => mixture.zeros(),
+        }
+    }
+
     /// The weight of a term.
-    pub(super) fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
+    pub(crate) fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
         match self {
             Self::Missing => bail!(
                 "layer '{}' weighs its inputs, and no weights are given: a supernet is run by `supernet::Supernet`",

@@ -6,7 +6,6 @@
 //!
 //! **Invariant:** the number of trainable values equals the network's counted parameters.
 
-mod backward;
 mod differentiate;
 mod layers;
 mod mixture;
@@ -17,15 +16,17 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use nas_space::network::{Layer, LayerId, LayerKind, Network};
 use nas_space::seed::Seed;
-use rayon::prelude::*;
 
+use crate::engine::{Engine, Request};
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
+use crate::ops;
 pub(crate) use differentiate::Differentiated;
+pub(crate) use layers::layer_mask;
+pub(crate) use mixture::Weights;
 pub use differentiate::Wanted;
 use layers::Tape;
 pub use mixture::Mixture;
-use mixture::Weights;
 
 /// Momentum of the running statistics of batch normalisation: the share of the newest batch.
 pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
@@ -62,9 +63,9 @@ pub struct Logits {
 pub struct Model {
     network: Arc<Network>,
     parameters: Parameters,
-    /// The layers by how far they are from the image: those of a wave depend on earlier waves alone.
-    waves: Vec<Vec<usize>>,
-    /// For each layer, the number of the last wave that reads it.
+    /// What computes passes on the CPU.
+    engine: Engine,
+    /// For each layer, the last one that reads it.
     last_use: Vec<usize>,
 }
 
@@ -81,15 +82,20 @@ impl Model {
         for layer in network.layers() {
             create_parameters(&mut parameters, &network, layer)?;
         }
-        let (waves, mut last_use) = waves(&network);
+        let mut last_use = vec![0; network.layers().len()];
+        for (index, layer) in network.layers().iter().enumerate() {
+            for input in &layer.inputs {
+                last_use[input.index()] = index;
+            }
+        }
         let outputs = std::iter::once(network.logits()).chain(network.auxiliary());
         for output in outputs {
             last_use[output.index()] = usize::MAX;
         }
         Ok(Self {
+            engine: Engine::new(&network)?,
             network,
             parameters,
-            waves,
             last_use,
         })
     }
@@ -145,24 +151,20 @@ impl Model {
         tape: Tape,
     ) -> candle_core::Result<Logits> {
         self.check_images(images)?;
+        if tape == Tape::Off && self.runs_on_engine(images) {
+            return self.engine.forward(&self.request(images, pass, weights));
+        }
         let auxiliary = self
             .network
             .auxiliary()
             .filter(|_| matches!(pass, Pass::Train { .. }));
         let needed = self.needed(pass, weights)?;
         let mut values: Vec<Option<Tensor>> = vec![None; needed.len()];
-        for (number, wave) in self.waves.iter().enumerate() {
-            let done = self.in_parallel(wave, &needed, |index| {
-                self.value(index, images, pass, weights, &values, tape)
-            })?;
-            for (index, value) in done {
-                values[index] = Some(value);
-            }
-            for &index in wave {
-                for input in &self.network.layers()[index].inputs {
-                    if self.last_use[input.index()] == number {
-                        values[input.index()] = None;
-                    }
+        for index in (0..needed.len()).filter(|&index| needed[index]) {
+            values[index] = Some(self.value(index, images, pass, weights, &values, tape)?);
+            for input in &self.network.layers()[index].inputs {
+                if self.last_use[input.index()] == index {
+                    values[input.index()] = None;
                 }
             }
         }
@@ -176,21 +178,20 @@ impl Model {
         })
     }
 
-    /// What `f` gives for those layers of a wave that are `included`, each computed by one thread of several, in the order
-    /// of the layers.
-    fn in_parallel<R: Send>(
-        &self,
-        wave: &[usize],
-        included: &[bool],
-        f: impl Fn(usize) -> candle_core::Result<R> + Sync + Send,
-    ) -> candle_core::Result<Vec<(usize, R)>> {
-        let chosen: Vec<usize> = wave.iter().copied().filter(|&index| included[index]).collect();
-        let run = |index| Ok((index, f(index)?));
-        match chosen[..] {
-            // An accelerator gets its work from one thread, and a single layer is best divided within itself.
-            [single] => Ok(vec![run(single)?]),
-            _ if !self.parameters.device().is_cpu() => chosen.into_iter().map(run).collect(),
-            _ => chosen.into_par_iter().map(run).collect(),
+    /// Whether the engine computes passes on these images: on the CPU, in the parameters' element type.
+    fn runs_on_engine(&self, images: &Tensor) -> bool {
+        ops::runs_kernel(&[images])
+            && self.parameters.device().is_cpu()
+            && images.dtype() == self.parameters.dtype()
+    }
+
+    fn request<'a>(&'a self, images: &'a Tensor, pass: &'a Pass, weights: &'a Weights<'a>) -> Request<'a> {
+        Request {
+            network: &self.network,
+            parameters: &self.parameters,
+            images,
+            pass,
+            weights,
         }
     }
 
@@ -248,24 +249,6 @@ impl Model {
         }
         Ok(needed)
     }
-}
-
-/// The layers of each wave, in order, and for each layer the last wave that reads it.
-fn waves(network: &Network) -> (Vec<Vec<usize>>, Vec<usize>) {
-    let layers = network.layers();
-    let mut number = vec![0; layers.len()];
-    let mut last_use = vec![0; layers.len()];
-    let mut waves: Vec<Vec<usize>> = Vec::new();
-    for (index, layer) in layers.iter().enumerate() {
-        let after = layer.inputs.iter().map(|input| number[input.index()] + 1);
-        number[index] = after.max().unwrap_or(0);
-        for input in &layer.inputs {
-            last_use[input.index()] = last_use[input.index()].max(number[index]);
-        }
-        waves.resize_with(waves.len().max(number[index] + 1), Vec::new);
-        waves[number[index]].push(index);
-    }
-    (waves, last_use)
 }
 
 fn create_parameters(parameters: &mut Parameters, network: &Network, layer: &Layer) -> Result<(), EvalError> {

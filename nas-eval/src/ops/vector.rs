@@ -22,6 +22,8 @@ use super::float::Float;
 pub(crate) trait Vector: Copy {
     /// The element.
     type Elem: Float;
+    /// A vector of the same instructions whose lanes divide 8, for channels that do not fill this one.
+    type Narrow: Vector<Elem = Self::Elem>;
     /// How many elements a register holds, 16 at most.
     const LANES: usize;
     /// Whether there are 32 registers rather than 16.
@@ -37,6 +39,20 @@ pub(crate) trait Vector: Copy {
     unsafe fn store(self, to: *mut Self::Elem);
     /// `self * factor + addend`.
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
+    /// `self + other`.
+    unsafe fn add(self, other: Self) -> Self;
+    /// `self * factor`.
+    unsafe fn mul(self, factor: Self) -> Self;
+    /// The larger one in each lane; what is not a number stays so.
+    unsafe fn max(self, other: Self) -> Self;
+    /// max(0, self); what is not a number stays so.
+    unsafe fn positive_part(self) -> Self;
+    /// `self` where `gate` is above 0, and 0 elsewhere.
+    unsafe fn where_positive(self, gate: Self) -> Self;
+    /// `self` where `a` and `b` are equal, and 0 elsewhere.
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self;
+    /// `self` where `a` and `b` differ, and 0 elsewhere.
+    unsafe fn where_different(self, a: Self, b: Self) -> Self;
     /// The sum of all lanes, in a fixed order.
     unsafe fn sum(self) -> Self::Elem;
     /// Writes the lanes that `mask` selects (bit 0: lane 0) one after another, and nothing else.
@@ -79,6 +95,7 @@ pub(crate) struct Lanes<T, const N: usize>([T; N]);
 
 impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     type Elem = T;
+    type Narrow = Self;
     const LANES: usize = N;
     const MANY_REGISTERS: bool = false;
 
@@ -104,6 +121,70 @@ impl<T: Float, const N: usize> Vector for Lanes<T, N> {
         let mut out = addend.0;
         for i in 0..N {
             out[i] = self.0[i].mul_add_where_fast(factor.0[i], out[i]);
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            out[i] += other.0[i];
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, factor: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            out[i] = out[i] * factor.0[i];
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            // What is not a number is below nothing and differs from itself.
+            out[i] = if out[i] < other.0[i] || other.0[i] != other.0[i] { other.0[i] } else { out[i] };
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn positive_part(self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            out[i] = if out[i] < T::ZERO { T::ZERO } else { out[i] };
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn where_positive(self, gate: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            out[i] = if gate.0[i] > T::ZERO { out[i] } else { T::ZERO };
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            out[i] = if a.0[i] == b.0[i] { out[i] } else { T::ZERO };
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn where_different(self, a: Self, b: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            out[i] = if a.0[i] == b.0[i] { T::ZERO } else { out[i] };
         }
         Self(out)
     }
@@ -204,6 +285,7 @@ mod x86 {
     // are valid, is exactly what the intrinsics ask for.
     impl Vector for Avx2 {
         type Elem = f32;
+        type Narrow = Self;
         const LANES: usize = 8;
         const MANY_REGISTERS: bool = false;
 
@@ -229,6 +311,54 @@ mod x86 {
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
             // SAFETY: see above.
             Self(unsafe { _mm256_fmadd_ps(self.0, factor.0, addend.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm256_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn mul(self, factor: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm256_mul_ps(self.0, factor.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            unsafe {
+                let larger = _mm256_max_ps(self.0, other.0);
+                Self(_mm256_blendv_ps(larger, self.0, _mm256_cmp_ps::<_CMP_UNORD_Q>(self.0, self.0)))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn positive_part(self) -> Self {
+            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            Self(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn where_positive(self, gate: Self) -> Self {
+            // SAFETY: see above.
+            unsafe {
+                let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(gate.0, _mm256_setzero_ps());
+                Self(_mm256_and_ps(mask, self.0))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0), self.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn where_different(self, a: Self, b: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm256_andnot_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a.0, b.0), self.0) })
         }
 
         #[inline(always)]
@@ -317,6 +447,7 @@ mod x86 {
 
     impl Vector for Avx512 {
         type Elem = f32;
+        type Narrow = Avx2;
         const LANES: usize = 16;
         const MANY_REGISTERS: bool = true;
 
@@ -342,6 +473,61 @@ mod x86 {
         unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
             // SAFETY: see above.
             Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm512_add_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn mul(self, factor: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm512_mul_ps(self.0, factor.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn max(self, other: Self) -> Self {
+            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            unsafe {
+                let larger = _mm512_max_ps(self.0, other.0);
+                let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0);
+                Self(_mm512_mask_mov_ps(larger, nan, self.0))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn positive_part(self) -> Self {
+            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            Self(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
+        }
+
+        #[inline(always)]
+        unsafe fn where_positive(self, gate: Self) -> Self {
+            // SAFETY: see above.
+            unsafe {
+                let mask = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate.0, _mm512_setzero_ps());
+                Self(_mm512_maskz_mov_ps(mask, self.0))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn where_equal(self, a: Self, b: Self) -> Self {
+            // SAFETY: see above.
+            unsafe {
+                let mask = _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a.0, b.0);
+                Self(_mm512_maskz_mov_ps(mask, self.0))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn where_different(self, a: Self, b: Self) -> Self {
+            // SAFETY: see above.
+            unsafe {
+                let mask = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(a.0, b.0);
+                Self(_mm512_maskz_mov_ps(mask, self.0))
+            }
         }
 
         #[inline(always)]

@@ -1,0 +1,157 @@
+//! Times one training step, as the PyTorch yardstick does, and prints the same JSON object.
+//!
+//! `step darts-search|darts-eval|nb201 [--channels C] [--cells L] [--batch N] [--steps S] [--threads T] [--order 1|2]`
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use candle_core::{DType, Device, Tensor};
+use nas_benches as _;
+use nas_eval::model::{Logits, Model, Pass};
+use nas_eval::nn::{Optimizer, OptimizerConfig};
+use nas_eval::ops::cross_entropy;
+use nas_eval::supernet::{Mixture, Supernet, Wanted};
+use nas_space::genotype::Genotype;
+use nas_space::network::{Network, NetworkConfig};
+use nas_space::op::Operations;
+use nas_space::seed::Seed;
+use nas_space::shape::Shape;
+use nas_space::spaces::{MixedChannels, darts};
+use ndarray::Array2;
+use rand::RngExt;
+use serde_json::json;
+
+struct Work {
+    name: String,
+    channels: usize,
+    cells: usize,
+    batch: usize,
+    image: usize,
+    steps: usize,
+}
+
+fn main() -> Result<()> {
+    let start = Instant::now();
+    let mut words = std::env::args().skip(1);
+    let name = words.next().context("which work? darts-search, darts-eval or nb201")?;
+    let (channels, cells, batch) = match &name[..] {
+        "darts-search" => (16, 8, 64),
+        "darts-eval" => (36, 20, 16),
+        "nb201" => (16, 5, 64),
+        other => bail!("no work is called '{other}'; there are darts-search, darts-eval and nb201"),
+    };
+    let mut work = Work { name, channels, cells, batch, image: 32, steps: 3 };
+    while let Some(flag) = words.next() {
+        let value = words.next().with_context(|| format!("{flag} needs a number"))?;
+        let value: usize = value.parse().with_context(|| format!("{flag} {value}"))?;
+        match &flag[..] {
+            "--channels" => work.channels = value,
+            "--cells" => work.cells = value,
+            "--batch" => work.batch = value,
+            "--image" => work.image = value,
+            "--steps" => work.steps = value,
+            "--threads" => rayon::ThreadPoolBuilder::new().num_threads(value).build_global()?,
+            other => bail!("unknown option {other}"),
+        }
+    }
+    let mut step: Box<dyn FnMut() -> Result<f32>> = match &work.name[..] {
+        "darts-search" => search_step(&work)?,
+        "darts-eval" => training_step(&work, "DARTS_V2")?,
+        _ => training_step(&work, "NB201_ALL_3X3")?,
+    };
+    let mut losses = vec![step()?];
+    let first = start.elapsed().as_secs_f64();
+    let mut seconds = Vec::new();
+    for _ in 0..work.steps {
+        let watch = Instant::now();
+        losses.push(step()?);
+        seconds.push(watch.elapsed().as_secs_f64());
+    }
+    let mut sorted = seconds.clone();
+    sorted.sort_by(f64::total_cmp);
+    let report = json!({
+        "work": work.name,
+        "threads": rayon::current_num_threads(),
+        "step_seconds_median": sorted.get(sorted.len() / 2),
+        "step_seconds": seconds,
+        "first_losses": losses,
+        "start_to_first_step_seconds": first,
+        "peak_bytes": peak_bytes(),
+    });
+    #[expect(clippy::print_stdout, reason = "the report of a program")]
+    {
+        println!("{report}");
+    }
+    Ok(())
+}
+
+/// The most memory this process has had, where the system says.
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+fn config(work: &Work) -> NetworkConfig {
+    NetworkConfig {
+        image: Shape::new(3, work.image, work.image),
+        channels: work.channels,
+        cells: work.cells,
+        ..NetworkConfig::default()
+    }
+}
+
+/// A batch of random images and labels.
+fn batch(work: &Work, seed: Seed) -> Result<(Tensor, Tensor)> {
+    let mut rng = seed.rng();
+    let pixels: Vec<f32> = (0..work.batch * 3 * work.image * work.image)
+        .map(|_| rng.random_range(-1.7..1.7))
+        .collect();
+    let images = Tensor::from_vec(pixels, (work.batch, 3, work.image, work.image), &Device::Cpu)?;
+    let labels: Vec<u32> = (0..work.batch).map(|_| rng.random_range(0..10)).collect();
+    Ok((images, Tensor::from_vec(labels, work.batch, &Device::Cpu)?))
+}
+
+const TRAIN: Pass = Pass::Train { seed: Seed::new(0), drop_path: 0.0 };
+
+fn optimizer() -> Result<Box<dyn Optimizer>> {
+    Ok(OptimizerConfig::default().build()?)
+}
+
+fn training_step(work: &Work, arch: &str) -> Result<Box<dyn FnMut() -> Result<f32>>> {
+    let genotype: Genotype = arch.parse()?;
+    let network: Network = genotype.network(&Operations::standard(), &config(work))?;
+    let model = Model::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32)?;
+    let mut optimizer = optimizer()?;
+    let (images, labels) = batch(work, Seed::new(1))?;
+    Ok(Box::new(move || {
+        let loss = |logits: &Logits| cross_entropy(&logits.main, &labels, 0.0);
+        let (_, loss, mut gradients) = model.differentiate(&images, &TRAIN, loss)?;
+        gradients.clip_norm(5.0)?;
+        optimizer.step(model.parameters(), &gradients, 0.025)?;
+        Ok(loss.to_scalar::<f32>()?)
+    }))
+}
+
+fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
+    let cells = darts();
+    let network = cells.supernet(&config(work), MixedChannels::All)?;
+    let supernet = Supernet::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32)?;
+    let tables: Vec<Array2<f64>> = cells.relaxed()?.iter().map(|cell| Array2::from_elem((cell.edges.len(), 8), 0.125)).collect();
+    let mut optimizer = optimizer()?;
+    let (images, labels) = batch(work, Seed::new(1))?;
+    let (valid, valid_labels) = batch(work, Seed::new(2))?;
+    Ok(Box::new(move || {
+        let mixture = Mixture::new(tables.clone());
+        supernet.differentiate(&valid, &TRAIN, &mixture, Wanted::Mixture, |logits: &Logits| {
+            cross_entropy(&logits.main, &valid_labels, 0.0)
+        })?;
+        let mut step = supernet.differentiate(&images, &TRAIN, &mixture, Wanted::Weights, |logits: &Logits| {
+            cross_entropy(&logits.main, &labels, 0.0)
+        })?;
+        step.gradients.clip_norm(5.0)?;
+        optimizer.step(supernet.parameters(), &step.gradients, 0.025)?;
+        Ok(step.loss.to_scalar::<f32>()?)
+    }))
+}

@@ -1,0 +1,121 @@
+//! The memory of an engine: kept from pass to pass, so that a step of training allocates next to nothing.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::ops::Float;
+
+/// What the passes of one model write to and read from.
+#[derive(Debug)]
+pub(super) struct Arena<T> {
+    /// The map of each step, image by image; no longer than the largest batch has needed.
+    pub(super) maps: Vec<Vec<T>>,
+    /// The gradient of what is read of each map, where it has a place of its own.
+    pub(super) gradients: Vec<Vec<T>>,
+    pub(super) steps: Vec<Held<T>>,
+    rooms: Mutex<Vec<Rooms<T>>>,
+}
+
+/// What a step needs beside its map.
+#[derive(Debug)]
+pub(super) struct Held<T> {
+    /// The weights of its convolutions as the kernels take them, forward and backward.
+    pub(super) weights: [[Vec<T>; 2]; 2],
+    /// The padded bias, where there is one.
+    pub(super) bias: Vec<T>,
+    /// One over the number of values in each window of a pooling layer.
+    pub(super) share: Vec<T>,
+    /// What dropout multiplies the map by.
+    pub(super) mask: Vec<T>,
+    /// What drop-path multiplies each sample by, for each of its reads that has one.
+    pub(super) factors: Vec<Vec<T>>,
+    pub(super) norm: Line<T>,
+}
+
+/// A batch norm as a line, channel by channel, padded with zeros.
+#[derive(Debug)]
+pub(super) struct Line<T> {
+    /// Of the batch.
+    pub(super) mean: Vec<f64>,
+    /// 1 / √(variance + ε).
+    pub(super) inverse_deviation: Vec<f64>,
+    /// The learned scale, or ones.
+    pub(super) weight: Vec<f64>,
+    /// The mean, rounded.
+    pub(super) center: Vec<T>,
+    /// What is read of the map is `scale · z + shift`.
+    pub(super) line: [Vec<T>; 2],
+    /// The gradient of the map is `a · g + b · z + c`.
+    pub(super) back: [Vec<T>; 3],
+}
+
+/// Room for a few maps that one thread works on.
+#[derive(Debug, Default)]
+pub(super) struct Rooms<T> {
+    pub(super) input: Vec<T>,
+    pub(super) between: Vec<T>,
+    pub(super) output: Vec<T>,
+    pub(super) gradient: Vec<T>,
+    pub(super) inner: Vec<T>,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self {
+            mean: Vec::new(),
+            inverse_deviation: Vec::new(),
+            weight: Vec::new(),
+            center: Vec::new(),
+            line: [Vec::new(), Vec::new()],
+            back: [Vec::new(), Vec::new(), Vec::new()],
+        }
+    }
+}
+
+impl<T> Default for Held<T> {
+    fn default() -> Self {
+        Self {
+            weights: Default::default(),
+            bias: Vec::new(),
+            share: Vec::new(),
+            mask: Vec::new(),
+            factors: Vec::new(),
+            norm: Line::default(),
+        }
+    }
+}
+
+impl<T: Float> Arena<T> {
+    pub(super) fn new(steps: usize) -> Self {
+        let empty = || std::iter::repeat_with(Vec::new).take(steps).collect();
+        Self {
+            maps: empty(),
+            gradients: empty(),
+            steps: std::iter::repeat_with(Held::default).take(steps).collect(),
+            rooms: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Calls `f` with rooms that no other thread has at the time.
+    pub(super) fn with_rooms<R>(&self, f: impl FnOnce(&mut Rooms<T>) -> R) -> R {
+        let free = || self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = free().pop();
+        let mut rooms = taken.unwrap_or_else(|| Rooms {
+            input: Vec::new(),
+            between: Vec::new(),
+            output: Vec::new(),
+            gradient: Vec::new(),
+            inner: Vec::new(),
+        });
+        let result = f(&mut rooms);
+        free().push(rooms);
+        result
+    }
+}
+
+/// The first `len` elements of a room, which grows where it is smaller. What is in them is left from before.
+pub(super) fn room<T: Float>(room: &mut Vec<T>, len: usize) -> &mut [T] {
+    if room.len() < len {
+        room.resize(len, T::ZERO);
+    }
+    &mut room[..len]
+}

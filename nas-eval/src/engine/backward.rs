@@ -1,0 +1,707 @@
+//! Backward through the steps of a plan.
+//!
+//! A step fetches its gradient from those that read it: image by image, while the map is in the cache. On the way the
+//! weight gradients of those steps are made, and the sums that batch norms and weighted sums need. A map that is only
+//! added up with others has no gradient of its own: it is that of the sum, times a factor.
+
+use rayon::prelude::*;
+
+use super::Run;
+use super::arena::{Arena, Rooms, room};
+use super::forward::images_per_chunk;
+use super::geometry::Convolution;
+use super::plan::{Op, Step};
+use crate::ops::Float;
+use crate::ops::nhwc::{
+    Back, Dense, Grid, accumulate, add_products, add_sums, average_pool_backward, copy_gradient, dense,
+    dense_weight_gradient, depthwise, depthwise_weight_gradient, max_pool_backward,
+};
+
+/// Where the gradient of what is read of a map is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Source {
+    /// The loss does not depend on the map.
+    Nowhere,
+    /// In a place of its own.
+    Own,
+    /// In that of a sum which reads the map, here among its terms.
+    Sum { step: usize, position: usize },
+}
+
+/// What a thread finds for some images of one step.
+#[derive(Debug)]
+struct Part<T> {
+    step: usize,
+    /// Σ g and Σ g · (z − center), for the batch norm of the step.
+    norm: Option<[Vec<f64>; 2]>,
+    /// The same for each term of a sum, of the terms' maps; empty where it is not wanted.
+    terms: Vec<[Vec<f64>; 2]>,
+    /// For each reader that has weights, those of its gradients.
+    weights: Vec<ForWeights<T>>,
+}
+
+/// The gradients of the weights of a step, as the kernels make them.
+#[derive(Debug)]
+pub(super) struct ForWeights<T> {
+    pub(super) step: usize,
+    pub(super) weights: [Vec<T>; 2],
+    pub(super) bias: Vec<f64>,
+}
+
+/// What a wave gives beside the gradients of maps.
+#[derive(Debug)]
+pub(super) struct Found<T> {
+    /// Σ g and Σ g · (z − center) by the step that has the batch norm.
+    pub(super) norms: Vec<(usize, [Vec<f64>; 2])>,
+    /// For the terms of each sum: the step, the position, Σ g and Σ g · (z − center) of the term's map.
+    pub(super) terms: Vec<(usize, usize, [Vec<f64>; 2])>,
+    pub(super) weights: Vec<ForWeights<T>>,
+}
+
+/// Some images of one step.
+struct Job<'a, T> {
+    step: usize,
+    first: usize,
+    images: usize,
+    /// The gradient, where it is wanted; it starts with what the loss has given.
+    gradient: Option<&'a mut [T]>,
+}
+
+impl<T: Float> Run<'_, T> {
+    /// Whether a step that reads a map hands a gradient down.
+    fn hands_down(&self, (step, position): (usize, usize)) -> bool {
+        self.sources[step] != Source::Nowhere
+            && self.counts(step, position)
+            && !matches!(self.plan.steps[step].op, Op::Zero)
+    }
+
+    /// Whether what a step reads here counts: it does not in a sum that gives it no weight.
+    fn counts(&self, step: usize, position: usize) -> bool {
+        self.term_weights[step]
+            .get(position)
+            .is_none_or(|&weight| weight != 0.0)
+    }
+
+    /// Finds out where the gradients of all steps will be, those of the `outputs` being given.
+    pub(super) fn find_sources(&mut self, outputs: &[usize]) {
+        for (index, step) in self.plan.steps.iter().enumerate().rev() {
+            let mut readers = step.readers.iter().copied().filter(|&at| self.hands_down(at));
+            let source = match (readers.next(), readers.next()) {
+                _ if !self.needed[index] => Source::Nowhere,
+                _ if outputs.contains(&index) => Source::Own,
+                (None, _) => Source::Nowhere,
+                (Some((reader, position)), None)
+                    if matches!(self.plan.steps[reader].op, Op::Sum(_))
+                        && self.plan.steps[reader].norm.is_none()
+                        && self.sources[reader] == Source::Own
+                        && !self.plan.steps[reader].reads[position].rectified =>
+                {
+                    Source::Sum {
+                        step: reader,
+                        position,
+                    }
+                }
+                _ => Source::Own,
+            };
+            self.sources[index] = source;
+        }
+    }
+
+    /// Computes the gradients of a wave of steps, all at the same time, when those of later waves are done.
+    pub(super) fn backward_wave(&self, arena: &mut Arena<T>, wave: &[usize]) -> Found<T> {
+        let steps = &self.plan.steps;
+        let mut filled: Vec<(usize, Vec<T>)> = wave
+            .iter()
+            .filter(|&&index| self.sources[index] == Source::Own)
+            .map(|&index| (index, std::mem::take(&mut arena.gradients[index])))
+            .collect();
+        let mut jobs = Vec::new();
+        for (index, gradient) in &mut filled {
+            let step = &steps[*index];
+            let readers: usize = step.readers.iter().map(|&(reader, _)| steps[reader].work()).sum();
+            let per_chunk = images_per_chunk(self.batch, 3 * readers + step.len());
+            let wanted = self.useful[*index] && !matches!(step.op, Op::Image | Op::Zero);
+            if wanted && gradient.len() < self.batch * step.len() {
+                *gradient = vec![T::ZERO; self.batch * step.len()];
+            }
+            let mut parts = gradient.chunks_mut(per_chunk * step.len());
+            for first in (0..self.batch).step_by(per_chunk) {
+                let images = per_chunk.min(self.batch - first);
+                jobs.push(Job {
+                    step: *index,
+                    first,
+                    images,
+                    gradient: if wanted { parts.next() } else { None },
+                });
+            }
+        }
+        let shared: &Arena<T> = arena;
+        let run = |job: Job<'_, T>| shared.with_rooms(|rooms| self.backward_images(shared, rooms, job));
+        let parts: Vec<Part<T>> = if jobs.len() == 1 {
+            jobs.into_iter().map(run).collect()
+        } else {
+            jobs.into_par_iter().map(run).collect()
+        };
+        for (index, gradient) in filled {
+            arena.gradients[index] = gradient;
+        }
+        self.together(parts)
+    }
+
+    /// Adds up what the chunks have found, in their order.
+    fn together(&self, parts: Vec<Part<T>>) -> Found<T> {
+        let mut found = Found {
+            norms: Vec::new(),
+            terms: Vec::new(),
+            weights: Vec::new(),
+        };
+        let mut of_step: Vec<Vec<Part<T>>> = Vec::new();
+        for part in parts {
+            match of_step.last_mut() {
+                Some(parts) if parts[0].step == part.step => parts.push(part),
+                _ => of_step.push(vec![part]),
+            }
+        }
+        let summed: Vec<Part<T>> = of_step
+            .into_par_iter()
+            .filter_map(|parts| parts.into_iter().reduce(add_parts))
+            .collect();
+        for part in summed {
+            if let Some(sums) = part.norm {
+                found.norms.push((part.step, sums));
+            }
+            for (position, sums) in part.terms.into_iter().enumerate() {
+                if !sums[0].is_empty() {
+                    let read = &self.plan.steps[part.step].reads[position];
+                    let through = Source::Sum {
+                        step: part.step,
+                        position,
+                    };
+                    if self.sources[read.step] == through && self.plan.steps[read.step].norm.is_some() {
+                        let weight = self.term_weights[part.step].get(position).copied().unwrap_or(1.0);
+                        let scaled = |sums: &[f64]| sums.iter().map(|sum| sum * weight).collect();
+                        found
+                            .norms
+                            .push((read.step, [scaled(&sums[0]), scaled(&sums[1])]));
+                    }
+                    found.terms.push((part.step, position, sums));
+                }
+            }
+            found.weights.extend(part.weights);
+        }
+        found
+    }
+
+    fn backward_images(&self, arena: &Arena<T>, rooms: &mut Rooms<T>, mut job: Job<'_, T>) -> Part<T> {
+        let index = job.step;
+        let step = &self.plan.steps[index];
+        let pixel = step.pixel();
+        let mut part = Part {
+            step: index,
+            norm: None,
+            terms: Vec::new(),
+            weights: Vec::new(),
+        };
+        if self.wants_weights {
+            for &(reader, position) in &step.readers {
+                if !self.hands_down((reader, position)) {
+                    continue;
+                }
+                let convs: &[Convolution] = match &self.plan.steps[reader].op {
+                    Op::Convolution(conv) => std::slice::from_ref(conv),
+                    Op::Separable(convs) => convs,
+                    _ => continue,
+                };
+                let mut given = ForWeights {
+                    step: reader,
+                    weights: [Vec::new(), Vec::new()],
+                    bias: Vec::new(),
+                };
+                for (conv, weights) in convs.iter().zip(&mut given.weights) {
+                    *weights = vec![T::ZERO; conv.packed_len()];
+                }
+                if convs.last().is_some_and(|conv| conv.bias) {
+                    given.bias = vec![0.0; self.plan.steps[reader].pixel()];
+                }
+                part.weights.push(given);
+            }
+        }
+        if step.norm.is_some() && job.gradient.is_some() {
+            part.norm = Some([vec![0.0; pixel], vec![0.0; pixel]]);
+        }
+        for image in job.first..job.first + job.images {
+            let at = (image - job.first) * step.len();
+            let mut gradient = job.gradient.as_mut().map(|all| &mut all[at..at + step.len()]);
+            let mut weights = part.weights.iter_mut();
+            // What the loss has given is there already.
+            let mut first = !self.outputs.contains(&index);
+            for &(reader, position) in &step.readers {
+                if !self.hands_down((reader, position)) {
+                    continue;
+                }
+                let has_weights = matches!(
+                    self.plan.steps[reader].op,
+                    Op::Convolution(_) | Op::Separable(_)
+                );
+                let for_weights = if has_weights { weights.next() } else { None };
+                if gradient.is_none() && for_weights.is_none() {
+                    continue;
+                }
+                let to = gradient.as_deref_mut().map(|to| (to, first));
+                self.hand_down(arena, rooms, (reader, position), image, to, for_weights);
+                first = false;
+            }
+            let Some(gradient) = gradient else { continue };
+            if first {
+                gradient.fill(T::ZERO);
+            }
+            if let Some([sums, products]) = &mut part.norm {
+                let z = &arena.maps[index][image * step.len()..][..step.len()];
+                let center = &arena.steps[index].norm.center[..];
+                add_sums(self.level, pixel, gradient, step.pixels(), sums);
+                add_products(self.level, pixel, gradient, (z, center), step.pixels(), products);
+            }
+            if matches!(step.op, Op::Sum(_)) && step.norm.is_none() {
+                self.term_sums(arena, rooms, index, image, gradient, &mut part.terms);
+            }
+        }
+        part
+    }
+
+    /// Σ g and Σ g · (z − center) for the maps of the terms of a sum, where the terms' batch norms or weights need them.
+    fn term_sums(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        image: usize,
+        gradient: &[T],
+        terms: &mut Vec<[Vec<f64>; 2]>,
+    ) {
+        let step = &self.plan.steps[index];
+        let (pixel, pixels) = (step.pixel(), step.pixels());
+        let weighted = matches!(step.op, Op::Sum(Some(_))) && self.wants_mixture;
+        terms.resize_with(step.reads.len(), || [Vec::new(), Vec::new()]);
+        let mut total = Vec::new();
+        for (position, [sums, products]) in terms.iter_mut().enumerate() {
+            let read = &step.reads[position];
+            let source = &self.plan.steps[read.step];
+            let through = self.sources[read.step]
+                == Source::Sum {
+                    step: index,
+                    position,
+                };
+            if !(weighted || through && source.norm.is_some()) {
+                continue;
+            }
+            if total.is_empty() {
+                total = vec![0.0; pixel];
+                add_sums(self.level, pixel, gradient, pixels, &mut total);
+            }
+            sums.resize(pixel, 0.0);
+            products.resize(pixel, 0.0);
+            if !self.counts(index, position) {
+                add_to(sums, &total, 1.0);
+                continue;
+            }
+            if !self.is_something(index, position) {
+                continue;
+            }
+            let (z, affine) = self.read(arena, (index, position), image);
+            let factor = affine.factor.to_f64();
+            add_to(sums, &total, factor);
+            let mut found = vec![0.0; pixel];
+            let norm = &arena.steps[read.step].norm;
+            let zeros;
+            let center = if source.norm.is_some() && !affine.rectified {
+                &norm.center[..]
+            } else {
+                zeros = vec![T::ZERO; pixel];
+                &zeros[..]
+            };
+            let z = if affine.rectified {
+                let values = room(&mut rooms.input, step.len());
+                let whole = Grid::whole(step.size(), pixel);
+                self.copy_read(arena, (index, position), image, (values, whole));
+                &*values
+            } else {
+                z
+            };
+            add_products(self.level, pixel, gradient, (z, center), pixels, &mut found);
+            // The factor is in what has been copied.
+            add_to(products, &found, if affine.rectified { 1.0 } else { factor });
+        }
+    }
+
+    /// The gradient of what is read of a map, and what makes that of the map of it.
+    fn back<'a>(&self, arena: &'a Arena<T>, index: usize, image: usize) -> (&'a [T], Back<'a, T>) {
+        let step = &self.plan.steps[index];
+        let range = image * step.len()..(image + 1) * step.len();
+        let (holder, factor) = match self.sources[index] {
+            Source::Sum { step: sum, position } => {
+                let weight = self.term_weights[sum].get(position).copied().unwrap_or(1.0);
+                let drop = match self.plan.steps[sum].reads[position].drop {
+                    Some(_) => arena.steps[sum].factors[position].get(image).copied(),
+                    None => None,
+                };
+                (sum, T::from_f64(weight) * drop.unwrap_or(T::ONE))
+            }
+            _ => (index, T::ONE),
+        };
+        let norm = step.norm.as_ref().map(|_| {
+            let [a, b, c] = &arena.steps[index].norm.back;
+            ([&a[..], &b[..], &c[..]], &arena.maps[index][range.clone()])
+        });
+        (&arena.gradients[holder][range], Back { norm, factor })
+    }
+
+    /// The gradient of the map of a step, where it is if it need not be made, else in `out`.
+    fn map_gradient<'a>(
+        &self,
+        arena: &'a Arena<T>,
+        index: usize,
+        image: usize,
+        out: &'a mut Vec<T>,
+    ) -> &'a [T] {
+        let step = &self.plan.steps[index];
+        let (g, back) = self.back(arena, index, image);
+        if back.norm.is_none() && back.factor == T::ONE {
+            return g;
+        }
+        let out = room(out, step.len());
+        let to = Grid::whole(step.size(), step.pixel()).flat();
+        copy_gradient(self.level, step.pixel(), back, g, (out, to));
+        out
+    }
+
+    /// What a step that reads a map hands down to it, and the gradients of the weights in between.
+    fn hand_down(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        (index, position): (usize, usize),
+        image: usize,
+        to: Option<(&mut [T], bool)>,
+        weights: Option<&mut ForWeights<T>>,
+    ) {
+        let step = &self.plan.steps[index];
+        let source = self.source(index, position);
+        let pixel = source.pixel();
+        let whole = Grid::whole(source.size(), pixel);
+        let give = |dx: &[T], from: Grid, to: (&mut [T], bool), share: T| {
+            let (z, mut gate) = self.read(arena, (index, position), image);
+            gate.factor = gate.factor * share;
+            accumulate(self.level, pixel, gate, z, (dx, from), to.0, to.1);
+        };
+        let held = &arena.steps[index];
+        match &step.op {
+            Op::Image | Op::Zero => {}
+            Op::Convolution(conv) => {
+                self.convolution_back(arena, rooms, index, conv, image, weights, to.is_some());
+                if let Some(to) = to {
+                    give(&rooms.output, whole.flat(), to, T::ONE);
+                }
+            }
+            Op::Separable(convs) => {
+                self.separable_back(arena, rooms, index, convs, image, weights, to.is_some());
+                if let Some(to) = to {
+                    give(&rooms.output, whole.flat(), to, T::ONE);
+                }
+            }
+            Op::Sum(terms) => {
+                let Some(to) = to else { return };
+                let weight = match terms {
+                    Some(_) => T::from_f64(self.term_weights[index][position]),
+                    None => T::ONE,
+                };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                give(dy, whole.flat(), to, weight);
+            }
+            Op::Pooling(pool) => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let dx = room(&mut rooms.output, pool.frame.len());
+                dx.fill(T::ZERO);
+                if pool.max {
+                    let x = room(&mut rooms.input, pool.frame.len());
+                    self.frame(arena, (index, 0), image, &pool.frame, T::NEG_INFINITY, x);
+                    let y = &arena.maps[index][image * step.len()..][..step.len()];
+                    max_pool_backward(self.level, pixel, &pool.taps, x, pool.windows, y, dy, dx);
+                } else {
+                    average_pool_backward(self.level, pixel, &pool.taps, pool.windows, &held.share, dy, dx);
+                }
+                give(dx, pool.frame.inner, to, T::ONE);
+            }
+            Op::GlobalAverage => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let everywhere = Grid {
+                    start: 0,
+                    size: source.size(),
+                    row: 0,
+                    pixel: 0,
+                };
+                give(dy, everywhere, to, T::from_f64(1.0 / source.pixels() as f64));
+            }
+            Op::Crop(frame) => {
+                let Some(to) = to else { return };
+                let dx = room(&mut rooms.output, frame.len());
+                frame.clear(dx, T::ZERO);
+                let (g, back) = self.back(arena, index, image);
+                copy_gradient(self.level, pixel, back, g, (dx, frame.inner));
+                give(dx, whole, to, T::ONE);
+            }
+            Op::Pad(frame) => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                give(dy, frame.inner, to, T::ONE);
+            }
+            Op::Concat => {
+                let Some(to) = to else { return };
+                let start: usize = (0..position)
+                    .map(|before| self.source(index, before).shape.channels)
+                    .sum();
+                let channels: Vec<usize> = (start..start + source.shape.channels).collect();
+                self.channels_back(arena, rooms, index, image, source, &channels, true);
+                give(&rooms.output, whole, to, T::ONE);
+            }
+            Op::Channels { .. } | Op::Shuffle { .. } => {
+                let Some(to) = to else { return };
+                self.channels_back(arena, rooms, index, image, source, &step.channel_map(), false);
+                give(&rooms.output, whole, to, T::ONE);
+            }
+            Op::Dropout { .. } => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let dx = room(&mut rooms.output, step.len());
+                dx.copy_from_slice(&dy[..step.len()]);
+                if let Some(mask) = held.mask.get(image * step.len()..(image + 1) * step.len()) {
+                    for (dx, factor) in dx.iter_mut().zip(mask) {
+                        *dx = *dx * *factor;
+                    }
+                }
+                give(dx, whole, to, T::ONE);
+            }
+            Op::Copy => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                give(dy, whole.flat(), to, T::ONE);
+            }
+        }
+    }
+
+    /// Moves channels of a step's gradient to where they come from, in `rooms.output`: channel i of the source from
+    /// `channels[i]` of the step where `gather`, else channel i of the step to `channels[i]` of the source.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a step, an image, where from and where to"
+    )]
+    fn channels_back(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        image: usize,
+        source: &Step,
+        channels: &[usize],
+        gather: bool,
+    ) {
+        let Rooms { gradient, output, .. } = rooms;
+        let dy = self.map_gradient(arena, index, image, gradient);
+        let dx = room(output, source.len());
+        let from = dy.chunks_exact(self.plan.steps[index].pixel());
+        for (dx, dy) in dx.chunks_exact_mut(source.pixel()).zip(from) {
+            dx.fill(T::ZERO);
+            for (i, &channel) in channels.iter().enumerate() {
+                if gather {
+                    dx[i] = dy[channel];
+                } else {
+                    dx[channel] = dy[i];
+                }
+            }
+        }
+    }
+
+    /// The gradients of a convolution: of what it reads, in `rooms.output`, and of its weight.
+    #[expect(clippy::too_many_arguments, reason = "a step, an image, and what is wanted")]
+    fn convolution_back(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        conv: &Convolution,
+        image: usize,
+        weights: Option<&mut ForWeights<T>>,
+        wants_input: bool,
+    ) {
+        let Rooms {
+            input,
+            output,
+            gradient,
+            ..
+        } = rooms;
+        let (dy, grid) = if conv.in_place {
+            let dy = self.map_gradient(arena, index, image, gradient);
+            (dy, Grid::whole(conv.output, conv.back.pixel).flat())
+        } else {
+            let dy = room(gradient, conv.back.len());
+            conv.back.clear(dy, T::ZERO);
+            let (g, back) = self.back(arena, index, image);
+            copy_gradient(self.level, conv.back.pixel, back, g, (dy, conv.back.inner));
+            (&*dy, conv.back.inner)
+        };
+        if let Some(given) = weights {
+            let x = self.framed(arena, index, image, conv, input);
+            self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0]);
+            bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
+        }
+        if wants_input {
+            let dx = room(output, conv.frame.inner.size[0] * conv.frame.inner.size[1] * conv.frame.pixel);
+            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx);
+        }
+    }
+
+    /// The gradients of a depthwise and a pointwise convolution after it. What is between them is computed again.
+    #[expect(clippy::too_many_arguments, reason = "a step, an image, and what is wanted")]
+    fn separable_back(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        [first, second]: &[Convolution; 2],
+        image: usize,
+        weights: Option<&mut ForWeights<T>>,
+        wants_input: bool,
+    ) {
+        let Rooms {
+            input,
+            between,
+            output,
+            gradient,
+            inner,
+        } = rooms;
+        let held = &arena.steps[index];
+        let dy = self.map_gradient(arena, index, image, gradient);
+        let whole = Grid::whole(second.output, second.back.pixel);
+        // The gradient of what is between them, in the frame of the first one.
+        let d_between = room(inner, first.back.len());
+        first.back.clear(d_between, T::ZERO);
+        let windows = Grid::whole(first.output, second.back.pixel);
+        let (windows, to) = if first.back.inner.flat().size == windows.flat().size {
+            (windows.flat(), first.back.inner.flat())
+        } else {
+            (windows, first.back.inner)
+        };
+        let back = Dense {
+            windows,
+            taps: &second.back_taps,
+            channels: second.filters,
+            filters: second.frame.pixel,
+        };
+        dense(self.level, back, dy, &held.weights[1][1], None, d_between, to);
+        if let Some(given) = weights {
+            let x = self.framed(arena, index, image, first, input);
+            let between = room(between, second.frame.len());
+            self.convolve(first, x, &held.weights[0][0], None, between);
+            self.weight_gradient(second, between, (dy, whole.flat()), &mut given.weights[1]);
+            self.weight_gradient(first, x, (d_between, first.back.inner), &mut given.weights[0]);
+            bias_gradient(second.back.pixel, (dy, whole.flat()), &mut given.bias);
+        }
+        if wants_input {
+            let size = first.frame.inner.size;
+            let dx = room(output, size[0] * size[1] * first.frame.pixel);
+            self.convolve_back(first, d_between, &held.weights[0][1], dx);
+        }
+    }
+
+    fn weight_gradient(&self, conv: &Convolution, x: &[T], (dy, grid): (&[T], Grid), dw: &mut [T]) {
+        let grid = conv.output_grid(grid);
+        if conv.depthwise {
+            depthwise_weight_gradient(
+                self.level,
+                conv.frame.pixel,
+                &conv.taps,
+                x,
+                conv.windows,
+                dy,
+                grid,
+                dw,
+            );
+        } else {
+            let dense_conv = Dense {
+                windows: conv.windows,
+                taps: &conv.taps,
+                channels: conv.channels,
+                filters: conv.back.pixel,
+            };
+            dense_weight_gradient(self.level, dense_conv, x, dy, grid, dw);
+        }
+    }
+
+    /// The gradient of what a convolution reads, from that of what it gives in the frame for it.
+    fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T]) {
+        let grid = conv.output_grid(Grid::whole(conv.frame.inner.size, conv.frame.pixel));
+        if conv.depthwise {
+            depthwise(
+                self.level,
+                conv.frame.pixel,
+                &conv.back_taps,
+                dy,
+                conv.back_windows,
+                weight,
+                dx,
+                grid,
+            );
+        } else {
+            let back = Dense {
+                windows: conv.back_windows,
+                taps: &conv.back_taps,
+                channels: conv.filters,
+                filters: conv.frame.pixel,
+            };
+            dense(self.level, back, dy, weight, None, dx, grid);
+        }
+    }
+}
+
+fn bias_gradient<T: Float>(pixel: usize, (dy, grid): (&[T], Grid), sums: &mut [f64]) {
+    if sums.is_empty() {
+        return;
+    }
+    for row in 0..grid.size[0] {
+        for column in 0..grid.size[1] {
+            let at = grid.at(row, column);
+            for (sum, value) in sums.iter_mut().zip(&dy[at..at + pixel]) {
+                *sum += value.to_f64();
+            }
+        }
+    }
+}
+
+fn add_to(sums: &mut [f64], more: &[f64], factor: f64) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += factor * more;
+    }
+}
+
+fn add_parts<T: Float>(mut sum: Part<T>, more: Part<T>) -> Part<T> {
+    if let (Some(sums), Some(more)) = (&mut sum.norm, &more.norm) {
+        for (sums, more) in sums.iter_mut().zip(more) {
+            add_to(sums, more, 1.0);
+        }
+    }
+    for (sums, more) in sum.terms.iter_mut().zip(&more.terms) {
+        for (sums, more) in sums.iter_mut().zip(more) {
+            add_to(sums, more, 1.0);
+        }
+    }
+    for (sums, more) in sum.weights.iter_mut().zip(&more.weights) {
+        for (sums, more) in sums.weights.iter_mut().zip(&more.weights) {
+            for (sum, more) in sums.iter_mut().zip(more) {
+                *sum += *more;
+            }
+        }
+        add_to(&mut sums.bias, &more.bias, 1.0);
+    }
+    sum
+}

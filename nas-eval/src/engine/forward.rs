@@ -1,0 +1,401 @@
+//! Forward through the steps of a plan.
+
+use rayon::prelude::*;
+
+use super::Run;
+use super::arena::{Arena, Rooms, room};
+use super::geometry::Convolution;
+use super::plan::{Op, Read, Step};
+use crate::ops::Float;
+use crate::ops::nhwc::{
+    Affine, Dense, Frame, Grid, Term, add_sums, add_terms, average_pool, copy, dense, depthwise, max_pool, moments,
+};
+use crate::ops::parallel::items_per_chunk;
+
+/// The most parts a batch is cut into.
+const MAX_CHUNKS: usize = 16;
+
+/// How many images of a batch go to a thread at a time; it depends on nothing but the arguments.
+pub(super) fn images_per_chunk(batch: usize, work: usize) -> usize {
+    items_per_chunk(batch, work).max(batch.div_ceil(MAX_CHUNKS))
+}
+
+/// Some images of one step.
+struct Job<'a, T> {
+    step: usize,
+    /// The number of the first image.
+    first: usize,
+    maps: &'a mut [T],
+    /// Mean and squared deviations of each image, where statistics are taken.
+    moments: &'a mut [f64],
+}
+
+impl<T: Float> Run<'_, T> {
+    /// Computes the maps of a wave, all at the same time, and gives the moments of those that want statistics.
+    pub(super) fn forward_wave(&self, arena: &mut Arena<T>, wave: &[usize]) -> Vec<(usize, Vec<f64>)> {
+        let steps = &self.plan.steps;
+        let mut filled: Vec<(usize, Vec<T>, Vec<f64>)> = wave
+            .iter()
+            .filter(|&&index| self.needed[index] && !matches!(steps[index].op, Op::Zero))
+            .map(|&index| {
+                let step = &steps[index];
+                let mut map = std::mem::take(&mut arena.maps[index]);
+                let len = self.batch * step.len();
+                if map.len() < len {
+                    // Not `resize`, which would copy what is overwritten anyway.
+                    map = vec![T::ZERO; len];
+                }
+                let wants_moments = self.by_batch && step.norm.is_some();
+                let moments = if wants_moments { self.batch * 2 * step.pixel() } else { 0 };
+                (index, map, vec![0.0; moments])
+            })
+            .collect();
+        let mut jobs = Vec::new();
+        for (index, map, moments) in &mut filled {
+            let step = &steps[*index];
+            let per_chunk = images_per_chunk(self.batch, step.work());
+            let maps = map[..self.batch * step.len()].chunks_mut(per_chunk * step.len());
+            let mut moments = moments.chunks_mut(per_chunk * 2 * step.pixel());
+            for (chunk, maps) in maps.enumerate() {
+                jobs.push(Job {
+                    step: *index,
+                    first: chunk * per_chunk,
+                    maps,
+                    moments: moments.next().unwrap_or_default(),
+                });
+            }
+        }
+        let shared: &Arena<T> = arena;
+        let run = |job: Job<'_, T>| shared.with_rooms(|rooms| self.forward_images(shared, rooms, job));
+        if jobs.len() == 1 {
+            jobs.into_iter().for_each(run);
+        } else {
+            jobs.into_par_iter().for_each(run);
+        }
+        let mut taken = Vec::new();
+        for (index, map, moments) in filled {
+            arena.maps[index] = map;
+            if !moments.is_empty() {
+                taken.push((index, moments));
+            }
+        }
+        taken
+    }
+
+    fn forward_images(&self, arena: &Arena<T>, rooms: &mut Rooms<T>, job: Job<'_, T>) {
+        let step = &self.plan.steps[job.step];
+        let mut moments_of = job.moments.chunks_exact_mut(2 * step.pixel());
+        for (i, map) in job.maps.chunks_exact_mut(step.len()).enumerate() {
+            self.forward_image(arena, rooms, job.step, job.first + i, map);
+            if let Some(out) = moments_of.next() {
+                moments(self.level, step.pixel(), map, step.pixels(), out);
+            }
+        }
+    }
+
+    /// The map of a step, and how it is read by `read` for this image.
+    pub(super) fn read<'a>(
+        &self,
+        arena: &'a Arena<T>,
+        (step, position): (usize, usize),
+        image: usize,
+    ) -> (&'a [T], Affine<'a, T>) {
+        let read: &Read = &self.plan.steps[step].reads[position];
+        let source = &self.plan.steps[read.step];
+        let len = source.len();
+        let factor = match &read.drop {
+            Some(_) => arena.steps[step].factors[position].get(image).copied(),
+            None => None,
+        };
+        let line = &arena.steps[read.step].norm.line;
+        (
+            &arena.maps[read.step][image * len..(image + 1) * len],
+            Affine {
+                line: source.norm.as_ref().map(|_| [&line[0][..], &line[1][..]]),
+                rectified: read.rectified,
+                factor: factor.unwrap_or(T::ONE),
+            },
+        )
+    }
+
+    /// The step that is read at this place.
+    pub(super) fn source(&self, step: usize, position: usize) -> &Step {
+        &self.plan.steps[self.plan.steps[step].reads[position].step]
+    }
+
+    /// Whether there is anything to be read at this place, and not zeros.
+    pub(super) fn is_something(&self, step: usize, position: usize) -> bool {
+        let source = self.plan.steps[step].reads[position].step;
+        self.needed[source] && !matches!(self.plan.steps[source].op, Op::Zero)
+    }
+
+    /// Writes what is read to the inner part of a frame, whose border becomes `border`.
+    pub(super) fn frame(
+        &self,
+        arena: &Arena<T>,
+        at: (usize, usize),
+        image: usize,
+        frame: &Frame,
+        border: T,
+        out: &mut [T],
+    ) {
+        frame.clear(out, border);
+        self.copy_read(arena, at, image, (out, frame.inner));
+    }
+
+    /// Writes what is read to these pixels.
+    pub(super) fn copy_read(
+        &self,
+        arena: &Arena<T>,
+        at: (usize, usize),
+        image: usize,
+        (out, to): (&mut [T], Grid),
+    ) {
+        let source = self.source(at.0, at.1);
+        if !self.is_something(at.0, at.1) {
+            let zeros = vec![T::ZERO; source.len()];
+            let affine = Affine {
+                line: None,
+                rectified: false,
+                factor: T::ONE,
+            };
+            let from = Grid::whole(source.size(), source.pixel());
+            copy(self.level, source.pixel(), affine, (&zeros, from), (out, to));
+            return;
+        }
+        let (map, affine) = self.read(arena, at, image);
+        let from = Grid::whole(source.size(), source.pixel());
+        let (from, to) = if to.flat().size == from.flat().size {
+            (from.flat(), to.flat())
+        } else {
+            (from, to)
+        };
+        copy(self.level, source.pixel(), affine, (map, from), (out, to));
+    }
+
+    /// What a convolution reads, in its frame: where it is, if it can be read there, else in `room`.
+    pub(super) fn framed<'a>(
+        &self,
+        arena: &'a Arena<T>,
+        step: usize,
+        image: usize,
+        conv: &Convolution,
+        input: &'a mut Vec<T>,
+    ) -> &'a [T] {
+        if conv.in_place && self.is_something(step, 0) {
+            let (map, affine) = self.read(arena, (step, 0), image);
+            if affine.is_identity() {
+                return map;
+            }
+        }
+        let out = room(input, conv.frame.len());
+        self.frame(arena, (step, 0), image, &conv.frame, T::ZERO, out);
+        out
+    }
+
+    /// A convolution of what is in its frame.
+    pub(super) fn convolve(
+        &self,
+        conv: &Convolution,
+        x: &[T],
+        weight: &[T],
+        bias: Option<&[T]>,
+        out: &mut [T],
+    ) {
+        let grid = conv.output_grid(Grid::whole(conv.output, conv.back.pixel));
+        if conv.depthwise {
+            depthwise(
+                self.level,
+                conv.back.pixel,
+                &conv.taps,
+                x,
+                conv.windows,
+                weight,
+                out,
+                grid,
+            );
+            if let Some(bias) = bias {
+                for pixel in out.chunks_exact_mut(conv.back.pixel) {
+                    for (value, bias) in pixel.iter_mut().zip(bias) {
+                        *value += *bias;
+                    }
+                }
+            }
+        } else {
+            let dense_conv = Dense {
+                windows: conv.windows,
+                taps: &conv.taps,
+                channels: conv.channels,
+                filters: conv.back.pixel,
+            };
+            dense(self.level, dense_conv, x, weight, bias, out, grid);
+        }
+    }
+
+    fn forward_image(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        image: usize,
+        out: &mut [T],
+    ) {
+        let step = &self.plan.steps[index];
+        let held = &arena.steps[index];
+        let bias = Some(&held.bias[..]).filter(|bias| !bias.is_empty());
+        match &step.op {
+            Op::Image => self.image(image, out),
+            Op::Zero => {}
+            Op::Convolution(conv) => {
+                let x = self.framed(arena, index, image, conv, &mut rooms.input);
+                self.convolve(conv, x, &held.weights[0][0], bias, out);
+            }
+            Op::Separable([first, second]) => {
+                let x = self.framed(arena, index, image, first, &mut rooms.input);
+                let between = room(&mut rooms.between, second.frame.len());
+                self.convolve(first, x, &held.weights[0][0], None, between);
+                self.convolve(second, between, &held.weights[1][0], bias, out);
+            }
+            Op::Pooling(pool) => {
+                let border = if pool.max { T::NEG_INFINITY } else { T::ZERO };
+                let x = room(&mut rooms.input, pool.frame.len());
+                self.frame(arena, (index, 0), image, &pool.frame, border, x);
+                if pool.max {
+                    max_pool(self.level, step.pixel(), &pool.taps, x, pool.windows, out);
+                } else {
+                    average_pool(
+                        self.level,
+                        step.pixel(),
+                        &pool.taps,
+                        x,
+                        pool.windows,
+                        &held.share,
+                        out,
+                    );
+                }
+            }
+            Op::GlobalAverage => {
+                let source = self.source(index, 0);
+                let x = room(&mut rooms.input, source.len());
+                self.copy_read(
+                    arena,
+                    (index, 0),
+                    image,
+                    (x, Grid::whole(source.size(), source.pixel())),
+                );
+                let mut sums = vec![0.0; source.pixel()];
+                add_sums(self.level, source.pixel(), x, source.pixels(), &mut sums);
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = T::from_f64(sum / source.pixels() as f64);
+                }
+            }
+            Op::Crop(frame) => {
+                let x = room(&mut rooms.input, frame.len());
+                let whole = Grid::whole(frame.size, frame.pixel);
+                self.copy_read(arena, (index, 0), image, (x, whole));
+                let to = Grid::whole(step.size(), step.pixel());
+                let plain = Affine {
+                    line: None,
+                    rectified: false,
+                    factor: T::ONE,
+                };
+                copy(self.level, step.pixel(), plain, (x, frame.inner), (out, to));
+            }
+            Op::Pad(frame) => self.frame(arena, (index, 0), image, frame, T::ZERO, out),
+            Op::Sum(terms) => {
+                let mut read = Vec::with_capacity(step.reads.len());
+                for position in 0..step.reads.len() {
+                    if !self.is_something(index, position) {
+                        continue;
+                    }
+                    let (z, mut affine) = self.read(arena, (index, position), image);
+                    if terms.is_some() {
+                        let weight = self.term_weights[index][position];
+                        if weight == 0.0 {
+                            continue;
+                        }
+                        affine.factor = affine.factor * T::from_f64(weight);
+                    }
+                    read.push(Term { z, affine });
+                }
+                add_terms(self.level, step.pixel(), step.pixels(), &read, out);
+            }
+            Op::Concat => {
+                let mut start = 0;
+                for position in 0..step.reads.len() {
+                    let source = self.source(index, position);
+                    let x = room(&mut rooms.input, source.len());
+                    let whole = Grid::whole(source.size(), source.pixel());
+                    self.copy_read(arena, (index, position), image, (x, whole));
+                    let channels = source.shape.channels;
+                    let to = out.chunks_exact_mut(step.pixel());
+                    for (to, from) in to.zip(x.chunks_exact(source.pixel())) {
+                        to[start..start + channels].copy_from_slice(&from[..channels]);
+                    }
+                    start += channels;
+                }
+                for pixel in out.chunks_exact_mut(step.pixel()) {
+                    pixel[start..].fill(T::ZERO);
+                }
+            }
+            Op::Channels { .. } | Op::Shuffle { .. } => {
+                let source = self.source(index, 0);
+                let x = room(&mut rooms.input, source.len());
+                let whole = Grid::whole(source.size(), source.pixel());
+                self.copy_read(arena, (index, 0), image, (x, whole));
+                let channel = step.channel_map();
+                for (to, from) in out
+                    .chunks_exact_mut(step.pixel())
+                    .zip(x.chunks_exact(source.pixel()))
+                {
+                    for (to, &channel) in to.iter_mut().zip(&channel) {
+                        *to = from[channel];
+                    }
+                    to[channel.len()..].fill(T::ZERO);
+                }
+            }
+            Op::Dropout { .. } => {
+                let whole = Grid::whole(step.size(), step.pixel());
+                self.copy_read(arena, (index, 0), image, (out, whole));
+                if let Some(mask) = held.mask.get(image * step.len()..(image + 1) * step.len()) {
+                    for (out, factor) in out.iter_mut().zip(mask) {
+                        *out = *out * *factor;
+                    }
+                }
+            }
+            Op::Copy => {
+                let whole = Grid::whole(step.size(), step.pixel());
+                self.copy_read(arena, (index, 0), image, (out, whole));
+            }
+        }
+    }
+
+    /// An image of the batch, its channels put together.
+    fn image(&self, image: usize, out: &mut [T]) {
+        let step = &self.plan.steps[0];
+        let (channels, pixels) = (step.shape.channels, step.pixels());
+        let planes = &self.images[image * channels * pixels..][..channels * pixels];
+        for (pixel, out) in out.chunks_exact_mut(step.pixel()).enumerate() {
+            for channel in 0..channels {
+                out[channel] = planes[channel * pixels + pixel];
+            }
+            out[channels..].fill(T::ZERO);
+        }
+    }
+}
+
+impl Step {
+    /// Which channel of what is read each channel is, for steps that only choose or permute.
+    pub(super) fn channel_map(&self) -> Vec<usize> {
+        let channels = self.shape.channels;
+        match self.op {
+            Op::Channels { start } => (start..start + channels).collect(),
+            // The first of each group, then the second of each, and so on.
+            Op::Shuffle { groups } => {
+                let each = channels / groups;
+                (0..channels).map(|c| c % groups * each + c / groups).collect()
+            }
+            _ => (0..channels).collect(),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Where things lie: what is worked out once for each convolution and pooling layer.
+
+use nas_space::network::{Conv2d, Pool2d};
+use nas_space::shape::Shape;
+
+use crate::ops::nhwc::{Frame, Grid, padded_channels};
+
+/// A convolution of one image, forward and backward.
+#[derive(Debug, Clone)]
+pub(super) struct Convolution {
+    /// The names of its parameters.
+    pub(super) weight: String,
+    pub(super) bias_name: String,
+    pub(super) bias: bool,
+    pub(super) kernel: [usize; 2],
+    pub(super) groups: usize,
+    /// Input and output channels.
+    pub(super) channels: usize,
+    pub(super) filters: usize,
+    /// Whether every channel has one filter, its own.
+    pub(super) depthwise: bool,
+    /// Whether it is pointwise, of stride 1 and without padding, so that a map can be read where it is.
+    pub(super) in_place: bool,
+    /// Rows and columns of the output.
+    pub(super) output: [usize; 2],
+    /// The input with its padding.
+    pub(super) frame: Frame,
+    pub(super) taps: Vec<usize>,
+    pub(super) windows: Grid,
+    /// The gradient of the output, as far apart as the windows are, with what padding its own convolution with the
+    /// reversed kernel needs to give the gradient of the input.
+    pub(super) back: Frame,
+    pub(super) back_taps: Vec<usize>,
+    pub(super) back_windows: Grid,
+}
+
+impl Convolution {
+    pub(super) fn new(name: &str, conv: &Conv2d, input: Shape) -> Self {
+        let size = [input.height, input.width];
+        let along = |f: &dyn Fn(usize) -> usize| [f(0), f(1)];
+        // How far the last tap is from the first.
+        let reach = along(&|i| conv.dilation[i] * (conv.kernel[i] - 1));
+        let output = along(&|i| (size[i] + 2 * conv.padding[i] - reach[i] - 1) / conv.stride[i] + 1);
+        let pixel = padded_channels(input.channels);
+        let frame = Frame::new(
+            along(&|i| size[i] + 2 * conv.padding[i]),
+            pixel,
+            size,
+            conv.padding,
+            [1, 1],
+        );
+        let at = along(&|i| reach[i].saturating_sub(conv.padding[i]));
+        let skipped = along(&|i| conv.padding[i].saturating_sub(reach[i]));
+        let back_pixel = padded_channels(conv.channels);
+        let back = Frame::new(
+            along(&|i| (skipped[i] + size[i] + reach[i]).max(at[i] + conv.stride[i] * (output[i] - 1) + 1)),
+            back_pixel,
+            output,
+            at,
+            conv.stride,
+        );
+        let start = skipped[0] * back.size[1] * back_pixel + skipped[1] * back_pixel;
+        let in_place = conv.kernel == [1, 1] && conv.stride == [1, 1] && conv.padding == [0, 0];
+        let mut windows = frame.windows(output, conv.stride);
+        let mut back_windows = back.windows(size, [1, 1]).moved(start);
+        if in_place {
+            (windows, back_windows) = (windows.flat(), back_windows.flat());
+        }
+        Self {
+            weight: format!("{name}.weight"),
+            bias_name: format!("{name}.bias"),
+            bias: conv.bias,
+            kernel: conv.kernel,
+            groups: conv.groups,
+            channels: input.channels,
+            filters: conv.channels,
+            depthwise: conv.groups == input.channels && conv.channels == input.channels,
+            in_place,
+            output,
+            taps: frame.taps(conv.kernel, conv.dilation),
+            windows,
+            frame,
+            back_taps: back.taps(conv.kernel, conv.dilation),
+            back_windows,
+            back,
+        }
+    }
+
+    /// A linear layer on a map of this shape.
+    pub(super) fn linear(name: &str, features: usize, input: Shape) -> Self {
+        let conv = Conv2d {
+            channels: features,
+            kernel: [input.height, input.width],
+            stride: [1, 1],
+            padding: [0, 0],
+            dilation: [1, 1],
+            groups: 1,
+            bias: true,
+        };
+        Self::new(name, &conv, input)
+    }
+
+    /// Output pixels as one row where input pixels are, too.
+    pub(super) fn output_grid(&self, grid: Grid) -> Grid {
+        if self.in_place { grid.flat() } else { grid }
+    }
+
+    /// Multiply-adds for one image.
+    pub(super) fn work(&self) -> usize {
+        self.output[0] * self.output[1] * self.taps.len() * self.channels / self.groups * self.filters
+    }
+
+    /// Elements of the weight as the kernels take it.
+    pub(super) fn packed_len(&self) -> usize {
+        if self.depthwise {
+            self.taps.len() * padded_channels(self.channels)
+        } else {
+            self.taps.len() * self.channels * padded_channels(self.filters)
+        }
+    }
+
+    /// Where each element of the weight, \[filters, channels / groups, kernel rows, kernel columns\], is in that:
+    /// \[taps, channels\] of a depthwise convolution, else \[taps, input channels, output channels\], the last one padded.
+    /// A grouped one has zeros for what its groups do not see.
+    pub(super) fn each_weight(&self, mut f: impl FnMut(usize, usize)) {
+        let taps = self.taps.len();
+        let per_group = self.channels / self.groups;
+        for filter in 0..self.filters {
+            let first = filter / (self.filters / self.groups) * per_group;
+            for channel in 0..per_group {
+                for tap in 0..taps {
+                    let from = (filter * per_group + channel) * taps + tap;
+                    f(
+                        from,
+                        if self.depthwise {
+                            tap * padded_channels(self.channels) + filter
+                        } else {
+                            (tap * self.channels + first + channel) * padded_channels(self.filters) + filter
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// The same for the way back: the taps reversed, input and output channels exchanged.
+    pub(super) fn each_back_weight(&self, mut f: impl FnMut(usize, usize)) {
+        let taps = self.taps.len();
+        let per_group = self.channels / self.groups;
+        for filter in 0..self.filters {
+            let first = filter / (self.filters / self.groups) * per_group;
+            for channel in 0..per_group {
+                for tap in 0..taps {
+                    let from = (filter * per_group + channel) * taps + tap;
+                    let tap = taps - 1 - tap;
+                    f(
+                        from,
+                        if self.depthwise {
+                            tap * padded_channels(self.channels) + filter
+                        } else {
+                            (tap * self.filters + filter) * padded_channels(self.channels) + first + channel
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Elements of the weight for the way back.
+    pub(super) fn packed_back_len(&self) -> usize {
+        if self.depthwise {
+            self.taps.len() * padded_channels(self.channels)
+        } else {
+            self.taps.len() * self.filters * padded_channels(self.channels)
+        }
+    }
+}
+
+/// A pooling layer.
+#[derive(Debug, Clone)]
+pub(super) struct Pooling {
+    pub(super) max: bool,
+    pub(super) frame: Frame,
+    pub(super) taps: Vec<usize>,
+    pub(super) windows: Grid,
+    /// One over the number of values of the map in each window.
+    pub(super) share: Vec<f64>,
+}
+
+impl Pooling {
+    pub(super) fn new(
+        pool: &Pool2d,
+        max: bool,
+        size: [usize; 2],
+        output: [usize; 2],
+        channels: usize,
+    ) -> Self {
+        let frame = Frame::new(
+            [size[0] + 2 * pool.padding[0], size[1] + 2 * pool.padding[1]],
+            padded_channels(channels),
+            size,
+            pool.padding,
+            [1, 1],
+        );
+        let inside = |axis: usize, at: usize| {
+            let first = at * pool.stride[axis];
+            let last = (first + pool.kernel[axis]).min(size[axis] + pool.padding[axis]);
+            last - first.max(pool.padding[axis])
+        };
+        let share = (0..output[0] * output[1])
+            .map(|pixel| 1.0 / (inside(0, pixel / output[1]) * inside(1, pixel % output[1])) as f64)
+            .collect();
+        Self {
+            max,
+            taps: frame.taps(pool.kernel, [1, 1]),
+            windows: frame.windows(output, pool.stride),
+            frame,
+            share,
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! Dense convolution: every output channel sees every input channel.
+//!
+//! A tile of a few pixels times a few vectors of output channels stays in registers while taps and input channels are gone
+//! through; an input value is spread over a vector, the weights of its output channels are read.
+
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over registers: what iterators over arrays call is not always inlined"
+)]
+#![allow(unsafe_code, reason = "vector loads and stores through pointers")]
+
+use super::Grid;
+use crate::ops::float::Float;
+use crate::ops::simd::Level;
+use crate::ops::vector::{Task, Vector};
+
+/// What both directions know of a convolution of one image.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dense<'a> {
+    /// Where the windows start in the input.
+    pub(crate) windows: Grid,
+    /// The taps of a window.
+    pub(crate) taps: &'a [usize],
+    /// Input channels.
+    pub(crate) channels: usize,
+    /// Output channels, padded.
+    pub(crate) filters: usize,
+}
+
+/// `out` = the convolution of `x` with `weight` \[taps, channels, filters\], plus `bias` \[filters\].
+///
+/// # Panics
+/// If a slice is too short.
+pub(crate) fn dense<T: Float>(
+    level: Level,
+    conv: Dense<'_>,
+    x: &[T],
+    weight: &[T],
+    bias: Option<&[T]>,
+    out: &mut [T],
+    out_grid: Grid,
+) {
+    check(&conv, x, out.len(), out_grid, weight.len());
+    assert!(bias.is_none_or(|bias| bias.len() >= conv.filters));
+    T::dispatch(
+        level,
+        Forward {
+            conv,
+            x,
+            weight,
+            bias,
+            out,
+            out_grid,
+        },
+    );
+}
+
+/// `dw` \[taps, channels, filters\] += the gradient of the weight, from the input and the gradient of the output.
+///
+/// # Panics
+/// If a slice is too short.
+pub(crate) fn dense_weight_gradient<T: Float>(
+    level: Level,
+    conv: Dense<'_>,
+    x: &[T],
+    dy: &[T],
+    dy_grid: Grid,
+    dw: &mut [T],
+) {
+    check(&conv, x, dy.len(), dy_grid, dw.len());
+    T::dispatch(
+        level,
+        Weights {
+            conv,
+            x,
+            dy,
+            dy_grid,
+            dw,
+        },
+    );
+}
+
+fn check<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, weight: usize) {
+    let last = conv.taps.iter().copied().max().unwrap_or(0);
+    assert_eq!(conv.windows.size, out_grid.size, "windows and outputs");
+    assert_eq!(conv.filters % 8, 0, "padded filters");
+    assert!(conv.windows.end(conv.channels) + last <= x.len(), "input");
+    assert!(out_grid.end(conv.filters) <= out, "output");
+    assert!(conv.taps.len() * conv.channels * conv.filters <= weight, "weights");
+}
+
+struct Forward<'a, T> {
+    conv: Dense<'a>,
+    x: &'a [T],
+    weight: &'a [T],
+    bias: Option<&'a [T]>,
+    out: &'a mut [T],
+    out_grid: Grid,
+}
+
+impl<T: Float> Task<T> for Forward<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(mut self) {
+        // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
+        unsafe {
+            if self.conv.filters % V::LANES == 0 {
+                self.blocks::<V>();
+            } else {
+                self.blocks::<V::Narrow>();
+            }
+        }
+    }
+}
+
+impl<T: Float> Forward<'_, T> {
+    #[inline(always)]
+    unsafe fn blocks<V: Vector<Elem = T>>(&mut self) {
+        let blocks = self.conv.filters / V::LANES;
+        let mut first = 0;
+        while first < blocks {
+            let at = first * V::LANES;
+            // SAFETY: the caller's.
+            unsafe {
+                match blocks - first {
+                    1 => {
+                        self.rows::<V, 1>(at);
+                        first += 1;
+                    }
+                    2 | 4 => {
+                        self.rows::<V, 2>(at);
+                        first += 2;
+                    }
+                    _ => {
+                        self.rows::<V, 3>(at);
+                        first += 3;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn rows<V: Vector<Elem = T>, const B: usize>(&mut self, filter: usize) {
+        let columns = self.conv.windows.size[1];
+        for row in 0..self.conv.windows.size[0] {
+            // SAFETY: the caller's.
+            unsafe {
+                if columns >= 8 && V::MANY_REGISTERS {
+                    self.row::<V, B, 8>(row, filter);
+                } else if columns >= 4 {
+                    self.row::<V, B, 4>(row, filter);
+                } else if columns >= 2 {
+                    self.row::<V, B, 2>(row, filter);
+                } else {
+                    self.row::<V, B, 1>(row, filter);
+                }
+            }
+        }
+    }
+
+    /// A row in tiles of `P` pixels; the last one is moved back to where it fits, and computes some pixels again, alike.
+    #[inline(always)]
+    unsafe fn row<V: Vector<Elem = T>, const B: usize, const P: usize>(&mut self, row: usize, filter: usize) {
+        let columns = self.conv.windows.size[1];
+        for column in (0..columns).step_by(P) {
+            // SAFETY: the caller's.
+            unsafe { self.tile::<V, B, P>(row, column.min(columns - P), filter) }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile<V: Vector<Elem = T>, const B: usize, const P: usize>(
+        &mut self,
+        row: usize,
+        column: usize,
+        filter: usize,
+    ) {
+        let Dense {
+            windows,
+            taps,
+            channels,
+            filters,
+        } = self.conv;
+        let x = self.x.as_ptr().wrapping_add(windows.at(row, column));
+        let out = self
+            .out
+            .as_mut_ptr()
+            .wrapping_add(self.out_grid.at(row, column) + filter);
+        // SAFETY: all positions lie in their slices: see `check`.
+        unsafe {
+            let mut sums = [[V::splat(T::ZERO); B]; P];
+            if let Some(bias) = self.bias {
+                for b in 0..B {
+                    let bias = V::load(bias.as_ptr().wrapping_add(filter + b * V::LANES));
+                    for p in 0..P {
+                        sums[p][b] = bias;
+                    }
+                }
+            }
+            let mut weight = self.weight.as_ptr().wrapping_add(filter);
+            for &tap in taps {
+                let x = x.wrapping_add(tap);
+                for channel in 0..channels {
+                    let mut w = [V::splat(T::ZERO); B];
+                    for b in 0..B {
+                        w[b] = V::load(weight.wrapping_add(b * V::LANES));
+                    }
+                    for p in 0..P {
+                        let value = V::splat(x.wrapping_add(p * windows.pixel + channel).read());
+                        for b in 0..B {
+                            sums[p][b] = value.mul_add(w[b], sums[p][b]);
+                        }
+                    }
+                    weight = weight.wrapping_add(filters);
+                }
+            }
+            for p in 0..P {
+                for b in 0..B {
+                    sums[p][b].store(out.wrapping_add(p * self.out_grid.pixel + b * V::LANES));
+                }
+            }
+        }
+    }
+}
+
+struct Weights<'a, T> {
+    conv: Dense<'a>,
+    x: &'a [T],
+    dy: &'a [T],
+    dy_grid: Grid,
+    dw: &'a mut [T],
+}
+
+impl<T: Float> Task<T> for Weights<'_, T> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(mut self) {
+        // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
+        unsafe {
+            if self.conv.filters % V::LANES == 0 {
+                self.blocks::<V>();
+            } else {
+                self.blocks::<V::Narrow>();
+            }
+        }
+    }
+}
+
+impl<T: Float> Weights<'_, T> {
+    #[inline(always)]
+    unsafe fn blocks<V: Vector<Elem = T>>(&mut self) {
+        let blocks = self.conv.filters / V::LANES;
+        let mut first = 0;
+        while first < blocks {
+            let at = first * V::LANES;
+            // SAFETY: the caller's.
+            unsafe {
+                match blocks - first {
+                    1 => {
+                        self.channels::<V, 1>(at);
+                        first += 1;
+                    }
+                    2 | 4 => {
+                        self.channels::<V, 2>(at);
+                        first += 2;
+                    }
+                    _ => {
+                        self.channels::<V, 3>(at);
+                        first += 3;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn channels<V: Vector<Elem = T>, const B: usize>(&mut self, filter: usize) {
+        for tap in 0..self.conv.taps.len() {
+            let mut channel = 0;
+            while channel < self.conv.channels {
+                let left = self.conv.channels - channel;
+                // SAFETY: the caller's.
+                channel += unsafe {
+                    if left >= 8 && V::MANY_REGISTERS {
+                        self.tile::<V, B, 8>(tap, channel, filter)
+                    } else if left >= 4 {
+                        self.tile::<V, B, 4>(tap, channel, filter)
+                    } else {
+                        self.tile::<V, B, 1>(tap, channel, filter)
+                    }
+                };
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile<V: Vector<Elem = T>, const B: usize, const C: usize>(
+        &mut self,
+        tap: usize,
+        channel: usize,
+        filter: usize,
+    ) -> usize {
+        let Dense {
+            windows,
+            taps,
+            channels,
+            filters,
+        } = self.conv;
+        let x = self.x.as_ptr().wrapping_add(taps[tap] + channel);
+        let dy = self.dy.as_ptr().wrapping_add(filter);
+        let dw = self
+            .dw
+            .as_mut_ptr()
+            .wrapping_add((tap * channels + channel) * filters + filter);
+        // SAFETY: all positions lie in their slices: see `check`.
+        unsafe {
+            let mut sums = [[V::splat(T::ZERO); B]; C];
+            for row in 0..windows.size[0] {
+                let mut x = x.wrapping_add(windows.at(row, 0));
+                let mut dy = dy.wrapping_add(self.dy_grid.at(row, 0));
+                for _ in 0..windows.size[1] {
+                    let mut d = [V::splat(T::ZERO); B];
+                    for b in 0..B {
+                        d[b] = V::load(dy.wrapping_add(b * V::LANES));
+                    }
+                    for c in 0..C {
+                        let value = V::splat(x.wrapping_add(c).read());
+                        for b in 0..B {
+                            sums[c][b] = value.mul_add(d[b], sums[c][b]);
+                        }
+                    }
+                    x = x.wrapping_add(windows.pixel);
+                    dy = dy.wrapping_add(self.dy_grid.pixel);
+                }
+            }
+            for c in 0..C {
+                for b in 0..B {
+                    let at = dw.wrapping_add(c * filters + b * V::LANES);
+                    sums[c][b].add(V::load(at)).store(at);
+                }
+            }
+        }
+        C
+    }
+}

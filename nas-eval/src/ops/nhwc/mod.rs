@@ -1,0 +1,168 @@
+//! Kernels on one image whose channels lie together: \[rows, columns, channels\].
+//!
+//! With the channels innermost, a vector holds channels of one pixel. Every operation that treats channels alike then
+//! needs no shuffling, whatever its window, stride or dilation: a tap of a kernel is an offset, a stride is a longer step.
+//! The channels of a map are [padded](padded_channels) with zeros so that vectors come out even; kernels keep them zero.
+//!
+//! Padding around a map is real: maps are copied into a frame ([`Frame`]) that holds it, and what else can be done on the
+//! way is done then (normalise, rectify, scale).
+//!
+//! All take slices and check that they are long enough. None starts threads: images are what is divided among them.
+
+mod dense;
+mod depthwise;
+mod map;
+mod pool;
+mod sums;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use dense::{Dense, dense, dense_weight_gradient};
+pub(crate) use depthwise::{depthwise, depthwise_weight_gradient};
+pub(crate) use map::{Affine, Back, Term, accumulate, add_terms, copy, copy_gradient};
+pub(crate) use pool::{average_pool, average_pool_backward, max_pool, max_pool_backward};
+pub(crate) use sums::{add_products, add_sums, moments};
+
+/// How many channels a map of `channels` is stored with.
+pub(crate) const fn padded_channels(channels: usize) -> usize {
+    channels.next_multiple_of(8)
+}
+
+/// Where the pixels of a map lie in a slice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grid {
+    /// Of the first pixel.
+    pub(crate) start: usize,
+    /// Rows and columns.
+    pub(crate) size: [usize; 2],
+    /// Elements from one row to the next.
+    pub(crate) row: usize,
+    /// Elements from one pixel to the next.
+    pub(crate) pixel: usize,
+}
+
+impl Grid {
+    /// A map of this size without gaps, `pixel` elements to a pixel.
+    pub(crate) const fn whole(size: [usize; 2], pixel: usize) -> Self {
+        Self {
+            start: 0,
+            size,
+            row: size[1] * pixel,
+            pixel,
+        }
+    }
+
+    /// The same pixels as one row, where nothing lies between the rows.
+    pub(crate) const fn flat(self) -> Self {
+        if self.row == self.size[1] * self.pixel {
+            let pixels = self.size[0] * self.size[1];
+            Self {
+                size: [1, pixels],
+                row: pixels * self.pixel,
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
+    /// The same, this many elements further on.
+    pub(crate) const fn moved(self, by: usize) -> Self {
+        Self {
+            start: self.start + by,
+            ..self
+        }
+    }
+
+    /// How long a slice must be that holds `channels` elements at each pixel.
+    pub(crate) const fn end(&self, channels: usize) -> usize {
+        if self.size[0] == 0 || self.size[1] == 0 {
+            return 0;
+        }
+        self.start + (self.size[0] - 1) * self.row + (self.size[1] - 1) * self.pixel + channels
+    }
+
+    /// Where this pixel starts.
+    pub(crate) const fn at(&self, row: usize, column: usize) -> usize {
+        self.start + row * self.row + column * self.pixel
+    }
+}
+
+/// A map with room around it, and between its pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frame {
+    /// Rows and columns of all.
+    pub(crate) size: [usize; 2],
+    /// Elements of a pixel.
+    pub(crate) pixel: usize,
+    /// The map in it.
+    pub(crate) inner: Grid,
+}
+
+impl Frame {
+    /// A frame of this size with a map of `inner` pixels, the first of them at `at`, each `step` from the next.
+    pub(crate) const fn new(
+        size: [usize; 2],
+        pixel: usize,
+        inner: [usize; 2],
+        at: [usize; 2],
+        step: [usize; 2],
+    ) -> Self {
+        let row = size[1] * pixel;
+        Self {
+            size,
+            pixel,
+            inner: Grid {
+                start: at[0] * row + at[1] * pixel,
+                size: inner,
+                row: step[0] * row,
+                pixel: step[1] * pixel,
+            },
+        }
+    }
+
+    /// Elements of all.
+    pub(crate) const fn len(&self) -> usize {
+        self.size[0] * self.size[1] * self.pixel
+    }
+
+    /// The pixels that `output` windows start at, `stride` apart.
+    pub(crate) const fn windows(&self, output: [usize; 2], stride: [usize; 2]) -> Grid {
+        Grid {
+            start: 0,
+            size: output,
+            row: stride[0] * self.size[1] * self.pixel,
+            pixel: stride[1] * self.pixel,
+        }
+    }
+
+    /// The offsets of the taps of a kernel from the first one, row by row.
+    pub(crate) fn taps(&self, kernel: [usize; 2], dilation: [usize; 2]) -> Vec<usize> {
+        let row = self.size[1] * self.pixel;
+        (0..kernel[0] * kernel[1])
+            .map(|tap| {
+                tap / kernel[1] * dilation[0] * row + tap % kernel[1] * dilation[1] * self.pixel
+            })
+            .collect()
+    }
+
+    /// Sets what is not the map in `room` to `value`; the map too where pixels have gaps between them.
+    pub(crate) fn clear<T: Copy>(&self, room: &mut [T], value: T) {
+        let room = &mut room[..self.len()];
+        let row = self.size[1] * self.pixel;
+        if self.inner.row != row || self.inner.pixel != self.pixel {
+            room.fill(value);
+            return;
+        }
+        let [rows, columns] = self.inner.size;
+        let top = self.inner.start / row;
+        let left = self.inner.start % row;
+        room[..top * row].fill(value);
+        room[(top + rows) * row..].fill(value);
+        for line in room[top * row..(top + rows) * row].chunks_exact_mut(row) {
+            line[..left].fill(value);
+            line[left + columns * self.pixel..].fill(value);
+        }
+    }
+}
