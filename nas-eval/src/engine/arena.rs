@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::plan::Read;
 use crate::ops::Float;
+use crate::ops::nhwc::Frame;
 
 /// What the passes of one model write to and read from.
 #[derive(Debug)]
@@ -49,13 +51,24 @@ pub(super) struct Line<T> {
 }
 
 /// Room for a few maps that one thread works on.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rooms<T> {
+    /// What convolutions read, in its frame.
+    pub(super) framed: Framed<T>,
+    /// What other steps read.
     pub(super) input: Vec<T>,
     pub(super) between: Vec<T>,
     pub(super) output: Vec<T>,
     pub(super) gradient: Vec<T>,
     pub(super) inner: Vec<T>,
+}
+
+/// A map in its frame, which convolutions that read the same share.
+#[derive(Debug)]
+pub(super) struct Framed<T> {
+    pub(super) room: Vec<T>,
+    /// What it is of and where it lies; nothing at the start of a job.
+    pub(super) key: Option<(Read, usize, Frame)>,
 }
 
 impl<T> Default for Line<T> {
@@ -100,12 +113,17 @@ impl<T: Float> Arena<T> {
         let free = || self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = free().pop();
         let mut rooms = taken.unwrap_or_else(|| Rooms {
+            framed: Framed {
+                room: Vec::new(),
+                key: None,
+            },
             input: Vec::new(),
             between: Vec::new(),
             output: Vec::new(),
             gradient: Vec::new(),
             inner: Vec::new(),
         });
+        rooms.framed.key = None;
         let result = f(&mut rooms);
         free().push(rooms);
         result

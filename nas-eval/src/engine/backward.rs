@@ -10,7 +10,7 @@ use super::Run;
 use super::arena::{Arena, Rooms, room};
 use super::forward::images_per_chunk;
 use super::geometry::Convolution;
-use super::plan::{Op, Step};
+use super::plan::Op;
 use crate::ops::Float;
 use crate::ops::nhwc::{
     Back, Dense, Grid, accumulate, add_products, add_sums, average_pool_backward, copy_gradient, dense,
@@ -461,14 +461,32 @@ impl<T: Float> Run<'_, T> {
                 let start: usize = (0..position)
                     .map(|before| self.source(index, before).shape.channels)
                     .sum();
-                let channels: Vec<usize> = (start..start + source.shape.channels).collect();
-                self.channels_back(arena, rooms, index, image, source, &channels, true);
-                give(&rooms.output, whole, to, T::ONE);
+                let channels = source.shape.channels;
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                if start % 8 == 0 && channels == pixel {
+                    let part = Grid::whole(source.size(), step.pixel()).moved(start);
+                    give(dy, part, to, T::ONE);
+                    return;
+                }
+                let dx = room(&mut rooms.output, source.len());
+                for (dx, dy) in dx.chunks_exact_mut(pixel).zip(dy.chunks_exact(step.pixel())) {
+                    dx[..channels].copy_from_slice(&dy[start..start + channels]);
+                    dx[channels..].fill(T::ZERO);
+                }
+                give(dx, whole.flat(), to, T::ONE);
             }
             Op::Channels { .. } | Op::Shuffle { .. } => {
                 let Some(to) = to else { return };
-                self.channels_back(arena, rooms, index, image, source, &step.channel_map(), false);
-                give(&rooms.output, whole, to, T::ONE);
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let dx = room(&mut rooms.output, source.len());
+                let channels = step.channel_map();
+                for (dx, dy) in dx.chunks_exact_mut(pixel).zip(dy.chunks_exact(step.pixel())) {
+                    dx.fill(T::ZERO);
+                    for (&channel, dy) in channels.iter().zip(dy) {
+                        dx[channel] = *dy;
+                    }
+                }
+                give(dx, whole.flat(), to, T::ONE);
             }
             Op::Dropout { .. } => {
                 let Some(to) = to else { return };
@@ -490,38 +508,6 @@ impl<T: Float> Run<'_, T> {
         }
     }
 
-    /// Moves channels of a step's gradient to where they come from, in `rooms.output`: channel i of the source from
-    /// `channels[i]` of the step where `gather`, else channel i of the step to `channels[i]` of the source.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a step, an image, where from and where to"
-    )]
-    fn channels_back(
-        &self,
-        arena: &Arena<T>,
-        rooms: &mut Rooms<T>,
-        index: usize,
-        image: usize,
-        source: &Step,
-        channels: &[usize],
-        gather: bool,
-    ) {
-        let Rooms { gradient, output, .. } = rooms;
-        let dy = self.map_gradient(arena, index, image, gradient);
-        let dx = room(output, source.len());
-        let from = dy.chunks_exact(self.plan.steps[index].pixel());
-        for (dx, dy) in dx.chunks_exact_mut(source.pixel()).zip(from) {
-            dx.fill(T::ZERO);
-            for (i, &channel) in channels.iter().enumerate() {
-                if gather {
-                    dx[i] = dy[channel];
-                } else {
-                    dx[channel] = dy[i];
-                }
-            }
-        }
-    }
-
     /// The gradients of a convolution: of what it reads, in `rooms.output`, and of its weight.
     #[expect(clippy::too_many_arguments, reason = "a step, an image, and what is wanted")]
     fn convolution_back(
@@ -535,7 +521,7 @@ impl<T: Float> Run<'_, T> {
         wants_input: bool,
     ) {
         let Rooms {
-            input,
+            framed,
             output,
             gradient,
             ..
@@ -551,7 +537,7 @@ impl<T: Float> Run<'_, T> {
             (&*dy, conv.back.inner)
         };
         if let Some(given) = weights {
-            let x = self.framed(arena, index, image, conv, input);
+            let x = self.framed(arena, index, image, conv, framed);
             self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0]);
             bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
         }
@@ -574,11 +560,12 @@ impl<T: Float> Run<'_, T> {
         wants_input: bool,
     ) {
         let Rooms {
-            input,
+            framed,
             between,
             output,
             gradient,
             inner,
+            ..
         } = rooms;
         let held = &arena.steps[index];
         let dy = self.map_gradient(arena, index, image, gradient);
@@ -600,7 +587,7 @@ impl<T: Float> Run<'_, T> {
         };
         dense(self.level, back, dy, &held.weights[1][1], None, d_between, to);
         if let Some(given) = weights {
-            let x = self.framed(arena, index, image, first, input);
+            let x = self.framed(arena, index, image, first, framed);
             let between = room(between, second.frame.len());
             self.convolve(first, x, &held.weights[0][0], None, between);
             self.weight_gradient(second, between, (dy, whole.flat()), &mut given.weights[1]);

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::Run;
-use super::arena::{Arena, Rooms, room};
+use super::arena::{Arena, Framed, Rooms, room};
 use super::geometry::Convolution;
 use super::plan::{Op, Read, Step};
 use crate::ops::Float;
@@ -20,11 +20,20 @@ pub(super) fn images_per_chunk(batch: usize, work: usize) -> usize {
     items_per_chunk(batch, work).max(batch.div_ceil(MAX_CHUNKS))
 }
 
-/// Some images of one step.
+/// A step of a wave, with its maps and moments.
+type Filled<T> = (usize, Vec<T>, Vec<f64>);
+
+/// Some images of some steps, which read the same.
 struct Job<'a, T> {
-    step: usize,
     /// The number of the first image.
     first: usize,
+    images: usize,
+    outputs: Vec<Output<'a, T>>,
+}
+
+/// What a step fills for some images.
+struct Output<'a, T> {
+    step: usize,
     maps: &'a mut [T],
     /// Mean and squared deviations of each image, where statistics are taken.
     moments: &'a mut [f64],
@@ -34,7 +43,7 @@ impl<T: Float> Run<'_, T> {
     /// Computes the maps of a wave, all at the same time, and gives the moments of those that want statistics.
     pub(super) fn forward_wave(&self, arena: &mut Arena<T>, wave: &[usize]) -> Vec<(usize, Vec<f64>)> {
         let steps = &self.plan.steps;
-        let mut filled: Vec<(usize, Vec<T>, Vec<f64>)> = wave
+        let mut filled: Vec<Filled<T>> = wave
             .iter()
             .filter(|&&index| self.needed[index] && !matches!(steps[index].op, Op::Zero))
             .map(|&index| {
@@ -51,17 +60,29 @@ impl<T: Float> Run<'_, T> {
             })
             .collect();
         let mut jobs = Vec::new();
-        for (index, map, moments) in &mut filled {
-            let step = &steps[*index];
-            let per_chunk = images_per_chunk(self.batch, step.work());
-            let maps = map[..self.batch * step.len()].chunks_mut(per_chunk * step.len());
-            let mut moments = moments.chunks_mut(per_chunk * 2 * step.pixel());
-            for (chunk, maps) in maps.enumerate() {
+        for group in self.groups(&mut filled) {
+            let work = group.iter().map(|(index, ..)| steps[*index].work()).sum();
+            let per_chunk = images_per_chunk(self.batch, work);
+            let mut parts: Vec<_> = group
+                .iter_mut()
+                .map(|(index, map, moments)| {
+                    let step = &steps[*index];
+                    let maps = map[..self.batch * step.len()].chunks_mut(per_chunk * step.len());
+                    (*index, maps, moments.chunks_mut(per_chunk * 2 * step.pixel()))
+                })
+                .collect();
+            for first in (0..self.batch).step_by(per_chunk) {
+                let outputs = parts.iter_mut().filter_map(|(step, maps, moments)| {
+                    Some(Output {
+                        step: *step,
+                        maps: maps.next()?,
+                        moments: moments.next().unwrap_or_default(),
+                    })
+                });
                 jobs.push(Job {
-                    step: *index,
-                    first: chunk * per_chunk,
-                    maps,
-                    moments: moments.next().unwrap_or_default(),
+                    first,
+                    images: per_chunk.min(self.batch - first),
+                    outputs: outputs.collect(),
                 });
             }
         }
@@ -82,13 +103,36 @@ impl<T: Float> Run<'_, T> {
         taken
     }
 
-    fn forward_images(&self, arena: &Arena<T>, rooms: &mut Rooms<T>, job: Job<'_, T>) {
-        let step = &self.plan.steps[job.step];
-        let mut moments_of = job.moments.chunks_exact_mut(2 * step.pixel());
-        for (i, map) in job.maps.chunks_exact_mut(step.len()).enumerate() {
-            self.forward_image(arena, rooms, job.step, job.first + i, map);
-            if let Some(out) = moments_of.next() {
-                moments(self.level, step.pixel(), map, step.pixels(), out);
+    /// The steps of a wave, those that read the same map beside each other, in one group each.
+    fn groups<'a>(&self, filled: &'a mut [Filled<T>]) -> impl Iterator<Item = &'a mut [Filled<T>]> {
+        let key = |index: usize| match &self.plan.steps[index] {
+            step if matches!(step.op, Op::Convolution(_) | Op::Separable(_) | Op::Pooling(_)) => {
+                (step.reads[0].step, 0)
+            }
+            _ => (usize::MAX, index),
+        };
+        filled.sort_by_key(|(index, ..)| (key(*index), *index));
+        let keys: Vec<_> = filled.iter().map(|(index, ..)| key(*index)).collect();
+        let mut lengths: Vec<usize> = keys.chunk_by(|a, b| a == b).map(<[_]>::len).collect();
+        lengths.reverse();
+        let mut rest = filled;
+        std::iter::from_fn(move || {
+            let (group, after) = std::mem::take(&mut rest).split_at_mut(lengths.pop()?);
+            rest = after;
+            Some(group)
+        })
+    }
+
+    fn forward_images(&self, arena: &Arena<T>, rooms: &mut Rooms<T>, mut job: Job<'_, T>) {
+        for image in 0..job.images {
+            for output in &mut job.outputs {
+                let step = &self.plan.steps[output.step];
+                let map = &mut output.maps[image * step.len()..(image + 1) * step.len()];
+                self.forward_image(arena, rooms, output.step, job.first + image, map);
+                if !output.moments.is_empty() {
+                    let of_image = &mut output.moments[image * 2 * step.pixel()..][..2 * step.pixel()];
+                    moments(self.level, step.pixel(), map, step.pixels(), of_image);
+                }
             }
         }
     }
@@ -173,14 +217,14 @@ impl<T: Float> Run<'_, T> {
         copy(self.level, source.pixel(), affine, (map, from), (out, to));
     }
 
-    /// What a convolution reads, in its frame: where it is, if it can be read there, else in `room`.
+    /// What a convolution reads, in its frame: where it is, if it can be read there, else in `framed`.
     pub(super) fn framed<'a>(
         &self,
         arena: &'a Arena<T>,
         step: usize,
         image: usize,
         conv: &Convolution,
-        input: &'a mut Vec<T>,
+        framed: &'a mut Framed<T>,
     ) -> &'a [T] {
         if conv.in_place && self.is_something(step, 0) {
             let (map, affine) = self.read(arena, (step, 0), image);
@@ -188,8 +232,13 @@ impl<T: Float> Run<'_, T> {
                 return map;
             }
         }
-        let out = room(input, conv.frame.len());
-        self.frame(arena, (step, 0), image, &conv.frame, T::ZERO, out);
+        let out = room(&mut framed.room, conv.frame.len());
+        let read = &self.plan.steps[step].reads[0];
+        let there = |(of, at, frame): &(Read, usize, Frame)| of == read && *at == image && *frame == conv.frame;
+        if !framed.key.as_ref().is_some_and(there) {
+            self.frame(arena, (step, 0), image, &conv.frame, T::ZERO, out);
+            framed.key = Some((read.clone(), image, conv.frame));
+        }
         out
     }
 
@@ -247,11 +296,11 @@ impl<T: Float> Run<'_, T> {
             Op::Image => self.image(image, out),
             Op::Zero => {}
             Op::Convolution(conv) => {
-                let x = self.framed(arena, index, image, conv, &mut rooms.input);
+                let x = self.framed(arena, index, image, conv, &mut rooms.framed);
                 self.convolve(conv, x, &held.weights[0][0], bias, out);
             }
             Op::Separable([first, second]) => {
-                let x = self.framed(arena, index, image, first, &mut rooms.input);
+                let x = self.framed(arena, index, image, first, &mut rooms.framed);
                 let between = room(&mut rooms.between, second.frame.len());
                 self.convolve(first, x, &held.weights[0][0], None, between);
                 self.convolve(second, between, &held.weights[1][0], bias, out);
@@ -324,6 +373,13 @@ impl<T: Float> Run<'_, T> {
                 let mut start = 0;
                 for position in 0..step.reads.len() {
                     let source = self.source(index, position);
+                    if start % 8 == 0 {
+                        // The next part takes the place of what is padding here.
+                        let part = Grid::whole(source.size(), step.pixel()).moved(start);
+                        self.copy_read(arena, (index, position), image, (out, part));
+                        start += source.shape.channels;
+                        continue;
+                    }
                     let x = room(&mut rooms.input, source.len());
                     let whole = Grid::whole(source.size(), source.pixel());
                     self.copy_read(arena, (index, position), image, (x, whole));

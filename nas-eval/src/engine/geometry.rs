@@ -12,7 +12,7 @@ pub(super) struct Convolution {
     pub(super) weight: String,
     pub(super) bias_name: String,
     pub(super) bias: bool,
-    pub(super) kernel: [usize; 2],
+    kernel: [usize; 2],
     pub(super) groups: usize,
     /// Input and output channels.
     pub(super) channels: usize,
@@ -21,9 +21,12 @@ pub(super) struct Convolution {
     pub(super) depthwise: bool,
     /// Whether it is pointwise, of stride 1 and without padding, so that a map can be read where it is.
     pub(super) in_place: bool,
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    pub(super) padding: [usize; 2],
     /// Rows and columns of the output.
     pub(super) output: [usize; 2],
-    /// The input with its padding.
+    /// The input with its padding, or more of it.
     pub(super) frame: Frame,
     pub(super) taps: Vec<usize>,
     pub(super) windows: Grid,
@@ -71,6 +74,9 @@ impl Convolution {
             bias_name: format!("{name}.bias"),
             bias: conv.bias,
             kernel: conv.kernel,
+            stride: conv.stride,
+            dilation: conv.dilation,
+            padding: conv.padding,
             groups: conv.groups,
             channels: input.channels,
             filters: conv.channels,
@@ -84,6 +90,20 @@ impl Convolution {
             back_windows,
             back,
         }
+    }
+
+    /// Lets the input lie in a frame with this padding, which is at least its own.
+    pub(super) fn widen(&mut self, padding: [usize; 2]) {
+        if self.in_place {
+            return;
+        }
+        let inner = self.frame.inner.size;
+        let size = [inner[0] + 2 * padding[0], inner[1] + 2 * padding[1]];
+        self.frame = Frame::new(size, self.frame.pixel, inner, padding, [1, 1]);
+        let skipped = [padding[0] - self.padding[0], padding[1] - self.padding[1]];
+        let start = (skipped[0] * size[1] + skipped[1]) * self.frame.pixel;
+        self.windows = self.frame.windows(self.output, self.stride).moved(start);
+        self.taps = self.frame.taps(self.kernel, self.dilation);
     }
 
     /// A linear layer on a map of this shape.

@@ -4,6 +4,8 @@
 //! to the step before it, which takes the statistics of what it writes, and all three are applied whenever the map is read
 //! ([`Read`]). A depthwise and a pointwise convolution after it are one step. So a cell writes each map once.
 
+use std::collections::HashMap;
+
 use nas_space::network::{LayerId, LayerKind, Network, PoolKind, Term};
 use nas_space::shape::Shape;
 
@@ -39,7 +41,7 @@ pub(super) struct Step {
 }
 
 /// A map as it is read: normalised if its step says so, then rectified, then scaled for each sample.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Read {
     pub(super) step: usize,
     pub(super) rectified: bool,
@@ -107,6 +109,14 @@ impl Step {
         self.pixels() * self.pixel()
     }
 
+    /// The convolution that reads its map from a frame.
+    pub(super) fn framed(&self) -> Option<&Convolution> {
+        match &self.op {
+            Op::Convolution(conv) | Op::Separable([conv, _]) => Some(conv).filter(|conv| !conv.in_place),
+            _ => None,
+        }
+    }
+
     /// About how many multiply-adds, or elements moved, an image takes.
     pub(super) fn work(&self) -> usize {
         let own = match &self.op {
@@ -151,6 +161,7 @@ impl Plan {
                 steps[read].readers.push((index, position));
             }
         }
+        share_frames(&mut steps);
         let waves = waves(&steps);
         Ok(Self {
             steps,
@@ -158,6 +169,23 @@ impl Plan {
             logits,
             auxiliary,
         })
+    }
+}
+
+/// Gives convolutions that read the same map in the same way frames of one size, so that it is put there once.
+fn share_frames(steps: &mut [Step]) {
+    let mut widest: HashMap<Read, [usize; 2]> = HashMap::new();
+    for step in steps.iter() {
+        if let Some(conv) = step.framed() {
+            let padding = widest.entry(step.reads[0].clone()).or_default();
+            *padding = [padding[0].max(conv.padding[0]), padding[1].max(conv.padding[1])];
+        }
+    }
+    for step in steps {
+        let padding = widest.get(&step.reads.first().cloned().unwrap_or_default()).copied();
+        if let (Op::Convolution(conv) | Op::Separable([conv, _]), Some(padding)) = (&mut step.op, padding) {
+            conv.widen(padding);
+        }
     }
 }
 
