@@ -2,12 +2,23 @@
 
 use candle_core::{Device, DeviceLocation};
 
+use crate::kernels::{Level, level};
+
 /// The name of a device, as reports and records give it: `cpu`, `cuda:0`, `metal:0`.
 pub fn device_name(device: &Device) -> String {
     match device.location() {
         DeviceLocation::Cpu => "cpu".to_owned(),
         DeviceLocation::Cuda { gpu_id } => format!("cuda:{gpu_id}"),
         DeviceLocation::Metal { gpu_id } => format!("metal:{gpu_id}"),
+    }
+}
+
+/// The instruction set that the kernels use on this machine's CPU: `AVX-512`, `AVX2` or `the target's baseline`.
+pub fn instruction_set() -> &'static str {
+    match level() {
+        Level::Avx512 => "AVX-512",
+        Level::Avx2 => "AVX2",
+        Level::Plain => "the target's baseline",
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`ops`] | kernels: convolution, pooling, normalisation, forward and backward |
+//! | [`ops`] | convolution, pooling, normalisation, loss on Candle's tensors, as they are defined |
+//! | `engine`, `kernels` | passes through a network on the CPU, forward and backward |
 //! | [`nn`] | named parameters, optimizers, schedules |
 //! | [`model`] | a network with parameters |
 //! | [`supernet`] | a network that contains every architecture of a space |
@@ -17,6 +18,7 @@ mod durable;
 mod engine;
 mod exact;
 mod fingerprint;
+mod kernels;
 
 pub mod clock;
 pub mod data;
@@ -32,4 +34,4 @@ pub mod train;
 pub mod trained;
 
 pub use candle_core::{DType, Device, DeviceLocation};
-pub use device::device_name;
+pub use device::{device_name, instruction_set};

@@ -34,14 +34,23 @@ struct Work {
 fn main() -> Result<()> {
     let start = Instant::now();
     let mut words = std::env::args().skip(1);
-    let name = words.next().context("which work? darts-search, darts-eval or nb201")?;
+    let name = words
+        .next()
+        .context("which work? darts-search, darts-eval or nb201")?;
     let (channels, cells, batch) = match &name[..] {
         "darts-search" => (16, 8, 64),
         "darts-eval" => (36, 20, 16),
         "nb201" => (16, 5, 64),
         other => bail!("no work is called '{other}'; there are darts-search, darts-eval and nb201"),
     };
-    let mut work = Work { name, channels, cells, batch, image: 32, steps: 3 };
+    let mut work = Work {
+        name,
+        channels,
+        cells,
+        batch,
+        image: 32,
+        steps: 3,
+    };
     while let Some(flag) = words.next() {
         let value = words.next().with_context(|| format!("{flag} needs a number"))?;
         let value: usize = value.parse().with_context(|| format!("{flag} {value}"))?;
@@ -51,7 +60,9 @@ fn main() -> Result<()> {
             "--batch" => work.batch = value,
             "--image" => work.image = value,
             "--steps" => work.steps = value,
-            "--threads" => rayon::ThreadPoolBuilder::new().num_threads(value).build_global()?,
+            "--threads" => rayon::ThreadPoolBuilder::new()
+                .num_threads(value)
+                .build_global()?,
             other => bail!("unknown option {other}"),
         }
     }
@@ -113,7 +124,10 @@ fn batch(work: &Work, seed: Seed) -> Result<(Tensor, Tensor)> {
     Ok((images, Tensor::from_vec(labels, work.batch, &Device::Cpu)?))
 }
 
-const TRAIN: Pass = Pass::Train { seed: Seed::new(0), drop_path: 0.0 };
+const TRAIN: Pass = Pass::Train {
+    seed: Seed::new(0),
+    drop_path: 0.0,
+};
 
 fn optimizer() -> Result<Box<dyn Optimizer>> {
     Ok(OptimizerConfig::default().build()?)
@@ -138,7 +152,11 @@ fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
     let cells = darts();
     let network = cells.supernet(&config(work), MixedChannels::All)?;
     let supernet = Supernet::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32)?;
-    let tables: Vec<Array2<f64>> = cells.relaxed()?.iter().map(|cell| Array2::from_elem((cell.edges.len(), 8), 0.125)).collect();
+    let tables: Vec<Array2<f64>> = cells
+        .relaxed()?
+        .iter()
+        .map(|cell| Array2::from_elem((cell.edges.len(), 8), 0.125))
+        .collect();
     let mut optimizer = optimizer()?;
     let (images, labels) = batch(work, Seed::new(1))?;
     let (valid, valid_labels) = batch(work, Seed::new(2))?;
@@ -147,9 +165,10 @@ fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
         supernet.differentiate(&valid, &TRAIN, &mixture, Wanted::Mixture, |logits: &Logits| {
             cross_entropy(&logits.main, &valid_labels, 0.0)
         })?;
-        let mut step = supernet.differentiate(&images, &TRAIN, &mixture, Wanted::Weights, |logits: &Logits| {
-            cross_entropy(&logits.main, &labels, 0.0)
-        })?;
+        let mut step =
+            supernet.differentiate(&images, &TRAIN, &mixture, Wanted::Weights, |logits: &Logits| {
+                cross_entropy(&logits.main, &labels, 0.0)
+            })?;
         step.gradients.clip_norm(5.0)?;
         optimizer.step(supernet.parameters(), &step.gradients, 0.025)?;
         Ok(step.loss.to_scalar::<f32>()?)

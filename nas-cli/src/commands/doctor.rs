@@ -58,7 +58,7 @@ pub(crate) fn run(args: &DoctorArgs, output: Output) -> Result<()> {
     let diagnosis = Diagnosis {
         version: env!("CARGO_PKG_VERSION"),
         threads: rayon::current_num_threads(),
-        kernels: nas_eval::ops::instruction_set(),
+        kernels: nas_eval::instruction_set(),
         devices: devices.into(),
         data: data.collect(),
     };

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::plan::Read;
-use crate::ops::Float;
-use crate::ops::nhwc::Frame;
+use crate::kernels::Float;
+use crate::kernels::Frame;
 
 /// What the passes of one model write to and read from.
 #[derive(Debug)]

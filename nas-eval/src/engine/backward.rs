@@ -11,8 +11,8 @@ use super::arena::{Arena, Rooms, room};
 use super::forward::images_per_chunk;
 use super::geometry::Convolution;
 use super::plan::Op;
-use crate::ops::Float;
-use crate::ops::nhwc::{
+use crate::kernels::Float;
+use crate::kernels::{
     Back, Dense, Grid, accumulate, add_products, add_sums, average_pool_backward, copy_gradient, dense,
     dense_weight_gradient, depthwise, depthwise_weight_gradient, max_pool_backward,
 };
@@ -239,10 +239,7 @@ impl<T: Float> Run<'_, T> {
                 if !self.hands_down((reader, position)) {
                     continue;
                 }
-                let has_weights = matches!(
-                    self.plan.steps[reader].op,
-                    Op::Convolution(_) | Op::Separable(_)
-                );
+                let has_weights = matches!(self.plan.steps[reader].op, Op::Convolution(_) | Op::Separable(_));
                 let for_weights = if has_weights { weights.next() } else { None };
                 if gradient.is_none() && for_weights.is_none() {
                     continue;
@@ -542,7 +539,10 @@ impl<T: Float> Run<'_, T> {
             bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
         }
         if wants_input {
-            let dx = room(output, conv.frame.inner.size[0] * conv.frame.inner.size[1] * conv.frame.pixel);
+            let dx = room(
+                output,
+                conv.frame.inner.size[0] * conv.frame.inner.size[1] * conv.frame.pixel,
+            );
             self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx);
         }
     }

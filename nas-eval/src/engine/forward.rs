@@ -6,11 +6,12 @@ use super::Run;
 use super::arena::{Arena, Framed, Rooms, room};
 use super::geometry::Convolution;
 use super::plan::{Op, Read, Step};
-use crate::ops::Float;
-use crate::ops::nhwc::{
-    Affine, Dense, Frame, Grid, Term, add_sums, add_terms, average_pool, copy, dense, depthwise, max_pool, moments,
+use crate::kernels::Float;
+use crate::kernels::items_per_chunk;
+use crate::kernels::{
+    Affine, Dense, Frame, Grid, Term, add_sums, add_terms, average_pool, copy, dense, depthwise, max_pool,
+    moments,
 };
-use crate::ops::parallel::items_per_chunk;
 
 /// The most parts a batch is cut into.
 const MAX_CHUNKS: usize = 16;
@@ -55,7 +56,11 @@ impl<T: Float> Run<'_, T> {
                     map = vec![T::ZERO; len];
                 }
                 let wants_moments = self.by_batch && step.norm.is_some();
-                let moments = if wants_moments { self.batch * 2 * step.pixel() } else { 0 };
+                let moments = if wants_moments {
+                    self.batch * 2 * step.pixel()
+                } else {
+                    0
+                };
                 (index, map, vec![0.0; moments])
             })
             .collect();
@@ -234,7 +239,8 @@ impl<T: Float> Run<'_, T> {
         }
         let out = room(&mut framed.room, conv.frame.len());
         let read = &self.plan.steps[step].reads[0];
-        let there = |(of, at, frame): &(Read, usize, Frame)| of == read && *at == image && *frame == conv.frame;
+        let there =
+            |(of, at, frame): &(Read, usize, Frame)| of == read && *at == image && *frame == conv.frame;
         if !framed.key.as_ref().is_some_and(there) {
             self.frame(arena, (step, 0), image, &conv.frame, T::ZERO, out);
             framed.key = Some((read.clone(), image, conv.frame));

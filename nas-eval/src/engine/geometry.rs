@@ -3,7 +3,7 @@
 use nas_space::network::{Conv2d, Pool2d};
 use nas_space::shape::Shape;
 
-use crate::ops::nhwc::{Frame, Grid, padded_channels};
+use crate::kernels::{Frame, Grid, padded_channels};
 
 /// A convolution of one image, forward and backward.
 #[derive(Debug, Clone)]

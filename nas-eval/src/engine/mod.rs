@@ -1,7 +1,7 @@
 //! Passes through a whole network on the CPU.
 //!
 //! An [`Engine`] is made once for a network. It plans what is done in which order ([`plan`]), where things lie
-//! ([`geometry`]) and keeps its memory from pass to pass ([`arena`]); the kernels are those of `ops::nhwc`. Candle's tensors
+//! ([`geometry`]) and keeps its memory from pass to pass ([`arena`]); the kernels are those of [`kernels`](crate::kernels). Candle's tensors
 //! are what goes in (images, parameters) and what comes out (class scores, gradients).
 //!
 //! **Invariant:** a result has the same bits for any number of threads: how a batch is cut depends on its size and the
@@ -11,6 +11,7 @@ mod arena;
 mod backward;
 mod forward;
 mod geometry;
+mod host;
 mod plan;
 
 #[cfg(test)]
@@ -27,12 +28,15 @@ use rayon::prelude::*;
 use self::arena::{Arena, Held};
 use self::backward::{Found, Source};
 use self::geometry::Convolution;
+pub(crate) use self::host::runs_here;
+use self::host::{for_float, host};
 use self::plan::{Norm, Op, Plan, Step};
 use crate::error::EvalError;
-use crate::model::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Differentiated, Logits, Pass, Wanted, Weights, layer_mask};
+use crate::kernels::{Float, Level, level, padded_channels};
+use crate::model::{
+    BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Differentiated, Logits, Pass, Wanted, Weights, layer_mask,
+};
 use crate::nn::{Gradients, Parameters};
-use crate::ops::nhwc::padded_channels;
-use crate::ops::{Float, Level, for_float, host, level};
 
 /// How many images are evaluated at a time where they do not depend on each other: few enough to need little memory.
 const EVALUATED_TOGETHER: usize = 64;
@@ -41,6 +45,8 @@ const EVALUATED_TOGETHER: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Engine {
     plan: Plan,
+    /// The instruction set of the kernels.
+    level: Level,
     memory: Mutex<Memory>,
 }
 
@@ -118,7 +124,8 @@ impl Engine {
     pub(crate) fn new(network: &Network) -> std::result::Result<Self, EvalError> {
         let plan = Plan::new(network)?;
         let memory = Mutex::new(Memory::F32(Arena::new(plan.steps.len())));
-        Ok(Self { plan, memory })
+        let level = level();
+        Ok(Self { plan, level, memory })
     }
 
     /// The class scores of a batch, without gradients.
@@ -195,7 +202,10 @@ impl Engine {
         };
         let loss = loss(&logits)?;
         let store = loss.backward()?;
-        for (step, scores) in [(Some(self.plan.logits), Some(main)), (self.plan.auxiliary, auxiliary)] {
+        for (step, scores) in [
+            (Some(self.plan.logits), Some(main)),
+            (self.plan.auxiliary, auxiliary),
+        ] {
             let gradient = scores.and_then(|scores| store.get(scores.as_tensor()).cloned());
             if let (Some(index), Some(gradient)) = (step, gradient) {
                 run.seed(arena, index, &gradient)?;
@@ -236,7 +246,9 @@ impl Engine {
         for (index, step) in steps.iter().enumerate().rev() {
             if needed[index] {
                 for (position, read) in step.reads.iter().enumerate() {
-                    let counts = term_weights[index].get(position).is_none_or(|&weight| weight != 0.0);
+                    let counts = term_weights[index]
+                        .get(position)
+                        .is_none_or(|&weight| weight != 0.0);
                     needed[read.step] |= counts;
                 }
             }
@@ -255,7 +267,7 @@ impl Engine {
         }
         Ok(Run {
             plan: &self.plan,
-            level: level(),
+            level: self.level,
             batch: request.images.dim(0)?,
             images,
             by_batch: !matches!(request.pass, Pass::Eval),
@@ -495,7 +507,8 @@ impl<T: Float> Run<'_, T> {
             let step = &self.plan.steps[*index];
             if let (Op::Sum(Some(terms)), true) = (&step.op, self.wants_mixture) {
                 let term = &terms[*position];
-                mixture[term.table][[term.row, term.column]] += self.term_gradient(arena, *index, *position, sums);
+                mixture[term.table][[term.row, term.column]] +=
+                    self.term_gradient(arena, *index, *position, sums);
             }
         }
         for (index, sums) in found.norms {

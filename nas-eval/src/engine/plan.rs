@@ -11,7 +11,7 @@ use nas_space::shape::Shape;
 
 use super::geometry::{Convolution, Pooling};
 use crate::error::EvalError;
-use crate::ops::nhwc::{Frame, padded_channels};
+use crate::kernels::{Frame, padded_channels};
 
 /// The steps of a network.
 #[derive(Debug)]
@@ -182,7 +182,9 @@ fn share_frames(steps: &mut [Step]) {
         }
     }
     for step in steps {
-        let padding = widest.get(&step.reads.first().cloned().unwrap_or_default()).copied();
+        let padding = widest
+            .get(&step.reads.first().cloned().unwrap_or_default())
+            .copied();
         if let (Op::Convolution(conv) | Op::Separable([conv, _]), Some(padding)) = (&mut step.op, padding) {
             conv.widen(padding);
         }

@@ -76,7 +76,8 @@ impl Model {
         }
         let weights = mixture.map_or(Weights::Missing, Weights::Given);
         self.check_images(images)?;
-        self.engine.differentiate(&self.request(images, pass, &weights), wanted, loss)
+        self.engine
+            .differentiate(&self.request(images, pass, &weights), wanted, loss)
     }
 
     /// The same on Candle's tape, on any device.

@@ -67,10 +67,12 @@ impl Model {
             LayerKind::Concat => Tensor::cat(inputs, 1),
             LayerKind::Channels { start, count } => x.narrow(1, *start, *count)?.contiguous(),
             LayerKind::Shuffle { groups } => shuffle(x, *groups),
-            LayerKind::DropPath | LayerKind::Dropout { .. } => match layer_mask(layer, x.dims(), x.dtype(), x.device(), pass)? {
-                Some(mask) => x.broadcast_mul(&mask),
-                None => Ok(x.clone()),
-            },
+            LayerKind::DropPath | LayerKind::Dropout { .. } => {
+                match layer_mask(layer, x.dims(), x.dtype(), x.device(), pass)? {
+                    Some(mask) => x.broadcast_mul(&mask),
+                    None => Ok(x.clone()),
+                }
+            }
             other => candle_core::bail!(
                 "layer '{}' is a '{}', which is not known here",
                 layer.name,
@@ -208,9 +210,7 @@ pub(crate) fn layer_mask(
         LayerKind::DropPath if drop_path > 0.0 => {
             keep_mask(&[dims[0], 1, 1, 1], drop_path, seed, dtype, device).map(Some)
         }
-        LayerKind::Dropout { rate } if rate > 0.0 => {
-            keep_mask(dims, rate, seed, dtype, device).map(Some)
-        }
+        LayerKind::Dropout { rate } if rate > 0.0 => keep_mask(dims, rate, seed, dtype, device).map(Some),
         _ => Ok(None),
     }
 }

@@ -17,16 +17,15 @@ use candle_core::{DType, Device, Tensor};
 use nas_space::network::{Layer, LayerId, LayerKind, Network};
 use nas_space::seed::Seed;
 
-use crate::engine::{Engine, Request};
+use crate::engine::{Engine, Request, runs_here};
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
-use crate::ops;
 pub(crate) use differentiate::Differentiated;
-pub(crate) use layers::layer_mask;
-pub(crate) use mixture::Weights;
 pub use differentiate::Wanted;
 use layers::Tape;
+pub(crate) use layers::layer_mask;
 pub use mixture::Mixture;
+pub(crate) use mixture::Weights;
 
 /// Momentum of the running statistics of batch normalisation: the share of the newest batch.
 pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
@@ -180,9 +179,7 @@ impl Model {
 
     /// Whether the engine computes passes on these images: on the CPU, in the parameters' element type.
     fn runs_on_engine(&self, images: &Tensor) -> bool {
-        ops::runs_kernel(&[images])
-            && self.parameters.device().is_cpu()
-            && images.dtype() == self.parameters.dtype()
+        runs_here(images) && self.parameters.device().is_cpu() && images.dtype() == self.parameters.dtype()
     }
 
     fn request<'a>(&'a self, images: &'a Tensor, pass: &'a Pass, weights: &'a Weights<'a>) -> Request<'a> {

@@ -135,21 +135,6 @@ impl Geometry {
         self.filters / self.spec.groups
     }
 
-    /// The shape of the input.
-    pub(crate) fn input_dims(&self) -> [usize; 4] {
-        [self.batch, self.channels, self.input[0], self.input[1]]
-    }
-
-    /// The shape of the weight.
-    pub(crate) fn weight_dims(&self) -> [usize; 4] {
-        [
-            self.filters,
-            self.group_channels(),
-            self.kernel[0],
-            self.kernel[1],
-        ]
-    }
-
     /// The shape of the output.
     pub(crate) fn output_dims(&self) -> [usize; 4] {
         [self.batch, self.filters, self.output[0], self.output[1]]

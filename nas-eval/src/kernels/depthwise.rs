@@ -7,9 +7,9 @@
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
 use super::Grid;
-use crate::ops::float::Float;
-use crate::ops::simd::Level;
-use crate::ops::vector::{Task, Vector};
+use super::float::Float;
+use super::simd::Level;
+use super::vector::{Task, Vector};
 
 /// `out` = the convolution of `x` with `weight` \[taps, channels\], `channels` being padded.
 ///
@@ -227,14 +227,8 @@ impl<T: Float> Weights<'_, T> {
         unsafe {
             let mut sums = [V::splat(T::ZERO); G];
             for row in 0..self.windows.size[0] {
-                let mut x = self
-                    .x
-                    .as_ptr()
-                    .wrapping_add(self.windows.at(row, 0) + channel);
-                let mut dy = self
-                    .dy
-                    .as_ptr()
-                    .wrapping_add(self.dy_grid.at(row, 0) + channel);
+                let mut x = self.x.as_ptr().wrapping_add(self.windows.at(row, 0) + channel);
+                let mut dy = self.dy.as_ptr().wrapping_add(self.dy_grid.at(row, 0) + channel);
                 for _ in 0..self.windows.size[1] {
                     let d = V::load(dy);
                     for g in 0..G {

@@ -3,9 +3,9 @@
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
 use super::Grid;
-use crate::ops::float::Float;
-use crate::ops::simd::Level;
-use crate::ops::vector::{Task, Vector};
+use super::float::Float;
+use super::simd::Level;
+use super::vector::{Task, Vector};
 
 /// `factor · rectified(scale · x + shift)`: how a stored map is read.
 #[derive(Debug, Clone, Copy)]
@@ -120,10 +120,7 @@ impl<T: Float> Copy<'_, T> {
                     let [scale, shift] = self.affine.line_at::<V>(channel);
                     let factor = V::splat(self.affine.factor);
                     let x = self.x.as_ptr().wrapping_add(self.from.at(row, 0) + channel);
-                    let out = self
-                        .out
-                        .as_mut_ptr()
-                        .wrapping_add(self.to.at(row, 0) + channel);
+                    let out = self.out.as_mut_ptr().wrapping_add(self.to.at(row, 0) + channel);
                     for column in 0..self.from.size[1] {
                         let mut value = V::load(x.wrapping_add(column * self.from.pixel));
                         if !plain {
@@ -202,10 +199,7 @@ impl<T: Float> CopyGradient<'_, T> {
             for channel in (0..self.channels).step_by(V::LANES) {
                 let at = self.from.at(row, 0) + channel;
                 let g = self.g.as_ptr().wrapping_add(at);
-                let out = self
-                    .out
-                    .as_mut_ptr()
-                    .wrapping_add(self.to.at(row, 0) + channel);
+                let out = self.out.as_mut_ptr().wrapping_add(self.to.at(row, 0) + channel);
                 // SAFETY: the caller's.
                 unsafe {
                     let factor = V::splat(self.back.factor);

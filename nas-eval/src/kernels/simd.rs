@@ -52,23 +52,6 @@ fn detect() -> Level {
     Level::Plain
 }
 
-/// Runs `f` compiled for the best instruction set of this processor.
-///
-/// Only what is inlined is compiled so: mark the closure itself and the functions it calls `#[inline(always)]`, and
-/// start threads outside, not inside, since what another thread runs is not inlined.
-#[inline]
-pub(crate) fn vectorize<R>(f: impl FnOnce() -> R) -> R {
-    #[cfg(target_arch = "x86_64")]
-    match level() {
-        // SAFETY: `detect` has found every feature that `avx512` is compiled for.
-        Level::Avx512 => return unsafe { avx512(f) },
-        // SAFETY: `detect` has found every feature that `avx2` is compiled for.
-        Level::Avx2 => return unsafe { avx2(f) },
-        Level::Plain => {}
-    }
-    f()
-}
-
 /// # Safety
 /// The processor has the features named.
 #[cfg(target_arch = "x86_64")]
@@ -88,14 +71,6 @@ pub(crate) unsafe fn avx2<R>(f: impl FnOnce() -> R) -> R {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn vectorized_code_computes_the_same_as_plain_code() {
-        let x: Vec<f32> = (0..1000u16).map(|i| f32::from(i) * 0.25 - 100.0).collect();
-        let plain: Vec<f32> = x.iter().map(|v| v.max(0.0) * 3.0).collect();
-        let vector: Vec<f32> = vectorize(|| x.iter().map(|v| v.max(0.0) * 3.0).collect());
-        assert_eq!(plain, vector);
-    }
 
     #[test]
     fn the_level_is_stable() {

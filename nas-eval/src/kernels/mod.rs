@@ -1,4 +1,4 @@
-//! Kernels on one image whose channels lie together: \[rows, columns, channels\].
+//! Kernels of the CPU, on one image whose channels lie together: \[rows, columns, channels\].
 //!
 //! With the channels innermost, a vector holds channels of one pixel. Every operation that treats channels alike then
 //! needs no shuffling, whatever its window, stride or dilation: a tap of a kernel is an offset, a stride is a longer step.
@@ -8,20 +8,27 @@
 //! way is done then (normalise, rectify, scale).
 //!
 //! All take slices and check that they are long enough. None starts threads: images are what is divided among them.
+//! Each is compiled for several instruction sets, of which the best one is chosen at run time ([`simd`]).
+//!
+//! **Invariant:** this is the only module of the workspace with `unsafe` code.
 
 mod dense;
 mod depthwise;
+mod float;
 mod map;
+mod parallel;
 mod pool;
+mod simd;
 mod sums;
-
-#[cfg(test)]
-mod tests;
+mod vector;
 
 pub(crate) use dense::{Dense, dense, dense_weight_gradient};
 pub(crate) use depthwise::{depthwise, depthwise_weight_gradient};
+pub(crate) use float::Float;
 pub(crate) use map::{Affine, Back, Term, accumulate, add_terms, copy, copy_gradient};
+pub(crate) use parallel::items_per_chunk;
 pub(crate) use pool::{average_pool, average_pool_backward, max_pool, max_pool_backward};
+pub(crate) use simd::{Level, level};
 pub(crate) use sums::{add_products, add_sums, moments};
 
 /// How many channels a map of `channels` is stored with.
@@ -141,9 +148,7 @@ impl Frame {
     pub(crate) fn taps(&self, kernel: [usize; 2], dilation: [usize; 2]) -> Vec<usize> {
         let row = self.size[1] * self.pixel;
         (0..kernel[0] * kernel[1])
-            .map(|tap| {
-                tap / kernel[1] * dilation[0] * row + tap % kernel[1] * dilation[1] * self.pixel
-            })
+            .map(|tap| tap / kernel[1] * dilation[0] * row + tap % kernel[1] * dilation[1] * self.pixel)
             .collect()
     }
 

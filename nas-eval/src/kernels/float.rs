@@ -30,12 +30,6 @@ pub(crate) trait Float:
     /// `self * factor + addend`, fused if every processor of the target can do it; in software it would be very slow.
     fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self;
 
-    /// How many lanes the vectors of `level` have: [`Vector::LANES`](vector::Vector::LANES).
-    fn lanes(level: Level) -> usize;
-
-    /// Whether there are 32 of them: [`Vector::MANY_REGISTERS`](vector::Vector::MANY_REGISTERS).
-    fn many_registers(level: Level) -> bool;
-
     /// Runs `task` with this type's vectors, compiled for `level`, which the processor must have.
     fn dispatch<K: Task<Self>>(level: Level, task: K);
 }
@@ -52,14 +46,6 @@ impl Float for f32 {
         } else {
             self * factor + addend
         }
-    }
-
-    fn lanes(level: Level) -> usize {
-        if level == Level::Avx512 { 16 } else { 8 }
-    }
-
-    fn many_registers(level: Level) -> bool {
-        level == Level::Avx512
     }
 
     #[inline]
@@ -98,14 +84,6 @@ impl Float for f64 {
         } else {
             self * factor + addend
         }
-    }
-
-    fn lanes(level: Level) -> usize {
-        if level == Level::Avx512 { 8 } else { 4 }
-    }
-
-    fn many_registers(_level: Level) -> bool {
-        false
     }
 
     #[inline]

@@ -10,9 +10,9 @@
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
 use super::Grid;
-use crate::ops::float::Float;
-use crate::ops::simd::Level;
-use crate::ops::vector::{Task, Vector};
+use super::float::Float;
+use super::simd::Level;
+use super::vector::{Task, Vector};
 
 /// What both directions know of a convolution of one image.
 #[derive(Debug, Clone, Copy)]
@@ -86,7 +86,10 @@ fn check<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, weight: usize
     assert_eq!(conv.filters % 8, 0, "padded filters");
     assert!(conv.windows.end(conv.channels) + last <= x.len(), "input");
     assert!(out_grid.end(conv.filters) <= out, "output");
-    assert!(conv.taps.len() * conv.channels * conv.filters <= weight, "weights");
+    assert!(
+        conv.taps.len() * conv.channels * conv.filters <= weight,
+        "weights"
+    );
 }
 
 struct Forward<'a, T> {

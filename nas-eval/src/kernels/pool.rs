@@ -3,9 +3,9 @@
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
 use super::Grid;
-use crate::ops::float::Float;
-use crate::ops::simd::Level;
-use crate::ops::vector::{Task, Vector};
+use super::float::Float;
+use super::simd::Level;
+use super::vector::{Task, Vector};
 
 /// `out` = the largest value of each window of `x`, whose border is −∞.
 ///
@@ -46,7 +46,13 @@ pub(crate) fn max_pool_backward<T: Float>(
     dy: &[T],
     dx: &mut [T],
 ) {
-    check(channels, taps, x.len().min(dx.len()), windows, y.len().min(dy.len()));
+    check(
+        channels,
+        taps,
+        x.len().min(dx.len()),
+        windows,
+        y.len().min(dy.len()),
+    );
     T::dispatch(
         level,
         Pool {

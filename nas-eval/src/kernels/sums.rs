@@ -9,9 +9,9 @@
 use candle_core::WithDType;
 
 use super::Grid;
-use crate::ops::float::Float;
-use crate::ops::simd::Level;
-use crate::ops::vector::{Task, Vector};
+use super::float::Float;
+use super::simd::Level;
+use super::vector::{Task, Vector};
 
 /// Partial sums that are kept apart: it hides what an addition takes and makes rounding errors smaller.
 const APART: usize = 4;
@@ -61,7 +61,12 @@ pub(crate) fn add_products<T: Float>(
     pixels: usize,
     sums: &mut [f64],
 ) {
-    check(channels, pixels, g.len().min(z.len()), sums.len().min(center.len()));
+    check(
+        channels,
+        pixels,
+        g.len().min(z.len()),
+        sums.len().min(center.len()),
+    );
     T::dispatch(
         level,
         Sums {
