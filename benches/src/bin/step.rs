@@ -1,13 +1,16 @@
 //! Times one training step, as the PyTorch yardstick does, and prints the same JSON object.
 //!
-//! `step darts-search|darts-eval|nb201 [--channels C] [--cells L] [--batch N] [--steps S] [--threads T] [--order 1|2]`
+//! `step darts-search|darts-eval|nb201 [--channels C] [--cells L] [--batch N] [--steps S] [--image PIXELS] [--threads T]`
+//!
+//! A step is: `darts-search` = the gradient of the mixture on a validation batch, then that of the weights on a training
+//! batch, clipped, and an update by SGD; `nb201` and `darts-eval` = forward, backward, update.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
 use nas_benches as _;
+use nas_eval::clock::Stopwatch;
 use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::nn::{Optimizer, OptimizerConfig};
 use nas_eval::ops::cross_entropy;
@@ -32,7 +35,7 @@ struct Work {
 }
 
 fn main() -> Result<()> {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     let mut words = std::env::args().skip(1);
     let name = words
         .next()
@@ -72,12 +75,12 @@ fn main() -> Result<()> {
         _ => training_step(&work, "NB201_ALL_3X3")?,
     };
     let mut losses = vec![step()?];
-    let first = start.elapsed().as_secs_f64();
+    let first = start.seconds();
     let mut seconds = Vec::new();
     for _ in 0..work.steps {
-        let watch = Instant::now();
+        let watch = Stopwatch::start();
         losses.push(step()?);
-        seconds.push(watch.elapsed().as_secs_f64());
+        seconds.push(watch.seconds());
     }
     let mut sorted = seconds.clone();
     sorted.sort_by(f64::total_cmp);

@@ -164,7 +164,7 @@ impl<T: Float> Run<'_, T> {
         }
         let summed: Vec<Part<T>> = of_step
             .into_par_iter()
-            .filter_map(|parts| parts.into_iter().reduce(add_parts))
+            .filter_map(|parts| parts.into_iter().reduce(|sum, more| add_parts(sum, &more)))
             .collect();
         for part in summed {
             if let Some(sums) = part.norm {
@@ -208,8 +208,8 @@ impl<T: Float> Run<'_, T> {
                     continue;
                 }
                 let convs: &[Convolution] = match &self.plan.steps[reader].op {
-                    Op::Convolution(conv) => std::slice::from_ref(conv),
-                    Op::Separable(convs) => convs,
+                    Op::Convolution(conv) => std::slice::from_ref(&**conv),
+                    Op::Separable(convs) => &convs[..],
                     _ => continue,
                 };
                 let mut given = ForWeights {
@@ -387,7 +387,7 @@ impl<T: Float> Run<'_, T> {
         let whole = Grid::whole(source.size(), pixel);
         let give = |dx: &[T], from: Grid, to: (&mut [T], bool), share: T| {
             let (z, mut gate) = self.read(arena, (index, position), image);
-            gate.factor = gate.factor * share;
+            gate.factor *= share;
             accumulate(self.level, pixel, gate, z, (dx, from), to.0, to.1);
         };
         let held = &arena.steps[index];
@@ -460,7 +460,7 @@ impl<T: Float> Run<'_, T> {
                     .sum();
                 let channels = source.shape.channels;
                 let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
-                if start % 8 == 0 && channels == pixel {
+                if start.is_multiple_of(8) && channels == pixel {
                     let part = Grid::whole(source.size(), step.pixel()).moved(start);
                     give(dy, part, to, T::ONE);
                     return;
@@ -492,7 +492,7 @@ impl<T: Float> Run<'_, T> {
                 dx.copy_from_slice(&dy[..step.len()]);
                 if let Some(mask) = held.mask.get(image * step.len()..(image + 1) * step.len()) {
                     for (dx, factor) in dx.iter_mut().zip(mask) {
-                        *dx = *dx * *factor;
+                        *dx *= *factor;
                     }
                 }
                 give(dx, whole, to, T::ONE);
@@ -671,7 +671,7 @@ fn add_to(sums: &mut [f64], more: &[f64], factor: f64) {
     }
 }
 
-fn add_parts<T: Float>(mut sum: Part<T>, more: Part<T>) -> Part<T> {
+fn add_parts<T: Float>(mut sum: Part<T>, more: &Part<T>) -> Part<T> {
     if let (Some(sums), Some(more)) = (&mut sum.norm, &more.norm) {
         for (sums, more) in sums.iter_mut().zip(more) {
             add_to(sums, more, 1.0);

@@ -305,7 +305,8 @@ impl<T: Float> Run<'_, T> {
                 let x = self.framed(arena, index, image, conv, &mut rooms.framed);
                 self.convolve(conv, x, &held.weights[0][0], bias, out);
             }
-            Op::Separable([first, second]) => {
+            Op::Separable(convs) => {
+                let [first, second] = &**convs;
                 let x = self.framed(arena, index, image, first, &mut rooms.framed);
                 let between = room(&mut rooms.between, second.frame.len());
                 self.convolve(first, x, &held.weights[0][0], None, between);
@@ -369,7 +370,7 @@ impl<T: Float> Run<'_, T> {
                         if weight == 0.0 {
                             continue;
                         }
-                        affine.factor = affine.factor * T::from_f64(weight);
+                        affine.factor *= T::from_f64(weight);
                     }
                     read.push(Term { z, affine });
                 }
@@ -421,7 +422,7 @@ impl<T: Float> Run<'_, T> {
                 self.copy_read(arena, (index, 0), image, (out, whole));
                 if let Some(mask) = held.mask.get(image * step.len()..(image + 1) * step.len()) {
                     for (out, factor) in out.iter_mut().zip(mask) {
-                        *out = *out * *factor;
+                        *out *= *factor;
                     }
                 }
             }

@@ -56,6 +56,9 @@ enum Memory {
     F64(Arena<f64>),
 }
 
+/// Gradients by the names of the parameters.
+type Named = HashMap<String, Tensor>;
+
 /// The arena of an element type.
 trait Kept: Float {
     fn arena(memory: &mut Memory, steps: usize) -> &mut Arena<Self>;
@@ -294,8 +297,8 @@ impl Step {
     /// Its convolutions, in order.
     fn convolutions(&self) -> &[Convolution] {
         match &self.op {
-            Op::Convolution(conv) => std::slice::from_ref(conv),
-            Op::Separable(convs) => convs,
+            Op::Convolution(conv) => std::slice::from_ref(&**conv),
+            Op::Separable(convs) => &convs[..],
             _ => &[],
         }
     }
@@ -478,11 +481,7 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// The gradients of parameters, by name, and of the mixture, where they are wanted.
-    fn backward(
-        &mut self,
-        arena: &mut Arena<T>,
-        request: &Request<'_>,
-    ) -> Result<(HashMap<String, Tensor>, Vec<Array2<f64>>)> {
+    fn backward(&mut self, arena: &mut Arena<T>, request: &Request<'_>) -> Result<(Named, Vec<Array2<f64>>)> {
         let outputs = self.outputs.clone();
         self.find_sources(&outputs);
         let mut named = HashMap::new();
@@ -500,7 +499,7 @@ impl<T: Float> Run<'_, T> {
         arena: &mut Arena<T>,
         request: &Request<'_>,
         found: Found<T>,
-        named: &mut HashMap<String, Tensor>,
+        named: &mut Named,
         mixture: &mut [Array2<f64>],
     ) -> Result<()> {
         for (index, position, sums) in &found.terms {

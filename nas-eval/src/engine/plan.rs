@@ -62,9 +62,9 @@ pub(super) struct Norm {
 pub(super) enum Op {
     Image,
     /// A convolution, or a linear layer, which is one as large as its input.
-    Convolution(Convolution),
+    Convolution(Box<Convolution>),
     /// A depthwise convolution, then a pointwise one.
-    Separable([Convolution; 2]),
+    Separable(Box<[Convolution; 2]>),
     Pooling(Pooling),
     GlobalAverage,
     Zero,
@@ -111,17 +111,19 @@ impl Step {
 
     /// The convolution that reads its map from a frame.
     pub(super) fn framed(&self) -> Option<&Convolution> {
-        match &self.op {
-            Op::Convolution(conv) | Op::Separable([conv, _]) => Some(conv).filter(|conv| !conv.in_place),
+        let conv = match &self.op {
+            Op::Convolution(conv) => Some(&**conv),
+            Op::Separable(convs) => Some(&convs[0]),
             _ => None,
-        }
+        };
+        conv.filter(|conv| !conv.in_place)
     }
 
     /// About how many multiply-adds, or elements moved, an image takes.
     pub(super) fn work(&self) -> usize {
         let own = match &self.op {
             Op::Convolution(conv) => conv.work(),
-            Op::Separable([depthwise, pointwise]) => depthwise.work() + pointwise.work(),
+            Op::Separable(convs) => convs.iter().map(Convolution::work).sum(),
             Op::Sum(_) | Op::Concat => self.len() * self.reads.len(),
             Op::Pooling(pool) => self.len() * pool.taps.len(),
             _ => 0,
@@ -185,8 +187,10 @@ fn share_frames(steps: &mut [Step]) {
         let padding = widest
             .get(&step.reads.first().cloned().unwrap_or_default())
             .copied();
-        if let (Op::Convolution(conv) | Op::Separable([conv, _]), Some(padding)) = (&mut step.op, padding) {
-            conv.widen(padding);
+        match (&mut step.op, padding) {
+            (Op::Convolution(conv), Some(padding)) => conv.widen(padding),
+            (Op::Separable(convs), Some(padding)) => convs[0].widen(padding),
+            _ => {}
         }
     }
 }
@@ -301,16 +305,16 @@ impl Planner<'_> {
                 let (step, last) = &mut self.steps[first.step];
                 match &step.op {
                     Op::Convolution(before) if fits && before.depthwise && !before.bias => {
-                        step.op = Op::Separable([before.clone(), conv]);
+                        step.op = Op::Separable(Box::new([(**before).clone(), conv]));
                         step.shape = layer.shape;
                         *last = index;
                         return Ok(first);
                     }
-                    _ => Op::Convolution(conv),
+                    _ => Op::Convolution(Box::new(conv)),
                 }
             }
             LayerKind::Linear { features } => {
-                Op::Convolution(Convolution::linear(&layer.name, *features, input))
+                Op::Convolution(Box::new(Convolution::linear(&layer.name, *features, input)))
             }
             LayerKind::Pool2d(pool) => Op::Pooling(Pooling::new(
                 pool,

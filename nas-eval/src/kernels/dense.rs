@@ -106,7 +106,7 @@ impl<T: Float> Task<T> for Forward<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.conv.filters % V::LANES == 0 {
+            if self.conv.filters.is_multiple_of(V::LANES) {
                 self.blocks::<V>();
             } else {
                 self.blocks::<V::Narrow>();
@@ -239,7 +239,7 @@ impl<T: Float> Task<T> for Weights<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.conv.filters % V::LANES == 0 {
+            if self.conv.filters.is_multiple_of(V::LANES) {
                 self.blocks::<V>();
             } else {
                 self.blocks::<V::Narrow>();

@@ -103,7 +103,7 @@ impl<T: Float> Task<T> for Forward<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.channels % V::LANES == 0 {
+            if self.channels.is_multiple_of(V::LANES) {
                 self.rows::<V>();
             } else {
                 self.rows::<V::Narrow>();
@@ -181,7 +181,7 @@ impl<T: Float> Task<T> for Weights<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.channels % V::LANES == 0 {
+            if self.channels.is_multiple_of(V::LANES) {
                 self.groups::<V>();
             } else {
                 self.groups::<V::Narrow>();

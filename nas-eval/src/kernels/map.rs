@@ -100,7 +100,7 @@ impl<T: Float> Task<T> for Copy<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; lengths have been checked.
         unsafe {
-            if self.channels % V::LANES == 0 {
+            if self.channels.is_multiple_of(V::LANES) {
                 self.all::<V>();
             } else {
                 self.all::<V::Narrow>();
@@ -183,7 +183,7 @@ impl<T: Float> Task<T> for CopyGradient<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; lengths have been checked.
         unsafe {
-            if self.channels % V::LANES == 0 {
+            if self.channels.is_multiple_of(V::LANES) {
                 self.all::<V>();
             } else {
                 self.all::<V::Narrow>();
@@ -282,7 +282,7 @@ impl<T: Float> Task<T> for Accumulate<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; lengths have been checked.
         unsafe {
-            match (self.channels % V::LANES == 0, self.gate.rectified) {
+            match (self.channels.is_multiple_of(V::LANES), self.gate.rectified) {
                 (true, true) => self.all::<V, true>(),
                 (true, false) => self.all::<V, false>(),
                 (false, true) => self.all::<V::Narrow, true>(),
@@ -382,7 +382,7 @@ impl<T: Float> Task<T> for AddTerms<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; lengths have been checked.
         unsafe {
-            if self.channels % V::LANES == 0 {
+            if self.channels.is_multiple_of(V::LANES) {
                 self.all::<V>();
             } else {
                 self.all::<V::Narrow>();

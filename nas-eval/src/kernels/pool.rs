@@ -158,7 +158,7 @@ impl<T: Float> Task<T> for Pool<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.channels % V::LANES == 0 {
+            if self.channels.is_multiple_of(V::LANES) {
                 self.all::<V>();
             } else {
                 self.all::<V::Narrow>();

@@ -112,7 +112,7 @@ impl<T: Float> Task<T> for Sums<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; lengths have been checked.
         unsafe {
-            if self.channels % V::LANES == 0 {
+            if self.channels.is_multiple_of(V::LANES) {
                 self.all::<V>();
             } else {
                 self.all::<V::Narrow>();
