@@ -2,6 +2,7 @@
 """Times the same training steps here and in PyTorch, in turn, and prints a table of ratios with peak memory.
 
     cargo build --release --package nas-benches --bin step
+    python3 benches/yardstick.py --operations [--python PYTHON]
     python3 benches/yardstick.py --peer PATH/torch_peer.py [--python PYTHON] [--works nb201,darts-eval] [--rounds 2] [--threads 2]
 
 The peer is a script that takes the same words as `target/release/step` and prints the same JSON object; PyTorch is timed
@@ -20,6 +21,10 @@ WORKS = {
     "darts-eval": ["darts-eval", "--channels", "36", "--cells", "20", "--batch", "16"],
     "darts-search": ["darts-search", "--channels", "16", "--cells", "8", "--batch", "64"],
 }
+# Each operation alone, at the sizes of the three stages of those networks; of the table `--operations`.
+OPERATIONS = ["separable_3x3", "separable_5x5", "dilated_3x3", "dilated_5x5", "dense_1x1", "dense_3x3", "max_pool_3x3",
+              "avg_pool_3x3"]
+STAGES = [(16, 32), (32, 16), (64, 8)]
 
 
 def run(command):
@@ -41,18 +46,41 @@ def measure(command):
     print(json.dumps(report))
 
 
+def operations(given, step, peer):
+    """The table of single operations: milliseconds of a step with four of them."""
+    stages = [f"{channels}x{size}x{size}: this, PyTorch, ratio" for channels, size in STAGES]
+    print("| operation | " + " | ".join(stages) + " |")
+    print("|---|" + "---|" * len(STAGES))
+    for name in OPERATIONS:
+        cells = []
+        for channels, size in STAGES:
+            words = [name, "--channels", str(channels), "--image", str(size), "--cells", "4", "--batch", "64"]
+            words += ["--threads", str(given.threads), "--steps", "15"]
+            ours = [run([step] + words)["step_seconds_median"] for _ in range(given.rounds)]
+            theirs = [run([given.python, peer] + words + layout)["step_seconds_median"]
+                      for _ in range(given.rounds) for layout in ([], ["--channels-last"])]
+            cells.append(f"{min(ours) * 1e3:.1f}, {min(theirs) * 1e3:.1f}, {min(theirs) / min(ours):.1f}")
+        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+
+
 def main():
     if sys.argv[1:2] == ["--measure"]:
         return measure(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peer", required=True, type=Path)
+    parser.add_argument("--peer", type=Path, help="the script for whole steps")
+    parser.add_argument("--operations", action="store_true", help="time single operations instead of whole steps")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
     parser.add_argument("--works", default="nb201,darts-eval,darts-search")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=5)
     given = parser.parse_args()
-    step = Path(__file__).resolve().parent.parent / "target" / "release" / "step"
+    here = Path(__file__).resolve().parent
+    step = here.parent / "target" / "release" / "step"
+    if given.operations:
+        return operations(given, str(step), str(here / "torch_operation.py"))
+    if given.peer is None:
+        parser.error("whole steps need --peer")
     print("| training step | this, s | PyTorch, s | ratio | this, GB | PyTorch, GB |")
     print("|---|---|---|---|---|---|")
     for name in given.works.split(","):

@@ -1,15 +1,16 @@
 //! Times one training step, as the PyTorch yardstick does, and prints the same JSON object.
 //!
-//! `step darts-search|darts-eval|nb201 [--channels C] [--cells L] [--batch N] [--steps S] [--image PIXELS] [--threads T]`
+//! `step darts-search|darts-eval|nb201|OPERATION [--channels C] [--cells L] [--batch N] [--steps S] [--image PIXELS] [--threads T]`
 //!
 //! A step is: `darts-search` = the gradient of the mixture on a validation batch, then that of the weights on a training
-//! batch, clipped, and an update by SGD; `nb201` and `darts-eval` = forward, backward, update.
+//! batch, clipped, and an update by SGD; the others = forward, backward, update. An
+//! operation is one of `nas_benches::OPERATIONS`, repeated `--cells` times behind a pointwise convolution.
 
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use candle_core::{DType, Device, Tensor};
-use nas_benches as _;
+use nas_benches::{OPERATIONS, repeated};
 use nas_eval::clock::Stopwatch;
 use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::nn::{Optimizer, OptimizerConfig};
@@ -44,7 +45,11 @@ fn main() -> Result<()> {
         "darts-search" => (16, 8, 64),
         "darts-eval" => (36, 20, 16),
         "nb201" => (16, 5, 64),
-        other => bail!("no work is called '{other}'; there are darts-search, darts-eval and nb201"),
+        operation if OPERATIONS.contains(&operation) => (16, 4, 64),
+        other => bail!(
+            "no work is called '{other}'; there are darts-search, darts-eval, nb201, {}",
+            OPERATIONS.join(", ")
+        ),
     };
     let mut work = Work {
         name,
@@ -71,8 +76,9 @@ fn main() -> Result<()> {
     }
     let mut step: Box<dyn FnMut() -> Result<f32>> = match &work.name[..] {
         "darts-search" => search_step(&work)?,
-        "darts-eval" => training_step(&work, "DARTS_V2")?,
-        _ => training_step(&work, "NB201_ALL_3X3")?,
+        "darts-eval" => training_step(&work, named(&work, "DARTS_V2")?)?,
+        "nb201" => training_step(&work, named(&work, "NB201_ALL_3X3")?)?,
+        operation => training_step(&work, repeated(operation, work.channels, work.image, work.cells)?)?,
     };
     let mut losses = vec![step()?];
     let first = start.seconds();
@@ -136,9 +142,12 @@ fn optimizer() -> Result<Box<dyn Optimizer>> {
     Ok(OptimizerConfig::default().build()?)
 }
 
-fn training_step(work: &Work, arch: &str) -> Result<Box<dyn FnMut() -> Result<f32>>> {
+fn named(work: &Work, arch: &str) -> Result<Network> {
     let genotype: Genotype = arch.parse()?;
-    let network: Network = genotype.network(&Operations::standard(), &config(work))?;
+    Ok(genotype.network(&Operations::standard(), &config(work))?)
+}
+
+fn training_step(work: &Work, network: Network) -> Result<Box<dyn FnMut() -> Result<f32>>> {
     let model = Model::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32)?;
     let mut optimizer = optimizer()?;
     let (images, labels) = batch(work, Seed::new(1))?;
