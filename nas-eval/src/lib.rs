@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`ops`] | convolution, pooling, normalisation, loss on Candle's tensors, as they are defined |
 //! | `engine`, `kernels` | passes through a network on the CPU, forward and backward |
+//! | `cuda` | the operations as CUDA kernels |
 //! | [`nn`] | named parameters, optimizers, schedules |
 //! | [`model`] | a network with parameters |
 //! | [`supernet`] | a network that contains every architecture of a space |
@@ -13,6 +14,8 @@
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`tabular`] | benchmark tables |
 
+#[cfg(any(feature = "cuda", test))]
+mod cuda;
 mod device;
 mod durable;
 mod engine;

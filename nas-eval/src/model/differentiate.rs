@@ -89,34 +89,33 @@ impl Model {
         wanted: Wanted,
         loss: impl FnOnce(&Logits) -> Result<Tensor>,
     ) -> Result<Differentiated> {
-        let weights = match mixture {
-            None => Weights::Missing,
-            Some(mixture) => {
-                let on_tape = mixture.tables().iter().map(|table| {
-                    let values: Vec<f64> = table.iter().copied().collect();
-                    let tensor = Tensor::from_vec(values, table.dim(), &Device::Cpu)?;
-                    Var::from_tensor(&tensor.to_dtype(images.dtype())?.to_device(images.device())?)
-                });
-                Weights::Taped(mixture, on_tape.collect::<Result<_>>()?)
-            }
-        };
+        let weights = on_tape(mixture, images)?;
         let logits = self.forward_with(images, pass, &weights, Tape::On)?;
         let loss = loss(&logits)?;
         let mut store = loss.backward()?;
         let mut for_mixture = mixture.map_or_else(Vec::new, Mixture::zeros);
-        if let (Weights::Taped(_, vars), true) = (&weights, wanted.mixture()) {
-            for (var, table) in vars.iter().zip(&mut for_mixture) {
-                if let Some(gradient) = store.remove(var.as_tensor()) {
-                    let values = gradient
-                        .to_device(&Device::Cpu)?
-                        .to_dtype(DType::F64)?
-                        .flatten_all()?
-                        .to_vec1::<f64>()?;
-                    for (entry, value) in table.iter_mut().zip(values) {
-                        *entry = value;
+        match &weights {
+            Weights::Taped(_, vars) if wanted.mixture() => {
+                for (var, table) in vars.iter().zip(&mut for_mixture) {
+                    if let Some(gradient) = store.remove(var.as_tensor()) {
+                        let values = gradient
+                            .to_device(&Device::Cpu)?
+                            .to_dtype(DType::F64)?
+                            .flatten_all()?
+                            .to_vec1::<f64>()?;
+                        for (entry, value) in table.iter_mut().zip(values) {
+                            *entry = value;
+                        }
                     }
                 }
             }
+            #[cfg(any(feature = "cuda", test))]
+            Weights::Collected(_, products) if wanted.mixture() => {
+                for (term, value) in products.totals()? {
+                    for_mixture[term.table][[term.row, term.column]] += value;
+                }
+            }
+            _ => {}
         }
         let gradients = if wanted.weights() {
             Gradients::from_store(store, &self.parameters)
@@ -130,4 +129,21 @@ impl Model {
             mixture: for_mixture,
         })
     }
+}
+
+/// The weights of a mixture as a pass on the tape takes them.
+fn on_tape<'a>(mixture: Option<&'a Mixture>, images: &Tensor) -> Result<Weights<'a>> {
+    let Some(mixture) = mixture else {
+        return Ok(Weights::Missing);
+    };
+    #[cfg(any(feature = "cuda", test))]
+    if crate::cuda::has_kernels(images) {
+        return Ok(Weights::Collected(mixture, Default::default()));
+    }
+    let as_variables = mixture.tables().iter().map(|table| {
+        let values: Vec<f64> = table.iter().copied().collect();
+        let tensor = Tensor::from_vec(values, table.dim(), &Device::Cpu)?;
+        Var::from_tensor(&tensor.to_dtype(images.dtype())?.to_device(images.device())?)
+    });
+    Ok(Weights::Taped(mixture, as_variables.collect::<Result<_>>()?))
 }

@@ -1,9 +1,14 @@
 //! The weights of a supernet's weighted sums.
 
+#[cfg(any(feature = "cuda", test))]
+use std::sync::Arc;
+
 use candle_core::{Result, Tensor, Var, bail};
 use nas_space::network::{Layer, LayerId, Term};
 use ndarray::Array2;
 
+#[cfg(any(feature = "cuda", test))]
+use crate::cuda;
 use crate::ops;
 
 /// The weights of all terms of a supernet in one pass, as tables that its [`Term`]s point into.
@@ -66,6 +71,9 @@ pub(crate) enum Weights<'a> {
     Given(&'a Mixture),
     /// Numbers, and the same as tensors on the tape, one a table.
     Taped(&'a Mixture, Vec<Var>),
+    /// Numbers whose gradients are collected beside the tape.
+    #[cfg(any(feature = "cuda", test))]
+    Collected(&'a Mixture, Arc<cuda::DotProducts<Term>>),
 }
 
 impl Weights<'_> {
@@ -74,6 +82,8 @@ impl Weights<'_> {
         match self {
             Self::Missing => Vec::new(),
             Self::Given(mixture) | Self::Taped(mixture, _) => mixture.zeros(),
+            #[cfg(any(feature = "cuda", test))]
+            Self::Collected(mixture, _) => mixture.zeros(),
         }
     }
 
@@ -85,6 +95,8 @@ impl Weights<'_> {
                 layer.name
             ),
             Self::Given(mixture) | Self::Taped(mixture, _) => mixture.of(layer, term),
+            #[cfg(any(feature = "cuda", test))]
+            Self::Collected(mixture, _) => mixture.of(layer, term),
         }
     }
 
@@ -118,8 +130,57 @@ impl Weights<'_> {
                 }
                 Ok(sum)
             }
+            #[cfg(any(feature = "cuda", test))]
+            Self::Collected(_, gradients) if on_tape => {
+                self.sum_by_kernels(layer, terms, values, gradients, zeros)
+            }
             _ if inputs.is_empty() => zeros(),
             _ => ops::weighted_sum(&inputs, &weights),
+        }
+    }
+
+    /// The same by kernels. All terms have the gradient of the sum: the first to be added gives those of the weights that
+    /// are 0, too.
+    #[cfg(any(feature = "cuda", test))]
+    fn sum_by_kernels(
+        &self,
+        layer: &Layer,
+        terms: &[Term],
+        values: &[Option<Tensor>],
+        gradients: &Arc<cuda::DotProducts<Term>>,
+        nothing: impl Fn() -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut zeros = Vec::new();
+        let mut counting = Vec::new();
+        for (&input, term) in layer.inputs.iter().zip(terms) {
+            match self.of(layer, term)? {
+                0.0 => zeros.push(*term),
+                weight => counting.push((*term, weight, value(layer, values, input)?)),
+            }
+        }
+        let mut sum = None;
+        for (term, weight, x) in counting {
+            let (gradients, zeros) = (Arc::clone(gradients), std::mem::take(&mut zeros));
+            let on_backward = move |gradient: &Tensor, x: &Tensor| {
+                gradients.push(term, gradient, Some(x))?;
+                zeros
+                    .iter()
+                    .try_for_each(|&term| gradients.push(term, gradient, None))
+            };
+            sum = Some(cuda::add_scaled(sum.as_ref(), x, weight, on_backward)?);
+        }
+        match sum {
+            Some(sum) => Ok(sum),
+            // No term counts: a variable lets the tape come by.
+            None => {
+                let gradients = Arc::clone(gradients);
+                let on_backward = move |gradient: &Tensor, _: &Tensor| {
+                    zeros
+                        .iter()
+                        .try_for_each(|&term| gradients.push(term, gradient, None))
+                };
+                cuda::add_scaled(None, Var::from_tensor(&nothing()?)?.as_tensor(), 0.0, on_backward)
+            }
         }
     }
 

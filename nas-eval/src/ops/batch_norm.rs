@@ -47,6 +47,16 @@ impl BatchNormed {
 /// negative or not finite.
 pub fn batch_norm_train(x: &Tensor, affine: Option<(&Tensor, &Tensor)>, eps: f64) -> Result<BatchNormed> {
     let count = check_train(x, affine, eps)?;
+    #[cfg(any(feature = "cuda", test))]
+    if crate::cuda::has_kernels(x) {
+        let moments = crate::cuda::moments(x)?;
+        return Ok(BatchNormed {
+            output: crate::cuda::normalize(x, &moments, affine, eps)?,
+            mean: moments.get(0)?,
+            variance: moments.get(1)?,
+            count,
+        });
+    }
     let wide = widened(x)?;
     let mean = wide.mean_keepdim((0, 2, 3))?;
     let centered = wide.broadcast_sub(&mean)?;

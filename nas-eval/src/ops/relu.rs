@@ -9,6 +9,10 @@ use candle_core::{Result, Tensor};
 /// # Errors
 /// If `x` cannot be read.
 pub fn relu(x: &Tensor) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if crate::cuda::has_kernels(x) {
+        return crate::cuda::relu(x);
+    }
     let zeros = x.zeros_like()?;
     x.le(&zeros)?.where_cond(&zeros, x)
 }

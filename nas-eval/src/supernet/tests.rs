@@ -9,6 +9,7 @@ use nas_space::spaces::{CellSpace, MixedChannels, Space, darts, nb201};
 use rand::RngExt;
 
 use super::*;
+use crate::model::Differentiated;
 use crate::ops::cross_entropy;
 
 const IMAGE: Shape = Shape::new(2, 8, 8);
@@ -80,7 +81,28 @@ fn cases() -> Vec<(CellSpace, usize, MixedChannels, bool)> {
 
 #[test]
 fn gradients_off_the_tape_equal_those_of_the_tape() {
-    for (space, cells, channels, holes) in cases() {
+    assert_the_tape_gives_the_same(cases(), |on_tape| on_tape());
+}
+
+/// The same tape with CUDA's kernels in the place of stock operations.
+#[test]
+fn gradients_off_the_tape_equal_those_of_the_tape_with_cudas_kernels() {
+    // One case of each space, in both kinds of mixing, with and without holes: on the host a kernel takes its time.
+    let cases = vec![
+        (darts(), 1, MixedChannels::OneIn(2), true),
+        (nb201(), 1, MixedChannels::All, false),
+        (nb201(), 1, MixedChannels::OneIn(2), true),
+    ];
+    if crate::cuda::on_host::is_available() {
+        assert_the_tape_gives_the_same(cases, |on_tape| crate::cuda::on_host::with_kernels(on_tape));
+    }
+}
+
+fn assert_the_tape_gives_the_same(
+    cases: Vec<(CellSpace, usize, MixedChannels, bool)>,
+    run: impl Fn(&dyn Fn() -> Differentiated) -> Differentiated,
+) {
+    for (space, cells, channels, holes) in cases {
         let (net, mixture) = (
             supernet(&space, cells, channels, DType::F64),
             mixture(&space, channels, holes),
@@ -93,10 +115,11 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
             .unwrap();
         let statistics = net.parameters().snapshot().unwrap();
         net.parameters().restore(&start).unwrap();
-        let on = net
-            .model
-            .differentiate_on_tape(&x, &TRAIN, Some(&mixture), Wanted::Both, loss)
-            .unwrap();
+        let on = run(&|| {
+            net.model
+                .differentiate_on_tape(&x, &TRAIN, Some(&mixture), Wanted::Both, loss)
+                .unwrap()
+        });
         let scalar = |t: &Tensor| t.to_scalar::<f64>().unwrap();
         assert!((scalar(&off.loss) - scalar(&on.loss)).abs() < 1e-12);
         assert_eq!(off.gradients.iter().len(), on.gradients.iter().len());

@@ -39,6 +39,10 @@ pub(crate) use spec::Geometry;
 /// ```
 pub fn conv2d(x: &Tensor, weight: &Tensor, spec: &ConvSpec) -> Result<Tensor> {
     let g = Geometry::new(x, weight, spec)?;
+    #[cfg(any(feature = "cuda", test))]
+    if crate::cuda::has_kernels(x) {
+        return crate::cuda::conv2d(x, weight, &g);
+    }
     let (groups, [out_rows, out_cols]) = (spec.groups, g.output);
     let padded = x
         .contiguous()?

@@ -81,6 +81,10 @@ impl PoolSpec {
 /// # Errors
 /// Those of [`PoolSpec::output_size`], and if `x` does not have four dimensions.
 pub fn max_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if crate::cuda::has_kernels(x) {
+        return crate::cuda::max_pool2d(x, spec);
+    }
     let (n, c, h, w) = x.dims4()?;
     let x = &x.contiguous()?;
     let [oh, ow] = spec.output_size([h, w])?;
@@ -107,6 +111,10 @@ pub fn max_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
 /// # Errors
 /// Those of [`PoolSpec::output_size`], and if `x` does not have four dimensions.
 pub fn avg_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if crate::cuda::has_kernels(x) {
+        return crate::cuda::avg_pool2d(x, spec);
+    }
     let (n, c, h, w) = x.dims4()?;
     let x = &x.contiguous()?;
     let [oh, ow] = spec.output_size([h, w])?;

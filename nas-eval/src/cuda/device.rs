@@ -1,0 +1,79 @@
+//! Running a launch on a CUDA device, on Candle's stream.
+
+#![expect(unsafe_code, reason = "a launch is beyond what the compiler can check")]
+
+use candle_core::backend::BackendStorage;
+use candle_core::cuda_backend::cudarc::driver::{CudaView, DeviceRepr, LaunchConfig, PushKernelArg};
+use candle_core::cuda_backend::{CudaDType, WrapErr};
+use candle_core::{CudaStorage, DType, Layout, Result, Shape, Storage, bail};
+
+use super::launch::{BLOCK, INPUTS, Launch, Params};
+
+/// The kernels, compiled by the build script.
+const PTX: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
+
+/// The name under which Candle keeps them.
+const MODULE: &str = "nas-eval";
+
+// SAFETY: it is `repr(C)` and holds numbers only, laid out as the kernels' `Params`.
+unsafe impl DeviceRepr for Params {}
+
+pub(super) fn run(launch: &Launch, inputs: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
+    let guards: Vec<_> = launch
+        .constants
+        .iter()
+        .map(|tensor| tensor.storage_and_layout())
+        .collect();
+    let mut all = inputs.to_vec();
+    for (storage, layout) in &guards {
+        match &**storage {
+            Storage::Cuda(storage) => all.push((storage, layout)),
+            _ => bail!("{}: all tensors must be on one CUDA device", launch.kernel),
+        }
+    }
+    let Some((first, _)) = all.first() else {
+        bail!("{}: no input", launch.kernel)
+    };
+    match first.dtype() {
+        DType::F32 => run_with::<f32>(launch, "f32", &all),
+        DType::F64 => run_with::<f64>(launch, "f64", &all),
+        other => bail!("{}: f32 or f64 on CUDA, got {other:?}", launch.kernel),
+    }
+}
+
+fn run_with<T: CudaDType + DeviceRepr>(
+    launch: &Launch,
+    suffix: &str,
+    inputs: &[(&CudaStorage, &Layout)],
+) -> Result<(CudaStorage, Shape)> {
+    let mut views: Vec<CudaView<'_, T>> = Vec::with_capacity(INPUTS);
+    for (storage, layout) in inputs {
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            bail!("{}: expected dense tensors, got {layout:?}", launch.kernel)
+        };
+        views.push(storage.as_cuda_slice::<T>()?.slice(start..end));
+    }
+    let device = inputs[0].0.device.clone();
+    let length = launch.output.elem_count();
+    // SAFETY: the kernel writes every element of its output before anything reads it.
+    let output = unsafe { device.alloc::<T>(length)? };
+    if length > 0 {
+        let function = device.get_or_load_custom_func(&format!("{}_{suffix}", launch.kernel), MODULE, PTX)?;
+        let mut arguments = function.builder();
+        for i in 0..INPUTS {
+            // What it does not read is the first.
+            arguments.arg(views.get(i).unwrap_or(&views[0]));
+        }
+        arguments.arg(&output);
+        arguments.arg(&launch.params);
+        let config = LaunchConfig {
+            grid_dim: (launch.blocks as u32, 1, 1),
+            block_dim: (BLOCK as u32, 1, 1),
+            shared_mem_bytes: 0,
+        };
+        // SAFETY: the arguments are those of `KERNEL` in the source; sizes come from the tensors' own shapes, so that no
+        // thread reads or writes outside them.
+        unsafe { arguments.launch(config) }.w()?;
+    }
+    Ok((T::wrap_cuda_slice(output, device), launch.output.clone()))
+}

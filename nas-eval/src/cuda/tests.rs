@@ -1,0 +1,238 @@
+//! The kernels, run on the host, against the definitions in `ops`: results and gradients.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result, Tensor};
+
+use super::on_host;
+use crate::ops::gradient_check::{assert_close, assert_values, gradients, random, random_up, values};
+use crate::ops::{self, ConvSpec, Geometry, PoolSpec};
+
+/// Compares result and gradients of a kernel with those of its definition, in f64 and f32.
+fn assert_as_defined(
+    inputs: &[Tensor],
+    what: &str,
+    kernel: impl Fn(&[Tensor]) -> Result<Tensor>,
+    definition: impl Fn(&[Tensor]) -> Result<Tensor>,
+) {
+    if !on_host::is_available() {
+        return;
+    }
+    for (dtype, tolerance) in [(DType::F64, 1e-11), (DType::F32, 2e-5)] {
+        let inputs: Vec<Tensor> = inputs.iter().map(|x| x.to_dtype(dtype).unwrap()).collect();
+        let (y, of) = gradients(&inputs, random_up, &kernel);
+        // In f64 for both: in f32 the definition's own sums are the less exact.
+        let wide: Vec<Tensor> = inputs.iter().map(|x| x.to_dtype(DType::F64).unwrap()).collect();
+        let up = |y: &Tensor| {
+            random_up(&y.to_dtype(dtype).unwrap())
+                .to_dtype(DType::F64)
+                .unwrap()
+        };
+        let (expected, expected_of) = gradients(&wide, up, &definition);
+        assert_values(&y, &values(&expected), tolerance, &format!("{what}, {dtype:?}"));
+        for (i, (of, expected)) in of.iter().zip(&expected_of).enumerate() {
+            let what = format!("{what}, {dtype:?}, gradient {i}");
+            assert_eq!((of.dims(), of.dtype()), (expected.dims(), dtype), "{what}");
+            // Sums over a batch are larger than their terms.
+            assert_values(of, &values(expected), 4.0 * tolerance, &what);
+        }
+    }
+}
+
+fn conv(x: &[usize], weight: &[usize], spec: ConvSpec, what: &str) {
+    let inputs = [random(x, DType::F64, 1), random(weight, DType::F64, 2)];
+    assert_as_defined(
+        &inputs,
+        what,
+        |t| super::conv2d(&t[0], &t[1], &Geometry::new(&t[0], &t[1], &spec)?),
+        |t| ops::conv2d(&t[0], &t[1], &spec),
+    );
+}
+
+#[test]
+fn depthwise_convolutions_are_as_defined() {
+    let spec = |stride, padding, dilation, groups| ConvSpec {
+        stride: [stride; 2],
+        padding: [padding; 2],
+        dilation: [dilation; 2],
+        groups,
+    };
+    conv(&[2, 3, 7, 6], &[3, 1, 3, 3], spec(1, 1, 1, 3), "3x3");
+    conv(&[2, 4, 8, 8], &[4, 1, 5, 5], spec(2, 2, 1, 4), "5x5 stride 2");
+    conv(&[1, 2, 9, 8], &[2, 1, 3, 3], spec(1, 2, 2, 2), "3x3 dilation 2");
+    conv(
+        &[3, 2, 9, 9],
+        &[2, 1, 5, 5],
+        spec(2, 4, 2, 2),
+        "5x5 dilation 2 stride 2",
+    );
+    conv(
+        &[1, 5, 4, 9],
+        &[5, 1, 1, 7],
+        ConvSpec {
+            padding: [0, 3],
+            groups: 5,
+            ..ConvSpec::default()
+        },
+        "1x7",
+    );
+    // Several slices of the weight's gradient.
+    conv(&[3, 2, 32, 32], &[2, 1, 3, 3], spec(1, 1, 1, 2), "sliced");
+}
+
+#[test]
+fn dense_and_grouped_convolutions_are_as_defined() {
+    let spec = |stride, padding, groups| ConvSpec {
+        stride: [stride; 2],
+        padding: [padding; 2],
+        groups,
+        ..ConvSpec::default()
+    };
+    conv(&[2, 3, 5, 6], &[4, 3, 1, 1], spec(1, 0, 1), "1x1");
+    conv(&[2, 3, 6, 6], &[4, 3, 1, 1], spec(2, 0, 1), "1x1 stride 2");
+    conv(&[2, 3, 7, 6], &[5, 3, 3, 3], spec(1, 1, 1), "3x3");
+    conv(&[2, 2, 8, 7], &[3, 2, 3, 3], spec(2, 1, 1), "3x3 stride 2");
+    conv(&[2, 6, 5, 5], &[4, 3, 3, 3], spec(1, 1, 2), "3x3 in two groups");
+    conv(
+        &[2, 3, 5, 5],
+        &[6, 1, 3, 3],
+        spec(1, 1, 3),
+        "two filters a channel",
+    );
+}
+
+#[test]
+fn pools_are_as_defined() {
+    for (shape, spec) in [
+        ([2, 3, 7, 6], PoolSpec::square(3, 1, 1)),
+        ([1, 2, 8, 8], PoolSpec::square(3, 2, 1)),
+        ([2, 2, 6, 9], PoolSpec::square(2, 2, 0)),
+        ([1, 1, 7, 7], PoolSpec::square(5, 3, 2)),
+    ] {
+        let x = [random(&shape[..], DType::F64, 3)];
+        let what = format!("{shape:?} {spec:?}");
+        assert_as_defined(
+            &x,
+            &what,
+            |t| super::avg_pool2d(&t[0], &spec),
+            |t| ops::avg_pool2d(&t[0], &spec),
+        );
+        assert_as_defined(
+            &x,
+            &what,
+            |t| super::max_pool2d(&t[0], &spec),
+            |t| ops::max_pool2d(&t[0], &spec),
+        );
+        // Many ties: the gradient goes to the first.
+        let steps = [x[0].affine(1.5, 0.0).unwrap().round().unwrap()];
+        assert_as_defined(
+            &steps,
+            &what,
+            |t| super::max_pool2d(&t[0], &spec),
+            |t| ops::max_pool2d(&t[0], &spec),
+        );
+    }
+}
+
+#[test]
+fn batch_norm_is_as_defined_through_its_statistics_too() {
+    let eps = 1e-5;
+    for shape in [[3, 4, 5, 5], [2, 1, 40, 40], [4, 300, 2, 1]] {
+        // Far from 0, where sums of squares would lose the variance.
+        let x = random(&shape[..], DType::F64, 4).affine(0.5, 20.0).unwrap();
+        let (weight, bias) = (random(shape[1], DType::F64, 5), random(shape[1], DType::F64, 6));
+        let what = format!("batch norm of {shape:?}");
+        let kernel = |t: &[Tensor]| {
+            let affine = (t.len() > 1).then(|| (&t[1], &t[2]));
+            super::normalize(&t[0], &super::moments(&t[0])?, affine, eps)
+        };
+        let definition = |t: &[Tensor]| {
+            let affine = (t.len() > 1).then(|| (&t[1], &t[2]));
+            Ok(ops::batch_norm_train(&t[0], affine, eps)?.output)
+        };
+        assert_as_defined(std::slice::from_ref(&x), &what, kernel, definition);
+        assert_as_defined(&[x, weight, bias], &what, kernel, definition);
+    }
+}
+
+#[test]
+fn moments_are_those_of_batch_norm() {
+    if !on_host::is_available() {
+        return;
+    }
+    let x = random((5, 3, 20, 21), DType::F64, 7).affine(2.0, -7.0).unwrap();
+    let normed = ops::batch_norm_train(&x, None, 0.0).unwrap();
+    let moments = super::moments(&x).unwrap();
+    assert_close(&moments.get(0).unwrap(), &normed.mean, 1e-12, "mean");
+    assert_close(&moments.get(1).unwrap(), &normed.variance, 1e-12, "variance");
+}
+
+#[test]
+fn relu_is_as_defined_with_zeros_and_nan() {
+    let x = random((3, 5, 7), DType::F64, 8);
+    assert_as_defined(
+        std::slice::from_ref(&x),
+        "relu",
+        |t| super::relu(&t[0]),
+        |t| ops::relu(&t[0]),
+    );
+    let x = Tensor::new(&[-1.0, 0.0, -0.0, 2.0, f64::NAN], &Device::Cpu).unwrap();
+    assert_as_defined(&[x], "relu", |t| super::relu(&t[0]), |t| ops::relu(&t[0]));
+}
+
+#[test]
+fn a_weighted_sum_gives_its_weights_gradients_on_the_way_back() {
+    if !on_host::is_available() {
+        return;
+    }
+    let inputs: Vec<Tensor> = (0..3).map(|i| random((2, 3, 40), DType::F64, 10 + i)).collect();
+    let weights = [0.5, -1.25, 2.0];
+    let products = Arc::new(super::DotProducts::default());
+    let kernel = |t: &[Tensor]| {
+        let mut sum: Option<Tensor> = None;
+        for (i, x) in t.iter().enumerate() {
+            let products = Arc::clone(&products);
+            let on_backward = move |gradient: &Tensor, x: &Tensor| {
+                products.push((i, true), gradient, Some(x))?;
+                products.push((i, false), gradient, None)
+            };
+            sum = Some(super::add_scaled(sum.as_ref(), x, weights[i], on_backward)?);
+        }
+        Ok(sum.unwrap())
+    };
+    let (y, of) = gradients(&inputs, random_up, kernel);
+    let (expected, expected_of) = gradients(&inputs, random_up, |t| ops::weighted_sum(t, &weights));
+    assert_close(&y, &expected, 1e-12, "sum");
+    let up = random_up(&y);
+    let total = |t: &Tensor| values(t).iter().sum::<f64>();
+    let products: HashMap<_, _> = products.totals().unwrap().into_iter().collect();
+    assert_eq!(products.len(), 6);
+    for i in 0..3 {
+        assert_close(&of[i], &expected_of[i], 1e-12, "gradient of a term");
+        let product = total(&(&up * &inputs[i]).unwrap());
+        assert!(
+            (products[&(i, true)] - product).abs() < 1e-11,
+            "{i}: {products:?} and {product}"
+        );
+        assert!(
+            (products[&(i, false)] - total(&up)).abs() < 1e-11,
+            "{i}: {products:?}"
+        );
+    }
+}
+
+#[test]
+fn tensors_too_large_for_the_kernels_indices_are_refused() {
+    let error = super::launch::Launch::each("relu", (1 << 16, 1 << 16), &[1])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("at most 2147483647 elements") && error.contains("smaller batch"),
+        "{error}"
+    );
+    let error = super::launch::Launch::each("relu", 1, &[1 << 40])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("got 1099511627776"), "{error}");
+}
