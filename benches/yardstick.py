@@ -4,6 +4,7 @@
     cargo build --release --package nas-benches --bin step
     python3 benches/yardstick.py --operations [--python PYTHON]
     python3 benches/yardstick.py --peer PATH/torch_peer.py [--python PYTHON] [--works nb201,darts-eval] [--rounds 2] [--threads 2]
+    python3 benches/yardstick.py --peer PATH/torch_peer.py --device cuda    # `step` built with --features cuda
 
 The peer is a script that takes the same words as `target/release/step` and prints the same JSON object; PyTorch is timed
 eagerly, in the better of its two memory layouts. Both draw random images; a step is forward, backward and update. A
@@ -73,6 +74,7 @@ def main():
     parser.add_argument("--works", default="nb201,darts-eval,darts-search")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of whole steps")
     parser.add_argument("--steps", type=int, default=5)
     given = parser.parse_args()
     here = Path(__file__).resolve().parent
@@ -84,11 +86,13 @@ def main():
     print("| training step | this, s | PyTorch, s | ratio | this, GB | PyTorch, GB |")
     print("|---|---|---|---|---|---|")
     for name in given.works.split(","):
-        words = WORKS[name] + ["--threads", str(given.threads)]
+        words = WORKS[name] + ["--threads", str(given.threads), "--device", given.device]
         ours, theirs = [], []
         for _ in range(given.rounds):
             steps = ["--steps", str(given.steps)]
-            ours.append(run([str(step)] + words + steps))
+            # PyTorch's convolutions use TF32 unless told otherwise.
+            tf32 = ["--tf32", "on"] if given.device == "cuda" else []
+            ours.append(run([str(step)] + words + steps + tf32))
             peer = [given.python, str(given.peer)] + words + ["--steps", str(min(given.steps, 3))]
             both = [run(peer), run(peer + ["--channels-last"])]
             theirs.append(min(both, key=lambda report: report["step_seconds_median"]))

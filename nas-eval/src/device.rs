@@ -22,6 +22,14 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
+/// Whether matrix products of f32 may run in TF32 on CUDA (10 bits of mantissa in place of 23, much faster on Ampere and
+/// later), for the whole process. They may not unless this says so. On other devices it changes nothing.
+///
+/// PyTorch's convolutions do by default, its matrix products do not.
+pub fn allow_tf32(allowed: bool) {
+    candle_core::cuda::set_gemm_reduced_precision_f32(allowed);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

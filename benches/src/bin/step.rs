@@ -1,6 +1,7 @@
 //! Times one training step, as the PyTorch yardstick does, and prints the same JSON object.
 //!
-//! `step darts-search|darts-eval|nb201|OPERATION [--channels C] [--cells L] [--batch N] [--steps S] [--image PIXELS] [--threads T]`
+//! `step darts-search|darts-eval|nb201|OPERATION [--channels C] [--cells L] [--batch N] [--steps S] [--image PIXELS] [--threads T]
+//! [--device cpu|cuda] [--tf32 on|off]`; for `cuda` it is built with the feature of that name.
 //!
 //! A step is: `darts-search` = the gradient of the mixture on a validation batch, then that of the weights on a training
 //! batch, clipped, and an update by SGD; the others = forward, backward, update. An
@@ -16,6 +17,7 @@ use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::nn::{Optimizer, OptimizerConfig};
 use nas_eval::ops::cross_entropy;
 use nas_eval::supernet::{Mixture, Supernet, Wanted};
+use nas_eval::{allow_tf32, device_name};
 use nas_space::genotype::Genotype;
 use nas_space::network::{Network, NetworkConfig};
 use nas_space::op::Operations;
@@ -33,6 +35,7 @@ struct Work {
     batch: usize,
     image: usize,
     steps: usize,
+    device: Device,
 }
 
 fn main() -> Result<()> {
@@ -58,9 +61,22 @@ fn main() -> Result<()> {
         batch,
         image: 32,
         steps: 3,
+        device: Device::Cpu,
     };
     while let Some(flag) = words.next() {
-        let value = words.next().with_context(|| format!("{flag} needs a number"))?;
+        let value = words.next().with_context(|| format!("{flag} needs a value"))?;
+        if flag == "--tf32" {
+            allow_tf32(value == "on");
+            continue;
+        }
+        if flag == "--device" {
+            work.device = match &value[..] {
+                "cpu" => Device::Cpu,
+                "cuda" => Device::new_cuda(0)?,
+                other => bail!("no device is called '{other}'; there are cpu and cuda"),
+            };
+            continue;
+        }
         let value: usize = value.parse().with_context(|| format!("{flag} {value}"))?;
         match &flag[..] {
             "--channels" => work.channels = value,
@@ -92,6 +108,7 @@ fn main() -> Result<()> {
     sorted.sort_by(f64::total_cmp);
     let report = json!({
         "work": work.name,
+        "device": device_name(&work.device),
         "threads": rayon::current_num_threads(),
         "step_seconds_median": sorted.get(sorted.len() / 2),
         "step_seconds": seconds,
@@ -128,9 +145,9 @@ fn batch(work: &Work, seed: Seed) -> Result<(Tensor, Tensor)> {
     let pixels: Vec<f32> = (0..work.batch * 3 * work.image * work.image)
         .map(|_| rng.random_range(-1.7..1.7))
         .collect();
-    let images = Tensor::from_vec(pixels, (work.batch, 3, work.image, work.image), &Device::Cpu)?;
+    let images = Tensor::from_vec(pixels, (work.batch, 3, work.image, work.image), &work.device)?;
     let labels: Vec<u32> = (0..work.batch).map(|_| rng.random_range(0..10)).collect();
-    Ok((images, Tensor::from_vec(labels, work.batch, &Device::Cpu)?))
+    Ok((images, Tensor::from_vec(labels, work.batch, &work.device)?))
 }
 
 const TRAIN: Pass = Pass::Train {
@@ -148,7 +165,7 @@ fn named(work: &Work, arch: &str) -> Result<Network> {
 }
 
 fn training_step(work: &Work, network: Network) -> Result<Box<dyn FnMut() -> Result<f32>>> {
-    let model = Model::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32)?;
+    let model = Model::new(Arc::new(network), Seed::new(0), &work.device, DType::F32)?;
     let mut optimizer = optimizer()?;
     let (images, labels) = batch(work, Seed::new(1))?;
     Ok(Box::new(move || {
@@ -163,7 +180,7 @@ fn training_step(work: &Work, network: Network) -> Result<Box<dyn FnMut() -> Res
 fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
     let cells = darts();
     let network = cells.supernet(&config(work), MixedChannels::All)?;
-    let supernet = Supernet::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32)?;
+    let supernet = Supernet::new(Arc::new(network), Seed::new(0), &work.device, DType::F32)?;
     let tables: Vec<Array2<f64>> = cells
         .relaxed()?
         .iter()

@@ -1,4 +1,5 @@
-//! The kernels, run on the host, against the definitions in `ops`: results and gradients.
+//! The kernels against the definitions in `ops`: results and gradients. They run on a GPU where there is one and the
+//! `cuda` feature is on, else on the host.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,8 +7,22 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::on_host;
-use crate::ops::gradient_check::{assert_close, assert_values, gradients, random, random_up, values};
+use crate::ops::gradient_check::{self, assert_close, assert_values, gradients, random, values};
 use crate::ops::{self, ConvSpec, Geometry, PoolSpec};
+
+/// Where the kernels run, if they can.
+fn place() -> Option<Device> {
+    #[cfg(feature = "cuda")]
+    if let Ok(device) = Device::new_cuda(0) {
+        return Some(device);
+    }
+    on_host::is_available().then_some(Device::Cpu)
+}
+
+/// The gradient that the tests send in, where the result is.
+fn random_up(y: &Tensor) -> Tensor {
+    gradient_check::random_up(y).to_device(y.device()).unwrap()
+}
 
 /// Compares result and gradients of a kernel with those of its definition, in f64 and f32.
 fn assert_as_defined(
@@ -16,13 +31,12 @@ fn assert_as_defined(
     kernel: impl Fn(&[Tensor]) -> Result<Tensor>,
     definition: impl Fn(&[Tensor]) -> Result<Tensor>,
 ) {
-    if !on_host::is_available() {
-        return;
-    }
+    let Some(device) = place() else { return };
     for (dtype, tolerance) in [(DType::F64, 1e-11), (DType::F32, 2e-5)] {
         let inputs: Vec<Tensor> = inputs.iter().map(|x| x.to_dtype(dtype).unwrap()).collect();
-        let (y, of) = gradients(&inputs, random_up, &kernel);
-        // In f64 for both: in f32 the definition's own sums are the less exact.
+        let placed: Vec<Tensor> = inputs.iter().map(|x| x.to_device(&device).unwrap()).collect();
+        let (y, of) = gradients(&placed, random_up, &kernel);
+        // On the CPU and in f64 for both: in f32 the definition's own sums are the less exact.
         let wide: Vec<Tensor> = inputs.iter().map(|x| x.to_dtype(DType::F64).unwrap()).collect();
         let up = |y: &Tensor| {
             random_up(&y.to_dtype(dtype).unwrap())
@@ -158,12 +172,11 @@ fn batch_norm_is_as_defined_through_its_statistics_too() {
 
 #[test]
 fn moments_are_those_of_batch_norm() {
-    if !on_host::is_available() {
-        return;
-    }
+    let Some(device) = place() else { return };
     let x = random((5, 3, 20, 21), DType::F64, 7).affine(2.0, -7.0).unwrap();
     let normed = ops::batch_norm_train(&x, None, 0.0).unwrap();
-    let moments = super::moments(&x).unwrap();
+    let moments = super::moments(&x.to_device(&device).unwrap()).unwrap();
+    let moments = moments.to_device(&Device::Cpu).unwrap();
     assert_close(&moments.get(0).unwrap(), &normed.mean, 1e-12, "mean");
     assert_close(&moments.get(1).unwrap(), &normed.variance, 1e-12, "variance");
 }
@@ -183,10 +196,10 @@ fn relu_is_as_defined_with_zeros_and_nan() {
 
 #[test]
 fn a_weighted_sum_gives_its_weights_gradients_on_the_way_back() {
-    if !on_host::is_available() {
-        return;
-    }
-    let inputs: Vec<Tensor> = (0..3).map(|i| random((2, 3, 40), DType::F64, 10 + i)).collect();
+    let Some(device) = place() else { return };
+    let inputs: Vec<Tensor> = (0..3)
+        .map(|i| random((2, 3, 40), DType::F64, 10 + i).to_device(&device).unwrap())
+        .collect();
     let weights = [0.5, -1.25, 2.0];
     let products = Arc::new(super::DotProducts::default());
     let kernel = |t: &[Tensor]| {
