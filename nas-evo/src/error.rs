@@ -1,5 +1,6 @@
 //! What a strategy of this crate refuses.
 
+use nas_space::spaces::Space;
 use thiserror::Error;
 
 /// Why a strategy of this crate cannot be built.
@@ -14,4 +15,31 @@ pub enum EvoError {
         /// The decision.
         decision: String,
     },
+    /// A number of the configuration is out of its range.
+    #[error("{name} is {value}; expected {expected}")]
+    Config {
+        /// What the configuration calls it.
+        name: &'static str,
+        /// What was given.
+        value: usize,
+        /// What may be given.
+        expected: String,
+    },
+}
+
+impl EvoError {
+    /// Refuses a space without architectures.
+    pub(crate) fn check_space(space: &dyn Space) -> Result<(), Self> {
+        match space
+            .decisions()
+            .iter()
+            .find(|decision| decision.options.is_empty())
+        {
+            None => Ok(()),
+            Some(decision) => Err(Self::EmptyDecision {
+                space: space.name().to_owned(),
+                decision: decision.name.clone(),
+            }),
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! Search strategies without a learned model.
 //!
 //! [`random`] samples the space uniformly: the baseline that every other method has to beat at the same budget.
+//! [`evolution`] breeds from the better ones among the most recent.
 
 pub mod error;
+pub mod evolution;
+mod mutation;
 pub mod random;
 #[cfg(test)]
 mod tiny_space;
 
 pub use error::EvoError;
+pub use evolution::{Draws, EvolutionConfig, RegularizedEvolution};
 pub use random::{RandomSearch, RandomSearchConfig, Replacement};

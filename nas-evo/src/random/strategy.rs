@@ -48,12 +48,7 @@ impl RandomSearch {
     /// # Errors
     /// [`EvoError::EmptyDecision`] for a space without architectures.
     pub fn new(space: Arc<dyn Space>, config: RandomSearchConfig, seed: Seed) -> Result<Self, EvoError> {
-        if let Some(decision) = space.decisions().iter().find(|d| d.options.is_empty()) {
-            return Err(EvoError::EmptyDecision {
-                space: space.name().to_owned(),
-                decision: decision.name.clone(),
-            });
-        }
+        EvoError::check_space(&*space)?;
         Ok(Self {
             space,
             config,

@@ -1,0 +1,42 @@
+//! Regularized evolution: a population that loses its oldest member for each new one.
+//!
+//! The first [`population`](EvolutionConfig::population) proposals are drawn uniformly from the space. After that each is a
+//! mutant: a tournament draws some members of the population, and the best of them by validation accuracy is copied with
+//! exactly one choice changed. A member that was evaluated enters the population; where that makes it too large, the oldest
+//! member dies, however good it is.
+//!
+//! No proposal waits for an outcome: with several workers a mutant is made from whoever has been told by then, and while
+//! nobody has, it is a uniform draw. Proposal `i` takes its random numbers from `seed.derive("evolution", i)`. A failed trial
+//! does not enter the population.
+//!
+//! # Deviations
+//! Real et al. mutate cells of the NASNet space by their own three rules (hidden state, operation, identity). Here a
+//! mutation is the same in every space: one decision that has more than one option, each as likely, takes another of its
+//! options, each as likely, which is how the benchmarks of tabular spaces run the method.
+//!
+//! # Example
+//! ```
+//! use std::sync::Arc;
+//!
+//! use nas_evo::{EvolutionConfig, RegularizedEvolution};
+//! use nas_space::search::{Ask, Strategy};
+//! use nas_space::seed::Seed;
+//! use nas_space::spaces::Space;
+//!
+//! fn first(space: Arc<dyn Space>) -> Result<Ask, Box<dyn std::error::Error>> {
+//!     let mut evolution = RegularizedEvolution::new(space, EvolutionConfig::NATS_BENCH, Seed::new(1))?;
+//!     Ok(evolution.ask()?)
+//! }
+//! ```
+//!
+//! # References
+//! - E. Real, A. Aggarwal, Y. Huang, Q. V. Le. Regularized Evolution for Image Classifier Architecture Search. AAAI 2019,
+//!   arXiv 1802.01548, algorithm 1.
+//! - C. Ying et al. NAS-Bench-101. ICML 2019, arXiv 1902.09635.
+//! - X. Dong, L. Liu, K. Musial, B. Gabrys. NATS-Bench. TPAMI 2021, arXiv 2009.00437.
+
+mod config;
+mod strategy;
+
+pub use config::{Draws, EvolutionConfig};
+pub use strategy::RegularizedEvolution;
