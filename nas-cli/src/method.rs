@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use nas_evo::{RandomSearch, RandomSearchConfig, Replacement};
+use nas_evo::{EvolutionConfig, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -21,6 +21,8 @@ pub(crate) enum Method {
     Darts,
     /// Random search without repetition.
     Random,
+    /// Regularized evolution.
+    Evolution,
 }
 
 /// What random search is run with.
@@ -30,13 +32,14 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 2] = [Self::Darts, Self::Random];
+    pub(crate) const ALL: [Self; 3] = [Self::Darts, Self::Random, Self::Evolution];
 
     /// The name it is typed by.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Darts => "darts",
             Self::Random => "random",
+            Self::Evolution => "evolution",
         }
     }
 
@@ -45,14 +48,29 @@ impl Method {
         match self {
             Self::Darts => "a supernet of all architectures, trained once; the strongest operations stay",
             Self::Random => "architectures drawn uniformly, none twice: the baseline",
+            Self::Evolution => "mutants of the best among the most recent: regularized evolution",
         }
     }
 }
 
-/// Random search as a strategy, with its configuration as JSON.
-pub(crate) fn random(space: Arc<dyn Space>, seed: Seed) -> Result<(Box<dyn Strategy>, String)> {
-    let strategy = RandomSearch::new(space, RANDOM, seed.derive("strategy", 0))?;
-    Ok((Box::new(strategy), serde_json::to_string(&RANDOM)?))
+/// The method as a strategy, with its configuration as JSON: evolution where its configuration is given, else random
+/// search.
+pub(crate) fn strategy(
+    evolution: Option<EvolutionConfig>,
+    space: Arc<dyn Space>,
+    seed: Seed,
+) -> Result<(Box<dyn Strategy>, String)> {
+    let seed = seed.derive("strategy", 0);
+    Ok(match evolution {
+        None => (
+            Box::new(RandomSearch::new(space, RANDOM, seed)?),
+            serde_json::to_string(&RANDOM)?,
+        ),
+        Some(config) => (
+            Box::new(RegularizedEvolution::new(space, config, seed)?),
+            serde_json::to_string(&config)?,
+        ),
+    })
 }
 
 impl fmt::Display for Method {

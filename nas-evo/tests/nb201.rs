@@ -3,6 +3,14 @@
 //!
 //! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test that prints what it measured"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 

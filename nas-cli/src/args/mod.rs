@@ -116,6 +116,12 @@ pub(crate) struct SearchArgs {
     /// Most trials; of darts, each is a search of its own [default: 1 for darts, else 20, or 100 in a table]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
+    /// Members of evolution's population [default: 10]
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) population: Option<usize>,
+    /// Members drawn to find a parent among, in evolution [default: 3]
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) tournament: Option<usize>,
     /// Most seconds, summed over the trials and the supernets trained for them
     #[arg(long, value_name = "S", value_parser = positive)]
     pub(crate) budget_seconds: Option<f64>,

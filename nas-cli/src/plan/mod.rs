@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
+use nas_evo::EvolutionConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,9 @@ pub(crate) struct RunConfig {
     /// The supernet: present exactly where the method trains one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) supernet: Option<SupernetPlan>,
+    /// Population and tournament: present exactly where the method is evolution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) evolution: Option<EvolutionConfig>,
 }
 
 /// How an architecture is judged.
@@ -152,6 +156,12 @@ impl RunConfig {
                     );
                 }
             }
+        }
+        match (self.method, &self.evolution) {
+            (Method::Evolution, None) => bail!("method evolution has no [evolution] in the configuration"),
+            (Method::Evolution, Some(evolution)) => evolution.validate()?,
+            (method, Some(_)) => bail!("[evolution] is given; expected none with method {method}"),
+            (_, None) => {}
         }
         self.validate_supernet()
     }

@@ -223,6 +223,46 @@ fn with_a_table_the_supernet_has_images_of_its_own() {
 }
 
 #[test]
+fn evolution_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
+    let numbers = |file, words| {
+        let evolution = resolved(file, words).unwrap().evolution.unwrap();
+        (evolution.population, evolution.tournament)
+    };
+    assert_eq!(numbers("", "evolution"), (10, 3));
+    let file = "method = 'evolution'\n[evolution]\npopulation = 50\ntournament = 10";
+    assert_eq!(numbers(file, ""), (50, 10));
+    assert_eq!(numbers(file, "--tournament 7"), (50, 7));
+    assert_eq!(
+        numbers("", "evolution --population 100 --tournament 25"),
+        (100, 25)
+    );
+    assert_eq!(resolved(file, "random").unwrap().evolution, None);
+    for (file, words, named) in [
+        ("", "random --population 5", "--population"),
+        ("", "--tournament 5", "--tournament"),
+        (
+            "method = 'random'\n[evolution]\npopulation = 5",
+            "",
+            "[evolution]",
+        ),
+        (
+            "method = 'evolution'\n[evolution]\npopulation = 0",
+            "",
+            "population is 0",
+        ),
+        ("method = 'evolution'\n[evolution]\npop = 5", "", "pop"),
+        (
+            "method = 'evolution'\n[evolution]\npopulation = 2\ndraws = 'without'",
+            "",
+            "tournament is 3",
+        ),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
 fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
     let images = "[supernet.images]\ndata = 'digits'\ndevice = 'cpu'";
     for (file, words, named) in [
@@ -234,7 +274,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         ("[supernet.darts]\nalpha_lr = 1", "", "alpha_lr"),
         (images, "", "supernet.images"),
         ("method = 'random'\n[supernet.darts]\nepochs = 3", "", "supernet"),
-        ("method = 'magic'", "", "darts, random"),
+        ("method = 'magic'", "", "darts, random, evolution"),
         ("", "random --order 2", "--order"),
         ("", "random --hessian-every 0", "--hessian-every"),
     ] {

@@ -56,7 +56,10 @@ impl EvolutionConfig {
     };
 
     /// Checks the ranges.
-    pub(super) fn validate(&self) -> Result<(), EvoError> {
+    ///
+    /// # Errors
+    /// [`EvoError::Config`] names the first number that is out of its range, and what is expected.
+    pub fn validate(&self) -> Result<(), EvoError> {
         let refuse = |name: &'static str, value: usize, expected: String| {
             Err(EvoError::Config {
                 name,
