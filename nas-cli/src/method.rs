@@ -3,10 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use nas_evo::{EvolutionConfig, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
+use nas_evo::{
+    EvolutionConfig, LocalSearch, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement,
+};
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// A search method.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Method {
     /// Differentiable search: a supernet is trained, and an architecture read off it.
     #[default]
@@ -23,6 +25,8 @@ pub(crate) enum Method {
     Random,
     /// Regularized evolution.
     Evolution,
+    /// Local search.
+    LocalSearch,
 }
 
 /// What random search is run with.
@@ -32,7 +36,7 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Darts, Self::Random, Self::Evolution];
+    pub(crate) const ALL: [Self; 4] = [Self::Darts, Self::Random, Self::Evolution, Self::LocalSearch];
 
     /// The name it is typed by.
     pub(crate) fn name(self) -> &'static str {
@@ -40,6 +44,7 @@ impl Method {
             Self::Darts => "darts",
             Self::Random => "random",
             Self::Evolution => "evolution",
+            Self::LocalSearch => "local-search",
         }
     }
 
@@ -49,27 +54,33 @@ impl Method {
             Self::Darts => "a supernet of all architectures, trained once; the strongest operations stay",
             Self::Random => "architectures drawn uniformly, none twice: the baseline",
             Self::Evolution => "mutants of the best among the most recent: regularized evolution",
+            Self::LocalSearch => "all neighbours of the best so far, then those of the best of them",
         }
     }
 }
 
-/// The method as a strategy, with its configuration as JSON: evolution where its configuration is given, else random
-/// search.
+/// A method that proposes architectures as a strategy, with its configuration as JSON.
+///
+/// # Errors
+/// For one that trains a supernet, and for evolution without its configuration.
 pub(crate) fn strategy(
+    method: Method,
     evolution: Option<EvolutionConfig>,
     space: Arc<dyn Space>,
     seed: Seed,
 ) -> Result<(Box<dyn Strategy>, String)> {
     let seed = seed.derive("strategy", 0);
-    Ok(match evolution {
-        None => (
+    Ok(match (method, evolution) {
+        (Method::Random, _) => (
             Box::new(RandomSearch::new(space, RANDOM, seed)?),
             serde_json::to_string(&RANDOM)?,
         ),
-        Some(config) => (
+        (Method::Evolution, Some(config)) => (
             Box::new(RegularizedEvolution::new(space, config, seed)?),
             serde_json::to_string(&config)?,
         ),
+        (Method::LocalSearch, _) => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
+        (Method::Darts | Method::Evolution, _) => bail!("the configuration of method {method} is missing"),
     })
 }
 

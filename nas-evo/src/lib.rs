@@ -1,10 +1,11 @@
 //! Search strategies without a learned model.
 //!
 //! [`random`] samples the space uniformly: the baseline that every other method has to beat at the same budget.
-//! [`evolution`] breeds from the better ones among the most recent.
+//! [`evolution`] breeds from the better ones among the most recent, [`local_search`] climbs from neighbour to neighbour.
 
 pub mod error;
 pub mod evolution;
+pub mod local_search;
 mod mutation;
 pub mod random;
 #[cfg(test)]
@@ -12,4 +13,5 @@ mod tiny_space;
 
 pub use error::EvoError;
 pub use evolution::{Draws, EvolutionConfig, RegularizedEvolution};
+pub use local_search::LocalSearch;
 pub use random::{RandomSearch, RandomSearchConfig, Replacement};

@@ -22,6 +22,19 @@ pub(crate) fn mutate(space: &dyn Space, parent: &Architecture, rng: &mut impl Rn
     Some(Architecture::new(choices))
 }
 
+/// All architectures that differ from this one in exactly one choice, in the order of the decisions and their options.
+pub(crate) fn neighbours(space: &dyn Space, of: &Architecture) -> impl Iterator<Item = Architecture> {
+    let decisions = space.decisions().iter().enumerate();
+    decisions.flat_map(move |(place, decision)| {
+        let others = (0..decision.options.len()).filter(move |&option| option != of.choices()[place]);
+        others.map(move |option| {
+            let mut choices = of.choices().to_vec();
+            choices[place] = option;
+            Architecture::new(choices)
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -54,6 +67,15 @@ mod tests {
             counts.iter().all(|(text, n)| n.abs_diff(expected(text)) < 220),
             "{counts:?}"
         );
+    }
+
+    #[test]
+    fn neighbours_are_all_that_one_change_can_make() {
+        let space = TinySpace::new(&[3, 1, 2]);
+        let all: Vec<String> = neighbours(&space, &Architecture::new([1, 0, 1]))
+            .map(|a| a.to_string())
+            .collect();
+        assert_eq!(all, ["0.0.1", "2.0.1", "1.0.0"]);
     }
 
     #[test]

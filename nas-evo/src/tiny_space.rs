@@ -4,6 +4,8 @@ use nas_space::arch::{Architecture, Decision};
 use nas_space::error::SpaceError;
 use nas_space::genotype::{Chain, ChainLayer, Genotype};
 use nas_space::op::Operations;
+use nas_space::search::{Evaluation, Failure, FailureKind, Fidelity, Outcome, Trial, TrialId};
+use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
 #[derive(Debug)]
@@ -59,5 +61,31 @@ impl Space for TinySpace {
             space: "tiny".to_owned(),
             reason: genotype.to_json(),
         })
+    }
+}
+
+/// An outcome of trial `id` with this accuracy, or a failure.
+pub(crate) fn outcome(id: TrialId, architecture: Architecture, accuracy: Option<f64>) -> Outcome {
+    let evaluation = |valid_accuracy| Evaluation {
+        valid_accuracy,
+        valid_loss: None,
+        train_accuracy: None,
+        train_loss: None,
+        params: None,
+        macs: None,
+        epochs: 1,
+        cost_seconds: 0.0,
+        device: "table".to_owned(),
+    };
+    Outcome {
+        trial: Trial {
+            id,
+            architecture,
+            fidelity: Fidelity { epochs: 1 },
+            seed: Seed::new(0),
+        },
+        result: accuracy
+            .map(evaluation)
+            .ok_or_else(|| Failure::new(FailureKind::Other, "none")),
     }
 }

@@ -88,7 +88,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
                 darts: supernet::defaults(data, skeleton(&space), relaxation, epochs)?,
             })
         }
-        Method::Random | Method::Evolution => None,
+        Method::Random | Method::Evolution | Method::LocalSearch => None,
     };
     // The preset for budgets of about a hundred trials: with those of thousands a small search would be all random.
     let evolution = (method == Method::Evolution).then_some(EvolutionConfig::NATS_BENCH);

@@ -237,6 +237,10 @@ fn evolution_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
         (100, 25)
     );
     assert_eq!(resolved(file, "random").unwrap().evolution, None);
+    assert_eq!(
+        resolved("method = 'local-search'", "").unwrap().method,
+        Method::LocalSearch
+    );
     for (file, words, named) in [
         ("", "random --population 5", "--population"),
         ("", "--tournament 5", "--tournament"),
@@ -274,7 +278,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         ("[supernet.darts]\nalpha_lr = 1", "", "alpha_lr"),
         (images, "", "supernet.images"),
         ("method = 'random'\n[supernet.darts]\nepochs = 3", "", "supernet"),
-        ("method = 'magic'", "", "darts, random, evolution"),
+        ("method = 'magic'", "", "darts, random, evolution, local-search"),
         ("", "random --order 2", "--order"),
         ("", "random --hessian-every 0", "--hessian-every"),
     ] {

@@ -110,10 +110,8 @@ impl Strategy for RegularizedEvolution {
 
 #[cfg(test)]
 mod tests {
-    use nas_space::search::{Evaluation, Failure, FailureKind, Fidelity, Trial};
-
     use super::*;
-    use crate::tiny_space::TinySpace;
+    use crate::tiny_space::{TinySpace, outcome};
 
     fn evolution(options: &[usize], config: EvolutionConfig, seed: u64) -> RegularizedEvolution {
         RegularizedEvolution::new(Arc::new(TinySpace::new(options)), config, Seed::new(seed)).unwrap()
@@ -131,32 +129,6 @@ mod tests {
         match evolution.ask().unwrap() {
             Ask::Evaluate(proposal) => proposal.architecture,
             other => panic!("evolution neither waits nor ends: {other:?}"),
-        }
-    }
-
-    /// An outcome of trial `id` with this accuracy, or a failure.
-    fn outcome(id: TrialId, architecture: Architecture, accuracy: Option<f64>) -> Outcome {
-        let evaluation = |valid_accuracy| Evaluation {
-            valid_accuracy,
-            valid_loss: None,
-            train_accuracy: None,
-            train_loss: None,
-            params: None,
-            macs: None,
-            epochs: 1,
-            cost_seconds: 0.0,
-            device: "table".to_owned(),
-        };
-        Outcome {
-            trial: Trial {
-                id,
-                architecture,
-                fidelity: Fidelity { epochs: 1 },
-                seed: Seed::new(0),
-            },
-            result: accuracy
-                .map(evaluation)
-                .ok_or_else(|| Failure::new(FailureKind::Other, "none")),
         }
     }
 
