@@ -6,13 +6,13 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use nas_evo::{
-    EvolutionConfig, LocalSearch, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement,
-};
+use nas_evo::{LocalSearch, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
+
+use crate::plan::RunConfig;
 
 /// A search method.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,11 @@ impl Method {
         }
     }
 
+    /// Whether it proposes architectures one by one, rather than training a supernet.
+    pub(crate) fn proposes(self) -> bool {
+        !matches!(self, Self::Darts)
+    }
+
     /// What it does, in one line.
     pub(crate) fn description(self) -> &'static str {
         match self {
@@ -59,18 +64,18 @@ impl Method {
     }
 }
 
-/// A method that proposes architectures as a strategy, with its configuration as JSON.
+/// The run's method as a strategy, with its configuration as JSON. `seed` is that of the study.
 ///
 /// # Errors
 /// For one that trains a supernet, and for evolution without its configuration.
 pub(crate) fn strategy(
-    method: Method,
-    evolution: Option<EvolutionConfig>,
+    config: &RunConfig,
     space: Arc<dyn Space>,
     seed: Seed,
 ) -> Result<(Box<dyn Strategy>, String)> {
+    let method = config.method;
     let seed = seed.derive("strategy", 0);
-    Ok(match (method, evolution) {
+    Ok(match (method, config.evolution) {
         (Method::Random, _) => (
             Box::new(RandomSearch::new(space, RANDOM, seed)?),
             serde_json::to_string(&RANDOM)?,

@@ -4,8 +4,9 @@ mod supernet;
 
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Parameters, multiply-accumulates and a picture of an architecture
     Show(ShowArgs),
+    /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
+    Compare(CompareArgs),
     /// What there is: spaces, methods, data sets, named architectures
     List,
     /// What this machine can do, and what is missing
@@ -93,7 +96,7 @@ pub(crate) struct TrainingArgs {
     pub(crate) device: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SearchArgs {
     /// Search method [default: darts]
     #[arg(value_name = "METHOD")]
@@ -140,7 +143,7 @@ pub(crate) struct SearchArgs {
     pub(crate) training: TrainingArgs,
     /// Trials evaluated at a time; more than --batch find nothing to do. Never changes a result
     #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) workers: NonZeroUsize,
+    pub(crate) workers: Workers,
     /// Trials proposed before the first one's outcome is known [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: Option<u32>,
@@ -155,6 +158,24 @@ pub(crate) struct SearchArgs {
     pub(crate) supernet: SupernetArgs,
 }
 
+/// How many trials are evaluated at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Workers(pub(crate) NonZeroUsize);
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self(NonZeroUsize::MIN)
+    }
+}
+
+impl FromStr for Workers {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
     /// The run directory
@@ -165,7 +186,7 @@ pub(crate) struct ResumeArgs {
     pub(crate) data_dir: Option<PathBuf>,
     /// Trials evaluated at a time; more than the run's batch find nothing to do. Never changes a result
     #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) workers: NonZeroUsize,
+    pub(crate) workers: Workers,
     /// A larger number of trials than the run was started with
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
@@ -254,6 +275,46 @@ pub(crate) enum ShowFormat {
     Dot,
     /// A picture
     Svg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Methods, separated by commas, each as `nas search METHOD` would run it; `nas list` has the names
+    #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',', required = true)]
+    pub(crate) methods: Vec<Method>,
+    /// The benchmark that accuracies are looked up in
+    #[arg(long, value_name = "NAME", required = true, value_parser = ["nb201"])]
+    pub(crate) benchmark: String,
+    /// The benchmark's table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) table: PathBuf,
+    /// Which of the table's data sets to search on [default: cifar10]
+    #[arg(long, value_name = "NAME", value_parser = table_data())]
+    pub(crate) table_data: Option<Nb201Dataset>,
+    /// Runs of each method, with the seeds 0 to K - 1
+    #[arg(long, value_name = "K", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+    /// Trials of each run
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) trials: u64,
+    /// TOML file with the methods' settings, as a run directory holds it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl CompareArgs {
+    /// What would be typed to search with one of the methods.
+    pub(crate) fn search(&self, method: Method) -> SearchArgs {
+        SearchArgs {
+            method: Some(method),
+            benchmark: Some(self.benchmark.clone()),
+            table: Some(self.table.clone()),
+            table_data: self.table_data,
+            trials: Some(self.trials),
+            config: self.config.clone(),
+            ..SearchArgs::default()
+        }
+    }
 }
 
 #[derive(Debug, Args)]

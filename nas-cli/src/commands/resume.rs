@@ -41,5 +41,5 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     if grows {
         store.extend_budget(config.budget)?;
     }
-    session.run(&run, store, args.workers, output)
+    session.run(&run, store, args.workers.0, output)
 }

@@ -163,12 +163,8 @@ impl Session {
                 Ok((Searcher::Oneshot(Box::new(oneshot)), parameters))
             }
             None => {
-                let (strategy, parameters) = method::strategy(
-                    self.config.method,
-                    self.config.evolution,
-                    Arc::clone(&self.space),
-                    self.seed(),
-                )?;
+                let (strategy, parameters) =
+                    method::strategy(&self.config, Arc::clone(&self.space), self.seed())?;
                 Ok((Searcher::Strategy(strategy), parameters))
             }
         }

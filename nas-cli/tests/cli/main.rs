@@ -5,6 +5,7 @@
     reason = "clippy.toml lets tests do so, but not the functions beside them"
 )]
 
+mod compare;
 mod darts;
 mod killed;
 
