@@ -4,7 +4,7 @@ use nas_space::spaces::Space;
 use thiserror::Error;
 
 /// Why a strategy of this crate cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum EvoError {
     /// A decision of the space has nothing to choose from, so the space has no architecture at all.
@@ -24,6 +24,14 @@ pub enum EvoError {
         value: usize,
         /// What may be given.
         expected: String,
+    },
+    /// A part of a whole is none.
+    #[error("{name} is {value}; expected a number above 0 and up to 1")]
+    Share {
+        /// What the configuration calls it.
+        name: &'static str,
+        /// What was given.
+        value: f64,
     },
 }
 

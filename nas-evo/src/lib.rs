@@ -1,7 +1,7 @@
 //! Search strategies without a learned model.
 //!
 //! [`random`] samples the space uniformly: the baseline that every other method has to beat at the same budget.
-//! [`evolution`] breeds from the better ones among the most recent, [`local_search`] climbs from neighbour to neighbour.
+//! [`evolution`] breeds from the better ones among the most recent or among all, [`local_search`] climbs from neighbour to neighbour.
 
 pub mod error;
 pub mod evolution;
@@ -12,6 +12,6 @@ pub mod random;
 mod tiny_space;
 
 pub use error::EvoError;
-pub use evolution::{Draws, EvolutionConfig, RegularizedEvolution};
+pub use evolution::{Draws, EvolutionConfig, RegularizedEvolution, Removal, Tournament};
 pub use local_search::LocalSearch;
 pub use random::{RandomSearch, RandomSearchConfig, Replacement};
