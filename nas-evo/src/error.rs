@@ -1,5 +1,6 @@
 //! What a strategy of this crate refuses.
 
+use nas_space::error::SpaceError;
 use nas_space::spaces::Space;
 use thiserror::Error;
 
@@ -33,6 +34,18 @@ pub enum EvoError {
         /// What was given.
         value: f64,
     },
+    /// There is nothing to compare architectures by, or the same twice.
+    #[error(
+        "the objectives are {}; expected one or more of accuracy, params and macs, each at most once",
+        if got.is_empty() { "none".to_owned() } else { got.join(", ") }
+    )]
+    Objectives {
+        /// Those given.
+        got: Vec<&'static str>,
+    },
+    /// The size of the networks, or an architecture.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
 }
 
 impl EvoError {
