@@ -25,10 +25,10 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
         _ => point.params as f64,
     };
     let x = Axis::over(pareto.points.iter().map(of), f64::INFINITY);
-    let y = Axis::over(
-        pareto.points.iter().map(|point| 100.0 * point.valid_accuracy),
-        100.0,
-    );
+    let least = least_shown(pareto);
+    let shown = pareto.points.iter().map(|point| point.valid_accuracy);
+    let shown = shown.filter(|accuracy| *accuracy >= least);
+    let y = Axis::over(shown.map(|accuracy| 100.0 * accuracy), 100.0);
     let place = |point: &Point| {
         let [left, top, right, bottom] = FRAME;
         let across = left + x.share(of(point)) * (right - left);
@@ -37,14 +37,18 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
             bottom - y.share(100.0 * point.valid_accuracy) * (bottom - top),
         )
     };
-    let mut text = heading(pareto, cost);
+    let mut text = heading(pareto, cost, least);
     axes(&mut text, &x, &y, cost);
     let mut on_front = vec![false; pareto.points.len()];
     for &number in &pareto.front {
         on_front[number] = true;
     }
     for (point, _) in pareto.points.iter().zip(&on_front).filter(|(_, on)| !**on) {
-        circle(&mut text, place(point), 4.0, TRIAL, 0.55, point);
+        if point.valid_accuracy < least {
+            triangle(&mut text, place(point).0, point);
+        } else {
+            circle(&mut text, place(point), 4.0, TRIAL, 0.55, point);
+        }
     }
     let front = pareto.front();
     // With a third objective the front is no line between the two that are drawn.
@@ -63,12 +67,21 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
 }
 
 /// The document's beginning, with its titles and legend.
-fn heading(pareto: &Pareto, cost: Objective) -> String {
+fn heading(pareto: &Pareto, cost: Objective, least: f64) -> String {
     let names: Vec<&str> = pareto
         .objectives
         .iter()
         .map(|objective| objective.name())
         .collect();
+    let below = pareto
+        .points
+        .iter()
+        .filter(|point| point.valid_accuracy < least)
+        .count();
+    let below = match below {
+        0 => String::new(),
+        _ => format!("; {below} at the bottom lie far below"),
+    };
     let (width, height) = SIZE;
     let [left, _, right, _] = FRAME;
     let mut text = String::new();
@@ -80,8 +93,7 @@ fn heading(pareto: &Pareto, cost: Objective) -> String {
          <title>Validation accuracy and {}</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
          <text x=\"{left}\" y=\"34\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">Validation accuracy and {}</text>\n\
-         <text x=\"{left}\" y=\"54\" font-size=\"12\" fill=\"{FAINT}\">{} trials; in colour and larger the {} that no other \
-         is better than in {}</text>\n\
+         <text x=\"{left}\" y=\"54\" font-size=\"12\" fill=\"{FAINT}\">{} trials. The front: {} that none dominates in {}{below}</text>\n\
          <circle cx=\"{:.1}\" cy=\"30\" r=\"5.5\" fill=\"{FRONT}\"/>\n\
          <text x=\"{:.1}\" y=\"34\" font-size=\"12\" fill=\"{INK}\">front</text>\n\
          <circle cx=\"{:.1}\" cy=\"30\" r=\"4\" fill=\"{TRIAL}\" fill-opacity=\"0.55\"/>\n\
@@ -141,16 +153,52 @@ fn axes(text: &mut String, x: &Axis, y: &Axis, cost: Objective) {
     );
 }
 
-fn circle(text: &mut String, (x, y): (f64, f64), radius: f64, colour: &str, opacity: f64, point: &Point) {
+/// The accuracy below which trials are not shown in their place: one network that learnt nothing would press all others together.
+/// It is three times the range of the middle half below that, as outliers are told, and never above a point of the front.
+fn least_shown(pareto: &Pareto) -> f64 {
+    let mut accuracies: Vec<f64> = pareto.points.iter().map(|point| point.valid_accuracy).collect();
+    accuracies.sort_by(f64::total_cmp);
+    let Some(last) = accuracies.len().checked_sub(1) else {
+        return 0.0;
+    };
+    let (low, high) = (accuracies[last / 4], accuracies[last * 3 / 4]);
+    let of_front = pareto
+        .front()
+        .iter()
+        .map(|point| point.valid_accuracy)
+        .fold(1.0, f64::min);
+    (low - 3.0 * (high - low)).min(of_front)
+}
+
+/// A trial that lies below the frame.
+fn triangle(text: &mut String, x: f64, point: &Point) {
+    let [.., bottom] = FRAME;
     let _ = writeln!(
         text,
-        "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\" fill-opacity=\"{opacity}\"><title>trial {}: {}, \
-         {} parameters, {} multiply-accumulates\n{}</title></circle>",
+        "<path d=\"M{:.1} {:.1}h9l-4.5 7z\" fill=\"{TRIAL}\" fill-opacity=\"0.55\">{}</path>",
+        x - 4.5,
+        bottom - 9.0,
+        tooltip(point)
+    );
+}
+
+/// What is shown where one points at a trial.
+fn tooltip(point: &Point) -> String {
+    format!(
+        "<title>trial {}: {}, {} parameters, {} multiply-accumulates\n{}</title>",
         point.trial,
         percent(point.valid_accuracy),
         grouped(point.params),
         grouped(point.macs),
         escaped(&point.arch)
+    )
+}
+
+fn circle(text: &mut String, (x, y): (f64, f64), radius: f64, colour: &str, opacity: f64, point: &Point) {
+    let _ = writeln!(
+        text,
+        "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\" fill-opacity=\"{opacity}\">{}</circle>",
+        tooltip(point)
     );
 }
 
@@ -275,8 +323,24 @@ mod tests {
             &[Objective::Macs, Objective::Accuracy, Objective::Params],
         );
         let svg = pareto(&three);
-        assert!(!svg.contains("<path"));
+        assert!(!svg.contains("<path"), "neither staircase nor triangle");
         assert!(svg.contains("Validation accuracy and multiply-accumulates"));
+    }
+
+    #[test]
+    fn a_network_that_learnt_nothing_is_at_the_bottom_unless_it_is_of_the_front() {
+        let mut figures: Vec<(f64, u64)> = (0..20).map(|i| (0.9 + 0.002 * i as f64, 100 + i)).collect();
+        figures.push((0.1, 100));
+        let svg = pareto(&points(&figures));
+        assert!(
+            svg.contains("; 1 at the bottom lie far below") && svg.contains(">90 %<"),
+            "{svg}"
+        );
+        assert!(!svg.contains(">20 %<"));
+        assert_eq!(svg.matches("<title>trial").count(), 21);
+        figures.push((0.1, 50));
+        let svg = pareto(&points(&figures));
+        assert!(!svg.contains("far below") && svg.contains(">20 %<"), "{svg}");
     }
 
     #[test]
