@@ -80,7 +80,7 @@ fn heading(pareto: &Pareto, cost: Objective, least: f64) -> String {
         .count();
     let below = match below {
         0 => String::new(),
-        _ => format!("; {below} at the bottom lie far below"),
+        _ => format!("; ▾ {below} far below"),
     };
     let (width, height) = SIZE;
     let [left, _, right, _] = FRAME;
@@ -102,7 +102,7 @@ fn heading(pareto: &Pareto, cost: Objective, least: f64) -> String {
         long_name(cost),
         grouped(pareto.points.len() as u64),
         grouped(pareto.front.len() as u64),
-        names.join(" and "),
+        names.join(", "),
         right - 150.0,
         right - 141.0,
         right - 88.0,
@@ -332,10 +332,7 @@ mod tests {
         let mut figures: Vec<(f64, u64)> = (0..20).map(|i| (0.9 + 0.002 * i as f64, 100 + i)).collect();
         figures.push((0.1, 100));
         let svg = pareto(&points(&figures));
-        assert!(
-            svg.contains("; 1 at the bottom lie far below") && svg.contains(">90 %<"),
-            "{svg}"
-        );
+        assert!(svg.contains("; ▾ 1 far below") && svg.contains(">90 %<"), "{svg}");
         assert!(!svg.contains(">20 %<"));
         assert_eq!(svg.matches("<title>trial").count(), 21);
         figures.push((0.1, 50));
