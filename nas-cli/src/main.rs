@@ -9,6 +9,7 @@ mod method;
 mod number;
 mod oneshot;
 mod output;
+mod pareto;
 mod plan;
 mod plot;
 mod progress;

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use nas_evo::{LocalSearch, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
+use nas_evo::{LocalSearch, Nsga2, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -23,8 +23,10 @@ pub(crate) enum Method {
     Darts,
     /// Random search without repetition.
     Random,
-    /// Regularized evolution.
+    /// Tournament evolution, regularized or growing.
     Evolution,
+    /// Multi-objective evolution.
+    Nsga2,
     /// Local search.
     LocalSearch,
 }
@@ -36,7 +38,13 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Darts, Self::Random, Self::Evolution, Self::LocalSearch];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Darts,
+        Self::Random,
+        Self::Evolution,
+        Self::Nsga2,
+        Self::LocalSearch,
+    ];
 
     /// The name it is typed by.
     pub(crate) fn name(self) -> &'static str {
@@ -44,6 +52,7 @@ impl Method {
             Self::Darts => "darts",
             Self::Random => "random",
             Self::Evolution => "evolution",
+            Self::Nsga2 => "nsga2",
             Self::LocalSearch => "local-search",
         }
     }
@@ -59,33 +68,46 @@ impl Method {
             Self::Darts => "a supernet of all architectures, trained once; the strongest operations stay",
             Self::Random => "architectures drawn uniformly, none twice: the baseline",
             Self::Evolution => "mutants of the best among the most recent: regularized evolution",
+            Self::Nsga2 => "the whole front between accuracy and cost: multi-objective evolution",
             Self::LocalSearch => "all neighbours of the best so far, then those of the best of them",
         }
     }
 }
 
-/// The run's method as a strategy, with its configuration as JSON. `seed` is that of the study.
+/// The method of a run that proposes architectures of `space` as a strategy, with its configuration as JSON. `seed` is that of
+/// the study.
 ///
 /// # Errors
-/// For one that trains a supernet, and for evolution without its configuration.
+/// For one that trains a supernet, and for one whose configuration is missing.
 pub(crate) fn strategy(
-    config: &RunConfig,
+    run: &RunConfig,
     space: Arc<dyn Space>,
     seed: Seed,
 ) -> Result<(Box<dyn Strategy>, String)> {
-    let method = config.method;
     let seed = seed.derive("strategy", 0);
-    Ok(match (method, config.evolution) {
-        (Method::Random, _) => (
+    let method = run.method;
+    let missing = || format!("the configuration of method {method} is missing");
+    Ok(match method {
+        Method::Random => (
             Box::new(RandomSearch::new(space, RANDOM, seed)?),
             serde_json::to_string(&RANDOM)?,
         ),
-        (Method::Evolution, Some(config)) => (
-            Box::new(RegularizedEvolution::new(space, config, seed)?),
-            serde_json::to_string(&config)?,
-        ),
-        (Method::LocalSearch, _) => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
-        (Method::Darts | Method::Evolution, _) => bail!("the configuration of method {method} is missing"),
+        Method::Evolution => {
+            let config = run.evolution.with_context(missing)?;
+            (
+                Box::new(RegularizedEvolution::new(space, config, seed)?),
+                serde_json::to_string(&config)?,
+            )
+        }
+        Method::Nsga2 => {
+            let config = run.nsga2.as_ref().with_context(missing)?;
+            (
+                Box::new(Nsga2::new(space, config.clone(), run.network()?, seed)?),
+                serde_json::to_string(config)?,
+            )
+        }
+        Method::LocalSearch => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
+        Method::Darts => bail!("method {method} proposes nothing: it trains a supernet"),
     })
 }
 

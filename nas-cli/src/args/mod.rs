@@ -1,7 +1,9 @@
 //! The command line as typed.
 
+mod evolution;
 mod supernet;
 
+pub(crate) use evolution::EvolutionArgs;
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
 use std::num::{NonZeroUsize, ParseIntError};
@@ -40,7 +42,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Search a space, then train the best architecture in full and test it
-    Search(SearchArgs),
+    Search(Box<SearchArgs>),
     /// Go on where a search stopped
     Resume(ResumeArgs),
     /// Train one network in full and report its test accuracy
@@ -82,6 +84,17 @@ pub(crate) struct SizeArgs {
     pub(crate) cells: Option<usize>,
 }
 
+/// How large a network may be.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct LimitArgs {
+    /// Most parameters of a network; what has more is never trained
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(crate) max_params: Option<u64>,
+    /// Most multiply-accumulates of a network for one image; what has more is never trained
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(crate) max_macs: Option<u64>,
+}
+
 /// How networks are trained.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TrainingArgs {
@@ -119,12 +132,6 @@ pub(crate) struct SearchArgs {
     /// Most trials; of darts, each is a search of its own [default: 1 for darts, else 20, or 100 in a table]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
-    /// Members of evolution's population [default: 10]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
-    pub(crate) population: Option<usize>,
-    /// Members drawn to find a parent among, in evolution [default: 3]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
-    pub(crate) tournament: Option<usize>,
     /// Most seconds, summed over the trials and the supernets trained for them
     #[arg(long, value_name = "S", value_parser = positive)]
     pub(crate) budget_seconds: Option<f64>,
@@ -140,6 +147,8 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) size: SizeArgs,
     #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
     pub(crate) training: TrainingArgs,
     /// Trials evaluated at a time; more than --batch find nothing to do. Never changes a result
     #[arg(long, value_name = "N", default_value = "1")]
@@ -154,6 +163,8 @@ pub(crate) struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     // Last: what follows would stand under its heading.
+    #[command(flatten)]
+    pub(crate) evolution: EvolutionArgs,
     #[command(flatten)]
     pub(crate) supernet: SupernetArgs,
 }
@@ -332,6 +343,11 @@ fn at_least(least: u64) -> RangedU64ValueParser<usize> {
 /// A seed, below 2⁶³ so that TOML can hold it.
 fn seed() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(..=i64::MAX as u64)
+}
+
+/// A number of things from 1, below 2⁶³ so that TOML can hold it.
+fn count() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..=i64::MAX as u64)
 }
 
 /// A number above 0.

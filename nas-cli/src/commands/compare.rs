@@ -94,6 +94,8 @@ fn config(args: &CompareArgs, method: Method) -> Result<RunConfig> {
 /// What all runs share.
 struct Bench {
     space: Arc<dyn Space>,
+    /// What of it methods see: all, or what is within the limits.
+    searched: Arc<dyn Space>,
     evaluator: TabularEvaluator,
     /// The highest test accuracy there is.
     best_test: f64,
@@ -106,8 +108,11 @@ impl Bench {
         };
         let dataset = table.data.parse()?;
         let table = Arc::new(Nb201Table::open(&table.table)?);
+        let space = config.space.build()?;
+        let searched = config.searched(&space)?;
         Ok(Self {
-            space: config.space.build()?,
+            space,
+            searched,
             best_test: table.best_test(dataset).1,
             evaluator: TabularEvaluator::new(table, dataset),
         })
@@ -115,7 +120,10 @@ impl Bench {
 
     /// One study, and the test accuracy of what it chose.
     fn run(&self, config: &RunConfig, seed: u64) -> Result<Run> {
-        let (mut strategy, parameters) = method::strategy(config, Arc::clone(&self.space), Seed::new(seed))?;
+        let (mut strategy, parameters) =
+            method::strategy(config, Arc::clone(&self.searched), Seed::new(seed))?;
+        let gate = config.gate(&self.evaluator, &self.space)?;
+        let evaluator: &dyn Evaluator = gate.as_ref().map_or(&self.evaluator, |gate| gate);
         let study = StudyConfig {
             parameters,
             batch: config.batch,
@@ -126,7 +134,7 @@ impl Bench {
             ..StudyConfig::new(
                 strategy.name(),
                 self.space.name(),
-                self.evaluator.description(),
+                evaluator.description(),
                 Seed::new(seed),
             )
         };
@@ -134,7 +142,7 @@ impl Bench {
         let parts = Parts {
             space: self.space.as_ref(),
             strategy: strategy.as_mut(),
-            evaluator: &self.evaluator,
+            evaluator,
         };
         let options = RunOptions {
             // Nobody reads it: it is gone with the run.

@@ -1,5 +1,7 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
+mod evolution;
+mod limits;
 mod resolve;
 mod supernet;
 
@@ -11,7 +13,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
-use nas_evo::EvolutionConfig;
+use nas_evo::{EvolutionConfig, Nsga2Config};
+use nas_space::limits::Limits;
+use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
@@ -40,6 +44,12 @@ pub(crate) struct RunConfig {
     /// Population and tournament: present exactly where the method is evolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evolution: Option<EvolutionConfig>,
+    /// Population and objectives: present exactly where the method is NSGA-II.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nsga2: Option<Nsga2Config>,
+    /// How large a network may be, where it may not be of any size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<Limits>,
 }
 
 /// How an architecture is judged.
@@ -94,6 +104,14 @@ impl RunConfig {
             Estimation::Training(plan) => Some(plan),
             Estimation::Table(_) => None,
         }
+    }
+
+    /// The size of the networks that are judged: what their costs are counted at.
+    pub(crate) fn network(&self) -> Result<NetworkConfig> {
+        Ok(match &self.estimation {
+            Estimation::Training(plan) => plan.evaluator.network,
+            Estimation::Table(plan) => plan.data.parse::<Nb201Dataset>()?.network(),
+        })
     }
 
     /// The images that anything is trained on: trials, or else the supernet.
@@ -157,12 +175,8 @@ impl RunConfig {
                 }
             }
         }
-        match (self.method, &self.evolution) {
-            (Method::Evolution, None) => bail!("method evolution has no [evolution] in the configuration"),
-            (Method::Evolution, Some(evolution)) => evolution.validate()?,
-            (method, Some(_)) => bail!("[evolution] is given; expected none with method {method}"),
-            (_, None) => {}
-        }
+        self.limits.iter().try_for_each(Limits::validate)?;
+        evolution::validate(self)?;
         self.validate_supernet()
     }
 

@@ -9,14 +9,13 @@ use nas_eval::data::DatasetInfo;
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
 use nas_eval::train::TrainConfig;
-use nas_evo::EvolutionConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::{CustomConfig, SpaceConfig};
 use toml::{Table, Value};
 
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -48,7 +47,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         (None, None) => Method::default(),
     };
     refuse_options_of_supernets(args, method)?;
-    refuse_options_of_evolution(args, method)?;
+    evolution::refuse(&args.evolution, method)?;
     reconcile(&mut file, args, method);
     let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
     let space = match (&args.space, file.get("space")) {
@@ -88,10 +87,8 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
                 darts: supernet::defaults(data, skeleton(&space), relaxation, epochs)?,
             })
         }
-        Method::Random | Method::Evolution | Method::LocalSearch => None,
+        _ => None,
     };
-    // The preset for budgets of about a hundred trials: with those of thousands a small search would be all random.
-    let evolution = (method == Method::Evolution).then_some(EvolutionConfig::NATS_BENCH);
     let budget = match (args.budget_seconds, &estimation) {
         (Some(_), _) => Budget::default(),
         (None, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
@@ -106,7 +103,9 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         space,
         estimation,
         supernet,
-        evolution,
+        evolution: evolution::evolution(method),
+        nsga2: evolution::nsga2(method),
+        limits: None,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
     if args.space.is_some() {
@@ -159,39 +158,24 @@ fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> 
     Ok(())
 }
 
-/// The same for those of evolution.
-fn refuse_options_of_evolution(args: &SearchArgs, method: Method) -> Result<()> {
-    let typed = [
-        ("--population", args.population.is_some()),
-        ("--tournament", args.tournament.is_some()),
-    ];
-    match typed
-        .iter()
-        .find(|(_, typed)| *typed && method != Method::Evolution)
-    {
-        None => Ok(()),
-        Some((name, _)) => {
-            let why = format!("has no meaning with method {method}; it is for evolution");
-            Err(Usage::new(format!("{name} {why}")).into())
-        }
-    }
-}
-
 fn meaningless_with_a_table(name: &str) -> Usage {
     Usage::new(format!(
         "{name} has no meaning with --benchmark, where no trial is trained"
     ))
 }
 
-/// Takes out of the file what the typed options contradict: of `[supernet]` and `[evolution]` all of it where they ask for
-/// a method that has none, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
+/// Takes out of the file what the typed options contradict: of a method's section all of it where they ask for
+/// another method, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
 /// kind; what describes the images where they name another data set.
 fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
-    if args.method.is_some() && method != Method::Darts {
-        file.remove("supernet");
-    }
-    if args.method.is_some() && method != Method::Evolution {
-        file.remove("evolution");
+    for (owner, section) in [
+        (Method::Darts, "supernet"),
+        (Method::Evolution, "evolution"),
+        (Method::Nsga2, "nsga2"),
+    ] {
+        if args.method.is_some() && method != owner {
+            file.remove(section);
+        }
     }
     if let Some(typed) = args.supernet.relaxation {
         let named = text_at(file, &["supernet", "darts", "relaxation", "kind"]);
@@ -352,9 +336,11 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     if let Some(supernet) = &mut config.supernet {
         supernet::overlay(&mut supernet.darts, &args.supernet);
     }
-    if let Some(evolution) = &mut config.evolution {
-        evolution.population = args.population.unwrap_or(evolution.population);
-        evolution.tournament = args.tournament.unwrap_or(evolution.tournament);
+    evolution::overlay(config, &args.evolution);
+    if args.limits.max_params.is_some() || args.limits.max_macs.is_some() {
+        let limits = config.limits.get_or_insert_default();
+        limits.max_params = args.limits.max_params.or(limits.max_params);
+        limits.max_macs = args.limits.max_macs.or(limits.max_macs);
     }
     match &mut config.estimation {
         Estimation::Training(plan) => {

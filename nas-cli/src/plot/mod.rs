@@ -1,10 +1,14 @@
-//! Pictures of a differentiable search: how strong each operation was on each edge, epoch after epoch.
+//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch, and what
+//! accuracy costs in any ([`pareto()`]).
 //!
 //! One small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
 //! that they come from. The same epochs always give the same text.
 
 mod frame;
+mod pareto;
 mod stroke;
+
+pub(crate) use pareto::pareto;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -12,24 +12,31 @@ use nas_eval::data::Dataset;
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
 use nas_eval::{DType, Device};
+use nas_evo::Objective;
 use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::{Commit, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
 use serde::Serialize;
 
-use crate::oneshot::{Oneshot, Supernet};
+use crate::oneshot::{Found, Oneshot, Supernet};
 use crate::output::{Output, note};
+use crate::pareto::Pareto;
 use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::{device, method, plan};
+use crate::{device, method, plan, plot};
 
 pub(crate) use ending::NETWORK_FILE;
+
+/// The picture of accuracy and cost, in a run directory.
+const PARETO_FILE: &str = "pareto.svg";
 
 /// The parts of a search, made from its configuration.
 pub(crate) struct Session {
     config: RunConfig,
     space: Arc<dyn Space>,
+    /// What of it strategies see: all, or what is within the limits.
+    searched: Arc<dyn Space>,
     /// What is trained on: by trials, by a supernet, or by nothing.
     images: Option<Loaded>,
     source: Source,
@@ -56,6 +63,14 @@ enum Searcher<'a> {
     Oneshot(Box<Oneshot<'a>>),
 }
 
+/// What a method has to tell besides its best architecture.
+enum Extra<'a> {
+    /// The front of its trials.
+    Front(Pareto),
+    /// The searches that its trials were.
+    Searches(&'a [Found]),
+}
+
 /// What decides a search by a supernet, besides the study's seed: kept on record with the study.
 #[derive(Serialize)]
 struct SupernetParameters<'a> {
@@ -79,6 +94,7 @@ impl Session {
     pub(crate) fn prepare(config: RunConfig) -> Result<Self> {
         config.validate()?;
         let space = config.space.build()?;
+        let searched = config.searched(&space)?;
         let seed = Seed::new(config.seed);
         let images = config
             .images()
@@ -108,6 +124,7 @@ impl Session {
         let session = Self {
             config,
             space,
+            searched,
             images,
             source,
         };
@@ -164,13 +181,13 @@ impl Session {
             }
             None => {
                 let (strategy, parameters) =
-                    method::strategy(&self.config, Arc::clone(&self.space), self.seed())?;
+                    method::strategy(&self.config, Arc::clone(&self.searched), self.seed())?;
                 Ok((Searcher::Strategy(strategy), parameters))
             }
         }
     }
 
-    fn study_config(&self, parameters: String) -> StudyConfig {
+    fn study_config(&self, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
         let epochs = match &self.source {
             Source::Training { plan, .. } => plan.epochs,
             Source::Table(_) => SEARCH_EPOCHS,
@@ -183,7 +200,7 @@ impl Session {
             ..StudyConfig::new(
                 self.config.method.name(),
                 self.space.name(),
-                self.evaluator().description(),
+                evaluator.description(),
                 self.seed(),
             )
         }
@@ -206,14 +223,16 @@ impl Session {
         }
         let screen = Screen::default();
         let (mut searcher, parameters) = self.searcher(run, &screen)?;
-        let config = self.study_config(parameters);
+        let gate = self.config.gate(self.evaluator(), &self.space)?;
+        let evaluator = gate.as_ref().map_or(self.evaluator(), |gate| gate);
+        let config = self.study_config(parameters, evaluator);
         let parts = Parts {
             space: self.space.as_ref(),
             strategy: match &mut searcher {
                 Searcher::Strategy(strategy) => strategy.as_mut(),
                 Searcher::Oneshot(oneshot) => oneshot.as_mut(),
             },
-            evaluator: self.evaluator(),
+            evaluator,
         };
         let commit = match (&self.source, &self.config.supernet) {
             (Source::Table(_), None) => Commit::Within(Duration::from_millis(50)),
@@ -232,10 +251,22 @@ impl Session {
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
         let last = self.end(run, best, &genotype)?;
-        let searches = match &searcher {
-            Searcher::Strategy(_) => None,
-            Searcher::Oneshot(oneshot) => Some(oneshot.searches()),
+        let found = match &searcher {
+            Searcher::Strategy(_) => Extra::Front(self.front(run, &store)?),
+            Searcher::Oneshot(oneshot) => Extra::Searches(oneshot.searches()),
         };
-        self.report(run, &summary, &genotype, searches, last, output)
+        self.report(run, &summary, &genotype, &found, last, output)
+    }
+
+    /// What the trials came to in accuracy and cost, drawn into the run directory.
+    fn front(&self, run: &RunDir, store: &Store) -> Result<Pareto> {
+        let objectives = match &self.config.nsga2 {
+            Some(nsga2) => &nsga2.objectives[..],
+            None => &[Objective::Accuracy, Objective::Params],
+        };
+        let records = store.records().trials()?;
+        let pareto = Pareto::new(&records, self.space(), &self.config.network()?, objectives)?;
+        run.write_text(PARETO_FILE, &plot::pareto(&pareto))?;
+        Ok(pareto)
     }
 }

@@ -8,10 +8,12 @@ use nas_study::{RunDir, Summary};
 use serde::Serialize;
 
 use super::ending::FinalRecord;
-use super::{Session, Source};
+use super::{Extra, PARETO_FILE, Session, Source};
+use crate::method::Method;
 use crate::number::{counted, grouped, percent};
 use crate::oneshot::{self, Found};
 use crate::output::Output;
+use crate::pareto::Point;
 
 /// The JSON of `nas search` and `nas resume`.
 #[derive(Debug, Serialize)]
@@ -31,6 +33,8 @@ struct SearchResult {
     last: FinalRecord,
     #[serde(flatten)]
     oneshot: Option<OneshotResult>,
+    #[serde(flatten)]
+    front: Option<FrontResult>,
 }
 
 #[derive(Debug, Serialize)]
@@ -51,6 +55,15 @@ struct OneshotResult {
     pictures: Pictures,
 }
 
+/// What a method that proposes architectures adds.
+#[derive(Debug, Serialize)]
+struct FrontResult {
+    /// The trials that no other is better than in every objective, the smallest first.
+    pareto: Vec<Point>,
+    /// All trials and that front.
+    pareto_picture: PathBuf,
+}
+
 #[derive(Debug, Serialize)]
 struct Pictures {
     strengths: PathBuf,
@@ -63,12 +76,20 @@ impl Session {
         run: &RunDir,
         summary: &Summary,
         genotype: &Genotype,
-        searches: Option<&[Found]>,
+        extra: &Extra<'_>,
         last: FinalRecord,
         output: Output,
     ) -> Result<()> {
         let best = summary.require_best()?;
         // Each trial is the search of its number.
+        let (searches, pareto) = match extra {
+            Extra::Searches(searches) => (Some(*searches), None),
+            Extra::Front(pareto) => (None, Some(pareto)),
+        };
+        let front = pareto.map(|pareto| FrontResult {
+            pareto: pareto.front().into_iter().cloned().collect(),
+            pareto_picture: run.path().join(PARETO_FILE),
+        });
         let found = searches.and_then(|searches| {
             let supernet = searches.get(usize::try_from(best.trial).ok()?)?.clone();
             Some(OneshotResult {
@@ -97,6 +118,7 @@ impl Session {
             test_accuracy: last.test.test_accuracy,
             last,
             oneshot: found,
+            front,
         };
         output.result(&result, || self.text(&result))
     }
@@ -188,6 +210,25 @@ impl Session {
         if let Some(OneshotResult { pictures, .. }) = &result.oneshot {
             lines.push(line("strengths", &pictures.strengths.display().to_string()));
             lines.push(line("cell", &pictures.cell.display().to_string()));
+        }
+        if let Some(FrontResult {
+            pareto,
+            pareto_picture,
+        }) = &result.front
+        {
+            if self.config.method == Method::Nsga2 {
+                for (number, point) in pareto.iter().enumerate() {
+                    let text = format!(
+                        "{}, {} parameters, {:.2} M multiply-accumulates: {}",
+                        percent(point.valid_accuracy),
+                        grouped(point.params),
+                        point.macs as f64 / 1e6,
+                        point.arch
+                    );
+                    lines.push(line(if number == 0 { "front" } else { "" }, &text));
+                }
+            }
+            lines.push(line("accuracy and size", &pareto_picture.display().to_string()));
         }
         lines.push(line("run", &result.run.display().to_string()));
         lines.join("\n")

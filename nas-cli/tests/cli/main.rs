@@ -8,6 +8,7 @@
 mod compare;
 mod darts;
 mod killed;
+mod limits;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -146,6 +147,8 @@ fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
         ("search --order 3", "--order", "1, 2"),
         ("search --selection magic", "--selection", "perturbation"),
         ("search --stop magic", "--stop", "darts-plus"),
+        ("search nsga2 --objectives latency", "--objectives", "macs"),
+        ("search evolution --removal best", "--removal", "oldest"),
         ("train DARTS_V9", "ARCH", "DARTS_V2"),
         ("train DARTS_V2 --data magic", "--data", "digits"),
         ("train DARTS_V2 --device cuda:x", "--device", "cuda:N"),
@@ -223,6 +226,10 @@ fn numbers_out_of_range_are_refused_before_anything_is_written() {
         ("--search-cells", "0"),
         ("--search-batch", "1"),
         ("--hessian-every", "-1"),
+        ("--max-params", "0"),
+        ("--max-macs", "-3"),
+        ("--tournament-share", "0"),
+        ("--tournament-share", "1.5"),
         ("--seed", "9223372036854775808"),
     ] {
         let typed = format!("{flag}={value}");

@@ -13,6 +13,8 @@
 //! | [`chain`](ChainSpace) | convolutions in a row with skip connections | 2.25e15 at 6 layers | layers |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
+//! [`LimitedSpace`] is the part of any of them whose networks are not too large.
+//!
 //! [`by_name`] gives one in its default size, [`SpaceConfig`] in any.
 
 mod cell_space;
@@ -22,6 +24,7 @@ mod custom;
 mod darts;
 mod grammar;
 mod growth;
+mod limited;
 mod nasnet;
 mod nb201;
 mod pnas;
@@ -34,6 +37,7 @@ pub use config::{SpaceConfig, by_name, names};
 pub use custom::{CustomConfig, NodeInputs, OutputStates, Reduction};
 pub use darts::{DARTS_OPERATIONS, darts};
 pub use growth::{Extensions, Growth};
+pub use limited::LimitedSpace;
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
@@ -131,7 +135,7 @@ pub trait Space: fmt::Debug + Send + Sync {
     /// option, then one of its other options.
     ///
     /// # Errors
-    /// As [`Space::validate`]; [`SpaceError::Config`] for a space of a single architecture.
+    /// As [`Space::validate`]; [`SpaceError::Isolated`] where there is none, as in a space of a single architecture.
     fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
         self.validate(architecture)?;
         let decisions = &self.decisions()[..architecture.choices().len()];
@@ -139,11 +143,10 @@ pub trait Space: fmt::Debug + Send + Sync {
             .filter(|&i| decisions[i].options.len() > 1)
             .collect();
         if open.is_empty() {
-            return Err(SpaceError::config(
-                "space",
-                self.name(),
-                "a decision with more than one option",
-            ));
+            return Err(SpaceError::Isolated {
+                space: self.name().to_owned(),
+                architecture: architecture.to_string(),
+            });
         }
         let position = open[rng.random_range(0..open.len())];
         let other = rng.random_range(0..decisions[position].options.len() - 1);
