@@ -45,6 +45,7 @@ fn search(strategy: &mut dyn Strategy, evaluator: &TabularEvaluator, trials: u64
             architecture: proposal.architecture,
             fidelity: Fidelity { epochs: 12 },
             seed: Seed::new(id),
+            continues: None,
         };
         let result = evaluator.evaluate(&trial);
         let accuracy = result.as_ref().unwrap().valid_accuracy;

@@ -198,6 +198,7 @@ mod tests {
             architecture: Architecture::new([1, 2]),
             genotype: "{}".to_owned(),
             valid_accuracy: 0.1 + 0.2,
+            epochs: Some(4),
         };
         run.write_best(&best).unwrap();
         assert_eq!(again.read_best().unwrap().architecture, best.architecture);

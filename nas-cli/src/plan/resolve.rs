@@ -318,6 +318,7 @@ fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
             network,
             train,
             valid_fraction: VALID_FRACTION,
+            ..TrainingEvaluatorConfig::default()
         },
     })
 }

@@ -17,4 +17,4 @@ pub use budget::{Budget, BudgetError, Spent};
 pub use evaluator::Evaluator;
 pub use outcome::{Evaluation, Failure, FailureKind, Outcome, TestReport};
 pub use strategy::{Ask, Strategy, StrategyError};
-pub use trial::{Fidelity, Proposal, Trial, TrialId};
+pub use trial::{Continued, Fidelity, Proposal, Trial, TrialId};
