@@ -25,6 +25,14 @@ pub enum EvoError {
         /// What may be given.
         expected: String,
     },
+    /// A strategy whose trainings are to be halved says itself how long they are.
+    #[error(
+        "method '{method}' decides itself how long its proposals are trained; halving needs one that does not"
+    )]
+    OwnFidelity {
+        /// The strategy's name.
+        method: String,
+    },
 }
 
 impl EvoError {
