@@ -1,8 +1,10 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
+mod halving;
 mod resolve;
 mod supernet;
 
+pub(crate) use halving::HalvingPlan;
 pub(crate) use resolve::resolve;
 pub(crate) use supernet::{Images, SupernetPlan, cells};
 
@@ -40,6 +42,9 @@ pub(crate) struct RunConfig {
     /// Population and tournament: present exactly where the method is evolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evolution: Option<EvolutionConfig>,
+    /// How trainings are halved: present exactly where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) halving: Option<HalvingPlan>,
 }
 
 /// How an architecture is judged.
@@ -64,7 +69,7 @@ pub(crate) struct TrainingPlan {
     pub(crate) limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
-    /// Epochs of a trial.
+    /// Epochs of a trial; with halving, the most that one gets.
     pub(crate) epochs: u32,
     /// Epochs of the best architecture after the search.
     pub(crate) final_epochs: u32,
@@ -163,6 +168,7 @@ impl RunConfig {
             (method, Some(_)) => bail!("[evolution] is given; expected none with method {method}"),
             (_, None) => {}
         }
+        self.halving()?;
         self.validate_supernet()
     }
 

@@ -6,6 +6,7 @@
 )]
 
 mod darts;
+mod halving;
 mod killed;
 
 use std::fs;
