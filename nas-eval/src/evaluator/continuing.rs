@@ -83,7 +83,8 @@ fn trained_from_rung_to_rung_it_is_bit_for_bit_what_it_is_trained_through() {
 #[test]
 fn a_checkpoint_that_is_missing_torn_or_of_another_training_costs_time_alone() {
     let expected = figures(&spanning(), &trial(0, 2));
-    let spoil: [(&str, fn(&Path)); 4] = [
+    type Spoil = fn(&Path);
+    let spoil: [(&str, Spoil); 4] = [
         ("missing", |folder| fs::remove_dir_all(folder).unwrap()),
         ("torn", |folder| {
             for file in fs::read_dir(folder).unwrap() {

@@ -38,10 +38,9 @@ impl Strategy for Counter {
         if self.asked == self.limit {
             return Ok(Ask::Finished);
         }
+        let architecture = Architecture::new([self.asked as usize]);
         self.asked += 1;
-        Ok(Ask::Evaluate(Proposal::new(Architecture::new([self.asked
-            as usize
-            - 1]))))
+        Ok(Ask::Evaluate(Proposal::new(architecture)))
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
