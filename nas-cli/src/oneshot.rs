@@ -316,6 +316,7 @@ mod tests {
                 architecture: Architecture::new([]),
                 fidelity: Fidelity { epochs: 1 },
                 seed: Seed::new(0),
+                continues: None,
             },
             result: Err(Failure::new(FailureKind::Other, "out of order")),
         }

@@ -46,6 +46,14 @@ pub enum EvoError {
     /// The size of the networks, or an architecture.
     #[error(transparent)]
     Space(#[from] SpaceError),
+    /// A strategy whose trainings are to be halved says itself how long they are.
+    #[error(
+        "method '{method}' decides itself how long its proposals are trained; halving needs one that does not"
+    )]
+    OwnFidelity {
+        /// The strategy's name.
+        method: String,
+    },
 }
 
 impl EvoError {

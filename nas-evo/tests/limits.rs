@@ -65,6 +65,7 @@ fn proposals(strategy: &mut dyn Strategy, trials: u64) -> Vec<Architecture> {
             architecture: architecture.clone(),
             fidelity: Fidelity { epochs: 1 },
             seed: Seed::new(id),
+            continues: None,
         };
         let result = Ok(evaluation);
         strategy.tell(&Outcome { trial, result }).unwrap();

@@ -52,6 +52,7 @@ fn trials(
             architecture: architecture.clone(),
             fidelity: Fidelity { epochs: 12 },
             seed: Seed::new(id),
+            continues: None,
         };
         let result = evaluator.evaluate(&trial);
         let evaluation = result.as_ref().unwrap();

@@ -1,9 +1,11 @@
 //! The command line as typed.
 
 mod evolution;
+mod halving;
 mod supernet;
 
 pub(crate) use evolution::EvolutionArgs;
+pub(crate) use halving::{HalvingArgs, HalvingName};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
 use std::num::{NonZeroUsize, ParseIntError};
@@ -135,7 +137,10 @@ pub(crate) struct SearchArgs {
     /// Most seconds, summed over the trials and the supernets trained for them
     #[arg(long, value_name = "S", value_parser = positive)]
     pub(crate) budget_seconds: Option<f64>,
-    /// Training epochs of a trial
+    /// Most training epochs, summed over the trials; of one that goes on, those it adds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget_epochs: Option<u64>,
+    /// Training epochs of a trial; with --halving, the most one gets
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
     /// Training epochs of the best architecture after the search
@@ -162,7 +167,9 @@ pub(crate) struct SearchArgs {
     /// TOML file with the same settings, as a run directory holds it; options typed here win
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    // Last: what follows would stand under its heading.
+    // Last: what follows would stand under their headings.
+    #[command(flatten)]
+    pub(crate) halving: HalvingArgs,
     #[command(flatten)]
     pub(crate) evolution: EvolutionArgs,
     #[command(flatten)]
@@ -201,6 +208,9 @@ pub(crate) struct ResumeArgs {
     /// A larger number of trials than the run was started with
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
+    /// A larger number of epochs than the run was started with
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget_epochs: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,12 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
 mod evolution;
+mod halving;
 mod limits;
 mod resolve;
 mod supernet;
 
+pub(crate) use halving::HalvingPlan;
 pub(crate) use resolve::resolve;
 pub(crate) use supernet::{Images, SupernetPlan, cells};
 
@@ -50,6 +52,9 @@ pub(crate) struct RunConfig {
     /// How large a network may be, where it may not be of any size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limits: Option<Limits>,
+    /// How trainings are halved: present exactly where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) halving: Option<HalvingPlan>,
 }
 
 /// How an architecture is judged.
@@ -74,7 +79,7 @@ pub(crate) struct TrainingPlan {
     pub(crate) limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
-    /// Epochs of a trial.
+    /// Epochs of a trial; with halving, the most that one gets.
     pub(crate) epochs: u32,
     /// Epochs of the best architecture after the search.
     pub(crate) final_epochs: u32,
@@ -177,6 +182,7 @@ impl RunConfig {
         }
         self.limits.iter().try_for_each(Limits::validate)?;
         evolution::validate(self)?;
+        self.halving()?;
         self.validate_supernet()
     }
 

@@ -14,6 +14,7 @@ use nas_space::search::Budget;
 use nas_space::spaces::{CustomConfig, SpaceConfig};
 use toml::{Table, Value};
 
+use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
 use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution};
 use crate::args::{RelaxationName, SearchArgs};
@@ -48,6 +49,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     };
     refuse_options_of_supernets(args, method)?;
     evolution::refuse(&args.evolution, method)?;
+    halving::refuse_options(&args.halving, file.contains_key("halving"))?;
     reconcile(&mut file, args, method);
     let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
     let space = match (&args.space, file.get("space")) {
@@ -62,6 +64,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         text_at(&file, &["estimation", "data"])
     };
     let data = args.data.data.as_deref().or(recorded).unwrap_or(DATA);
+    let halved = args.halving.halving.is_some() || file.contains_key("halving");
     let estimation = if tabular {
         Estimation::Table(TablePlan {
             benchmark: "nb201".to_owned(),
@@ -69,7 +72,11 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
             data: Nb201Dataset::Cifar10.name().to_owned(),
         })
     } else {
-        Estimation::Training(Box::new(training_defaults(data, &space)?))
+        let mut plan = training_defaults(data, &space)?;
+        if halved {
+            plan.epochs = halving::EPOCHS;
+        }
+        Estimation::Training(Box::new(plan))
     };
     let supernet = match method {
         Method::Darts => {
@@ -89,12 +96,17 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         }
         _ => None,
     };
-    let budget = match (args.budget_seconds, &estimation) {
-        (Some(_), _) => Budget::default(),
-        (None, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
-        (None, Estimation::Training(_)) => Budget::trials(TRIALS),
-        (None, Estimation::Table(_)) => Budget::trials(TABLE_TRIALS),
+    let other_limit = args.budget_seconds.is_some() || args.budget_epochs.is_some();
+    let budget = match (other_limit, &estimation) {
+        (true, _) => Budget::default(),
+        (false, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
+        (false, Estimation::Training(_)) => Budget::trials(TRIALS),
+        (false, Estimation::Table(_)) => Budget::trials(TABLE_TRIALS),
     };
+    let limited = args.trials.is_some()
+        || args.budget_seconds.is_some()
+        || args.budget_epochs.is_some()
+        || file.contains_key("budget");
     let defaults = RunConfig {
         method,
         seed: 0,
@@ -106,6 +118,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         evolution: evolution::evolution(method),
         nsga2: evolution::nsga2(method),
         limits: None,
+        halving: halved.then(HalvingPlan::default),
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
     if args.space.is_some() {
@@ -115,6 +128,13 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     let mut config: RunConfig = table.try_into().context("in the configuration")?;
     config.method = method;
     overlay(&mut config, args)?;
+    if let (Estimation::Training(plan), true) = (&config.estimation, halved && !limited) {
+        // As much training as trials without halving get where nothing is said.
+        config.budget = Budget {
+            epochs: Some(TRIALS * u64::from(plan.epochs)),
+            ..Budget::default()
+        };
+    }
     config.validate().typed("search")?;
     Ok(config)
 }
@@ -176,6 +196,9 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
         if args.method.is_some() && method != owner {
             file.remove(section);
         }
+    }
+    if args.method.is_some() && method == Method::Darts {
+        file.remove("halving");
     }
     if let Some(typed) = args.supernet.relaxation {
         let named = text_at(file, &["supernet", "darts", "relaxation", "kind"]);
@@ -302,6 +325,7 @@ fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
             network,
             train,
             valid_fraction: VALID_FRACTION,
+            ..TrainingEvaluatorConfig::default()
         },
     })
 }
@@ -326,7 +350,11 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     config.seed = args.seed.unwrap_or(config.seed);
     config.batch = args.batch.unwrap_or(config.batch);
     config.budget.trials = args.trials.or(config.budget.trials);
+    config.budget.epochs = args.budget_epochs.or(config.budget.epochs);
     config.budget.seconds = args.budget_seconds.or(config.budget.seconds);
+    if let Some(plan) = &mut config.halving {
+        halving::overlay(plan, &args.halving)?;
+    }
     if let Some(device) = &args.training.device {
         device::check(device).typed("--device")?;
     }

@@ -339,3 +339,47 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         assert!(error.contains(named), "{words}: {error}");
     }
 }
+
+#[test]
+fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
+    let rungs = |file, words| {
+        let config = resolved(file, words).unwrap();
+        let (_, halving) = config.halving().unwrap().unwrap();
+        halving.rung_epochs().unwrap()
+    };
+    assert_eq!(rungs("", "random --halving asha"), [1, 4, 16]);
+    let file =
+        "method = 'random'\n[estimation]\nkind = 'training'\nepochs = 20\n[halving]\nmin_epochs = 2\neta = 3";
+    assert_eq!(rungs(file, ""), [2, 6, 18]);
+    assert_eq!(rungs(file, "--eta 2 --epochs 8 --early-stopping-rate 1"), [4, 8]);
+    let plan = |words| resolved(file, words).unwrap().halving.unwrap();
+    assert_eq!(plan("--bracket 9 --halving sync").min_epochs, 2);
+    let written = toml::to_string(&resolved(file, "--halving sync --bracket 12").unwrap()).unwrap();
+    assert!(written.contains("bracket = 12"), "{written}");
+    assert_eq!(
+        toml::to_string(&resolved(&written, "").unwrap()).unwrap(),
+        written
+    );
+    assert_eq!(resolved(file, "darts").unwrap().halving, None);
+    // As many epochs as trials without halving get.
+    let budget = |words| resolved("", words).unwrap().budget;
+    let epochs = |epochs| Budget {
+        epochs: Some(epochs),
+        ..Budget::default()
+    };
+    assert_eq!(budget("random --halving asha --epochs 9"), epochs(20 * 9));
+    assert_eq!(budget("random --halving asha --trials 9"), Budget::trials(9));
+    assert_eq!(budget("random --budget-epochs 40"), epochs(40));
+    for (file, words, named) in [
+        ("[halving]\nr = 3", "random", "unknown field `r`"),
+        (
+            "[estimation.evaluator]\nspan = { epochs = 9 }",
+            "random --halving asha",
+            "span",
+        ),
+        ("method = 'darts'\n[halving]", "", "method darts"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Runs a search to its end: the study, then the best architecture in full and its test, once.
 
 mod ending;
+mod halving;
 mod report;
 
 use std::num::NonZeroUsize;
@@ -9,14 +10,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nas_eval::data::Dataset;
-use nas_eval::evaluator::TrainingEvaluator;
+use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
 use nas_eval::{DType, Device};
 use nas_evo::Objective;
 use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
-use nas_study::{Commit, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
+use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
 use serde::Serialize;
 
 use crate::oneshot::{Found, Oneshot, Supernet};
@@ -27,6 +28,7 @@ use crate::progress::{Screen, TrialBar};
 use crate::{device, method, plan, plot};
 
 pub(crate) use ending::NETWORK_FILE;
+use halving::remove_checkpoints;
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
@@ -103,14 +105,13 @@ impl Session {
         let source = match &config.estimation {
             Estimation::Training(plan) => {
                 let Loaded { dataset, device } = images.as_ref().context("a training has no images")?;
-                let evaluator = TrainingEvaluator::new(
-                    Arc::clone(&space),
-                    dataset,
-                    plan.evaluator.clone(),
-                    seed,
-                    device,
-                    DType::F32,
-                )?;
+                let mut of_trials = plan.evaluator.clone();
+                if let Some((_, halving)) = config.halving()? {
+                    // What one rung trains, the next one continues.
+                    of_trials.span = Span::Epochs(halving.max_epochs);
+                }
+                let evaluator =
+                    TrainingEvaluator::new(Arc::clone(&space), dataset, of_trials, seed, device, DType::F32)?;
                 Source::Training {
                     plan: plan.clone(),
                     evaluator: Box::new(evaluator),
@@ -182,12 +183,13 @@ impl Session {
             None => {
                 let (strategy, parameters) =
                     method::strategy(&self.config, Arc::clone(&self.searched), self.seed())?;
+                let (strategy, parameters) = self.halved(strategy, parameters)?;
                 Ok((Searcher::Strategy(strategy), parameters))
             }
         }
     }
 
-    fn study_config(&self, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
+    fn study_config(&self, method: &str, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
         let epochs = match &self.source {
             Source::Training { plan, .. } => plan.epochs,
             Source::Table(_) => SEARCH_EPOCHS,
@@ -197,12 +199,7 @@ impl Session {
             batch: self.config.batch,
             budget: self.config.budget,
             fidelity: Fidelity { epochs },
-            ..StudyConfig::new(
-                self.config.method.name(),
-                self.space.name(),
-                evaluator.description(),
-                self.seed(),
-            )
+            ..StudyConfig::new(method, self.space.name(), evaluator.description(), self.seed())
         }
     }
 
@@ -223,15 +220,18 @@ impl Session {
         }
         let screen = Screen::default();
         let (mut searcher, parameters) = self.searcher(run, &screen)?;
-        let gate = self.config.gate(self.evaluator(), &self.space)?;
-        let evaluator = gate.as_ref().map_or(self.evaluator(), |gate| gate);
-        let config = self.study_config(parameters, evaluator);
+        let keeping = self.keeping_checkpoints(run)?;
+        let evaluator: &dyn Evaluator = keeping.as_ref().map_or(self.evaluator(), |keeping| keeping);
+        let gate = self.config.gate(evaluator, &self.space)?;
+        let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let strategy: &mut dyn Strategy = match &mut searcher {
+            Searcher::Strategy(strategy) => strategy.as_mut(),
+            Searcher::Oneshot(oneshot) => oneshot.as_mut(),
+        };
+        let config = self.study_config(strategy.name(), parameters, evaluator);
         let parts = Parts {
             space: self.space.as_ref(),
-            strategy: match &mut searcher {
-                Searcher::Strategy(strategy) => strategy.as_mut(),
-                Searcher::Oneshot(oneshot) => oneshot.as_mut(),
-            },
+            strategy,
             evaluator,
         };
         let commit = match (&self.source, &self.config.supernet) {
@@ -247,6 +247,9 @@ impl Session {
         let study = Study::resume(&mut store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
+        if keeping.is_some() && summary.end != Some(End::Stopped) {
+            remove_checkpoints(run)?;
+        }
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;

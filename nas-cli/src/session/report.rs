@@ -42,6 +42,7 @@ struct BestResult {
     trial: u64,
     arch: String,
     valid_accuracy: f64,
+    epochs: Option<u32>,
 }
 
 /// What a method with a supernet adds.
@@ -114,6 +115,7 @@ impl Session {
                 trial: best.trial,
                 arch: genotype.to_string(),
                 valid_accuracy: best.valid_accuracy,
+                epochs: best.epochs,
             },
             test_accuracy: last.test.test_accuracy,
             last,
@@ -170,20 +172,27 @@ impl Session {
                 ),
             ));
         } else {
+            let halved = self.config.halving.map_or(String::new(), |_| {
+                format!(", {} in all", counted(result.epochs as usize, "epoch"))
+            });
             lines.push(line(
                 "search",
                 &format!(
-                    "{} of {}{failed}, {:.1} s",
+                    "{} of {}{failed}{halved}, {:.1} s",
                     counted(result.trials as usize, "trial"),
                     result.space,
                     result.seconds
                 ),
             ));
         }
+        let reached = match (self.config.halving, result.best.epochs) {
+            (Some(_), Some(epochs)) => format!(", after {}", counted(epochs as usize, "epoch")),
+            _ => String::new(),
+        };
         lines.push(line(
             "validation accuracy",
             &format!(
-                "{} (trial {})",
+                "{} (trial {}{reached})",
                 percent(result.best.valid_accuracy),
                 result.best.trial
             ),

@@ -7,6 +7,7 @@
 
 mod compare;
 mod darts;
+mod halving;
 mod killed;
 mod limits;
 

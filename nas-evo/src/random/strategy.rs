@@ -197,6 +197,7 @@ mod tests {
                 architecture: Architecture::new([0]),
                 fidelity: Fidelity { epochs: 1 },
                 seed: Seed::new(0),
+                continues: None,
             },
             result: Err(Failure::new(FailureKind::Other, "none")),
         }

@@ -87,6 +87,7 @@ mod tests {
             architecture: Architecture::new(choices),
             fidelity: Fidelity { epochs: 1 },
             seed: Seed::new(0),
+            continues: None,
         };
         let (small, large) = (trial(0, &[1; 6]), trial(1, &[3; 6]));
         let max_params = space

@@ -20,5 +20,5 @@ pub use evaluator::Evaluator;
 pub use gate::Gate;
 pub use outcome::{Evaluation, Failure, FailureKind, Outcome, TestReport};
 pub use strategy::{Ask, Strategy, StrategyError};
-pub use trial::{Fidelity, Proposal, Trial, TrialId};
+pub use trial::{Continued, Fidelity, Proposal, Trial, TrialId};
 pub use turns::Turns;
