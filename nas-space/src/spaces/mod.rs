@@ -11,9 +11,10 @@
 //! | [`pnas`] | one cell of five blocks, which add | 5.57e14 | blocks |
 //! | [`nasnet`] | a normal and a reduction cell of five blocks, which add or concatenate | 5.23e36 | |
 //! | [`chain`](ChainSpace) | convolutions in a row with skip connections | 2.25e15 at 6 layers | layers |
+//! | [`hierarchical`](HierarchicalSpace) | motifs over motifs over primitive operations | 1.65e11; 7.49e38 in the paper's size | |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
-//! [`by_name`] gives one in its default size, [`SpaceConfig`] in any.
+//! [`by_name`] gives one in its default size (of the hierarchical one that is [`HierarchicalConfig::small`]), [`SpaceConfig`] in any.
 
 mod cell_space;
 mod chain;
@@ -22,6 +23,7 @@ mod custom;
 mod darts;
 mod grammar;
 mod growth;
+mod hierarchical;
 mod nasnet;
 mod nb201;
 mod pnas;
@@ -34,6 +36,7 @@ pub use config::{SpaceConfig, by_name, names};
 pub use custom::{CustomConfig, NodeInputs, OutputStates, Reduction};
 pub use darts::{DARTS_OPERATIONS, darts};
 pub use growth::{Extensions, Growth};
+pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, HierarchicalSpace, LevelConfig};
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
@@ -117,7 +120,7 @@ pub trait Space: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// An architecture drawn uniformly from the (full-grown) space.
+    /// An architecture drawn uniformly from the (full-grown) space, unless the space says otherwise.
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
         let choices: Vec<usize> = self
             .decisions()
@@ -128,7 +131,7 @@ pub trait Space: fmt::Debug + Send + Sync {
     }
 
     /// The architecture with exactly one choice changed: a decision drawn uniformly from those with more than one
-    /// option, then one of its other options.
+    /// option, then one of its other options, unless the space says otherwise.
     ///
     /// # Errors
     /// As [`Space::validate`]; [`SpaceError::Config`] for a space of a single architecture.
