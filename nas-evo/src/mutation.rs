@@ -1,25 +1,26 @@
 //! Small changes of an architecture.
 
 use nas_space::arch::Architecture;
+use nas_space::error::SpaceError;
 use nas_space::spaces::Space;
-use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
 
-/// `parent` with exactly one choice changed: one decision that has more than one option, each as likely, takes another of
-/// its options, each as likely. `None` in a space that has no such decision.
-pub(crate) fn mutate(space: &dyn Space, parent: &Architecture, rng: &mut impl Rng) -> Option<Architecture> {
-    let decisions = space.decisions();
-    let open: Vec<usize> = (0..decisions.len())
-        .filter(|&i| decisions[i].options.len() > 1)
-        .collect();
-    if open.is_empty() {
-        return None;
+/// `parent` with exactly one choice changed, as the space mutates: where it does not say otherwise, one decision that has
+/// more than one option, each as likely, takes another of its options, each as likely. `parent` itself in a space that has
+/// no such decision.
+pub(crate) fn mutate(
+    space: &dyn Space,
+    parent: &Architecture,
+    rng: &mut ChaCha8Rng,
+) -> Result<Architecture, SpaceError> {
+    if space
+        .decisions()
+        .iter()
+        .all(|decision| decision.options.len() < 2)
+    {
+        return Ok(parent.clone());
     }
-    let place = open[rng.random_range(0..open.len())];
-    let mut choices = parent.choices().to_vec();
-    // Of the others: those from the present one on move up by one.
-    let other = rng.random_range(0..decisions[place].options.len() - 1);
-    choices[place] = other + usize::from(other >= choices[place]);
-    Some(Architecture::new(choices))
+    space.mutate(parent, rng)
 }
 
 /// All architectures that differ from this one in exactly one choice, in the order of the decisions and their options.
@@ -79,11 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_nothing_to_choose_there_is_no_mutant() {
+    fn where_there_is_nothing_to_choose_the_mutant_is_its_parent() {
         let space = TinySpace::new(&[1, 1]);
-        assert_eq!(
-            mutate(&space, &Architecture::new([0, 0]), &mut Seed::new(0).rng()),
-            None
-        );
+        let only = Architecture::new([0, 0]);
+        assert_eq!(mutate(&space, &only, &mut Seed::new(0).rng()), Ok(only));
     }
 }

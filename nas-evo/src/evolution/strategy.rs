@@ -81,9 +81,7 @@ impl Strategy for RegularizedEvolution {
         };
         let architecture = match parent {
             None => self.space.sample(&mut rng),
-            // In a space of one architecture the parent itself.
-            Some(parent) => mutate(&*self.space, &parent.architecture, &mut rng)
-                .unwrap_or_else(|| parent.architecture.clone()),
+            Some(parent) => mutate(&*self.space, &parent.architecture, &mut rng)?,
         };
         self.asked += 1;
         Ok(Ask::Evaluate(Proposal::new(architecture)))
