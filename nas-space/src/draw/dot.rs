@@ -132,6 +132,26 @@ mod tests {
     }
 
     #[test]
+    fn every_use_of_a_motif_is_a_cluster_in_that_of_the_cell() {
+        let text = r#"{"kind": "hierarchical", "levels": [["|nor_conv_1x1~0|+|none~0|max_pool_3x3~1|", "|none~0|"],
+            ["|motif0~0|+|motif1~0|motif0~1|"]]}"#;
+        let text = dot(&text.parse().unwrap());
+        assert_eq!(text.matches("subgraph cluster_").count(), 3);
+        assert_eq!(text.matches("label=\"level 2, motif 0\"").count(), 2);
+        assert_eq!(text.matches("label=\"nor_conv_1x1\"").count(), 2);
+        for edge in [
+            "\"Cell/0\" -> \"Cell/0/0\";",
+            "\"Cell/0/2\" -> \"Cell/1\";",
+            "\"Cell/1\" -> \"Cell/1/0\";",
+            "\"Cell/1/2\" -> \"Cell/2\";",
+        ] {
+            assert!(text.contains(edge), "{edge}");
+        }
+        assert_eq!(text.matches('{').count(), text.matches('}').count());
+        assert_eq!(text.matches(" -> ").count(), 4 + 2 * 2);
+    }
+
+    #[test]
     fn a_chain_runs_down_and_loose_layers_lead_to_the_classifier() {
         let layer = |inputs: &[usize]| ChainLayer {
             filter_height: 3,

@@ -373,7 +373,9 @@ mod tests {
     use crate::cell::{Cell, Node};
     use crate::draw::diagram::diagrams;
     use crate::genotype::{Chain, ChainLayer, DartsGenotype, Genotype};
+    use crate::op::Operations;
     use crate::seed::Seed;
+    use crate::spaces::{HierarchicalConfig, HierarchicalSpace, Space};
 
     #[test]
     fn fit_keeps_gaps_and_stays_near() {
@@ -428,6 +430,19 @@ mod tests {
             ] {
                 all.extend(diagrams(&genotype).iter().map(Layout::new));
             }
+        }
+        let config = HierarchicalConfig::default();
+        let space = HierarchicalSpace::new(config, Operations::standard()).unwrap();
+        for _ in 0..8 {
+            let genotype = space.genotype(&space.sample(&mut rng)).unwrap();
+            let mut cell = Layout::new(&diagrams(&genotype)[0]);
+            for (wire, rect) in &cell.labels {
+                if let Some(inside) = &cell.insides[*wire] {
+                    assert!(inside.width < rect.width && inside.height + MOTIF_TOP < rect.height);
+                }
+            }
+            all.extend(cell.insides.iter_mut().filter_map(Option::take));
+            all.push(cell);
         }
         all
     }

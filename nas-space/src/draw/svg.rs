@@ -318,9 +318,20 @@ mod tests {
         texts
     }
 
+    /// One motif twice and one that nothing gets through.
+    fn hierarchy() -> Genotype {
+        let text = r#"{"kind": "hierarchical", "levels": [["|nor_conv_1x1~0|+|none~0|max_pool_3x3~1|", "|none~0|"],
+            ["|motif0~0|+|motif1~0|motif0~1|"]]}"#;
+        text.parse().unwrap()
+    }
+
+    fn zero() -> Genotype {
+        r#"{"kind": "hierarchical", "levels": [["|none~0|"]]}"#.parse().unwrap()
+    }
+
     #[test]
     fn documents_are_well_formed_xml() {
-        for genotype in [two_cells(), chain()] {
+        for genotype in [two_cells(), chain(), hierarchy(), zero()] {
             let text = svg(&genotype);
             assert!(text.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
             assert!(!texts(&text).is_empty());
@@ -340,6 +351,18 @@ mod tests {
             assert_eq!(count(title), 1);
         }
         assert_eq!(count("k−2"), 2);
+    }
+
+    #[test]
+    fn motifs_are_framed_wherever_they_are_used() {
+        let count = |genotype: &Genotype, text: &str| {
+            let texts = texts(&svg(genotype));
+            texts.iter().filter(|&other| other == text).count()
+        };
+        assert_eq!(count(&hierarchy(), "level 2, motif 0"), 2);
+        assert_eq!(count(&hierarchy(), "level 2, motif 1"), 0);
+        assert_eq!(count(&hierarchy(), "max_pool_3x3"), 2);
+        assert_eq!(count(&zero(), "none"), 1);
     }
 
     #[test]
