@@ -95,8 +95,8 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
         for seed in 0..4 {
             let space = spaces::by_name(name).unwrap();
             let full = ["darts", "pnas", "nasnet"].contains(&name);
-            // Cells of a hierarchy are so deep that nine in a row, with sixteen values a channel in the last, make a thousand
-            // times more of a rounding error in the images than these bounds allow.
+            // Cells of a hierarchy are so deep that through nine of them in a row, at last of sixteen values a channel, a
+            // rounding error in the images alone moves the loss by more than these bounds allow.
             let cells = if name == "hierarchical" { 1 } else { 3 };
             let config = NetworkConfig {
                 drop_path: full,
