@@ -23,7 +23,7 @@ mod custom;
 mod darts;
 mod grammar;
 mod growth;
-mod hierarchical;
+pub mod hierarchical;
 mod nasnet;
 mod nb201;
 mod pnas;
