@@ -292,7 +292,7 @@ fn space(text: &str) -> Result<SpaceConfig> {
 /// The skeleton that a space's architectures stand in.
 fn skeleton(space: &SpaceConfig) -> Skeleton {
     match space {
-        SpaceConfig::Nb201 {} => Skeleton::Nb201,
+        SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
         SpaceConfig::Chain(_) => Skeleton::Chain,
         SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
             Skeleton::Nb201

@@ -128,13 +128,51 @@ fn show_draws_every_named_architecture() {
 }
 
 #[test]
+fn a_hierarchy_is_found_shown_by_its_levels_and_drawn_with_its_motifs() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let mut args: Vec<String> =
+        "search random --space hierarchical --trials 2 --epochs 1 --final-epochs 1 --channels 4 \
+                                 --limit 200 --seed 2 --json"
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+    args.extend(["--run".to_owned(), run.to_str().unwrap().to_owned()]);
+    let found = json(&borrowed(&args));
+    assert_eq!(
+        (&found["space"], &found["trials"], &found["failed"]),
+        (&"hierarchical".into(), &2.into(), &0.into())
+    );
+    let genotype = dir.path().join("genotype.json");
+    std::fs::write(&genotype, found["best"]["arch"].as_str().unwrap()).unwrap();
+    let genotype = genotype.to_str().unwrap();
+    let shown = json(&["show", genotype, "--json"]);
+    assert_eq!(shown["arch"], found["best"]["arch"]);
+    assert_eq!(shown["genotype"]["kind"], "hierarchical");
+    let described = text(&nas(&["show", genotype]).stdout);
+    for part in [
+        "level 2\n  motif0\n    1 = ",
+        "level 3\n  motif0\n    1 = ",
+        "5 cells per stage",
+        "flattened to ",
+    ] {
+        assert!(described.contains(part), "{part} in {described}");
+    }
+    let dot = text(&nas(&["show", genotype, "--format", "dot"]).stdout);
+    let svg = text(&nas(&["show", genotype, "--format", "svg"]).stdout);
+    let motifs = svg.matches("level 2, motif ").count();
+    assert!(motifs > 0, "{svg}");
+    assert_eq!(dot.matches("subgraph cluster_").count(), 1 + motifs);
+}
+
+#[test]
 fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
     for (words, name, right) in [
         ("search magic", "METHOD", "random"),
         (
             "search --space magic",
             "--space",
-            "darts, nb201, pnas, nasnet, chain",
+            "darts, nb201, pnas, nasnet, chain, hierarchical",
         ),
         ("search --data magic", "--data", "fashion-mnist"),
         ("search --benchmark magic --table t", "--benchmark", "nb201"),
