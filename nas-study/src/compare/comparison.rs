@@ -106,28 +106,27 @@ impl Comparison {
     /// [`CompareError`] where a method is named twice, has no run or others' seeds.
     pub fn new(runs: Vec<(String, Vec<Run>)>, best_test: Option<f64>) -> Result<Self, CompareError> {
         let seeds = |runs: &[Run]| -> Vec<u64> { runs.iter().map(|run| run.seed).collect() };
-        let mut methods = IndexMap::new();
-        for (method, of_method) in &runs {
-            if of_method.is_empty() {
-                return Err(CompareError::NoRuns {
-                    method: method.clone(),
-                });
+        let mut methods: IndexMap<String, Standing> = IndexMap::new();
+        for (method, runs) in runs {
+            if runs.is_empty() {
+                return Err(CompareError::NoRuns { method });
             }
-            let (other, first) = &runs[0];
-            if seeds(of_method) != seeds(first) {
-                return Err(CompareError::Seeds {
-                    method: method.clone(),
-                    got: seeds(of_method),
-                    other: other.clone(),
-                    expected: seeds(first),
-                });
+            if methods.contains_key(&method) {
+                return Err(CompareError::Twice { method });
             }
-            let standing = Standing::of(of_method.clone(), best_test);
-            if methods.insert(method.clone(), standing).is_some() {
-                return Err(CompareError::Twice {
-                    method: method.clone(),
-                });
+            if let Some((other, first)) = methods.first() {
+                let (got, expected) = (seeds(&runs), seeds(&first.runs));
+                if got != expected {
+                    let other = other.clone();
+                    return Err(CompareError::Seeds {
+                        method,
+                        got,
+                        other,
+                        expected,
+                    });
+                }
             }
+            methods.insert(method, Standing::of(runs, best_test));
         }
         let pairs = pairs(&methods);
         Ok(Self { methods, pairs })
