@@ -134,6 +134,20 @@ impl LstmState {
         &self.layers[self.layers.len() - 1].0
     }
 
+    /// The states of these sequences, each as often as it is named.
+    ///
+    /// # Shapes
+    /// `numbers` is \[batch\], of type `u32`; what is returned is of that many sequences.
+    ///
+    /// # Errors
+    /// A Candle error where a number is not below the number of sequences.
+    pub fn rows(&self, numbers: &Tensor) -> Result<Self> {
+        let rows = |(h, c): &(Tensor, Tensor)| Ok((h.index_select(numbers, 0)?, c.index_select(numbers, 0)?));
+        Ok(Self {
+            layers: self.layers.iter().map(rows).collect::<Result<_>>()?,
+        })
+    }
+
     /// h and c of each layer, from the first to the last.
     pub fn layers(&self) -> &[(Tensor, Tensor)] {
         &self.layers
@@ -279,5 +293,20 @@ mod tests {
         let mut none = Parameters::new(Seed::new(0), &Device::Cpu, DType::F32);
         let size = LstmSize { layers: 0, ..SIZE };
         assert!(Lstm::new(&mut none, "lstm", size, Init::Zeros).is_err());
+    }
+
+    #[test]
+    fn rows_of_a_state_are_those_of_the_sequences_named() {
+        let (_, lstm) = lstm(DType::F64);
+        let state = two_steps(&lstm, DType::F64);
+        let numbers = Tensor::new(&[1_u32, 0, 1], &Device::Cpu).unwrap();
+        let rows = state.rows(&numbers).unwrap();
+        for ((h, c), (of_h, of_c)) in rows.layers().iter().zip(state.layers()) {
+            for (rows, of) in [(h, of_h), (c, of_c)] {
+                let of = values(of);
+                let expected = [&of[2..4], &of[0..2], &of[2..4]].concat();
+                assert_values(rows, &expected, 0.0, "rows");
+            }
+        }
     }
 }
