@@ -12,6 +12,7 @@ mod output;
 mod plan;
 mod plot;
 mod progress;
+mod progressive;
 mod session;
 mod size;
 mod usage;

@@ -27,6 +27,8 @@ pub(crate) enum Method {
     Evolution,
     /// Local search.
     LocalSearch,
+    /// Progressive search with a surrogate.
+    Pnas,
 }
 
 /// What random search is run with.
@@ -36,7 +38,13 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Darts, Self::Random, Self::Evolution, Self::LocalSearch];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Darts,
+        Self::Random,
+        Self::Evolution,
+        Self::LocalSearch,
+        Self::Pnas,
+    ];
 
     /// The name it is typed by.
     pub(crate) fn name(self) -> &'static str {
@@ -45,6 +53,7 @@ impl Method {
             Self::Random => "random",
             Self::Evolution => "evolution",
             Self::LocalSearch => "local-search",
+            Self::Pnas => "pnas",
         }
     }
 
@@ -55,6 +64,9 @@ impl Method {
             Self::Random => "architectures drawn uniformly, none twice: the baseline",
             Self::Evolution => "mutants of the best among the most recent: regularized evolution",
             Self::LocalSearch => "all neighbours of the best so far, then those of the best of them",
+            Self::Pnas => {
+                "level by level of a space that grows, the most promising by a surrogate's prediction"
+            }
         }
     }
 }
@@ -62,7 +74,8 @@ impl Method {
 /// A method that proposes architectures as a strategy, with its configuration as JSON.
 ///
 /// # Errors
-/// For one that trains a supernet, and for evolution without its configuration.
+/// For one that trains a supernet, for progressive search, which is kept as what it is, and for evolution without its
+/// configuration.
 pub(crate) fn strategy(
     method: Method,
     evolution: Option<EvolutionConfig>,
@@ -80,7 +93,9 @@ pub(crate) fn strategy(
             serde_json::to_string(&config)?,
         ),
         (Method::LocalSearch, _) => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
-        (Method::Darts | Method::Evolution, _) => bail!("the configuration of method {method} is missing"),
+        (Method::Darts | Method::Evolution | Method::Pnas, _) => {
+            bail!("the configuration of method {method} is missing")
+        }
     })
 }
 

@@ -25,7 +25,9 @@ impl Blocks {
     pub(crate) fn new(space: &dyn Space) -> Result<Self, PnasError> {
         let growth = growth(space)?;
         let decisions = space.decisions();
-        let ends: Vec<usize> = (1..=growth.levels()).map(|level| growth.choices_at(level)).collect();
+        let ends: Vec<usize> = (1..=growth.levels())
+            .map(|level| growth.choices_at(level))
+            .collect();
         let mut names: Vec<&str> = Vec::new();
         let mut kinds: Vec<usize> = Vec::new();
         // Slots are told by kind and by how many of the kind come before in the block.
@@ -35,11 +37,14 @@ impl Blocks {
         for &end in &ends {
             let mut before: Vec<usize> = Vec::new();
             for decision in &decisions[start..end] {
-                let kind = names.iter().position(|name| *name == decision.kind).unwrap_or_else(|| {
-                    names.push(&decision.kind);
-                    kinds.push(0);
-                    names.len() - 1
-                });
+                let kind = names
+                    .iter()
+                    .position(|name| *name == decision.kind)
+                    .unwrap_or_else(|| {
+                        names.push(&decision.kind);
+                        kinds.push(0);
+                        names.len() - 1
+                    });
                 kinds[kind] = kinds[kind].max(decision.options.len());
                 let slot = (kind, before.iter().filter(|&&other| other == kind).count());
                 before.push(kind);
@@ -97,7 +102,10 @@ mod tests {
         let blocks = Blocks::new(&nb201()).unwrap();
         assert_eq!((blocks.kinds, blocks.slots), (vec![5], vec![0; 3]));
         assert_eq!(blocks.slot_of, [0, 0, 1, 0, 1, 2]);
-        let config = ChainConfig { layers: 3, ..ChainConfig::default() };
+        let config = ChainConfig {
+            layers: 3,
+            ..ChainConfig::default()
+        };
         let blocks = Blocks::new(&ChainSpace::new(config).unwrap()).unwrap();
         // Height, width and filters; then skips, which the first layer has none of.
         assert_eq!(blocks.kinds, [4, 4, 4, 2]);

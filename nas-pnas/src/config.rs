@@ -1,9 +1,20 @@
 //! The parameters of a progressive search.
 
+use std::sync::Arc;
+
+use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::growth;
 use crate::error::PnasError;
+use crate::expansion::Expansion;
 use crate::surrogate::SurrogateConfig;
+
+/// How many times the trials of a level between the first and the last the last one has in [`ProgressiveConfig::within`].
+pub const LAST_LEVEL: usize = 3;
+
+/// Architectures of level 1 that are counted at a time.
+const FIRST_BATCH: usize = 256;
 
 /// The parameters of a progressive search. The defaults are those of Liu et al. 2018.
 ///
@@ -88,6 +99,40 @@ impl ProgressiveConfig {
         }
     }
 
+    /// For so many trials of a space, to go through all of its levels: at most a third of them for level 1, and of the rest
+    /// [`LAST_LEVEL`] times as many for the last level as for each between. For fewer trials than levels, one of each.
+    ///
+    /// # Errors
+    /// [`PnasError::DoesNotGrow`] for a space without levels; a space error where it cannot be expanded.
+    pub fn within(trials: u64, space: &Arc<dyn Space>) -> Result<Self, PnasError> {
+        let levels = growth(space.as_ref())?.levels();
+        let trials = usize::try_from(trials).unwrap_or(usize::MAX);
+        let room = if levels == 1 {
+            trials.max(1)
+        } else {
+            (trials / 3).max(1)
+        };
+        let mut first = Expansion::first_level(Arc::clone(space))?;
+        while first.distinct() <= room as u64 && first.next_batch(FIRST_BATCH)?.is_some() {}
+        let (first_level, spent) = match usize::try_from(first.distinct()) {
+            Ok(distinct) if distinct <= room => (FirstLevel::All, distinct),
+            _ => (FirstLevel::AtMost(room), room),
+        };
+        let mut config = Self {
+            first_level,
+            ..Self::nas_bench_201()
+        };
+        if levels > 1 {
+            let rest = trials.saturating_sub(spent);
+            let between = (rest / (levels - 2 + LAST_LEVEL)).max(1);
+            config.beam = vec![between; levels - 2];
+            config
+                .beam
+                .push(rest.saturating_sub(between * (levels - 2)).max(1));
+        }
+        Ok(config)
+    }
+
     /// How many architectures of this level, from 2, are trained.
     pub fn beam_at(&self, level: usize) -> usize {
         let place = level.saturating_sub(2).min(self.beam.len().saturating_sub(1));
@@ -101,7 +146,11 @@ impl ProgressiveConfig {
     pub fn validate(&self) -> Result<(), PnasError> {
         if self.beam.is_empty() || self.beam.contains(&0) {
             let got = format!("{:?}", self.beam);
-            return Err(PnasError::config("beam", got, "one or more numbers of at least 1"));
+            return Err(PnasError::config(
+                "beam",
+                got,
+                "one or more numbers of at least 1",
+            ));
         }
         if self.first_level == FirstLevel::AtMost(0) {
             return Err(PnasError::config("first_level.at_most", 0, "at least 1"));
@@ -111,7 +160,11 @@ impl ProgressiveConfig {
         }
         match self.exploration {
             Exploration::Ucb(weight) if !(weight >= 0.0 && weight.is_finite()) => {
-                return Err(PnasError::config("exploration.ucb", weight, "a number of at least 0"));
+                return Err(PnasError::config(
+                    "exploration.ucb",
+                    weight,
+                    "a number of at least 0",
+                ));
             }
             _ => {}
         }
@@ -121,6 +174,8 @@ impl ProgressiveConfig {
 
 #[cfg(test)]
 mod tests {
+    use nas_space::spaces::{PnasConfig, pnas};
+
     use super::*;
 
     #[test]
@@ -133,6 +188,22 @@ mod tests {
             ..config
         };
         assert_eq!([2, 3, 4, 9].map(|level| config.beam_at(level)), [8, 4, 4, 4]);
+    }
+
+    #[test]
+    fn what_fits_into_so_many_trials_goes_through_all_levels() {
+        let plan = |space: Arc<dyn Space>, trials| {
+            let config = ProgressiveConfig::within(trials, &space).unwrap();
+            config.validate().unwrap();
+            (config.first_level, config.beam)
+        };
+        let nb201 = || Arc::new(nas_space::spaces::nb201());
+        let pnas = |blocks| Arc::new(pnas(&PnasConfig { blocks }).unwrap());
+        assert_eq!(plan(nb201(), 100), (FirstLevel::All, vec![23, 72]));
+        assert_eq!(plan(pnas(5), 1_160), (FirstLevel::All, vec![170, 170, 170, 514]));
+        assert_eq!(plan(pnas(3), 60), (FirstLevel::AtMost(20), vec![10, 30]));
+        assert_eq!(plan(pnas(1), 200), (FirstLevel::All, vec![25, 70]));
+        assert_eq!(plan(pnas(3), 2), (FirstLevel::AtMost(1), vec![1, 1]));
     }
 
     #[test]
@@ -151,7 +222,10 @@ mod tests {
             serde_json::from_str::<ProgressiveConfig>("{}").unwrap(),
             ProgressiveConfig::default()
         );
-        for text in [r#"{"beem": [1]}"#, r#"{"surrogate": {"kind": "mlp", "layers": 3}}"#] {
+        for text in [
+            r#"{"beem": [1]}"#,
+            r#"{"surrogate": {"kind": "mlp", "layers": 3}}"#,
+        ] {
             assert!(serde_json::from_str::<ProgressiveConfig>(text).is_err(), "{text}");
         }
     }
@@ -160,16 +234,40 @@ mod tests {
     fn what_is_out_of_range_is_refused_by_name() {
         let default = ProgressiveConfig::default;
         let cases = [
-            ("beam is []", ProgressiveConfig { beam: vec![], ..default() }),
-            ("beam is [4, 0]", ProgressiveConfig { beam: vec![4, 0], ..default() }),
+            (
+                "beam is []",
+                ProgressiveConfig {
+                    beam: vec![],
+                    ..default()
+                },
+            ),
+            (
+                "beam is [4, 0]",
+                ProgressiveConfig {
+                    beam: vec![4, 0],
+                    ..default()
+                },
+            ),
             (
                 "first_level.at_most is 0",
-                ProgressiveConfig { first_level: FirstLevel::AtMost(0), ..default() },
+                ProgressiveConfig {
+                    first_level: FirstLevel::AtMost(0),
+                    ..default()
+                },
             ),
-            ("parents.best is 0", ProgressiveConfig { parents: Parents::Best(0), ..default() }),
+            (
+                "parents.best is 0",
+                ProgressiveConfig {
+                    parents: Parents::Best(0),
+                    ..default()
+                },
+            ),
             (
                 "exploration.ucb is NaN",
-                ProgressiveConfig { exploration: Exploration::Ucb(f64::NAN), ..default() },
+                ProgressiveConfig {
+                    exploration: Exploration::Ucb(f64::NAN),
+                    ..default()
+                },
             ),
         ];
         for (expected, config) in cases {

@@ -10,7 +10,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum PnasError {
     /// The space has no levels to go through.
-    #[error("space '{space}' does not grow level by level; expected one that does, such as pnas, nb201 or chain")]
+    #[error(
+        "space '{space}' does not grow level by level; expected one that does, such as pnas, nb201 or chain"
+    )]
     DoesNotGrow {
         /// The space.
         space: String,

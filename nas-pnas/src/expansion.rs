@@ -156,7 +156,10 @@ mod tests {
     }
 
     fn parents(candidates: &[Candidate]) -> Vec<Architecture> {
-        candidates.iter().map(|candidate| candidate.architecture.clone()).collect()
+        candidates
+            .iter()
+            .map(|candidate| candidate.architecture.clone())
+            .collect()
     }
 
     /// 136 of the 256 cells of one block are different, and 31,620 of the 40,800 unordered ones of two.
@@ -171,7 +174,9 @@ mod tests {
 
     #[test]
     fn a_parent_of_each_level_has_as_many_children_as_the_paper_says() {
-        let mut parent = all(Expansion::first_level(space()).unwrap(), 256).remove(135).architecture;
+        let mut parent = all(Expansion::first_level(space()).unwrap(), 256)
+            .remove(135)
+            .architecture;
         for written in [300, 528, 820, 1176] {
             let mut expansion = Expansion::of(space(), vec![parent], HashSet::new());
             let children = expansion.next_batch(10_000).unwrap().unwrap();
@@ -189,10 +194,16 @@ mod tests {
         let first = all(Expansion::first_level(Arc::clone(&space)).unwrap(), 2);
         assert_eq!(first.len(), 5);
         let known: HashSet<CanonicalId> = first.iter().map(|candidate| candidate.id).collect();
-        let with = all(Expansion::of(Arc::clone(&space), parents(&first), known.clone()), 7);
+        let with = all(
+            Expansion::of(Arc::clone(&space), parents(&first), known.clone()),
+            7,
+        );
         let without = all(Expansion::of(space, parents(&first), HashSet::new()), 7);
         assert!(with.iter().all(|candidate| !known.contains(&candidate.id)));
-        let again = without.iter().filter(|candidate| known.contains(&candidate.id)).count();
+        let again = without
+            .iter()
+            .filter(|candidate| known.contains(&candidate.id))
+            .count();
         assert_eq!(without.len(), with.len() + again);
         assert_eq!(again, 5, "each of them is a cell of two nodes as well");
     }
@@ -236,7 +247,10 @@ mod tests {
         let expected = all(expansion(), 10_000);
         assert_eq!(all(expansion(), 33), expected);
         for threads in [1, 3] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             assert_eq!(pool.install(|| all(expansion(), 500)), expected);
         }
     }

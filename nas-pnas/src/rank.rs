@@ -131,6 +131,10 @@ mod tests {
         assert_eq!(precision(3), Some(2.0 / 3.0));
         assert_eq!(precision(4), Some(1.0));
         assert_eq!((precision(0), precision(5)), (None, None));
-        assert_eq!(precision_at(1, &[1.0, 1.0], &[2.0, 2.0]), Some(1.0), "of equals the first");
+        assert_eq!(
+            precision_at(1, &[1.0, 1.0], &[2.0, 2.0]),
+            Some(1.0),
+            "of equals the first"
+        );
     }
 }

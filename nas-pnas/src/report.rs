@@ -103,7 +103,10 @@ mod tests {
     fn quality_is_that_of_the_pairs() {
         let pairs: Vec<(f64, f64)> = (0..12).map(|i| (f64::from(i), f64::from(i * i))).collect();
         let quality = RankQuality::of(&pairs).unwrap();
-        assert_eq!((quality.models, quality.spearman, quality.kendall), (12, Some(1.0), Some(1.0)));
+        assert_eq!(
+            (quality.models, quality.spearman, quality.kendall),
+            (12, Some(1.0), Some(1.0))
+        );
         let at: Vec<(usize, f64)> = quality.precision.iter().map(|p| (p.k, p.precision)).collect();
         assert_eq!(at, [(5, 1.0), (10, 1.0)]);
         assert_eq!(RankQuality::of(&[]), None);

@@ -47,7 +47,11 @@ impl<T> Selection<T> {
 
     /// What was kept, the best first.
     pub(crate) fn into_best_first(self) -> Vec<T> {
-        self.kept.into_sorted_vec().into_iter().map(|ranked| ranked.item).collect()
+        self.kept
+            .into_sorted_vec()
+            .into_iter()
+            .map(|ranked| ranked.item)
+            .collect()
     }
 }
 

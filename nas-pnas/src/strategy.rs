@@ -104,11 +104,7 @@ impl ProgressiveSearch {
         seed: Seed,
     ) -> Result<Self, PnasError> {
         config.validate()?;
-        growth(space.as_ref())?;
-        if let Some(decision) = space.decisions().iter().find(|decision| decision.options.is_empty()) {
-            let name = format!("{}, of no options", decision.name);
-            return Err(PnasError::config("decision", name, "at least one option"));
-        }
+        check_space(space.as_ref())?;
         Ok(Self {
             space,
             config,
@@ -130,7 +126,10 @@ impl ProgressiveSearch {
         let report = |(place, level): (usize, &Level)| {
             let models = level.models.iter();
             let pairs = |predicted: fn(&Model) -> Option<f64>| {
-                let pairs = level.models.iter().filter_map(|model| Some((predicted(model)?, model.accuracy()?)));
+                let pairs = level
+                    .models
+                    .iter()
+                    .filter_map(|model| Some((predicted(model)?, model.accuracy()?)));
                 RankQuality::of(&pairs.collect::<Vec<_>>())
             };
             let accuracies = level.models.iter().filter_map(Model::accuracy);
@@ -140,7 +139,11 @@ impl ProgressiveSearch {
                 written: level.written,
                 distinct: level.distinct,
                 size: growth.map_or(0.0, |growth| size(&growth.size_at(place + 1).to_string())),
-                failed: level.models.iter().filter(|model| model.result == Told::Failed).count(),
+                failed: level
+                    .models
+                    .iter()
+                    .filter(|model| model.result == Told::Failed)
+                    .count(),
                 best_accuracy: accuracies.reduce(f64::max),
                 extrapolated: pairs(|model| model.predicted.map(|prediction| prediction.mean)),
                 held_out: pairs(|model| model.held_out),
@@ -188,8 +191,11 @@ impl ProgressiveSearch {
             return Ok(());
         };
         let before = self.samples.len();
-        let mut trained: Vec<&mut Model> =
-            level.models.iter_mut().filter(|model| model.accuracy().is_some()).collect();
+        let mut trained: Vec<&mut Model> = level
+            .models
+            .iter_mut()
+            .filter(|model| model.accuracy().is_some())
+            .collect();
         let new = trained.iter().filter_map(|model| {
             Some(Sample {
                 architecture: model.architecture.clone(),
@@ -214,8 +220,11 @@ impl ProgressiveSearch {
         let Some(level) = self.levels.last() else {
             return Vec::new();
         };
-        let trained: Vec<(f64, &Model)> =
-            level.models.iter().filter_map(|model| Some((model.accuracy()?, model))).collect();
+        let trained: Vec<(f64, &Model)> = level
+            .models
+            .iter()
+            .filter_map(|model| Some((model.accuracy()?, model)))
+            .collect();
         let mut chosen: Vec<usize> = (0..trained.len()).collect();
         if let Parents::Best(count) = self.config.parents {
             // The sort is stable.
@@ -223,7 +232,10 @@ impl ProgressiveSearch {
             chosen.truncate(count);
             chosen.sort_unstable();
         }
-        chosen.into_iter().map(|place| trained[place].1.architecture.clone()).collect()
+        chosen
+            .into_iter()
+            .map(|place| trained[place].1.architecture.clone())
+            .collect()
     }
 
     /// Level 1: all of it or some, in the order of the space or as drawn.
@@ -241,7 +253,13 @@ impl ProgressiveSearch {
                     FirstLevel::All => 0.0,
                     FirstLevel::AtMost(_) => rng.random(),
                 };
-                selection.offer(score, Chosen { candidate, predicted: None });
+                selection.offer(
+                    score,
+                    Chosen {
+                        candidate,
+                        predicted: None,
+                    },
+                );
             }
         }
         Ok(self.take(selection, 0, &expansion))
@@ -255,8 +273,10 @@ impl ProgressiveSearch {
         let mut rng = self.seed.derive("thompson", level as u64).rng();
         let mut selection = Selection::new(self.config.beam_at(level));
         while let Some(batch) = expansion.next_batch(BATCH)? {
-            let (architectures, ids): (Vec<Architecture>, Vec<CanonicalId>) =
-                batch.into_iter().map(|candidate| (candidate.architecture, candidate.id)).unzip();
+            let (architectures, ids): (Vec<Architecture>, Vec<CanonicalId>) = batch
+                .into_iter()
+                .map(|candidate| (candidate.architecture, candidate.id))
+                .unzip();
             let predictions = self.surrogate.predict(&architectures)?;
             check_count(self.surrogate.as_ref(), predictions.len(), architectures.len())?;
             let children = architectures.into_iter().zip(ids).zip(predictions);
@@ -287,12 +307,32 @@ impl ProgressiveSearch {
     /// Queues what was selected.
     fn take(&mut self, selection: Selection<Chosen>, parents: usize, expansion: &Expansion) -> Level {
         self.queue = selection.into_best_first().into();
-        self.known.extend(self.queue.iter().map(|chosen| chosen.candidate.id));
+        self.known
+            .extend(self.queue.iter().map(|chosen| chosen.candidate.id));
         Level {
             parents,
             written: expansion.written(),
             distinct: expansion.distinct(),
             models: Vec::with_capacity(self.queue.len()),
+        }
+    }
+}
+
+/// Checks that a space can be searched: it grows, and each decision has something to choose from.
+///
+/// # Errors
+/// [`PnasError::DoesNotGrow`] or [`PnasError::Config`] otherwise.
+pub fn check_space(space: &dyn Space) -> Result<(), PnasError> {
+    growth(space)?;
+    match space
+        .decisions()
+        .iter()
+        .find(|decision| decision.options.is_empty())
+    {
+        None => Ok(()),
+        Some(decision) => {
+            let name = format!("{}, of no options", decision.name);
+            Err(PnasError::config("decision", name, "at least one option"))
         }
     }
 }
@@ -305,7 +345,11 @@ fn size(digits: &str) -> f64 {
 fn check_count(surrogate: &dyn Surrogate, got: usize, expected: usize) -> Result<(), PnasError> {
     if got != expected {
         let surrogate = surrogate.name();
-        return Err(PnasError::Count { surrogate, got, expected });
+        return Err(PnasError::Count {
+            surrogate,
+            got,
+            expected,
+        });
     }
     Ok(())
 }

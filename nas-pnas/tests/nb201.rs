@@ -53,7 +53,10 @@ struct Incumbent<'a> {
 
 impl<'a> Incumbent<'a> {
     fn new(evaluator: &'a TabularEvaluator) -> Self {
-        Self { evaluator, best: None }
+        Self {
+            evaluator,
+            best: None,
+        }
     }
 
     fn consider(&mut self, accuracy: f64, architecture: &Architecture) {
@@ -138,19 +141,31 @@ fn the_preset_is_better_than_random_search() {
         .into_par_iter()
         .map(|seed| (progressive(&evaluator, &config, seed), random(&evaluator, seed)))
         .collect();
-    assert!(found.iter().all(|(found, _)| found.trials == TRIALS), "the preset is for 100 trials");
+    assert!(
+        found.iter().all(|(found, _)| found.trials == TRIALS),
+        "the preset is for 100 trials"
+    );
     let tested: Vec<f64> = found.iter().map(|(found, _)| found.tested).collect();
     let random: Vec<f64> = found.iter().map(|(_, random)| *random).collect();
     let differences: Vec<f64> = tested.iter().zip(&random).map(|(a, b)| a - b).collect();
     let print = |name: &str, values: &[f64]| {
         let (mean, deviation) = mean_and_deviation(values);
-        println!("{name}, seeds {first} to {}: {mean:.3} ± {deviation:.3}", first + count - 1);
+        println!(
+            "{name}, seeds {first} to {}: {mean:.3} ± {deviation:.3}",
+            first + count - 1
+        );
     };
     print("progressive", &tested);
     print("random", &random);
     for level in [0, 1] {
-        let rho: Vec<f64> = found.iter().filter_map(|(found, _)| found.extrapolated[level]).collect();
-        print(&format!("Spearman from level {} to {}", level + 1, level + 2), &rho);
+        let rho: Vec<f64> = found
+            .iter()
+            .filter_map(|(found, _)| found.extrapolated[level])
+            .collect();
+        print(
+            &format!("Spearman from level {} to {}", level + 1, level + 2),
+            &rho,
+        );
     }
     // A paired t-test; beyond 2.54 of 19 degrees of freedom lies 0.01, one-sided.
     let (mean, deviation) = mean_and_deviation(&differences);

@@ -48,12 +48,17 @@ fn told(id: u64, architecture: Architecture, accuracy: Option<f64>) -> Outcome {
             fidelity: Fidelity { epochs: 1 },
             seed: Seed::new(id),
         },
-        result: accuracy.map(evaluation).ok_or_else(|| Failure::new(FailureKind::Other, "none")),
+        result: accuracy
+            .map(evaluation)
+            .ok_or_else(|| Failure::new(FailureKind::Other, "none")),
     }
 }
 
 /// Asks for as much as there is, then tells it, and again; gives what was proposed.
-fn run(search: &mut ProgressiveSearch, accuracy: impl Fn(u64, &Architecture) -> Option<f64>) -> Vec<Architecture> {
+fn run(
+    search: &mut ProgressiveSearch,
+    accuracy: impl Fn(u64, &Architecture) -> Option<f64>,
+) -> Vec<Architecture> {
     let mut proposals = Vec::new();
     let mut waiting = 0;
     loop {
@@ -79,11 +84,20 @@ fn space(blocks: usize) -> Arc<dyn Space> {
 }
 
 fn quick(config: NetworkConfig) -> NetworkConfig {
-    NetworkConfig { embedding: 8, hidden: 16, epochs: 8, ..config }
+    NetworkConfig {
+        embedding: 8,
+        hidden: 16,
+        epochs: 8,
+        ..config
+    }
 }
 
 fn config(beam: &[usize], surrogate: SurrogateConfig) -> ProgressiveConfig {
-    ProgressiveConfig { beam: beam.to_vec(), surrogate, ..ProgressiveConfig::default() }
+    ProgressiveConfig {
+        beam: beam.to_vec(),
+        surrogate,
+        ..ProgressiveConfig::default()
+    }
 }
 
 fn search(blocks: usize, config: &ProgressiveConfig, seed: u64) -> ProgressiveSearch {
@@ -98,16 +112,29 @@ fn all_surrogates() -> [SurrogateConfig; 5] {
     [
         mlp(),
         SurrogateConfig::Lstm(quick(NetworkConfig::default())),
-        SurrogateConfig::Mlp(quick(NetworkConfig { refit: Refit::Retrain, ..NetworkConfig::default() })),
-        SurrogateConfig::Forest(ForestConfig { trees: 4, ..ForestConfig::default() }),
-        SurrogateConfig::GaussianProcess(GaussianProcessConfig { encoding: Encoding::Adjacency }),
+        SurrogateConfig::Mlp(quick(NetworkConfig {
+            refit: Refit::Retrain,
+            ..NetworkConfig::default()
+        })),
+        SurrogateConfig::Forest(ForestConfig {
+            trees: 4,
+            ..ForestConfig::default()
+        }),
+        SurrogateConfig::GaussianProcess(GaussianProcessConfig {
+            encoding: Encoding::Adjacency,
+        }),
     ]
 }
 
 /// 136 + 4·256 = 1,160 models, no two of them the same network, as in the paper.
 #[test]
 fn the_papers_search_trains_1160_different_models() {
-    let small = NetworkConfig { embedding: 4, hidden: 8, epochs: 2, ..NetworkConfig::default() };
+    let small = NetworkConfig {
+        embedding: 4,
+        hidden: 8,
+        epochs: 2,
+        ..NetworkConfig::default()
+    };
     let config = config(&[256], SurrogateConfig::Mlp(small));
     let mut search = search(5, &config, 1);
     let proposals = run(&mut search, |_, architecture| Some(landscape(architecture)));
@@ -130,7 +157,10 @@ fn the_papers_search_trains_1160_different_models() {
 }
 
 fn best(levels: &[LevelReport]) -> f64 {
-    levels.iter().filter_map(|level| level.best_accuracy).fold(0.0, f64::max)
+    levels
+        .iter()
+        .filter_map(|level| level.best_accuracy)
+        .fold(0.0, f64::max)
 }
 
 /// With each surrogate, over ten seeds, the best cell found is better than the best of as many drawn uniformly: by a sign test
@@ -146,7 +176,9 @@ fn every_surrogate_finds_better_cells_than_uniform_draws() {
             assert_eq!(trials, 136 + 2 * 12);
             let space = space(3);
             let mut rng = Seed::new(seed).derive("uniform", 0).rng();
-            let drawn = (0..trials).map(|_| landscape(&space.sample(&mut rng))).fold(0.0, f64::max);
+            let drawn = (0..trials)
+                .map(|_| landscape(&space.sample(&mut rng)))
+                .fold(0.0, f64::max);
             better += usize::from(best(&search.levels()) > drawn);
         }
         assert_eq!(better, 10, "{surrogate:?}");
@@ -165,7 +197,9 @@ fn a_level_waits_for_all_of_the_one_before_and_failures_do_not_stall_it() {
     for (id, architecture) in asked.iter().enumerate() {
         assert_eq!(search.ask().unwrap(), Ask::Wait);
         let accuracy = (id % 3 == 0).then(|| landscape(architecture));
-        search.tell(&told(id as u64, architecture.clone(), accuracy)).unwrap();
+        search
+            .tell(&told(id as u64, architecture.clone(), accuracy))
+            .unwrap();
     }
     let Ask::Evaluate(proposal) = search.ask().unwrap() else {
         panic!("level 1 is complete");
@@ -175,13 +209,19 @@ fn a_level_waits_for_all_of_the_one_before_and_failures_do_not_stall_it() {
     assert_eq!(levels[0].failed, 90);
     assert_eq!(levels[1].parents, 46, "those that failed are not expanded");
     assert_eq!(levels[0].held_out.as_ref().unwrap().models, 46);
-    assert_eq!((levels[1].models.len(), &levels[1].extrapolated), (1, &None), "not told yet");
+    assert_eq!(
+        (levels[1].models.len(), &levels[1].extrapolated),
+        (1, &None),
+        "not told yet"
+    );
 }
 
 #[test]
 fn where_all_trials_of_a_level_fail_the_search_is_finished() {
     let config = config(&[6], mlp());
-    let proposals = run(&mut search(3, &config, 1), |_, a| (a.choices().len() == 4).then(|| landscape(a)));
+    let proposals = run(&mut search(3, &config, 1), |_, a| {
+        (a.choices().len() == 4).then(|| landscape(a))
+    });
     assert_eq!(proposals.len(), 136 + 6);
     assert_eq!(run(&mut search(3, &config, 1), |_, _| None).len(), 136);
 }
@@ -193,7 +233,13 @@ fn ties_are_broken_by_the_order_of_the_expansion() {
     let config = config(&[5], surrogate);
     let proposals = run(&mut search(2, &config, 1), |_, _| Some(0.5));
     let second: Vec<String> = proposals[136..].iter().map(Architecture::to_string).collect();
-    let expected = ["0.0.0.0.0.0.0.0", "0.0.0.0.0.0.0.1", "0.0.0.0.0.0.0.2", "0.0.0.0.0.0.0.3", "0.0.0.0.0.0.0.4"];
+    let expected = [
+        "0.0.0.0.0.0.0.0",
+        "0.0.0.0.0.0.0.1",
+        "0.0.0.0.0.0.0.2",
+        "0.0.0.0.0.0.0.3",
+        "0.0.0.0.0.0.0.4",
+    ];
     assert_eq!(second, expected);
 }
 
@@ -208,11 +254,21 @@ fn course(config: &ProgressiveConfig) -> (Vec<Architecture>, Vec<LevelReport>) {
 fn a_search_has_the_same_bits_when_replayed_and_for_any_number_of_threads() {
     for surrogate in all_surrogates() {
         for exploration in [Exploration::Top, Exploration::Thompson] {
-            let config = ProgressiveConfig { exploration, ..config(&[10], surrogate) };
+            let config = ProgressiveConfig {
+                exploration,
+                ..config(&[10], surrogate)
+            };
             let expected = course(&config);
             for threads in [1, 2, 5] {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                assert_eq!(pool.install(|| course(&config)), expected, "{threads} threads, {surrogate:?}");
+                let pool = rayon::ThreadPoolBuilder::new()
+                    .num_threads(threads)
+                    .build()
+                    .unwrap();
+                assert_eq!(
+                    pool.install(|| course(&config)),
+                    expected,
+                    "{threads} threads, {surrogate:?}"
+                );
             }
         }
     }
@@ -261,7 +317,10 @@ fn a_first_level_that_is_too_large_is_drawn_from_and_few_parents_are_expanded() 
 #[test]
 fn exploration_changes_what_is_chosen() {
     let second = |exploration| {
-        let config = ProgressiveConfig { exploration, ..config(&[20], mlp()) };
+        let config = ProgressiveConfig {
+            exploration,
+            ..config(&[20], mlp())
+        };
         run(&mut search(2, &config, 1), |_, a| Some(landscape(a)))[136..].to_vec()
     };
     let top = second(Exploration::Top);
@@ -274,13 +333,24 @@ fn exploration_changes_what_is_chosen() {
 fn an_outcome_out_of_turn_is_refused() {
     let config = config(&[6], mlp());
     let mut search = search(2, &config, 1);
-    assert!(search.tell(&told(0, Architecture::new([0; 4]), None)).is_err(), "not asked");
+    assert!(
+        search.tell(&told(0, Architecture::new([0; 4]), None)).is_err(),
+        "not asked"
+    );
     let (Ask::Evaluate(first), Ask::Evaluate(second)) = (search.ask().unwrap(), search.ask().unwrap()) else {
         panic!("level 1 is larger");
     };
-    assert!(search.tell(&told(1, second.architecture, Some(0.5))).is_err(), "before trial 0");
-    search.tell(&told(0, first.architecture.clone(), Some(0.5))).unwrap();
-    assert!(search.tell(&told(0, first.architecture, Some(0.5))).is_err(), "twice");
+    assert!(
+        search.tell(&told(1, second.architecture, Some(0.5))).is_err(),
+        "before trial 0"
+    );
+    search
+        .tell(&told(0, first.architecture.clone(), Some(0.5)))
+        .unwrap();
+    assert!(
+        search.tell(&told(0, first.architecture, Some(0.5))).is_err(),
+        "twice"
+    );
 }
 
 /// The choices of later levels are also those of the table's cells.
@@ -289,7 +359,9 @@ fn nas_bench_201_grows_by_nodes() {
     let config = config(&[10, 20], SurrogateConfig::Lstm(quick(NetworkConfig::default())));
     let space: Arc<dyn Space> = Arc::new(nb201());
     let mut search = ProgressiveSearch::new(Arc::clone(&space), config, Seed::new(1)).unwrap();
-    let proposals = run(&mut search, |_, a| Some(a.choices().iter().sum::<usize>() as f64 / 24.0));
+    let proposals = run(&mut search, |_, a| {
+        Some(a.choices().iter().sum::<usize>() as f64 / 24.0)
+    });
     let lengths: Vec<usize> = proposals.iter().map(|a| a.choices().len()).collect();
     assert_eq!(lengths, [[1].repeat(5), [3].repeat(10), [6].repeat(20)].concat());
     for proposal in &proposals {

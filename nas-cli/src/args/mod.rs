@@ -1,7 +1,9 @@
 //! The command line as typed.
 
+mod progressive;
 mod supernet;
 
+pub(crate) use progressive::{ExplorationName, ProgressiveArgs, SurrogateName};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
 use std::num::NonZeroUsize;
@@ -150,7 +152,9 @@ pub(crate) struct SearchArgs {
     /// TOML file with the same settings, as a run directory holds it; options typed here win
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    // Last: what follows would stand under its heading.
+    // Last: what follows would stand under their headings.
+    #[command(flatten)]
+    pub(crate) progressive: ProgressiveArgs,
     #[command(flatten)]
     pub(crate) supernet: SupernetArgs,
 }

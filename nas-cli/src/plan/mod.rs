@@ -1,5 +1,6 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
+mod progressive;
 mod resolve;
 mod supernet;
 
@@ -12,6 +13,7 @@ use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
 use nas_evo::EvolutionConfig;
+use nas_pnas::ProgressiveConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,9 @@ pub(crate) struct RunConfig {
     /// Population and tournament: present exactly where the method is evolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evolution: Option<EvolutionConfig>,
+    /// Beam and surrogate: present exactly where the method is progressive search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pnas: Option<ProgressiveConfig>,
 }
 
 /// How an architecture is judged.
@@ -161,6 +166,12 @@ impl RunConfig {
             (Method::Evolution, None) => bail!("method evolution has no [evolution] in the configuration"),
             (Method::Evolution, Some(evolution)) => evolution.validate()?,
             (method, Some(_)) => bail!("[evolution] is given; expected none with method {method}"),
+            (_, None) => {}
+        }
+        match (self.method, &self.pnas) {
+            (Method::Pnas, None) => bail!("method pnas has no [pnas] in the configuration"),
+            (Method::Pnas, Some(pnas)) => progressive::validate(pnas, self.space.build()?.as_ref())?,
+            (method, Some(_)) => bail!("[pnas] is given; expected none with method {method}"),
             (_, None) => {}
         }
         self.validate_supernet()

@@ -16,7 +16,7 @@ use nas_space::spaces::{CustomConfig, SpaceConfig};
 use toml::{Table, Value};
 
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, progressive};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -49,7 +49,9 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     };
     refuse_options_of_supernets(args, method)?;
     refuse_options_of_evolution(args, method)?;
+    progressive::refuse_options(&args.progressive, method)?;
     reconcile(&mut file, args, method);
+    let surrogate = progressive::reconcile(&mut file, &args.progressive, method);
     let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
     let space = match (&args.space, file.get("space")) {
         (Some(text), _) => space(text)?,
@@ -88,7 +90,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
                 darts: supernet::defaults(data, skeleton(&space), relaxation, epochs)?,
             })
         }
-        Method::Random | Method::Evolution | Method::LocalSearch => None,
+        Method::Random | Method::Evolution | Method::LocalSearch | Method::Pnas => None,
     };
     // The preset for budgets of about a hundred trials: with those of thousands a small search would be all random.
     let evolution = (method == Method::Evolution).then_some(EvolutionConfig::NATS_BENCH);
@@ -97,6 +99,22 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         (None, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
         (None, Estimation::Training(_)) => Budget::trials(TRIALS),
         (None, Estimation::Table(_)) => Budget::trials(TABLE_TRIALS),
+    };
+    let pnas = if method == Method::Pnas {
+        let recorded = value_at(&file, &["budget", "trials"])
+            .and_then(|trials| u64::try_from(trials.as_integer()?).ok());
+        let elsewhere = if file.contains_key("budget") {
+            recorded
+        } else {
+            budget.trials
+        };
+        Some(progressive::defaults(
+            &space,
+            args.trials.or(elsewhere),
+            surrogate,
+        )?)
+    } else {
+        None
     };
     let defaults = RunConfig {
         method,
@@ -107,6 +125,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         estimation,
         supernet,
         evolution,
+        pnas,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
     if args.space.is_some() {
@@ -183,7 +202,7 @@ fn meaningless_with_a_table(name: &str) -> Usage {
     ))
 }
 
-/// Takes out of the file what the typed options contradict: of `[supernet]` and `[evolution]` all of it where they ask for
+/// Takes out of the file what the typed options contradict: of `[supernet]`, `[evolution]` and `[pnas]` all of it where they ask for
 /// a method that has none, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
 /// kind; what describes the images where they name another data set.
 fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
@@ -192,6 +211,9 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
     }
     if args.method.is_some() && method != Method::Evolution {
         file.remove("evolution");
+    }
+    if args.method.is_some() && method != Method::Pnas {
+        file.remove("pnas");
     }
     if let Some(typed) = args.supernet.relaxation {
         let named = text_at(file, &["supernet", "darts", "relaxation", "kind"]);
@@ -355,6 +377,9 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     if let Some(evolution) = &mut config.evolution {
         evolution.population = args.population.unwrap_or(evolution.population);
         evolution.tournament = args.tournament.unwrap_or(evolution.tournament);
+    }
+    if let Some(pnas) = &mut config.pnas {
+        progressive::overlay(pnas, &args.progressive);
     }
     match &mut config.estimation {
         Estimation::Training(plan) => {

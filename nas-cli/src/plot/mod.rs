@@ -1,9 +1,12 @@
-//! Pictures of a differentiable search: how strong each operation was on each edge, epoch after epoch.
+//! Pictures of searches. [`progressive`] has those of levels and predictions; here is that of a differentiable search: how
+//! strong each operation was on each edge, epoch after epoch.
 //!
 //! One small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
 //! that they come from. The same epochs always give the same text.
 
+mod axis;
 mod frame;
+pub(crate) mod progressive;
 mod stroke;
 
 use std::collections::BTreeMap;

@@ -12,6 +12,7 @@ use nas_eval::data::Dataset;
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
 use nas_eval::{DType, Device};
+use nas_pnas::ProgressiveSearch;
 use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -22,7 +23,7 @@ use crate::oneshot::{Oneshot, Supernet};
 use crate::output::{Output, note};
 use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::{device, method, plan};
+use crate::{device, method, plan, progressive};
 
 pub(crate) use ending::NETWORK_FILE;
 
@@ -53,6 +54,7 @@ enum Source {
 /// Who proposes.
 enum Searcher<'a> {
     Strategy(Box<dyn Strategy>),
+    Progressive(Box<ProgressiveSearch>),
     Oneshot(Box<Oneshot<'a>>),
 }
 
@@ -152,6 +154,14 @@ impl Session {
 
     /// Who proposes, and its own configuration as one line.
     fn searcher<'a>(&'a self, run: &'a RunDir, screen: &'a Screen) -> Result<(Searcher<'a>, String)> {
+        if let Some(config) = &self.config.pnas {
+            let seed = self.seed().derive("strategy", 0);
+            let search = ProgressiveSearch::new(Arc::clone(&self.space), config.clone(), seed)?;
+            return Ok((
+                Searcher::Progressive(Box::new(search)),
+                serde_json::to_string(config)?,
+            ));
+        }
         match &self.config.supernet {
             Some(plan) => {
                 let parameters = SupernetParameters {
@@ -215,6 +225,7 @@ impl Session {
             space: self.space.as_ref(),
             strategy: match &mut searcher {
                 Searcher::Strategy(strategy) => strategy.as_mut(),
+                Searcher::Progressive(search) => search.as_mut(),
                 Searcher::Oneshot(oneshot) => oneshot.as_mut(),
             },
             evaluator: self.evaluator(),
@@ -232,12 +243,15 @@ impl Session {
         let study = Study::resume(&mut store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
+        if let Searcher::Progressive(search) = &searcher {
+            progressive::record(run, search)?;
+        }
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
         let last = self.end(run, best, &genotype)?;
         let searches = match &searcher {
-            Searcher::Strategy(_) => None,
+            Searcher::Strategy(_) | Searcher::Progressive(_) => None,
             Searcher::Oneshot(oneshot) => Some(oneshot.searches()),
         };
         self.report(run, &summary, &genotype, searches, last, output)

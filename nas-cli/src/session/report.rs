@@ -9,9 +9,11 @@ use serde::Serialize;
 
 use super::ending::FinalRecord;
 use super::{Session, Source};
+use crate::method::Method;
 use crate::number::{counted, grouped, percent};
 use crate::oneshot::{self, Found};
 use crate::output::Output;
+use crate::progressive;
 
 /// The JSON of `nas search` and `nas resume`.
 #[derive(Debug, Serialize)]
@@ -188,6 +190,14 @@ impl Session {
         if let Some(OneshotResult { pictures, .. }) = &result.oneshot {
             lines.push(line("strengths", &pictures.strengths.display().to_string()));
             lines.push(line("cell", &pictures.cell.display().to_string()));
+        }
+        if result.method == Method::Pnas.name() {
+            for (what, name) in [
+                ("predictions", progressive::PREDICTED),
+                ("levels", progressive::LEVELS),
+            ] {
+                lines.push(line(what, &result.run.join(name).display().to_string()));
+            }
         }
         lines.push(line("run", &result.run.display().to_string()));
         lines.join("\n")

@@ -171,7 +171,11 @@ impl NetworkConfig {
         }
         let bound = self.embedding_bound;
         if !(bound >= 0.0 && bound.is_finite()) {
-            return Err(PnasError::config("surrogate.embedding_bound", bound, "a number of at least 0"));
+            return Err(PnasError::config(
+                "surrogate.embedding_bound",
+                bound,
+                "a number of at least 0",
+            ));
         }
         if !self.bias.is_finite() {
             return Err(PnasError::config("surrogate.bias", self.bias, "a finite number"));
@@ -207,12 +211,17 @@ mod tests {
         let config: SurrogateConfig = serde_json::from_str(r#"{"kind": "lstm", "epochs": 3}"#).unwrap();
         assert_eq!(
             config,
-            SurrogateConfig::Lstm(NetworkConfig { epochs: 3, ..NetworkConfig::default() })
+            SurrogateConfig::Lstm(NetworkConfig {
+                epochs: 3,
+                ..NetworkConfig::default()
+            })
         );
         for config in [
             SurrogateConfig::default(),
             SurrogateConfig::Forest(ForestConfig::default()),
-            SurrogateConfig::GaussianProcess(GaussianProcessConfig { encoding: Encoding::Paths }),
+            SurrogateConfig::GaussianProcess(GaussianProcessConfig {
+                encoding: Encoding::Paths,
+            }),
         ] {
             let text = serde_json::to_string(&config).unwrap();
             assert_eq!(serde_json::from_str::<SurrogateConfig>(&text).unwrap(), config);
@@ -235,11 +244,26 @@ mod tests {
             ("surrogate.epochs is 0", network(|c| c.epochs = 0)),
             ("surrogate.batch_size is 0", network(|c| c.batch_size = 0)),
             ("surrogate.learning_rate is 0", network(|c| c.learning_rate = 0.0)),
-            ("surrogate.later_learning_rate is NaN", network(|c| c.later_learning_rate = f64::NAN)),
-            ("surrogate.embedding_bound is -1", network(|c| c.embedding_bound = -1.0)),
+            (
+                "surrogate.later_learning_rate is NaN",
+                network(|c| c.later_learning_rate = f64::NAN),
+            ),
+            (
+                "surrogate.embedding_bound is -1",
+                network(|c| c.embedding_bound = -1.0),
+            ),
             ("surrogate.bias is inf", network(|c| c.bias = f64::INFINITY)),
-            ("surrogate.trees is 0", SurrogateConfig::Forest(ForestConfig { trees: 0, ..forest })),
-            ("surrogate.min_leaf is 0", SurrogateConfig::Forest(ForestConfig { min_leaf: 0, ..forest })),
+            (
+                "surrogate.trees is 0",
+                SurrogateConfig::Forest(ForestConfig { trees: 0, ..forest }),
+            ),
+            (
+                "surrogate.min_leaf is 0",
+                SurrogateConfig::Forest(ForestConfig {
+                    min_leaf: 0,
+                    ..forest
+                }),
+            ),
         ];
         for (expected, config) in cases {
             let error = config.validate().unwrap_err().to_string();

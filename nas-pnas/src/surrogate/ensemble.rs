@@ -42,8 +42,9 @@ impl<M: Member> Ensemble<M> {
         seed: Seed,
         mut make: impl FnMut(Seed) -> Result<M, PnasError>,
     ) -> Result<Self, PnasError> {
-        let members: Result<Vec<M>, PnasError> =
-            (0..members as u64).map(|member| make(seed.derive("member", member))).collect();
+        let members: Result<Vec<M>, PnasError> = (0..members as u64)
+            .map(|member| make(seed.derive("member", member)))
+            .collect();
         let members = members?;
         Ok(Self {
             name,
@@ -67,7 +68,10 @@ impl<M: Member> Ensemble<M> {
 
     /// What a member learns from: all but its part; all where that would leave nothing.
     fn lesson<'a>(&mut self, member: usize, samples: &'a [Sample]) -> Vec<&'a Sample> {
-        let seen = samples.iter().zip(&self.parts).filter(|(_, part)| **part != member);
+        let seen = samples
+            .iter()
+            .zip(&self.parts)
+            .filter(|(_, part)| **part != member);
         let seen: Vec<&Sample> = seen.map(|(sample, _)| sample).collect();
         if seen.is_empty() {
             self.exposed[member] = samples.len();
@@ -87,17 +91,21 @@ impl<M: Member> Surrogate for Ensemble<M> {
             return Err(PnasError::Unfitted { surrogate: self.name });
         }
         self.deal(samples);
-        let lessons: Vec<Vec<&Sample>> =
-            (0..self.members.len()).map(|member| self.lesson(member, samples)).collect();
+        let lessons: Vec<Vec<&Sample>> = (0..self.members.len())
+            .map(|member| self.lesson(member, samples))
+            .collect();
         let pairs = self.members.par_iter_mut().zip(&lessons);
         let fitted: Vec<Result<(), PnasError>> = pairs.map(|(member, lesson)| member.fit(lesson)).collect();
         fitted.into_iter().collect::<Result<(), PnasError>>()?;
         let mut held_out = vec![None; samples.len()];
         for (member, &exposed) in self.exposed.iter().enumerate() {
-            let places: Vec<usize> =
-                (exposed..samples.len()).filter(|&place| self.parts[place] == member).collect();
-            let unseen: Vec<Architecture> =
-                places.iter().map(|&place| samples[place].architecture.clone()).collect();
+            let places: Vec<usize> = (exposed..samples.len())
+                .filter(|&place| self.parts[place] == member)
+                .collect();
+            let unseen: Vec<Architecture> = places
+                .iter()
+                .map(|&place| samples[place].architecture.clone())
+                .collect();
             for (place, prediction) in places.into_iter().zip(self.members[member].predict(&unseen)?) {
                 held_out[place] = Some(prediction);
             }
@@ -109,14 +117,21 @@ impl<M: Member> Surrogate for Ensemble<M> {
         if self.parts.is_empty() {
             return Err(PnasError::Unfitted { surrogate: self.name });
         }
-        let each: Vec<Result<Vec<f64>, PnasError>> =
-            self.members.par_iter().map(|member| member.predict(architectures)).collect();
+        let each: Vec<Result<Vec<f64>, PnasError>> = self
+            .members
+            .par_iter()
+            .map(|member| member.predict(architectures))
+            .collect();
         let each: Vec<Vec<f64>> = each.into_iter().collect::<Result<_, PnasError>>()?;
         let n = each.len() as f64;
         let of = |i: usize| {
             let mean = each.iter().map(|member| member[i]).sum::<f64>() / n;
             let squares: f64 = each.iter().map(|member| (member[i] - mean).powi(2)).sum();
-            let spread = if each.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 };
+            let spread = if each.len() > 1 {
+                (squares / (n - 1.0)).sqrt()
+            } else {
+                0.0
+            };
             Prediction { mean, spread }
         };
         Ok((0..architectures.len()).map(of).collect())
@@ -136,7 +151,8 @@ mod tests {
 
     impl Member for Memory {
         fn fit(&mut self, samples: &[&Sample]) -> Result<(), PnasError> {
-            self.taught.push(samples.iter().map(|&sample| sample.clone()).collect());
+            self.taught
+                .push(samples.iter().map(|&sample| sample.clone()).collect());
             Ok(())
         }
 
@@ -161,7 +177,10 @@ mod tests {
         let mut numbers = [1.0, 2.0, 3.0, 4.0, 10.0].into_iter();
         let make = |_| {
             let number = numbers.next().unwrap();
-            Ok(Memory { number, taught: vec![] })
+            Ok(Memory {
+                number,
+                taught: vec![],
+            })
         };
         Ensemble::new("memory", members, Seed::new(1), make).unwrap()
     }
@@ -174,7 +193,12 @@ mod tests {
         let held_out = ensemble.fit(&all).unwrap();
         for (i, sample) in all.iter().enumerate() {
             let unaware: Vec<usize> = (0..5)
-                .filter(|&m| ensemble.members[m].taught.iter().all(|lesson| !lesson.contains(sample)))
+                .filter(|&m| {
+                    ensemble.members[m]
+                        .taught
+                        .iter()
+                        .all(|lesson| !lesson.contains(sample))
+                })
                 .collect();
             assert_eq!(unaware.len(), 1, "{}", sample.architecture);
             assert_eq!(held_out[i], Some(ensemble.members[unaware[0]].number));

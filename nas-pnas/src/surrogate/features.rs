@@ -74,7 +74,8 @@ impl Encoder {
             nas_space::spaces::Skeleton::Darts => 2,
             nas_space::spaces::Skeleton::Nb201 => 1,
         };
-        encoder.paths = path_count(inputs, vocabulary.len(), encoder.nodes as u32).map_or(PATHS, |n| n.min(PATHS));
+        encoder.paths =
+            path_count(inputs, vocabulary.len(), encoder.nodes as u32).map_or(PATHS, |n| n.min(PATHS));
         encoder.vocabulary = vocabulary;
         Ok(encoder)
     }
@@ -124,16 +125,24 @@ mod tests {
     fn features_of_all_levels_are_of_one_length() {
         for (space, lengths) in [
             (Arc::new(nb201()) as Arc<dyn Space>, [30, 39, 84]),
-            (Arc::new(pnas(&PnasConfig::default()).unwrap()), [2 * (2 + 3 + 4 + 5 + 6) + 80, 195, PATHS]),
+            (
+                Arc::new(pnas(&PnasConfig::default()).unwrap()),
+                [2 * (2 + 3 + 4 + 5 + 6) + 80, 195, PATHS],
+            ),
         ] {
             let growth = space.growth().unwrap();
             let mut rng = Seed::new(1).rng();
             for level in 1..=growth.levels() {
                 let architecture = growth.sample_at(level, &mut rng);
-                for (encoding, length) in
-                    [Encoding::OneHot, Encoding::Adjacency, Encoding::Paths].into_iter().zip(lengths)
+                for (encoding, length) in [Encoding::OneHot, Encoding::Adjacency, Encoding::Paths]
+                    .into_iter()
+                    .zip(lengths)
                 {
-                    assert_eq!(features(&space, encoding, architecture.choices()).len(), length, "{encoding:?}");
+                    assert_eq!(
+                        features(&space, encoding, architecture.choices()).len(),
+                        length,
+                        "{encoding:?}"
+                    );
                 }
             }
         }

@@ -39,7 +39,9 @@ impl Forest {
 
 impl Member for Forest {
     fn fit(&mut self, samples: &[&Sample]) -> Result<(), PnasError> {
-        let features = self.encoder.all(samples.par_iter().map(|sample| &sample.architecture))?;
+        let features = self
+            .encoder
+            .all(samples.par_iter().map(|sample| &sample.architecture))?;
         let accuracies: Vec<f64> = samples.iter().map(|sample| sample.accuracy).collect();
         let parameters = RandomForestRegressorParameters {
             max_depth: None,

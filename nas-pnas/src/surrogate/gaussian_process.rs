@@ -50,7 +50,10 @@ struct Fitted {
 
 impl GaussianProcess {
     pub(super) fn new(encoder: Encoder, _config: GaussianProcessConfig) -> Self {
-        Self { encoder, fitted: None }
+        Self {
+            encoder,
+            fitted: None,
+        }
     }
 }
 
@@ -63,16 +66,30 @@ impl Surrogate for GaussianProcess {
         if samples.is_empty() {
             return Err(PnasError::Unfitted { surrogate: NAME });
         }
-        let features = self.encoder.all(samples.par_iter().map(|sample| &sample.architecture))?;
+        let features = self
+            .encoder
+            .all(samples.par_iter().map(|sample| &sample.architecture))?;
         let n = samples.len() as f64;
         let mean = samples.iter().map(|sample| sample.accuracy).sum::<f64>() / n;
-        let variance = samples.iter().map(|sample| (sample.accuracy - mean).powi(2)).sum::<f64>() / n;
+        let variance = samples
+            .iter()
+            .map(|sample| (sample.accuracy - mean).powi(2))
+            .sum::<f64>()
+            / n;
         // Of accuracies that are all equal, any scale makes zeros.
         let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };
-        let y: Vec<f64> = samples.iter().map(|sample| (sample.accuracy - mean) / deviation).collect();
+        let y: Vec<f64> = samples
+            .iter()
+            .map(|sample| (sample.accuracy - mean) / deviation)
+            .collect();
         let squares: Vec<Vec<f64>> = (0..features.len())
             .into_par_iter()
-            .map(|i| features[..=i].iter().map(|other| square_distance(&features[i], other)).collect())
+            .map(|i| {
+                features[..=i]
+                    .iter()
+                    .map(|other| square_distance(&features[i], other))
+                    .collect()
+            })
             .collect();
         let pairs = n * (n - 1.0) / 2.0;
         let sum: f64 = squares.iter().flatten().sum();
@@ -89,7 +106,10 @@ impl Surrogate for GaussianProcess {
                 Some((-0.5 * (dot(&half, &half) + root.log_determinant()), decay, root))
             })
             .collect();
-        let best = tried.into_iter().flatten().reduce(|best, next| if next.0 > best.0 { next } else { best });
+        let best = tried
+            .into_iter()
+            .flatten()
+            .reduce(|best, next| if next.0 > best.0 { next } else { best });
         let Some((_, decay, root)) = best else {
             return Err(PnasError::NonFinite {
                 surrogate: NAME,
@@ -121,7 +141,10 @@ impl Surrogate for GaussianProcess {
             return Err(PnasError::Unfitted { surrogate: NAME });
         };
         let features = self.encoder.all(architectures.par_iter())?;
-        Ok(features.par_iter().map(|features| fitted.predict(features)).collect())
+        Ok(features
+            .par_iter()
+            .map(|features| fitted.predict(features))
+            .collect())
     }
 }
 
@@ -139,8 +162,10 @@ impl Fitted {
 
 /// The lower triangle of the samples' covariance.
 fn covariance(squares: &[Vec<f64>], decay: f64, noise: f64) -> Vec<Vec<f64>> {
-    let mut covariance: Vec<Vec<f64>> =
-        squares.iter().map(|row| row.iter().map(|square| (decay * square).exp()).collect()).collect();
+    let mut covariance: Vec<Vec<f64>> = squares
+        .iter()
+        .map(|row| row.iter().map(|square| (decay * square).exp()).collect())
+        .collect();
     for row in &mut covariance {
         if let Some(own) = row.last_mut() {
             *own += noise;
@@ -180,8 +205,16 @@ mod tests {
         GaussianProcess::new(Encoder::new(&space, Encoding::OneHot).unwrap(), config)
     }
 
-    const TRAINED: [[usize; 3]; 8] =
-        [[0, 1, 2], [3, 1, 2], [4, 4, 1], [2, 2, 2], [1, 0, 0], [0, 3, 3], [1, 4, 2], [3, 3, 0]];
+    const TRAINED: [[usize; 3]; 8] = [
+        [0, 1, 2],
+        [3, 1, 2],
+        [4, 4, 1],
+        [2, 2, 2],
+        [1, 0, 0],
+        [0, 3, 3],
+        [1, 4, 2],
+        [3, 3, 0],
+    ];
 
     #[test]
     fn it_knows_what_it_has_seen_and_is_unsure_elsewhere() {
@@ -193,8 +226,14 @@ mod tests {
         let predictions = process.predict(&seen).unwrap();
         let away = process.predict(&[far]).unwrap()[0];
         for (prediction, sample) in predictions.iter().zip(&samples) {
-            assert!((prediction.mean - sample.accuracy).abs() < 0.03, "{prediction:?} of {sample:?}");
-            assert!(2.0 * prediction.spread < away.spread, "{prediction:?}, away {away:?}");
+            assert!(
+                (prediction.mean - sample.accuracy).abs() < 0.03,
+                "{prediction:?} of {sample:?}"
+            );
+            assert!(
+                2.0 * prediction.spread < away.spread,
+                "{prediction:?}, away {away:?}"
+            );
         }
     }
 
@@ -205,7 +244,11 @@ mod tests {
         let held_out = process.fit(&samples).unwrap();
         let fitted = process.fitted.as_ref().unwrap();
         let all: Vec<Vec<f64>> = (0..8)
-            .map(|i| (0..=i).map(|j| square_distance(&fitted.features[i], &fitted.features[j])).collect())
+            .map(|i| {
+                (0..=i)
+                    .map(|j| square_distance(&fitted.features[i], &fitted.features[j]))
+                    .collect()
+            })
             .collect();
         // The noise is what the diagonal of L·Lᵀ has above 1.
         let noise = NOISES.into_iter().find(|&noise| {
@@ -215,7 +258,10 @@ mod tests {
         let without_last = Cholesky::of(covariance(&all[..7], fitted.decay, noise.unwrap())).unwrap();
         let y = |i: usize| (samples[i].accuracy - fitted.mean) / fitted.deviation;
         let weights = without_last.solve(&(0..7).map(y).collect::<Vec<f64>>());
-        let near: Vec<f64> = all[7][..7].iter().map(|square| (fitted.decay * square).exp()).collect();
+        let near: Vec<f64> = all[7][..7]
+            .iter()
+            .map(|square| (fitted.decay * square).exp())
+            .collect();
         let expected = fitted.mean + fitted.deviation * dot(&near, &weights);
         assert!((held_out[7].unwrap() - expected).abs() < 1e-9);
     }

@@ -50,7 +50,12 @@ impl Shape for LstmShape {
         let mut tables = Vec::with_capacity(self.blocks.kinds.len());
         for (kind, &options) in self.blocks.kinds.iter().enumerate() {
             let name = format!("embedding{kind}");
-            tables.push(Embedding::new(parameters, &name, [options, self.embedding], init)?);
+            tables.push(Embedding::new(
+                parameters,
+                &name,
+                [options, self.embedding],
+                init,
+            )?);
         }
         let size = LstmSize {
             inputs: self.embedding,
@@ -112,7 +117,10 @@ impl Trie {
     fn new(architectures: &[&Architecture]) -> Self {
         let mut order: Vec<usize> = (0..architectures.len()).collect();
         order.sort_by_key(|&place| architectures[place].choices());
-        let longest = architectures.iter().map(|architecture| architecture.choices().len()).max();
+        let longest = architectures
+            .iter()
+            .map(|architecture| architecture.choices().len())
+            .max();
         let mut steps: Vec<Step> = Vec::new();
         steps.resize_with(longest.unwrap_or(0), Step::default);
         let mut previous: &[usize] = &[];
@@ -145,7 +153,11 @@ mod tests {
     use super::*;
 
     fn shape(space: &dyn Space) -> (LstmShape, LstmBody) {
-        let config = NetworkConfig { embedding: 5, hidden: 6, ..NetworkConfig::default() };
+        let config = NetworkConfig {
+            embedding: 5,
+            hidden: 6,
+            ..NetworkConfig::default()
+        };
         let shape = LstmShape::new(space, &config).unwrap();
         let mut parameters = Parameters::new(Seed::new(1), &Device::Cpu, candle_core::DType::F32);
         let body = shape.create(&mut parameters).unwrap();
@@ -167,7 +179,10 @@ mod tests {
         for (row, architecture) in all.iter().enumerate() {
             let alone = shape.forward(&body, &[architecture]).unwrap().squeeze(0).unwrap();
             let difference = (together.get(row).unwrap() - alone).unwrap().abs().unwrap();
-            assert!(difference.max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-6, "{architecture}");
+            assert!(
+                difference.max_all().unwrap().to_scalar::<f32>().unwrap() < 1e-6,
+                "{architecture}"
+            );
         }
     }
 
@@ -175,7 +190,11 @@ mod tests {
     fn the_order_of_choices_counts() {
         let (shape, body) = shape(&nb201());
         let (one, other) = (Architecture::new([1, 2, 3]), Architecture::new([1, 3, 2]));
-        let states = shape.forward(&body, &[&one, &other]).unwrap().to_vec2::<f32>().unwrap();
+        let states = shape
+            .forward(&body, &[&one, &other])
+            .unwrap()
+            .to_vec2::<f32>()
+            .unwrap();
         assert_ne!(states[0], states[1]);
     }
 
@@ -184,7 +203,10 @@ mod tests {
         let architectures = [[0, 1], [2, 1], [0, 0], [0, 1]].map(Architecture::new);
         let trie = Trie::new(&architectures.iter().collect::<Vec<_>>());
         assert_eq!(trie.steps[0].choices, [0, 2]);
-        assert_eq!((&trie.steps[1].choices[..], &trie.steps[1].parents[..]), (&[0, 1, 1][..], &[0, 0, 1][..]));
+        assert_eq!(
+            (&trie.steps[1].choices[..], &trie.steps[1].parents[..]),
+            (&[0, 1, 1][..], &[0, 0, 1][..])
+        );
         assert_eq!(trie.steps[1].ending, [(2, 0), (0, 1), (3, 1), (1, 2)]);
     }
 }

@@ -45,9 +45,16 @@ impl MlpShape {
     /// # Shapes
     /// \[architectures, options of the slot's kind\] each.
     fn shares(&self, architectures: &[&Architecture]) -> candle_core::Result<Vec<Tensor>> {
-        let options: Vec<usize> = self.blocks.slots.iter().map(|&kind| self.blocks.kinds[kind]).collect();
-        let mut shares: Vec<Vec<f32>> =
-            options.iter().map(|&options| vec![0.0; options * architectures.len()]).collect();
+        let options: Vec<usize> = self
+            .blocks
+            .slots
+            .iter()
+            .map(|&kind| self.blocks.kinds[kind])
+            .collect();
+        let mut shares: Vec<Vec<f32>> = options
+            .iter()
+            .map(|&options| vec![0.0; options * architectures.len()])
+            .collect();
         for (row, architecture) in architectures.iter().enumerate() {
             let choices = architecture.choices();
             let share = 1.0 / self.blocks.count(choices) as f32;
@@ -85,8 +92,9 @@ impl Shape for MlpShape {
     fn forward(&self, body: &MlpBody, architectures: &[&Architecture]) -> candle_core::Result<Tensor> {
         let shares = self.shares(architectures)?;
         let slots = shares.iter().zip(&self.blocks.slots);
-        let embedded: candle_core::Result<Vec<Tensor>> =
-            slots.map(|(shares, &kind)| shares.matmul(&body.tables[kind])).collect();
+        let embedded: candle_core::Result<Vec<Tensor>> = slots
+            .map(|(shares, &kind)| shares.matmul(&body.tables[kind]))
+            .collect();
         let x = Tensor::cat(&embedded?, 1)?;
         let x = body.layers[0].forward(&x)?.relu()?;
         body.layers[1].forward(&x)?.relu()
@@ -106,7 +114,11 @@ mod tests {
 
     #[test]
     fn shares_are_those_of_the_blocks_that_there_are() {
-        let shape = MlpShape::new(&pnas(&PnasConfig { blocks: 2 }).unwrap(), &NetworkConfig::default()).unwrap();
+        let shape = MlpShape::new(
+            &pnas(&PnasConfig { blocks: 2 }).unwrap(),
+            &NetworkConfig::default(),
+        )
+        .unwrap();
         let one = Architecture::new([0, 1, 7, 7]);
         let two = Architecture::new([0, 1, 7, 7, 2, 1, 0, 7]);
         let shares = shape.shares(&[&one, &two]).unwrap();
@@ -121,14 +133,22 @@ mod tests {
     #[test]
     fn shares_times_tables_are_the_mean_of_the_embedded_blocks() {
         let space = pnas(&PnasConfig { blocks: 2 }).unwrap();
-        let config = NetworkConfig { embedding: 3, hidden: 4, ..NetworkConfig::default() };
+        let config = NetworkConfig {
+            embedding: 3,
+            hidden: 4,
+            ..NetworkConfig::default()
+        };
         let shape = MlpShape::new(&space, &config).unwrap();
         let mut parameters = Parameters::new(Seed::new(1), &Device::Cpu, candle_core::DType::F32);
         let body = shape.create(&mut parameters).unwrap();
         let choices = [0, 1, 7, 3, 2, 1, 0, 7];
         let table = |kind: usize, choice: usize| body.tables[kind].narrow(0, choice, 1).unwrap();
         let block = |c: &[usize]| {
-            Tensor::cat(&[table(0, c[0]), table(0, c[1]), table(1, c[2]), table(1, c[3])], 1).unwrap()
+            Tensor::cat(
+                &[table(0, c[0]), table(0, c[1]), table(1, c[2]), table(1, c[3])],
+                1,
+            )
+            .unwrap()
         };
         let mean = ((block(&choices[..4]) + block(&choices[4..])).unwrap() / 2.0).unwrap();
         let x = body.layers[0].forward(&mean).unwrap().relu().unwrap();

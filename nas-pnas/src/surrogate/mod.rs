@@ -132,9 +132,10 @@ impl SurrogateConfig {
                     Ok(Forest::new(encoder.clone(), *config, seed))
                 })?)
             }
-            Self::GaussianProcess(config) => {
-                Box::new(GaussianProcess::new(Encoder::new(space, config.encoding)?, *config))
-            }
+            Self::GaussianProcess(config) => Box::new(GaussianProcess::new(
+                Encoder::new(space, config.encoding)?,
+                *config,
+            )),
         })
     }
 }

@@ -77,7 +77,11 @@ impl<S: Shape> Network<S> {
     }
 
     /// The predictions, of shape \[architectures\].
-    fn outputs(&self, trained: &Trained<S::Body>, architectures: &[&Architecture]) -> candle_core::Result<Tensor> {
+    fn outputs(
+        &self,
+        trained: &Trained<S::Body>,
+        architectures: &[&Architecture],
+    ) -> candle_core::Result<Tensor> {
         let hidden = self.shape.forward(&trained.body, architectures)?;
         let logits = trained.head.forward(&hidden)?.squeeze(D::Minus1)?;
         (logits.neg()?.exp()? + 1.0)?.recip()
@@ -102,8 +106,10 @@ impl<S: Shape> Member for Network<S> {
             for batch in order.chunks(self.config.batch_size) {
                 let architectures: Vec<&Architecture> =
                     batch.iter().map(|&place| &samples[place].architecture).collect();
-                let accuracies: Vec<f32> =
-                    batch.iter().map(|&place| samples[place].accuracy as f32).collect();
+                let accuracies: Vec<f32> = batch
+                    .iter()
+                    .map(|&place| samples[place].accuracy as f32)
+                    .collect();
                 let accuracies = Tensor::from_vec(accuracies, batch.len(), &Device::Cpu)?;
                 let outputs = self.outputs(&trained, &architectures)?;
                 let loss = (outputs - accuracies)?.abs()?.mean_all()?;
@@ -118,7 +124,9 @@ impl<S: Shape> Member for Network<S> {
 
     fn predict(&self, architectures: &[Architecture]) -> Result<Vec<f64>, PnasError> {
         let Some(trained) = &self.trained else {
-            return Err(PnasError::Unfitted { surrogate: self.shape.name() });
+            return Err(PnasError::Unfitted {
+                surrogate: self.shape.name(),
+            });
         };
         if architectures.is_empty() {
             return Ok(Vec::new());
