@@ -32,6 +32,8 @@ pub struct Expansion {
     /// The parents still to come, the next one last.
     parents: Vec<Architecture>,
     children: Option<Extensions>,
+    /// Whether children are passed over at sight. Those of a parent whose own choices are not in order never are.
+    by_sight: bool,
     seen: HashSet<CanonicalId>,
     written: u64,
     distinct: u64,
@@ -57,6 +59,7 @@ impl Expansion {
             space,
             parents,
             children: None,
+            by_sight: true,
             seen: known,
             written: 0,
             distinct: 0,
@@ -115,12 +118,15 @@ impl Expansion {
             };
             match child {
                 Some(child) => {
-                    if growth.is_ordered(&child)? {
+                    if !self.by_sight || growth.is_ordered(&child)? {
                         batch.push(child);
                     }
                 }
                 None => match self.parents.pop() {
-                    Some(parent) => self.children = Some(growth.children(&parent)?),
+                    Some(parent) => {
+                        self.by_sight = growth.is_ordered(&parent)?;
+                        self.children = Some(growth.children(&parent)?);
+                    }
                     None => break,
                 },
             }

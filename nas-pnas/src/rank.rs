@@ -39,8 +39,7 @@ pub fn kendall(a: &[f64], b: &[f64]) -> Option<f64> {
             untied_b += of_b.unsigned_abs();
         }
     }
-    (untied_a > 0 && untied_b > 0)
-        .then(|| balance as f64 / ((untied_a as f64).sqrt() * (untied_b as f64).sqrt()))
+    (untied_a > 0 && untied_b > 0).then(|| balance as f64 / (untied_a as f64 * untied_b as f64).sqrt())
 }
 
 /// Of the `k` with the largest predictions, the share that are among the `k` with the largest values. Of equals the

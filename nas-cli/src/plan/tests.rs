@@ -4,6 +4,8 @@ use clap::Parser;
 use nas_darts::stop::StopRule;
 use nas_darts::{DartsConfig, Order, RelaxationConfig, Selection};
 use nas_eval::train::TrainConfig;
+use nas_pnas::surrogate::SurrogateConfig;
+use nas_pnas::{Exploration, FirstLevel};
 
 use super::*;
 use crate::args::{Cli, Command};
