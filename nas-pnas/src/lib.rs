@@ -64,6 +64,6 @@ pub mod rank;
 pub mod report;
 pub mod surrogate;
 
-pub use config::{Exploration, FirstLevel, LAST_LEVEL, Parents, ProgressiveConfig};
+pub use config::{Exploration, FirstLevel, Parents, ProgressiveConfig};
 pub use error::PnasError;
 pub use strategy::{ProgressiveSearch, check_space};

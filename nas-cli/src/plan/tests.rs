@@ -272,7 +272,7 @@ fn evolution_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
 fn progressive_search_takes_its_settings_from_defaults_file_and_words_in_that_order() {
     let pnas = |file, words| resolved(file, words).unwrap().pnas.unwrap();
     // What the trials have room for.
-    assert_eq!(pnas("", "pnas --trials 100").beam, [23, 72]);
+    assert_eq!(pnas("", "pnas --trials 100").beam, [47, 48]);
     let file = "method = 'pnas'\n[budget]\ntrials = 60\n[space]\nkind = 'pnas'\nblocks = 3\n[pnas]\nbeam = [16]\n\
                 [pnas.surrogate]\nkind = 'forest'\ntrees = 7";
     let read = pnas(file, "");
