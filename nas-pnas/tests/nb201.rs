@@ -132,7 +132,7 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn the_preset_is_better_than_random_search() {
     let Some(evaluator) = evaluator() else { return };
-    let (first, count) = (number("NB201_FIRST_SEED", 0), number("NB201_SEEDS", 20));
+    let (first, count) = (number("NB201_FIRST_SEED", 0), number("NB201_SEEDS", 16));
     let config = match std::env::var("NB201_CONFIG") {
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => ProgressiveConfig::nas_bench_201(),
@@ -167,9 +167,9 @@ fn the_preset_is_better_than_random_search() {
             &rho,
         );
     }
-    // A paired t-test; beyond 2.54 of 19 degrees of freedom lies 0.01, one-sided.
+    // A paired t-test; beyond 2.60 of 15 degrees of freedom lies 0.01, one-sided.
     let (mean, deviation) = mean_and_deviation(&differences);
     let t = mean / (deviation / (count as f64).sqrt());
     println!("paired differences {mean:.3} ± {deviation:.3}, t = {t:.2}");
-    assert!(t > 2.54, "t = {t}");
+    assert!(t > 2.60, "t = {t}");
 }

@@ -163,14 +163,14 @@ fn best(levels: &[LevelReport]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// With each surrogate, over ten seeds, the best cell found is better than the best of as many drawn uniformly: by a sign test
-/// p = 0.5¹⁰ ≈ 0.001 where all ten are.
+/// With each surrogate, over eight seeds, the best cell found is better than the best of as many drawn uniformly: by a sign test
+/// p = 0.5⁸ ≈ 0.004 where all eight are.
 #[test]
 fn every_surrogate_finds_better_cells_than_uniform_draws() {
     for surrogate in all_surrogates() {
         let config = config(&[12], surrogate);
         let mut better = 0;
-        for seed in 0..10 {
+        for seed in 0..8 {
             let mut search = search(3, &config, seed);
             let trials = run(&mut search, |_, architecture| Some(landscape(architecture))).len();
             assert_eq!(trials, 136 + 2 * 12);
@@ -181,7 +181,7 @@ fn every_surrogate_finds_better_cells_than_uniform_draws() {
                 .fold(0.0, f64::max);
             better += usize::from(best(&search.levels()) > drawn);
         }
-        assert_eq!(better, 10, "{surrogate:?}");
+        assert_eq!(better, 8, "{surrogate:?}");
     }
 }
 
@@ -252,24 +252,23 @@ fn course(config: &ProgressiveConfig) -> (Vec<Architecture>, Vec<LevelReport>) {
 
 #[test]
 fn a_search_has_the_same_bits_when_replayed_and_for_any_number_of_threads() {
-    for surrogate in all_surrogates() {
-        for exploration in [Exploration::Top, Exploration::Thompson] {
-            let config = ProgressiveConfig {
-                exploration,
-                ..config(&[10], surrogate)
-            };
-            let expected = course(&config);
-            for threads in [1, 2, 5] {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .unwrap();
-                assert_eq!(
-                    pool.install(|| course(&config)),
-                    expected,
-                    "{threads} threads, {surrogate:?}"
-                );
-            }
+    let top = all_surrogates().map(|surrogate| config(&[10], surrogate));
+    let thompson = ProgressiveConfig {
+        exploration: Exploration::Thompson,
+        ..config(&[10], mlp())
+    };
+    for config in top.iter().chain([&thompson]) {
+        let expected = course(config);
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            assert_eq!(
+                pool.install(|| course(config)),
+                expected,
+                "{threads} threads, {config:?}"
+            );
         }
     }
 }

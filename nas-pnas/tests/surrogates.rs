@@ -66,7 +66,7 @@ fn small() -> NetworkConfig {
     NetworkConfig {
         embedding: 16,
         hidden: 24,
-        epochs: 25,
+        epochs: 20,
         batch_size: 16,
         ..NetworkConfig::default()
     }
@@ -102,7 +102,7 @@ fn every_surrogate_ranks_the_next_level_better_than_chance() {
         for seed in 0..SEEDS {
             let seed = Seed::new(seed);
             let mut rng = seed.rng();
-            let cells = [1, 2, 3].map(|level| draw(&space, level, 60, 0..8, &mut rng));
+            let cells = [1, 2, 3].map(|level| draw(&space, level, 40, 0..8, &mut rng));
             let mut surrogate = config.build(&space, seed).unwrap();
             let mut learned = Vec::new();
             for level in 1..3 {
@@ -113,7 +113,7 @@ fn every_surrogate_ranks_the_next_level_better_than_chance() {
                 let rho = spearman(&means, &truth(&cells[level])).unwrap();
                 positive[level - 1] += usize::from(rho > 0.0);
                 if level == 2 {
-                    let unseen: Vec<f64> = held_out[60..].iter().map(|held_out| held_out.unwrap()).collect();
+                    let unseen: Vec<f64> = held_out[40..].iter().map(|held_out| held_out.unwrap()).collect();
                     within += usize::from(spearman(&unseen, &truth(&cells[1])).unwrap() > 0.0);
                 }
             }
@@ -160,17 +160,21 @@ fn every_surrogate_comes_close_to_what_it_was_taught() {
     }
 }
 
-/// Trained on cells of four operations, asked for those and for the other four.
+/// Trained on cells of four operations, asked for those and for the other four. Forests are left out: of operations that no
+/// tree has split by, they all say the same.
 #[test]
 fn the_spread_is_larger_away_from_what_was_learned() {
     let space = space();
-    for config in all() {
+    let telling = all()
+        .into_iter()
+        .filter(|config| !matches!(config, SurrogateConfig::Forest(_)));
+    for config in telling {
         let mut larger = 0;
         for seed in 0..SEEDS {
             let seed = Seed::new(seed);
             let mut rng = seed.rng();
-            let known = draw(&space, 2, 80, 0..4, &mut rng);
-            let unknown = draw(&space, 2, 80, 4..8, &mut rng);
+            let known = draw(&space, 2, 40, 0..4, &mut rng);
+            let unknown = draw(&space, 2, 40, 4..8, &mut rng);
             let mut surrogate = config.build(&space, seed).unwrap();
             surrogate.fit(&samples(&known, 2)).unwrap();
             let spread = |cells: &[Architecture]| {
