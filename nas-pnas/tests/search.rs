@@ -87,7 +87,7 @@ fn quick(config: NetworkConfig) -> NetworkConfig {
     NetworkConfig {
         embedding: 8,
         hidden: 16,
-        epochs: 8,
+        epochs: 20,
         ..config
     }
 }
@@ -102,6 +102,14 @@ fn config(beam: &[usize], surrogate: SurrogateConfig) -> ProgressiveConfig {
 
 fn search(blocks: usize, config: &ProgressiveConfig, seed: u64) -> ProgressiveSearch {
     ProgressiveSearch::new(space(blocks), config.clone(), Seed::new(seed)).unwrap()
+}
+
+/// The same with few cells of one block, so that there are few children.
+fn narrow(beam: &[usize], surrogate: SurrogateConfig) -> ProgressiveConfig {
+    ProgressiveConfig {
+        first_level: FirstLevel::AtMost(20),
+        ..config(beam, surrogate)
+    }
 }
 
 fn mlp() -> SurrogateConfig {
@@ -168,12 +176,15 @@ fn best(levels: &[LevelReport]) -> f64 {
 #[test]
 fn every_surrogate_finds_better_cells_than_uniform_draws() {
     for surrogate in all_surrogates() {
-        let config = config(&[12], surrogate);
+        let config = ProgressiveConfig {
+            first_level: FirstLevel::AtMost(48),
+            ..config(&[12], surrogate)
+        };
         let mut better = 0;
         for seed in 0..8 {
             let mut search = search(3, &config, seed);
             let trials = run(&mut search, |_, architecture| Some(landscape(architecture))).len();
-            assert_eq!(trials, 136 + 2 * 12);
+            assert_eq!(trials, 48 + 2 * 12);
             let space = space(3);
             let mut rng = Seed::new(seed).derive("uniform", 0).rng();
             let drawn = (0..trials)
@@ -252,10 +263,10 @@ fn course(config: &ProgressiveConfig) -> (Vec<Architecture>, Vec<LevelReport>) {
 
 #[test]
 fn a_search_has_the_same_bits_when_replayed_and_for_any_number_of_threads() {
-    let top = all_surrogates().map(|surrogate| config(&[10], surrogate));
+    let top = all_surrogates().map(|surrogate| narrow(&[10], surrogate));
     let thompson = ProgressiveConfig {
         exploration: Exploration::Thompson,
-        ..config(&[10], mlp())
+        ..narrow(&[10], mlp())
     };
     for config in top.iter().chain([&thompson]) {
         let expected = course(config);
@@ -276,7 +287,7 @@ fn a_search_has_the_same_bits_when_replayed_and_for_any_number_of_threads() {
 /// One at a time, as a study without batches asks, is the same search as a level at a time.
 #[test]
 fn how_many_are_outstanding_does_not_matter() {
-    let config = config(&[10], mlp());
+    let config = narrow(&[10], mlp());
     let (expected, _) = course(&config);
     let mut search = search(3, &config, 7);
     let mut proposals = Vec::new();
@@ -318,9 +329,9 @@ fn exploration_changes_what_is_chosen() {
     let second = |exploration| {
         let config = ProgressiveConfig {
             exploration,
-            ..config(&[20], mlp())
+            ..narrow(&[20], mlp())
         };
-        run(&mut search(2, &config, 1), |_, a| Some(landscape(a)))[136..].to_vec()
+        run(&mut search(2, &config, 1), |_, a| Some(landscape(a)))[20..].to_vec()
     };
     let top = second(Exploration::Top);
     assert_eq!(second(Exploration::Ucb(0.0)), top);

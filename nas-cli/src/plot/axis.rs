@@ -76,7 +76,7 @@ impl Axis {
 
 /// A number of things: all digits, or the power of ten where those are many.
 pub(super) fn count(value: f64) -> String {
-    if value < 1e6 {
+    if value < 1e5 {
         return format!("{value:.0}");
     }
     let power = value.log10().floor();
@@ -119,7 +119,7 @@ mod tests {
     fn powers_reach_the_largest() {
         assert_eq!(
             names(&Axis::powers(15_625.0)),
-            ["1", "10", "100", "1000", "10000", "100000"]
+            ["1", "10", "100", "1000", "10000", "1e5"]
         );
         let names_of_many: Vec<String> = Axis::powers(5.6e14)
             .marks()

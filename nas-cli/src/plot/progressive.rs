@@ -142,7 +142,7 @@ fn costs(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
         x: Axis::levels(levels.len()),
         y: Axis::powers(largest),
     };
-    panel.frame(body, "Cost", "architectures trained, predicted, and in the space");
+    panel.frame(body, "Cost", "on a scale of powers of ten");
     panel.grid(body, "level", "architectures");
     let width = (0.26 * (panel.across(2.0) - panel.across(1.0))).min(26.0);
     for level in levels {
@@ -161,7 +161,7 @@ fn costs(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
             );
         }
     }
-    let mut x = left - 30.0;
+    let mut x = left - 44.0;
     for (name, colour) in BARS {
         let y = top + SIDE + BELOW + 8.0;
         let _ = writeln!(
@@ -172,7 +172,7 @@ fn costs(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
             x + 16.0,
             y + 0.5
         );
-        x += 34.0 + 6.4 * name.len() as f64;
+        x += 28.0 + 5.8 * name.len() as f64;
     }
 }
 

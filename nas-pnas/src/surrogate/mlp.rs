@@ -1,7 +1,9 @@
 //! The paper's MLP: the mean of the blocks, each the embeddings of its choices side by side, through two hidden layers.
 //!
 //! The mean over blocks of embeddings of the same slot is the share of blocks with each option, times the table of embeddings:
-//! so an architecture is a few shares, however many blocks it has. A slot that a block does not have is 0 in it.
+//! so an architecture is a few shares, however many blocks it has. A slot that a block does not have is 0 in it. The first layer
+//! is linear before its ReLU, so it is applied to the tables, each slot's part of it to the table of the slot's kind, rather than to
+//! every architecture.
 
 use candle_core::{Device, Tensor, Var};
 use nas_eval::nn::{Bias, Init, Linear, Parameters};
@@ -27,7 +29,10 @@ pub(super) struct MlpShape {
 pub(super) struct MlpBody {
     /// The embeddings of each kind.
     tables: Vec<Var>,
-    layers: [Linear; 2],
+    /// Each slot's part of the first layer.
+    first: Vec<Linear>,
+    bias: Var,
+    second: Linear,
 }
 
 impl MlpShape {
@@ -80,24 +85,34 @@ impl Shape for MlpShape {
             let name = format!("embedding{kind}.weight");
             tables.push(parameters.create(&name, &[options, self.embedding], init, true)?);
         }
-        let mut layer = |name: &str, inputs: usize| {
-            let init = Init::KaimingUniform { fan_in: inputs };
-            Linear::new(parameters, name, [inputs, self.hidden], init, Bias::With(init))
-        };
-        let first = layer("hidden0", self.blocks.slots.len() * self.embedding)?;
-        let layers = [first, layer("hidden1", self.hidden)?];
-        Ok(MlpBody { tables, layers })
+        let inputs = self.blocks.slots.len() * self.embedding;
+        let init = Init::KaimingUniform { fan_in: inputs };
+        let mut first = Vec::with_capacity(self.blocks.slots.len());
+        for slot in 0..self.blocks.slots.len() {
+            let name = format!("hidden0.slot{slot}");
+            let size = [self.embedding, self.hidden];
+            first.push(Linear::new(parameters, &name, size, init, Bias::Without)?);
+        }
+        let bias = parameters.create("hidden0.bias", &[self.hidden], init, true)?;
+        let init = Init::KaimingUniform { fan_in: self.hidden };
+        let size = [self.hidden, self.hidden];
+        let second = Linear::new(parameters, "hidden1", size, init, Bias::With(init))?;
+        Ok(MlpBody {
+            tables,
+            first,
+            bias,
+            second,
+        })
     }
 
     fn forward(&self, body: &MlpBody, architectures: &[&Architecture]) -> candle_core::Result<Tensor> {
-        let shares = self.shares(architectures)?;
-        let slots = shares.iter().zip(&self.blocks.slots);
-        let embedded: candle_core::Result<Vec<Tensor>> = slots
-            .map(|(shares, &kind)| shares.matmul(&body.tables[kind]))
+        let shares = Tensor::cat(&self.shares(architectures)?, 1)?;
+        let slots = self.blocks.slots.iter().zip(&body.first);
+        let tables: candle_core::Result<Vec<Tensor>> = slots
+            .map(|(&kind, layer)| layer.forward(&body.tables[kind]))
             .collect();
-        let x = Tensor::cat(&embedded?, 1)?;
-        let x = body.layers[0].forward(&x)?.relu()?;
-        body.layers[1].forward(&x)?.relu()
+        let x = shares.matmul(&Tensor::cat(&tables?, 0)?)?;
+        body.second.forward(&x.broadcast_add(&body.bias)?.relu()?)?.relu()
     }
 
     fn name(&self) -> &'static str {
@@ -151,8 +166,12 @@ mod tests {
             .unwrap()
         };
         let mean = ((block(&choices[..4]) + block(&choices[4..])).unwrap() / 2.0).unwrap();
-        let x = body.layers[0].forward(&mean).unwrap().relu().unwrap();
-        let expected = body.layers[1].forward(&x).unwrap().relu().unwrap();
+        let parts = body.first.iter().enumerate();
+        let x = parts.fold(body.bias.unsqueeze(0).unwrap(), |sum, (slot, part)| {
+            let own = mean.narrow(1, 3 * slot, 3).unwrap().contiguous().unwrap();
+            (sum + part.forward(&own).unwrap()).unwrap()
+        });
+        let expected = body.second.forward(&x.relu().unwrap()).unwrap().relu().unwrap();
         let got = shape.forward(&body, &[&Architecture::new(choices)]).unwrap();
         let difference = (got - expected).unwrap().abs().unwrap().max_all().unwrap();
         assert!(difference.to_scalar::<f32>().unwrap() < 1e-6, "{difference}");
