@@ -171,20 +171,20 @@ fn best(levels: &[LevelReport]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// With each surrogate, over eight seeds, the best cell found is better than the best of as many drawn uniformly: by a sign test
-/// p = 0.5⁸ ≈ 0.004 where all eight are.
+/// With each surrogate, the best cell found is better than the best of as many drawn uniformly: by a sign test over 12 seeds, of
+/// which at least 10 on one side have probability 0.019 by chance.
 #[test]
 fn every_surrogate_finds_better_cells_than_uniform_draws() {
     for surrogate in all_surrogates() {
         let config = ProgressiveConfig {
-            first_level: FirstLevel::AtMost(48),
+            first_level: FirstLevel::AtMost(40),
             ..config(&[12], surrogate)
         };
         let mut better = 0;
-        for seed in 0..8 {
+        for seed in 0..12 {
             let mut search = search(3, &config, seed);
             let trials = run(&mut search, |_, architecture| Some(landscape(architecture))).len();
-            assert_eq!(trials, 48 + 2 * 12);
+            assert_eq!(trials, 40 + 2 * 12);
             let space = space(3);
             let mut rng = Seed::new(seed).derive("uniform", 0).rng();
             let drawn = (0..trials)
@@ -192,7 +192,7 @@ fn every_surrogate_finds_better_cells_than_uniform_draws() {
                 .fold(0.0, f64::max);
             better += usize::from(best(&search.levels()) > drawn);
         }
-        assert_eq!(better, 8, "{surrogate:?}");
+        assert!(better >= 10, "{surrogate:?}: {better} of 12");
     }
 }
 

@@ -165,9 +165,20 @@ fn every_surrogate_comes_close_to_what_it_was_taught() {
 #[test]
 fn the_spread_is_larger_away_from_what_was_learned() {
     let space = space();
-    let telling = all()
-        .into_iter()
-        .filter(|config| !matches!(config, SurrogateConfig::Forest(_)));
+    // Trained until the members agree on what they were taught.
+    let long = NetworkConfig {
+        epochs: 80,
+        batch_size: 40,
+        ..small()
+    };
+    let telling = [
+        SurrogateConfig::Mlp(long),
+        SurrogateConfig::Lstm(long),
+        SurrogateConfig::GaussianProcess(GaussianProcessConfig::default()),
+        SurrogateConfig::GaussianProcess(GaussianProcessConfig {
+            encoding: Encoding::Paths,
+        }),
+    ];
     for config in telling {
         let mut larger = 0;
         for seed in 0..SEEDS {
