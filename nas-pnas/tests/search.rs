@@ -1,6 +1,6 @@
 //! Whole searches, evaluated by a made-up landscape.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashSet;
 use std::sync::Arc;

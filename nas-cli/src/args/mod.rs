@@ -41,7 +41,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Search a space, then train the best architecture in full and test it
-    Search(SearchArgs),
+    Search(Box<SearchArgs>),
     /// Go on where a search stopped
     Resume(ResumeArgs),
     /// Train one network in full and report its test accuracy
