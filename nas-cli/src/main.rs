@@ -13,6 +13,7 @@ mod pareto;
 mod plan;
 mod plot;
 mod progress;
+mod progressive;
 mod session;
 mod size;
 mod usage;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nas_evo::{LocalSearch, Nsga2, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
+use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -29,6 +30,8 @@ pub(crate) enum Method {
     Nsga2,
     /// Local search.
     LocalSearch,
+    /// Progressive search with a surrogate.
+    Pnas,
 }
 
 /// What random search is run with.
@@ -38,12 +41,13 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Darts,
         Self::Random,
         Self::Evolution,
         Self::Nsga2,
         Self::LocalSearch,
+        Self::Pnas,
     ];
 
     /// The name it is typed by.
@@ -54,6 +58,7 @@ impl Method {
             Self::Evolution => "evolution",
             Self::Nsga2 => "nsga2",
             Self::LocalSearch => "local-search",
+            Self::Pnas => "pnas",
         }
     }
 
@@ -70,21 +75,24 @@ impl Method {
             Self::Evolution => "mutants of the best among the most recent: regularized evolution",
             Self::Nsga2 => "the whole front between accuracy and cost: multi-objective evolution",
             Self::LocalSearch => "all neighbours of the best so far, then those of the best of them",
+            Self::Pnas => {
+                "level by level of a space that grows, the most promising by a surrogate's prediction"
+            }
         }
     }
 }
 
-/// The method of a run that proposes architectures of `space` as a strategy, with its configuration as JSON. `seed` is that of
-/// the study.
+/// The method of a run that proposes architectures of `space` as a strategy, with its configuration as JSON. `study_seed` is
+/// that of the study.
 ///
 /// # Errors
 /// For one that trains a supernet, and for one whose configuration is missing.
 pub(crate) fn strategy(
     run: &RunConfig,
     space: Arc<dyn Space>,
-    seed: Seed,
+    study_seed: Seed,
 ) -> Result<(Box<dyn Strategy>, String)> {
-    let seed = seed.derive("strategy", 0);
+    let seed = study_seed.derive("strategy", 0);
     let method = run.method;
     let missing = || format!("the configuration of method {method} is missing");
     Ok(match method {
@@ -106,9 +114,26 @@ pub(crate) fn strategy(
                 serde_json::to_string(config)?,
             )
         }
+        Method::Pnas => {
+            let config = run.pnas.as_ref().with_context(missing)?;
+            (
+                Box::new(progressive(config, space, study_seed)?),
+                serde_json::to_string(config)?,
+            )
+        }
         Method::LocalSearch => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
         Method::Darts => bail!("method {method} proposes nothing: it trains a supernet"),
     })
+}
+
+/// Progressive search as what it is, for those who want to know of its levels.
+pub(crate) fn progressive(
+    config: &ProgressiveConfig,
+    space: Arc<dyn Space>,
+    study_seed: Seed,
+) -> Result<ProgressiveSearch> {
+    let seed = study_seed.derive("strategy", 0);
+    Ok(ProgressiveSearch::new(space, config.clone(), seed)?)
 }
 
 impl fmt::Display for Method {

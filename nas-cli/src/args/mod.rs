@@ -2,10 +2,12 @@
 
 mod evolution;
 mod halving;
+mod progressive;
 mod supernet;
 
 pub(crate) use evolution::EvolutionArgs;
 pub(crate) use halving::{HalvingArgs, HalvingName};
+pub(crate) use progressive::{ExplorationName, ProgressiveArgs, SurrogateName};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
 use std::num::{NonZeroUsize, ParseIntError};
@@ -172,6 +174,8 @@ pub(crate) struct SearchArgs {
     pub(crate) halving: HalvingArgs,
     #[command(flatten)]
     pub(crate) evolution: EvolutionArgs,
+    #[command(flatten)]
+    pub(crate) progressive: ProgressiveArgs,
     #[command(flatten)]
     pub(crate) supernet: SupernetArgs,
 }

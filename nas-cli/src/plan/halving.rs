@@ -136,6 +136,12 @@ impl RunConfig {
                  architectures"
             );
         }
+        if self.method == Method::Pnas {
+            bail!(
+                "halving has no meaning with method pnas, whose surrogate compares trainings of one length; it is for methods \
+                 that propose architectures one by one"
+            );
+        }
         let Estimation::Training(plan) = &self.estimation else {
             bail!(
                 "halving has no meaning with a NAS-Bench-201 table, which holds one figure for each architecture, after \

@@ -3,6 +3,7 @@
 mod evolution;
 mod halving;
 mod limits;
+mod progressive;
 mod resolve;
 mod supernet;
 
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
 use nas_evo::{EvolutionConfig, Nsga2Config};
+use nas_pnas::ProgressiveConfig;
 use nas_space::limits::Limits;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
@@ -55,6 +57,9 @@ pub(crate) struct RunConfig {
     /// How trainings are halved: present exactly where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) halving: Option<HalvingPlan>,
+    /// Beam and surrogate: present exactly where the method is progressive search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) pnas: Option<ProgressiveConfig>,
 }
 
 /// How an architecture is judged.
@@ -183,6 +188,12 @@ impl RunConfig {
         self.limits.iter().try_for_each(Limits::validate)?;
         evolution::validate(self)?;
         self.halving()?;
+        match (self.method, &self.pnas) {
+            (Method::Pnas, None) => bail!("method pnas has no [pnas] in the configuration"),
+            (Method::Pnas, Some(pnas)) => progressive::validate(pnas, self.space.build()?.as_ref())?,
+            (method, Some(_)) => bail!("[pnas] is given; expected none with method {method}"),
+            (_, None) => {}
+        }
         self.validate_supernet()
     }
 

@@ -16,7 +16,7 @@ use toml::{Table, Value};
 
 use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution, progressive};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -49,8 +49,10 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     };
     refuse_options_of_supernets(args, method)?;
     evolution::refuse(&args.evolution, method)?;
+    progressive::refuse_options(&args.progressive, method)?;
     halving::refuse_options(&args.halving, file.contains_key("halving"))?;
     reconcile(&mut file, args, method);
+    let surrogate = progressive::reconcile(&mut file, &args.progressive, method);
     let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
     let space = match (&args.space, file.get("space")) {
         (Some(text), _) => space(text)?,
@@ -107,6 +109,22 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         || args.budget_seconds.is_some()
         || args.budget_epochs.is_some()
         || file.contains_key("budget");
+    let pnas = if method == Method::Pnas {
+        let recorded = value_at(&file, &["budget", "trials"])
+            .and_then(|trials| u64::try_from(trials.as_integer()?).ok());
+        let elsewhere = if file.contains_key("budget") {
+            recorded
+        } else {
+            budget.trials
+        };
+        Some(progressive::defaults(
+            &space,
+            args.trials.or(elsewhere),
+            surrogate,
+        )?)
+    } else {
+        None
+    };
     let defaults = RunConfig {
         method,
         seed: 0,
@@ -119,6 +137,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         nsga2: evolution::nsga2(method),
         limits: None,
         halving: halved.then(HalvingPlan::default),
+        pnas,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
     if args.space.is_some() {
@@ -192,6 +211,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
         (Method::Darts, "supernet"),
         (Method::Evolution, "evolution"),
         (Method::Nsga2, "nsga2"),
+        (Method::Pnas, "pnas"),
     ] {
         if args.method.is_some() && method != owner {
             file.remove(section);
@@ -369,6 +389,9 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
         let limits = config.limits.get_or_insert_default();
         limits.max_params = args.limits.max_params.or(limits.max_params);
         limits.max_macs = args.limits.max_macs.or(limits.max_macs);
+    }
+    if let Some(pnas) = &mut config.pnas {
+        progressive::overlay(pnas, &args.progressive);
     }
     match &mut config.estimation {
         Estimation::Training(plan) => {

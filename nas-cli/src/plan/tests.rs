@@ -5,6 +5,8 @@ use nas_darts::stop::StopRule;
 use nas_darts::{DartsConfig, Order, RelaxationConfig, Selection};
 use nas_eval::train::TrainConfig;
 use nas_evo::{Objective, Removal, Tournament};
+use nas_pnas::surrogate::SurrogateConfig;
+use nas_pnas::{Exploration, FirstLevel};
 
 use super::*;
 use crate::args::{Cli, Command};
@@ -316,6 +318,42 @@ fn nsga2_takes_population_and_objectives_and_every_method_limits() {
 }
 
 #[test]
+fn progressive_search_takes_its_settings_from_defaults_file_and_words_in_that_order() {
+    let pnas = |file, words| resolved(file, words).unwrap().pnas.unwrap();
+    // What the trials have room for.
+    assert_eq!(pnas("", "pnas --trials 100").beam, [47, 48]);
+    let file = "method = 'pnas'\n[budget]\ntrials = 60\n[space]\nkind = 'pnas'\nblocks = 3\n[pnas]\nbeam = [16]\n\
+                [pnas.surrogate]\nkind = 'forest'\ntrees = 7";
+    let read = pnas(file, "");
+    assert_eq!(
+        (&read.beam[..], read.first_level),
+        (&[16][..], FirstLevel::AtMost(20))
+    );
+    assert!(matches!(read.surrogate, SurrogateConfig::Forest(forest) if forest.trees == 7));
+    let typed = pnas(file, "--beam 4,5 --surrogate gaussian-process --exploration ucb");
+    assert_eq!(
+        (&typed.beam[..], typed.exploration),
+        (&[4, 5][..], Exploration::Ucb(1.0))
+    );
+    assert!(matches!(typed.surrogate, SurrogateConfig::GaussianProcess(_)));
+    let written = toml::to_string(&resolved(file, "").unwrap()).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), resolved(file, "").unwrap());
+    assert_eq!(resolved(file, "random").unwrap().pnas, None);
+    for (file, words, named) in [
+        ("", "random --beam 5", "--beam"),
+        ("", "--surrogate lstm", "--surrogate"),
+        ("method = 'random'\n[pnas]\nbeam = [5]", "", "[pnas]"),
+        ("method = 'pnas'\n[pnas]\nbeam = []", "", "beam is []"),
+        ("method = 'pnas'\n[pnas]\nbeem = [3]", "", "beem"),
+        ("method = 'pnas'\n[pnas.surrogate]\nkind = 'magic'", "", "magic"),
+        ("", "pnas --space darts", "does not grow"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
 fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
     let images = "[supernet.images]\ndata = 'digits'\ndevice = 'cpu'";
     for (file, words, named) in [
@@ -330,7 +368,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         (
             "method = 'magic'",
             "",
-            "darts, random, evolution, nsga2, local-search",
+            "darts, random, evolution, nsga2, local-search, pnas",
         ),
         ("", "random --order 2", "--order"),
         ("", "random --hessian-every 0", "--hessian-every"),
@@ -378,6 +416,7 @@ fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
             "span",
         ),
         ("method = 'darts'\n[halving]", "", "method darts"),
+        ("", "pnas --halving asha", "method pnas"),
     ] {
         let error = format!("{:#}", resolved(file, words).unwrap_err());
         assert!(error.contains(named), "{words}: {error}");

@@ -1,11 +1,13 @@
-//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch, and what
-//! accuracy costs in any ([`pareto()`]).
+//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch; what
+//! accuracy costs in any ([`pareto()`]); levels and predictions of a progressive one ([`progressive`]).
 //!
 //! One small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
 //! that they come from. The same epochs always give the same text.
 
+mod axis;
 mod frame;
 mod pareto;
+pub(crate) mod progressive;
 mod stroke;
 
 pub(crate) use pareto::pareto;

@@ -42,7 +42,7 @@ fn lines(svg: &str) -> Vec<Vec<(f64, f64)>> {
 }
 
 /// Checks that every element is closed in order and every attribute and entity is whole.
-fn check_well_formed(svg: &str) {
+pub(super) fn check_well_formed(svg: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = svg;
     while let Some(start) = rest.find('<') {

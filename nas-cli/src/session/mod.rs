@@ -14,6 +14,7 @@ use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
 use nas_eval::{DType, Device};
 use nas_evo::Objective;
+use nas_pnas::ProgressiveSearch;
 use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -25,7 +26,7 @@ use crate::output::{Output, note};
 use crate::pareto::Pareto;
 use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::{device, method, plan, plot};
+use crate::{device, method, plan, plot, progressive};
 
 pub(crate) use ending::NETWORK_FILE;
 use halving::remove_checkpoints;
@@ -62,6 +63,7 @@ enum Source {
 /// Who proposes.
 enum Searcher<'a> {
     Strategy(Box<dyn Strategy>),
+    Progressive(Box<ProgressiveSearch>),
     Oneshot(Box<Oneshot<'a>>),
 }
 
@@ -170,6 +172,13 @@ impl Session {
 
     /// Who proposes, and its own configuration as one line.
     fn searcher<'a>(&'a self, run: &'a RunDir, screen: &'a Screen) -> Result<(Searcher<'a>, String)> {
+        if let Some(config) = &self.config.pnas {
+            let search = method::progressive(config, Arc::clone(&self.searched), self.seed())?;
+            return Ok((
+                Searcher::Progressive(Box::new(search)),
+                serde_json::to_string(config)?,
+            ));
+        }
         match &self.config.supernet {
             Some(plan) => {
                 let parameters = SupernetParameters {
@@ -226,6 +235,7 @@ impl Session {
         let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
         let strategy: &mut dyn Strategy = match &mut searcher {
             Searcher::Strategy(strategy) => strategy.as_mut(),
+            Searcher::Progressive(search) => search.as_mut(),
             Searcher::Oneshot(oneshot) => oneshot.as_mut(),
         };
         let config = self.study_config(strategy.name(), parameters, evaluator);
@@ -250,12 +260,15 @@ impl Session {
         if keeping.is_some() && summary.end != Some(End::Stopped) {
             remove_checkpoints(run)?;
         }
+        if let Searcher::Progressive(search) = &searcher {
+            progressive::record(run, search)?;
+        }
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
         let last = self.end(run, best, &genotype)?;
         let found = match &searcher {
-            Searcher::Strategy(_) => Extra::Front(self.front(run, &store)?),
+            Searcher::Strategy(_) | Searcher::Progressive(_) => Extra::Front(self.front(run, &store)?),
             Searcher::Oneshot(oneshot) => Extra::Searches(oneshot.searches()),
         };
         self.report(run, &summary, &genotype, &found, last, output)

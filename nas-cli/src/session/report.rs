@@ -14,6 +14,7 @@ use crate::number::{counted, grouped, percent};
 use crate::oneshot::{self, Found};
 use crate::output::Output;
 use crate::pareto::Point;
+use crate::progressive;
 
 /// The JSON of `nas search` and `nas resume`.
 #[derive(Debug, Serialize)]
@@ -238,6 +239,14 @@ impl Session {
                 }
             }
             lines.push(line("accuracy and size", &pareto_picture.display().to_string()));
+        }
+        if result.method == Method::Pnas.name() {
+            for (what, name) in [
+                ("predictions", progressive::PREDICTED),
+                ("levels", progressive::LEVELS),
+            ] {
+                lines.push(line(what, &result.run.join(name).display().to_string()));
+            }
         }
         lines.push(line("run", &result.run.display().to_string()));
         lines.join("\n")

@@ -10,6 +10,7 @@ mod darts;
 mod halving;
 mod killed;
 mod limits;
+mod pnas;
 
 use std::fs;
 use std::path::{Path, PathBuf};

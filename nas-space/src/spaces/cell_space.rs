@@ -170,4 +170,9 @@ impl Growth for CellSpace {
     fn choices_at(&self, level: usize) -> usize {
         self.grammar.choices_at(level)
     }
+
+    fn is_ordered(&self, architecture: &Architecture) -> Result<bool, SpaceError> {
+        self.validate(architecture)?;
+        Ok(self.grammar.is_ordered(architecture.choices()))
+    }
 }

@@ -109,6 +109,17 @@ impl CellGrammar {
             .sum()
     }
 
+    /// Whether the two edges of each node are in order: by source, then by operation. Those of wirings without a choice of
+    /// order always are.
+    pub(super) fn is_ordered(&self, choices: &[usize]) -> bool {
+        let own = 4 + usize::from(self.combines.len() > 1);
+        self.wiring != Wiring::Pair
+            || choices.chunks_exact(own).all(|node| match *node {
+                [from0, from1, op0, op1, ..] => (from0, op0) <= (from1, op1),
+                _ => true,
+            })
+    }
+
     /// The cell of these choices, which are those of all nodes or of the first ones, and in range.
     pub(super) fn cell(&self, choices: &[usize], operations: &Operations) -> Result<Cell, SpaceError> {
         let mut choices = choices;

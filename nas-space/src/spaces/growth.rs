@@ -65,6 +65,19 @@ pub trait Growth: Space {
         })
     }
 
+    /// Whether this is the one that stands for all architectures which differ from it only in the order of
+    /// interchangeable choices within a level, such as (I1, O1) and (I2, O2) of a PNAS block. Of those exactly one says
+    /// yes, at a glance: an expansion can pass over the others before it asks for canonical ids, which tell many more.
+    ///
+    /// Where no choices are interchangeable, all of them do, as here.
+    ///
+    /// # Errors
+    /// As [`Space::validate`].
+    fn is_ordered(&self, architecture: &Architecture) -> Result<bool, SpaceError> {
+        self.validate(architecture)?;
+        Ok(true)
+    }
+
     /// Number of architectures of this level (1 to `levels`), isomorphic ones counted apart.
     fn size_at(&self, level: usize) -> BigUint {
         let decisions = &self.decisions()[..self.choices_at(level)];

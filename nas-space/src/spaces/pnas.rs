@@ -95,24 +95,30 @@ mod tests {
         let space = pnas(&PnasConfig::default()).unwrap();
         let growth = space.growth().unwrap();
         let unordered = |children: super::super::Extensions| {
-            let blocks: BTreeSet<[(usize, usize); 2]> = children
-                .map(|child| {
-                    let choices = child.choices();
-                    let mut block: [(usize, usize); 2] = match choices[choices.len() - 4..] {
-                        [i1, i2, o1, o2] => [(i1, o1), (i2, o2)],
-                        _ => unreachable!(),
-                    };
-                    block.sort_unstable();
-                    block
-                })
-                .collect();
-            blocks.len()
+            let mut blocks = BTreeSet::new();
+            let mut ordered = 0;
+            for child in children {
+                let choices = child.choices();
+                let mut block: [(usize, usize); 2] = match choices[choices.len() - 4..] {
+                    [i1, i2, o1, o2] => [(i1, o1), (i2, o2)],
+                    _ => unreachable!(),
+                };
+                block.sort_unstable();
+                blocks.insert(block);
+                ordered += usize::from(growth.is_ordered(&child).unwrap());
+            }
+            assert_eq!(ordered, blocks.len(), "one of each stands for all");
+            ordered
+        };
+        let last_ordered = |children: super::super::Extensions| {
+            let ordered = children.filter(|child| growth.is_ordered(child).unwrap());
+            ordered.last().unwrap()
         };
         assert_eq!(unordered(growth.first_level()), 136);
-        let mut parent = growth.first_level().last().unwrap();
+        let mut parent = last_ordered(growth.first_level());
         for expected in [300, 528, 820, 1176] {
             assert_eq!(unordered(growth.children(&parent).unwrap()), expected);
-            parent = growth.children(&parent).unwrap().last().unwrap();
+            parent = last_ordered(growth.children(&parent).unwrap());
         }
         assert_eq!(growth.children(&parent).unwrap().count(), 0);
     }

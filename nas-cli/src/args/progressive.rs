@@ -1,0 +1,57 @@
+//! Options of a progressive search, as typed.
+
+use clap::{Args, ValueEnum};
+
+use super::at_least;
+
+/// How levels are chosen. Each option is for method pnas alone.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Progressive search (method pnas)")]
+pub(crate) struct ProgressiveArgs {
+    /// What predicts accuracies [default: mlp]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) surrogate: Option<SurrogateName>,
+    /// Architectures trained at level 2, 3, …, as K or K,K,…; the last is that of all further levels [default: what --trials
+    /// has room for]
+    #[arg(long, value_name = "K", value_delimiter = ',', value_parser = at_least(1))]
+    pub(crate) beam: Option<Vec<usize>>,
+    /// What children are ranked by [default: top]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) exploration: Option<ExplorationName>,
+}
+
+/// What predicts accuracies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SurrogateName {
+    /// An ensemble of MLPs over the mean of the blocks
+    Mlp,
+    /// An ensemble of LSTMs over the sequence of choices
+    Lstm,
+    /// An ensemble of random forests
+    Forest,
+    /// A Gaussian process
+    GaussianProcess,
+}
+
+/// What children are ranked by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplorationName {
+    /// The predicted mean
+    Top,
+    /// The predicted mean plus the spread: an upper confidence bound
+    Ucb,
+    /// A draw from the predicted distribution
+    Thompson,
+}
+
+impl ProgressiveArgs {
+    /// The first option typed, by its name.
+    pub(crate) fn first_typed(&self) -> Option<&'static str> {
+        let typed = [
+            (self.surrogate.is_some(), "--surrogate"),
+            (self.beam.is_some(), "--beam"),
+            (self.exploration.is_some(), "--exploration"),
+        ];
+        typed.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
+    }
+}

@@ -1,0 +1,386 @@
+//! Pictures of a progressive search: how good its predictions were, and what its levels brought and cost.
+//!
+//! The same levels always give the same text.
+
+use std::fmt::Write;
+
+use nas_pnas::report::LevelReport;
+
+use super::axis::{Axis, count};
+use super::{FAINT, INK, escaped};
+
+const MARGIN: f64 = 28.0;
+const TITLE: f64 = 56.0;
+/// Side of a panel.
+const SIDE: f64 = 230.0;
+/// From one panel to the next: room for the numbers beside it.
+const BETWEEN: f64 = 76.0;
+/// Below a panel: room for numbers and the axis's name.
+const BELOW: f64 = 48.0;
+const BLUE: &str = "#3b7dd8";
+const ORANGE: &str = "#dd6b20";
+const GREY: &str = "#9aa3b2";
+
+/// Predicted against measured accuracy, a panel for each level that was predicted. Dots on the diagonal were predicted
+/// exactly.
+pub(crate) fn predicted(levels: &[LevelReport]) -> String {
+    let panels: Vec<(&LevelReport, Vec<(f64, f64)>)> = levels
+        .iter()
+        .filter(|level| level.models.iter().any(|model| model.predicted.is_some()))
+        .map(|level| {
+            let pairs = level
+                .models
+                .iter()
+                .filter_map(|m| Some((100.0 * m.predicted?.mean, 100.0 * m.accuracy?)));
+            (level, pairs.collect())
+        })
+        .collect();
+    let mut body = String::new();
+    for (place, (level, pairs)) in panels.iter().enumerate() {
+        let panel = Panel {
+            left: MARGIN + BETWEEN / 2.0 + place as f64 * (SIDE + BETWEEN),
+            top: MARGIN + TITLE + 22.0,
+            x: Axis::of(pairs.iter().map(|pair| pair.0)),
+            y: Axis::of(pairs.iter().map(|pair| pair.1)),
+        };
+        let quality = level.extrapolated.as_ref();
+        let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
+        let subtitle = format!(
+            "ρ {}, τ {}, {} models",
+            number(quality.and_then(|quality| quality.spearman)),
+            number(quality.and_then(|quality| quality.kendall)),
+            pairs.len()
+        );
+        panel.frame(&mut body, &format!("Level {}", level.level), &subtitle);
+        panel.grid(&mut body, "predicted accuracy, %", "measured accuracy, %");
+        panel.diagonal(&mut body);
+        for &(x, y) in pairs {
+            panel.dot(&mut body, x, y, BLUE);
+        }
+    }
+    let width = 2.0 * MARGIN + (panels.len().max(2) as f64) * (SIDE + BETWEEN);
+    let height = MARGIN + TITLE + 22.0 + SIDE + BELOW + MARGIN;
+    document(
+        "Predicted and measured accuracy",
+        "What the surrogate said of each architecture before it was trained. ρ, τ: rank correlations.",
+        width,
+        height,
+        &body,
+    )
+}
+
+/// The accuracies of each level, and how many architectures were trained, predicted, and there.
+pub(crate) fn levels(levels: &[LevelReport]) -> String {
+    let mut body = String::new();
+    let top = MARGIN + TITLE + 22.0;
+    accuracies(&mut body, levels, MARGIN + BETWEEN / 2.0, top);
+    costs(&mut body, levels, MARGIN + 1.5 * BETWEEN + SIDE, top);
+    let width = 2.0 * MARGIN + 2.0 * (SIDE + BETWEEN);
+    let height = top + SIDE + BELOW + 26.0 + MARGIN;
+    let trained: usize = levels.iter().map(|level| level.models.len()).sum();
+    document(
+        "Levels of the search",
+        &format!("{trained} architectures were chosen to be trained."),
+        width,
+        height,
+        &body,
+    )
+}
+
+/// A dot for each architecture, and a line through the best.
+fn accuracies(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
+    let all = levels
+        .iter()
+        .flat_map(|level| &level.models)
+        .filter_map(|model| model.accuracy);
+    let panel = Panel {
+        left,
+        top,
+        x: Axis::levels(levels.len()),
+        y: Axis::of(all.map(|accuracy| 100.0 * accuracy)),
+    };
+    panel.frame(body, "Accuracy", "blue: each model, orange: the best");
+    panel.grid(body, "level", "measured accuracy, %");
+    for level in levels {
+        // Side by side in the order of the trials, so that dots do not hide each other.
+        let last = level.models.len().saturating_sub(1).max(1) as f64;
+        for (place, model) in level.models.iter().enumerate() {
+            if let Some(accuracy) = model.accuracy {
+                let x = level.level as f64 + 0.5 * (place as f64 / last - 0.5);
+                panel.dot(body, x, 100.0 * accuracy, BLUE);
+            }
+        }
+    }
+    let best = levels
+        .iter()
+        .filter_map(|level| Some((level.level as f64, 100.0 * level.best_accuracy?)));
+    let points: Vec<String> = best
+        .clone()
+        .map(|(x, y)| format!("{:.1},{:.1}", panel.across(x), panel.up(y)))
+        .collect();
+    let _ = writeln!(
+        body,
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"{ORANGE}\" stroke-width=\"2\"/>",
+        points.join(" ")
+    );
+    for (x, y) in best {
+        panel.dot(body, x, y, ORANGE);
+    }
+}
+
+/// Three bars for each level, on a scale of powers of ten.
+fn costs(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
+    const BARS: [(&str, &str); 3] = [
+        ("trained", ORANGE),
+        ("different children", BLUE),
+        ("all of the level", GREY),
+    ];
+    let largest = levels.iter().map(|level| level.size).fold(10.0, f64::max);
+    let panel = Panel {
+        left,
+        top,
+        x: Axis::levels(levels.len()),
+        y: Axis::powers(largest),
+    };
+    panel.frame(body, "Cost", "on a scale of powers of ten");
+    panel.grid(body, "level", "architectures");
+    let width = (0.26 * (panel.across(2.0) - panel.across(1.0))).min(26.0);
+    for level in levels {
+        let counts = [level.models.len() as f64, level.distinct as f64, level.size];
+        for (bar, ((name, colour), value)) in BARS.iter().zip(counts).enumerate() {
+            let y = panel.up(value.max(1.0).log10());
+            let x = panel.across(level.level as f64) + (bar as f64 - 1.5) * width;
+            let _ = writeln!(
+                body,
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{colour}\"><title>level {}, {name}: \
+                 {}</title></rect>",
+                width - 1.5,
+                top + SIDE - y,
+                level.level,
+                count(value),
+            );
+        }
+    }
+    let mut x = left - 44.0;
+    for (name, colour) in BARS {
+        let y = top + SIDE + BELOW + 8.0;
+        let _ = writeln!(
+            body,
+            "<rect x=\"{x:.1}\" y=\"{:.1}\" width=\"11\" height=\"11\" fill=\"{colour}\"/>\n\
+             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" fill=\"{INK}\">{name}</text>",
+            y - 9.0,
+            x + 16.0,
+            y + 0.5
+        );
+        x += 28.0 + 5.8 * name.len() as f64;
+    }
+}
+
+/// Axes and where they are.
+struct Panel {
+    left: f64,
+    top: f64,
+    x: Axis,
+    y: Axis,
+}
+
+impl Panel {
+    fn across(&self, x: f64) -> f64 {
+        self.left + SIDE * self.x.share(x)
+    }
+
+    fn up(&self, y: f64) -> f64 {
+        self.top + SIDE * (1.0 - self.y.share(y))
+    }
+
+    fn frame(&self, text: &mut String, title: &str, subtitle: &str) {
+        let (left, top) = (self.left, self.top);
+        let _ = writeln!(
+            text,
+            "<text x=\"{left:.1}\" y=\"{:.1}\" font-size=\"13\" font-weight=\"bold\" fill=\"{INK}\">{} <tspan \
+             font-size=\"11\" font-weight=\"normal\" fill=\"{FAINT}\">{}</tspan></text>\n\
+             <rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{SIDE}\" height=\"{SIDE}\" fill=\"none\" stroke=\"#d5dae3\"/>",
+            top - 8.0,
+            escaped(title),
+            escaped(subtitle)
+        );
+    }
+
+    fn grid(&self, text: &mut String, x_name: &str, y_name: &str) {
+        let (left, top, right, bottom) = (self.left, self.top, self.left + SIDE, self.top + SIDE);
+        for (value, name) in self.y.marks() {
+            let y = self.up(value);
+            let _ = writeln!(
+                text,
+                "<line x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\" stroke=\"#eceff4\"/>\n\
+                 <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\" text-anchor=\"end\" fill=\"{FAINT}\">{name}</text>",
+                left - 5.0,
+                y + 3.5
+            );
+        }
+        for (value, name) in self.x.marks() {
+            let x = self.across(value);
+            let _ = writeln!(
+                text,
+                "<line x1=\"{x:.1}\" y1=\"{bottom:.1}\" x2=\"{x:.1}\" y2=\"{:.1}\" stroke=\"{FAINT}\"/>\n\
+                 <text x=\"{x:.1}\" y=\"{:.1}\" font-size=\"10\" text-anchor=\"middle\" fill=\"{FAINT}\">{name}</text>",
+                bottom + 4.0,
+                bottom + 16.0
+            );
+        }
+        let (middle_x, middle_y) = (left + SIDE / 2.0, top + SIDE / 2.0);
+        let _ = writeln!(
+            text,
+            "<text x=\"{middle_x:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"middle\" fill=\"{INK}\">{x_name}</text>\n\
+             <text transform=\"translate({:.1} {middle_y:.1}) rotate(-90)\" font-size=\"11\" text-anchor=\"middle\" \
+             fill=\"{INK}\">{y_name}</text>",
+            bottom + 33.0,
+            left - 34.0
+        );
+    }
+
+    /// Where both axes have the same value, as far as both reach.
+    fn diagonal(&self, text: &mut String) {
+        let (low, high) = self.x.overlap(&self.y);
+        if low < high {
+            let _ = writeln!(
+                text,
+                "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{GREY}\" stroke-dasharray=\"4 3\"/>",
+                self.across(low),
+                self.up(low),
+                self.across(high),
+                self.up(high)
+            );
+        }
+    }
+
+    fn dot(&self, text: &mut String, x: f64, y: f64, colour: &str) {
+        let _ = writeln!(
+            text,
+            "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\" fill-opacity=\"0.6\"/>",
+            self.across(x),
+            self.up(y)
+        );
+    }
+}
+
+fn document(title: &str, subtitle: &str, width: f64, height: f64, body: &str) -> String {
+    let (title, subtitle) = (escaped(title), escaped(subtitle));
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
+         <title>{title}</title>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+         <text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">{title}</text>\n\
+         <text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"12\" fill=\"{FAINT}\">{subtitle}</text>\n{body}</svg>\n",
+        MARGIN + 14.0,
+        MARGIN + 34.0
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use nas_pnas::report::{ModelReport, RankQuality};
+    use nas_pnas::surrogate::Prediction;
+
+    use super::super::tests::check_well_formed;
+    use super::*;
+
+    /// A level of models with these predictions and accuracies.
+    fn level(level: usize, pairs: &[(Option<f64>, Option<f64>)]) -> LevelReport {
+        let models = pairs
+            .iter()
+            .zip(0..)
+            .map(|(&(mean, accuracy), trial)| ModelReport {
+                trial,
+                architecture: "0.1".to_owned(),
+                predicted: mean.map(|mean| Prediction { mean, spread: 0.1 }),
+                held_out: None,
+                accuracy,
+            });
+        let known: Vec<(f64, f64)> = pairs.iter().filter_map(|&(a, b)| Some((a?, b?))).collect();
+        LevelReport {
+            level,
+            parents: level - 1,
+            written: 30,
+            distinct: 20,
+            size: 100.0 * level as f64,
+            models: models.collect(),
+            failed: 0,
+            best_accuracy: pairs.iter().filter_map(|pair| pair.1).reduce(f64::max),
+            extrapolated: RankQuality::of(&known),
+            held_out: None,
+        }
+    }
+
+    fn dots(svg: &str) -> Vec<(f64, f64)> {
+        let number = |text: &str, name: &str| -> f64 {
+            text.split(name)
+                .nth(1)
+                .unwrap()
+                .split('"')
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        let dots = svg.split("<circle ").skip(1);
+        dots.map(|dot| (number(dot, "cx=\""), number(dot, "cy=\"")))
+            .collect()
+    }
+
+    fn search() -> Vec<LevelReport> {
+        vec![
+            level(1, &[(None, Some(0.5)), (None, None), (None, Some(0.6))]),
+            level(
+                2,
+                &[(Some(0.6), Some(0.6)), (Some(0.7), Some(0.8)), (Some(0.8), None)],
+            ),
+            level(3, &[(Some(0.9), Some(0.7))]),
+        ]
+    }
+
+    #[test]
+    fn every_model_that_was_predicted_and_measured_is_a_dot_of_its_level() {
+        let svg = predicted(&search());
+        check_well_formed(&svg);
+        let dots = dots(&svg);
+        assert_eq!(dots.len(), 3);
+        assert!(
+            dots[1].0 > dots[0].0 && dots[1].1 < dots[0].1,
+            "larger is to the right and above"
+        );
+        assert!(
+            dots[2].0 > dots[1].0 + BETWEEN / 2.0,
+            "level 3 has a panel of its own"
+        );
+        assert!(
+            svg.contains("Level 2") && svg.contains("ρ 1.00, τ 1.00, 2 models"),
+            "{svg}"
+        );
+        assert!(!svg.contains("Level 1") && svg.contains("ρ –"));
+    }
+
+    #[test]
+    fn levels_show_each_accuracy_the_best_and_three_bars() {
+        let svg = levels(&search());
+        check_well_formed(&svg);
+        assert_eq!(dots(&svg).len(), 5 + 3);
+        for bar in [
+            "level 2, trained: 3",
+            "level 2, different children: 20",
+            "level 3, all of the level: 300",
+        ] {
+            assert!(svg.contains(bar), "{bar}: {svg}");
+        }
+        assert!(svg.contains("7 architectures were chosen"));
+    }
+
+    #[test]
+    fn a_search_that_has_come_to_nothing_is_drawn_all_the_same() {
+        for reports in [vec![], vec![level(1, &[])], vec![level(1, &[(None, None)])]] {
+            check_well_formed(&predicted(&reports));
+            check_well_formed(&levels(&reports));
+        }
+    }
+}
