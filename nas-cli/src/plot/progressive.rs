@@ -235,7 +235,7 @@ impl Panel {
              <text transform=\"translate({:.1} {middle_y:.1}) rotate(-90)\" font-size=\"11\" text-anchor=\"middle\" \
              fill=\"{INK}\">{y_name}</text>",
             bottom + 33.0,
-            left - 34.0
+            left - 42.0
         );
     }
 

@@ -100,9 +100,9 @@ mod tests {
         let at = |i: usize, j: usize| a[i.max(j)][i.min(j)];
         let cholesky = Cholesky::of(a.clone()).unwrap();
         let x = cholesky.solve(&b);
-        for (i, expected) in b.into_iter().enumerate() {
+        for (i, b) in b.iter().enumerate() {
             let product: f64 = (0..9).map(|j| at(i, j) * x[j]).sum();
-            assert!((product - expected).abs() < 1e-9, "{product}");
+            assert!((product - b).abs() < 1e-9, "{product}");
         }
         let half = cholesky.forward(&b);
         assert!((dot(&half, &half) - dot(&b, &x)).abs() < 1e-9, "bᵀA⁻¹b");
