@@ -7,7 +7,7 @@ use nas_evo::Objective;
 use nas_evo::nsga2::fronts;
 use nas_space::cost::Cost;
 use nas_space::network::NetworkConfig;
-use nas_space::search::TrialId;
+use nas_space::search::{Evaluation, TrialId};
 use nas_space::spaces::Space;
 use nas_study::TrialRecord;
 use serde::Serialize;
@@ -34,18 +34,24 @@ pub(crate) struct Pareto {
 }
 
 impl Pareto {
-    /// The trials on record that did not fail. Costs that their evaluations do not know are counted on networks of this size.
+    /// The trials on record that did not fail, of those trained for the most epochs: accuracies after different epochs are not
+    /// compared. Costs that their evaluations do not know are counted on networks of this size.
     pub(crate) fn new(
         records: &[TrialRecord],
         space: &dyn Space,
         network: &NetworkConfig,
         objectives: &[Objective],
     ) -> Result<Self> {
+        let evaluated: Vec<(&TrialRecord, &Evaluation)> = records
+            .iter()
+            .filter_map(|record| Some((record, record.conclusion.as_ref()?.result.as_ref().ok()?)))
+            .collect();
+        let most = evaluated.iter().map(|(record, _)| record.trial.fidelity).max();
         let mut points = Vec::new();
-        for record in records {
-            let Some(Ok(evaluation)) = record.conclusion.as_ref().map(|c| c.result.as_ref()) else {
+        for (record, evaluation) in evaluated {
+            if Some(record.trial.fidelity) != most {
                 continue;
-            };
+            }
             let architecture = &record.trial.architecture;
             let genotype = space.genotype(architecture)?;
             let cost = match (evaluation.params, evaluation.macs) {

@@ -197,16 +197,19 @@ impl TrainingEvaluator {
         }
     }
 
-    /// Goes on from the checkpoint, if there is one of this training. Gives the seconds of what this trial need not do: an
-    /// evaluation that was cut off after its last epoch costs what it cost.
-    fn restore(trainer: &mut Trainer, checkpoint: &Path, trial: &Trial) -> f64 {
-        // Whatever is wrong with it, training from the start makes up for it; the trainer is as it was.
-        if !Trainer::has_checkpoint(checkpoint) || trainer.load(checkpoint).is_err() {
-            return 0.0;
+    /// Goes on from the checkpoint, if there is one. Gives the seconds of what this trial need not do: an evaluation that was
+    /// cut off after its last epoch costs what it cost.
+    ///
+    /// # Errors
+    /// Where it is none of this training, or cannot be read. The trainer is of no use then.
+    fn restore(trainer: &mut Trainer, checkpoint: &Path, trial: &Trial) -> Result<f64, EvalError> {
+        if !Trainer::has_checkpoint(checkpoint) {
+            return Ok(0.0);
         }
+        trainer.load(checkpoint)?;
         let own = (trial.fidelity.epochs - trial.added_epochs()) as usize;
         let done = trainer.history().iter().take(trial.fidelity.epochs as usize);
-        done.skip(own).map(|metrics| metrics.seconds).sum()
+        Ok(done.skip(own).map(|metrics| metrics.seconds).sum())
     }
 
     /// A trainer at the start of the trial's training.
@@ -226,11 +229,19 @@ impl TrainingEvaluator {
         let epochs = trial.fidelity.epochs;
         let network = Arc::new(self.space.network(&trial.architecture, &self.config.network)?);
         let cost = network.cost();
-        let mut trainer = self.trainer(trial, network)?;
+        let mut trainer = self.trainer(trial, Arc::clone(&network))?;
         let checkpoint = self.checkpoint(trial);
-        let restored = checkpoint
-            .as_ref()
-            .map_or(0.0, |checkpoint| Self::restore(&mut trainer, checkpoint, trial));
+        let restored = match &checkpoint {
+            None => 0.0,
+            Some(checkpoint) => match Self::restore(&mut trainer, checkpoint, trial) {
+                Ok(seconds) => seconds,
+                // Whatever is wrong with it, training from the start makes up for it.
+                Err(_) => {
+                    trainer = self.trainer(trial, network)?;
+                    0.0
+                }
+            },
+        };
         let before = trainer.epochs_done();
         trainer.run_until(epochs, |_| {})?;
         if let Some(checkpoint) = checkpoint.filter(|_| trainer.epochs_done() > before) {

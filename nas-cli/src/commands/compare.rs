@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS, TabularEvaluator};
-use nas_space::search::{Evaluator, Fidelity};
+use nas_space::search::{Budget, Evaluator, Fidelity};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Comparison, Run, Standing};
@@ -28,8 +28,8 @@ struct CompareResult {
     seeds: u64,
     /// Trials of each run.
     trials: u64,
-    /// The highest test accuracy in the table.
-    best_test: f64,
+    /// The highest test accuracy in the table, where no limits keep methods from it.
+    best_test: Option<f64>,
     #[serde(flatten)]
     comparison: Comparison,
 }
@@ -59,11 +59,11 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     });
     let result = CompareResult {
         space: bench.space.name().to_owned(),
-        evaluator: bench.evaluator.description(),
+        evaluator: bench.description(&configs[0])?,
         seeds: args.seeds,
         trials: args.trials,
         best_test: bench.best_test,
-        comparison: Comparison::new(by_method.collect(), Some(bench.best_test))?,
+        comparison: Comparison::new(by_method.collect(), bench.best_test)?,
     };
     output.result(&result, || text(&result))
 }
@@ -88,7 +88,10 @@ fn config(args: &CompareArgs, method: Method) -> Result<RunConfig> {
         ))
         .into());
     }
-    plan::resolve(&args.search(method))
+    let mut config = plan::resolve(&args.search(method))?;
+    // Whatever a file says: the same budget for all.
+    config.budget = Budget::trials(args.trials);
+    Ok(config)
 }
 
 /// What all runs share.
@@ -97,8 +100,8 @@ struct Bench {
     /// What of it methods see: all, or what is within the limits.
     searched: Arc<dyn Space>,
     evaluator: TabularEvaluator,
-    /// The highest test accuracy there is.
-    best_test: f64,
+    /// The highest test accuracy there is, where no limits keep methods from it.
+    best_test: Option<f64>,
 }
 
 impl Bench {
@@ -113,9 +116,15 @@ impl Bench {
         Ok(Self {
             space,
             searched,
-            best_test: table.best_test(dataset).1,
+            best_test: config.limits.is_none().then(|| table.best_test(dataset).1),
             evaluator: TabularEvaluator::new(table, dataset),
         })
+    }
+
+    /// What judges, limits included.
+    fn description(&self, config: &RunConfig) -> Result<String> {
+        let gate = config.gate(&self.evaluator, &self.space)?;
+        Ok(gate.map_or_else(|| self.evaluator.description(), |gate| gate.description()))
     }
 
     /// One study, and the test accuracy of what it chose.

@@ -217,7 +217,8 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
             file.remove(section);
         }
     }
-    if args.method.is_some() && method == Method::Darts {
+    let no_halving = (args.method.is_some() && method == Method::Darts) || args.benchmark.is_some();
+    if no_halving && args.halving.first_typed().is_none() {
         file.remove("halving");
     }
     if let Some(typed) = args.supernet.relaxation {

@@ -116,6 +116,7 @@ fn for_all(
     let Some(dtype) = [DType::F32, DType::F64].into_iter().find(|&d| of_a_type(d)) else {
         bail!("{kernel}: f32 or f64 on CUDA")
     };
+    let device = rows[0].tensors[0].device();
     for rows in rows.chunks(TENSORS) {
         let mut table = Table {
             at: [[0; TENSORS]; KINDS],
@@ -126,9 +127,17 @@ fn for_all(
         let mut blocks = 0;
         for (i, row) in rows.iter().enumerate() {
             let first = row.tensors[0];
-            let alike = |t: &&Tensor| t.shape() == first.shape() && t.dtype() == dtype && t.is_contiguous();
+            let alike = |t: &&Tensor| {
+                t.shape() == first.shape()
+                    && t.dtype() == dtype
+                    && t.is_contiguous()
+                    && t.device().same_device(device)
+            };
             if row.tensors.len() > KINDS || !row.tensors.iter().all(alike) {
-                bail!("{kernel}: expected dense tensors alike, got {:?}", row.tensors)
+                bail!(
+                    "{kernel}: expected dense tensors alike on one device, got {:?}",
+                    row.tensors
+                )
             }
             let Ok(length) = i32::try_from(first.elem_count()) else {
                 bail!(

@@ -126,7 +126,7 @@ fn an_evaluation_cut_off_after_it_was_saved_costs_what_it_cost() {
             .network(&again.architecture, &evaluator.config.network);
         let mut trainer = evaluator.trainer(&again, Arc::new(network.unwrap())).unwrap();
         let checkpoint = evaluator.checkpoint(&again).unwrap();
-        let restored = TrainingEvaluator::restore(&mut trainer, &checkpoint, &again);
+        let restored = TrainingEvaluator::restore(&mut trainer, &checkpoint, &again).unwrap();
         assert_eq!(trainer.epochs_done(), 4);
         let seconds: f64 = trainer.history()[own..]
             .iter()

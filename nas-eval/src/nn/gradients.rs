@@ -121,9 +121,11 @@ impl Gradients {
     }
 }
 
-/// What gradients whose squares sum up to `sum` are multiplied by, on the device.
+/// What gradients whose squares sum up to `sum` are multiplied by, on the device: NaN where that is not finite. A device's
+/// minimum of NaN and a number can be the number, so that NaN is added: nothing of anything finite.
 fn coefficient(sum: &Tensor, max_norm: f64) -> candle_core::Result<Tensor> {
-    ((sum.sqrt()? + 1e-6)?.recip()? * max_norm)?.minimum(1.0)
+    let bounded = ((sum.sqrt()? + 1e-6)?.recip()? * max_norm)?.minimum(1.0)?;
+    bounded + (sum * 0.0)?
 }
 
 fn sum_of_squares(gradient: &Tensor) -> candle_core::Result<f64> {
@@ -203,6 +205,16 @@ mod tests {
                 .unwrap();
             assert!(difference.to_scalar::<f64>().unwrap() < 1e-12, "{name}");
         }
+    }
+
+    #[test]
+    fn on_a_device_a_norm_that_is_not_finite_gives_no_number() {
+        let of = |sum: f64| {
+            let sum = Tensor::new(sum, &Device::Cpu).unwrap();
+            coefficient(&sum, 1.0).unwrap().to_scalar::<f64>().unwrap()
+        };
+        assert!(of(f64::NAN).is_nan() && of(f64::INFINITY).is_nan());
+        assert_eq!((of(0.25), of(4.0)), (1.0, 1.0 / (2.0 + 1e-6)));
     }
 
     #[test]

@@ -15,8 +15,9 @@
 //! Real et al. mutate cells of the NASNet space by their own three rules (hidden state, operation, identity). Here a
 //! mutation is the same in every space: one decision that has more than one option, each as likely, takes another of its
 //! options, each as likely, which is how the benchmarks of tabular spaces run the method. So it is where a space does not say
-//! otherwise: mutants come from [`Space::mutate`](nas_space::spaces::Space::mutate). Liu et al. begin with 200 genotypes of
-//! identities, each changed by 1,000 mutations; here the first population is drawn uniformly.
+//! otherwise: mutants come from [`Space::mutate`](nas_space::spaces::Space::mutate). The first
+//! population is drawn as the space samples: uniformly, but in the hierarchical space, where it is as in Liu et al. by 1,000
+//! mutations of a trivial genotype.
 //!
 //! # Example
 //! ```

@@ -27,8 +27,8 @@ const MUTANTS: usize = 100;
 /// The architectures of a space whose networks, at one size, are within [`Limits`].
 ///
 /// What it samples, mutates to and gives as neighbours is within the limits; what is not is refused by [`Space::validate`] and
-/// whatever depends on it, as architectures of another space are. Samples are uniform over the architectures within, mutants
-/// as the space makes them but for those beyond. Decisions and [`Space::size`] are the space's own, so that not any combination
+/// whatever depends on it, as architectures of another space are. Samples and mutants
+/// are as the space makes them but for those beyond: uniform over the architectures within, where they are uniform over all. Decisions and [`Space::size`] are the space's own, so that not any combination
 /// of options is an architecture here: a method that lists a space has to validate what it lists. So it is with what a growing
 /// space's architectures grow into.
 #[derive(Debug, Clone)]
