@@ -5,7 +5,7 @@
 //! | [`ops`] | convolution, pooling, normalisation, loss on Candle's tensors, as they are defined |
 //! | `engine`, `kernels` | passes through a network on the CPU, forward and backward |
 //! | `cuda` | the operations as CUDA kernels |
-//! | [`nn`] | named parameters, optimizers, schedules |
+//! | [`nn`] | named parameters, small layers, optimizers, schedules |
 //! | [`model`] | a network with parameters |
 //! | [`supernet`] | a network that contains every architecture of a space |
 //! | [`data`] | data sets, splits, augmentation, batches |

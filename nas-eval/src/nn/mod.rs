@@ -1,4 +1,4 @@
-//! What trains: named parameters, optimizers, learning-rate schedules.
+//! What trains: named parameters, small layers, optimizers, learning-rate schedules.
 //!
 //! Everything here goes by the names of the parameters and by seeds, never by the order of creation, so that a network
 //! built twice is the same network, and one that is saved can be loaded into a new one.
@@ -23,15 +23,21 @@
 //! # }
 //! ```
 
+mod embedding;
 mod gradients;
 mod init;
+mod linear;
+mod lstm;
 mod optimizer;
 mod parameters;
 mod schedule;
 pub mod tensor_file;
 
+pub use embedding::Embedding;
 pub use gradients::Gradients;
 pub use init::Init;
+pub use linear::{Bias, Linear};
+pub use lstm::{Lstm, LstmSize, LstmState};
 pub use optimizer::{Adam, AdamConfig, Optimizer, OptimizerConfig, OptimizerState, Sgd, SgdConfig};
 pub use parameters::{Buffer, Parameter, Parameters, Snapshot};
 pub use schedule::{Curve, Moment, Schedule, Tick};
