@@ -1,11 +1,12 @@
 //! A recurrent controller that learns by reinforcement to propose networks.
 //!
 //! [`controller`] is a policy over the architectures of any space; [`search`] trains it on what becomes of its proposals, by
-//! REINFORCE or PPO.
+//! REINFORCE or PPO. [`enas`] trains it on the shared weights of a supernet.
 
 mod baseline;
 pub mod config;
 pub mod controller;
+pub mod enas;
 pub mod error;
 mod learner;
 pub mod search;
