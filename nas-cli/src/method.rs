@@ -27,6 +27,8 @@ pub(crate) enum Method {
     Evolution,
     /// Local search.
     LocalSearch,
+    /// A controller that learns by reinforcement.
+    Rl,
 }
 
 /// What random search is run with.
@@ -36,7 +38,13 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Darts, Self::Random, Self::Evolution, Self::LocalSearch];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Darts,
+        Self::Random,
+        Self::Evolution,
+        Self::LocalSearch,
+        Self::Rl,
+    ];
 
     /// The name it is typed by.
     pub(crate) fn name(self) -> &'static str {
@@ -45,6 +53,7 @@ impl Method {
             Self::Random => "random",
             Self::Evolution => "evolution",
             Self::LocalSearch => "local-search",
+            Self::Rl => "rl",
         }
     }
 
@@ -54,6 +63,7 @@ impl Method {
             Self::Darts => "a supernet of all architectures, trained once; the strongest operations stay",
             Self::Random => "architectures drawn uniformly, none twice: the baseline",
             Self::Evolution => "mutants of the best among the most recent: regularized evolution",
+            Self::Rl => "proposals of a recurrent controller that learns by reinforcement",
             Self::LocalSearch => "all neighbours of the best so far, then those of the best of them",
         }
     }
@@ -62,7 +72,7 @@ impl Method {
 /// A method that proposes architectures as a strategy, with its configuration as JSON.
 ///
 /// # Errors
-/// For one that trains a supernet, and for evolution without its configuration.
+/// For one that trains a supernet or a controller, and for evolution without its configuration.
 pub(crate) fn strategy(
     method: Method,
     evolution: Option<EvolutionConfig>,
@@ -80,7 +90,9 @@ pub(crate) fn strategy(
             serde_json::to_string(&config)?,
         ),
         (Method::LocalSearch, _) => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
-        (Method::Darts | Method::Evolution, _) => bail!("the configuration of method {method} is missing"),
+        (Method::Darts | Method::Evolution | Method::Rl, _) => {
+            bail!("the configuration of method {method} is missing")
+        }
     })
 }
 

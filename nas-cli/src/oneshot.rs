@@ -218,7 +218,7 @@ pub(crate) fn cell_file(index: u64) -> String {
 }
 
 /// Writes beside the file, then renames: there is always the old picture or the new one.
-fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let write = || {
         let mut file = File::create(&temporary)?;

@@ -1,7 +1,9 @@
 //! The command line as typed.
 
+mod rl;
 mod supernet;
 
+pub(crate) use rl::{AlgorithmName, PresetName, RlArgs};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
 use std::num::NonZeroUsize;
@@ -39,7 +41,7 @@ pub(crate) struct Global {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Search a space, then train the best architecture in full and test it
-    Search(SearchArgs),
+    Search(Box<SearchArgs>),
     /// Go on where a search stopped
     Resume(ResumeArgs),
     /// Train one network in full and report its test accuracy
@@ -153,6 +155,8 @@ pub(crate) struct SearchArgs {
     // Last: what follows would stand under its heading.
     #[command(flatten)]
     pub(crate) supernet: SupernetArgs,
+    #[command(flatten)]
+    pub(crate) rl: RlArgs,
 }
 
 #[derive(Debug, Args)]

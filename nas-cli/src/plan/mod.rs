@@ -1,6 +1,7 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
 mod resolve;
+mod rl;
 mod supernet;
 
 pub(crate) use resolve::resolve;
@@ -12,6 +13,7 @@ use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
 use nas_evo::EvolutionConfig;
+use nas_rl::RlConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,9 @@ pub(crate) struct RunConfig {
     /// Population and tournament: present exactly where the method is evolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evolution: Option<EvolutionConfig>,
+    /// The controller and how it learns: present exactly where the method is rl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rl: Option<RlConfig>,
 }
 
 /// How an architecture is judged.
@@ -161,6 +166,12 @@ impl RunConfig {
             (Method::Evolution, None) => bail!("method evolution has no [evolution] in the configuration"),
             (Method::Evolution, Some(evolution)) => evolution.validate()?,
             (method, Some(_)) => bail!("[evolution] is given; expected none with method {method}"),
+            (_, None) => {}
+        }
+        match (self.method, &self.rl) {
+            (Method::Rl, None) => bail!("method rl has no [rl] in the configuration"),
+            (Method::Rl, Some(rl)) => rl.validate()?,
+            (method, Some(_)) => bail!("[rl] is given; expected none with method {method}"),
             (_, None) => {}
         }
         self.validate_supernet()

@@ -15,6 +15,7 @@ use nas_space::search::Budget;
 use nas_space::spaces::{CustomConfig, SpaceConfig};
 use toml::{Table, Value};
 
+use super::rl;
 use super::supernet::{self, ImagesPlan};
 use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan};
 use crate::args::{RelaxationName, SearchArgs};
@@ -49,6 +50,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     };
     refuse_options_of_supernets(args, method)?;
     refuse_options_of_evolution(args, method)?;
+    refuse_options_of_controllers(args, method)?;
     reconcile(&mut file, args, method);
     let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
     let space = match (&args.space, file.get("space")) {
@@ -88,10 +90,11 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
                 darts: supernet::defaults(data, skeleton(&space), relaxation, epochs)?,
             })
         }
-        Method::Random | Method::Evolution | Method::LocalSearch => None,
+        Method::Random | Method::Evolution | Method::LocalSearch | Method::Rl => None,
     };
     // The preset for budgets of about a hundred trials: with those of thousands a small search would be all random.
     let evolution = (method == Method::Evolution).then_some(EvolutionConfig::NATS_BENCH);
+    let rl = (method == Method::Rl).then(|| rl::defaults(args.rl.preset));
     let budget = match (args.budget_seconds, &estimation) {
         (Some(_), _) => Budget::default(),
         (None, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
@@ -107,6 +110,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         estimation,
         supernet,
         evolution,
+        rl,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
     if args.space.is_some() {
@@ -177,13 +181,24 @@ fn refuse_options_of_evolution(args: &SearchArgs, method: Method) -> Result<()> 
     }
 }
 
+/// The same for those of controllers.
+fn refuse_options_of_controllers(args: &SearchArgs, method: Method) -> Result<()> {
+    match args.rl.first_typed() {
+        Some(name) if method != Method::Rl => {
+            let why = format!("has no meaning with method {method}; it is for rl");
+            Err(Usage::new(format!("{name} {why}")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 fn meaningless_with_a_table(name: &str) -> Usage {
     Usage::new(format!(
         "{name} has no meaning with --benchmark, where no trial is trained"
     ))
 }
 
-/// Takes out of the file what the typed options contradict: of `[supernet]` and `[evolution]` all of it where they ask for
+/// Takes out of the file what the typed options contradict: of `[supernet]`, `[evolution]` and `[rl]` all of it where they ask for
 /// a method that has none, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
 /// kind; what describes the images where they name another data set.
 fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
@@ -192,6 +207,10 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
     }
     if args.method.is_some() && method != Method::Evolution {
         file.remove("evolution");
+    }
+    // A preset that is typed replaces all settings of the file.
+    if (args.method.is_some() && method != Method::Rl) || args.rl.preset.is_some() {
+        file.remove("rl");
     }
     if let Some(typed) = args.supernet.relaxation {
         let named = text_at(file, &["supernet", "darts", "relaxation", "kind"]);
@@ -355,6 +374,9 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     if let Some(evolution) = &mut config.evolution {
         evolution.population = args.population.unwrap_or(evolution.population);
         evolution.tournament = args.tournament.unwrap_or(evolution.tournament);
+    }
+    if let Some(rl) = &mut config.rl {
+        rl::overlay(rl, &args.rl);
     }
     match &mut config.estimation {
         Estimation::Training(plan) => {

@@ -1,9 +1,11 @@
-//! Pictures of a differentiable search: how strong each operation was on each edge, epoch after epoch.
+//! Pictures of searches: of a differentiable one, how strong each operation was on each edge, epoch after epoch; of one by a
+//! controller, how its reward grew ([`reward()`]).
 //!
-//! One small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
+//! Of the former, one small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
 //! that they come from. The same epochs always give the same text.
 
 mod frame;
+mod reward;
 mod stroke;
 
 use std::collections::BTreeMap;
@@ -11,6 +13,8 @@ use std::fmt::Write;
 
 use nas_darts::{CellReport, EpochReport};
 use nas_space::genotype::Genotype;
+
+pub(crate) use reward::{Reference, reward};
 
 use frame::{Frame, PANEL, Scale, ticks};
 use stroke::{Stroke, legend, stroke};

@@ -1,6 +1,7 @@
 //! Runs a search to its end: the study, then the best architecture in full and its test, once.
 
 mod ending;
+mod learning;
 mod report;
 
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use nas_eval::data::Dataset;
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
 use nas_eval::{DType, Device};
+use nas_rl::{ControllerSearch, RlConfig};
 use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -23,6 +25,8 @@ use crate::output::{Output, note};
 use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
 use crate::{device, method, plan};
+
+use report::Drawn;
 
 pub(crate) use ending::NETWORK_FILE;
 
@@ -53,6 +57,7 @@ enum Source {
 /// Who proposes.
 enum Searcher<'a> {
     Strategy(Box<dyn Strategy>),
+    Controller(Box<ControllerSearch>),
     Oneshot(Box<Oneshot<'a>>),
 }
 
@@ -115,6 +120,9 @@ impl Session {
             // What cannot be is found out before anything is written.
             session.supernet(plan)?.search(0)?;
         }
+        if let Some(rl) = &session.config.rl {
+            session.controller(rl)?;
+        }
         Ok(session)
     }
 
@@ -139,6 +147,11 @@ impl Session {
         }
     }
 
+    fn controller(&self, rl: &RlConfig) -> Result<ControllerSearch> {
+        let seed = self.seed().derive("strategy", 0);
+        Ok(ControllerSearch::new(Arc::clone(&self.space), rl.clone(), seed)?)
+    }
+
     fn supernet<'a>(&'a self, plan: &'a SupernetPlan) -> Result<Supernet<'a>> {
         let Loaded { dataset, device } = self.images.as_ref().context("the supernet has no images")?;
         Ok(Supernet {
@@ -152,6 +165,10 @@ impl Session {
 
     /// Who proposes, and its own configuration as one line.
     fn searcher<'a>(&'a self, run: &'a RunDir, screen: &'a Screen) -> Result<(Searcher<'a>, String)> {
+        if let Some(rl) = &self.config.rl {
+            let search = self.controller(rl)?;
+            return Ok((Searcher::Controller(Box::new(search)), serde_json::to_string(rl)?));
+        }
         match &self.config.supernet {
             Some(plan) => {
                 let parameters = SupernetParameters {
@@ -215,6 +232,7 @@ impl Session {
             space: self.space.as_ref(),
             strategy: match &mut searcher {
                 Searcher::Strategy(strategy) => strategy.as_mut(),
+                Searcher::Controller(search) => search.as_mut(),
                 Searcher::Oneshot(oneshot) => oneshot.as_mut(),
             },
             evaluator: self.evaluator(),
@@ -232,14 +250,25 @@ impl Session {
         let study = Study::resume(&mut store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
+        let picture = match &searcher {
+            Searcher::Controller(search) => Some(self.write_learning(run, search)?),
+            _ => None,
+        };
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
         let last = self.end(run, best, &genotype)?;
         let searches = match &searcher {
-            Searcher::Strategy(_) => None,
+            Searcher::Strategy(_) | Searcher::Controller(_) => None,
             Searcher::Oneshot(oneshot) => Some(oneshot.searches()),
         };
-        self.report(run, &summary, &genotype, searches, last, output)
+        self.report(
+            run,
+            &summary,
+            &genotype,
+            Drawn { searches, picture },
+            last,
+            output,
+        )
     }
 }

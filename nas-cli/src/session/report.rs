@@ -31,6 +31,17 @@ struct SearchResult {
     last: FinalRecord,
     #[serde(flatten)]
     oneshot: Option<OneshotResult>,
+    /// How a controller's reward grew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reward_picture: Option<PathBuf>,
+}
+
+/// What a method left to look at, besides its trials.
+pub(super) struct Drawn<'a> {
+    /// The searches of supernets.
+    pub(super) searches: Option<&'a [Found]>,
+    /// How a controller's reward grew.
+    pub(super) picture: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,13 +74,13 @@ impl Session {
         run: &RunDir,
         summary: &Summary,
         genotype: &Genotype,
-        searches: Option<&[Found]>,
+        drawn: Drawn<'_>,
         last: FinalRecord,
         output: Output,
     ) -> Result<()> {
         let best = summary.require_best()?;
         // Each trial is the search of its number.
-        let found = searches.and_then(|searches| {
+        let found = drawn.searches.and_then(|searches| {
             let supernet = searches.get(usize::try_from(best.trial).ok()?)?.clone();
             Some(OneshotResult {
                 search_seconds: searches.iter().map(|search| search.seconds).sum(),
@@ -97,6 +108,7 @@ impl Session {
             test_accuracy: last.test.test_accuracy,
             last,
             oneshot: found,
+            reward_picture: drawn.picture,
         };
         output.result(&result, || self.text(&result))
     }
@@ -188,6 +200,9 @@ impl Session {
         if let Some(OneshotResult { pictures, .. }) = &result.oneshot {
             lines.push(line("strengths", &pictures.strengths.display().to_string()));
             lines.push(line("cell", &pictures.cell.display().to_string()));
+        }
+        if let Some(picture) = &result.reward_picture {
+            lines.push(line("reward", &picture.display().to_string()));
         }
         lines.push(line("run", &result.run.display().to_string()));
         lines.join("\n")

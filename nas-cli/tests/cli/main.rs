@@ -7,6 +7,7 @@
 
 mod darts;
 mod killed;
+mod rl;
 
 use std::fs;
 use std::path::{Path, PathBuf};
