@@ -56,6 +56,7 @@ fn trial(search: &mut ControllerSearch, id: TrialId) {
         architecture: proposal.architecture,
         fidelity: Fidelity { epochs: 1 },
         seed: Seed::new(0),
+        continues: None,
     };
     let result = Ok(evaluation);
     search.tell(&Outcome { trial, result }).unwrap();

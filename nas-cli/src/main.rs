@@ -9,6 +9,7 @@ mod method;
 mod number;
 mod oneshot;
 mod output;
+mod pareto;
 mod plan;
 mod plot;
 mod progress;
@@ -63,6 +64,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Train(args) => commands::train::run(args, output),
         Command::Test(args) => commands::test::run(args, output),
         Command::Show(args) => commands::show::run(args, output),
+        Command::Compare(args) => commands::compare::run(args, output),
         Command::List => commands::list::run(output),
         Command::Doctor(args) => commands::doctor::run(args, output),
     }

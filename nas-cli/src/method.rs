@@ -3,16 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use nas_evo::{
-    EvolutionConfig, LocalSearch, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement,
-};
+use nas_evo::{LocalSearch, Nsga2, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
+use nas_rl::ControllerSearch;
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
+
+use crate::plan::RunConfig;
 
 /// A search method.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +24,10 @@ pub(crate) enum Method {
     Darts,
     /// Random search without repetition.
     Random,
-    /// Regularized evolution.
+    /// Tournament evolution, regularized or growing.
     Evolution,
+    /// Multi-objective evolution.
+    Nsga2,
     /// Local search.
     LocalSearch,
     /// A controller that learns by reinforcement.
@@ -38,10 +41,11 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Darts,
         Self::Random,
         Self::Evolution,
+        Self::Nsga2,
         Self::LocalSearch,
         Self::Rl,
     ];
@@ -52,9 +56,15 @@ impl Method {
             Self::Darts => "darts",
             Self::Random => "random",
             Self::Evolution => "evolution",
+            Self::Nsga2 => "nsga2",
             Self::LocalSearch => "local-search",
             Self::Rl => "rl",
         }
+    }
+
+    /// Whether it proposes architectures one by one, rather than training a supernet.
+    pub(crate) fn proposes(self) -> bool {
+        !matches!(self, Self::Darts)
     }
 
     /// What it does, in one line.
@@ -63,36 +73,54 @@ impl Method {
             Self::Darts => "a supernet of all architectures, trained once; the strongest operations stay",
             Self::Random => "architectures drawn uniformly, none twice: the baseline",
             Self::Evolution => "mutants of the best among the most recent: regularized evolution",
-            Self::Rl => "proposals of a recurrent controller that learns by reinforcement",
+            Self::Nsga2 => "the whole front between accuracy and cost: multi-objective evolution",
             Self::LocalSearch => "all neighbours of the best so far, then those of the best of them",
+            Self::Rl => "proposals of a recurrent controller that learns by reinforcement",
         }
     }
 }
 
-/// A method that proposes architectures as a strategy, with its configuration as JSON.
+/// The method of a run that proposes architectures of `space` as a strategy, with its configuration as JSON. `seed` is that of
+/// the study.
 ///
 /// # Errors
-/// For one that trains a supernet or a controller, and for evolution without its configuration.
+/// For one that trains a supernet, and for one whose configuration is missing.
 pub(crate) fn strategy(
-    method: Method,
-    evolution: Option<EvolutionConfig>,
+    run: &RunConfig,
     space: Arc<dyn Space>,
     seed: Seed,
 ) -> Result<(Box<dyn Strategy>, String)> {
     let seed = seed.derive("strategy", 0);
-    Ok(match (method, evolution) {
-        (Method::Random, _) => (
+    let method = run.method;
+    let missing = || format!("the configuration of method {method} is missing");
+    Ok(match method {
+        Method::Random => (
             Box::new(RandomSearch::new(space, RANDOM, seed)?),
             serde_json::to_string(&RANDOM)?,
         ),
-        (Method::Evolution, Some(config)) => (
-            Box::new(RegularizedEvolution::new(space, config, seed)?),
-            serde_json::to_string(&config)?,
-        ),
-        (Method::LocalSearch, _) => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
-        (Method::Darts | Method::Evolution | Method::Rl, _) => {
-            bail!("the configuration of method {method} is missing")
+        Method::Evolution => {
+            let config = run.evolution.with_context(missing)?;
+            (
+                Box::new(RegularizedEvolution::new(space, config, seed)?),
+                serde_json::to_string(&config)?,
+            )
         }
+        Method::Nsga2 => {
+            let config = run.nsga2.as_ref().with_context(missing)?;
+            (
+                Box::new(Nsga2::new(space, config.clone(), run.network()?, seed)?),
+                serde_json::to_string(config)?,
+            )
+        }
+        Method::LocalSearch => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
+        Method::Rl => {
+            let config = run.rl.as_ref().with_context(missing)?;
+            (
+                Box::new(ControllerSearch::new(space, config.clone(), seed)?),
+                serde_json::to_string(config)?,
+            )
+        }
+        Method::Darts => bail!("method {method} proposes nothing: it trains a supernet"),
     })
 }
 

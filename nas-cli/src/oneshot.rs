@@ -9,10 +9,6 @@
 //! the architecture; and `checkpoints/search-i`, from which it goes on. A finished search that is asked for again, as in
 //! a replay, is read from there.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
-
 use anyhow::{Context, Result};
 use nas_darts::stop::Stopped;
 use nas_darts::{DartsConfig, EdgePerturbation, EpochReport, Event, Search};
@@ -22,7 +18,7 @@ use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::genotype::Genotype;
 use nas_space::op::Role;
-use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId};
+use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, Turns};
 use nas_space::seed::Seed;
 use nas_space::spaces::{CellSpace, Space};
 use nas_study::RunDir;
@@ -68,7 +64,7 @@ pub(crate) struct Oneshot<'a> {
     screen: &'a Screen,
     /// Seconds of searches and of trials.
     spent: f64,
-    told: TrialId,
+    turns: Turns,
     searches: Vec<Found>,
 }
 
@@ -117,7 +113,7 @@ impl<'a> Oneshot<'a> {
             limit,
             screen,
             spent: 0.0,
-            told: 0,
+            turns: Turns::default(),
             searches: Vec::new(),
         }
     }
@@ -175,8 +171,8 @@ impl<'a> Oneshot<'a> {
         self.run.write_json(&record_file(index), &record)?;
         let of_epoch = report.stopped.as_ref().map(|stopped| stopped.architecture_of);
         let strengths = plot::strengths(&report.history, Some(genotype), of_epoch);
-        self.write_picture(&strengths_file(index), &strengths)?;
-        self.write_picture(&cell_file(index), &draw::svg(genotype))?;
+        self.run.write_text(&strengths_file(index), &strengths)?;
+        self.run.write_text(&cell_file(index), &draw::svg(genotype))?;
         Ok((self.supernet.space.architecture(genotype)?, found))
     }
 
@@ -190,15 +186,8 @@ impl<'a> Oneshot<'a> {
             ..*record
         };
         self.run.write_json(&record_file(record.search), &record)?;
-        self.write_picture(
-            &strengths_file(record.search),
-            &plot::strengths(history, None, None),
-        )
-    }
-
-    fn write_picture(&self, name: &str, text: &str) -> Result<()> {
-        let path = self.run.path().join(name);
-        replace(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        let picture = plot::strengths(history, None, None);
+        Ok(self.run.write_text(&strengths_file(record.search), &picture)?)
     }
 }
 
@@ -215,23 +204,6 @@ pub(crate) fn strengths_file(index: u64) -> String {
 /// The picture of the architecture that a search found.
 pub(crate) fn cell_file(index: u64) -> String {
     format!("cell-{index}.svg")
-}
-
-/// Writes beside the file, then renames: there is always the old picture or the new one.
-pub(crate) fn replace(path: &Path, text: &str) -> std::io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let write = || {
-        let mut file = File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    let written = write();
-    if written.is_err() {
-        // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
 }
 
 /// Edges that pass their input on unchanged, over the cells of an architecture.
@@ -255,24 +227,18 @@ impl Strategy for Oneshot<'_> {
         if self.limit.is_some_and(|limit| self.spent >= limit) {
             return Ok(Ask::Finished);
         }
-        let index = self.searches.len() as u64;
+        let index = self.turns.asked();
         let (architecture, found) = self
             .search(index)
             .map_err(|error| StrategyError::Other(error.into()))?;
         self.spent += found.seconds;
         self.searches.push(found);
+        self.turns.ask();
         Ok(Ask::Evaluate(Proposal::new(architecture)))
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let got = outcome.trial.id;
-        if got != self.told || got >= self.searches.len() as u64 {
-            return Err(StrategyError::Unexpected {
-                expected: self.told,
-                got,
-            });
-        }
-        self.told += 1;
+        self.turns.tell(outcome)?;
         if let Ok(evaluation) = &outcome.result {
             self.spent += evaluation.cost_seconds;
         }
@@ -282,9 +248,11 @@ impl Strategy for Oneshot<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use nas_eval::data::Augmentation;
     use nas_space::network::NetworkConfig;
-    use nas_space::search::{Failure, FailureKind, Fidelity, Trial};
+    use nas_space::search::{Failure, FailureKind, Fidelity, Trial, TrialId};
     use nas_space::spaces::nb201;
 
     use super::*;
@@ -348,6 +316,7 @@ mod tests {
                 architecture: Architecture::new([]),
                 fidelity: Fidelity { epochs: 1 },
                 seed: Seed::new(0),
+                continues: None,
             },
             result: Err(Failure::new(FailureKind::Other, "out of order")),
         }
@@ -387,16 +356,6 @@ mod tests {
         assert!(matches!(oneshot.ask().unwrap(), Ask::Evaluate(_)));
         assert_eq!(oneshot.ask().unwrap(), Ask::Finished);
         assert!(!parts.file("search-1.json").exists());
-    }
-
-    #[test]
-    fn a_picture_is_replaced_and_nothing_is_left_beside_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("cell-0.svg");
-        replace(&path, "a longer old text").unwrap();
-        replace(&path, "new").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 
     #[test]

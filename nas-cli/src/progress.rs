@@ -15,6 +15,7 @@ const TICK: Duration = Duration::from_millis(500);
 
 const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {per_sec}, {eta} left, {msg}";
 const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
+const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
 const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 
@@ -54,10 +55,11 @@ impl Standing {
 impl TrialBar {
     /// A bar as long as the budget, where that can be told.
     pub(crate) fn new(screen: &Screen, budget: &Budget) -> Self {
-        let (length, template) = match (budget.trials, budget.seconds) {
-            (Some(trials), _) => (Some(trials), BY_TRIALS),
-            (None, Some(seconds)) => (Some(seconds.ceil() as u64), BY_SECONDS),
-            (None, None) => (None, UNLIMITED),
+        let (length, template) = match (budget.trials, budget.epochs, budget.seconds) {
+            (Some(trials), _, _) => (Some(trials), BY_TRIALS),
+            (None, Some(epochs), _) => (Some(epochs), BY_EPOCHS),
+            (None, None, Some(seconds)) => (Some(seconds.ceil() as u64), BY_SECONDS),
+            (None, None, None) => (None, UNLIMITED),
         };
         Self {
             bar: started(screen, length, template, "search".to_owned()),
@@ -98,10 +100,12 @@ impl TrialBar {
 
     fn advance(&mut self, record: &TrialRecord, progress: &Progress) {
         let spent = &progress.spent;
-        self.bar.set_position(match progress.budget.trials {
-            Some(_) => spent.trials,
-            None => spent.seconds as u64,
-        });
+        self.bar
+            .set_position(match (progress.budget.trials, progress.budget.epochs) {
+                (Some(_), _) => spent.trials,
+                (None, Some(_)) => spent.epochs,
+                (None, None) => spent.seconds as u64,
+            });
         let result = record.conclusion.as_ref().map(|conclusion| &conclusion.result);
         self.standing.last = result.map(|result| result.as_ref().ok().map(|e| e.valid_accuracy));
         self.standing.best = progress.best.as_ref().map(|best| best.valid_accuracy);
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn every_template_can_be_read() {
-        for template in [BY_TRIALS, BY_SECONDS, UNLIMITED, EPOCHS] {
+        for template in [BY_TRIALS, BY_SECONDS, BY_EPOCHS, UNLIMITED, EPOCHS] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

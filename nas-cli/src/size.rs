@@ -29,7 +29,7 @@ impl Skeleton {
     /// The skeleton of a genotype.
     pub(crate) fn of(genotype: &Genotype) -> Self {
         match genotype {
-            Genotype::Nb201(_) => Self::Nb201,
+            Genotype::Nb201(_) | Genotype::Hierarchical(_) => Self::Nb201,
             Genotype::Chain(_) => Self::Chain,
             _ => Self::Darts,
         }

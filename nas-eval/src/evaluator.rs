@@ -1,9 +1,10 @@
 //! Performance estimation by training.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use nas_space::network::NetworkConfig;
+use nas_space::network::{Network, NetworkConfig};
 use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -23,6 +24,7 @@ use crate::train::{TrainConfig, Trainer, TrainingData};
 /// |---|---|---|---|
 /// | `network` | see [`NetworkConfig`] | size of the networks; image and classes must be those of the data | |
 /// | `train` | see [`TrainConfig`] | how they are trained; a trial's fidelity replaces `epochs` | |
+/// | `span` | `trial` | what the schedules of a training span: see [`Span`] | at least a trial's epochs |
 /// | `valid_fraction` | 0.5 | share of the training images that architectures are judged by (Liu et al. 2019, section 3.1: half) | (0, 1) |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,6 +33,9 @@ pub struct TrainingEvaluatorConfig {
     pub network: NetworkConfig,
     /// How they are trained.
     pub train: TrainConfig,
+    /// What the schedules of a training span.
+    #[serde(skip_serializing_if = "Span::is_trial")]
+    pub span: Span,
     /// Share of the training images kept for validation.
     pub valid_fraction: f64,
 }
@@ -40,17 +45,42 @@ impl Default for TrainingEvaluatorConfig {
         Self {
             network: NetworkConfig::default(),
             train: TrainConfig::default(),
+            span: Span::default(),
             valid_fraction: 0.5,
         }
     }
 }
 
-/// Evaluates a trial by building its network and training it for the trial's epochs, over which the learning-rate
-/// schedule spans, on the training split; the accuracy is that on the validation split after the last epoch.
+/// What the schedules of a training span: those of the learning rate and of drop-path.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    /// The epochs of the trial: a trial of more epochs is another training from its first step on, and continues nothing.
+    #[default]
+    Trial,
+    /// So many epochs, of which a trial trains the first ones. A trial of more epochs begins with all that one of fewer
+    /// trains, so that it can continue it: what multi-fidelity search needs, where this is its maximum.
+    Epochs(u32),
+}
+
+impl Span {
+    fn is_trial(&self) -> bool {
+        *self == Self::Trial
+    }
+}
+
+/// Evaluates a trial by building its network and training it for the trial's epochs on the training split; the accuracy is
+/// that on the validation split after the last epoch. The learning-rate schedule spans what [`Span`] says.
+///
+/// **Continuing.** With a folder for [checkpoints](TrainingEvaluator::with_checkpoints), each trial leaves the state of its
+/// training there, in a folder named by its seed, and one that continues it goes on from there. Where that state is
+/// missing, damaged or of another training, or cannot be written, a trial trains from the start: that takes longer and
+/// gives the same figures, bit for bit on the CPU. Nothing is removed: a folder takes the space of a network's weights and
+/// its optimizer's state for each training, until whoever made it does.
 ///
 /// All trials of a study share one split. It holds the data set's training images only, so no strategy can see a test
 /// image; for the test, see [`FinalTraining`](crate::final_training::FinalTraining).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TrainingEvaluator {
     space: Arc<dyn Space>,
     data: TrainingData,
@@ -58,6 +88,8 @@ pub struct TrainingEvaluator {
     device: Device,
     dtype: DType,
     description: String,
+    /// The folder of the trainings' checkpoints, where they are kept.
+    checkpoints: Option<PathBuf>,
 }
 
 /// What [`Evaluator::description`] says, as JSON.
@@ -72,6 +104,8 @@ struct Description<'a> {
     valid_fraction: f64,
     split_seed: u64,
     network: &'a NetworkConfig,
+    #[serde(skip_serializing_if = "Span::is_trial")]
+    span: Span,
     train: serde_json::Value,
     device: &'a str,
     dtype: &'a str,
@@ -93,6 +127,9 @@ impl TrainingEvaluator {
         dtype: DType,
     ) -> Result<Self, EvalError> {
         check_fit(&config.network, &config.train, dataset)?;
+        if config.span == Span::Epochs(0) {
+            return Err(EvalError::config("span", 0, "at least 1 epoch"));
+        }
         let data = Validation::HoldOut {
             fraction: config.valid_fraction,
             study,
@@ -113,6 +150,7 @@ impl TrainingEvaluator {
             valid_fraction: config.valid_fraction,
             split_seed: study.value(),
             network: &config.network,
+            span: config.span,
             train,
             device: &device_name(device),
             dtype: dtype.as_str(),
@@ -125,24 +163,82 @@ impl TrainingEvaluator {
             device: device.clone(),
             dtype,
             description,
+            checkpoints: None,
         })
+    }
+
+    /// The same evaluator, whose trials leave the state of their trainings below this folder and go on from what is there.
+    /// It decides how long an evaluation takes, and nothing else. The folder is made when it is needed.
+    #[must_use]
+    pub fn with_checkpoints(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            checkpoints: Some(folder.into()),
+            ..self
+        }
+    }
+
+    /// The folder of a trial's training: all trials that continue one another, and no others, have its seed.
+    fn checkpoint(&self, trial: &Trial) -> Option<PathBuf> {
+        let folder = self.checkpoints.as_ref()?;
+        Some(folder.join(format!("{:016x}", trial.seed.value())))
+    }
+
+    /// The epochs that the schedules of a trial's training span.
+    fn span(&self, trial: &Trial) -> Result<u32, EvalError> {
+        let epochs = trial.fidelity.epochs;
+        match self.config.span {
+            Span::Trial => Ok(epochs),
+            Span::Epochs(span) if epochs == 0 || epochs > span => Err(EvalError::config(
+                "the epochs of a trial",
+                epochs,
+                "from 1 to the span of the schedules",
+            )),
+            Span::Epochs(span) => Ok(span),
+        }
+    }
+
+    /// Goes on from the checkpoint, if there is one of this training. Gives the seconds of what this trial need not do: an
+    /// evaluation that was cut off after its last epoch costs what it cost.
+    fn restore(trainer: &mut Trainer, checkpoint: &Path, trial: &Trial) -> f64 {
+        // Whatever is wrong with it, training from the start makes up for it; the trainer is as it was.
+        if !Trainer::has_checkpoint(checkpoint) || trainer.load(checkpoint).is_err() {
+            return 0.0;
+        }
+        let own = (trial.fidelity.epochs - trial.added_epochs()) as usize;
+        let done = trainer.history().iter().take(trial.fidelity.epochs as usize);
+        done.skip(own).map(|metrics| metrics.seconds).sum()
+    }
+
+    /// A trainer at the start of the trial's training.
+    fn trainer(&self, trial: &Trial, network: Arc<Network>) -> Result<Trainer, EvalError> {
+        let expected = network.cost().params;
+        let model = Model::new(network, trial.seed.derive("init", 0), &self.device, self.dtype)?;
+        let got = model.parameters().count();
+        if got != expected {
+            return Err(EvalError::ParameterCount { expected, got });
+        }
+        let train = self.config.train.with_epochs(self.span(trial)?);
+        Trainer::new(model, self.data.clone(), train, trial.seed.derive("train", 0))
     }
 
     fn train(&self, trial: &Trial) -> Result<Evaluation, EvalError> {
         let watch = Stopwatch::start();
+        let epochs = trial.fidelity.epochs;
         let network = Arc::new(self.space.network(&trial.architecture, &self.config.network)?);
         let cost = network.cost();
-        let model = Model::new(network, trial.seed.derive("init", 0), &self.device, self.dtype)?;
-        let params = model.parameters().count();
-        if params != cost.params {
-            return Err(EvalError::ParameterCount {
-                expected: cost.params,
-                got: params,
-            });
+        let mut trainer = self.trainer(trial, network)?;
+        let checkpoint = self.checkpoint(trial);
+        let restored = checkpoint
+            .as_ref()
+            .map_or(0.0, |checkpoint| Self::restore(&mut trainer, checkpoint, trial));
+        let before = trainer.epochs_done();
+        trainer.run_until(epochs, |_| {})?;
+        if let Some(checkpoint) = checkpoint.filter(|_| trainer.epochs_done() > before) {
+            // Without it, what continues this trial trains from the start: no reason to lose the trial itself.
+            let _ = trainer.save(&checkpoint);
         }
-        let train = self.config.train.with_epochs(trial.fidelity.epochs);
-        let mut trainer = Trainer::new(model, self.data.clone(), train, trial.seed.derive("train", 0))?;
-        let last = trainer.run(|_| {})?.last();
+        // The last one of this trial: a checkpoint may be of one that continues it.
+        let last = trainer.history().get(epochs as usize - 1);
         Ok(Evaluation {
             valid_accuracy: last
                 .and_then(|metrics| metrics.valid_accuracy)
@@ -150,10 +246,10 @@ impl TrainingEvaluator {
             valid_loss: last.and_then(|metrics| metrics.valid_loss),
             train_accuracy: last.map(|metrics| metrics.train_accuracy),
             train_loss: last.map(|metrics| metrics.train_loss),
-            params: Some(params),
+            params: Some(cost.params),
             macs: Some(cost.macs),
             epochs: trial.fidelity.epochs,
-            cost_seconds: watch.seconds(),
+            cost_seconds: watch.seconds() + restored,
             device: device_name(&self.device),
         })
     }
@@ -187,6 +283,9 @@ fn failure(error: &EvalError) -> Failure {
     };
     Failure::new(kind, message)
 }
+
+#[cfg(test)]
+mod continuing;
 
 #[cfg(test)]
 mod tests {
@@ -239,7 +338,9 @@ mod tests {
         Dataset::load("digits", None).unwrap()
     }
 
-    fn evaluator(change: impl FnOnce(&mut TrainingEvaluatorConfig)) -> Result<TrainingEvaluator, EvalError> {
+    pub(super) fn evaluator(
+        change: impl FnOnce(&mut TrainingEvaluatorConfig),
+    ) -> Result<TrainingEvaluator, EvalError> {
         evaluator_on(&digits(), change)
     }
 
@@ -271,12 +372,13 @@ mod tests {
         TrainingEvaluator::new(space, dataset, config, Seed::new(7), &Device::Cpu, DType::F32)
     }
 
-    fn trial(choice: usize, epochs: u32) -> Trial {
+    pub(super) fn trial(choice: usize, epochs: u32) -> Trial {
         Trial {
             id: 0,
             architecture: Architecture::new([choice]),
             fidelity: Fidelity { epochs },
             seed: Seed::new(11),
+            continues: None,
         }
     }
 
@@ -341,6 +443,7 @@ mod tests {
             (|c| c.train.drop_path = 0.2, "drop_path"),
             (|c| c.train.batch_size = 0, "batch_size"),
             (|c| c.valid_fraction = 1.0, "fraction"),
+            (|c| c.span = Span::Epochs(0), "span"),
         ] {
             let error = evaluator(change).unwrap_err().to_string();
             assert!(error.contains(field), "{error}");
@@ -358,6 +461,8 @@ mod tests {
         assert_ne!(description, describe(|c| c.train.learning_rate = 0.05));
         assert_ne!(description, describe(|c| c.network.channels = 5));
         assert_ne!(description, describe(|c| c.valid_fraction = 0.25));
+        assert_ne!(description, describe(|c| c.span = Span::Epochs(9)));
+        assert!(!description.contains("span"), "as it was before there was a span");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What a strategy of this crate refuses.
 
+use nas_space::error::SpaceError;
 use nas_space::spaces::Space;
 use thiserror::Error;
 
 /// Why a strategy of this crate cannot be built.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum EvoError {
     /// A decision of the space has nothing to choose from, so the space has no architecture at all.
@@ -24,6 +25,34 @@ pub enum EvoError {
         value: usize,
         /// What may be given.
         expected: String,
+    },
+    /// A part of a whole is none.
+    #[error("{name} is {value}; expected a number above 0 and up to 1")]
+    Share {
+        /// What the configuration calls it.
+        name: &'static str,
+        /// What was given.
+        value: f64,
+    },
+    /// There is nothing to compare architectures by, or the same twice.
+    #[error(
+        "the objectives are {}; expected one or more of accuracy, params and macs, each at most once",
+        if got.is_empty() { "none".to_owned() } else { got.join(", ") }
+    )]
+    Objectives {
+        /// Those given.
+        got: Vec<&'static str>,
+    },
+    /// The size of the networks, or an architecture.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// A strategy whose trainings are to be halved says itself how long they are.
+    #[error(
+        "method '{method}' decides itself how long its proposals are trained; halving needs one that does not"
+    )]
+    OwnFidelity {
+        /// The strategy's name.
+        method: String,
     },
 }
 

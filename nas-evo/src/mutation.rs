@@ -1,38 +1,21 @@
-//! Small changes of an architecture.
+//! Children of one parent.
 
 use nas_space::arch::Architecture;
+use nas_space::error::SpaceError;
 use nas_space::spaces::Space;
-use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
 
-/// `parent` with exactly one choice changed: one decision that has more than one option, each as likely, takes another of
-/// its options, each as likely. `None` in a space that has no such decision.
-pub(crate) fn mutate(space: &dyn Space, parent: &Architecture, rng: &mut impl Rng) -> Option<Architecture> {
-    let decisions = space.decisions();
-    let open: Vec<usize> = (0..decisions.len())
-        .filter(|&i| decisions[i].options.len() > 1)
-        .collect();
-    if open.is_empty() {
-        return None;
+/// `parent` with exactly one choice changed, as the space changes it. Where nothing differs from it in one choice only, as in
+/// a space of one architecture or where limits leave it alone, a fresh draw.
+pub(crate) fn mutant(
+    space: &dyn Space,
+    parent: &Architecture,
+    rng: &mut ChaCha8Rng,
+) -> Result<Architecture, SpaceError> {
+    match space.mutate(parent, rng) {
+        Err(SpaceError::Isolated { .. }) => Ok(space.sample(rng)),
+        mutant => mutant,
     }
-    let place = open[rng.random_range(0..open.len())];
-    let mut choices = parent.choices().to_vec();
-    // Of the others: those from the present one on move up by one.
-    let other = rng.random_range(0..decisions[place].options.len() - 1);
-    choices[place] = other + usize::from(other >= choices[place]);
-    Some(Architecture::new(choices))
-}
-
-/// All architectures that differ from this one in exactly one choice, in the order of the decisions and their options.
-pub(crate) fn neighbours(space: &dyn Space, of: &Architecture) -> impl Iterator<Item = Architecture> {
-    let decisions = space.decisions().iter().enumerate();
-    decisions.flat_map(move |(place, decision)| {
-        let others = (0..decision.options.len()).filter(move |&option| option != of.choices()[place]);
-        others.map(move |option| {
-            let mut choices = of.choices().to_vec();
-            choices[place] = option;
-            Architecture::new(choices)
-        })
-    })
 }
 
 #[cfg(test)]
@@ -53,7 +36,7 @@ mod tests {
         let mut rng = Seed::new(5).rng();
         let mut counts = BTreeMap::new();
         for _ in 0..12_000 {
-            let mutant = mutate(&space, &parent, &mut rng).unwrap();
+            let mutant = mutant(&space, &parent, &mut rng).unwrap();
             space.validate(&mutant).unwrap();
             let changed = (0..3)
                 .filter(|&i| mutant.choices()[i] != parent.choices()[i])
@@ -70,20 +53,17 @@ mod tests {
     }
 
     #[test]
-    fn neighbours_are_all_that_one_change_can_make() {
-        let space = TinySpace::new(&[3, 1, 2]);
-        let all: Vec<String> = neighbours(&space, &Architecture::new([1, 0, 1]))
-            .map(|a| a.to_string())
-            .collect();
-        assert_eq!(all, ["0.0.1", "2.0.1", "1.0.0"]);
+    fn where_there_is_nothing_to_choose_the_parent_is_all_there_is() {
+        let space = TinySpace::new(&[1, 1]);
+        let parent = Architecture::new([0, 0]);
+        let mutant = mutant(&space, &parent, &mut Seed::new(0).rng()).unwrap();
+        assert_eq!(mutant, parent);
     }
 
     #[test]
-    fn where_there_is_nothing_to_choose_there_is_no_mutant() {
-        let space = TinySpace::new(&[1, 1]);
-        assert_eq!(
-            mutate(&space, &Architecture::new([0, 0]), &mut Seed::new(0).rng()),
-            None
-        );
+    fn a_parent_of_another_space_is_refused() {
+        let space = TinySpace::new(&[2, 2]);
+        let refused = mutant(&space, &Architecture::new([5, 0]), &mut Seed::new(0).rng());
+        assert!(matches!(refused, Err(SpaceError::ChoiceRange { .. })));
     }
 }

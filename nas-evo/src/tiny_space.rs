@@ -83,6 +83,7 @@ pub(crate) fn outcome(id: TrialId, architecture: Architecture, accuracy: Option<
             architecture,
             fidelity: Fidelity { epochs: 1 },
             seed: Seed::new(0),
+            continues: None,
         },
         result: accuracy
             .map(evaluation)

@@ -111,6 +111,7 @@ fn trial(id: u64, architecture: Architecture) -> Trial {
         architecture,
         fidelity: Fidelity { epochs: 12 },
         seed: Seed::new(id),
+        continues: None,
     }
 }
 

@@ -49,6 +49,7 @@ fn tested(
             architecture: propose(),
             fidelity: Fidelity { epochs: 12 },
             seed: Seed::new(id),
+            continues: None,
         };
         let result = evaluator.evaluate(&trial);
         let accuracy = result.as_ref().unwrap().valid_accuracy;

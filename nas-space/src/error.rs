@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::cost::Cost;
+use crate::limits::Limits;
 use crate::shape::Shape;
 
 /// Every error of this crate that concerns architectures and networks.
@@ -63,6 +65,43 @@ pub enum SpaceError {
         got: String,
         /// What is legal.
         expected: String,
+    },
+    /// An architecture from which no other of the space differs in exactly one choice.
+    #[error("no architecture of space '{space}' differs from {architecture} in exactly one choice")]
+    Isolated {
+        /// The space.
+        space: String,
+        /// Its choices.
+        architecture: String,
+    },
+    /// A network that costs more than it may.
+    #[error("the network has {got} {what}; expected at most {limit}")]
+    OverLimit {
+        /// What is counted: parameters or multiply-accumulates.
+        what: &'static str,
+        /// Most that are allowed.
+        limit: u64,
+        /// How many there are.
+        got: u64,
+    },
+    /// Limits that hardly any network of the space is within.
+    #[error(
+        "{within} of {drawn} architectures drawn from space '{space}' are within the limits of {limits}, too few to search \
+         among; the smallest drawn have {} parameters and {} multiply-accumulates. Raise the limits, or make the networks \
+         smaller by fewer channels or cells",
+        least.params, least.macs
+    )]
+    TooRare {
+        /// The space.
+        space: String,
+        /// The limits.
+        limits: Limits,
+        /// How many were drawn.
+        drawn: u64,
+        /// How many of them were within.
+        within: u64,
+        /// The fewest parameters and the fewest multiply-accumulates drawn, not necessarily of one network.
+        least: Cost,
     },
     /// A layer that cannot take its input.
     #[error("layer '{layer}' cannot take a feature map of {shape}: {reason}")]

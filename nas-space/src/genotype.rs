@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::cell::Cell;
 use crate::codec;
 use crate::error::SpaceError;
+use crate::hierarchy::Hierarchy;
 use crate::named;
 use crate::network::{self, Network, NetworkConfig};
 use crate::op::Operations;
 
-/// An architecture in its readable form: cells in a skeleton, or a chain of layers.
+/// An architecture in its readable form: cells in a skeleton, a chain of layers, or motifs over motifs.
 ///
 /// It stands for itself: unlike an [`Architecture`](crate::arch::Architecture) it needs no space to be
 /// understood, built, drawn or counted.
@@ -26,6 +27,8 @@ pub enum Genotype {
     Nb201(Nb201Genotype),
     /// A chain of convolutions with skip connections.
     Chain(Chain),
+    /// Motifs over motifs, whose flattened cell stands in the skeleton of NAS-Bench-201.
+    Hierarchical(Hierarchy),
 }
 
 /// Cells in the skeleton of DARTS.
@@ -166,10 +169,11 @@ impl Genotype {
             }
             Self::Nb201(genotype) => network::nb201(operations, &genotype.cell, config),
             Self::Chain(chain) => network::chain(chain, config),
+            Self::Hierarchical(hierarchy) => network::nb201(operations, hierarchy.cell(), config),
         }
     }
 
-    /// The cells it is made of, with their names; none for a chain.
+    /// The cells it is made of, with their names; none for a chain, the flattened one for a hierarchy.
     pub fn cells(&self) -> Vec<(&'static str, &Cell)> {
         match self {
             Self::Darts(DartsGenotype {
@@ -183,6 +187,7 @@ impl Genotype {
                 reduction: None,
             }) => vec![("normal", normal)],
             Self::Nb201(genotype) => vec![("cell", &genotype.cell)],
+            Self::Hierarchical(hierarchy) => vec![("cell", hierarchy.cell())],
             Self::Chain(_) => Vec::new(),
         }
     }
@@ -201,7 +206,7 @@ impl fmt::Display for Genotype {
         let text = match self {
             Self::Nb201(genotype) => codec::format_nb201(genotype),
             Self::Darts(genotype) => codec::format_darts(genotype),
-            Self::Chain(_) => None,
+            Self::Chain(_) | Self::Hierarchical(_) => None,
         };
         f.write_str(&text.unwrap_or_else(|| self.to_json()))
     }

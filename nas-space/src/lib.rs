@@ -6,6 +6,8 @@
 //! | [`cell`] | cells: directed acyclic graphs of feature maps |
 //! | [`network`] | networks: stem, cells and head as a list of elementary layers |
 //! | [`cost`] | parameters and multiply-accumulates, counted on those layers |
+//! | [`hierarchy`] | motifs over motifs, and the cell they flatten to |
+//! | [`limits`] | how large a network may be |
 //! | [`genotype`], [`codec`] | architectures as people read and write them |
 //! | [`named`] | published ones |
 //! | [`arch`] | architectures as points of a space |
@@ -40,6 +42,8 @@ pub mod draw;
 pub mod encode;
 pub mod error;
 pub mod genotype;
+pub mod hierarchy;
+pub mod limits;
 pub mod named;
 pub mod network;
 pub mod op;

@@ -13,7 +13,8 @@ use nas_space::op::Operations;
 use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 use nas_space::spaces::{
-    self, ChainConfig, ChainSpace, CustomConfig, NasnetConfig, PnasConfig, Space, SpaceConfig,
+    self, ChainConfig, ChainSpace, CustomConfig, HierarchicalConfig, HierarchicalSpace, LevelConfig,
+    NasnetConfig, PnasConfig, Space, SpaceConfig,
 };
 use nas_space::{codec, named};
 use proptest::prelude::*;
@@ -70,6 +71,16 @@ fn all_spaces() -> Vec<Arc<dyn Space>> {
         ..ChainConfig::default()
     };
     all.push(Arc::new(ChainSpace::new(plain).unwrap()));
+    let level = |motifs, nodes| LevelConfig { motifs, nodes };
+    let stacked = HierarchicalConfig {
+        primitives: vec!["max_pool_3x3".to_owned()],
+        initial_mutations: 20,
+        levels: vec![level(2, 2), level(2, 3), level(1, 3)],
+    };
+    for config in [HierarchicalConfig::default(), HierarchicalConfig::flat(), stacked] {
+        let space = HierarchicalSpace::new(config, Operations::standard());
+        all.push(Arc::new(space.unwrap()));
+    }
     for text in CUSTOM {
         let config = CustomConfig::from_toml(text).unwrap();
         all.push(SpaceConfig::Custom(config).build().unwrap());
@@ -344,6 +355,14 @@ fn texts_that_are_no_architecture_say_what_is_wrong() {
         (
             r#"{"kind": "nb201", "cell": {"inputs": 1, "nodes": [], "output": [1]}}"#,
             "this is not a cell",
+        ),
+        (
+            r#"{"kind": "hierarchical", "levels": [["|max_pool_3x3~0|"], ["|motif1~0|"]]}"#,
+            "an operation of levels[1][0] is motif1; expected none or motif0 to motif0",
+        ),
+        (
+            r#"{"kind": "hierarchical", "levels": [["|max_pool_3x3~1|"]]}"#,
+            "cannot read a NAS-Bench-201 string: expected state 0",
         ),
         (
             r#"{"kind": "chain", "layers": []}"#,

@@ -39,7 +39,7 @@ pub struct StudyConfig {
     pub space: String,
     /// [`Evaluator::description`](nas_space::search::Evaluator::description).
     pub evaluator: String,
-    /// The seed. Trial `i` is evaluated with `seed.derive("trial", i)`.
+    /// The seed. Trial `i` is evaluated with `seed.derive("trial", i)`, or with the seed of the trial that it continues.
     pub seed: Seed,
     /// How many trials are outstanding at most: asked for and not yet told. With 1 the strategy knows every outcome
     /// before it proposes again; with more, that many can be evaluated at a time.
@@ -63,7 +63,8 @@ pub enum Duplicates {
     #[default]
     Evaluate,
     /// It takes over what became of the first such trial, a failure too. No time is spent, but the budget is charged
-    /// as though it had been evaluated, so a strategy gains nothing by repeating itself and every study ends.
+    /// as though it had been evaluated, so a strategy gains nothing by repeating itself and every study ends. What
+    /// continues it continues the training of that first trial.
     Reuse,
 }
 

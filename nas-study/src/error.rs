@@ -39,6 +39,19 @@ pub enum StudyError {
         /// How many outcomes it was told.
         told: u64,
     },
+    /// The strategy asked to continue a trial that cannot be.
+    #[error(
+        "the search method '{method}' asks to continue trial {trial}, which cannot be: {reason}; this is a defect of the \
+         method"
+    )]
+    NotContinuable {
+        /// The strategy's name.
+        method: String,
+        /// The trial to be continued.
+        trial: TrialId,
+        /// Why it cannot be.
+        reason: String,
+    },
     /// The space refused an architecture for another reason than that it is not of the space.
     #[error(transparent)]
     Space(#[from] SpaceError),

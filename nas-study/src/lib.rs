@@ -35,6 +35,7 @@
 //! ```
 
 mod clock;
+pub mod compare;
 mod config;
 mod durable;
 mod error;

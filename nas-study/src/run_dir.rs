@@ -147,6 +147,15 @@ impl RunDir {
         durable::write(&path, content.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
     }
 
+    /// Replaces a text of the directory, such as a picture, completely or not at all.
+    ///
+    /// # Errors
+    /// [`StudyError::Io`].
+    pub fn write_text(&self, name: &str, text: &str) -> Result<(), StudyError> {
+        let path = self.path.join(name);
+        durable::write(&path, text.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
+    }
+
     /// Reads `best.json`.
     ///
     /// # Errors
@@ -198,8 +207,12 @@ mod tests {
             architecture: Architecture::new([1, 2]),
             genotype: "{}".to_owned(),
             valid_accuracy: 0.1 + 0.2,
+            epochs: Some(4),
         };
         run.write_best(&best).unwrap();
+        run.write_text("cell.svg", "a longer old text").unwrap();
+        run.write_text("cell.svg", "new").unwrap();
+        assert_eq!(fs::read_to_string(path.join("cell.svg")).unwrap(), "new");
         assert_eq!(again.read_best().unwrap().architecture, best.architecture);
         assert!(again.store().unwrap().records().study().unwrap().is_none());
     }

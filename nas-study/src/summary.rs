@@ -25,7 +25,7 @@ pub struct Summary {
     pub trials: u64,
     /// Trials that failed.
     pub failed: u64,
-    /// Epochs of these trials.
+    /// Epochs that these trials have added: none is counted twice where one continues another.
     pub epochs: u64,
     /// Cost of these trials in seconds, as the sum of their `cost_seconds`.
     pub seconds: f64,
@@ -37,7 +37,12 @@ pub struct Summary {
     pub first_failure: Option<Failure>,
 }
 
-/// The trial of the highest validation accuracy; of several, the one with the lowest number.
+/// The trial of the highest validation accuracy among those of the highest fidelity that any trial reached without
+/// failing; of several, the one with the lowest number.
+///
+/// Accuracies after different numbers of epochs are not compared: one that is high after a single epoch of a schedule that
+/// has just begun says less than a lower one at its end, and the architecture chosen should be the one that was looked at
+/// most closely.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Best {
@@ -49,6 +54,9 @@ pub struct Best {
     pub genotype: String,
     /// Its validation accuracy, in [0, 1].
     pub valid_accuracy: f64,
+    /// The epochs it is trained for, those of the trials it continues among them; unknown in files of earlier versions.
+    #[serde(default)]
+    pub epochs: Option<u32>,
 }
 
 /// Why a study ended.
@@ -95,21 +103,23 @@ impl Tally {
     /// Adds a trial and what became of it.
     pub(crate) fn add(&mut self, record: &TrialRecord, conclusion: &Conclusion) {
         self.spent.trials += 1;
-        self.spent.epochs += u64::from(record.trial.fidelity.epochs);
+        self.spent.epochs += u64::from(record.trial.added_epochs());
         self.spent.seconds += conclusion.cost_seconds;
         match &conclusion.result {
             Ok(evaluation) => {
                 let accuracy = evaluation.valid_accuracy;
+                let epochs = Some(record.trial.fidelity.epochs);
                 if self
                     .best
                     .as_ref()
-                    .is_none_or(|best| accuracy > best.valid_accuracy)
+                    .is_none_or(|best| (epochs, accuracy) > (best.epochs, best.valid_accuracy))
                 {
                     self.best = Some(Best {
                         trial: record.trial.id,
                         architecture: record.trial.architecture.clone(),
                         genotype: record.genotype.clone().unwrap_or_default(),
                         valid_accuracy: accuracy,
+                        epochs,
                     });
                 }
             }

@@ -140,8 +140,8 @@ impl Strategy for Climber {
         let fidelity = self.fidelity.filter(|_| self.asked.is_multiple_of(3));
         self.asked += 1;
         Ok(Ask::Evaluate(Proposal {
-            architecture,
             fidelity,
+            ..Proposal::new(architecture)
         }))
     }
 

@@ -1,13 +1,18 @@
 //! The command line as typed.
 
+mod evolution;
+mod halving;
 mod rl;
 mod supernet;
 
+pub(crate) use evolution::EvolutionArgs;
+pub(crate) use halving::{HalvingArgs, HalvingName};
 pub(crate) use rl::{AlgorithmName, PresetName, RlArgs};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -50,6 +55,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Parameters, multiply-accumulates and a picture of an architecture
     Show(ShowArgs),
+    /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
+    Compare(CompareArgs),
     /// What there is: spaces, methods, data sets, named architectures
     List,
     /// What this machine can do, and what is missing
@@ -81,6 +88,17 @@ pub(crate) struct SizeArgs {
     pub(crate) cells: Option<usize>,
 }
 
+/// How large a network may be.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct LimitArgs {
+    /// Most parameters of a network; what has more is never trained
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(crate) max_params: Option<u64>,
+    /// Most multiply-accumulates of a network for one image; what has more is never trained
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(crate) max_macs: Option<u64>,
+}
+
 /// How networks are trained.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct TrainingArgs {
@@ -95,7 +113,7 @@ pub(crate) struct TrainingArgs {
     pub(crate) device: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SearchArgs {
     /// Search method [default: darts]
     #[arg(value_name = "METHOD")]
@@ -118,16 +136,13 @@ pub(crate) struct SearchArgs {
     /// Most trials; of darts, each is a search of its own [default: 1 for darts, else 20, or 100 in a table]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
-    /// Members of evolution's population [default: 10]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
-    pub(crate) population: Option<usize>,
-    /// Members drawn to find a parent among, in evolution [default: 3]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
-    pub(crate) tournament: Option<usize>,
     /// Most seconds, summed over the trials and the supernets trained for them
     #[arg(long, value_name = "S", value_parser = positive)]
     pub(crate) budget_seconds: Option<f64>,
-    /// Training epochs of a trial
+    /// Most training epochs, summed over the trials; of one that goes on, those it adds
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget_epochs: Option<u64>,
+    /// Training epochs of a trial; with --halving, the most one gets
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
     /// Training epochs of the best architecture after the search
@@ -139,10 +154,12 @@ pub(crate) struct SearchArgs {
     #[command(flatten)]
     pub(crate) size: SizeArgs,
     #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    #[command(flatten)]
     pub(crate) training: TrainingArgs,
     /// Trials evaluated at a time; more than --batch find nothing to do. Never changes a result
     #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) workers: NonZeroUsize,
+    pub(crate) workers: Workers,
     /// Trials proposed before the first one's outcome is known [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: Option<u32>,
@@ -152,11 +169,33 @@ pub(crate) struct SearchArgs {
     /// TOML file with the same settings, as a run directory holds it; options typed here win
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    // Last: what follows would stand under its heading.
+    // Last: what follows would stand under their headings.
+    #[command(flatten)]
+    pub(crate) halving: HalvingArgs,
+    #[command(flatten)]
+    pub(crate) evolution: EvolutionArgs,
     #[command(flatten)]
     pub(crate) supernet: SupernetArgs,
     #[command(flatten)]
     pub(crate) rl: RlArgs,
+}
+
+/// How many trials are evaluated at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Workers(pub(crate) NonZeroUsize);
+
+impl Default for Workers {
+    fn default() -> Self {
+        Self(NonZeroUsize::MIN)
+    }
+}
+
+impl FromStr for Workers {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -169,10 +208,13 @@ pub(crate) struct ResumeArgs {
     pub(crate) data_dir: Option<PathBuf>,
     /// Trials evaluated at a time; more than the run's batch find nothing to do. Never changes a result
     #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) workers: NonZeroUsize,
+    pub(crate) workers: Workers,
     /// A larger number of trials than the run was started with
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
+    /// A larger number of epochs than the run was started with
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget_epochs: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -261,6 +303,46 @@ pub(crate) enum ShowFormat {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Methods, separated by commas, each as `nas search METHOD` would run it; `nas list` has the names
+    #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',', required = true)]
+    pub(crate) methods: Vec<Method>,
+    /// The benchmark that accuracies are looked up in
+    #[arg(long, value_name = "NAME", required = true, value_parser = ["nb201"])]
+    pub(crate) benchmark: String,
+    /// The benchmark's table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) table: PathBuf,
+    /// Which of the table's data sets to search on [default: cifar10]
+    #[arg(long, value_name = "NAME", value_parser = table_data())]
+    pub(crate) table_data: Option<Nb201Dataset>,
+    /// Runs of each method, with the seeds 0 to K - 1
+    #[arg(long, value_name = "K", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seeds: u64,
+    /// Trials of each run
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) trials: u64,
+    /// TOML file with the methods' settings, as a run directory holds it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+impl CompareArgs {
+    /// What would be typed to search with one of the methods.
+    pub(crate) fn search(&self, method: Method) -> SearchArgs {
+        SearchArgs {
+            method: Some(method),
+            benchmark: Some(self.benchmark.clone()),
+            table: Some(self.table.clone()),
+            table_data: self.table_data,
+            trials: Some(self.trials),
+            config: self.config.clone(),
+            ..SearchArgs::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// Folder to look for data sets in [default: $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
@@ -275,6 +357,11 @@ fn at_least(least: u64) -> RangedU64ValueParser<usize> {
 /// A seed, below 2⁶³ so that TOML can hold it.
 fn seed() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(..=i64::MAX as u64)
+}
+
+/// A number of things from 1, below 2⁶³ so that TOML can hold it.
+fn count() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..=i64::MAX as u64)
 }
 
 /// A number above 0.

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
         *folder = data_dir::choose(args.data_dir.as_deref(), folder.as_deref())?;
     }
     config.budget.trials = args.trials.or(config.budget.trials);
+    config.budget.epochs = args.budget_epochs.or(config.budget.epochs);
     let session = Session::prepare(config)?;
     let config = session.config();
     let mut store = run.store()?;
@@ -29,8 +30,12 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     let grows = study.is_some_and(|study| study.config.budget != config.budget);
     if grows {
         match store.extended_config(config.budget) {
-            Err(error @ StudyError::BudgetShrinks { .. }) if args.trials.is_some() => {
-                return Err(error).typed("--trials");
+            Err(error @ StudyError::BudgetShrinks { limit, .. }) => {
+                return match limit {
+                    "trials" if args.trials.is_some() => Err(error).typed("--trials"),
+                    "epochs" if args.budget_epochs.is_some() => Err(error).typed("--budget-epochs"),
+                    _ => Err(error.into()),
+                };
             }
             other => drop(other?),
         }
@@ -41,5 +46,5 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     if grows {
         store.extend_budget(config.budget)?;
     }
-    session.run(&run, store, args.workers, output)
+    session.run(&run, store, args.workers.0, output)
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
             path.display()
         ));
     }
-    session.run(&run, store, args.workers, output)
+    session.run(&run, store, args.workers.0, output)
 }
 
 /// The first of `runs/METHOD-SPACE-SEED`, `runs/METHOD-SPACE-SEED-2`, … that does not exist.

@@ -4,6 +4,7 @@ use anyhow::Result;
 use nas_space::canonical::canonical_id;
 use nas_space::draw;
 use nas_space::genotype::Genotype;
+use nas_space::hierarchy::{Hierarchy, NONE};
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
 use nas_space::shape::Shape;
@@ -92,10 +93,9 @@ fn text(shown: &Shown<'_>) -> String {
             shown.classes,
             counted(shown.channels, "channel"),
             counted(shown.cells, "cell"),
-            if matches!(shown.genotype, Genotype::Nb201(_)) {
-                " per stage"
-            } else {
-                ""
+            match Skeleton::of(shown.genotype) {
+                Skeleton::Nb201 => " per stage",
+                Skeleton::Darts | Skeleton::Chain => "",
             }
         ),
     });
@@ -105,6 +105,10 @@ fn text(shown: &Shown<'_>) -> String {
         number::grouped(shown.macs),
         shown.macs as f64 / 1e6
     ));
+    if let Genotype::Hierarchical(hierarchy) = shown.genotype {
+        lines.extend(levels(hierarchy));
+        return lines.join("\n");
+    }
     for (name, cell) in shown.genotype.cells() {
         lines.push(match name {
             "cell" => name.to_owned(),
@@ -125,4 +129,29 @@ fn text(shown: &Shown<'_>) -> String {
         lines.push(format!("  output = {:?}", cell.output()));
     }
     lines.join("\n")
+}
+
+/// The motifs of every level, and what they come to.
+fn levels(hierarchy: &Hierarchy) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (i, motifs) in hierarchy.levels().iter().enumerate() {
+        lines.push(format!("level {}", i + 2));
+        for (m, motif) in motifs.iter().enumerate() {
+            lines.push(format!("  motif{m}"));
+            for (node, into) in motif.operations().iter().enumerate() {
+                let edges = into.iter().enumerate().filter(|(_, name)| *name != NONE);
+                let parts: Vec<String> = edges.map(|(from, name)| format!("{name}({from})")).collect();
+                let merged = match parts.as_slice() {
+                    [] => "nothing".to_owned(),
+                    parts => parts.join(" ++ "),
+                };
+                lines.push(format!("    {} = {merged}", node + 1));
+            }
+        }
+    }
+    lines.push(format!(
+        "flattened to {}",
+        counted(hierarchy.cell().len(), "node")
+    ));
+    lines
 }

@@ -1,9 +1,13 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
+mod evolution;
+mod halving;
+mod limits;
 mod resolve;
 mod rl;
 mod supernet;
 
+pub(crate) use halving::HalvingPlan;
 pub(crate) use resolve::resolve;
 pub(crate) use supernet::{Images, SupernetPlan, cells};
 
@@ -12,8 +16,10 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
-use nas_evo::EvolutionConfig;
+use nas_evo::{EvolutionConfig, Nsga2Config};
 use nas_rl::RlConfig;
+use nas_space::limits::Limits;
+use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
@@ -42,9 +48,18 @@ pub(crate) struct RunConfig {
     /// Population and tournament: present exactly where the method is evolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) evolution: Option<EvolutionConfig>,
+    /// Population and objectives: present exactly where the method is NSGA-II.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) nsga2: Option<Nsga2Config>,
     /// The controller and how it learns: present exactly where the method is rl.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rl: Option<RlConfig>,
+    /// How large a network may be, where it may not be of any size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) limits: Option<Limits>,
+    /// How trainings are halved: present exactly where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) halving: Option<HalvingPlan>,
 }
 
 /// How an architecture is judged.
@@ -69,7 +84,7 @@ pub(crate) struct TrainingPlan {
     pub(crate) limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
-    /// Epochs of a trial.
+    /// Epochs of a trial; with halving, the most that one gets.
     pub(crate) epochs: u32,
     /// Epochs of the best architecture after the search.
     pub(crate) final_epochs: u32,
@@ -99,6 +114,14 @@ impl RunConfig {
             Estimation::Training(plan) => Some(plan),
             Estimation::Table(_) => None,
         }
+    }
+
+    /// The size of the networks that are judged: what their costs are counted at.
+    pub(crate) fn network(&self) -> Result<NetworkConfig> {
+        Ok(match &self.estimation {
+            Estimation::Training(plan) => plan.evaluator.network,
+            Estimation::Table(plan) => plan.data.parse::<Nb201Dataset>()?.network(),
+        })
     }
 
     /// The images that anything is trained on: trials, or else the supernet.
@@ -162,18 +185,10 @@ impl RunConfig {
                 }
             }
         }
-        match (self.method, &self.evolution) {
-            (Method::Evolution, None) => bail!("method evolution has no [evolution] in the configuration"),
-            (Method::Evolution, Some(evolution)) => evolution.validate()?,
-            (method, Some(_)) => bail!("[evolution] is given; expected none with method {method}"),
-            (_, None) => {}
-        }
-        match (self.method, &self.rl) {
-            (Method::Rl, None) => bail!("method rl has no [rl] in the configuration"),
-            (Method::Rl, Some(rl)) => rl.validate()?,
-            (method, Some(_)) => bail!("[rl] is given; expected none with method {method}"),
-            (_, None) => {}
-        }
+        self.limits.iter().try_for_each(Limits::validate)?;
+        evolution::validate(self)?;
+        rl::validate(self)?;
+        self.halving()?;
         self.validate_supernet()
     }
 

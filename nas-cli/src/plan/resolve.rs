@@ -9,15 +9,14 @@ use nas_eval::data::DatasetInfo;
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
 use nas_eval::train::TrainConfig;
-use nas_evo::EvolutionConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::{CustomConfig, SpaceConfig};
 use toml::{Table, Value};
 
-use super::rl;
+use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution, rl};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -49,8 +48,9 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         (None, None) => Method::default(),
     };
     refuse_options_of_supernets(args, method)?;
-    refuse_options_of_evolution(args, method)?;
-    refuse_options_of_controllers(args, method)?;
+    evolution::refuse(&args.evolution, method)?;
+    rl::refuse(&args.rl, method)?;
+    halving::refuse_options(&args.halving, file.contains_key("halving"))?;
     reconcile(&mut file, args, method);
     let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
     let space = match (&args.space, file.get("space")) {
@@ -65,6 +65,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         text_at(&file, &["estimation", "data"])
     };
     let data = args.data.data.as_deref().or(recorded).unwrap_or(DATA);
+    let halved = args.halving.halving.is_some() || file.contains_key("halving");
     let estimation = if tabular {
         Estimation::Table(TablePlan {
             benchmark: "nb201".to_owned(),
@@ -72,7 +73,11 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
             data: Nb201Dataset::Cifar10.name().to_owned(),
         })
     } else {
-        Estimation::Training(Box::new(training_defaults(data, &space)?))
+        let mut plan = training_defaults(data, &space)?;
+        if halved {
+            plan.epochs = halving::EPOCHS;
+        }
+        Estimation::Training(Box::new(plan))
     };
     let supernet = match method {
         Method::Darts => {
@@ -90,17 +95,19 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
                 darts: supernet::defaults(data, skeleton(&space), relaxation, epochs)?,
             })
         }
-        Method::Random | Method::Evolution | Method::LocalSearch | Method::Rl => None,
+        _ => None,
     };
-    // The preset for budgets of about a hundred trials: with those of thousands a small search would be all random.
-    let evolution = (method == Method::Evolution).then_some(EvolutionConfig::NATS_BENCH);
-    let rl = (method == Method::Rl).then(|| rl::defaults(args.rl.preset));
-    let budget = match (args.budget_seconds, &estimation) {
-        (Some(_), _) => Budget::default(),
-        (None, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
-        (None, Estimation::Training(_)) => Budget::trials(TRIALS),
-        (None, Estimation::Table(_)) => Budget::trials(TABLE_TRIALS),
+    let other_limit = args.budget_seconds.is_some() || args.budget_epochs.is_some();
+    let budget = match (other_limit, &estimation) {
+        (true, _) => Budget::default(),
+        (false, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
+        (false, Estimation::Training(_)) => Budget::trials(TRIALS),
+        (false, Estimation::Table(_)) => Budget::trials(TABLE_TRIALS),
     };
+    let limited = args.trials.is_some()
+        || args.budget_seconds.is_some()
+        || args.budget_epochs.is_some()
+        || file.contains_key("budget");
     let defaults = RunConfig {
         method,
         seed: 0,
@@ -109,8 +116,11 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         space,
         estimation,
         supernet,
-        evolution,
-        rl,
+        evolution: evolution::evolution(method),
+        nsga2: evolution::nsga2(method),
+        rl: rl::defaults(method, &args.rl),
+        limits: None,
+        halving: halved.then(HalvingPlan::default),
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
     if args.space.is_some() {
@@ -120,6 +130,13 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     let mut config: RunConfig = table.try_into().context("in the configuration")?;
     config.method = method;
     overlay(&mut config, args)?;
+    if let (Estimation::Training(plan), true) = (&config.estimation, halved && !limited) {
+        // As much training as trials without halving get where nothing is said.
+        config.budget = Budget {
+            epochs: Some(TRIALS * u64::from(plan.epochs)),
+            ..Budget::default()
+        };
+    }
     config.validate().typed("search")?;
     Ok(config)
 }
@@ -163,53 +180,31 @@ fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> 
     Ok(())
 }
 
-/// The same for those of evolution.
-fn refuse_options_of_evolution(args: &SearchArgs, method: Method) -> Result<()> {
-    let typed = [
-        ("--population", args.population.is_some()),
-        ("--tournament", args.tournament.is_some()),
-    ];
-    match typed
-        .iter()
-        .find(|(_, typed)| *typed && method != Method::Evolution)
-    {
-        None => Ok(()),
-        Some((name, _)) => {
-            let why = format!("has no meaning with method {method}; it is for evolution");
-            Err(Usage::new(format!("{name} {why}")).into())
-        }
-    }
-}
-
-/// The same for those of controllers.
-fn refuse_options_of_controllers(args: &SearchArgs, method: Method) -> Result<()> {
-    match args.rl.first_typed() {
-        Some(name) if method != Method::Rl => {
-            let why = format!("has no meaning with method {method}; it is for rl");
-            Err(Usage::new(format!("{name} {why}")).into())
-        }
-        _ => Ok(()),
-    }
-}
-
 fn meaningless_with_a_table(name: &str) -> Usage {
     Usage::new(format!(
         "{name} has no meaning with --benchmark, where no trial is trained"
     ))
 }
 
-/// Takes out of the file what the typed options contradict: of `[supernet]`, `[evolution]` and `[rl]` all of it where they ask for
-/// a method that has none, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
+/// Takes out of the file what the typed options contradict: of a method's section all of it where they ask for
+/// another method, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
 /// kind; what describes the images where they name another data set.
 fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
-    if args.method.is_some() && method != Method::Darts {
-        file.remove("supernet");
+    for (owner, section) in [
+        (Method::Darts, "supernet"),
+        (Method::Evolution, "evolution"),
+        (Method::Nsga2, "nsga2"),
+        (Method::Rl, "rl"),
+    ] {
+        if args.method.is_some() && method != owner {
+            file.remove(section);
+        }
     }
-    if args.method.is_some() && method != Method::Evolution {
-        file.remove("evolution");
+    if args.method.is_some() && method == Method::Darts {
+        file.remove("halving");
     }
     // A preset that is typed replaces all settings of the file.
-    if (args.method.is_some() && method != Method::Rl) || args.rl.preset.is_some() {
+    if args.rl.preset.is_some() {
         file.remove("rl");
     }
     if let Some(typed) = args.supernet.relaxation {
@@ -304,7 +299,7 @@ fn space(text: &str) -> Result<SpaceConfig> {
 /// The skeleton that a space's architectures stand in.
 fn skeleton(space: &SpaceConfig) -> Skeleton {
     match space {
-        SpaceConfig::Nb201 {} => Skeleton::Nb201,
+        SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
         SpaceConfig::Chain(_) => Skeleton::Chain,
         SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
             Skeleton::Nb201
@@ -337,6 +332,7 @@ fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
             network,
             train,
             valid_fraction: VALID_FRACTION,
+            ..TrainingEvaluatorConfig::default()
         },
     })
 }
@@ -361,7 +357,11 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     config.seed = args.seed.unwrap_or(config.seed);
     config.batch = args.batch.unwrap_or(config.batch);
     config.budget.trials = args.trials.or(config.budget.trials);
+    config.budget.epochs = args.budget_epochs.or(config.budget.epochs);
     config.budget.seconds = args.budget_seconds.or(config.budget.seconds);
+    if let Some(plan) = &mut config.halving {
+        halving::overlay(plan, &args.halving)?;
+    }
     if let Some(device) = &args.training.device {
         device::check(device).typed("--device")?;
     }
@@ -371,12 +371,12 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     if let Some(supernet) = &mut config.supernet {
         supernet::overlay(&mut supernet.darts, &args.supernet);
     }
-    if let Some(evolution) = &mut config.evolution {
-        evolution.population = args.population.unwrap_or(evolution.population);
-        evolution.tournament = args.tournament.unwrap_or(evolution.tournament);
-    }
-    if let Some(rl) = &mut config.rl {
-        rl::overlay(rl, &args.rl);
+    evolution::overlay(config, &args.evolution);
+    rl::overlay(config, &args.rl);
+    if args.limits.max_params.is_some() || args.limits.max_macs.is_some() {
+        let limits = config.limits.get_or_insert_default();
+        limits.max_params = args.limits.max_params.or(limits.max_params);
+        limits.max_macs = args.limits.max_macs.or(limits.max_macs);
     }
     match &mut config.estimation {
         Estimation::Training(plan) => {

@@ -4,6 +4,7 @@ use clap::Parser;
 use nas_darts::stop::StopRule;
 use nas_darts::{DartsConfig, Order, RelaxationConfig, Selection};
 use nas_eval::train::TrainConfig;
+use nas_evo::{Objective, Removal, Tournament};
 
 use super::*;
 use crate::args::{Cli, Command};
@@ -226,7 +227,10 @@ fn with_a_table_the_supernet_has_images_of_its_own() {
 fn evolution_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
     let numbers = |file, words| {
         let evolution = resolved(file, words).unwrap().evolution.unwrap();
-        (evolution.population, evolution.tournament)
+        match evolution.tournament {
+            Tournament::Members(members) => (evolution.population, members),
+            Tournament::Share { share } => panic!("{share} of them"),
+        }
     };
     assert_eq!(numbers("", "evolution"), (10, 3));
     let file = "method = 'evolution'\n[evolution]\npopulation = 50\ntournament = 10";
@@ -236,6 +240,13 @@ fn evolution_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
         numbers("", "evolution --population 100 --tournament 25"),
         (100, 25)
     );
+    let growing = resolved(file, "--removal none --tournament-share 0.05").unwrap();
+    let evolution = growing.evolution.unwrap();
+    assert_eq!(evolution.tournament, Tournament::Share { share: 0.05 });
+    assert_eq!((evolution.population, evolution.removal), (50, Removal::None));
+    let written = toml::to_string_pretty(&growing).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), growing, "{written}");
+    assert_eq!(numbers(&written, "--tournament 4"), (50, 4));
     assert_eq!(resolved(file, "random").unwrap().evolution, None);
     assert_eq!(
         resolved("method = 'local-search'", "").unwrap().method,
@@ -267,6 +278,44 @@ fn evolution_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
 }
 
 #[test]
+fn nsga2_takes_population_and_objectives_and_every_method_limits() {
+    let nsga2 = |file, words| resolved(file, words).unwrap().nsga2.unwrap();
+    assert_eq!(nsga2("", "nsga2"), Nsga2Config::small());
+    let typed = nsga2("", "nsga2 --population 20 --objectives macs,accuracy,params");
+    assert_eq!(typed.population, 20);
+    assert_eq!(
+        typed.objectives,
+        [Objective::Macs, Objective::Accuracy, Objective::Params]
+    );
+    let file = "method = 'nsga2'\n[nsga2]\noffspring = 5\n[limits]\nmax_macs = 900";
+    assert_eq!((nsga2(file, "").offspring, nsga2(file, "").population), (5, 10));
+    assert_eq!(resolved(file, "evolution").unwrap().nsga2, None);
+    let limits = |words| resolved(file, words).unwrap().limits.unwrap();
+    assert_eq!((limits("").max_params, limits("").max_macs), (None, Some(900)));
+    let both = limits("random --max-params 7 --max-macs 8");
+    assert_eq!((both.max_params, both.max_macs), (Some(7), Some(8)));
+    let darts = resolved("", "--max-params 70000").unwrap();
+    assert_eq!(darts.limits.unwrap().max_params, Some(70_000));
+    let written = toml::to_string_pretty(&darts).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), darts);
+    assert_eq!(resolved("", "").unwrap().limits, None);
+    for (file, words, named) in [
+        ("", "random --objectives accuracy", "--objectives"),
+        ("", "nsga2 --tournament 2", "--tournament has no meaning"),
+        ("", "nsga2 --removal none", "--removal"),
+        ("", "local-search --tournament-share 0.5", "--tournament-share"),
+        ("", "nsga2 --objectives params,params", "params, params"),
+        ("method = 'random'\n[nsga2]\npopulation = 5", "", "[nsga2]"),
+        ("[limits]", "random", "max_params"),
+        ("[limits]\nmax_params = 0", "random", "max_params is 0"),
+        ("[limits]\nmax_seconds = 1", "random", "max_seconds"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
 fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
     let images = "[supernet.images]\ndata = 'digits'\ndevice = 'cpu'";
     for (file, words, named) in [
@@ -281,10 +330,54 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         (
             "method = 'magic'",
             "",
-            "darts, random, evolution, local-search, rl",
+            "darts, random, evolution, nsga2, local-search, rl",
         ),
         ("", "random --order 2", "--order"),
         ("", "random --hessian-every 0", "--hessian-every"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
+fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
+    let rungs = |file, words| {
+        let config = resolved(file, words).unwrap();
+        let (_, halving) = config.halving().unwrap().unwrap();
+        halving.rung_epochs().unwrap()
+    };
+    assert_eq!(rungs("", "random --halving asha"), [1, 4, 16]);
+    let file =
+        "method = 'random'\n[estimation]\nkind = 'training'\nepochs = 20\n[halving]\nmin_epochs = 2\neta = 3";
+    assert_eq!(rungs(file, ""), [2, 6, 18]);
+    assert_eq!(rungs(file, "--eta 2 --epochs 8 --early-stopping-rate 1"), [4, 8]);
+    let plan = |words| resolved(file, words).unwrap().halving.unwrap();
+    assert_eq!(plan("--bracket 9 --halving sync").min_epochs, 2);
+    let written = toml::to_string(&resolved(file, "--halving sync --bracket 12").unwrap()).unwrap();
+    assert!(written.contains("bracket = 12"), "{written}");
+    assert_eq!(
+        toml::to_string(&resolved(&written, "").unwrap()).unwrap(),
+        written
+    );
+    assert_eq!(resolved(file, "darts").unwrap().halving, None);
+    // As many epochs as trials without halving get.
+    let budget = |words| resolved("", words).unwrap().budget;
+    let epochs = |epochs| Budget {
+        epochs: Some(epochs),
+        ..Budget::default()
+    };
+    assert_eq!(budget("random --halving asha --epochs 9"), epochs(20 * 9));
+    assert_eq!(budget("random --halving asha --trials 9"), Budget::trials(9));
+    assert_eq!(budget("random --budget-epochs 40"), epochs(40));
+    for (file, words, named) in [
+        ("[halving]\nr = 3", "random", "unknown field `r`"),
+        (
+            "[estimation.evaluator]\nspan = { epochs = 9 }",
+            "random --halving asha",
+            "span",
+        ),
+        ("method = 'darts'\n[halving]", "", "method darts"),
     ] {
         let error = format!("{:#}", resolved(file, words).unwrap_err());
         assert!(error.contains(named), "{words}: {error}");

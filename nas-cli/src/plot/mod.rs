@@ -1,20 +1,22 @@
-//! Pictures of searches: of a differentiable one, how strong each operation was on each edge, epoch after epoch; of one by a
-//! controller, how its reward grew ([`reward()`]).
+//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch, how the
+//! reward of a controller grew ([`reward()`]), and what accuracy costs in any ([`pareto()`]).
 //!
-//! Of the former, one small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
+//! Of the first, one small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
 //! that they come from. The same epochs always give the same text.
 
 mod frame;
+mod pareto;
 mod reward;
 mod stroke;
+
+pub(crate) use pareto::pareto;
+pub(crate) use reward::{Reference, reward};
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use nas_darts::{CellReport, EpochReport};
 use nas_space::genotype::Genotype;
-
-pub(crate) use reward::{Reference, reward};
 
 use frame::{Frame, PANEL, Scale, ticks};
 use stroke::{Stroke, legend, stroke};

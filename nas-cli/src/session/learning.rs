@@ -1,39 +1,58 @@
 //! What a controller leaves in the run directory: `updates.json`, what it learned from, and `reward.svg`, the picture of it.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, Result};
-use nas_rl::{ControllerSearch, Reward, Update};
-use nas_space::search::{Evaluator, Fidelity, Trial};
+use anyhow::Result;
+use nas_rl::{ControllerSearch, Reward, RlConfig, Update};
+use nas_space::search::{Evaluator, Fidelity, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_study::RunDir;
 
 use super::{Session, Source};
 use crate::number::grouped;
-use crate::oneshot;
 use crate::plot::{self, Reference};
 
 /// The picture.
-pub(crate) const PICTURE_FILE: &str = "reward.svg";
+const PICTURE_FILE: &str = "reward.svg";
 /// Sequences of uniform draws that are looked up to compare with.
 const SEQUENCES: u64 = 50;
 /// Proposals that count as uniform draws where none can be looked up: a controller starts close to them.
 const FIRST: u64 = 10;
 
+/// The updates of a controller, which may be within another strategy.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Learned(Arc<Mutex<Vec<Update>>>);
+
 impl Session {
-    /// Writes both, and gives the path of the picture.
-    pub(super) fn write_learning(&self, run: &RunDir, search: &ControllerSearch) -> Result<PathBuf> {
-        let updates = search.updates();
-        run.write_json("updates.json", &updates)?;
-        let worth = search.config().reward;
-        let reference = match (&self.source, updates.last()) {
-            (Source::Table(evaluator), Some(last)) => Some(self.drawn(evaluator, worth, last.trials)?),
-            _ => first_proposals(updates),
+    /// The controller as a strategy that leaves its updates with `learned`, with its configuration as JSON.
+    pub(super) fn controller(&self, rl: &RlConfig, learned: &Learned) -> Result<(Box<dyn Strategy>, String)> {
+        let seed = self.seed().derive("strategy", 0);
+        let search = ControllerSearch::new(Arc::clone(&self.searched), rl.clone(), seed)?;
+        let Learned(updates) = learned.clone();
+        let search = search.observed(move |update| {
+            updates
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(update.clone());
+        });
+        Ok((Box::new(search), serde_json::to_string(rl)?))
+    }
+
+    /// Writes both, and gives the path of the picture, where the method is a controller.
+    pub(super) fn write_learning(&self, run: &RunDir, learned: &Learned) -> Result<Option<PathBuf>> {
+        let Some(rl) = &self.config.rl else {
+            return Ok(None);
         };
-        let picture = plot::reward(updates, worth, reference.as_ref());
-        let path = run.path().join(PICTURE_FILE);
-        oneshot::replace(&path, &picture).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(path)
+        let updates = learned.0.lock().unwrap_or_else(PoisonError::into_inner);
+        run.write_json("updates.json", &*updates)?;
+        let reference = match (&self.source, updates.last()) {
+            (Source::Table(evaluator), Some(last)) => Some(self.drawn(evaluator, rl.reward, last.trials)?),
+            _ => first_proposals(&updates),
+        };
+        let picture = plot::reward(&updates, rl.reward, reference.as_ref());
+        run.write_text(PICTURE_FILE, &picture)?;
+        Ok(Some(run.path().join(PICTURE_FILE)))
     }
 
     /// What uniform draws are worth, looked up.
@@ -47,9 +66,10 @@ impl Session {
             for best in &mut best {
                 let trial = Trial {
                     id: 0,
-                    architecture: self.space.sample(&mut rng),
+                    architecture: self.searched.sample(&mut rng),
                     fidelity: Fidelity { epochs: 1 },
                     seed: Seed::new(0),
+                    continues: None,
                 };
                 let reward = worth.of(evaluator.evaluate(&trial)?.valid_accuracy);
                 sum += reward;

@@ -1,6 +1,7 @@
 //! Runs a search to its end: the study, then the best architecture in full and its test, once.
 
 mod ending;
+mod halving;
 mod learning;
 mod report;
 
@@ -10,30 +11,36 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use nas_eval::data::Dataset;
-use nas_eval::evaluator::TrainingEvaluator;
+use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
 use nas_eval::{DType, Device};
-use nas_rl::{ControllerSearch, RlConfig};
+use nas_evo::Objective;
 use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
-use nas_study::{Commit, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
+use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
 use serde::Serialize;
 
-use crate::oneshot::{Oneshot, Supernet};
+use crate::oneshot::{Found, Oneshot, Supernet};
 use crate::output::{Output, note};
+use crate::pareto::Pareto;
 use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::{device, method, plan};
-
-use report::Drawn;
+use crate::{device, method, plan, plot};
 
 pub(crate) use ending::NETWORK_FILE;
+use halving::remove_checkpoints;
+use learning::Learned;
+
+/// The picture of accuracy and cost, in a run directory.
+const PARETO_FILE: &str = "pareto.svg";
 
 /// The parts of a search, made from its configuration.
 pub(crate) struct Session {
     config: RunConfig,
     space: Arc<dyn Space>,
+    /// What of it strategies see: all, or what is within the limits.
+    searched: Arc<dyn Space>,
     /// What is trained on: by trials, by a supernet, or by nothing.
     images: Option<Loaded>,
     source: Source,
@@ -57,8 +64,15 @@ enum Source {
 /// Who proposes.
 enum Searcher<'a> {
     Strategy(Box<dyn Strategy>),
-    Controller(Box<ControllerSearch>),
     Oneshot(Box<Oneshot<'a>>),
+}
+
+/// What a method has to tell besides its best architecture.
+enum Extra<'a> {
+    /// The front of its trials.
+    Front(Pareto),
+    /// The searches that its trials were.
+    Searches(&'a [Found]),
 }
 
 /// What decides a search by a supernet, besides the study's seed: kept on record with the study.
@@ -84,6 +98,7 @@ impl Session {
     pub(crate) fn prepare(config: RunConfig) -> Result<Self> {
         config.validate()?;
         let space = config.space.build()?;
+        let searched = config.searched(&space)?;
         let seed = Seed::new(config.seed);
         let images = config
             .images()
@@ -92,14 +107,13 @@ impl Session {
         let source = match &config.estimation {
             Estimation::Training(plan) => {
                 let Loaded { dataset, device } = images.as_ref().context("a training has no images")?;
-                let evaluator = TrainingEvaluator::new(
-                    Arc::clone(&space),
-                    dataset,
-                    plan.evaluator.clone(),
-                    seed,
-                    device,
-                    DType::F32,
-                )?;
+                let mut of_trials = plan.evaluator.clone();
+                if let Some((_, halving)) = config.halving()? {
+                    // What one rung trains, the next one continues.
+                    of_trials.span = Span::Epochs(halving.max_epochs);
+                }
+                let evaluator =
+                    TrainingEvaluator::new(Arc::clone(&space), dataset, of_trials, seed, device, DType::F32)?;
                 Source::Training {
                     plan: plan.clone(),
                     evaluator: Box::new(evaluator),
@@ -113,6 +127,7 @@ impl Session {
         let session = Self {
             config,
             space,
+            searched,
             images,
             source,
         };
@@ -121,7 +136,7 @@ impl Session {
             session.supernet(plan)?.search(0)?;
         }
         if let Some(rl) = &session.config.rl {
-            session.controller(rl)?;
+            session.controller(rl, &Learned::default())?;
         }
         Ok(session)
     }
@@ -147,11 +162,6 @@ impl Session {
         }
     }
 
-    fn controller(&self, rl: &RlConfig) -> Result<ControllerSearch> {
-        let seed = self.seed().derive("strategy", 0);
-        Ok(ControllerSearch::new(Arc::clone(&self.space), rl.clone(), seed)?)
-    }
-
     fn supernet<'a>(&'a self, plan: &'a SupernetPlan) -> Result<Supernet<'a>> {
         let Loaded { dataset, device } = self.images.as_ref().context("the supernet has no images")?;
         Ok(Supernet {
@@ -164,11 +174,12 @@ impl Session {
     }
 
     /// Who proposes, and its own configuration as one line.
-    fn searcher<'a>(&'a self, run: &'a RunDir, screen: &'a Screen) -> Result<(Searcher<'a>, String)> {
-        if let Some(rl) = &self.config.rl {
-            let search = self.controller(rl)?;
-            return Ok((Searcher::Controller(Box::new(search)), serde_json::to_string(rl)?));
-        }
+    fn searcher<'a>(
+        &'a self,
+        run: &'a RunDir,
+        screen: &'a Screen,
+        learned: &Learned,
+    ) -> Result<(Searcher<'a>, String)> {
         match &self.config.supernet {
             Some(plan) => {
                 let parameters = SupernetParameters {
@@ -180,18 +191,17 @@ impl Session {
                 Ok((Searcher::Oneshot(Box::new(oneshot)), parameters))
             }
             None => {
-                let (strategy, parameters) = method::strategy(
-                    self.config.method,
-                    self.config.evolution,
-                    Arc::clone(&self.space),
-                    self.seed(),
-                )?;
+                let (strategy, parameters) = match &self.config.rl {
+                    Some(rl) => self.controller(rl, learned)?,
+                    None => method::strategy(&self.config, Arc::clone(&self.searched), self.seed())?,
+                };
+                let (strategy, parameters) = self.halved(strategy, parameters)?;
                 Ok((Searcher::Strategy(strategy), parameters))
             }
         }
     }
 
-    fn study_config(&self, parameters: String) -> StudyConfig {
+    fn study_config(&self, method: &str, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
         let epochs = match &self.source {
             Source::Training { plan, .. } => plan.epochs,
             Source::Table(_) => SEARCH_EPOCHS,
@@ -201,12 +211,7 @@ impl Session {
             batch: self.config.batch,
             budget: self.config.budget,
             fidelity: Fidelity { epochs },
-            ..StudyConfig::new(
-                self.config.method.name(),
-                self.space.name(),
-                self.evaluator().description(),
-                self.seed(),
-            )
+            ..StudyConfig::new(method, self.space.name(), evaluator.description(), self.seed())
         }
     }
 
@@ -226,16 +231,21 @@ impl Session {
             ));
         }
         let screen = Screen::default();
-        let (mut searcher, parameters) = self.searcher(run, &screen)?;
-        let config = self.study_config(parameters);
+        let learned = Learned::default();
+        let (mut searcher, parameters) = self.searcher(run, &screen, &learned)?;
+        let keeping = self.keeping_checkpoints(run)?;
+        let evaluator: &dyn Evaluator = keeping.as_ref().map_or(self.evaluator(), |keeping| keeping);
+        let gate = self.config.gate(evaluator, &self.space)?;
+        let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let strategy: &mut dyn Strategy = match &mut searcher {
+            Searcher::Strategy(strategy) => strategy.as_mut(),
+            Searcher::Oneshot(oneshot) => oneshot.as_mut(),
+        };
+        let config = self.study_config(strategy.name(), parameters, evaluator);
         let parts = Parts {
             space: self.space.as_ref(),
-            strategy: match &mut searcher {
-                Searcher::Strategy(strategy) => strategy.as_mut(),
-                Searcher::Controller(search) => search.as_mut(),
-                Searcher::Oneshot(oneshot) => oneshot.as_mut(),
-            },
-            evaluator: self.evaluator(),
+            strategy,
+            evaluator,
         };
         let commit = match (&self.source, &self.config.supernet) {
             (Source::Table(_), None) => Commit::Within(Duration::from_millis(50)),
@@ -250,25 +260,30 @@ impl Session {
         let study = Study::resume(&mut store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
-        let picture = match &searcher {
-            Searcher::Controller(search) => Some(self.write_learning(run, search)?),
-            _ => None,
-        };
+        if keeping.is_some() && summary.end != Some(End::Stopped) {
+            remove_checkpoints(run)?;
+        }
+        let reward = self.write_learning(run, &learned)?;
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
         let last = self.end(run, best, &genotype)?;
-        let searches = match &searcher {
-            Searcher::Strategy(_) | Searcher::Controller(_) => None,
-            Searcher::Oneshot(oneshot) => Some(oneshot.searches()),
+        let found = match &searcher {
+            Searcher::Strategy(_) => Extra::Front(self.front(run, &store)?),
+            Searcher::Oneshot(oneshot) => Extra::Searches(oneshot.searches()),
         };
-        self.report(
-            run,
-            &summary,
-            &genotype,
-            Drawn { searches, picture },
-            last,
-            output,
-        )
+        self.report(run, &summary, &genotype, (&found, reward), last, output)
+    }
+
+    /// What the trials came to in accuracy and cost, drawn into the run directory.
+    fn front(&self, run: &RunDir, store: &Store) -> Result<Pareto> {
+        let objectives = match &self.config.nsga2 {
+            Some(nsga2) => &nsga2.objectives[..],
+            None => &[Objective::Accuracy, Objective::Params],
+        };
+        let records = store.records().trials()?;
+        let pareto = Pareto::new(&records, self.space(), &self.config.network()?, objectives)?;
+        run.write_text(PARETO_FILE, &plot::pareto(&pareto))?;
+        Ok(pareto)
     }
 }

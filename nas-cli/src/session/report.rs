@@ -8,10 +8,12 @@ use nas_study::{RunDir, Summary};
 use serde::Serialize;
 
 use super::ending::FinalRecord;
-use super::{Session, Source};
+use super::{Extra, PARETO_FILE, Session, Source};
+use crate::method::Method;
 use crate::number::{counted, grouped, percent};
 use crate::oneshot::{self, Found};
 use crate::output::Output;
+use crate::pareto::Point;
 
 /// The JSON of `nas search` and `nas resume`.
 #[derive(Debug, Serialize)]
@@ -31,17 +33,11 @@ struct SearchResult {
     last: FinalRecord,
     #[serde(flatten)]
     oneshot: Option<OneshotResult>,
+    #[serde(flatten)]
+    front: Option<FrontResult>,
     /// How a controller's reward grew.
     #[serde(skip_serializing_if = "Option::is_none")]
     reward_picture: Option<PathBuf>,
-}
-
-/// What a method left to look at, besides its trials.
-pub(super) struct Drawn<'a> {
-    /// The searches of supernets.
-    pub(super) searches: Option<&'a [Found]>,
-    /// How a controller's reward grew.
-    pub(super) picture: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,6 +45,7 @@ struct BestResult {
     trial: u64,
     arch: String,
     valid_accuracy: f64,
+    epochs: Option<u32>,
 }
 
 /// What a method with a supernet adds.
@@ -60,6 +57,15 @@ struct OneshotResult {
     supernet: Found,
     /// Its pictures.
     pictures: Pictures,
+}
+
+/// What a method that proposes architectures adds.
+#[derive(Debug, Serialize)]
+struct FrontResult {
+    /// The trials that no other is better than in every objective, the smallest first.
+    pareto: Vec<Point>,
+    /// All trials and that front.
+    pareto_picture: PathBuf,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,13 +80,21 @@ impl Session {
         run: &RunDir,
         summary: &Summary,
         genotype: &Genotype,
-        drawn: Drawn<'_>,
+        (extra, reward_picture): (&Extra<'_>, Option<PathBuf>),
         last: FinalRecord,
         output: Output,
     ) -> Result<()> {
         let best = summary.require_best()?;
         // Each trial is the search of its number.
-        let found = drawn.searches.and_then(|searches| {
+        let (searches, pareto) = match extra {
+            Extra::Searches(searches) => (Some(*searches), None),
+            Extra::Front(pareto) => (None, Some(pareto)),
+        };
+        let front = pareto.map(|pareto| FrontResult {
+            pareto: pareto.front().into_iter().cloned().collect(),
+            pareto_picture: run.path().join(PARETO_FILE),
+        });
+        let found = searches.and_then(|searches| {
             let supernet = searches.get(usize::try_from(best.trial).ok()?)?.clone();
             Some(OneshotResult {
                 search_seconds: searches.iter().map(|search| search.seconds).sum(),
@@ -104,11 +118,13 @@ impl Session {
                 trial: best.trial,
                 arch: genotype.to_string(),
                 valid_accuracy: best.valid_accuracy,
+                epochs: best.epochs,
             },
             test_accuracy: last.test.test_accuracy,
             last,
             oneshot: found,
-            reward_picture: drawn.picture,
+            front,
+            reward_picture,
         };
         output.result(&result, || self.text(&result))
     }
@@ -160,20 +176,27 @@ impl Session {
                 ),
             ));
         } else {
+            let halved = self.config.halving.map_or(String::new(), |_| {
+                format!(", {} in all", counted(result.epochs as usize, "epoch"))
+            });
             lines.push(line(
                 "search",
                 &format!(
-                    "{} of {}{failed}, {:.1} s",
+                    "{} of {}{failed}{halved}, {:.1} s",
                     counted(result.trials as usize, "trial"),
                     result.space,
                     result.seconds
                 ),
             ));
         }
+        let reached = match (self.config.halving, result.best.epochs) {
+            (Some(_), Some(epochs)) => format!(", after {}", counted(epochs as usize, "epoch")),
+            _ => String::new(),
+        };
         lines.push(line(
             "validation accuracy",
             &format!(
-                "{} (trial {})",
+                "{} (trial {}{reached})",
                 percent(result.best.valid_accuracy),
                 result.best.trial
             ),
@@ -200,6 +223,25 @@ impl Session {
         if let Some(OneshotResult { pictures, .. }) = &result.oneshot {
             lines.push(line("strengths", &pictures.strengths.display().to_string()));
             lines.push(line("cell", &pictures.cell.display().to_string()));
+        }
+        if let Some(FrontResult {
+            pareto,
+            pareto_picture,
+        }) = &result.front
+        {
+            if self.config.method == Method::Nsga2 {
+                for (number, point) in pareto.iter().enumerate() {
+                    let text = format!(
+                        "{}, {} parameters, {:.2} M multiply-accumulates: {}",
+                        percent(point.valid_accuracy),
+                        grouped(point.params),
+                        point.macs as f64 / 1e6,
+                        point.arch
+                    );
+                    lines.push(line(if number == 0 { "front" } else { "" }, &text));
+                }
+            }
+            lines.push(line("accuracy and size", &pareto_picture.display().to_string()));
         }
         if let Some(picture) = &result.reward_picture {
             lines.push(line("reward", &picture.display().to_string()));

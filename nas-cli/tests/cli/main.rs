@@ -5,8 +5,11 @@
     reason = "clippy.toml lets tests do so, but not the functions beside them"
 )]
 
+mod compare;
 mod darts;
+mod halving;
 mod killed;
+mod limits;
 mod rl;
 
 use std::fs;
@@ -126,13 +129,51 @@ fn show_draws_every_named_architecture() {
 }
 
 #[test]
+fn a_hierarchy_is_found_shown_by_its_levels_and_drawn_with_its_motifs() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let mut args: Vec<String> =
+        "search random --space hierarchical --trials 2 --epochs 1 --final-epochs 1 --channels 4 \
+                                 --limit 200 --seed 2 --json"
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect();
+    args.extend(["--run".to_owned(), run.to_str().unwrap().to_owned()]);
+    let found = json(&borrowed(&args));
+    assert_eq!(
+        (&found["space"], &found["trials"], &found["failed"]),
+        (&"hierarchical".into(), &2.into(), &0.into())
+    );
+    let genotype = dir.path().join("genotype.json");
+    std::fs::write(&genotype, found["best"]["arch"].as_str().unwrap()).unwrap();
+    let genotype = genotype.to_str().unwrap();
+    let shown = json(&["show", genotype, "--json"]);
+    assert_eq!(shown["arch"], found["best"]["arch"]);
+    assert_eq!(shown["genotype"]["kind"], "hierarchical");
+    let described = text(&nas(&["show", genotype]).stdout);
+    for part in [
+        "level 2\n  motif0\n    1 = ",
+        "level 3\n  motif0\n    1 = ",
+        "5 cells per stage",
+        "flattened to ",
+    ] {
+        assert!(described.contains(part), "{part} in {described}");
+    }
+    let dot = text(&nas(&["show", genotype, "--format", "dot"]).stdout);
+    let svg = text(&nas(&["show", genotype, "--format", "svg"]).stdout);
+    let motifs = svg.matches("level 2, motif ").count();
+    assert!(motifs > 0, "{svg}");
+    assert_eq!(dot.matches("subgraph cluster_").count(), 1 + motifs);
+}
+
+#[test]
 fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
     for (words, name, right) in [
         ("search magic", "METHOD", "random"),
         (
             "search --space magic",
             "--space",
-            "darts, nb201, pnas, nasnet, chain",
+            "darts, nb201, pnas, nasnet, chain, hierarchical",
         ),
         ("search --data magic", "--data", "fashion-mnist"),
         ("search --benchmark magic --table t", "--benchmark", "nb201"),
@@ -146,6 +187,8 @@ fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
         ("search --order 3", "--order", "1, 2"),
         ("search --selection magic", "--selection", "perturbation"),
         ("search --stop magic", "--stop", "darts-plus"),
+        ("search nsga2 --objectives latency", "--objectives", "macs"),
+        ("search evolution --removal best", "--removal", "oldest"),
         ("train DARTS_V9", "ARCH", "DARTS_V2"),
         ("train DARTS_V2 --data magic", "--data", "digits"),
         ("train DARTS_V2 --device cuda:x", "--device", "cuda:N"),
@@ -223,6 +266,10 @@ fn numbers_out_of_range_are_refused_before_anything_is_written() {
         ("--search-cells", "0"),
         ("--search-batch", "1"),
         ("--hessian-every", "-1"),
+        ("--max-params", "0"),
+        ("--max-macs", "-3"),
+        ("--tournament-share", "0"),
+        ("--tournament-share", "1.5"),
         ("--seed", "9223372036854775808"),
     ] {
         let typed = format!("{flag}={value}");

@@ -3,11 +3,15 @@
 #![expect(unsafe_code, reason = "a launch is beyond what the compiler can check")]
 
 use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::cudarc::driver::{CudaView, DeviceRepr, LaunchConfig, PushKernelArg};
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaView, DevicePtr, DeviceRepr, LaunchConfig, PushKernelArg,
+};
 use candle_core::cuda_backend::{CudaDType, WrapErr};
-use candle_core::{CudaStorage, DType, Layout, Result, Shape, Storage, bail};
+use candle_core::op::BackpropOp;
+use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::launch::{BLOCK, INPUTS, Launch, Params};
+use super::multi_tensor::{Launch as Many, Table};
 
 /// The kernels, compiled by the build script.
 const PTX: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
@@ -17,6 +21,9 @@ const MODULE: &str = "nas-eval";
 
 // SAFETY: it is `repr(C)` and holds numbers only, laid out as the kernels' `Params`.
 unsafe impl DeviceRepr for Params {}
+
+// SAFETY: as above: addresses and numbers, laid out as the kernels' `Table`.
+unsafe impl DeviceRepr for Table {}
 
 pub(super) fn run(launch: &Launch, inputs: &[(&CudaStorage, &Layout)]) -> Result<(CudaStorage, Shape)> {
     let guards: Vec<_> = launch
@@ -66,14 +73,76 @@ fn run_with<T: CudaDType + DeviceRepr>(
         }
         arguments.arg(&output);
         arguments.arg(&launch.params);
-        let config = LaunchConfig {
-            grid_dim: (launch.blocks as u32, 1, 1),
-            block_dim: (BLOCK as u32, 1, 1),
-            shared_mem_bytes: 0,
-        };
+        let config = blocks(launch.blocks);
         // SAFETY: the arguments are those of `KERNEL` in the source; sizes come from the tensors' own shapes, so that no
         // thread reads or writes outside them.
         unsafe { arguments.launch(config) }.w()?;
     }
     Ok((T::wrap_cuda_slice(output, device), launch.output.clone()))
+}
+
+/// Runs a launch on many tensors, which changes them in place.
+pub(super) fn run_many(launch: &Many<'_>) -> Result<Tensor> {
+    let Some(first) = launch.rows.first() else {
+        bail!("{}: no tensors", launch.kernel)
+    };
+    let device = first.tensors[0].device().as_cuda_device()?.clone();
+    match launch.dtype {
+        DType::F32 => run_many_with::<f32>(launch, "f32", &device),
+        DType::F64 => run_many_with::<f64>(launch, "f64", &device),
+        other => bail!("{}: f32 or f64 on CUDA, got {other:?}", launch.kernel),
+    }
+}
+
+fn run_many_with<T: CudaDType + DeviceRepr>(
+    launch: &Many<'_>,
+    suffix: &str,
+    device: &CudaDevice,
+) -> Result<Tensor> {
+    let stream = device.cuda_stream();
+    // The address of the first number of a dense tensor.
+    let address = |tensor: &Tensor| {
+        let (storage, layout) = tensor.storage_and_layout();
+        let (Storage::Cuda(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
+            bail!(
+                "{}: all tensors must be dense and on one CUDA device",
+                launch.kernel
+            )
+        };
+        let view = storage.as_cuda_slice::<T>()?.slice(start..end);
+        let (address, _guard) = view.device_ptr(&stream);
+        Ok(address)
+    };
+    let table = launch.table.with_addresses(launch.rows, address)?;
+    // SAFETY: the kernel writes all of it, or none where it is only there to have an address.
+    let output = unsafe { device.alloc::<T>(launch.output.max(1))? };
+    let scalar = match launch.scalar {
+        Some(scalar) => address(scalar)?,
+        None => output.device_ptr(&stream).0,
+    };
+    let function = device.get_or_load_custom_func(&format!("{}_{suffix}", launch.kernel), MODULE, PTX)?;
+    let mut arguments = function.builder();
+    arguments.arg(&table);
+    arguments.arg(&scalar);
+    arguments.arg(&output);
+    arguments.arg(&launch.params);
+    // SAFETY: the arguments are those of `KERNEL_OF_MANY` in the source. The rows hold the tensors until the launch is on
+    // the stream, on which everything that uses their memory comes in turn; lengths are the tensors' own.
+    unsafe { arguments.launch(blocks(launch.blocks())) }.w()?;
+    let storage = Storage::Cuda(T::wrap_cuda_slice(output, device.clone()));
+    Ok(Tensor::from_storage(
+        storage,
+        launch.output.max(1),
+        BackpropOp::none(),
+        false,
+    ))
+}
+
+/// So many blocks of [`BLOCK`] threads.
+fn blocks(count: usize) -> LaunchConfig {
+    LaunchConfig {
+        grid_dim: (count as u32, 1, 1),
+        block_dim: (BLOCK as u32, 1, 1),
+        shared_mem_bytes: 0,
+    }
 }

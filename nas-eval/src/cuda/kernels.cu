@@ -381,6 +381,94 @@ template <typename T> __device__ void dot_slices(ARGUMENTS) {
     if (threadIdx.x == 0) out[blockIdx.x] = sum;
 }
 
+// ---- many tensors at a time -----------------------------------------------------------------------------------------
+
+// The tensors of one launch: up to TENSORS of each kind (parameters, gradients, what the optimizer remembers). Each block
+// takes ELEMENTS elements of one of them. The host fills it (`multi_tensor.rs`).
+constexpr int TENSORS = 48;
+constexpr int KINDS = 4;
+constexpr int ELEMENTS = 16 * BLOCK;
+
+struct Table {
+    void *at[KINDS][TENSORS];
+    double reals[3][TENSORS];
+    int length[TENSORS];
+    int first_block[TENSORS + 1];
+};
+
+// The tensor that this block works on, and its part of it.
+struct Share {
+    int tensor, start, end;
+
+    __device__ explicit Share(const Table &table) : tensor(0) {
+        while (table.first_block[tensor + 1] <= blockIdx.x) tensor++;
+        start = (blockIdx.x - table.first_block[tensor]) * ELEMENTS;
+        end = min(start + ELEMENTS, table.length[tensor]);
+    }
+};
+
+#define MANY const Table &table, const T *scalar, T *out, const Params &p
+
+// d = g + decay * p; v = momentum * v + d; p -= rate * (v, or d + momentum * v with Nesterov's look-ahead). Without a
+// buffer p -= rate * d.
+template <typename T> __device__ void sgd(MANY) {
+    Share share(table);
+    T *parameter = static_cast<T *>(table.at[0][share.tensor]), *buffer = static_cast<T *>(table.at[2][share.tensor]);
+    const T *gradient = static_cast<const T *>(table.at[1][share.tensor]);
+    T rate = T(p.r[0]), momentum = T(p.r[1]), decay = T(table.reals[0][share.tensor]);
+    bool nesterov = p.r[2] != 0;
+    for (int i = share.start + threadIdx.x; i < share.end; i += BLOCK) {
+        T direction = gradient[i] + decay * parameter[i];
+        T step = direction;
+        if (buffer) {
+            step = momentum * buffer[i] + direction;
+            buffer[i] = step;
+        }
+        parameter[i] = parameter[i] - rate * (nesterov ? direction + momentum * step : step);
+    }
+}
+
+// m = b1 * m + (1 - b1) * d; v = b2 * v + (1 - b2) * d * d; p -= rate * m / (sqrt(v) / correction + epsilon), where
+// d = g + decay * p, or g alone and p shrinks by itself where the decay is decoupled.
+// reals: rate / (1 - b1^t), correction, decay (times the rate where decoupled).
+template <typename T> __device__ void adam(MANY) {
+    Share share(table);
+    T *parameter = static_cast<T *>(table.at[0][share.tensor]), *first = static_cast<T *>(table.at[2][share.tensor]);
+    T *second = static_cast<T *>(table.at[3][share.tensor]);
+    const T *gradient = static_cast<const T *>(table.at[1][share.tensor]);
+    T rate = T(table.reals[0][share.tensor]), correction = T(table.reals[1][share.tensor]);
+    bool decoupled = p.r[3] != 0;
+    double decay = table.reals[2][share.tensor];
+    T coupled = decoupled ? T(0) : T(decay), keep = decoupled ? T(1 - decay) : T(1);
+    T beta1 = T(p.r[0]), rest1 = T(1 - p.r[0]), beta2 = T(p.r[1]), rest2 = T(1 - p.r[1]), epsilon = T(p.r[2]);
+    for (int i = share.start + threadIdx.x; i < share.end; i += BLOCK) {
+        T direction = gradient[i] + coupled * parameter[i];
+        T m = beta1 * first[i] + rest1 * direction;
+        T v = beta2 * second[i] + rest2 * (direction * direction);
+        first[i] = m;
+        second[i] = v;
+        parameter[i] = keep * parameter[i] - rate * m / (sqrt(v) / correction + epsilon);
+    }
+}
+
+// The sum of the squares of each block's share -> [blocks].
+template <typename T> __device__ void squares(MANY) {
+    Share share(table);
+    const T *x = static_cast<const T *>(table.at[0][share.tensor]);
+    T sum = 0;
+    for (int i = share.start + threadIdx.x; i < share.end; i += BLOCK) sum += x[i] * x[i];
+    sum = block_sum(sum);
+    if (threadIdx.x == 0) out[blockIdx.x] = sum;
+}
+
+// The second of each pair times the scalar, into the first.
+template <typename T> __device__ void scale(MANY) {
+    Share share(table);
+    T *scaled = static_cast<T *>(table.at[0][share.tensor]);
+    const T *x = static_cast<const T *>(table.at[1][share.tensor]);
+    for (int i = share.start + threadIdx.x; i < share.end; i += BLOCK) scaled[i] = x[i] * *scalar;
+}
+
 // ---- entry points ---------------------------------------------------------------------------------------------------
 
 #define KERNEL(name)                                                                                              \
@@ -400,3 +488,15 @@ template <typename T> __device__ void dot_slices(ARGUMENTS) {
     WITH(relu) WITH(relu_input) WITH(add_scaled) WITH(dot_slices)
 
 FOR_EACH_KERNEL(KERNEL)
+
+#define KERNEL_OF_MANY(name)                                                                                      \
+    extern "C" __global__ void name##_f32(Table table, const float *scalar, float *out, Params p) {               \
+        name<float>(table, scalar, out, p);                                                                       \
+    }                                                                                                             \
+    extern "C" __global__ void name##_f64(Table table, const double *scalar, double *out, Params p) {             \
+        name<double>(table, scalar, out, p);                                                                      \
+    }
+
+#define FOR_EACH_KERNEL_OF_MANY(WITH) WITH(sgd) WITH(adam) WITH(squares) WITH(scale)
+
+FOR_EACH_KERNEL_OF_MANY(KERNEL_OF_MANY)

@@ -17,6 +17,7 @@ mod conv;
 mod device;
 mod elementwise;
 mod launch;
+pub(crate) mod multi_tensor;
 #[cfg(test)]
 pub(crate) mod on_host;
 mod pool;

@@ -5,6 +5,10 @@
 //
 // A launch: name (length, bytes), blocks, width of a number in bytes, elements of the output, Params, number of inputs, then
 // each input's elements and bytes; lengths are 64 bits. The answer: the output's bytes, or nothing where it is unknown.
+//
+// A launch on many tensors has blocks, width, output and Params alike, then whether there is a scalar, and it, the table,
+// whose addresses say which tensors there are (1) and which are not (0), and the bytes of those, kind by kind. The answer:
+// the output's bytes and those of all tensors.
 
 #include <ucontext.h>
 
@@ -86,11 +90,20 @@ using Kernel64 = void (*)(const double *, const double *, const double *, const 
 static const std::map<std::string, Kernel32> kernels32 = {FOR_EACH_KERNEL(ENTRY32)};
 static const std::map<std::string, Kernel64> kernels64 = {FOR_EACH_KERNEL(ENTRY64)};
 
+using Many32 = void (*)(Table, const float *, float *, Params);
+using Many64 = void (*)(Table, const double *, double *, Params);
+
+static const std::map<std::string, Many32> many32 = {FOR_EACH_KERNEL_OF_MANY(ENTRY32)};
+static const std::map<std::string, Many64> many64 = {FOR_EACH_KERNEL_OF_MANY(ENTRY64)};
+
 static const void *arguments[5];
 static void *result;
 static Params params;
+static Table table;
 static Kernel32 kernel32;
 static Kernel64 kernel64;
+static Many32 kernel_of_many32;
+static Many64 kernel_of_many64;
 
 static void call32() {
     const float *const *a = reinterpret_cast<const float *const *>(arguments);
@@ -100,6 +113,14 @@ static void call32() {
 static void call64() {
     const double *const *a = reinterpret_cast<const double *const *>(arguments);
     kernel64(a[0], a[1], a[2], a[3], a[4], static_cast<double *>(result), params);
+}
+
+static void call_many32() {
+    kernel_of_many32(table, static_cast<const float *>(arguments[0]), static_cast<float *>(result), params);
+}
+
+static void call_many64() {
+    kernel_of_many64(table, static_cast<const double *>(arguments[0]), static_cast<double *>(result), params);
 }
 
 static void take(void *to, size_t bytes) {
@@ -112,6 +133,20 @@ static uint64_t number() {
     return value;
 }
 
+static std::vector<char> read_tensor(size_t bytes) {
+    std::vector<char> tensor(bytes);
+    take(tensor.data(), bytes);
+    return tensor;
+}
+
+static bool run_blocks(uint64_t blocks) {
+    for (uint64_t block = 0; block < blocks; block++) {
+        blockIdx.x = int(block);
+        if (!run_block()) return false;
+    }
+    return true;
+}
+
 int main() {
     blockDim.x = BLOCK;
     for (;;) {
@@ -119,29 +154,39 @@ int main() {
         take(name.data(), name.size());
         uint64_t blocks = number(), width = number(), length = number();
         take(&params, sizeof params);
-        std::vector<std::vector<char>> inputs(number());
-        for (auto &input : inputs) {
-            input.resize(number() * width);
-            take(input.data(), input.size());
-        }
         // What a kernel leaves unwritten must not look like a result.
         std::vector<char> output(length * width, char(0xff));
-        for (size_t i = 0; i < 5; i++) arguments[i] = inputs[i < inputs.size() ? i : 0].data();
         result = output.data();
-        bool known = width == 4 ? kernels32.count(name) : kernels64.count(name);
-        if (!known) return 2;
-        if (width == 4) {
-            kernel32 = kernels32.at(name), body = call32;
+        std::vector<std::vector<char>> tensors;
+        bool many = many32.count(name);
+        if (many) {
+            std::vector<char> scalar = read_tensor(number() * width);
+            take(&table, sizeof table);
+            for (auto &kind : table.at)
+                for (int i = 0; i < TENSORS; i++)
+                    if (kind[i]) {
+                        tensors.push_back(read_tensor(table.length[i] * width));
+                        kind[i] = tensors.back().data();
+                    }
+            arguments[0] = scalar.data();
+            kernel_of_many32 = many32.at(name), kernel_of_many64 = many64.at(name);
+            body = width == 4 ? call_many32 : call_many64;
+            together = name == "squares";
+            if (!run_blocks(blocks)) return 3;
         } else {
-            kernel64 = kernels64.at(name), body = call64;
-        }
-        // Only these have barriers; all others run thread after thread, which is faster.
-        together = name != "sum_slices" && name.find("_slices") != std::string::npos;
-        for (uint64_t block = 0; block < blocks; block++) {
-            blockIdx.x = int(block);
-            if (!run_block()) return 3;
+            if (!kernels32.count(name)) return 2;
+            tensors.resize(number());
+            for (auto &tensor : tensors) tensor = read_tensor(number() * width);
+            for (size_t i = 0; i < 5; i++) arguments[i] = tensors[i < tensors.size() ? i : 0].data();
+            kernel32 = kernels32.at(name), kernel64 = kernels64.at(name);
+            body = width == 4 ? call32 : call64;
+            // Only these have barriers; all others run thread after thread, which is faster.
+            together = name != "sum_slices" && name.find("_slices") != std::string::npos;
+            if (!run_blocks(blocks)) return 3;
         }
         fwrite(output.data(), 1, output.size(), stdout);
+        if (many)
+            for (const auto &tensor : tensors) fwrite(tensor.data(), 1, tensor.size(), stdout);
         fflush(stdout);
     }
 }

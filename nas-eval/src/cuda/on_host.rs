@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
-use candle_core::{CpuStorage, Layout, Result, Shape, Storage, bail};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor, bail};
 
 use super::launch::{Launch, Params};
+use super::multi_tensor::{KINDS, Launch as Many};
 
 thread_local! {
     static WANTED: Cell<bool> = const { Cell::new(false) };
@@ -96,66 +97,151 @@ pub(super) fn run(launch: &Launch, inputs: &[(&CpuStorage, &Layout)]) -> Result<
             _ => bail!("{}: all tensors must be on the CPU", launch.kernel),
         }
     }
-    let mut values = Vec::new();
-    let mut width = 0;
-    for (storage, layout) in &all {
-        let Some((start, end)) = layout.contiguous_offsets() else {
-            bail!("{}: expected dense tensors, got {layout:?}", launch.kernel)
-        };
-        let (bytes, of_type): (Vec<u8>, usize) = match storage {
-            CpuStorage::F32(values) => (
-                values[start..end].iter().flat_map(|v| v.to_le_bytes()).collect(),
-                4,
-            ),
-            CpuStorage::F64(values) => (
-                values[start..end].iter().flat_map(|v| v.to_le_bytes()).collect(),
-                8,
-            ),
-            _ => bail!("{}: f32 or f64", launch.kernel),
-        };
-        if width != 0 && width != of_type {
-            bail!("{}: tensors of one type", launch.kernel)
-        }
-        width = of_type;
-        values.push(bytes);
+    let tensors = all
+        .iter()
+        .map(|(storage, layout)| bytes_of(launch.kernel, storage, layout))
+        .collect::<Result<Vec<_>>>()?;
+    let width = tensors[0].1;
+    if tensors.iter().any(|(_, of_type)| *of_type != width) {
+        bail!("{}: tensors of one type", launch.kernel)
     }
     let length = launch.output.elem_count();
-    let mut message = Vec::new();
-    let number = |message: &mut Vec<u8>, value: usize| message.extend((value as u64).to_le_bytes());
-    number(&mut message, launch.kernel.len());
-    message.extend(launch.kernel.as_bytes());
-    for value in [launch.blocks, width, length] {
-        number(&mut message, value);
-    }
-    let Params { n, r } = launch.params;
-    message.extend(n.iter().flat_map(|n| n.to_le_bytes()));
-    message.extend(r.iter().flat_map(|r| r.to_le_bytes()));
-    number(&mut message, values.len());
-    for bytes in &values {
-        number(&mut message, bytes.len() / width);
+    let mut message = header(launch.kernel, [launch.blocks, width, length], &launch.params);
+    push_number(&mut message, tensors.len());
+    for (bytes, _) in &tensors {
+        push_number(&mut message, bytes.len() / width);
         message.extend(bytes);
     }
-    let mut output = vec![0; length * width];
-    let mut process = process().lock().unwrap();
-    process.stdin.as_mut().unwrap().write_all(&message)?;
-    process.stdin.as_mut().unwrap().flush()?;
-    if let Err(error) = process.stdout.as_mut().unwrap().read_exact(&mut output) {
-        bail!("{}: {error}; the process: {:?}", launch.kernel, process.wait())
+    let output = exchange(launch.kernel, &message, length * width)?;
+    Ok((numbers(&output, width), launch.output.clone()))
+}
+
+/// The same for a launch on many tensors, all of which get what the kernel left in them.
+pub(super) fn run_many(launch: &Many<'_>) -> Result<Tensor> {
+    let kernel = launch.kernel;
+    let width = launch.dtype.size_in_bytes();
+    let bytes = |tensor: &Tensor| match &*tensor.storage_and_layout().0 {
+        Storage::Cpu(storage) => Ok(bytes_of(kernel, storage, tensor.layout())?.0),
+        _ => bail!("{kernel}: all tensors must be on the CPU"),
+    };
+    let mut message = header(kernel, [launch.blocks(), width, launch.output], &launch.params);
+    push_number(&mut message, usize::from(launch.scalar.is_some()));
+    if let Some(scalar) = launch.scalar {
+        message.extend(bytes(scalar)?);
     }
-    let storage = if width == 4 {
+    // Kind by kind, as the table has them.
+    let tensors: Vec<&Tensor> = (0..KINDS)
+        .flat_map(|kind| {
+            launch
+                .rows
+                .iter()
+                .filter_map(move |row| row.tensors.get(kind).copied())
+        })
+        .collect();
+    message.extend(launch.table.with_addresses(launch.rows, |_| Ok(1))?.to_bytes());
+    for tensor in &tensors {
+        message.extend(bytes(tensor)?);
+    }
+    let values: usize = tensors.iter().map(|tensor| tensor.elem_count()).sum();
+    let answer = exchange(kernel, &message, (launch.output + values) * width)?;
+    let (output, mut rest) = answer.split_at(launch.output * width);
+    for tensor in tensors {
+        let (own, following) = rest.split_at(tensor.elem_count() * width);
+        tensor.inplace_op1(&Overwrite(numbers(own, width)))?;
+        rest = following;
+    }
+    let output = match numbers(output, width) {
+        CpuStorage::F32(values) => Tensor::new(values, &Device::Cpu)?,
+        CpuStorage::F64(values) => Tensor::new(values, &Device::Cpu)?,
+        _ => bail!("{kernel}: f32 or f64"),
+    };
+    Ok(output)
+}
+
+/// Puts numbers into a tensor, whoever else holds it.
+struct Overwrite(CpuStorage);
+
+impl InplaceOp1 for Overwrite {
+    fn name(&self) -> &'static str {
+        "overwrite"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let Some((start, end)) = layout.contiguous_offsets() else {
+            bail!("expected a dense tensor, got {layout:?}")
+        };
+        match (storage, &self.0) {
+            (CpuStorage::F32(values), CpuStorage::F32(new)) => values[start..end].copy_from_slice(new),
+            (CpuStorage::F64(values), CpuStorage::F64(new)) => values[start..end].copy_from_slice(new),
+            _ => bail!("f32 or f64"),
+        }
+        Ok(())
+    }
+}
+
+fn push_number(message: &mut Vec<u8>, value: usize) {
+    message.extend((value as u64).to_le_bytes());
+}
+
+/// What every launch begins with.
+fn header(kernel: &str, sizes: [usize; 3], params: &Params) -> Vec<u8> {
+    let mut message = Vec::new();
+    push_number(&mut message, kernel.len());
+    message.extend(kernel.as_bytes());
+    for size in sizes {
+        push_number(&mut message, size);
+    }
+    let Params { n, r } = params;
+    message.extend(n.iter().flat_map(|n| n.to_le_bytes()));
+    message.extend(r.iter().flat_map(|r| r.to_le_bytes()));
+    message
+}
+
+/// A dense tensor's bytes, and the width of one of its numbers.
+fn bytes_of(kernel: &str, storage: &CpuStorage, layout: &Layout) -> Result<(Vec<u8>, usize)> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        bail!("{kernel}: expected dense tensors, got {layout:?}")
+    };
+    Ok(match storage {
+        CpuStorage::F32(values) => (
+            values[start..end].iter().flat_map(|v| v.to_le_bytes()).collect(),
+            4,
+        ),
+        CpuStorage::F64(values) => (
+            values[start..end].iter().flat_map(|v| v.to_le_bytes()).collect(),
+            8,
+        ),
+        _ => bail!("{kernel}: f32 or f64"),
+    })
+}
+
+/// The numbers of this width in these bytes.
+fn numbers(bytes: &[u8], width: usize) -> CpuStorage {
+    if width == 4 {
         CpuStorage::F32(
-            output
+            bytes
                 .chunks(4)
                 .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
                 .collect(),
         )
     } else {
         CpuStorage::F64(
-            output
+            bytes
                 .chunks(8)
                 .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
                 .collect(),
         )
-    };
-    Ok((storage, launch.output.clone()))
+    }
+}
+
+/// Sends a launch to the process and waits for so many bytes of an answer.
+fn exchange(kernel: &str, message: &[u8], answer: usize) -> Result<Vec<u8>> {
+    let mut output = vec![0; answer];
+    let mut process = process().lock().unwrap();
+    process.stdin.as_mut().unwrap().write_all(message)?;
+    process.stdin.as_mut().unwrap().flush()?;
+    if let Err(error) = process.stdout.as_mut().unwrap().read_exact(&mut output) {
+        bail!("{kernel}: {error}; the process: {:?}", process.wait())
+    }
+    Ok(output)
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor};
 
+use nas_space::seed::Seed;
+
 use super::on_host;
+use crate::nn::{AdamConfig, Gradients, Init, OptimizerConfig, Parameters, SgdConfig};
 use crate::ops::gradient_check::{self, assert_close, assert_values, gradients, random, values};
 use crate::ops::{self, ConvSpec, Geometry, PoolSpec};
 
@@ -248,4 +251,105 @@ fn tensors_too_large_for_the_kernels_indices_are_refused() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("got 1099511627776"), "{error}");
+}
+
+/// More parameters than one launch takes, of which one needs several blocks, as `sizes` says.
+fn many(sizes: impl Iterator<Item = usize>, dtype: DType, device: &Device) -> (Parameters, Gradients) {
+    let mut parameters = Parameters::new(Seed::new(3), device, dtype);
+    let mut gradients = HashMap::new();
+    for (i, size) in sizes.enumerate() {
+        let name = format!("p{i}");
+        let init = Init::Uniform { bound: 1.0 };
+        parameters.create(&name, &[size], init, i % 3 != 0).unwrap();
+        let gradient = random(size, dtype, 100 + i as u64).to_device(device).unwrap();
+        gradients.insert(name, gradient);
+    }
+    let gradients = Gradients::from_named(gradients, &parameters);
+    (parameters, gradients)
+}
+
+fn sizes() -> impl Iterator<Item = usize> {
+    (0..100).map(|i| if i == 70 { 9_001 } else { 1 + i % 7 })
+}
+
+/// Steps by the kernels and by the plain rules, which PyTorch's values are checked for, end at the same parameters.
+#[test]
+fn steps_of_all_parameters_at_once_are_those_of_each() {
+    let Some(device) = place() else { return };
+    let sgd = |momentum, nesterov| {
+        OptimizerConfig::Sgd(SgdConfig {
+            momentum,
+            nesterov,
+            weight_decay: 0.1,
+            ..SgdConfig::default()
+        })
+    };
+    let adam = |decoupled| {
+        OptimizerConfig::Adam(AdamConfig {
+            weight_decay: 0.1,
+            decoupled,
+            ..AdamConfig::default()
+        })
+    };
+    for config in [
+        sgd(0.9, false),
+        sgd(0.9, true),
+        sgd(0.0, false),
+        adam(false),
+        adam(true),
+    ] {
+        for (dtype, tolerance) in [(DType::F64, 1e-12), (DType::F32, 2e-6)] {
+            let run = |device: &Device| {
+                let (parameters, gradients) = many(sizes(), dtype, device);
+                let mut optimizer = config.build().unwrap();
+                for step in 1..4 {
+                    // From the second step on, one parameter has no gradient.
+                    let kept = gradients.iter().filter(|(name, _)| step == 1 || *name != "p5");
+                    let kept = kept.map(|(name, g)| (name.to_owned(), g.clone())).collect();
+                    let kept = Gradients::from_named(kept, &parameters);
+                    optimizer.step(&parameters, &kept, 0.1 / f64::from(step)).unwrap();
+                }
+                (parameters, optimizer.state().unwrap())
+            };
+            let (expected, expected_state) = run(&Device::Cpu);
+            let (got, state) = on_host::with_kernels(|| run(&device));
+            for ((name, got), (_, expected)) in got.iter().zip(expected.iter()) {
+                let what = format!("{config:?} {dtype:?} {name}");
+                assert_values(&got.var, &values(&expected.var), tolerance, &what);
+            }
+            assert_eq!(state.steps(), expected_state.steps());
+            assert_eq!(state.tensors().len(), expected_state.tensors().len());
+            for ((name, got), (_, expected)) in state.tensors().iter().zip(expected_state.tensors()) {
+                assert_values(got, &values(expected), tolerance, name);
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_are_clipped_at_once_as_each() {
+    let Some(device) = place() else { return };
+    for max_norm in [0.5, 1e3] {
+        let (_, mut expected) = many(sizes(), DType::F64, &Device::Cpu);
+        let (_, mut got) = many(sizes(), DType::F64, &device);
+        expected.clip_norm(max_norm).unwrap();
+        on_host::with_kernels(|| got.clip_norm(max_norm)).unwrap();
+        for ((name, got), (_, expected)) in got.iter().zip(expected.iter()) {
+            assert_values(got, &values(expected), 1e-12, name);
+        }
+    }
+}
+
+#[test]
+fn a_norm_that_is_not_finite_shows_in_every_gradient_clipped_at_once() {
+    let Some(device) = place() else { return };
+    let (parameters, gradients) = many([2, 3].into_iter(), DType::F64, &device);
+    let mut named: HashMap<String, Tensor> = gradients
+        .iter()
+        .map(|(name, g)| (name.to_owned(), g.clone()))
+        .collect();
+    named.insert("p0".to_owned(), Tensor::new(&[f64::NAN, 1.0], &device).unwrap());
+    let mut gradients = Gradients::from_named(named, &parameters);
+    on_host::with_kernels(|| gradients.clip_norm(1.0)).unwrap();
+    assert!(values(gradients.get("p1").unwrap()).iter().all(|v| v.is_nan()));
 }

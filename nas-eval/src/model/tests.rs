@@ -94,10 +94,14 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
     for &name in spaces::names() {
         for seed in 0..4 {
             let space = spaces::by_name(name).unwrap();
-            let full = name != "chain" && name != "nb201";
+            let full = ["darts", "pnas", "nasnet"].contains(&name);
+            // Cells of a hierarchy are so deep that through nine of them in a row, at last of sixteen values a channel, a
+            // rounding error in the images alone moves the loss by more than these bounds allow.
+            let cells = if name == "hierarchical" { 1 } else { 3 };
             let config = NetworkConfig {
                 drop_path: full,
                 auxiliary: full,
+                cells,
                 ..config()
             };
             let architecture = space.sample(&mut Seed::new(seed).rng());
@@ -148,6 +152,7 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
         ("nasnet", 3),
         ("pnas", 4),
         ("chain", 5),
+        ("hierarchical", 6),
     ] {
         let space = spaces::by_name(name).unwrap();
         let model = drawn(space.as_ref(), seed, DType::F64);

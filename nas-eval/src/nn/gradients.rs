@@ -7,6 +7,8 @@ use candle_core::{CpuStorage, DType, Storage, Tensor};
 use indexmap::IndexMap;
 
 use super::Parameters;
+#[cfg(any(feature = "cuda", test))]
+use crate::cuda::{self, multi_tensor};
 
 /// Gradients by the names of the parameters, in their order.
 ///
@@ -67,6 +69,10 @@ impl Gradients {
     /// # Errors
     /// A Candle error from the device.
     pub fn clip_norm(&mut self, max_norm: f64) -> candle_core::Result<()> {
+        #[cfg(any(feature = "cuda", test))]
+        if !self.0.is_empty() && self.0.values().all(cuda::has_kernels) {
+            return self.clip_norm_at_once(max_norm);
+        }
         let on_device = self.0.values().any(|gradient| !gradient.device().is_cpu());
         if on_device {
             return self.clip_norm_on_device(max_norm);
@@ -93,12 +99,31 @@ impl Gradients {
             });
         }
         let Some(sum) = sum else { return Ok(()) };
-        let coefficient = ((sum.sqrt()? + 1e-6)?.recip()? * max_norm)?.minimum(1.0)?;
+        let coefficient = coefficient(&sum, max_norm)?;
         for gradient in self.0.values_mut() {
             *gradient = gradient.broadcast_mul(&coefficient)?;
         }
         Ok(())
     }
+
+    /// The same in a few launches for all gradients together.
+    #[cfg(any(feature = "cuda", test))]
+    fn clip_norm_at_once(&mut self, max_norm: f64) -> candle_core::Result<()> {
+        let dense = self.0.values().map(Tensor::contiguous);
+        let dense = dense.collect::<candle_core::Result<Vec<_>>>()?;
+        let dense: Vec<&Tensor> = dense.iter().collect();
+        let coefficient = coefficient(&multi_tensor::sum_of_squares(&dense)?, max_norm)?;
+        let scaled = multi_tensor::scaled(&dense, &coefficient)?;
+        for (gradient, scaled) in self.0.values_mut().zip(scaled) {
+            *gradient = scaled;
+        }
+        Ok(())
+    }
+}
+
+/// What gradients whose squares sum up to `sum` are multiplied by, on the device.
+fn coefficient(sum: &Tensor, max_norm: f64) -> candle_core::Result<Tensor> {
+    ((sum.sqrt()? + 1e-6)?.recip()? * max_norm)?.minimum(1.0)
 }
 
 fn sum_of_squares(gradient: &Tensor) -> candle_core::Result<f64> {

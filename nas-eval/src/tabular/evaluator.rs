@@ -142,6 +142,7 @@ mod tests {
             architecture: Architecture::new([0; 6]),
             fidelity: Fidelity { epochs: 99 },
             seed: Seed::new(1),
+            continues: None,
         };
         let evaluation = evaluator(50).evaluate(&trial).unwrap();
         assert_eq!(

@@ -16,6 +16,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use nas_space::network::NetworkConfig;
+use nas_space::shape::Shape;
 use sha2::{Digest, Sha256};
 
 use super::error::TableError;
@@ -63,6 +65,22 @@ impl Nb201Dataset {
             Self::Cifar10 => "cifar10",
             Self::Cifar100 => "cifar100",
             Self::ImageNet16 => "imagenet16-120",
+        }
+    }
+
+    /// The size of the benchmark's networks for it: 16 channels, 5 cells a stage.
+    pub fn network(self) -> NetworkConfig {
+        let (image, classes) = match self {
+            Self::Cifar10 => (Shape::new(3, 32, 32), 10),
+            Self::Cifar100 => (Shape::new(3, 32, 32), 100),
+            Self::ImageNet16 => (Shape::new(3, 16, 16), 120),
+        };
+        NetworkConfig {
+            image,
+            classes,
+            channels: 16,
+            cells: 5,
+            ..NetworkConfig::default()
         }
     }
 }

@@ -48,8 +48,21 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::epoch`].
-    pub fn run(&mut self, mut observer: impl FnMut(&EpochMetrics)) -> Result<&[EpochMetrics], EvalError> {
-        while !self.is_finished() {
+    pub fn run(&mut self, observer: impl FnMut(&EpochMetrics)) -> Result<&[EpochMetrics], EvalError> {
+        self.run_until(self.config.epochs, observer)
+    }
+
+    /// Trains until so many epochs are done, or all are, and shows each to `observer`. The schedules span all of them:
+    /// going on later comes to the same as not having stopped.
+    ///
+    /// # Errors
+    /// As [`Trainer::epoch`].
+    pub fn run_until(
+        &mut self,
+        epochs: u32,
+        mut observer: impl FnMut(&EpochMetrics),
+    ) -> Result<&[EpochMetrics], EvalError> {
+        while self.epochs_done() < epochs.min(self.config.epochs) {
             observer(self.epoch()?);
         }
         Ok(&self.history)

@@ -4,15 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId};
+use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId, Turns};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use rand::seq::index::sample;
 use rand::{Rng, RngExt};
 
-use super::{Draws, EvolutionConfig};
+use super::{Draws, EvolutionConfig, Removal};
 use crate::error::EvoError;
-use crate::mutation::mutate;
+use crate::mutation::mutant;
 
 /// Someone who was evaluated and lives.
 #[derive(Debug, Clone)]
@@ -22,14 +22,13 @@ struct Member {
     accuracy: f64,
 }
 
-/// Regularized evolution; see the [module](super) for how.
+/// Tournament evolution, regularized or not; see the [module](super) for how.
 #[derive(Debug)]
 pub struct RegularizedEvolution {
     space: Arc<dyn Space>,
     config: EvolutionConfig,
     seed: Seed,
-    asked: TrialId,
-    told: TrialId,
+    turns: Turns,
     /// From the oldest to the youngest.
     population: VecDeque<Member>,
 }
@@ -46,18 +45,18 @@ impl RegularizedEvolution {
             space,
             config,
             seed,
-            asked: 0,
-            told: 0,
-            population: VecDeque::with_capacity(config.population + 1),
+            turns: Turns::default(),
+            population: VecDeque::new(),
         })
     }
 
     /// The best of a tournament; of equals the first drawn. `None` while nobody lives.
     fn parent(&self, rng: &mut impl Rng) -> Option<&Member> {
-        let (living, size) = (self.population.len(), self.config.tournament);
+        let living = self.population.len();
         if living == 0 {
             return None;
         }
+        let size = self.config.tournament.members(living);
         let drawn: Vec<usize> = match self.config.draws {
             Draws::With => (0..size).map(|_| rng.random_range(0..living)).collect(),
             Draws::Without => sample(rng, living, size.min(living)).into_vec(),
@@ -73,34 +72,28 @@ impl Strategy for RegularizedEvolution {
     }
 
     fn ask(&mut self) -> Result<Ask, StrategyError> {
-        let mut rng = self.seed.derive("evolution", self.asked).rng();
-        let parent = if self.asked < self.config.population as TrialId {
+        let mut rng = self.seed.derive("evolution", self.turns.asked()).rng();
+        let parent = if self.turns.asked() < self.config.population as TrialId {
             None
         } else {
             self.parent(&mut rng)
         };
         let architecture = match parent {
             None => self.space.sample(&mut rng),
-            // In a space of one architecture the parent itself.
-            Some(parent) => mutate(&*self.space, &parent.architecture, &mut rng)
-                .unwrap_or_else(|| parent.architecture.clone()),
+            Some(parent) => mutant(&*self.space, &parent.architecture, &mut rng)?,
         };
-        self.asked += 1;
+        self.turns.ask();
         Ok(Ask::Evaluate(Proposal::new(architecture)))
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let (expected, got) = (self.told, outcome.trial.id);
-        if got != expected || got >= self.asked {
-            return Err(StrategyError::Unexpected { expected, got });
-        }
-        self.told += 1;
+        self.turns.tell(outcome)?;
         if let Some(accuracy) = outcome.valid_accuracy() {
             self.population.push_back(Member {
                 architecture: outcome.trial.architecture.clone(),
                 accuracy,
             });
-            if self.population.len() > self.config.population {
+            if self.config.removal == Removal::Oldest && self.population.len() > self.config.population {
                 self.population.pop_front();
             }
         }
@@ -111,6 +104,7 @@ impl Strategy for RegularizedEvolution {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evolution::Tournament;
     use crate::tiny_space::{TinySpace, outcome};
 
     fn evolution(options: &[usize], config: EvolutionConfig, seed: u64) -> RegularizedEvolution {
@@ -120,8 +114,9 @@ mod tests {
     fn config(population: usize, tournament: usize, draws: Draws) -> EvolutionConfig {
         EvolutionConfig {
             population,
-            tournament,
+            tournament: Tournament::Members(tournament),
             draws,
+            removal: Removal::Oldest,
         }
     }
 
@@ -143,9 +138,9 @@ mod tests {
     }
 
     /// Asks and tells in turn, and gives the proposals.
-    fn run(evolution: &mut RegularizedEvolution, trials: u64) -> Vec<Architecture> {
+    fn run(evolution: &mut RegularizedEvolution, trials: usize) -> Vec<Architecture> {
         let mut proposals = Vec::new();
-        for id in evolution.asked..evolution.asked + trials {
+        for id in (evolution.turns.asked()..).take(trials) {
             let proposal = ask(evolution);
             let told = outcome(id, proposal.clone(), Some(accuracy(&proposal)));
             evolution.tell(&told).unwrap();
@@ -183,6 +178,31 @@ mod tests {
             };
             assert_eq!(living, expected);
         }
+    }
+
+    #[test]
+    fn without_removal_everybody_lives_and_the_tournament_grows_with_the_population() {
+        let config = EvolutionConfig {
+            population: 4,
+            ..EvolutionConfig::HIERARCHICAL
+        };
+        let mut evolution = evolution(&[4; 6], config, 1);
+        let proposals = run(&mut evolution, 60);
+        let living: Vec<Architecture> = evolution
+            .population
+            .iter()
+            .map(|member| member.architecture.clone())
+            .collect();
+        assert_eq!(living, proposals);
+        // 3 different ones of 60: the best member is among them, and so the parent, with probability 1/20. The best
+        // accuracy belongs to several, so one is made better than all.
+        evolution.population[17].accuracy = 2.0;
+        let mut rng = Seed::new(2).rng();
+        let won = (0..20_000)
+            .filter(|_| evolution.parent(&mut rng).unwrap().accuracy == 2.0)
+            .count();
+        // Its standard deviation is 31.
+        assert!(won.abs_diff(1000) < 130, "{won}");
     }
 
     /// The probability that the best of n members is in a tournament of s: 1 − (1 − 1/n)^s with replacement, s/n without.

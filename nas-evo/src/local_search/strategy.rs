@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId};
+use nas_space::error::SpaceError;
+use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, Turns};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use rand::seq::SliceRandom;
 
 use crate::error::EvoError;
-use crate::mutation::neighbours;
 
 /// How many draws in a row may be architectures that were proposed before, until the search is finished.
 pub const DRAWS: usize = 10_000;
@@ -20,8 +20,7 @@ pub const DRAWS: usize = 10_000;
 pub struct LocalSearch {
     space: Arc<dyn Space>,
     seed: Seed,
-    asked: TrialId,
-    told: TrialId,
+    turns: Turns,
     /// How many rounds were begun: each has a random stream of its own.
     rounds: u64,
     /// Everything proposed, with its validation accuracy once it is told; of failed trials minus infinity.
@@ -52,8 +51,7 @@ impl LocalSearch {
         Ok(Self {
             space,
             seed,
-            asked: 0,
-            told: 0,
+            turns: Turns::default(),
             rounds: 0,
             known: HashMap::new(),
             round: Round::Start,
@@ -62,35 +60,34 @@ impl LocalSearch {
     }
 
     /// Begins the round after one whose outcomes are all told. `false` where the search is finished.
-    fn begin_round(&mut self) -> bool {
+    fn begin_round(&mut self) -> Result<bool, SpaceError> {
         let mut rng = self.seed.derive("local search", self.rounds).rng();
         self.rounds += 1;
         let incumbent = match &self.round {
             Round::Start => None,
             Round::Started(start) => Some(start.clone()),
-            Round::Around(incumbent) => self.better_neighbour(incumbent),
+            Round::Around(incumbent) => self.better_neighbour(incumbent)?,
         };
         match incumbent {
             Some(incumbent) => {
-                self.queue = neighbours(&*self.space, &incumbent)
-                    .filter(|neighbour| !self.known.contains_key(neighbour))
-                    .collect();
+                self.queue = self.space.neighbours(&incumbent)?;
+                self.queue.retain(|neighbour| !self.known.contains_key(neighbour));
                 self.queue.shuffle(&mut rng);
                 self.round = Round::Around(incumbent);
-                true
+                Ok(true)
             }
             None => {
                 let mut draws = (0..DRAWS).map(|_| self.space.sample(&mut rng));
                 let start = draws.find(|start| !self.known.contains_key(start));
                 self.queue.extend(start.clone());
                 self.round = start.clone().map_or(Round::Start, Round::Started);
-                start.is_some()
+                Ok(start.is_some())
             }
         }
     }
 
     /// The best neighbour, the first of equals in the order of the space, if it is better than the incumbent.
-    fn better_neighbour(&self, incumbent: &Architecture) -> Option<Architecture> {
+    fn better_neighbour(&self, incumbent: &Architecture) -> Result<Option<Architecture>, SpaceError> {
         let accuracy = |architecture: &Architecture| {
             self.known
                 .get(architecture)
@@ -98,14 +95,15 @@ impl LocalSearch {
                 .flatten()
                 .unwrap_or(f64::NEG_INFINITY)
         };
-        let best = neighbours(&*self.space, incumbent).reduce(|best, next| {
+        let neighbours = self.space.neighbours(incumbent)?.into_iter();
+        let best = neighbours.reduce(|best, next| {
             if accuracy(&next) > accuracy(&best) {
                 next
             } else {
                 best
             }
-        })?;
-        (accuracy(&best) > accuracy(incumbent)).then_some(best)
+        });
+        Ok(best.filter(|best| accuracy(best) > accuracy(incumbent)))
     }
 }
 
@@ -116,10 +114,10 @@ impl Strategy for LocalSearch {
 
     fn ask(&mut self) -> Result<Ask, StrategyError> {
         while self.queue.is_empty() {
-            if self.told < self.asked {
+            if self.turns.outstanding() > 0 {
                 return Ok(Ask::Wait);
             }
-            if !self.begin_round() {
+            if !self.begin_round()? {
                 return Ok(Ask::Finished);
             }
         }
@@ -127,16 +125,12 @@ impl Strategy for LocalSearch {
             return Ok(Ask::Wait);
         };
         self.known.insert(architecture.clone(), None);
-        self.asked += 1;
+        self.turns.ask();
         Ok(Ask::Evaluate(Proposal::new(architecture)))
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let (expected, got) = (self.told, outcome.trial.id);
-        if got != expected || got >= self.asked {
-            return Err(StrategyError::Unexpected { expected, got });
-        }
-        self.told += 1;
+        self.turns.tell(outcome)?;
         let accuracy = outcome.valid_accuracy().unwrap_or(f64::NEG_INFINITY);
         self.known
             .insert(outcome.trial.architecture.clone(), Some(accuracy));
@@ -211,7 +205,7 @@ mod tests {
         };
         assert!(proposals[1..].iter().all(|next| distance(start, next) == 1));
         let mut best = proposals[0].clone();
-        for next in neighbours(&TinySpace::new(&[3, 4]), start) {
+        for next in TinySpace::new(&[3, 4]).neighbours(start).unwrap() {
             assert!(proposals.contains(&next));
             if sum(&next) > sum(&best) {
                 best = next;

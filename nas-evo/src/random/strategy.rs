@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nas_space::arch::Architecture;
 use nas_space::canonical::{CanonicalId, canonical_id};
 use nas_space::error::SpaceError;
-use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId};
+use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, Turns};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use rand::RngExt;
@@ -34,8 +34,7 @@ pub struct RandomSearch {
     space: Arc<dyn Space>,
     config: RandomSearchConfig,
     seed: Seed,
-    asked: TrialId,
-    told: TrialId,
+    turns: Turns,
     /// What was proposed, where it may not be proposed again.
     proposed: HashSet<Identity>,
     /// Places in the listing of the space that are still to be proposed, once it has been listed.
@@ -53,8 +52,7 @@ impl RandomSearch {
             space,
             config,
             seed,
-            asked: 0,
-            told: 0,
+            turns: Turns::default(),
             proposed: HashSet::new(),
             rest: None,
         })
@@ -102,7 +100,9 @@ impl RandomSearch {
     }
 
     fn is_new(&self, architecture: &Architecture) -> Result<bool, SpaceError> {
-        Ok(!self.proposed.contains(&self.identity(architecture)?))
+        // Of what is listed, not all need be of a space with limits.
+        Ok(self.space.validate(architecture).is_ok()
+            && !self.proposed.contains(&self.identity(architecture)?))
     }
 
     /// The architecture at this place when the space is listed with its last decision counting fastest.
@@ -144,7 +144,7 @@ impl Strategy for RandomSearch {
     }
 
     fn ask(&mut self) -> Result<Ask, StrategyError> {
-        let seed = self.seed.derive("random", self.asked);
+        let seed = self.seed.derive("random", self.turns.asked());
         let architecture = match self.config.duplicates {
             Replacement::With => self.space.sample(&mut seed.rng()),
             Replacement::Without | Replacement::WithoutIsomorphic => {
@@ -155,17 +155,12 @@ impl Strategy for RandomSearch {
                 architecture
             }
         };
-        self.asked += 1;
+        self.turns.ask();
         Ok(Ask::Evaluate(Proposal::new(architecture)))
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let (expected, got) = (self.told, outcome.trial.id);
-        if got != expected || got >= self.asked {
-            return Err(StrategyError::Unexpected { expected, got });
-        }
-        self.told += 1;
-        Ok(())
+        self.turns.tell(outcome)
     }
 }
 
@@ -173,7 +168,10 @@ impl Strategy for RandomSearch {
 mod tests {
     use std::collections::BTreeSet;
 
-    use nas_space::search::{Failure, FailureKind, Fidelity, Strategy, Trial};
+    use nas_space::limits::Limits;
+    use nas_space::network::NetworkConfig;
+    use nas_space::search::{Failure, FailureKind, Fidelity, Strategy, Trial, TrialId};
+    use nas_space::spaces::LimitedSpace;
     use proptest::prelude::*;
 
     use super::*;
@@ -199,6 +197,7 @@ mod tests {
                 architecture: Architecture::new([0]),
                 fidelity: Fidelity { epochs: 1 },
                 seed: Seed::new(0),
+                continues: None,
             },
             result: Err(Failure::new(FailureKind::Other, "none")),
         }
@@ -287,6 +286,32 @@ mod tests {
         let end = Architecture::new(vec![1; 40]);
         assert_eq!(after(end.clone()), end);
         assert_eq!(after(end), Architecture::new(vec![0; 40]));
+    }
+
+    #[test]
+    fn within_limits_everything_that_is_within_is_proposed_exactly_once_and_nothing_else() {
+        let space = Arc::new(TinySpace::new(&[6, 5, 4]));
+        let network = NetworkConfig::default();
+        let params = |a: &Architecture| space.network(a, &network).unwrap().cost().params;
+        let all: Vec<Architecture> = (0..120)
+            .map(|place| Architecture::new([place / 20, place / 4 % 5, place % 4]))
+            .collect();
+        let mut sizes: Vec<u64> = all.iter().map(params).collect();
+        sizes.sort_unstable();
+        let limits = Limits {
+            max_params: Some(sizes[40]),
+            max_macs: None,
+        };
+        let within: BTreeSet<Architecture> = all.into_iter().filter(|a| params(a) <= sizes[40]).collect();
+        assert!((41..100).contains(&within.len()), "{}", within.len());
+        let space = Arc::new(LimitedSpace::new(space.clone(), network, limits).unwrap());
+        let config = RandomSearchConfig {
+            duplicates: Replacement::Without,
+        };
+        let mut search = RandomSearch::new(space, config, Seed::new(1)).unwrap();
+        let proposed: Vec<Architecture> = std::iter::from_fn(|| ask(&mut search)).collect();
+        assert_eq!(proposed.len(), within.len());
+        assert_eq!(proposed.into_iter().collect::<BTreeSet<_>>(), within);
     }
 
     /// In the tiny space options 0 and 3, 1 and 4 … of a decision make the same network.

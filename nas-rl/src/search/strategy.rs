@@ -1,9 +1,10 @@
 //! The strategy.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::Arc;
 
-use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId};
+use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId, Turns};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
@@ -27,14 +28,23 @@ pub struct ControllerSearch {
     config: RlConfig,
     seed: Seed,
     learner: Learner,
-    asked: TrialId,
-    told: TrialId,
+    turns: Turns,
     /// Drawn, and not told yet.
     outstanding: VecDeque<Drawn>,
     /// Told, and not learned from yet.
     batch: Vec<Told>,
     best: Option<f64>,
     updates: Vec<Update>,
+    observer: Option<Observer>,
+}
+
+/// Who is told of updates.
+struct Observer(Box<dyn FnMut(&Update) + Send>);
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer")
+    }
 }
 
 impl ControllerSearch {
@@ -55,13 +65,23 @@ impl ControllerSearch {
             space,
             config,
             seed,
-            asked: 0,
-            told: 0,
+            turns: Turns::default(),
             outstanding: VecDeque::new(),
             batch: Vec::new(),
             best: None,
             updates: Vec::new(),
+            observer: None,
         })
+    }
+
+    /// The same search, which tells `observer` of each update, for when it is out of reach itself: in a box, or within another
+    /// strategy. When a run is resumed, the updates before are made again, and told again.
+    #[must_use]
+    pub fn observed(self, observer: impl FnMut(&Update) + Send + 'static) -> Self {
+        Self {
+            observer: Some(Observer(Box::new(observer))),
+            ..self
+        }
     }
 
     /// The updates so far, in order.
@@ -102,15 +122,19 @@ impl ControllerSearch {
         let baseline = self.learner.reward(&draws, &rewards)?;
         let accuracies: Vec<f64> = batch.iter().filter_map(|told| told.accuracy).collect();
         let entropies: Vec<f64> = draws.iter().map(|drawn| drawn.entropy).collect();
-        self.updates.push(Update {
-            trials: self.told,
+        let update = Update {
+            trials: self.turns.told(),
             reward: mean(&rewards),
             baseline,
             entropy: mean(&entropies),
             failed: rewards.len() - accuracies.len(),
             accuracy: (!accuracies.is_empty()).then(|| mean(&accuracies)),
             best: self.best,
-        });
+        };
+        if let Some(Observer(observer)) = &mut self.observer {
+            observer(&update);
+        }
+        self.updates.push(update);
         Ok(())
     }
 }
@@ -125,24 +149,22 @@ impl Strategy for ControllerSearch {
     }
 
     fn ask(&mut self) -> Result<Ask, StrategyError> {
-        let mut rng = self.seed.derive("proposal", self.asked).rng();
-        let choices = self.choices_at(self.asked);
+        let number = self.turns.asked();
+        let mut rng = self.seed.derive("proposal", number).rng();
+        let choices = self.choices_at(number);
         let drawn = self.learner.controller.sample_first(choices, &mut rng)?;
         let proposal = Proposal::new(drawn.architecture.clone());
         self.outstanding.push_back(drawn);
-        self.asked += 1;
+        self.turns.ask();
         Ok(Ask::Evaluate(proposal))
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let (expected, got) = (self.told, outcome.trial.id);
-        if got != expected {
-            return Err(StrategyError::Unexpected { expected, got });
-        }
+        self.turns.tell(outcome)?;
         let Some(drawn) = self.outstanding.pop_front() else {
-            return Err(StrategyError::Unexpected { expected, got });
+            let got = outcome.trial.id;
+            return Err(StrategyError::Unexpected { expected: got, got });
         };
-        self.told += 1;
         let accuracy = outcome.valid_accuracy();
         // NaN is less than nothing here.
         self.best = self.best.into_iter().chain(accuracy).reduce(f64::max);

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::form::{CellStride, canonical_form};
 use super::order::{Dag, DagNode};
+use crate::cell::Cell;
 use crate::error::SpaceError;
 use crate::genotype::{Chain, Genotype};
 use crate::op::Operations;
@@ -22,8 +23,8 @@ pub struct CanonicalId([u8; 16]);
 /// The id of a genotype: the same for two exactly where the [module](super) calls them the same.
 ///
 /// Where there is no reduction cell, the normal one stands for it, so writing it out twice changes nothing. The
-/// layers of a chain are put in canonical order as the nodes of a cell are. The same cell in different skeletons
-/// makes different architectures.
+/// layers of a chain are put in canonical order as the nodes of a cell are. A hierarchy is its flattened cell. The same
+/// cell in different skeletons makes different architectures.
 pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId {
     let mut bytes = Vec::with_capacity(512);
     match genotype {
@@ -46,10 +47,8 @@ pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId
                 }
             }
         }
-        Genotype::Nb201(genotype) => {
-            bytes.push(1);
-            canonical_form(&genotype.cell, operations, CellStride::One).write(&mut bytes);
-        }
+        Genotype::Nb201(genotype) => write_nb201(&genotype.cell, operations, &mut bytes),
+        Genotype::Hierarchical(hierarchy) => write_nb201(hierarchy.cell(), operations, &mut bytes),
         Genotype::Chain(chain) => {
             bytes.push(2);
             write_chain(chain, &mut bytes);
@@ -58,6 +57,12 @@ pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId
     let mut id = [0; 16];
     id.copy_from_slice(&Sha256::digest(&bytes)[..16]);
     CanonicalId(id)
+}
+
+/// Appends a cell in the skeleton of NAS-Bench-201.
+fn write_nb201(cell: &Cell, operations: &Operations, bytes: &mut Vec<u8>) {
+    bytes.push(1);
+    canonical_form(cell, operations, CellStride::One).write(bytes);
 }
 
 /// Appends the layers of a chain in canonical order. The image is the only input, which a layer that names no
@@ -155,7 +160,7 @@ impl From<CanonicalId> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{Cell, Node};
+    use crate::cell::Node;
     use crate::genotype::{ChainLayer, DartsGenotype, Nb201Genotype};
 
     fn id(genotype: &Genotype) -> CanonicalId {

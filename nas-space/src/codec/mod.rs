@@ -17,7 +17,7 @@ pub use darts::{format_darts, parse_darts};
 pub use nb201::{format_nb201, parse_nb201};
 
 /// Whether an operation's name can stand in every written form: letters, digits, `_`, `-` and `.`.
-fn is_plain(name: &str) -> bool {
+pub(crate) fn is_plain(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     !name.is_empty() && name.chars().all(plain)
 }

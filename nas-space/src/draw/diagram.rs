@@ -2,11 +2,12 @@
 
 use crate::cell::{Cell, Combine, Node};
 use crate::genotype::{Chain, ChainLayer, Genotype};
+use crate::hierarchy::{Hierarchy, LiveLevels, NONE, Part};
 
-/// One cell or chain as boxes and wires.
+/// One cell, chain or motif as boxes and wires. The last box is the output.
 #[derive(Debug, Clone)]
 pub(super) struct Diagram {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) flow: Flow,
     pub(super) boxes: Vec<Block>,
     /// In the order of their targets.
@@ -47,12 +48,21 @@ pub(super) enum BlockKind {
     Output,
 }
 
-/// A line from box to box, with an operation on it or none.
+/// A line from box to box.
 #[derive(Debug, Clone)]
 pub(super) struct Wire {
     pub(super) from: usize,
     pub(super) to: usize,
-    pub(super) operation: Option<String>,
+    pub(super) on: On,
+}
+
+/// What stands on a wire.
+#[derive(Debug, Clone)]
+pub(super) enum On {
+    Nothing,
+    Operation(String),
+    /// A picture of its own, from its first box to its last.
+    Motif(Diagram),
 }
 
 impl Text {
@@ -68,8 +78,10 @@ impl Text {
 
 /// The pictures that a genotype is made of.
 pub(super) fn diagrams(genotype: &Genotype) -> Vec<Diagram> {
-    if let Genotype::Chain(chain) = genotype {
-        return vec![of_chain(chain)];
+    match genotype {
+        Genotype::Chain(chain) => return vec![of_chain(chain)],
+        Genotype::Hierarchical(hierarchy) => return vec![of_hierarchy(hierarchy)],
+        _ => {}
     }
     let title = |name| match name {
         "normal" => "Normal cell",
@@ -110,7 +122,7 @@ fn of_cell(title: &'static str, cell: &Cell) -> Diagram {
         wires.extend(node.edges.into_iter().map(|(operation, from)| Wire {
             from,
             to: state,
-            operation: Some(operation),
+            on: On::Operation(operation),
         }));
     }
     let sink = boxes.len();
@@ -121,10 +133,10 @@ fn of_cell(title: &'static str, cell: &Cell) -> Diagram {
     wires.extend(cell.output().iter().map(|&from| Wire {
         from,
         to: sink,
-        operation: None,
+        on: On::Nothing,
     }));
     Diagram {
-        title,
+        title: title.to_owned(),
         flow: Flow::Right,
         boxes,
         wires,
@@ -135,6 +147,64 @@ fn node_text(state: usize, node: &Node) -> Text {
     match node.combine {
         Combine::Add => Text::Plain(state.to_string()),
         Combine::Concat => Text::Two(state.to_string(), "concat".to_owned()),
+    }
+}
+
+/// The cell of a hierarchy, with what is alive of every motif drawn where it stands.
+fn of_hierarchy(hierarchy: &Hierarchy) -> Diagram {
+    let levels = hierarchy.live();
+    let top = levels.len() - 1;
+    let mut diagram = of_motif(&levels, top, 0);
+    "Cell".clone_into(&mut diagram.title);
+    let last = diagram.boxes.len() - 1;
+    for block in &mut diagram.boxes {
+        (block.width, block.height) = (50.0, 34.0);
+    }
+    diagram.boxes[0].text = Text::Subscripted("k-1");
+    diagram.boxes[last].text = Text::Subscripted("k");
+    diagram
+}
+
+/// Motif `number` of a level, where the lowest of motifs is 0; its nodes keep their numbers.
+fn of_motif(levels: &LiveLevels<'_>, level: usize, number: usize) -> Diagram {
+    let block = |number: usize, kind| Block {
+        text: Text::Plain(number.to_string()),
+        kind,
+        width: 30.0,
+        height: 26.0,
+    };
+    let mut boxes = vec![block(0, BlockKind::Input)];
+    let mut numbers = vec![0];
+    let mut wires = Vec::new();
+    for node in levels.motif(level, number).map_or(&[][..], |motif| &motif.nodes) {
+        for &(from, part) in &node.edges {
+            wires.push(Wire {
+                from: numbers.iter().position(|&n| n == from).unwrap_or_default(),
+                to: boxes.len(),
+                on: match part {
+                    Part::Operation(name) => On::Operation(name.to_owned()),
+                    Part::Motif(inner) => On::Motif(of_motif(levels, level - 1, inner)),
+                },
+            });
+        }
+        numbers.push(node.number);
+        boxes.push(block(node.number, BlockKind::Inner));
+    }
+    match boxes.as_mut_slice() {
+        // Nothing gets through.
+        [_] => {
+            boxes.push(block(1, BlockKind::Output));
+            let on = On::Operation(NONE.to_owned());
+            wires.push(Wire { from: 0, to: 1, on });
+        }
+        [.., last] => last.kind = BlockKind::Output,
+        [] => {}
+    }
+    Diagram {
+        title: format!("level {}, motif {number}", level + 2),
+        flow: Flow::Right,
+        boxes,
+        wires,
     }
 }
 
@@ -151,7 +221,7 @@ fn of_chain(chain: &Chain) -> Diagram {
     let wire = |from, to| Wire {
         from,
         to,
-        operation: None,
+        on: On::Nothing,
     };
     for (i, layer) in chain.layers().iter().enumerate() {
         let text = layer_text(i, layer);
@@ -173,7 +243,7 @@ fn of_chain(chain: &Chain) -> Diagram {
     let loose = (0..is_read.len()).filter(|&layer| !is_read[layer]);
     wires.extend(loose.map(|layer| wire(1 + layer, sink)));
     Diagram {
-        title: "Chain",
+        title: "Chain".to_owned(),
         flow: Flow::Down,
         boxes,
         wires,

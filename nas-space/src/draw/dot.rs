@@ -2,13 +2,15 @@
 
 use std::fmt::Write;
 
-use super::diagram::{BlockKind, Diagram, Flow, diagrams};
+use super::diagram::{BlockKind, Diagram, Flow, On, diagrams};
 use super::palette::paint;
 use crate::genotype::Genotype;
 
-/// The genotype in Graphviz's DOT language: one digraph with a cluster for each cell.
+/// The genotype in Graphviz's DOT language: one digraph with a cluster for each cell, and in it one for each motif of a
+/// hierarchy, wherever it stands.
 ///
-/// Nodes are named `cell/number`, counting the inputs first and the output last; every edge carries its operation.
+/// Nodes are named `cell/number`, counting the inputs first and the output last; every edge carries its operation. Those of
+/// the motif on edge number w of a cluster are named `cluster/w/number`.
 pub fn dot(genotype: &Genotype) -> String {
     let diagrams = diagrams(genotype);
     let direction = match diagrams.first().map(|diagram| diagram.flow) {
@@ -20,18 +22,20 @@ pub fn dot(genotype: &Genotype) -> String {
     text.push_str("  graph [fontname=\"Helvetica\"];\n");
     text.push_str("  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica\"];\n");
     text.push_str("  edge [fontname=\"Helvetica\", fontsize=11];\n");
-    for (number, diagram) in diagrams.iter().enumerate() {
-        cluster(&mut text, number, diagram);
+    let mut clusters = 0;
+    for diagram in &diagrams {
+        cluster(&mut text, &mut clusters, &diagram.title, diagram);
     }
     text.push_str("}\n");
     text
 }
 
 // Writing to a string cannot fail.
-fn cluster(text: &mut String, number: usize, diagram: &Diagram) {
-    let name = |state: usize| quoted(&format!("{}/{state}", diagram.title));
-    let _ = writeln!(text, "  subgraph cluster_{number} {{");
-    let _ = writeln!(text, "    label={};", quoted(diagram.title));
+fn cluster(text: &mut String, clusters: &mut usize, path: &str, diagram: &Diagram) {
+    let name = |state: usize| quoted(&format!("{path}/{state}"));
+    let _ = writeln!(text, "  subgraph cluster_{clusters} {{");
+    let _ = writeln!(text, "    label={};", quoted(&diagram.title));
+    *clusters += 1;
     for (state, block) in diagram.boxes.iter().enumerate() {
         let fill = match block.kind {
             BlockKind::Input => "#e8edf4",
@@ -41,9 +45,18 @@ fn cluster(text: &mut String, number: usize, diagram: &Diagram) {
         let label = quoted(&block.text.flat());
         let _ = writeln!(text, "    {} [label={label}, fillcolor=\"{fill}\"];", name(state));
     }
-    for wire in &diagram.wires {
-        let _ = write!(text, "    {} -> {}", name(wire.from), name(wire.to));
-        if let Some(operation) = &wire.operation {
+    for (number, wire) in diagram.wires.iter().enumerate() {
+        let (from, to) = (name(wire.from), name(wire.to));
+        if let On::Motif(motif) = &wire.on {
+            let path = format!("{path}/{number}");
+            cluster(text, clusters, &path, motif);
+            let (first, last) = (0, motif.boxes.len() - 1);
+            let _ = writeln!(text, "    {from} -> {};", quoted(&format!("{path}/{first}")));
+            let _ = writeln!(text, "    {} -> {to};", quoted(&format!("{path}/{last}")));
+            continue;
+        }
+        let _ = write!(text, "    {from} -> {to}");
+        if let On::Operation(operation) = &wire.on {
             let paint = paint(operation);
             let style = if paint.dashed { ", style=dashed" } else { "" };
             let (label, line) = (quoted(operation), paint.line);
@@ -116,6 +129,26 @@ mod tests {
         let cell = Cell::new(1, vec![Node::add([("odd\" -> \\\"", 0)])], vec![1]).unwrap();
         let text = dot(&Genotype::Nb201(Nb201Genotype { cell }));
         assert!(text.contains("[label=\"odd\\\" -> \\\\\\\"\", color="));
+    }
+
+    #[test]
+    fn every_use_of_a_motif_is_a_cluster_in_that_of_the_cell() {
+        let text = r#"{"kind": "hierarchical", "levels": [["|nor_conv_1x1~0|+|none~0|max_pool_3x3~1|", "|none~0|"],
+            ["|motif0~0|+|motif1~0|motif0~1|"]]}"#;
+        let text = dot(&text.parse().unwrap());
+        assert_eq!(text.matches("subgraph cluster_").count(), 3);
+        assert_eq!(text.matches("label=\"level 2, motif 0\"").count(), 2);
+        assert_eq!(text.matches("label=\"nor_conv_1x1\"").count(), 2);
+        for edge in [
+            "\"Cell/0\" -> \"Cell/0/0\";",
+            "\"Cell/0/2\" -> \"Cell/1\";",
+            "\"Cell/1\" -> \"Cell/1/0\";",
+            "\"Cell/1/2\" -> \"Cell/2\";",
+        ] {
+            assert!(text.contains(edge), "{edge}");
+        }
+        assert_eq!(text.matches('{').count(), text.matches('}').count());
+        assert_eq!(text.matches(" -> ").count(), 4 + 2 * 2);
     }
 
     #[test]

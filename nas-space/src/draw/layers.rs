@@ -1,6 +1,6 @@
 //! Layers and the order of the items in them.
 
-use super::diagram::Diagram;
+use super::diagram::{Diagram, On};
 
 /// A diagram cut into layers: all links lead from one layer to the next.
 #[derive(Debug, Default)]
@@ -16,7 +16,7 @@ pub(super) struct Layered {
 pub(super) enum Item {
     /// A box of the diagram.
     Block(usize),
-    /// The operation on a wire of the diagram.
+    /// The operation or motif on a wire of the diagram.
     Label(usize),
     /// A point where lines from this box cross the layer.
     Bend(usize),
@@ -33,13 +33,13 @@ impl Layered {
         // The last item on the way from each box, for each layer that the way has come to.
         let mut trunks: Vec<Vec<usize>> = (0..layer_of.len()).map(|block| vec![block]).collect();
         for (number, wire) in diagram.wires.iter().enumerate() {
-            let target = match wire.operation {
-                Some(_) => {
+            let target = match wire.on {
+                On::Operation(_) | On::Motif(_) => {
                     let label = cut.add(Item::Label(number), layer_of[wire.to] - 1);
                     cut.links.push((label, wire.to));
                     (label, layer_of[wire.to] - 1)
                 }
-                None => (wire.to, layer_of[wire.to]),
+                On::Nothing => (wire.to, layer_of[wire.to]),
             };
             let crossed = target.1 - layer_of[wire.from];
             let trunk = &mut trunks[wire.from];
@@ -183,11 +183,15 @@ fn inversions(of_upper: &[usize], of_lower: &[usize], places: &[usize]) -> usize
 fn block_layers(diagram: &Diagram) -> Vec<usize> {
     let mut layers = vec![0_usize; diagram.boxes.len()];
     for wire in &diagram.wires {
-        let step = if wire.operation.is_some() { 2 } else { 1 };
+        let step = match wire.on {
+            On::Operation(_) | On::Motif(_) => 2,
+            On::Nothing => 1,
+        };
         layers[wire.to] = layers[wire.to].max(layers[wire.from] + step);
     }
     let last = layers.len() - 1;
-    layers[last] = layers[..last].iter().max().map_or(0, |deepest| deepest + 1);
+    let behind = layers[..last].iter().max().map_or(0, |deepest| deepest + 1);
+    layers[last] = layers[last].max(behind);
     layers
 }
 

@@ -1,6 +1,6 @@
 //! Places: where the items of a layered diagram stand and how the lines run.
 
-use super::diagram::{Diagram, Flow};
+use super::diagram::{Diagram, Flow, On};
 use super::layers::{Item, Layered};
 
 /// A diagram with a place for everything, in pixels from its upper left corner.
@@ -10,8 +10,10 @@ pub(super) struct Layout {
     pub(super) height: f64,
     /// Of the diagram's boxes, in their order.
     pub(super) blocks: Vec<Rect>,
-    /// Of the diagram's operations, with the numbers of their wires.
+    /// Of what stands on the diagram's wires, with their numbers.
     pub(super) labels: Vec<(usize, Rect)>,
+    /// Of the motifs on its wires, in the order of the wires; `None` where there is another thing or none.
+    pub(super) insides: Vec<Option<Layout>>,
     pub(super) lines: Vec<Line>,
 }
 
@@ -39,6 +41,13 @@ pub(super) struct Line {
 /// Height of an operation's box.
 pub(super) const LABEL_HEIGHT: f64 = 22.0;
 
+/// Room within a motif's box before its first and behind its last box.
+const MOTIF_SIDES: f64 = 20.0;
+/// Room within a motif's box above its boxes, for the title.
+pub(super) const MOTIF_TOP: f64 = 24.0;
+/// Room within a motif's box below its boxes.
+const MOTIF_BOTTOM: f64 = 10.0;
+
 /// Width of an operation's box: 7.3 pixels a character hold 12-pixel monospaced text in any common font.
 pub(super) fn label_width(operation: &str) -> f64 {
     7.3 * operation.chars().count() as f64 + 16.0
@@ -47,7 +56,16 @@ pub(super) fn label_width(operation: &str) -> f64 {
 impl Layout {
     pub(super) fn new(diagram: &Diagram) -> Self {
         let layered = Layered::new(diagram);
-        let sizes: Vec<Size> = layered.items.iter().map(|&item| size(diagram, item)).collect();
+        let inside = |on: &On| match on {
+            On::Motif(motif) => Some(Self::new(motif)),
+            On::Operation(_) | On::Nothing => None,
+        };
+        let insides: Vec<Option<Self>> = diagram.wires.iter().map(|wire| inside(&wire.on)).collect();
+        let sizes: Vec<Size> = layered
+            .items
+            .iter()
+            .map(|&item| size(diagram, &insides, item))
+            .collect();
         let mut across = places_across(&layered, &sizes);
         straighten(&layered, &sizes, &mut across);
         let spans = layer_spans(&layered, &sizes, &across);
@@ -118,6 +136,7 @@ impl Layout {
             height,
             blocks,
             labels,
+            insides,
             lines,
         }
     }
@@ -130,13 +149,17 @@ struct Size {
     across: f64,
 }
 
-fn size(diagram: &Diagram, item: Item) -> Size {
+fn size(diagram: &Diagram, insides: &[Option<Layout>], item: Item) -> Size {
     let (width, height) = match item {
         Item::Block(block) => (diagram.boxes[block].width, diagram.boxes[block].height),
-        Item::Label(wire) => {
-            let operation = diagram.wires[wire].operation.as_deref().unwrap_or_default();
-            (label_width(operation), LABEL_HEIGHT)
-        }
+        Item::Label(wire) => match (&diagram.wires[wire].on, &insides[wire]) {
+            (On::Motif(motif), Some(inside)) => (
+                inside.width.max(label_width(&motif.title)) + 2.0 * MOTIF_SIDES,
+                inside.height + MOTIF_TOP + MOTIF_BOTTOM,
+            ),
+            (On::Operation(operation), _) => (label_width(operation), LABEL_HEIGHT),
+            _ => (0.0, LABEL_HEIGHT),
+        },
         Item::Bend(_) => (0.0, 0.0),
     };
     match diagram.flow {
@@ -350,7 +373,9 @@ mod tests {
     use crate::cell::{Cell, Node};
     use crate::draw::diagram::diagrams;
     use crate::genotype::{Chain, ChainLayer, DartsGenotype, Genotype};
+    use crate::op::Operations;
     use crate::seed::Seed;
+    use crate::spaces::{HierarchicalConfig, HierarchicalSpace, Space};
 
     #[test]
     fn fit_keeps_gaps_and_stays_near() {
@@ -405,6 +430,19 @@ mod tests {
             ] {
                 all.extend(diagrams(&genotype).iter().map(Layout::new));
             }
+        }
+        let config = HierarchicalConfig::default();
+        let space = HierarchicalSpace::new(config, Operations::standard()).unwrap();
+        for _ in 0..8 {
+            let genotype = space.genotype(&space.sample(&mut rng)).unwrap();
+            let mut cell = Layout::new(&diagrams(&genotype)[0]);
+            for (wire, rect) in &cell.labels {
+                if let Some(inside) = &cell.insides[*wire] {
+                    assert!(inside.width < rect.width && inside.height + MOTIF_TOP < rect.height);
+                }
+            }
+            all.extend(cell.insides.iter_mut().filter_map(Option::take));
+            all.push(cell);
         }
         all
     }

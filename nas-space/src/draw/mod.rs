@@ -3,7 +3,8 @@
 //! [`svg`] lays the graph out in layers (Sugiyama's scheme): boxes by their longest path from an input, every
 //! operation a box of its own just before the node that it leads to, bends in the layers that a long line crosses,
 //! so that no line runs through a box. Crossings are reduced by barycentres and swaps of neighbours, places are
-//! least-squares fits under the minimum distances. Lines that leave one state run together and branch off.
+//! least-squares fits under the minimum distances. Lines that leave one state run together and branch off. A motif of a
+//! hierarchy is laid out by itself and then stands where an operation would: a frame around its nodes.
 //!
 //! The same genotype always gives the same text.
 //!

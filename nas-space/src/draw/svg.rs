@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::diagram::{BlockKind, Diagram, Flow, Text, diagrams};
-use super::layout::{Layout, Line, Rect};
+use super::diagram::{BlockKind, Diagram, Flow, On, Text, diagrams};
+use super::layout::{Layout, Line, MOTIF_TOP, Rect};
 use super::palette::paint;
 use crate::genotype::Genotype;
 
@@ -11,10 +11,13 @@ const MARGIN: f64 = 24.0;
 const TITLE_HEIGHT: f64 = 34.0;
 const BETWEEN: f64 = 34.0;
 const ARROW: f64 = 7.0;
+/// Colour of lines that come from no operation.
+const PLAIN: &str = "#8792a5";
 
 /// The genotype as an SVG document: its cells one under the other, each with a title.
 ///
-/// It needs no other file and no script. Every operation stands in a box of its own on its edge.
+/// It needs no other file and no script. Every operation stands in a box of its own on its edge, and so does every motif
+/// of a hierarchy, with its own nodes and operations inside.
 pub fn svg(genotype: &Genotype) -> String {
     let diagrams = diagrams(genotype);
     let layouts: Vec<Layout> = diagrams.iter().map(Layout::new).collect();
@@ -29,7 +32,7 @@ pub fn svg(genotype: &Genotype) -> String {
          viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
-    let titles: Vec<&str> = diagrams.iter().map(|diagram| diagram.title).collect();
+    let titles: Vec<&str> = diagrams.iter().map(|diagram| diagram.title.as_str()).collect();
     let _ = writeln!(text, "<title>{}</title>", escaped(&titles.join(", ")));
     let mut y = MARGIN;
     for (diagram, layout) in diagrams.iter().zip(&layouts) {
@@ -37,11 +40,11 @@ pub fn svg(genotype: &Genotype) -> String {
             text,
             "<text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"16\" font-weight=\"bold\" fill=\"#1f2733\">{}</text>",
             y + 14.0,
-            escaped(diagram.title)
+            escaped(&diagram.title)
         );
         y += TITLE_HEIGHT;
         let _ = writeln!(text, "<g transform=\"translate({MARGIN} {y:.1})\">");
-        draw(&mut text, diagram, layout);
+        draw(&mut text, diagram, layout, 0);
         text.push_str("</g>\n");
         y += layout.height + BETWEEN;
     }
@@ -50,7 +53,7 @@ pub fn svg(genotype: &Genotype) -> String {
 }
 
 // Writing to a string cannot fail.
-fn draw(text: &mut String, diagram: &Diagram, layout: &Layout) {
+fn draw(text: &mut String, diagram: &Diagram, layout: &Layout, depth: usize) {
     // A white rim around the lines of each box, drawn before them, keeps crossings apart and branches together.
     for source in 0..diagram.boxes.len() {
         let lines: Vec<&Line> = layout.lines.iter().filter(|line| line.source == source).collect();
@@ -66,11 +69,11 @@ fn draw(text: &mut String, diagram: &Diagram, layout: &Layout) {
         }
     }
     for (wire, rect) in &layout.labels {
-        draw_label(
-            text,
-            diagram.wires[*wire].operation.as_deref().unwrap_or_default(),
-            rect,
-        );
+        match (&diagram.wires[*wire].on, &layout.insides[*wire]) {
+            (On::Operation(operation), _) => draw_label(text, operation, rect),
+            (On::Motif(motif), Some(inside)) => draw_motif(text, motif, inside, rect, depth + 1),
+            _ => {}
+        }
     }
     for (block, rect) in diagram.boxes.iter().zip(&layout.blocks) {
         draw_block(text, &block.text, block.kind, rect);
@@ -80,14 +83,14 @@ fn draw(text: &mut String, diagram: &Diagram, layout: &Layout) {
 fn draw_line(text: &mut String, diagram: &Diagram, line: &Line) {
     // Round ends leave no seams between the pieces of a line.
     const ROUND: &str = " stroke-linecap=\"round\"";
-    let operation = line
-        .wire
-        .and_then(|wire| diagram.wires[wire].operation.as_deref());
-    let paint = operation.map(paint);
+    let paint = line.wire.and_then(|wire| match &diagram.wires[wire].on {
+        On::Operation(operation) => Some(paint(operation)),
+        On::Motif(_) | On::Nothing => None,
+    });
     let (colour, dashes) = match paint {
         Some(paint) if paint.dashed => (paint.line, " stroke-dasharray=\"4 3\""),
         Some(paint) => (paint.line, ROUND),
-        None => ("#8792a5", ROUND),
+        None => (PLAIN, ROUND),
     };
     let path = path(line, diagram.flow);
     let _ = writeln!(
@@ -127,6 +130,54 @@ fn path(line: &Line, flow: Flow) -> String {
     format!(
         "M{ax:.1} {ay:.1}L{bx:.1} {by:.1}C{px:.1} {py:.1} {qx:.1} {qy:.1} {cx:.1} {cy:.1}L{dx:.1} {dy:.1}"
     )
+}
+
+/// A frame with a title around the motif's own picture, and lines through it from side to side.
+fn draw_motif(text: &mut String, motif: &Diagram, inside: &Layout, rect: &Rect, depth: usize) {
+    let fill = if depth.is_multiple_of(2) {
+        "#e9eef6"
+    } else {
+        "#f5f7fb"
+    };
+    let Rect { x, y, width, height } = rect;
+    let _ = writeln!(
+        text,
+        "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\" fill=\"{fill}\" \
+         stroke=\"#a3b0c4\"/>"
+    );
+    let _ = writeln!(
+        text,
+        "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11.5\" font-weight=\"bold\" fill=\"#5b6980\">{}</text>",
+        x + 10.0,
+        y + 16.0,
+        escaped(&motif.title)
+    );
+    let left = x + (width - inside.width) / 2.0;
+    let top = y + MOTIF_TOP;
+    if let (Some(input), Some(output)) = (inside.blocks.first(), inside.blocks.last()) {
+        let middle = y + height / 2.0;
+        let at = |rect: &Rect| top + rect.y + rect.height / 2.0;
+        let line = |from: (f64, f64), to: (f64, f64)| {
+            let half = f64::midpoint(from.0, to.0);
+            format!(
+                "M{:.1} {:.1}C{half:.1} {:.1} {half:.1} {:.1} {:.1} {:.1}",
+                from.0, from.1, from.1, to.1, to.0, to.1
+            )
+        };
+        let ends = [
+            line((*x, middle), (left + input.x, at(input))),
+            line((left + output.x + output.width, at(output)), (x + width, middle)),
+        ];
+        for path in ends {
+            let _ = writeln!(
+                text,
+                "<path d=\"{path}\" fill=\"none\" stroke=\"{PLAIN}\" stroke-width=\"1.6\"/>"
+            );
+        }
+    }
+    let _ = writeln!(text, "<g transform=\"translate({left:.1} {top:.1})\">");
+    draw(text, motif, inside, depth);
+    text.push_str("</g>\n");
 }
 
 fn draw_label(text: &mut String, operation: &str, rect: &Rect) {
@@ -267,9 +318,20 @@ mod tests {
         texts
     }
 
+    /// One motif twice and one that nothing gets through.
+    fn hierarchy() -> Genotype {
+        let text = r#"{"kind": "hierarchical", "levels": [["|nor_conv_1x1~0|+|none~0|max_pool_3x3~1|", "|none~0|"],
+            ["|motif0~0|+|motif1~0|motif0~1|"]]}"#;
+        text.parse().unwrap()
+    }
+
+    fn zero() -> Genotype {
+        r#"{"kind": "hierarchical", "levels": [["|none~0|"]]}"#.parse().unwrap()
+    }
+
     #[test]
     fn documents_are_well_formed_xml() {
-        for genotype in [two_cells(), chain()] {
+        for genotype in [two_cells(), chain(), hierarchy(), zero()] {
             let text = svg(&genotype);
             assert!(text.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
             assert!(!texts(&text).is_empty());
@@ -289,6 +351,18 @@ mod tests {
             assert_eq!(count(title), 1);
         }
         assert_eq!(count("k−2"), 2);
+    }
+
+    #[test]
+    fn motifs_are_framed_wherever_they_are_used() {
+        let count = |genotype: &Genotype, text: &str| {
+            let texts = texts(&svg(genotype));
+            texts.iter().filter(|&other| other == text).count()
+        };
+        assert_eq!(count(&hierarchy(), "level 2, motif 0"), 2);
+        assert_eq!(count(&hierarchy(), "level 2, motif 1"), 0);
+        assert_eq!(count(&hierarchy(), "max_pool_3x3"), 2);
+        assert_eq!(count(&zero(), "none"), 1);
     }
 
     #[test]

@@ -52,6 +52,12 @@ pub(super) fn all() -> Vec<Arc<dyn Operation>> {
             times: 2,
         }));
     }
+    all.push(Arc::new(Separable {
+        name: "sep_conv_3x3_once".to_owned(),
+        kernel: 3,
+        dilation: 1,
+        times: 1,
+    }));
     for kernel in [3, 5] {
         all.push(Arc::new(Separable {
             name: format!("dil_conv_{kernel}x{kernel}"),
@@ -157,7 +163,7 @@ impl Operation for Dense {
     }
 }
 
-/// `sep_conv_KxK` (twice) and `dil_conv_KxK` (once, dilated): ReLU, depthwise, pointwise, batch norm. Only the
+/// `sep_conv_KxK` (twice), `sep_conv_KxK_once` and `dil_conv_KxK` (once, dilated): ReLU, depthwise, pointwise, batch norm. Only the
 /// first round has the stride.
 #[derive(Debug)]
 struct Separable {

@@ -11,14 +11,14 @@ use thiserror::Error;
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
 /// | `trials` | none | trials asked for | ≥ 1 |
-/// | `epochs` | none | training epochs of all trials together | ≥ 1 |
+/// | `epochs` | none | training epochs of all trials together; of one that continues another, those it adds | ≥ 1 |
 /// | `seconds` | none | cost of all trials together, in seconds | > 0, finite |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
     /// Most trials asked for.
     pub trials: Option<u64>,
-    /// Most training epochs, summed over trials.
+    /// Most training epochs, summed over trials; of one that continues another, those it adds.
     pub epochs: Option<u64>,
     /// Most seconds, as the sum of the trials' `cost_seconds`.
     pub seconds: Option<f64>,
@@ -46,7 +46,7 @@ pub enum BudgetError {
 pub struct Spent {
     /// Trials asked for.
     pub trials: u64,
-    /// Epochs of the trials asked for.
+    /// Epochs that the trials asked for add.
     pub epochs: u64,
     /// Seconds of the trials told.
     pub seconds: f64,

@@ -9,12 +9,16 @@
 
 mod budget;
 mod evaluator;
+mod gate;
 mod outcome;
 mod strategy;
 mod trial;
+mod turns;
 
 pub use budget::{Budget, BudgetError, Spent};
 pub use evaluator::Evaluator;
+pub use gate::Gate;
 pub use outcome::{Evaluation, Failure, FailureKind, Outcome, TestReport};
 pub use strategy::{Ask, Strategy, StrategyError};
-pub use trial::{Fidelity, Proposal, Trial, TrialId};
+pub use trial::{Continued, Fidelity, Proposal, Trial, TrialId};
+pub use turns::Turns;

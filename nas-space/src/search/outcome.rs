@@ -68,6 +68,8 @@ pub enum FailureKind {
     TimedOut,
     /// The network cannot be built at this size, or the architecture is not of the space.
     Invalid,
+    /// The network is larger than the study allows; it was not trained.
+    OverLimit,
     /// The process that evaluated it went away: for evaluators that run trials in processes of their own.
     LostWorker,
     /// Anything else; the message says what.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChainConfig, ChainSpace, CustomConfig, NasnetConfig, PnasConfig, Space, SpaceError, darts, nasnet, nb201,
-    pnas,
+    ChainConfig, ChainSpace, CustomConfig, HierarchicalConfig, HierarchicalSpace, NasnetConfig, PnasConfig,
+    Space, SpaceError, darts, nasnet, nb201, pnas,
 };
 use crate::op::Operations;
 
@@ -28,11 +28,13 @@ pub enum SpaceConfig {
     Nasnet(NasnetConfig),
     /// [`ChainSpace`].
     Chain(ChainConfig),
+    /// [`HierarchicalSpace`].
+    Hierarchical(HierarchicalConfig),
     /// Cells as described.
     Custom(CustomConfig),
 }
 
-const NAMES: [&str; 5] = ["darts", "nb201", "pnas", "nasnet", "chain"];
+const NAMES: [&str; 6] = ["darts", "nb201", "pnas", "nasnet", "chain", "hierarchical"];
 
 /// Names of the built-in spaces.
 pub fn names() -> &'static [&'static str] {
@@ -59,6 +61,7 @@ impl SpaceConfig {
             "pnas" => Self::Pnas(PnasConfig::default()),
             "nasnet" => Self::Nasnet(NasnetConfig::default()),
             "chain" => Self::Chain(ChainConfig::default()),
+            "hierarchical" => Self::Hierarchical(HierarchicalConfig::small()),
             _ => {
                 return Err(SpaceError::UnknownName {
                     what: "space",
@@ -80,6 +83,9 @@ impl SpaceConfig {
             Self::Pnas(config) => Arc::new(pnas(config)?),
             Self::Nasnet(config) => Arc::new(nasnet(config)?),
             Self::Chain(config) => Arc::new(ChainSpace::new(config.clone())?),
+            Self::Hierarchical(config) => {
+                Arc::new(HierarchicalSpace::new(config.clone(), Operations::standard())?)
+            }
             Self::Custom(config) => Arc::new(config.build(Operations::standard())?),
         })
     }
@@ -106,7 +112,7 @@ mod tests {
         let error = by_name("drats").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no space named 'drats'; known: darts, nb201, pnas, nasnet, chain"
+            "there is no space named 'drats'; known: darts, nb201, pnas, nasnet, chain, hierarchical"
         );
     }
 

@@ -11,9 +11,13 @@
 //! | [`pnas`] | one cell of five blocks, which add | 5.57e14 | blocks |
 //! | [`nasnet`] | a normal and a reduction cell of five blocks, which add or concatenate | 5.23e36 | |
 //! | [`chain`](ChainSpace) | convolutions in a row with skip connections | 2.25e15 at 6 layers | layers |
+//! | [`hierarchical`](HierarchicalSpace) | motifs over motifs over primitive operations | 1.65e11; 7.49e38 in the paper's size | |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
-//! [`by_name`] gives one in its default size, [`SpaceConfig`] in any.
+//! [`LimitedSpace`] is the part of any of them whose networks are not too large.
+//!
+//! [`by_name`] gives one in its default size (of the hierarchical one that is [`HierarchicalConfig::small`]), [`SpaceConfig`]
+//! in any.
 
 mod cell_space;
 mod chain;
@@ -22,6 +26,8 @@ mod custom;
 mod darts;
 mod grammar;
 mod growth;
+pub mod hierarchical;
+mod limited;
 mod nasnet;
 mod nb201;
 mod pnas;
@@ -34,6 +40,8 @@ pub use config::{SpaceConfig, by_name, names};
 pub use custom::{CustomConfig, NodeInputs, OutputStates, Reduction};
 pub use darts::{DARTS_OPERATIONS, darts};
 pub use growth::{Extensions, Growth};
+pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, HierarchicalSpace, LevelConfig};
+pub use limited::LimitedSpace;
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
@@ -117,7 +125,7 @@ pub trait Space: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// An architecture drawn uniformly from the (full-grown) space.
+    /// An architecture drawn uniformly from the (full-grown) space, unless the space says otherwise.
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
         let choices: Vec<usize> = self
             .decisions()
@@ -128,10 +136,10 @@ pub trait Space: fmt::Debug + Send + Sync {
     }
 
     /// The architecture with exactly one choice changed: a decision drawn uniformly from those with more than one
-    /// option, then one of its other options.
+    /// option, then one of its other options, unless the space says otherwise.
     ///
     /// # Errors
-    /// As [`Space::validate`]; [`SpaceError::Config`] for a space of a single architecture.
+    /// As [`Space::validate`]; [`SpaceError::Isolated`] where there is none, as in a space of a single architecture.
     fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
         self.validate(architecture)?;
         let decisions = &self.decisions()[..architecture.choices().len()];
@@ -139,11 +147,10 @@ pub trait Space: fmt::Debug + Send + Sync {
             .filter(|&i| decisions[i].options.len() > 1)
             .collect();
         if open.is_empty() {
-            return Err(SpaceError::config(
-                "space",
-                self.name(),
-                "a decision with more than one option",
-            ));
+            return Err(SpaceError::Isolated {
+                space: self.name().to_owned(),
+                architecture: architecture.to_string(),
+            });
         }
         let position = open[rng.random_range(0..open.len())];
         let other = rng.random_range(0..decisions[position].options.len() - 1);

@@ -2,6 +2,7 @@
 //!
 //! 1. While fewer than `batch` trials are outstanding and the budget allows, the strategy is asked; a proposal
 //!    becomes trial 0, 1, 2, … with the seed `seed.derive("trial", id)`, and is evaluated as soon as a thread is free.
+//!    One that continues an earlier trial has that one's seed, and is charged the epochs it adds.
 //! 2. The oldest outstanding trial is waited for, and the strategy is told its outcome.
 //! 3. So on, until nothing is outstanding and nothing more is asked for.
 //!
@@ -14,6 +15,7 @@ mod search;
 mod study;
 #[cfg(test)]
 mod tests;
+mod trainings;
 
 use std::num::NonZeroUsize;
 use std::time::Duration;

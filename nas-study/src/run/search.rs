@@ -8,9 +8,11 @@ use nas_space::arch::Architecture;
 use nas_space::search::{
     Ask, Failure, FailureKind, Fidelity, Outcome, Proposal, Spent, Strategy, StrategyError, Trial, TrialId,
 };
+use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
 use super::journal::Journal;
+use super::trainings::Trainings;
 use crate::clock;
 use crate::config::{Duplicates, StudyConfig};
 use crate::error::StudyError;
@@ -40,6 +42,8 @@ pub(crate) struct Search<'a> {
     exhausted: bool,
     /// The first trial of each kind, and what became of it, where duplicates take that over.
     firsts: HashMap<(Architecture, Fidelity), First>,
+    /// What a proposal may continue.
+    trainings: Trainings,
 }
 
 /// An outstanding trial.
@@ -51,6 +55,7 @@ struct Pending {
 
 struct First {
     trial: TrialId,
+    seed: Seed,
     conclusion: Option<Conclusion>,
 }
 
@@ -74,6 +79,7 @@ impl<'a> Search<'a> {
             waited_seconds: 0.0,
             exhausted: false,
             firsts: HashMap::new(),
+            trainings: Trainings::default(),
         }
     }
 
@@ -146,15 +152,10 @@ impl<'a> Search<'a> {
 
     /// Makes a trial of a proposal, or finds it on record. Gives it back if it is to be evaluated.
     fn admit(&mut self, proposal: Proposal, ask_seconds: f64) -> Result<Option<Trial>, StudyError> {
-        let id = self.spent.trials;
-        let trial = Trial {
-            id,
-            architecture: proposal.architecture,
-            fidelity: proposal.fidelity.unwrap_or(self.config.fidelity),
-            seed: self.config.seed.derive("trial", id),
-        };
+        let trial = self.trial(proposal)?;
+        let id = trial.id;
         self.spent.trials += 1;
-        self.spent.epochs += u64::from(trial.fidelity.epochs);
+        self.spent.epochs += u64::from(trial.added_epochs());
         let reused_from = self.first_like(&trial);
         if let Some(record) = self.recorded.next() {
             if record.trial != trial || record.reused_from != reused_from {
@@ -200,6 +201,36 @@ impl<'a> Search<'a> {
         Ok(evaluate.then_some(trial))
     }
 
+    /// The next trial: a new training, or one that goes on.
+    fn trial(&mut self, proposal: Proposal) -> Result<Trial, StudyError> {
+        let id = self.spent.trials;
+        let Proposal {
+            architecture,
+            fidelity,
+            continues,
+        } = proposal;
+        let fidelity = fidelity.unwrap_or(self.config.fidelity);
+        let (seed, continues) = match continues {
+            None => (self.config.seed.derive("trial", id), None),
+            Some(trial) => {
+                let taken = self.trainings.take(trial, &architecture, fidelity);
+                let (seed, continued) = taken.map_err(|reason| StudyError::NotContinuable {
+                    method: self.config.method.clone(),
+                    trial,
+                    reason,
+                })?;
+                (seed, Some(continued))
+            }
+        };
+        Ok(Trial {
+            id,
+            architecture,
+            fidelity,
+            seed,
+            continues,
+        })
+    }
+
     /// The genotype as text, or why there is nothing to evaluate.
     fn genotype(&self, trial: &Trial) -> Result<String, Failure> {
         if trial.fidelity.epochs == 0 {
@@ -220,6 +251,7 @@ impl<'a> Search<'a> {
                 let key = (trial.architecture.clone(), trial.fidelity);
                 let first = self.firsts.entry(key).or_insert(First {
                     trial: trial.id,
+                    seed: trial.seed,
                     conclusion: None,
                 });
                 (first.trial != trial.id).then_some(first.trial)
@@ -283,11 +315,19 @@ impl<'a> Search<'a> {
         };
         self.spent.seconds += conclusion.cost_seconds;
         self.tally.add(&record, conclusion);
+        let mut seed = record.trial.seed;
         if self.config.duplicates == Duplicates::Reuse {
             let key = (record.trial.architecture.clone(), record.trial.fidelity);
-            if let Some(first) = self.firsts.get_mut(&key).filter(|f| f.trial == record.trial.id) {
-                first.conclusion = Some(conclusion.clone());
+            if let Some(first) = self.firsts.get_mut(&key) {
+                if first.trial == record.trial.id {
+                    first.conclusion = Some(conclusion.clone());
+                }
+                // What was trained for this outcome, if anything, was that trial.
+                seed = first.seed;
             }
+        }
+        if conclusion.result.is_ok() {
+            self.trainings.end(&record.trial, seed);
         }
         let outcome = Outcome {
             trial: record.trial.clone(),
@@ -355,8 +395,11 @@ fn diverged(record: &TrialRecord, proposed: String) -> StudyError {
 }
 
 fn described(trial: &Trial) -> String {
+    let continues = trial.continues.map_or(String::new(), |continued| {
+        format!(", continuing trial {}", continued.trial)
+    });
     format!(
-        "architecture {} at {} epochs",
+        "architecture {} at {} epochs{continues}",
         trial.architecture, trial.fidelity.epochs
     )
 }

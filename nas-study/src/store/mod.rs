@@ -77,7 +77,7 @@ impl Store {
     }
 
     /// The store in this file. An empty file, which is what a process leaves that is killed while it creates one,
-    /// becomes an empty store.
+    /// becomes an empty store. One of an earlier version becomes one of this version, with all that it holds.
     ///
     /// # Errors
     /// [`StoreError`] for a file that is missing, foreign, damaged, of another version, or in use.
@@ -186,9 +186,10 @@ fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<usi
     match change {
         Change::Asked(record) => transaction
             .prepare_cached(
-                "INSERT INTO trials (id, choices, genotype, fidelity_epochs, seed, reused_from, state,
+                "INSERT INTO trials (id, choices, genotype, fidelity_epochs, seed, reused_from, continues, state,
                                      asked_unix_seconds, ask_seconds)
-                 VALUES (:id, :choices, :genotype, :epochs, :seed, :reused, 'asked', :asked, :ask_seconds)",
+                 VALUES (:id, :choices, :genotype, :epochs, :seed, :reused, :continues, 'asked', :asked,
+                         :ask_seconds)",
             )?
             .execute(named_params! {
                 ":id": integer(record.trial.id),
@@ -197,6 +198,7 @@ fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<usi
                 ":epochs": record.trial.fidelity.epochs,
                 ":seed": record.trial.seed.to_string(),
                 ":reused": record.reused_from.map(integer),
+                ":continues": record.trial.continues.map(|continued| integer(continued.trial)),
                 ":asked": record.asked_unix_seconds,
                 ":ask_seconds": record.ask_seconds,
             }),

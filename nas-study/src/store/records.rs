@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Evaluation, Failure, Fidelity, Trial};
+use nas_space::search::{Continued, Evaluation, Failure, Fidelity, Trial};
 use nas_space::seed::Seed;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
@@ -83,10 +83,15 @@ impl Records {
             .connection
             .prepare_cached("SELECT * FROM trials ORDER BY id")
             .map_err(sqlite)?;
+        // Records of version 1, read as they are, do not have this column, and no trial that continues another.
+        let continues = statement.column_index("continues").is_ok();
         let mut rows = statement.query([]).map_err(sqlite)?;
         let mut trials = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
-            let record = self.trial(row)?;
+            let mut record = self.trial(row)?;
+            if continues {
+                record.trial.continues = self.continued(row, &trials)?;
+            }
             let (expected, got) = (trials.len() as u64, record.trial.id);
             if got != expected {
                 let reason = format!("trial {expected} is missing; the next one is {got}");
@@ -134,6 +139,7 @@ impl Records {
                 epochs: self.get(row, "fidelity_epochs")?,
             },
             seed: Seed::new(seed.parse().map_err(|_| unreadable("seed", &seed))?),
+            continues: None,
         };
         let state: String = self.get(row, "state")?;
         let result = match state.as_str() {
@@ -165,6 +171,27 @@ impl Records {
             tell_seconds: self.get(row, "tell_seconds")?,
             conclusion,
         })
+    }
+
+    /// The trial that this row's continues, which is one of the `earlier`.
+    fn continued(&self, row: &Row<'_>, earlier: &[TrialRecord]) -> Result<Option<Continued>, StoreError> {
+        let Some(number): Option<i64> = self.get(row, "continues")? else {
+            return Ok(None);
+        };
+        let continued = usize::try_from(number)
+            .ok()
+            .and_then(|number| earlier.get(number));
+        let Some(continued) = continued else {
+            let reason = format!(
+                "trial {} continues trial {number}, expected an earlier one",
+                earlier.len()
+            );
+            return Err(StoreError::damaged(&self.path, reason));
+        };
+        Ok(Some(Continued {
+            trial: continued.trial.id,
+            epochs: continued.trial.fidelity.epochs,
+        }))
     }
 
     fn evaluation(&self, row: &Row<'_>) -> Result<Evaluation, StoreError> {

@@ -16,7 +16,13 @@ use super::StoreError;
 pub(crate) const APPLICATION_ID: i32 = 0x4e41_5373;
 
 /// The version of the tables below.
-pub(crate) const SCHEMA_VERSION: i32 = 1;
+pub(crate) const SCHEMA_VERSION: i32 = 2;
+
+/// What makes tables of the version before into those of the next one, from version 1 on. Nothing that is stored changes.
+const MIGRATIONS: [&str; 1] = [
+    // 2: trials that continue others.
+    "ALTER TABLE trials ADD COLUMN continues INTEGER REFERENCES trials (id)",
+];
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -61,6 +67,7 @@ CREATE TABLE trials (
     device TEXT,
     failure_kind TEXT,
     failure_message TEXT,
+    continues INTEGER REFERENCES trials (id),
     CHECK ((state = 'asked') = (cost_seconds IS NULL)),
     CHECK ((state = 'done') = (valid_accuracy IS NOT NULL)),
     CHECK ((state = 'failed') = (failure_kind IS NOT NULL))
@@ -70,9 +77,9 @@ CREATE TABLE trials (
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// To be written; a file that holds nothing becomes a store.
+    /// To be written; a file that holds nothing becomes a store, one of an earlier version one of this.
     Write,
-    /// For reports.
+    /// For reports; an earlier version is read as it is.
     Read,
 }
 
@@ -110,7 +117,7 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
         return Ok(connection);
     }
     let got = integer(&connection, "user_version").map_err(sqlite)?;
-    if got != SCHEMA_VERSION {
+    if !(1..=SCHEMA_VERSION).contains(&got) {
         return Err(StoreError::Version {
             path: path.to_owned(),
             expected: SCHEMA_VERSION,
@@ -125,6 +132,7 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
     }
     if access == Access::Write {
         configure(&connection).map_err(sqlite)?;
+        migrate(&mut connection, got).map_err(sqlite)?;
     }
     Ok(connection)
 }
@@ -150,6 +158,21 @@ fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(TABLES)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.commit()
+}
+
+/// Brings the tables from this version up to the present one, completely or not at all.
+fn migrate(connection: &mut Connection, version: i32) -> rusqlite::Result<()> {
+    if version == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction()?;
+    for (migration, from) in MIGRATIONS.iter().zip(1..) {
+        if from >= version {
+            transaction.execute_batch(migration)?;
+        }
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
 }
 

@@ -1,7 +1,7 @@
 use std::fs;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Budget, Evaluation, Failure, FailureKind, Fidelity, Trial};
+use nas_space::search::{Budget, Continued, Evaluation, Failure, FailureKind, Fidelity, Trial};
 use nas_space::seed::Seed;
 use rusqlite::Connection;
 
@@ -16,6 +16,7 @@ fn trial(id: TrialId) -> TrialRecord {
             architecture: Architecture::new([10, 0, 3]),
             fidelity: Fidelity { epochs: u32::MAX },
             seed: Seed::new(u64::MAX),
+            continues: None,
         },
         genotype: Some("{\"a\": 'b'}".to_owned()),
         reused_from: (id > 0).then_some(0),
@@ -200,8 +201,8 @@ fn a_study_of_a_newer_version_is_refused() {
             matches!(
                 error,
                 StoreError::Version {
-                    got: 2,
-                    expected: 1,
+                    got: 3,
+                    expected: 2,
                     ..
                 }
             ),
@@ -311,4 +312,77 @@ fn an_unfinished_file_becomes_an_empty_store() {
     connection.pragma_update(None, "journal_mode", "wal").unwrap();
     drop(connection);
     Store::open(&torn).unwrap();
+}
+
+/// The tables of version 1, as that version made them.
+fn of_version_1(path: &Path) {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "ALTER TABLE trials DROP COLUMN continues;
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+}
+
+#[test]
+fn a_store_of_version_1_is_read_as_it_is_and_written_on_with_all_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("study.db");
+    let store = full(&path);
+    let (trials, summary) = (
+        store.records().trials().unwrap(),
+        store.records().summary().unwrap(),
+    );
+    drop(store);
+    of_version_1(&path);
+    let before = fs::read(&path).unwrap();
+    let read = Records::open(&path).unwrap();
+    assert_eq!(read.trials().unwrap(), trials);
+    assert_eq!(read.summary().unwrap(), summary);
+    drop(read);
+    assert_eq!(fs::read(&path).unwrap(), before, "reading migrates nothing");
+    let mut store = Store::open(&path).unwrap();
+    assert_eq!(store.records().trials().unwrap(), trials);
+    let config = config(Budget::trials(30), 1);
+    run(
+        &mut store,
+        &config,
+        &Evaluate(synthetic),
+        &options(1),
+        &mut Silent,
+    )
+    .unwrap();
+    assert_eq!(store.records().trials().unwrap(), trials, "it is resumed");
+    // What the new column is for.
+    let continued = TrialRecord {
+        trial: Trial {
+            id: 30,
+            continues: Some(Continued {
+                trial: 3,
+                epochs: trials[3].trial.fidelity.epochs,
+            }),
+            ..trials[3].trial.clone()
+        },
+        ..trial(30)
+    };
+    store.apply(&[Change::Asked(continued.clone())]).unwrap();
+    assert_eq!(store.records().trials().unwrap()[30], continued);
+    drop(store);
+    assert_eq!(
+        Store::open(&path).unwrap().records().trials().unwrap()[30],
+        continued
+    );
+}
+
+#[test]
+fn a_trial_that_continues_a_later_one_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = full(&dir.path().join("study.db"));
+    for continued in [3, 4] {
+        let spoil = format!("UPDATE trials SET continues = {continued} WHERE id = 3");
+        store.records.connection.execute_batch(&spoil).unwrap();
+        let error = store.records().trials().unwrap_err();
+        assert!(error.to_string().contains("trial 3 continues"), "{error}");
+    }
 }

@@ -86,10 +86,10 @@ impl AdamConfig {
 /// p ← (1 − η·λ)·p if decoupled; p ← p − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). t counts a parameter's own steps.
 #[derive(Debug)]
 pub struct Adam {
-    config: AdamConfig,
+    pub(super) config: AdamConfig,
     steps: BTreeMap<String, u64>,
-    first: IndexMap<String, Var>,
-    second: IndexMap<String, Var>,
+    pub(super) first: IndexMap<String, Var>,
+    pub(super) second: IndexMap<String, Var>,
 }
 
 impl Adam {
@@ -106,6 +106,13 @@ impl Adam {
             second: IndexMap::new(),
         })
     }
+
+    /// The number of this step among those of the parameter, from 1.
+    pub(super) fn count_step(&mut self, name: &str) -> i32 {
+        let steps = self.steps.entry(name.to_owned()).or_default();
+        *steps += 1;
+        i32::try_from(*steps).unwrap_or(i32::MAX)
+    }
 }
 
 impl Optimizer for Adam {
@@ -116,6 +123,10 @@ impl Optimizer for Adam {
             epsilon,
             ..
         } = self.config;
+        #[cfg(any(feature = "cuda", test))]
+        if let Some(updates) = super::at_once::updates(parameters, gradients) {
+            return self.step_at_once(&updates, learning_rate);
+        }
         for (name, gradient) in gradients.iter() {
             let Some(parameter) = parameters.get(name) else {
                 continue;
@@ -131,9 +142,7 @@ impl Optimizer for Adam {
             } else {
                 (decay, 0.0)
             };
-            let steps = self.steps.entry(name.to_owned()).or_default();
-            *steps += 1;
-            let exponent = i32::try_from(*steps).unwrap_or(i32::MAX);
+            let exponent = self.count_step(name);
             let first = super::state::slot(&mut self.first, name, var)?;
             let second = super::state::slot(&mut self.second, name, var)?;
             update(

@@ -1,6 +1,8 @@
 //! Optimizers: what a step does to the parameters.
 
 mod adam;
+#[cfg(any(feature = "cuda", test))]
+mod at_once;
 mod config;
 mod rule;
 mod sgd;

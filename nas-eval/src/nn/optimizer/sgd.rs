@@ -81,8 +81,8 @@ impl SgdConfig {
 /// d = g + λ·p; v ← μ·v + d; p ← p − η·v, or p ← p − η·(d + μ·v) with Nesterov's look-ahead. v starts at 0.
 #[derive(Debug)]
 pub struct Sgd {
-    config: SgdConfig,
-    momentum: IndexMap<String, Var>,
+    pub(super) config: SgdConfig,
+    pub(super) momentum: IndexMap<String, Var>,
 }
 
 impl Sgd {
@@ -107,6 +107,10 @@ impl Optimizer for Sgd {
             weight_decay,
             spare_norm_and_bias,
         } = self.config;
+        #[cfg(any(feature = "cuda", test))]
+        if let Some(updates) = super::at_once::updates(parameters, gradients) {
+            return self.step_at_once(&updates, learning_rate);
+        }
         for (name, gradient) in gradients.iter() {
             let Some(parameter) = parameters.get(name) else {
                 continue;

@@ -1,5 +1,7 @@
 //! Searches of small spaces with rewards that are known.
 
+use std::sync::Mutex;
+
 use nas_space::arch::Architecture;
 use nas_space::spaces::{ChainConfig, ChainSpace, darts, nb201};
 use rand::RngExt;
@@ -38,7 +40,8 @@ fn run(
     mut accuracy: impl FnMut(&Architecture) -> Option<f64>,
 ) -> Vec<Architecture> {
     let mut proposals = Vec::new();
-    for id in search.told..search.told + trials {
+    let first = search.turns.told();
+    for id in first..first + trials {
         let proposal = ask(search);
         let told = outcome(id, proposal.clone(), accuracy(&proposal));
         search.tell(&told).unwrap();
@@ -116,9 +119,13 @@ fn updates_tell_what_was_learned_from() {
         entropy_weight: 0.0,
         ..small(RlConfig::default())
     };
-    let mut search = search(TinySpace::new(&[("a", 3); 2]), config, 1);
+    let search = search(TinySpace::new(&[("a", 3); 2]), config, 1);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&seen);
+    let mut search = search.observed(move |update| sink.lock().unwrap().push(update.clone()));
     let mut accuracies = [Some(0.5), None, Some(0.25), Some(1.0), None].into_iter();
     run(&mut search, 5, |_| accuracies.next().flatten());
+    assert_eq!(*seen.lock().unwrap(), search.updates());
     let [first, second] = search.updates() else {
         panic!("two batches of two: {:?}", search.updates())
     };

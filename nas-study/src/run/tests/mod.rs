@@ -1,3 +1,4 @@
+mod continuing;
 mod crash;
 mod failures;
 mod looping;

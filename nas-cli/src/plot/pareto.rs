@@ -1,0 +1,387 @@
+//! A picture of what accuracy costs: all trials of a run, those of the front marked.
+
+use std::fmt::Write;
+
+use nas_evo::Objective;
+
+use super::{FAINT, INK, escaped};
+use crate::number::{grouped, percent};
+use crate::pareto::{Pareto, Point};
+
+const SIZE: (f64, f64) = (720.0, 470.0);
+/// Left, top, right and bottom of the axes' frame.
+const FRAME: [f64; 4] = [70.0, 84.0, 696.0, 412.0];
+const FRONT: &str = "#dd6b20";
+const TRIAL: &str = "#3b7dd8";
+
+/// Accuracy against the first cost that the points are compared by, as an SVG document, which needs no other file. The same
+/// points always give the same text.
+pub(crate) fn pareto(pareto: &Pareto) -> String {
+    let mut costs = pareto.objectives.iter().copied();
+    let cost = costs.find(|objective| *objective != Objective::Accuracy);
+    let cost = cost.unwrap_or(Objective::Params);
+    let of = |point: &Point| match cost {
+        Objective::Macs => point.macs as f64,
+        _ => point.params as f64,
+    };
+    let x = Axis::over(pareto.points.iter().map(of), f64::INFINITY);
+    let least = least_shown(pareto);
+    let shown = pareto.points.iter().map(|point| point.valid_accuracy);
+    let shown = shown.filter(|accuracy| *accuracy >= least);
+    let y = Axis::over(shown.map(|accuracy| 100.0 * accuracy), 100.0);
+    let place = |point: &Point| {
+        let [left, top, right, bottom] = FRAME;
+        let across = left + x.share(of(point)) * (right - left);
+        (
+            across,
+            bottom - y.share(100.0 * point.valid_accuracy) * (bottom - top),
+        )
+    };
+    let mut text = heading(pareto, cost, least);
+    axes(&mut text, &x, &y, cost);
+    let mut on_front = vec![false; pareto.points.len()];
+    for &number in &pareto.front {
+        on_front[number] = true;
+    }
+    for (point, _) in pareto.points.iter().zip(&on_front).filter(|(_, on)| !**on) {
+        if point.valid_accuracy < least {
+            triangle(&mut text, place(point).0, point);
+        } else {
+            circle(&mut text, place(point), 4.0, TRIAL, 0.55, point);
+        }
+    }
+    let front = pareto.front();
+    // With a third objective the front is no line between the two that are drawn.
+    if pareto.objectives.len() == 2 {
+        let _ = writeln!(
+            text,
+            "<path d=\"{}\" fill=\"none\" stroke=\"{FRONT}\" stroke-width=\"1.6\"/>",
+            staircase(front.iter().map(|point| place(point)))
+        );
+    }
+    for point in front {
+        circle(&mut text, place(point), 5.5, FRONT, 1.0, point);
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+/// The document's beginning, with its titles and legend.
+fn heading(pareto: &Pareto, cost: Objective, least: f64) -> String {
+    let names: Vec<&str> = pareto
+        .objectives
+        .iter()
+        .map(|objective| objective.name())
+        .collect();
+    let below = pareto
+        .points
+        .iter()
+        .filter(|point| point.valid_accuracy < least)
+        .count();
+    let below = match below {
+        0 => String::new(),
+        _ => format!("; ▾ {below} far below"),
+    };
+    let (width, height) = SIZE;
+    let [left, _, right, _] = FRAME;
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+         role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
+         <title>Validation accuracy and {}</title>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+         <text x=\"{left}\" y=\"34\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">Validation accuracy and {}</text>\n\
+         <text x=\"{left}\" y=\"54\" font-size=\"12\" fill=\"{FAINT}\">{} trials. The front: {} that none dominates in {}{below}</text>\n\
+         <circle cx=\"{:.1}\" cy=\"30\" r=\"5.5\" fill=\"{FRONT}\"/>\n\
+         <text x=\"{:.1}\" y=\"34\" font-size=\"12\" fill=\"{INK}\">front</text>\n\
+         <circle cx=\"{:.1}\" cy=\"30\" r=\"4\" fill=\"{TRIAL}\" fill-opacity=\"0.55\"/>\n\
+         <text x=\"{:.1}\" y=\"34\" font-size=\"12\" fill=\"{INK}\">other trials</text>\n",
+        long_name(cost),
+        long_name(cost),
+        grouped(pareto.points.len() as u64),
+        grouped(pareto.front.len() as u64),
+        names.join(", "),
+        right - 150.0,
+        right - 141.0,
+        right - 88.0,
+        right - 79.0,
+    );
+    text
+}
+
+fn long_name(cost: Objective) -> &'static str {
+    match cost {
+        Objective::Macs => "multiply-accumulates",
+        _ => "parameters",
+    }
+}
+
+fn axes(text: &mut String, x: &Axis, y: &Axis, cost: Objective) {
+    let [left, top, right, bottom] = FRAME;
+    for mark in y.marks() {
+        let at = bottom - y.share(mark) * (bottom - top);
+        let _ = writeln!(
+            text,
+            "<line x1=\"{left}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\" stroke=\"#eceff4\"/>\n\
+             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"end\" fill=\"{FAINT}\">{} %</text>",
+            left - 8.0,
+            at + 4.0,
+            y.named(mark)
+        );
+    }
+    for mark in x.marks() {
+        let at = left + x.share(mark) * (right - left);
+        let _ = writeln!(
+            text,
+            "<line x1=\"{at:.1}\" y1=\"{top}\" x2=\"{at:.1}\" y2=\"{bottom}\" stroke=\"#eceff4\"/>\n\
+             <text x=\"{at:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"middle\" fill=\"{FAINT}\">{}</text>",
+            bottom + 18.0,
+            x.named(mark)
+        );
+    }
+    let _ = writeln!(
+        text,
+        "<rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#d5dae3\"/>\n\
+         <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"12\" text-anchor=\"middle\" fill=\"{INK}\">{}</text>",
+        right - left,
+        bottom - top,
+        (left + right) / 2.0,
+        bottom + 42.0,
+        long_name(cost)
+    );
+}
+
+/// The accuracy below which trials are not shown in their place: one network that learnt nothing would press all others together.
+/// It is three times the range of the middle half below that, as outliers are told, and never above a point of the front.
+fn least_shown(pareto: &Pareto) -> f64 {
+    let mut accuracies: Vec<f64> = pareto.points.iter().map(|point| point.valid_accuracy).collect();
+    accuracies.sort_by(f64::total_cmp);
+    let Some(last) = accuracies.len().checked_sub(1) else {
+        return 0.0;
+    };
+    let (low, high) = (accuracies[last / 4], accuracies[last * 3 / 4]);
+    let of_front = pareto
+        .front()
+        .iter()
+        .map(|point| point.valid_accuracy)
+        .fold(1.0, f64::min);
+    (low - 3.0 * (high - low)).min(of_front)
+}
+
+/// A trial that lies below the frame.
+fn triangle(text: &mut String, x: f64, point: &Point) {
+    let [.., bottom] = FRAME;
+    let _ = writeln!(
+        text,
+        "<path d=\"M{:.1} {:.1}h9l-4.5 7z\" fill=\"{TRIAL}\" fill-opacity=\"0.55\">{}</path>",
+        x - 4.5,
+        bottom - 9.0,
+        tooltip(point)
+    );
+}
+
+/// What is shown where one points at a trial.
+fn tooltip(point: &Point) -> String {
+    format!(
+        "<title>trial {}: {}, {} parameters, {} multiply-accumulates\n{}</title>",
+        point.trial,
+        percent(point.valid_accuracy),
+        grouped(point.params),
+        grouped(point.macs),
+        escaped(&point.arch)
+    )
+}
+
+fn circle(text: &mut String, (x, y): (f64, f64), radius: f64, colour: &str, opacity: f64, point: &Point) {
+    let _ = writeln!(
+        text,
+        "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\" fill-opacity=\"{opacity}\">{}</circle>",
+        tooltip(point)
+    );
+}
+
+/// The edge of what the front dominates: to the right, then up.
+fn staircase(points: impl Iterator<Item = (f64, f64)>) -> String {
+    let mut path = String::new();
+    for (x, y) in points {
+        let _ = if path.is_empty() {
+            write!(path, "M{x:.1} {y:.1}")
+        } else {
+            write!(path, "H{x:.1}V{y:.1}")
+        };
+    }
+    path
+}
+
+/// An axis whose marks are round numbers and which holds all values.
+struct Axis {
+    first: f64,
+    step: f64,
+    steps: u32,
+}
+
+impl Axis {
+    /// An axis over these values, which lie between 0 and `most`.
+    fn over(values: impl Iterator<Item = f64>, most: f64) -> Self {
+        let (least, largest) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, largest), value| {
+            (least.min(value), largest.max(value))
+        });
+        if !(least.is_finite() && largest.is_finite()) {
+            return Self {
+                first: 0.0,
+                step: 1.0,
+                steps: 1,
+            };
+        }
+        let range = if largest > least {
+            largest - least
+        } else {
+            (0.1 * largest).max(1.0)
+        };
+        // Four to eight steps: 1, 2 or 5 times a power of ten.
+        let power = 10_f64.powf((range / 5.0).log10().floor());
+        let step = [1.0, 2.0, 5.0, 10.0]
+            .map(|factor| factor * power)
+            .into_iter()
+            .find(|step| range / step <= 6.0)
+            .unwrap_or(10.0 * power);
+        // A little beyond the values, so that no point lies on the frame, but not where no value can be.
+        let first = ((least - 0.03 * range) / step).floor().max(0.0);
+        let last = ((largest + 0.03 * range) / step).ceil().min((most / step).ceil());
+        Self {
+            first: first * step,
+            step,
+            steps: (last - first).max(1.0) as u32,
+        }
+    }
+
+    fn marks(&self) -> impl Iterator<Item = f64> {
+        (0..=self.steps).map(|steps| self.first + f64::from(steps) * self.step)
+    }
+
+    /// How far along a value is, from 0 to 1.
+    fn share(&self, value: f64) -> f64 {
+        (value - self.first) / (f64::from(self.steps) * self.step)
+    }
+
+    /// A mark as people read it: `0`, `85`, `97.5`, `200 k`, `1.2 M`.
+    fn named(&self, mark: f64) -> String {
+        let (unit, letter) = match self.step {
+            step if step >= 1e8 => (1e9, " G"),
+            step if step >= 1e5 => (1e6, " M"),
+            step if step >= 1e2 => (1e3, " k"),
+            _ => (1.0, ""),
+        };
+        let digits = (-(self.step / unit).log10().floor()).max(0.0) as usize;
+        let number = format!("{:.digits$}", mark / unit);
+        if number.chars().all(|c| "0.".contains(c)) {
+            return "0".to_owned();
+        }
+        format!("{number}{letter}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(figures: &[(f64, u64)]) -> Pareto {
+        let points = (0..).zip(figures);
+        let points = points.map(|(trial, &(valid_accuracy, params))| Point {
+            trial,
+            arch: format!("<{trial}>"),
+            valid_accuracy,
+            params,
+            macs: 10 * params,
+        });
+        Pareto::of(points.collect(), &[Objective::Accuracy, Objective::Params])
+    }
+
+    #[test]
+    fn every_trial_is_a_circle_and_the_front_a_staircase() {
+        let svg = pareto(&points(&[(0.9, 90_000), (0.5, 50_000), (0.6, 20_000)]));
+        // Two circles stand in the legend.
+        assert_eq!(svg.matches("<circle").count(), 2 + 3);
+        assert_eq!(svg.matches(&format!("fill=\"{FRONT}\"")).count(), 1 + 2);
+        let path = svg.split("<path d=\"").nth(1).unwrap().split('"').next().unwrap();
+        assert_eq!(path.matches(['M', 'H', 'V']).count(), 3, "{path}");
+        assert!(
+            svg.contains("&lt;2&gt;") && !svg.contains("<2>"),
+            "names are escaped"
+        );
+        assert!(svg.contains("3 trials") && svg.contains("60.00 %, 20,000 parameters"));
+        assert_eq!(svg.matches("<title>").count(), svg.matches("</title>").count());
+    }
+
+    #[test]
+    fn a_front_of_three_objectives_has_no_staircase_and_the_first_cost_is_the_axis() {
+        let two = points(&[(0.9, 90), (0.5, 50)]);
+        let three = Pareto::of(
+            two.points,
+            &[Objective::Macs, Objective::Accuracy, Objective::Params],
+        );
+        let svg = pareto(&three);
+        assert!(!svg.contains("<path"), "neither staircase nor triangle");
+        assert!(svg.contains("Validation accuracy and multiply-accumulates"));
+    }
+
+    #[test]
+    fn a_network_that_learnt_nothing_is_at_the_bottom_unless_it_is_of_the_front() {
+        let mut figures: Vec<(f64, u64)> = (0..20).map(|i| (0.9 + 0.002 * i as f64, 100 + i)).collect();
+        figures.push((0.1, 100));
+        let svg = pareto(&points(&figures));
+        assert!(svg.contains("; ▾ 1 far below") && svg.contains(">90 %<"), "{svg}");
+        assert!(!svg.contains(">20 %<"));
+        assert_eq!(svg.matches("<title>trial").count(), 21);
+        figures.push((0.1, 50));
+        let svg = pareto(&points(&figures));
+        assert!(!svg.contains("far below") && svg.contains(">20 %<"), "{svg}");
+    }
+
+    #[test]
+    fn axes_have_round_marks_around_all_values() {
+        let marks = |values: &[f64]| {
+            let most = if values[0] < 100.0 { 100.0 } else { f64::INFINITY };
+            let axis = Axis::over(values.iter().copied(), most);
+            let names: Vec<String> = axis.marks().map(|mark| axis.named(mark)).collect();
+            for &value in values {
+                assert!((0.0..=1.0).contains(&axis.share(value)), "{values:?}: {names:?}");
+            }
+            names.join(", ")
+        };
+        assert_eq!(
+            marks(&[31_000.0, 316_058.0]),
+            "0, 50 k, 100 k, 150 k, 200 k, 250 k, 300 k, 350 k"
+        );
+        assert_eq!(marks(&[92.1, 97.3]), "91, 92, 93, 94, 95, 96, 97, 98");
+        assert_eq!(marks(&[0.1e6, 1.4e6]), "0, 0.5 M, 1.0 M, 1.5 M");
+        assert_eq!(
+            marks(&[97.30, 97.52]),
+            "97.25, 97.30, 97.35, 97.40, 97.45, 97.50, 97.55"
+        );
+        assert_eq!(marks(&[99.2, 99.99]), "99.0, 99.2, 99.4, 99.6, 99.8, 100.0");
+        assert_eq!(
+            marks(&[200.0, 1e9]),
+            "0, 0.2 G, 0.4 G, 0.6 G, 0.8 G, 1.0 G, 1.2 G"
+        );
+    }
+
+    #[test]
+    fn one_point_and_none_have_axes_too() {
+        for figures in [
+            &[(0.5, 100)][..],
+            &[(0.5, 100), (0.5, 100)],
+            &[(0.0, 0)],
+            &[(1.0, 7)],
+            &[],
+        ] {
+            let svg = pareto(&points(figures));
+            assert!(
+                svg.ends_with("</svg>\n") && !svg.contains("NaN") && !svg.contains("inf"),
+                "{svg}"
+            );
+        }
+    }
+}

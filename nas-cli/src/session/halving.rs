@@ -1,0 +1,76 @@
+//! A search whose trainings are halved: its strategy, and the checkpoints that its trials leave.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use nas_eval::evaluator::TrainingEvaluator;
+use nas_evo::{Halving, HalvingConfig};
+use nas_space::search::Strategy;
+use nas_study::RunDir;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Session, Source};
+use crate::output::note;
+
+/// What decides a search that is halved: kept on record with the study.
+#[derive(Serialize)]
+struct Parameters {
+    halving: HalvingConfig,
+    /// Those of the method itself.
+    method: Value,
+}
+
+impl Session {
+    /// The strategy and its parameters, halved if that is what the configuration says.
+    pub(super) fn halved(
+        &self,
+        strategy: Box<dyn Strategy>,
+        parameters: String,
+    ) -> Result<(Box<dyn Strategy>, String)> {
+        let Some((_, halving)) = self.config.halving()? else {
+            return Ok((strategy, parameters));
+        };
+        let rungs = halving.rung_epochs()?;
+        if rungs.last() != Some(&halving.max_epochs) {
+            let rungs: Vec<String> = rungs.iter().map(u32::to_string).collect();
+            note(&format!(
+                "note: architectures are judged after {} epochs, and none is trained for all {}: that is no power of eta \
+                 times the least",
+                rungs.join(", "),
+                halving.max_epochs
+            ));
+        }
+        let method = serde_json::from_str(&parameters)?;
+        let parameters = serde_json::to_string(&Parameters { halving, method })?;
+        Ok((Box::new(Halving::new(strategy, halving)?), parameters))
+    }
+
+    /// The evaluator of trials that continue one another; nothing where none does.
+    pub(super) fn keeping_checkpoints(&self, run: &RunDir) -> Result<Option<TrainingEvaluator>> {
+        match (self.config.halving()?, &self.source) {
+            (Some(_), Source::Training { evaluator, .. }) => Ok(Some(
+                evaluator.as_ref().clone().with_checkpoints(checkpoints(run)),
+            )),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Removes what trials have left, once there will be none that continues them. Where a larger budget brings some after
+/// all, they train from the start and give the same.
+pub(super) fn remove_checkpoints(run: &RunDir) -> Result<()> {
+    let folder = checkpoints(run);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn checkpoints(run: &RunDir) -> PathBuf {
+    run.checkpoints_path().join("trials")
+}

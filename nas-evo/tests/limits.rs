@@ -1,0 +1,100 @@
+//! No method of this crate leaves the limits it was given.
+
+#![expect(clippy::unwrap_used, reason = "functions beside tests")]
+
+use std::sync::Arc;
+
+use nas_evo::{
+    EvoError, EvolutionConfig, LocalSearch, Nsga2, Nsga2Config, RandomSearch, RandomSearchConfig,
+    RegularizedEvolution,
+};
+use nas_space::arch::Architecture;
+use nas_space::limits::Limits;
+use nas_space::network::NetworkConfig;
+use nas_space::search::{Ask, Evaluation, Fidelity, Outcome, Strategy, Trial};
+use nas_space::seed::Seed;
+use nas_space::spaces::{LimitedSpace, Space, nb201};
+
+fn network() -> NetworkConfig {
+    NetworkConfig {
+        channels: 2,
+        cells: 1,
+        ..NetworkConfig::default()
+    }
+}
+
+fn params(architecture: &Architecture) -> u64 {
+    let network = nb201().network(architecture, &network());
+    network.unwrap().cost().params
+}
+
+/// What a cell with one convolution of 1×1 on its edge from start to end takes: about a seventh of the 15,625 are within.
+fn limit() -> u64 {
+    params(&Architecture::new([1, 1, 1, 2, 1, 1]))
+}
+
+fn space() -> Arc<dyn Space> {
+    let limits = Limits {
+        max_params: Some(limit()),
+        max_macs: None,
+    };
+    Arc::new(LimitedSpace::new(Arc::new(nb201()), network(), limits).unwrap())
+}
+
+/// What is proposed in up to so many trials, each of which is the better the larger it is.
+fn proposals(strategy: &mut dyn Strategy, trials: u64) -> Vec<Architecture> {
+    let mut proposals = Vec::new();
+    for id in 0..trials {
+        let Ask::Evaluate(proposal) = strategy.ask().unwrap() else {
+            break;
+        };
+        let architecture = proposal.architecture;
+        let evaluation = Evaluation {
+            valid_accuracy: params(&architecture) as f64 / 1e6,
+            valid_loss: None,
+            train_accuracy: None,
+            train_loss: None,
+            params: None,
+            macs: None,
+            epochs: 1,
+            cost_seconds: 0.0,
+            device: "none".to_owned(),
+        };
+        let trial = Trial {
+            id,
+            architecture: architecture.clone(),
+            fidelity: Fidelity { epochs: 1 },
+            seed: Seed::new(id),
+            continues: None,
+        };
+        let result = Ok(evaluation);
+        strategy.tell(&Outcome { trial, result }).unwrap();
+        proposals.push(architecture);
+    }
+    proposals
+}
+
+#[test]
+fn no_method_leaves_the_limits_though_accuracy_lies_beyond() {
+    let seed = Seed::new(1);
+    let boxed: [Result<Box<dyn Strategy>, EvoError>; 5] = [
+        RandomSearch::new(space(), RandomSearchConfig::default(), seed).map(|s| Box::new(s) as _),
+        RegularizedEvolution::new(space(), EvolutionConfig::NATS_BENCH, seed).map(|s| Box::new(s) as _),
+        RegularizedEvolution::new(space(), EvolutionConfig::HIERARCHICAL, seed).map(|s| Box::new(s) as _),
+        LocalSearch::new(space(), seed).map(|s| Box::new(s) as _),
+        Nsga2::new(space(), Nsga2Config::small(), network(), seed).map(|s| Box::new(s) as _),
+    ];
+    for strategy in boxed {
+        let mut strategy = strategy.unwrap();
+        let proposals = proposals(&mut *strategy, 300);
+        assert_eq!(proposals.len(), 300, "{}", strategy.name());
+        for architecture in proposals {
+            let params = params(&architecture);
+            assert!(
+                params <= limit(),
+                "{}: {architecture} has {params}",
+                strategy.name()
+            );
+        }
+    }
+}

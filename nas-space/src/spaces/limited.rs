@@ -1,0 +1,330 @@
+//! The part of a space whose networks are within limits.
+
+use std::sync::Arc;
+
+use num_bigint::BigUint;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::{CellSpace, Growth, Space, SpaceError};
+use crate::arch::{Architecture, Decision};
+use crate::cost::Cost;
+use crate::genotype::Genotype;
+use crate::limits::Limits;
+use crate::network::{Network, NetworkConfig};
+use crate::op::Operations;
+use crate::seed::Seed;
+
+/// Architectures drawn to find out how many are within the limits.
+const PROBES: u64 = 10_000;
+/// Those of them that have to be: with fewer, drawing would take too long.
+const ENOUGH: u64 = 10;
+/// Draws for one sample. Where one in a thousand is within the limits, all of them miss with a probability of 10⁻⁴³.
+const DRAWS: usize = 100_000;
+/// Mutants made before all neighbours are looked at.
+const MUTANTS: usize = 100;
+
+/// The architectures of a space whose networks, at one size, are within [`Limits`].
+///
+/// What it samples, mutates to and gives as neighbours is within the limits; what is not is refused by [`Space::validate`] and
+/// whatever depends on it, as architectures of another space are. Samples are uniform over the architectures within, mutants
+/// as the space makes them but for those beyond. Decisions and [`Space::size`] are the space's own, so that not any combination
+/// of options is an architecture here: a method that lists a space has to validate what it lists. So it is with what a growing
+/// space's architectures grow into.
+#[derive(Debug, Clone)]
+pub struct LimitedSpace {
+    space: Arc<dyn Space>,
+    network: NetworkConfig,
+    limits: Limits,
+    /// The first architecture found within the limits.
+    found: Architecture,
+}
+
+impl LimitedSpace {
+    /// The part of `space` within `limits` at the size `network`. Up to 10,000 architectures are drawn, until ten are found.
+    ///
+    /// # Errors
+    /// [`SpaceError::TooRare`] where there are not ten, [`SpaceError::Config`] for limits or a size out of range.
+    pub fn new(space: Arc<dyn Space>, network: NetworkConfig, limits: Limits) -> Result<Self, SpaceError> {
+        limits.validate()?;
+        network.validate()?;
+        let mut rng = Seed::new(0).derive("limits", 0).rng();
+        let mut found = None;
+        let mut within = 0;
+        let mut least = Cost {
+            params: u64::MAX,
+            macs: u64::MAX,
+        };
+        for _ in 0..PROBES {
+            let architecture = space.sample(&mut rng);
+            let cost = space.network(&architecture, &network)?.cost();
+            least.params = least.params.min(cost.params);
+            least.macs = least.macs.min(cost.macs);
+            if limits.check(cost).is_ok() {
+                within += 1;
+                found.get_or_insert(architecture);
+            }
+            if let (ENOUGH.., Some(found)) = (within, &found) {
+                let found = found.clone();
+                return Ok(Self {
+                    space,
+                    network,
+                    limits,
+                    found,
+                });
+            }
+        }
+        Err(SpaceError::TooRare {
+            space: space.name().to_owned(),
+            limits,
+            drawn: PROBES,
+            within,
+            least,
+        })
+    }
+
+    /// Checks what an architecture of the space costs.
+    fn check(&self, architecture: &Architecture) -> Result<(), SpaceError> {
+        let network = self.space.network(architecture, &self.network)?;
+        self.limits.check(network.cost())
+    }
+
+    /// The first draw within the limits.
+    fn first_within(&self, mut draw: impl FnMut() -> Architecture) -> Option<Architecture> {
+        (0..DRAWS).map(|_| draw()).find(|drawn| self.check(drawn).is_ok())
+    }
+}
+
+impl Space for LimitedSpace {
+    fn name(&self) -> &str {
+        self.space.name()
+    }
+
+    fn decisions(&self) -> &[Decision] {
+        self.space.decisions()
+    }
+
+    fn operations(&self) -> &Operations {
+        self.space.operations()
+    }
+
+    fn genotype(&self, architecture: &Architecture) -> Result<Genotype, SpaceError> {
+        self.validate(architecture)?;
+        self.space.genotype(architecture)
+    }
+
+    fn architecture(&self, genotype: &Genotype) -> Result<Architecture, SpaceError> {
+        let architecture = self.space.architecture(genotype)?;
+        self.check(&architecture)?;
+        Ok(architecture)
+    }
+
+    fn growth(&self) -> Option<&dyn Growth> {
+        self.space.growth().map(|_| self as &dyn Growth)
+    }
+
+    fn cells(&self) -> Option<&CellSpace> {
+        self.space.cells()
+    }
+
+    fn validate(&self, architecture: &Architecture) -> Result<(), SpaceError> {
+        self.space.validate(architecture)?;
+        self.check(architecture)
+    }
+
+    fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
+        // A miss is as good as impossible; should it happen, what is given is within the limits all the same.
+        self.first_within(|| self.space.sample(rng))
+            .unwrap_or_else(|| self.found.clone())
+    }
+
+    fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
+        self.validate(architecture)?;
+        for _ in 0..MUTANTS {
+            let mutant = self.space.mutate(architecture, rng)?;
+            if self.check(&mutant).is_ok() {
+                return Ok(mutant);
+            }
+        }
+        let mut neighbours = self.neighbours(architecture)?;
+        if neighbours.is_empty() {
+            return Err(SpaceError::Isolated {
+                space: self.name().to_owned(),
+                architecture: architecture.to_string(),
+            });
+        }
+        Ok(neighbours.swap_remove(rng.random_range(0..neighbours.len())))
+    }
+
+    fn neighbours(&self, architecture: &Architecture) -> Result<Vec<Architecture>, SpaceError> {
+        self.validate(architecture)?;
+        let mut neighbours = self.space.neighbours(architecture)?;
+        neighbours.retain(|neighbour| self.check(neighbour).is_ok());
+        Ok(neighbours)
+    }
+
+    /// That of the whole space: how many are within the limits is not known.
+    fn size(&self) -> BigUint {
+        self.space.size()
+    }
+
+    fn network(&self, architecture: &Architecture, config: &NetworkConfig) -> Result<Network, SpaceError> {
+        self.validate(architecture)?;
+        self.space.network(architecture, config)
+    }
+}
+
+impl Growth for LimitedSpace {
+    fn levels(&self) -> usize {
+        self.space.growth().map_or(0, Growth::levels)
+    }
+
+    fn choices_at(&self, level: usize) -> usize {
+        self.space.growth().map_or(0, |growth| growth.choices_at(level))
+    }
+
+    /// As [`Growth::sample_at`], within the limits where there are such: the smallest level may have none.
+    fn sample_at(&self, level: usize, rng: &mut ChaCha8Rng) -> Architecture {
+        let Some(growth) = self.space.growth() else {
+            return self.sample(rng);
+        };
+        self.first_within(|| growth.sample_at(level, rng))
+            .unwrap_or_else(|| growth.sample_at(level, rng))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::spaces::{PnasConfig, nb201, pnas};
+
+    fn network() -> NetworkConfig {
+        NetworkConfig {
+            channels: 2,
+            cells: 1,
+            ..NetworkConfig::default()
+        }
+    }
+
+    fn limited(max_params: u64) -> Result<LimitedSpace, SpaceError> {
+        let limits = Limits {
+            max_params: Some(max_params),
+            max_macs: None,
+        };
+        LimitedSpace::new(Arc::new(nb201()), network(), limits)
+    }
+
+    fn params(architecture: &Architecture) -> u64 {
+        nb201().network(architecture, &network()).unwrap().cost().params
+    }
+
+    /// What lies in the middle of the space.
+    fn median() -> u64 {
+        let mut rng = Seed::new(1).rng();
+        let mut all: Vec<u64> = (0..501).map(|_| params(&nb201().sample(&mut rng))).collect();
+        all.sort_unstable();
+        all[250]
+    }
+
+    #[test]
+    fn samples_mutants_and_neighbours_are_within_the_limits_at_every_step_of_a_walk() {
+        let limit = median();
+        let space = limited(limit).unwrap();
+        let mut rng = Seed::new(2).rng();
+        for _ in 0..20 {
+            let mut current = space.sample(&mut rng);
+            for _ in 0..10 {
+                assert!(params(&current) <= limit);
+                let next = space.mutate(&current, &mut rng).unwrap();
+                let neighbours = space.neighbours(&current).unwrap();
+                assert!(neighbours.contains(&next));
+                assert!(neighbours.iter().all(|n| params(n) <= limit));
+                let all = nb201().neighbours(&current).unwrap();
+                let within = all.iter().filter(|n| params(n) <= limit).count();
+                assert_eq!(neighbours.len(), within, "and none of them is missing");
+                current = next;
+            }
+        }
+    }
+
+    /// Chi-squared over the options of the first decision, of what is within the limits: 4 degrees of freedom are below 18.5
+    /// in 999 of 1,000 cases.
+    #[test]
+    fn samples_are_uniform_over_what_is_within() {
+        let limit = median();
+        let space = limited(limit).unwrap();
+        let mut expected = BTreeMap::new();
+        let mut within = 0_u32;
+        // Decisions count alike: of four of the six all options are looked at.
+        for place in 0..5_usize.pow(6) {
+            let choices: Vec<usize> = (0..6).map(|i| place / 5_usize.pow(i) % 5).collect();
+            if params(&Architecture::new(choices.clone())) <= limit {
+                *expected.entry(choices[0]).or_insert(0_u32) += 1;
+                within += 1;
+            }
+        }
+        let mut rng = Seed::new(3).rng();
+        let mut got = BTreeMap::new();
+        for _ in 0..2000 {
+            *got.entry(space.sample(&mut rng).choices()[0]).or_insert(0_u32) += 1;
+        }
+        let chi: f64 = expected
+            .iter()
+            .map(|(option, &n)| {
+                let expected = 2000.0 * f64::from(n) / f64::from(within);
+                let got = f64::from(got.get(option).copied().unwrap_or(0));
+                (got - expected).powi(2) / expected
+            })
+            .sum();
+        assert!(chi < 18.5, "{chi}: {got:?}");
+    }
+
+    #[test]
+    fn what_is_beyond_is_refused_as_a_point_of_another_space_is() {
+        let space = limited(median()).unwrap();
+        let largest = Architecture::new([3; 6]);
+        let refused = space.validate(&largest).unwrap_err();
+        assert!(matches!(refused, SpaceError::OverLimit { .. }), "{refused}");
+        let genotype = nb201().genotype(&largest).unwrap();
+        assert_eq!(space.architecture(&genotype), Err(refused.clone()));
+        assert_eq!(space.genotype(&largest), Err(refused.clone()));
+        assert_eq!(space.network(&largest, &network()), Err(refused.clone()));
+        let mut rng = Seed::new(0).rng();
+        assert_eq!(space.mutate(&largest, &mut rng), Err(refused));
+    }
+
+    #[test]
+    fn limits_that_hardly_anything_is_within_are_refused_with_how_rare_it_is() {
+        let refused = limited(1).unwrap_err().to_string();
+        let smallest = params(&Architecture::new([0; 6]));
+        for part in [
+            "0 of 10000 architectures drawn from space 'nb201'",
+            "at most 1 parameters",
+            &format!("{smallest} parameters"),
+        ] {
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_growing_space_still_grows() {
+        let space = pnas(&PnasConfig { blocks: 2 }).unwrap();
+        let limits = Limits {
+            max_params: Some(1 << 20),
+            max_macs: None,
+        };
+        let limited = LimitedSpace::new(Arc::new(space.clone()), network(), limits).unwrap();
+        let (growth, whole) = (limited.growth().unwrap(), space.growth().unwrap());
+        assert_eq!(growth.levels(), whole.levels());
+        let first = growth.sample_at(1, &mut Seed::new(1).rng());
+        limited.validate(&first).unwrap();
+        assert_eq!(
+            growth.children(&first).unwrap().len(),
+            whole.children(&first).unwrap().len()
+        );
+        let cells = LimitedSpace::new(Arc::new(nb201()), network(), limits).unwrap();
+        assert!(cells.cells().is_some());
+    }
+}
