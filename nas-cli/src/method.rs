@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nas_evo::{LocalSearch, Nsga2, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
 use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
+use nas_rl::ControllerSearch;
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -32,6 +33,8 @@ pub(crate) enum Method {
     LocalSearch,
     /// Progressive search with a surrogate.
     Pnas,
+    /// A controller that learns by reinforcement.
+    Rl,
 }
 
 /// What random search is run with.
@@ -41,13 +44,14 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Darts,
         Self::Random,
         Self::Evolution,
         Self::Nsga2,
         Self::LocalSearch,
         Self::Pnas,
+        Self::Rl,
     ];
 
     /// The name it is typed by.
@@ -59,6 +63,7 @@ impl Method {
             Self::Nsga2 => "nsga2",
             Self::LocalSearch => "local-search",
             Self::Pnas => "pnas",
+            Self::Rl => "rl",
         }
     }
 
@@ -78,6 +83,7 @@ impl Method {
             Self::Pnas => {
                 "level by level of a space that grows, the most promising by a surrogate's prediction"
             }
+            Self::Rl => "proposals of a recurrent controller that learns by reinforcement",
         }
     }
 }
@@ -122,6 +128,13 @@ pub(crate) fn strategy(
             )
         }
         Method::LocalSearch => (Box::new(LocalSearch::new(space, seed)?), "{}".to_owned()),
+        Method::Rl => {
+            let config = run.rl.as_ref().with_context(missing)?;
+            (
+                Box::new(ControllerSearch::new(space, config.clone(), seed)?),
+                serde_json::to_string(config)?,
+            )
+        }
         Method::Darts => bail!("method {method} proposes nothing: it trains a supernet"),
     })
 }

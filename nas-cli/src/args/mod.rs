@@ -3,11 +3,13 @@
 mod evolution;
 mod halving;
 mod progressive;
+mod rl;
 mod supernet;
 
 pub(crate) use evolution::EvolutionArgs;
 pub(crate) use halving::{HalvingArgs, HalvingName};
 pub(crate) use progressive::{ExplorationName, ProgressiveArgs, SurrogateName};
+pub(crate) use rl::{AlgorithmName, PresetName, RlArgs};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 
 use std::num::{NonZeroUsize, ParseIntError};
@@ -178,6 +180,8 @@ pub(crate) struct SearchArgs {
     pub(crate) progressive: ProgressiveArgs,
     #[command(flatten)]
     pub(crate) supernet: SupernetArgs,
+    #[command(flatten)]
+    pub(crate) rl: RlArgs,
 }
 
 /// How many trials are evaluated at a time.

@@ -5,6 +5,7 @@ mod halving;
 mod limits;
 mod progressive;
 mod resolve;
+mod rl;
 mod supernet;
 
 pub(crate) use halving::HalvingPlan;
@@ -18,6 +19,7 @@ use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::tabular::Nb201Dataset;
 use nas_evo::{EvolutionConfig, Nsga2Config};
 use nas_pnas::ProgressiveConfig;
+use nas_rl::RlConfig;
 use nas_space::limits::Limits;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
@@ -51,6 +53,9 @@ pub(crate) struct RunConfig {
     /// Population and objectives: present exactly where the method is NSGA-II.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) nsga2: Option<Nsga2Config>,
+    /// The controller and how it learns: present exactly where the method is rl.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rl: Option<RlConfig>,
     /// How large a network may be, where it may not be of any size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limits: Option<Limits>,
@@ -187,6 +192,7 @@ impl RunConfig {
         }
         self.limits.iter().try_for_each(Limits::validate)?;
         evolution::validate(self)?;
+        rl::validate(self)?;
         self.halving()?;
         match (self.method, &self.pnas) {
             (Method::Pnas, None) => bail!("method pnas has no [pnas] in the configuration"),

@@ -16,7 +16,7 @@ use toml::{Table, Value};
 
 use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution, progressive};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution, progressive, rl};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -50,6 +50,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     refuse_options_of_supernets(args, method)?;
     evolution::refuse(&args.evolution, method)?;
     progressive::refuse_options(&args.progressive, method)?;
+    rl::refuse(&args.rl, method)?;
     halving::refuse_options(&args.halving, file.contains_key("halving"))?;
     reconcile(&mut file, args, method);
     let surrogate = progressive::reconcile(&mut file, &args.progressive, method);
@@ -135,6 +136,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         supernet,
         evolution: evolution::evolution(method),
         nsga2: evolution::nsga2(method),
+        rl: rl::defaults(method, &args.rl),
         limits: None,
         halving: halved.then(HalvingPlan::default),
         pnas,
@@ -212,6 +214,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
         (Method::Evolution, "evolution"),
         (Method::Nsga2, "nsga2"),
         (Method::Pnas, "pnas"),
+        (Method::Rl, "rl"),
     ] {
         if args.method.is_some() && method != owner {
             file.remove(section);
@@ -220,6 +223,10 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
     let no_halving = (args.method.is_some() && method == Method::Darts) || args.benchmark.is_some();
     if no_halving && args.halving.first_typed().is_none() {
         file.remove("halving");
+    }
+    // A preset that is typed replaces all settings of the file.
+    if args.rl.preset.is_some() {
+        file.remove("rl");
     }
     if let Some(typed) = args.supernet.relaxation {
         let named = text_at(file, &["supernet", "darts", "relaxation", "kind"]);
@@ -386,6 +393,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
         supernet::overlay(&mut supernet.darts, &args.supernet);
     }
     evolution::overlay(config, &args.evolution);
+    rl::overlay(config, &args.rl);
     if args.limits.max_params.is_some() || args.limits.max_macs.is_some() {
         let limits = config.limits.get_or_insert_default();
         limits.max_params = args.limits.max_params.or(limits.max_params);

@@ -368,7 +368,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         (
             "method = 'magic'",
             "",
-            "darts, random, evolution, nsga2, local-search, pnas",
+            "darts, random, evolution, nsga2, local-search, pnas, rl",
         ),
         ("", "random --order 2", "--order"),
         ("", "random --hessian-every 0", "--hessian-every"),
@@ -417,6 +417,41 @@ fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
         ),
         ("method = 'darts'\n[halving]", "", "method darts"),
         ("", "pnas --halving asha", "method pnas"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
+fn a_controller_takes_its_settings_from_a_preset_the_file_and_words_in_that_order() {
+    use nas_rl::{Algorithm, Reward, RlConfig};
+    let rl = |file, words| resolved(file, words).unwrap().rl.unwrap();
+    assert_eq!(rl("", "rl"), RlConfig::small_budget());
+    assert_eq!(rl("", "rl --preset nasnet"), RlConfig::nasnet_2018());
+    let file = "method = 'rl'\n[rl]\nlearning_rate = 0.5\nbatch = 3";
+    assert_eq!((rl(file, "").learning_rate, rl(file, "").batch), (0.5, 3));
+    let typed = rl(
+        file,
+        "--controller-rate 0.25 --entropy 0.5 --reward cubed --algorithm reinforce",
+    );
+    assert_eq!(
+        (typed.learning_rate, typed.entropy_weight, typed.batch),
+        (0.25, 0.5, 3)
+    );
+    assert_eq!(
+        (typed.reward, typed.algorithm),
+        (Reward::Cubed, Algorithm::Reinforce {})
+    );
+    assert_eq!(rl(file, "--preset zoph-le"), RlConfig::zoph_le_2017());
+    let ppo = rl("", "rl --preset zoph-le --algorithm ppo");
+    assert_eq!(ppo.algorithm, RlConfig::nasnet_2018().algorithm);
+    assert_eq!(resolved(file, "random").unwrap().rl, None);
+    for (file, words, named) in [
+        ("", "evolution --reward cubed", "--reward"),
+        ("method = 'random'\n[rl]\nbatch = 5", "", "[rl]"),
+        ("method = 'rl'\n[rl]\nbatch = 0", "", "batch is 0"),
+        ("method = 'rl'\n[rl]\nrate = 5", "", "rate"),
     ] {
         let error = format!("{:#}", resolved(file, words).unwrap_err());
         assert!(error.contains(named), "{words}: {error}");

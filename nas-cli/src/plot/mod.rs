@@ -1,16 +1,19 @@
-//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch; what
-//! accuracy costs in any ([`pareto()`]); levels and predictions of a progressive one ([`progressive`]).
+//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch; how the
+//! reward of a controller grew ([`reward()`]); levels and predictions of a progressive one ([`progressive`]); what accuracy
+//! costs in any ([`pareto()`]).
 //!
-//! One small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
+//! Of the first, one small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
 //! that they come from. The same epochs always give the same text.
 
 mod axis;
 mod frame;
 mod pareto;
 pub(crate) mod progressive;
+mod reward;
 mod stroke;
 
 pub(crate) use pareto::pareto;
+pub(crate) use reward::{Reference, reward};
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -2,6 +2,7 @@
 
 mod ending;
 mod halving;
+mod learning;
 mod report;
 
 use std::num::NonZeroUsize;
@@ -30,6 +31,7 @@ use crate::{device, method, plan, plot, progressive};
 
 pub(crate) use ending::NETWORK_FILE;
 use halving::remove_checkpoints;
+use learning::Learned;
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
@@ -135,6 +137,9 @@ impl Session {
             // What cannot be is found out before anything is written.
             session.supernet(plan)?.search(0)?;
         }
+        if let Some(rl) = &session.config.rl {
+            session.controller(rl, &Learned::default())?;
+        }
         Ok(session)
     }
 
@@ -171,7 +176,12 @@ impl Session {
     }
 
     /// Who proposes, and its own configuration as one line.
-    fn searcher<'a>(&'a self, run: &'a RunDir, screen: &'a Screen) -> Result<(Searcher<'a>, String)> {
+    fn searcher<'a>(
+        &'a self,
+        run: &'a RunDir,
+        screen: &'a Screen,
+        learned: &Learned,
+    ) -> Result<(Searcher<'a>, String)> {
         if let Some(config) = &self.config.pnas {
             let search = method::progressive(config, Arc::clone(&self.searched), self.seed())?;
             return Ok((
@@ -190,8 +200,10 @@ impl Session {
                 Ok((Searcher::Oneshot(Box::new(oneshot)), parameters))
             }
             None => {
-                let (strategy, parameters) =
-                    method::strategy(&self.config, Arc::clone(&self.searched), self.seed())?;
+                let (strategy, parameters) = match &self.config.rl {
+                    Some(rl) => self.controller(rl, learned)?,
+                    None => method::strategy(&self.config, Arc::clone(&self.searched), self.seed())?,
+                };
                 let (strategy, parameters) = self.halved(strategy, parameters)?;
                 Ok((Searcher::Strategy(strategy), parameters))
             }
@@ -228,7 +240,8 @@ impl Session {
             ));
         }
         let screen = Screen::default();
-        let (mut searcher, parameters) = self.searcher(run, &screen)?;
+        let learned = Learned::default();
+        let (mut searcher, parameters) = self.searcher(run, &screen, &learned)?;
         let keeping = self.keeping_checkpoints(run)?;
         let evaluator: &dyn Evaluator = keeping.as_ref().map_or(self.evaluator(), |keeping| keeping);
         let gate = self.config.gate(evaluator, &self.space)?;
@@ -263,6 +276,7 @@ impl Session {
         if let Searcher::Progressive(search) = &searcher {
             progressive::record(run, search)?;
         }
+        let reward = self.write_learning(run, &learned)?;
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
@@ -271,7 +285,7 @@ impl Session {
             Searcher::Strategy(_) | Searcher::Progressive(_) => Extra::Front(self.front(run, &store)?),
             Searcher::Oneshot(oneshot) => Extra::Searches(oneshot.searches()),
         };
-        self.report(run, &summary, &genotype, &found, last, output)
+        self.report(run, &summary, &genotype, (&found, reward), last, output)
     }
 
     /// What the trials came to in accuracy and cost, drawn into the run directory.

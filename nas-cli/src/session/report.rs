@@ -36,6 +36,9 @@ struct SearchResult {
     oneshot: Option<OneshotResult>,
     #[serde(flatten)]
     front: Option<FrontResult>,
+    /// How a controller's reward grew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reward_picture: Option<PathBuf>,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,7 +81,7 @@ impl Session {
         run: &RunDir,
         summary: &Summary,
         genotype: &Genotype,
-        extra: &Extra<'_>,
+        (extra, reward_picture): (&Extra<'_>, Option<PathBuf>),
         last: FinalRecord,
         output: Output,
     ) -> Result<()> {
@@ -122,6 +125,7 @@ impl Session {
             last,
             oneshot: found,
             front,
+            reward_picture,
         };
         output.result(&result, || self.text(&result))
     }
@@ -247,6 +251,9 @@ impl Session {
             ] {
                 lines.push(line(what, &result.run.join(name).display().to_string()));
             }
+        }
+        if let Some(picture) = &result.reward_picture {
+            lines.push(line("reward", &picture.display().to_string()));
         }
         lines.push(line("run", &result.run.display().to_string()));
         lines.join("\n")

@@ -11,6 +11,7 @@ mod halving;
 mod killed;
 mod limits;
 mod pnas;
+mod rl;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,8 @@
 //! Padding around a map is real: maps are copied into a frame ([`Frame`]) that holds it, and what else can be done on the
 //! way is done then (normalise, rectify, scale).
 //!
+//! Apart from images, there are products of small matrices, for controllers.
+//!
 //! All take slices and check that they are long enough. None starts threads: images are what is divided among them.
 //! Each is compiled for several instruction sets, of which the best one is chosen at run time ([`simd`]).
 //!
@@ -18,6 +20,7 @@ mod float;
 mod map;
 mod parallel;
 mod pool;
+mod product;
 mod simd;
 mod sums;
 mod vector;
@@ -28,6 +31,7 @@ pub(crate) use float::Float;
 pub(crate) use map::{Affine, Back, Term, accumulate, add_terms, copy, copy_gradient};
 pub(crate) use parallel::items_per_chunk;
 pub(crate) use pool::{average_pool, average_pool_backward, max_pool, max_pool_backward};
+pub(crate) use product::{times, times_transposed};
 pub(crate) use simd::{Level, level};
 pub(crate) use sums::{add_products, add_sums, moments};
 

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor, Var};
 
+use super::product::times_transposed;
 use super::{Init, Parameters};
 use crate::error::EvalError;
 
@@ -54,7 +55,7 @@ impl Linear {
     /// # Errors
     /// A Candle error where the shapes do not fit.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = x.matmul(&self.weight.t()?)?;
+        let y = times_transposed(x, &self.weight)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor, Var};
 use candle_nn::ops::sigmoid;
 
+use super::product::times_transposed;
 use super::{Init, Parameters};
 use crate::error::EvalError;
 
@@ -111,12 +112,8 @@ impl Lstm {
 
 impl LstmLayer {
     fn step(&self, x: &Tensor, h: &Tensor, c: &Tensor, hidden: usize) -> Result<(Tensor, Tensor)> {
-        let of_input = x
-            .matmul(&self.input_weight.t()?)?
-            .broadcast_add(&self.input_bias)?;
-        let of_state = h
-            .matmul(&self.hidden_weight.t()?)?
-            .broadcast_add(&self.hidden_bias)?;
+        let of_input = times_transposed(x, &self.input_weight)?.broadcast_add(&self.input_bias)?;
+        let of_state = times_transposed(h, &self.hidden_weight)?.broadcast_add(&self.hidden_bias)?;
         let gates = (of_input + of_state)?;
         let gate = |k: usize| gates.narrow(1, k * hidden, hidden);
         let (i, f) = (sigmoid(&gate(0)?)?, sigmoid(&gate(1)?)?);

@@ -30,6 +30,7 @@ mod linear;
 mod lstm;
 mod optimizer;
 mod parameters;
+mod product;
 mod schedule;
 pub mod tensor_file;
 

@@ -1,0 +1,89 @@
+//! Options of a search by a controller, as typed.
+
+use clap::{Args, ValueEnum};
+use nas_rl::Reward;
+
+use super::number;
+
+/// How a controller learns. Each option is for method rl alone.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Controller (method rl)")]
+pub(crate) struct RlArgs {
+    /// Whose settings it starts from: small is for budgets of about a hundred trials, the others as published for
+    /// thousands [default: small]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) preset: Option<PresetName>,
+    /// How it learns
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) algorithm: Option<AlgorithmName>,
+    /// Its learning rate; that of the networks is --learning-rate
+    #[arg(long, value_name = "RATE", value_parser = super::positive)]
+    pub(crate) controller_rate: Option<f64>,
+    /// What a nat of its entropy is worth in reward
+    #[arg(long, value_name = "WEIGHT", value_parser = not_negative)]
+    pub(crate) entropy: Option<f64>,
+    /// What a validation accuracy is worth
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub(crate) reward: Option<RewardName>,
+    /// Outcomes it learns from at a time
+    #[arg(long, value_name = "N", value_parser = super::at_least(1))]
+    pub(crate) update_every: Option<usize>,
+}
+
+impl RlArgs {
+    /// The first option typed, by its name.
+    pub(crate) fn first_typed(&self) -> Option<&'static str> {
+        let typed = [
+            (self.preset.is_some(), "--preset"),
+            (self.algorithm.is_some(), "--algorithm"),
+            (self.controller_rate.is_some(), "--controller-rate"),
+            (self.entropy.is_some(), "--entropy"),
+            (self.reward.is_some(), "--reward"),
+            (self.update_every.is_some(), "--update-every"),
+        ];
+        typed.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
+    }
+}
+
+/// Settings with a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PresetName {
+    /// For about a hundred trials
+    Small,
+    /// As in the search for NASNet (2018)
+    Nasnet,
+    /// As in Zoph & Le (2017)
+    ZophLe,
+}
+
+/// How a controller learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AlgorithmName {
+    /// One step along the policy gradient
+    Reinforce,
+    /// Several steps that are held back by a clip
+    Ppo,
+}
+
+/// What an accuracy is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RewardName {
+    /// Itself
+    Accuracy,
+    /// Its cube
+    Cubed,
+}
+
+impl From<RewardName> for Reward {
+    fn from(name: RewardName) -> Self {
+        match name {
+            RewardName::Accuracy => Self::Accuracy,
+            RewardName::Cubed => Self::Cubed,
+        }
+    }
+}
+
+/// A number of at least 0.
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, "a number of at least 0", |value| value >= 0.0)
+}

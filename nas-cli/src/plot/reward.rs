@@ -1,0 +1,319 @@
+//! How the reward of a controller's proposals grew, beside that of uniform draws.
+
+use std::fmt::Write;
+
+use nas_rl::{Reward, Update};
+
+use super::frame::ticks;
+use super::{FAINT, INK, escaped};
+
+/// Width and height of the plot within its axes.
+const PLOT: (f64, f64) = (640.0, 300.0);
+/// Left, top, right, bottom of it.
+const MARGINS: (f64, f64, f64, f64) = (64.0, 84.0, 24.0, 84.0);
+const REWARDS: &str = "#94b8e8";
+const AVERAGE: &str = "#1d5fbf";
+const BEST: &str = "#0f7b4f";
+const RANDOM: &str = "#c2571a";
+
+/// What uniform draws are worth, to compare a controller with.
+pub(crate) struct Reference {
+    /// Their mean reward.
+    pub(crate) mean: f64,
+    /// Where that is from.
+    pub(crate) source: String,
+    /// The mean best reward after 1, 2, … of them, where that is known.
+    pub(crate) best: Vec<f64>,
+}
+
+/// The chart of these updates as an SVG document, which needs no other file; nothing but a title for none.
+pub(crate) fn reward(updates: &[Update], worth: Reward, reference: Option<&Reference>) -> String {
+    let chart = Chart::new(updates, worth, reference);
+    let (width, height) = (MARGINS.0 + PLOT.0 + MARGINS.2, MARGINS.1 + PLOT.1 + MARGINS.3);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
+         <title>Reward of a controller's proposals</title>\n\
+         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+         <text x=\"{:.1}\" y=\"30\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">Reward of the controller's proposals</text>\n\
+         <text x=\"{:.1}\" y=\"50\" font-size=\"12\" fill=\"{FAINT}\">{}</text>\n",
+        MARGINS.0,
+        MARGINS.0,
+        match worth {
+            Reward::Accuracy =>
+                "Trials to the right, reward (validation accuracy) upwards; dots at the lower edge lie below it",
+            Reward::Cubed =>
+                "Trials to the right, reward (validation accuracy cubed) upwards; dots at the lower edge lie below it",
+        },
+    );
+    if let Some(chart) = chart {
+        chart.draw(&mut text);
+    }
+    text.push_str("</svg>\n");
+    text
+}
+
+/// What is drawn, and the axes.
+struct Chart<'a> {
+    updates: &'a [Update],
+    worth: Reward,
+    reference: Option<&'a Reference>,
+    trials: u64,
+    least: f64,
+    step: f64,
+    steps: u32,
+}
+
+impl<'a> Chart<'a> {
+    fn new(updates: &'a [Update], worth: Reward, reference: Option<&'a Reference>) -> Option<Self> {
+        let trials = updates.last()?.trials;
+        let mut rewards: Vec<f64> = updates.iter().map(|update| update.reward).collect();
+        rewards.sort_by(f64::total_cmp);
+        let best = updates
+            .iter()
+            .filter_map(|update| update.best)
+            .map(|best| worth.of(best));
+        let baselines = updates.iter().map(|update| update.baseline);
+        let references = reference
+            .iter()
+            .flat_map(|r| r.best.iter().copied().chain([r.mean]));
+        // A tenth of the rewards may lie below: a few failures would else press all others against the top.
+        let low = rewards[rewards.len() / 10];
+        let shown = baselines.chain(references.clone()).chain([low]);
+        let lowest = shown.fold(f64::INFINITY, f64::min);
+        let tops = best.chain(references).chain(rewards.last().copied());
+        let highest = tops.fold(f64::NEG_INFINITY, f64::max);
+        if !(lowest.is_finite() && highest.is_finite()) {
+            return None;
+        }
+        let span = (highest - lowest).max(1e-3);
+        let step = round_step(span / 4.0);
+        let least = (lowest / step).floor() * step;
+        let steps = ((highest - least) / step).ceil().max(1.0) as u32;
+        Some(Self {
+            updates,
+            worth,
+            reference,
+            trials,
+            least,
+            step,
+            steps,
+        })
+    }
+
+    /// Where the outcome of this trial is, counted from 1.
+    fn x(&self, trial: f64) -> f64 {
+        let last = (self.trials as f64 - 1.0).max(1.0);
+        MARGINS.0 + PLOT.0 * (trial - 1.0) / last
+    }
+
+    fn y(&self, reward: f64) -> f64 {
+        let share = (reward - self.least) / (self.step * f64::from(self.steps));
+        MARGINS.1 + PLOT.1 * (1.0 - share.clamp(0.0, 1.0))
+    }
+
+    fn draw(&self, text: &mut String) {
+        self.axes(text);
+        if let Some(reference) = self.reference {
+            let y = self.y(reference.mean);
+            let _ = writeln!(
+                text,
+                "<line x1=\"{:.1}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\" stroke=\"{RANDOM}\" stroke-width=\"1.6\" \
+                 stroke-dasharray=\"6 4\"/>",
+                MARGINS.0,
+                MARGINS.0 + PLOT.0
+            );
+            let known = reference
+                .best
+                .iter()
+                .take(usize::try_from(self.trials).unwrap_or(usize::MAX));
+            let points = known.enumerate().map(|(i, &best)| (i as f64 + 1.0, best));
+            self.line(text, points, RANDOM, 1.6, " stroke-dasharray=\"2 3\"");
+        }
+        for update in self.updates {
+            let _ = writeln!(
+                text,
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2\" fill=\"{REWARDS}\"/>",
+                self.x(update.trials as f64),
+                self.y(update.reward)
+            );
+        }
+        let baseline = self
+            .updates
+            .iter()
+            .map(|update| (update.trials as f64, update.baseline));
+        self.line(text, baseline, AVERAGE, 2.2, "");
+        let best = self
+            .updates
+            .iter()
+            .filter_map(|update| Some((update.trials as f64, self.worth.of(update.best?))));
+        self.line(text, best, BEST, 2.2, "");
+        self.legend(text);
+    }
+
+    fn axes(&self, text: &mut String) {
+        let (left, right) = (MARGINS.0, MARGINS.0 + PLOT.0);
+        let bottom = MARGINS.1 + PLOT.1;
+        let decimals = (-self.step.log10().floor()).max(0.0) as usize;
+        for mark in 0..=self.steps {
+            let value = self.least + self.step * f64::from(mark);
+            let y = self.y(value);
+            let _ = writeln!(
+                text,
+                "<line x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\" stroke=\"#eceff4\"/>\n\
+                 <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"end\" fill=\"{FAINT}\">{value:.decimals$}</text>",
+                left - 8.0,
+                y + 4.0
+            );
+        }
+        for tick in ticks(usize::try_from(self.trials).unwrap_or(usize::MAX)) {
+            let x = self.x(tick as f64 + 1.0);
+            let _ = writeln!(
+                text,
+                "<line x1=\"{x:.1}\" y1=\"{bottom:.1}\" x2=\"{x:.1}\" y2=\"{:.1}\" stroke=\"{FAINT}\"/>\n\
+                 <text x=\"{x:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"middle\" fill=\"{FAINT}\">{}</text>",
+                bottom + 4.0,
+                bottom + 18.0,
+                tick + 1
+            );
+        }
+        let _ = writeln!(
+            text,
+            "<rect x=\"{left:.1}\" y=\"{:.1}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#d5dae3\"/>",
+            MARGINS.1, PLOT.0, PLOT.1
+        );
+    }
+
+    /// A line through these points: trial, reward. A single one is a dot.
+    fn line(
+        &self,
+        text: &mut String,
+        points: impl Iterator<Item = (f64, f64)>,
+        colour: &str,
+        width: f64,
+        dashes: &str,
+    ) {
+        let points: Vec<String> = points
+            .map(|(trial, reward)| format!("{:.1},{:.1}", self.x(trial), self.y(reward)))
+            .collect();
+        let _ = writeln!(
+            text,
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" stroke-linejoin=\"round\" \
+             stroke-linecap=\"round\"{dashes}/>",
+            points.join(" ")
+        );
+    }
+
+    fn legend(&self, text: &mut String) {
+        let mut entries = vec![
+            (
+                REWARDS,
+                " stroke-dasharray=\"0 6\" stroke-linecap=\"round\"",
+                "mean reward of an update's trials".to_owned(),
+            ),
+            (AVERAGE, "", "its moving average, the baseline".to_owned()),
+            (BEST, "", "best so far".to_owned()),
+        ];
+        if let Some(reference) = self.reference {
+            entries.push((RANDOM, " stroke-dasharray=\"6 4\"", reference.source.clone()));
+            if !reference.best.is_empty() {
+                let best = "best of as many uniform draws, on average".to_owned();
+                entries.push((RANDOM, " stroke-dasharray=\"2 3\"", best));
+            }
+        }
+        for (i, (colour, dashes, what)) in entries.iter().enumerate() {
+            let x = MARGINS.0 + PLOT.0 / 2.0 * (i % 2) as f64;
+            let y = MARGINS.1 + PLOT.1 + 40.0 + 17.0 * (i / 2) as f64;
+            let _ = writeln!(
+                text,
+                "<line x1=\"{x:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{colour}\" stroke-width=\"2.6\"{dashes}/>\n\
+                 <text x=\"{:.1}\" y=\"{y:.1}\" font-size=\"11\" fill=\"{INK}\">{}</text>",
+                y - 4.0,
+                x + 24.0,
+                y - 4.0,
+                x + 30.0,
+                escaped(what)
+            );
+        }
+    }
+}
+
+/// 1, 2 or 5 times a power of ten: the next from `least` on.
+fn round_step(least: f64) -> f64 {
+    let power = 10f64.powf(least.log10().floor());
+    let fitting = [1.0, 2.0, 5.0].into_iter().map(|factor| factor * power);
+    fitting
+        .into_iter()
+        .find(|&step| step >= least)
+        .unwrap_or(10.0 * power)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn updates() -> Vec<Update> {
+        (1..=20_u64)
+            .map(|i| Update {
+                trials: 5 * i,
+                reward: if i == 7 { 0.0 } else { 0.5 + 0.02 * i as f64 },
+                baseline: 0.5 + 0.015 * i as f64,
+                entropy: 1.0,
+                failed: 0,
+                accuracy: Some(0.5),
+                best: Some(0.6 + 0.015 * i as f64),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn all_lines_are_there_and_within_the_axes() {
+        let reference = Reference {
+            mean: 0.55,
+            source: "mean of 1,000 uniform draws & more".to_owned(),
+            best: (0..200).map(|i| 0.6 + 0.001 * f64::from(i)).collect(),
+        };
+        let text = reward(&updates(), Reward::Accuracy, Some(&reference));
+        assert_eq!(text.matches("<circle").count(), 20);
+        assert_eq!(text.matches("<polyline").count(), 3);
+        assert!(text.contains("uniform draws &amp; more"));
+        let heights = text.split("cy=\"").skip(1);
+        let heights = heights.map(|rest| rest.split('"').next().unwrap().parse::<f64>().unwrap());
+        assert!(
+            heights
+                .clone()
+                .all(|y| (MARGINS.1..=MARGINS.1 + PLOT.1).contains(&y))
+        );
+        let low = heights.filter(|y| *y == MARGINS.1 + PLOT.1).count();
+        assert_eq!(low, 1, "the outlier alone is at the lower edge");
+        // As many uniform draws as there are trials, no more.
+        let uniform = text
+            .split("<polyline points=\"")
+            .nth(1)
+            .unwrap()
+            .split('"')
+            .next()
+            .unwrap();
+        assert_eq!(uniform.split(' ').count(), 100);
+    }
+
+    #[test]
+    fn marks_are_round() {
+        for (least, expected) in [(0.03, 0.05), (0.05, 0.05), (0.051, 0.1), (0.12, 0.2), (7.0, 10.0)] {
+            assert!((round_step(least) - expected).abs() < 1e-12, "{least}");
+        }
+        let text = reward(&updates(), Reward::Cubed, None);
+        assert!(text.contains(">0.5<") && text.contains(">0.9<"), "{text}");
+        assert!(text.contains("cubed"));
+    }
+
+    #[test]
+    fn nothing_learned_is_a_title() {
+        let text = reward(&[], Reward::Accuracy, None);
+        assert!(text.contains("<title>") && !text.contains("<rect x"));
+        assert!(text.ends_with("</svg>\n"));
+    }
+}

@@ -1,0 +1,104 @@
+//! What a controller leaves in the run directory: `updates.json`, what it learned from, and `reward.svg`, the picture of it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Result;
+use nas_rl::{ControllerSearch, Reward, RlConfig, Update};
+use nas_space::search::{Evaluator, Fidelity, Strategy, Trial};
+use nas_space::seed::Seed;
+use nas_study::RunDir;
+
+use super::{Session, Source};
+use crate::number::grouped;
+use crate::plot::{self, Reference};
+
+/// The picture.
+const PICTURE_FILE: &str = "reward.svg";
+/// Sequences of uniform draws that are looked up to compare with.
+const SEQUENCES: u64 = 50;
+/// Proposals that count as uniform draws where none can be looked up: a controller starts close to them.
+const FIRST: u64 = 10;
+
+/// The updates of a controller, which may be within another strategy.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Learned(Arc<Mutex<Vec<Update>>>);
+
+impl Session {
+    /// The controller as a strategy that leaves its updates with `learned`, with its configuration as JSON.
+    pub(super) fn controller(&self, rl: &RlConfig, learned: &Learned) -> Result<(Box<dyn Strategy>, String)> {
+        let seed = self.seed().derive("strategy", 0);
+        let search = ControllerSearch::new(Arc::clone(&self.searched), rl.clone(), seed)?;
+        let Learned(updates) = learned.clone();
+        let search = search.observed(move |update| {
+            updates
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(update.clone());
+        });
+        Ok((Box::new(search), serde_json::to_string(rl)?))
+    }
+
+    /// Writes both, and gives the path of the picture, where the method is a controller.
+    pub(super) fn write_learning(&self, run: &RunDir, learned: &Learned) -> Result<Option<PathBuf>> {
+        let Some(rl) = &self.config.rl else {
+            return Ok(None);
+        };
+        let updates = learned.0.lock().unwrap_or_else(PoisonError::into_inner);
+        run.write_json("updates.json", &*updates)?;
+        let reference = match (&self.source, updates.last()) {
+            (Source::Table(evaluator), Some(last)) => Some(self.drawn(evaluator, rl.reward, last.trials)?),
+            _ => first_proposals(&updates),
+        };
+        let picture = plot::reward(&updates, rl.reward, reference.as_ref());
+        run.write_text(PICTURE_FILE, &picture)?;
+        Ok(Some(run.path().join(PICTURE_FILE)))
+    }
+
+    /// What uniform draws are worth, looked up.
+    fn drawn(&self, evaluator: &dyn Evaluator, worth: Reward, trials: u64) -> Result<Reference> {
+        let seed = self.seed().derive("reward picture", 0);
+        let mut best = vec![0.0; usize::try_from(trials)?];
+        let mut sum = 0.0;
+        for sequence in 0..SEQUENCES {
+            let mut rng = seed.derive("sequence", sequence).rng();
+            let mut so_far = f64::NEG_INFINITY;
+            for best in &mut best {
+                let trial = Trial {
+                    id: 0,
+                    architecture: self.searched.sample(&mut rng),
+                    fidelity: Fidelity { epochs: 1 },
+                    seed: Seed::new(0),
+                    continues: None,
+                };
+                let reward = worth.of(evaluator.evaluate(&trial)?.valid_accuracy);
+                sum += reward;
+                so_far = so_far.max(reward);
+                *best += so_far / SEQUENCES as f64;
+            }
+        }
+        let draws = SEQUENCES * trials;
+        Ok(Reference {
+            mean: sum / draws as f64,
+            source: format!("mean of {} uniform draws", grouped(draws)),
+            best,
+        })
+    }
+}
+
+/// What the first proposals were worth.
+fn first_proposals(updates: &[Update]) -> Option<Reference> {
+    let (mut sum, mut trials) = (0.0, 0);
+    for update in updates {
+        sum += update.reward * (update.trials - trials) as f64;
+        trials = update.trials;
+        if trials >= FIRST {
+            break;
+        }
+    }
+    (trials > 0).then(|| Reference {
+        mean: sum / trials as f64,
+        source: format!("mean of the first {trials} proposals, about uniform draws"),
+        best: Vec::new(),
+    })
+}

@@ -1,0 +1,153 @@
+//! The parameters of a controller.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::RlError;
+
+/// What a controller is made of. The defaults are those of NASNet's search (Zoph et al. 2018, arXiv 1707.07012).
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `hidden` | 100 | width of the LSTM's state and of the embeddings | ≥ 1 |
+/// | `layers` | 1 | layers of the LSTM | ≥ 1 |
+/// | `init_bound` | 0.1 | all weights start uniform in ± this | ≥ 0, finite |
+/// | `temperature` | 1 | scores are divided by it | > 0, finite |
+/// | `tanh_constant` | 0 | scores are this times the tanh of themselves; 0 leaves them as they are | ≥ 0, finite |
+/// | `operation_tanh_reduce` | 1 | `tanh_constant` is divided by it for decisions of kind `operation` | > 0, finite |
+/// | `operation_bias` | none | what the biases of the scores of operations start from, in the order of the options | finite |
+/// | `skips` | `anchors` | how decisions of kind `skip` are made | `anchors`, `decisions` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ControllerConfig {
+    /// Width of the LSTM's state and of the embeddings.
+    pub hidden: usize,
+    /// Layers of the LSTM.
+    pub layers: usize,
+    /// All weights start uniform in ± this.
+    pub init_bound: f64,
+    /// Scores are divided by it.
+    pub temperature: f64,
+    /// Scores are this times the tanh of themselves; 0 leaves them as they are.
+    pub tanh_constant: f64,
+    /// `tanh_constant` is divided by it for decisions of kind `operation`.
+    pub operation_tanh_reduce: f64,
+    /// What the biases of the scores of operations start from, in the order of the options; as usual where it is empty. A
+    /// prior: ENAS's code favours separable convolutions this way, without a word of it in the paper.
+    pub operation_bias: Vec<f64>,
+    /// How decisions of kind `skip` are made.
+    pub skips: Skips,
+}
+
+/// How decisions of kind `skip` are made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skips {
+    /// At an anchor point for each layer, from the states of two layers.
+    #[default]
+    Anchors,
+    /// One after the other, like any decision.
+    Decisions,
+}
+
+impl Default for ControllerConfig {
+    fn default() -> Self {
+        Self {
+            hidden: 100,
+            layers: 1,
+            init_bound: 0.1,
+            temperature: 1.0,
+            tanh_constant: 0.0,
+            operation_tanh_reduce: 1.0,
+            operation_bias: Vec::new(),
+            skips: Skips::Anchors,
+        }
+    }
+}
+
+impl ControllerConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`RlError::Config`] names the first value that is out of its range, and what is expected.
+    pub fn validate(&self) -> Result<(), RlError> {
+        for (name, value) in [("hidden", self.hidden), ("layers", self.layers)] {
+            if value == 0 {
+                return Err(RlError::config(name, value, "at least 1"));
+            }
+        }
+        for (name, value) in [
+            ("init_bound", self.init_bound),
+            ("tanh_constant", self.tanh_constant),
+        ] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(RlError::config(name, value, "a number of at least 0"));
+            }
+        }
+        for (name, value) in [
+            ("temperature", self.temperature),
+            ("operation_tanh_reduce", self.operation_tanh_reduce),
+        ] {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(RlError::config(name, value, "a number above 0"));
+            }
+        }
+        if let Some(bias) = self.operation_bias.iter().find(|bias| !bias.is_finite()) {
+            return Err(RlError::config("operation_bias", bias, "numbers"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_out_of_range_are_refused_by_name() {
+        let base = ControllerConfig::default;
+        base().validate().unwrap();
+        let wrong = [
+            ("hidden is 0", ControllerConfig { hidden: 0, ..base() }),
+            ("layers is 0", ControllerConfig { layers: 0, ..base() }),
+            (
+                "init_bound is -1",
+                ControllerConfig {
+                    init_bound: -1.0,
+                    ..base()
+                },
+            ),
+            (
+                "temperature is 0",
+                ControllerConfig {
+                    temperature: 0.0,
+                    ..base()
+                },
+            ),
+            (
+                "tanh_constant is NaN",
+                ControllerConfig {
+                    tanh_constant: f64::NAN,
+                    ..base()
+                },
+            ),
+            (
+                "operation_tanh_reduce is 0",
+                ControllerConfig {
+                    operation_tanh_reduce: 0.0,
+                    ..base()
+                },
+            ),
+            (
+                "operation_bias is inf",
+                ControllerConfig {
+                    operation_bias: vec![0.0, f64::INFINITY],
+                    ..base()
+                },
+            ),
+        ];
+        for (expected, config) in wrong {
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

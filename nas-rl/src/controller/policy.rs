@@ -1,0 +1,494 @@
+//! The recurrent network that makes the decisions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use nas_eval::nn::{Bias, Embedding, Init, Linear, Lstm, LstmSize, Parameters};
+use nas_space::arch::{Architecture, Decision};
+use nas_space::seed::Seed;
+use nas_space::spaces::Space;
+use rand::Rng;
+
+use super::distribution::{Blocked, Distribution};
+use super::steps::{Step, Steps};
+use super::{ControllerConfig, Mask};
+use crate::error::RlError;
+
+/// Kind of the decisions that `operation_tanh_reduce` and `operation_bias` are for.
+const OPERATION: &str = "operation";
+
+/// A policy over the architectures of a space; see the [module](super) for how. It lives on the CPU in double precision.
+#[derive(Debug)]
+pub struct Controller {
+    decisions: Vec<Decision>,
+    steps: Steps,
+    config: ControllerConfig,
+    parameters: Parameters,
+    lstm: Lstm,
+    first_input: Embedding,
+    tables: Vec<Embedding>,
+    heads: Vec<Linear>,
+    anchors: Option<AnchorWeights>,
+    mask: Option<Arc<dyn Mask>>,
+}
+
+/// What skip connections are scored by: vᵀ tanh(W_prev·h_j + W_curr·h_i).
+#[derive(Debug)]
+struct AnchorWeights {
+    earlier: Linear,
+    current: Linear,
+    vector: Linear,
+}
+
+/// An architecture drawn from a controller.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// The architecture.
+    pub architecture: Architecture,
+    /// The log-probability that just this one is drawn.
+    pub log_prob: f64,
+    /// The entropies of the distributions that its decisions were drawn from, summed, in nats.
+    pub entropy: f64,
+}
+
+/// What a controller gives architectures, with the tape to differentiate it. Both are \[batch\].
+#[derive(Debug, Clone)]
+pub struct Scores {
+    /// Log-probabilities.
+    pub log_prob: Tensor,
+    /// Entropies along their decisions, in nats.
+    pub entropy: Tensor,
+}
+
+impl Controller {
+    /// A controller of the decisions of this space, freshly drawn.
+    ///
+    /// # Errors
+    /// [`RlError::Config`] for a value out of its range, [`RlError::Decisions`] for decisions that it cannot make.
+    pub fn new(space: &dyn Space, config: ControllerConfig, seed: Seed) -> Result<Self, RlError> {
+        config.validate()?;
+        let decisions = space.decisions().to_vec();
+        let refuse = |reason| RlError::Decisions {
+            space: space.name().to_owned(),
+            reason,
+        };
+        let steps = Steps::new(&decisions, config.skips).map_err(refuse)?;
+        if let Some(growth) = space.growth() {
+            for level in 1..=growth.levels() {
+                if steps.of(growth.choices_at(level)).is_none() {
+                    return Err(refuse(format!(
+                        "level {level} ends among the skip connections of a layer"
+                    )));
+                }
+            }
+        }
+        let mut parameters = Parameters::new(seed, &Device::Cpu, DType::F64);
+        let init = Init::Uniform {
+            bound: config.init_bound,
+        };
+        let width = config.hidden;
+        let size = LstmSize {
+            inputs: width,
+            hidden: width,
+            layers: config.layers,
+        };
+        let lstm = Lstm::new(&mut parameters, "lstm", size, init)?;
+        let first_input = Embedding::new(&mut parameters, "first", [1, width], init)?;
+        let (mut tables, mut heads) = (Vec::new(), Vec::new());
+        for head in &steps.heads {
+            let name = format!("{}.{}", head.kind, head.options);
+            let table = format!("embedding.{name}");
+            tables.push(Embedding::new(
+                &mut parameters,
+                &table,
+                [head.options, width],
+                init,
+            )?);
+            let shape = [width, head.options];
+            let name = format!("head.{name}");
+            heads.push(Linear::new(
+                &mut parameters,
+                &name,
+                shape,
+                init,
+                Bias::With(init),
+            )?);
+            if head.kind == OPERATION && !config.operation_bias.is_empty() {
+                set_bias(&parameters, &name, &config.operation_bias)?;
+            }
+        }
+        let anchors = if steps.have_anchors() {
+            let mut linear = |name: &str, outputs| {
+                Linear::new(
+                    &mut parameters,
+                    &format!("anchor.{name}"),
+                    [width, outputs],
+                    init,
+                    Bias::Without,
+                )
+            };
+            Some(AnchorWeights {
+                earlier: linear("earlier", width)?,
+                current: linear("current", width)?,
+                vector: linear("vector", 1)?,
+            })
+        } else {
+            None
+        };
+        Ok(Self {
+            decisions,
+            steps,
+            config,
+            parameters,
+            lstm,
+            first_input,
+            tables,
+            heads,
+            anchors,
+            mask: None,
+        })
+    }
+
+    /// The same controller, which gives probability 0 to what the mask does not allow.
+    #[must_use]
+    pub fn with_mask(self, mask: Arc<dyn Mask>) -> Self {
+        Self {
+            mask: Some(mask),
+            ..self
+        }
+    }
+
+    /// What it is made of.
+    pub fn config(&self) -> &ControllerConfig {
+        &self.config
+    }
+
+    /// Its weights.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// An architecture of the full-grown space.
+    ///
+    /// # Errors
+    /// [`RlError::NothingAllowed`] where the mask leaves nothing to choose.
+    pub fn sample(&self, rng: &mut impl Rng) -> Result<Drawn, RlError> {
+        self.sample_first(self.decisions.len(), rng)
+    }
+
+    /// The first so many choices of an architecture: those of a level of a space that grows.
+    ///
+    /// # Errors
+    /// [`RlError::Config`] where no steps make just these; as [`Controller::sample`].
+    pub fn sample_first(&self, choices: usize, rng: &mut impl Rng) -> Result<Drawn, RlError> {
+        let mut walk = Walk::new(self, 1)?;
+        for step in self.steps_of(choices)? {
+            let distribution = walk.enter(step)?;
+            if let Some(distribution) = distribution {
+                let drawn = distribution.draw(rng)?;
+                walk.choose(step, &distribution, &[&drawn[0]])?;
+            }
+        }
+        let architecture = Architecture::new(walk.chosen.swap_remove(0));
+        let [log_prob, entropy] = [&walk.log_prob, &walk.entropy].map(|total| match total {
+            Some(total) => total.to_vec1::<f64>().map(|values| values[0]),
+            None => Ok(0.0),
+        });
+        Ok(Drawn {
+            architecture,
+            log_prob: log_prob?,
+            entropy: entropy?,
+        })
+    }
+
+    /// The log-probability of an architecture among those with as many choices; minus infinity for one that the mask does
+    /// not allow.
+    ///
+    /// # Errors
+    /// As [`Controller::scores`].
+    pub fn log_prob(&self, architecture: &Architecture) -> Result<f64, RlError> {
+        let allowed = |(decision, &option): (usize, &usize)| match &self.mask {
+            // At an anchor point, all skip connections look back to the choices before it.
+            Some(mask) => {
+                let before = self.steps.start_of(decision);
+                mask.allows(decision, option, &architecture.choices()[..before])
+            }
+            None => true,
+        };
+        let scores = self.scores(&[architecture])?;
+        if architecture.choices().iter().enumerate().all(allowed) {
+            Ok(scores.log_prob.to_vec1::<f64>()?[0])
+        } else {
+            Ok(f64::NEG_INFINITY)
+        }
+    }
+
+    /// Log-probabilities and entropies of architectures, with the tape. An architecture that the mask does not allow has a
+    /// log-probability below −10⁸. Architectures may have different numbers of choices.
+    ///
+    /// # Errors
+    /// [`RlError::Config`] for an architecture that is not of the space; [`RlError::NothingAllowed`] where the mask leaves
+    /// nothing to choose.
+    pub fn scores(&self, architectures: &[&Architecture]) -> Result<Scores, RlError> {
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (place, architecture) in architectures.iter().enumerate() {
+            self.check(architecture)?;
+            groups
+                .entry(architecture.choices().len())
+                .or_default()
+                .push(place);
+        }
+        let (mut log_probs, mut entropies) = (Vec::new(), Vec::new());
+        let mut order = Vec::new();
+        for (choices, places) in groups {
+            let group: Vec<&[usize]> = places
+                .iter()
+                .map(|&place| architectures[place].choices())
+                .collect();
+            let scores = self.scores_of(choices, &group)?;
+            log_probs.push(scores.log_prob);
+            entropies.push(scores.entropy);
+            order.extend(places);
+        }
+        let (log_prob, entropy) = (Tensor::cat(&log_probs, 0)?, Tensor::cat(&entropies, 0)?);
+        if order.is_sorted() {
+            return Ok(Scores { log_prob, entropy });
+        }
+        let mut back = vec![0_u32; order.len()];
+        for (now, place) in order.into_iter().enumerate() {
+            back[place] = now as u32;
+        }
+        let back = Tensor::new(back, &Device::Cpu)?;
+        Ok(Scores {
+            log_prob: log_prob.index_select(&back, 0)?,
+            entropy: entropy.index_select(&back, 0)?,
+        })
+    }
+
+    /// The same for architectures of equally many choices.
+    fn scores_of(&self, choices: usize, architectures: &[&[usize]]) -> Result<Scores, RlError> {
+        let mut walk = Walk::new(self, architectures.len())?;
+        for step in self.steps_of(choices)? {
+            if let Some(distribution) = walk.enter(step)? {
+                let decisions = step.decisions();
+                let chosen: Vec<&[usize]> = architectures
+                    .iter()
+                    .map(|choices| &choices[decisions.clone()])
+                    .collect();
+                walk.choose(step, &distribution, &chosen)?;
+            }
+        }
+        let zeros = || Tensor::zeros(architectures.len(), DType::F64, &Device::Cpu);
+        let or_zeros = |total: Option<Tensor>| total.map_or_else(zeros, Ok);
+        Ok(Scores {
+            log_prob: or_zeros(walk.log_prob)?,
+            entropy: or_zeros(walk.entropy)?,
+        })
+    }
+
+    fn steps_of(&self, choices: usize) -> Result<&[Step], RlError> {
+        self.steps
+            .of(choices)
+            .ok_or_else(|| RlError::config("number of choices", choices, "that of a level of the space"))
+    }
+
+    fn check(&self, architecture: &Architecture) -> Result<(), RlError> {
+        for (decision, &choice) in self.decisions.iter().zip(architecture.choices()) {
+            let options = decision.options.len();
+            if choice >= options {
+                return Err(RlError::Config {
+                    name: "choice",
+                    got: choice.to_string(),
+                    expected: format!("below {options} at decision '{}'", decision.name),
+                });
+            }
+        }
+        self.steps_of(architecture.choices().len()).map(|_| ())
+    }
+
+    /// What the mask blocks of these decisions after these choices of each architecture; nothing where it allows all.
+    fn blocked(&self, step: &Step, chosen: &[Vec<usize>]) -> Result<Option<Blocked>, RlError> {
+        let Some(mask) = &self.mask else {
+            return Ok(None);
+        };
+        let mut blocked = Vec::new();
+        for chosen in chosen {
+            for decision in step.decisions() {
+                let options = self.decisions[decision].options.len();
+                let start = blocked.len();
+                blocked.extend((0..options).map(|option| !mask.allows(decision, option, chosen)));
+                if blocked[start..].iter().all(|&blocked| blocked) {
+                    return Err(RlError::NothingAllowed {
+                        decision: self.decisions[decision].name.clone(),
+                        chosen: chosen.clone(),
+                    });
+                }
+            }
+        }
+        Ok(blocked.contains(&true).then_some(blocked))
+    }
+
+    /// Scores as they enter the softmax.
+    fn tempered(&self, scores: Tensor, kind: Option<&str>) -> TensorResult<Tensor> {
+        let ControllerConfig {
+            temperature,
+            tanh_constant,
+            operation_tanh_reduce,
+            ..
+        } = self.config;
+        let scores = if temperature == 1.0 {
+            scores
+        } else {
+            (scores / temperature)?
+        };
+        if tanh_constant == 0.0 {
+            return Ok(scores);
+        }
+        let reduce = if kind == Some(OPERATION) {
+            operation_tanh_reduce
+        } else {
+            1.0
+        };
+        scores.tanh()? * (tanh_constant / reduce)
+    }
+}
+
+fn set_bias(parameters: &Parameters, head: &str, bias: &[f64]) -> Result<(), RlError> {
+    if let Some(parameter) = parameters.get(&format!("{head}.bias")) {
+        let options = parameter.var.elem_count();
+        if bias.len() != options {
+            let expected = format!("one for each of {options} operations");
+            return Err(RlError::config("operation_bias", format!("{bias:?}"), expected));
+        }
+        parameter.var.set(&Tensor::new(bias, &Device::Cpu)?)?;
+    }
+    Ok(())
+}
+
+/// A batch of architectures on their way through the steps.
+struct Walk<'a> {
+    controller: &'a Controller,
+    batch: usize,
+    state: nas_eval::nn::LstmState,
+    input: Tensor,
+    /// The choices made so far, of each architecture.
+    chosen: Vec<Vec<usize>>,
+    /// The state at each anchor point so far, \[batch, hidden\], and W_prev times it.
+    anchors: Vec<(Tensor, Tensor)>,
+    log_prob: Option<Tensor>,
+    entropy: Option<Tensor>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(controller: &'a Controller, batch: usize) -> TensorResult<Self> {
+        let first = Tensor::zeros(batch, DType::U32, &Device::Cpu)?;
+        Ok(Self {
+            controller,
+            batch,
+            state: controller.lstm.start(batch)?,
+            input: controller.first_input.forward(&first)?,
+            chosen: vec![Vec::new(); batch],
+            anchors: Vec::new(),
+            log_prob: None,
+            entropy: None,
+        })
+    }
+
+    /// Advances the recurrent network, and gives the distribution of the step's decisions, if it makes any.
+    fn enter(&mut self, step: &Step) -> Result<Option<Distribution>, RlError> {
+        let controller = self.controller;
+        self.state = controller.lstm.step(&self.input, &self.state)?;
+        let h = self.state.output();
+        let scores = match step {
+            Step::Choice { head, .. } => {
+                let scores = controller.heads[*head].forward(h)?;
+                let kind = controller.steps.heads[*head].kind.as_str();
+                controller.tempered(scores, Some(kind))?.unsqueeze(1)?
+            }
+            Step::Anchor { .. } => {
+                let Some(weights) = &controller.anchors else {
+                    return Ok(None);
+                };
+                let scores = if self.anchors.is_empty() {
+                    None
+                } else {
+                    Some(self.skip_scores(weights, h)?)
+                };
+                let earlier = weights.earlier.forward(h)?;
+                self.anchors.push((h.clone(), earlier));
+                match scores {
+                    Some(scores) => scores,
+                    None => {
+                        let first = Tensor::zeros(self.batch, DType::U32, &Device::Cpu)?;
+                        self.input = controller.first_input.forward(&first)?;
+                        return Ok(None);
+                    }
+                }
+            }
+        };
+        let blocked = controller.blocked(step, &self.chosen)?;
+        Ok(Some(Distribution::new(&scores, blocked)?))
+    }
+
+    /// The scores of reading each of the earlier layers or not, \[batch, layers, 2\]: of a softmax over (0, x), whose second
+    /// probability is σ(x).
+    fn skip_scores(&self, weights: &AnchorWeights, h: &Tensor) -> TensorResult<Tensor> {
+        let earlier: Vec<&Tensor> = self.anchors.iter().map(|(_, earlier)| earlier).collect();
+        let count = earlier.len();
+        let earlier = Tensor::stack(&earlier, 1)?;
+        let current = weights.current.forward(h)?.unsqueeze(1)?;
+        let both = earlier.broadcast_add(&current)?.tanh()?;
+        let flat = weights.vector.forward(&both.flatten_to(1)?)?;
+        let yes = self
+            .controller
+            .tempered(flat.reshape((self.batch, count, 1))?, None)?;
+        Tensor::cat(&[&yes.zeros_like()?, &yes], 2)
+    }
+
+    /// Adds up what these options of the step's decisions come to, and makes them the next step's input.
+    fn choose(
+        &mut self,
+        step: &Step,
+        distribution: &Distribution,
+        chosen: &[&[usize]],
+    ) -> Result<(), RlError> {
+        add(&mut self.log_prob, distribution.log_prob(chosen)?)?;
+        add(&mut self.entropy, distribution.entropy()?)?;
+        self.input = match step {
+            Step::Choice { head, .. } => {
+                let options: Vec<u32> = chosen.iter().map(|chosen| chosen[0] as u32).collect();
+                let options = Tensor::new(options, &Device::Cpu)?;
+                self.controller.tables[*head].forward(&options)?
+            }
+            Step::Anchor { decisions } => self.mean_of_read(decisions.len(), chosen)?,
+        };
+        for (all, new) in self.chosen.iter_mut().zip(chosen) {
+            all.extend_from_slice(new);
+        }
+        Ok(())
+    }
+
+    /// The sum of the states of those of the first `count` anchors that are read, over one more than their number.
+    fn mean_of_read(&self, count: usize, chosen: &[&[usize]]) -> TensorResult<Tensor> {
+        let mut shares = Vec::with_capacity(self.batch * count);
+        for chosen in chosen {
+            let read: usize = chosen.iter().sum();
+            shares.extend(chosen.iter().map(|&read_it| read_it as f64 / (1 + read) as f64));
+        }
+        let shares = Tensor::from_vec(shares, (self.batch, count, 1), &Device::Cpu)?;
+        let states: Vec<&Tensor> = self.anchors[..count].iter().map(|(h, _)| h).collect();
+        Tensor::stack(&states, 1)?.broadcast_mul(&shares)?.sum(1)
+    }
+}
+
+fn add(total: &mut Option<Tensor>, part: Tensor) -> TensorResult<()> {
+    *total = Some(match total.take() {
+        Some(total) => (total + part)?,
+        None => part,
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

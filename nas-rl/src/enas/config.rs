@@ -1,0 +1,230 @@
+//! What a search by ENAS is run with.
+
+use nas_eval::data::Augmentation;
+use nas_eval::nn::{Curve, OptimizerConfig, Schedule, SgdConfig};
+use nas_space::network::NetworkConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Depth, RlConfig};
+use crate::error::RlError;
+
+/// Configuration of an [`Enas`](super::Enas) search.
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `network` | 3×32×32, 10 classes, 20 channels, 8 cells | the supernet's size | see [`NetworkConfig`] |
+/// | `epochs` | 150 | passes over the training images, each followed by a phase of the controller | ≥ 1 |
+/// | `batch_size` | 160 | images of a step, and of a reward | ≥ 2 |
+/// | `evaluation_batch_size` | 256 | images of a step when candidates are ranked | ≥ 2 |
+/// | `learning_rate` | 0.05 | base rate of the weights | > 0 |
+/// | `schedule` | cosine to 0.0005 | how it changes | see [`Schedule`] |
+/// | `weights` | Nesterov momentum 0.9, weight decay 1e-4 | SGD of the weights | see [`SgdConfig`] |
+/// | `clip_norm` | 5 | largest norm of the weights' gradient, 0 for none | ≥ 0 |
+/// | `valid_fraction` | 0.1 | share of the images that rewards come from: 5,000 of CIFAR-10's | (0, 1) |
+/// | `augmentation` | crop 4 and flip | how training images are varied | see [`Augmentation`] |
+/// | `rl` | [`RlConfig::enas_micro`] | the controller and how it learns | see [`RlConfig`]; `depth` is full |
+/// | `controller_updates` | 30 | updates of the controller in each of its phases | ≥ 1 |
+/// | `candidates` | 100 | architectures drawn and ranked at the end | ≥ 1 |
+///
+/// The defaults are those of the authors' code for cells, on CIFAR-10.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnasConfig {
+    /// The supernet's size.
+    pub network: NetworkConfig,
+    /// Passes over the training images, each followed by a phase of the controller.
+    pub epochs: u32,
+    /// Images of a step, and of a reward.
+    pub batch_size: usize,
+    /// Images of a step when candidates are ranked.
+    pub evaluation_batch_size: usize,
+    /// Base rate of the weights.
+    pub learning_rate: f64,
+    /// How that rate changes.
+    pub schedule: Schedule,
+    /// SGD of the weights.
+    pub weights: SgdConfig,
+    /// Largest Euclidean norm of the weights' gradient; 0 for no limit.
+    pub clip_norm: f64,
+    /// Share of the images that rewards come from.
+    pub valid_fraction: f64,
+    /// How training images are varied.
+    pub augmentation: Augmentation,
+    /// The controller and how it learns.
+    pub rl: RlConfig,
+    /// Updates of the controller in each of its phases.
+    pub controller_updates: u32,
+    /// Architectures drawn and ranked at the end.
+    pub candidates: usize,
+}
+
+impl Default for EnasConfig {
+    fn default() -> Self {
+        Self {
+            network: NetworkConfig {
+                channels: 20,
+                cells: 8,
+                ..NetworkConfig::default()
+            },
+            epochs: 150,
+            batch_size: 160,
+            evaluation_batch_size: 256,
+            learning_rate: 0.05,
+            schedule: Schedule {
+                curve: Curve::Cosine { floor: 5e-4 },
+                ..Schedule::default()
+            },
+            weights: SgdConfig {
+                momentum: 0.9,
+                nesterov: true,
+                weight_decay: 1e-4,
+                ..SgdConfig::default()
+            },
+            clip_norm: 5.0,
+            valid_fraction: 0.1,
+            augmentation: Augmentation {
+                crop_padding: 4,
+                horizontal_flip: true,
+                ..Augmentation::NONE
+            },
+            rl: RlConfig::enas_micro(),
+            controller_updates: 30,
+            candidates: 100,
+        }
+    }
+}
+
+impl EnasConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`RlError::Config`] or [`RlError::Eval`] names the first value that is out of its range.
+    pub fn validate(&self) -> Result<(), RlError> {
+        self.rl.validate()?;
+        if self.rl.depth != (Depth::Full {}) {
+            return Err(RlError::config(
+                "rl.depth",
+                "growing",
+                "full: a supernet does not grow",
+            ));
+        }
+        OptimizerConfig::Sgd(self.weights).validate()?;
+        self.schedule.validate()?;
+        for (name, value, least) in [
+            ("batch_size", self.batch_size, 2),
+            ("evaluation_batch_size", self.evaluation_batch_size, 2),
+            ("candidates", self.candidates, 1),
+            ("epochs", self.epochs as usize, 1),
+            ("controller_updates", self.controller_updates as usize, 1),
+        ] {
+            if value < least {
+                return Err(RlError::config(name, value, format!("at least {least}")));
+            }
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return Err(RlError::config(
+                "learning_rate",
+                self.learning_rate,
+                "a number above 0",
+            ));
+        }
+        if !(self.clip_norm >= 0.0 && self.clip_norm.is_finite()) {
+            return Err(RlError::config(
+                "clip_norm",
+                self.clip_norm,
+                "a number of at least 0",
+            ));
+        }
+        if !(self.valid_fraction > 0.0 && self.valid_fraction < 1.0) {
+            let expected = "a number between 0 and 1";
+            return Err(RlError::config("valid_fraction", self.valid_fraction, expected));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_config_reads_what_it_writes_and_refuses_what_it_does_not_know() {
+        let config = EnasConfig::default();
+        config.validate().unwrap();
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<EnasConfig>(&text).unwrap(), config);
+        assert!(serde_json::from_str::<EnasConfig>(r#"{"epoch": 3}"#).is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_by_name() {
+        let base = EnasConfig::default;
+        let growing = RlConfig {
+            depth: RlConfig::ZOPH_LE_DEPTH,
+            ..RlConfig::enas_micro()
+        };
+        let wrong = [
+            ("epochs is 0", EnasConfig { epochs: 0, ..base() }),
+            (
+                "batch_size is 1",
+                EnasConfig {
+                    batch_size: 1,
+                    ..base()
+                },
+            ),
+            (
+                "evaluation_batch_size is 1",
+                EnasConfig {
+                    evaluation_batch_size: 1,
+                    ..base()
+                },
+            ),
+            (
+                "controller_updates is 0",
+                EnasConfig {
+                    controller_updates: 0,
+                    ..base()
+                },
+            ),
+            (
+                "candidates is 0",
+                EnasConfig {
+                    candidates: 0,
+                    ..base()
+                },
+            ),
+            (
+                "learning_rate is NaN",
+                EnasConfig {
+                    learning_rate: f64::NAN,
+                    ..base()
+                },
+            ),
+            (
+                "clip_norm is -1",
+                EnasConfig {
+                    clip_norm: -1.0,
+                    ..base()
+                },
+            ),
+            (
+                "valid_fraction is 1",
+                EnasConfig {
+                    valid_fraction: 1.0,
+                    ..base()
+                },
+            ),
+            (
+                "rl.depth is growing",
+                EnasConfig {
+                    rl: growing,
+                    ..base()
+                },
+            ),
+        ];
+        for (expected, config) in wrong {
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+}

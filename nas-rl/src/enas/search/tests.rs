@@ -1,0 +1,225 @@
+//! Whole searches, small ones, on real images.
+
+use nas_space::network::NetworkConfig;
+use nas_space::spaces::{by_name, darts, nb201};
+
+use super::*;
+use crate::config::RlConfig;
+
+fn digits(images: usize) -> Dataset {
+    let digits = Dataset::load("digits", None).unwrap();
+    digits.with_training_images(images, Seed::new(0)).unwrap()
+}
+
+fn config() -> EnasConfig {
+    EnasConfig {
+        network: NetworkConfig {
+            image: digits(80).train.shape(),
+            channels: 4,
+            cells: 1,
+            ..NetworkConfig::default()
+        },
+        epochs: 3,
+        batch_size: 16,
+        valid_fraction: 0.4,
+        augmentation: Augmentation::NONE,
+        rl: RlConfig {
+            batch: 3,
+            learning_rate: 0.02,
+            ..RlConfig::enas_micro()
+        },
+        controller_updates: 4,
+        candidates: 8,
+        ..EnasConfig::default()
+    }
+}
+
+fn search(space: &CellSpace, config: &EnasConfig, seed: u64) -> Enas {
+    search_on(80, space, config, seed)
+}
+
+fn search_on(images: usize, space: &CellSpace, config: &EnasConfig, seed: u64) -> Enas {
+    let (dataset, seed) = (digits(images), Seed::new(seed));
+    Enas::new(space, &dataset, config.clone(), seed, &Device::Cpu, DType::F32).unwrap()
+}
+
+/// The epochs without the time they took.
+fn timeless(history: &[EpochReport]) -> Vec<EpochReport> {
+    let without = |report: &EpochReport| EpochReport {
+        seconds: 0.0,
+        ..report.clone()
+    };
+    history.iter().map(without).collect()
+}
+
+fn weights(parameters: &nas_eval::nn::Parameters) -> Vec<f64> {
+    let flat = |(_, p): (&str, &nas_eval::nn::Parameter)| {
+        let flat = p.var.to_dtype(DType::F64).unwrap().flatten_all().unwrap();
+        flat.to_vec1::<f64>().unwrap()
+    };
+    parameters.iter().flat_map(flat).collect()
+}
+
+#[test]
+fn a_search_gives_the_best_of_its_candidates() {
+    for space in [nb201(), darts()] {
+        let network = NetworkConfig {
+            cells: if space.name() == "darts" { 2 } else { 1 },
+            ..config().network
+        };
+        let config = EnasConfig { network, ..config() };
+        let mut search = search(&space, &config, 1);
+        let before = weights(search.controller().parameters());
+        let (mut epochs, mut ranked) = (Vec::new(), Vec::new());
+        let report = search
+            .run(None, |event| match event {
+                Event::Epoch { report, history } => {
+                    assert_eq!(history.last(), Some(*report));
+                    epochs.push(report.epoch);
+                }
+                Event::Ranked { done, of, candidate } => {
+                    assert!(done <= of);
+                    ranked.push((*candidate).clone());
+                }
+                Event::Resumed { .. } => panic!("there is nothing to resume"),
+            })
+            .unwrap();
+        assert_eq!(epochs, [0, 1, 2]);
+        assert_ne!(weights(search.controller().parameters()), before);
+        space.validate(&report.architecture).unwrap();
+        assert_eq!(space.genotype(&report.architecture).unwrap(), report.genotype);
+        assert_eq!(ranked.len(), report.candidates.len());
+        let best = ranked.iter().map(|c| c.valid_accuracy).fold(0.0, f64::max);
+        assert_eq!(report.candidates[0].valid_accuracy, best);
+        assert_eq!(report.candidates[0].architecture, report.architecture);
+        let again = search.evaluate(&report.architecture).unwrap().accuracy;
+        assert_eq!(again, best, "nothing is trained while candidates are judged");
+        assert!(
+            report
+                .history
+                .iter()
+                .all(|r| (0.0..=1.0).contains(&r.reward) && r.entropy > 0.0)
+        );
+    }
+}
+
+#[test]
+fn shared_weights_learn() {
+    let config = EnasConfig {
+        epochs: 10,
+        network: NetworkConfig {
+            channels: 8,
+            ..config().network
+        },
+        ..config()
+    };
+    let history = search_on(500, &nb201(), &config, 2)
+        .run(None, |_| {})
+        .unwrap()
+        .history;
+    let (first, last) = (&history[0], &history[9]);
+    assert!(last.train_loss < 0.8 * first.train_loss, "{history:?}");
+    assert!(last.reward > 1.5 * first.reward, "{history:?}");
+}
+
+#[test]
+fn only_the_weights_of_the_drawn_architectures_are_trained() {
+    let config = EnasConfig {
+        rl: RlConfig {
+            controller: crate::ControllerConfig::default(),
+            ..config().rl
+        },
+        ..config()
+    };
+    let mut search = search(&nb201(), &config, 3);
+    // A controller that always takes option 2, nor_conv_1x1.
+    let controller = search.learner.controller.parameters();
+    let bias = controller.get("head.operation.5.bias").unwrap().var.clone();
+    bias.set(&Tensor::new(&[0.0, 0.0, 1e6, 0.0, 0.0], &Device::Cpu).unwrap())
+        .unwrap();
+    let before = search.supernet.parameters().snapshot().unwrap();
+    search.train_weights(0).unwrap();
+    let after = search.supernet.parameters().snapshot().unwrap();
+    let value = |snapshot: &nas_eval::nn::Snapshot, name: &str| {
+        let flat = snapshot.tensors()[name].flatten_all().unwrap();
+        flat.to_vec1::<f32>().unwrap()
+    };
+    let moved = |what: &str| {
+        let names = search.supernet.parameters().iter().map(|(name, _)| name);
+        let of = names.filter(|name| name.contains(what));
+        of.filter(|name| value(&before, name) != value(&after, name))
+            .count()
+    };
+    assert_eq!(moved("nor_conv_3x3"), 0);
+    assert!(moved("nor_conv_1x1") > 0);
+}
+
+#[test]
+fn a_search_that_stops_after_any_epoch_ends_as_if_it_had_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let (space, config) = (nb201(), config());
+    let straight = search(&space, &config, 4).run(None, |_| {}).unwrap();
+    for stop in 1..config.epochs {
+        let path = dir.path().join(stop.to_string());
+        let mut first = search(&space, &config, 4);
+        for _ in 0..stop {
+            first.epoch().unwrap();
+            first.save(&path).unwrap();
+        }
+        let mut second = search(&space, &config, 4);
+        let mut resumed = 0;
+        let report = second
+            .run(Some(&path), |event| {
+                if let Event::Resumed { history } = event {
+                    resumed = history.len();
+                }
+            })
+            .unwrap();
+        assert_eq!(resumed, stop as usize);
+        assert_eq!(timeless(&report.history), timeless(&straight.history));
+        assert_eq!(report.candidates, straight.candidates);
+    }
+    // A finished search is read, not run again.
+    let path = dir.path().join("1");
+    let mut again = search(&space, &config, 4);
+    let report = again.run(Some(&path), |_| {}).unwrap();
+    assert_eq!(report.candidates, straight.candidates);
+    let mut other = search(&space, &config, 5);
+    let error = other.run(Some(&path), |_| {}).unwrap_err().to_string();
+    assert!(error.contains("its seed is 4, expected 5"), "{error}");
+}
+
+#[test]
+fn an_audit_ranks_both_ways() {
+    let search = search(&nb201(), &config(), 6);
+    let mut judged = Vec::new();
+    let audit = search
+        .audit(5, |architecture| {
+            judged.push(architecture.clone());
+            Ok::<_, RlError>(search.evaluate(architecture)?.accuracy)
+        })
+        .unwrap();
+    let audited: Vec<&Architecture> = audit.sample.iter().map(|one| &one.architecture).collect();
+    assert_eq!(audited, judged.iter().collect::<Vec<_>>());
+    // Judged alone as by the shared weights: all pairs are in order.
+    assert!(audit.sample.iter().all(|one| one.shared == one.alone));
+    assert!(audit.kendall_tau.is_none_or(|tau| (tau - 1.0).abs() < 1e-12));
+    let failed = search.audit(2, |_| Err::<f64, _>(RlError::config("alone", 0, "1")));
+    assert!(failed.is_err());
+}
+
+#[test]
+fn what_has_no_supernet_or_does_not_fit_is_refused() {
+    let dataset = digits(80);
+    let nasnet = by_name("nasnet").unwrap();
+    let new = |space: &CellSpace, config: EnasConfig| {
+        Enas::new(space, &dataset, config, Seed::new(0), &Device::Cpu, DType::F32).map(|_| ())
+    };
+    let refused = new(nasnet.cells().unwrap(), config()).unwrap_err();
+    assert!(refused.to_string().contains("read one state twice"), "{refused}");
+    let refused = new(&nb201(), EnasConfig::default()).unwrap_err();
+    assert!(
+        refused.to_string().contains("expected the data's: images of"),
+        "{refused}"
+    );
+}

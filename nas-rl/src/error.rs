@@ -1,0 +1,99 @@
+//! What can go wrong with a controller.
+
+use std::path::{Path, PathBuf};
+
+use nas_eval::data::DataError;
+use nas_eval::error::EvalError;
+use nas_space::error::SpaceError;
+use nas_space::search::StrategyError;
+use thiserror::Error;
+
+/// Errors of controllers and of the searches that they make.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RlError {
+    /// The space refuses an architecture.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The controller cannot be built or trained.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// The images cannot be divided or batched.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A tensor operation failed.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+    /// A configuration value that is out of range.
+    #[error("{name} is {got}; expected {expected}")]
+    Config {
+        /// The field.
+        name: &'static str,
+        /// The value given.
+        got: String,
+        /// What is legal.
+        expected: String,
+    },
+    /// The decisions of a space, which this controller cannot make.
+    #[error("space '{space}': {reason}")]
+    Decisions {
+        /// The space.
+        space: String,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A mask that leaves nothing to choose.
+    #[error("the mask allows no option of decision '{decision}' after the choices {chosen:?}")]
+    NothingAllowed {
+        /// The decision.
+        decision: String,
+        /// What was chosen before.
+        chosen: Vec<usize>,
+    },
+    /// A checkpoint that is not of this search.
+    #[error("{}: {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What was found and expected.
+        reason: String,
+    },
+    /// The controller's scores are not numbers any more.
+    #[error("the controller's scores are not finite after {updates} updates; a lower learning rate may help")]
+    NonFinite {
+        /// Updates made.
+        updates: usize,
+    },
+}
+
+impl RlError {
+    /// A configuration value out of range.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over numbers and literals"
+    )]
+    pub(crate) fn config(name: &'static str, got: impl ToString, expected: impl Into<String>) -> Self {
+        Self::Config {
+            name,
+            got: got.to_string(),
+            expected: expected.into(),
+        }
+    }
+
+    /// A checkpoint that is not of this search.
+    pub(crate) fn checkpoint(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Checkpoint {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl From<RlError> for StrategyError {
+    fn from(error: RlError) -> Self {
+        match error {
+            RlError::Space(error) => Self::Space(error),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}

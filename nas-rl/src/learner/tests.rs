@@ -1,0 +1,184 @@
+//! What a batch teaches, against the objective it is an estimate of.
+
+use nas_space::seed::Seed;
+use nas_space::spaces::Space;
+
+use super::*;
+use crate::controller::ControllerConfig;
+use crate::tiny_space::{TinySpace, all, tiny_chain};
+
+fn learner(space: &dyn Space, config: &RlConfig) -> Learner {
+    let controller = ControllerConfig {
+        hidden: 4,
+        init_bound: 1.0,
+        ..ControllerConfig::default()
+    };
+    Learner::new(Controller::new(space, controller, Seed::new(1)).unwrap(), config).unwrap()
+}
+
+fn config(algorithm: Algorithm, entropy_weight: f64) -> RlConfig {
+    RlConfig {
+        algorithm,
+        entropy_weight,
+        learning_rate: 0.01,
+        ..RlConfig::default()
+    }
+}
+
+/// Some reward that depends on every choice.
+fn reward(architecture: &Architecture) -> f64 {
+    let choices = architecture.choices().iter().enumerate();
+    choices
+        .map(|(i, &choice)| ((i + 2 * choice) as f64).sin())
+        .sum::<f64>()
+        / 3.0
+}
+
+/// Log-probabilities and entropies.
+fn scores(learner: &Learner, architectures: &[Architecture]) -> Vec<(f64, f64)> {
+    let scores = learner
+        .controller
+        .scores(&architectures.iter().collect::<Vec<_>>())
+        .unwrap();
+    let [p, h] = [scores.log_prob, scores.entropy].map(|tensor| tensor.to_vec1::<f64>().unwrap());
+    p.into_iter().zip(h).collect()
+}
+
+/// Over all architectures of a space, each with its probability: the mean of REINFORCE's gradient, whatever the baseline, is
+/// that of the expected reward plus the weighted entropy.
+#[test]
+fn the_expected_update_is_the_gradient_of_expected_reward_and_entropy() {
+    const STEP: f64 = 1e-5;
+    let (chain, tiny) = (tiny_chain(2), TinySpace::new(&[("a", 3), ("b", 2)]));
+    for (space, beta) in [(&chain as &dyn Space, 0.0), (&chain, 0.3), (&tiny, 0.3)] {
+        let learner = learner(space, &config(Algorithm::Reinforce {}, beta));
+        let all = all(space, space.decisions().len());
+        let objective = || {
+            let scored = scores(&learner, &all);
+            let of = |((p, _), a): (&(f64, f64), &Architecture)| p.exp() * (reward(a) - beta * p);
+            scored.iter().zip(&all).map(of).sum::<f64>()
+        };
+        let parameters = learner.controller.parameters();
+        let mut expected: std::collections::BTreeMap<String, Vec<f64>> = Default::default();
+        for (architecture, (log_prob, entropy)) in all.iter().zip(scores(&learner, &all)) {
+            let lesson = Lesson {
+                architecture: architecture.clone(),
+                log_prob,
+                advantage: reward(architecture) + beta * entropy - 0.7,
+            };
+            for (name, gradient) in learner.gradients(&[lesson]).unwrap().iter() {
+                let gradient = gradient.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+                let sum = expected
+                    .entry(name.to_owned())
+                    .or_insert_with(|| vec![0.0; gradient.len()]);
+                for (sum, gradient) in sum.iter_mut().zip(gradient) {
+                    *sum -= log_prob.exp() * gradient;
+                }
+            }
+        }
+        let mut largest: f64 = 0.0;
+        for (name, parameter) in parameters.iter() {
+            let original = parameter.var.copy().unwrap();
+            let values = original.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+            for i in 0..values.len() {
+                let at = |step: f64| {
+                    let mut moved = values.clone();
+                    moved[i] += step;
+                    let moved = Tensor::from_vec(moved, original.shape(), &Device::Cpu).unwrap();
+                    parameter.var.set(&moved).unwrap();
+                    objective()
+                };
+                let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+                let got = expected.get(name).map_or(0.0, |gradient| gradient[i]);
+                assert!(
+                    (got - difference).abs() < 1e-8,
+                    "{name} {i}: {got}, expected {difference}"
+                );
+                largest = largest.max(difference.abs());
+            }
+            parameter.var.set(&original).unwrap();
+        }
+        assert!(largest > 0.01, "{largest}: hardly a test");
+    }
+}
+
+/// A batch drawn from the controller.
+fn batch(learner: &Learner) -> Vec<Lesson> {
+    let mut rng = Seed::new(2).rng();
+    let lesson = |_| {
+        let drawn = learner.controller.sample(&mut rng).unwrap();
+        Lesson {
+            advantage: reward(&drawn.architecture) - 0.2,
+            architecture: drawn.architecture,
+            log_prob: drawn.log_prob,
+        }
+    };
+    (0..6).map(lesson).collect()
+}
+
+fn weights(learner: &Learner) -> Vec<f64> {
+    let flat =
+        |(_, p): (&str, &nas_eval::nn::Parameter)| p.var.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+    learner.controller.parameters().iter().flat_map(flat).collect()
+}
+
+#[test]
+fn ppo_of_one_epoch_without_a_clip_is_reinforce() {
+    let space = tiny_chain(3);
+    let learned = |algorithm| {
+        let mut learner = learner(&space, &config(algorithm, 0.01));
+        let before = weights(&learner);
+        let batch = batch(&learner);
+        learner.learn(&batch).unwrap();
+        (before, weights(&learner))
+    };
+    let (before, reinforce) = learned(Algorithm::Reinforce {});
+    let (_, once) = learned(Algorithm::Ppo { clip: 1e9, epochs: 1 });
+    let (_, thrice) = learned(Algorithm::Ppo { clip: 1e9, epochs: 3 });
+    let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(
+        distance(&reinforce, &once) < 1e-9,
+        "{}",
+        distance(&reinforce, &once)
+    );
+    assert!(distance(&before, &reinforce) > 1e-3);
+    assert!(distance(&reinforce, &thrice) > 1e-3);
+}
+
+#[test]
+fn what_has_moved_beyond_the_clip_in_its_favour_moves_no_further() {
+    let learner = learner(
+        &tiny_chain(2),
+        &config(Algorithm::Ppo { clip: 0.2, epochs: 1 }, 0.0),
+    );
+    let weight = |advantage: f64, ratio: f64| {
+        let lesson = Lesson {
+            architecture: Architecture::new([0, 0, 0]),
+            log_prob: -1.0,
+            advantage,
+        };
+        learner.weight(&lesson, -1.0 + ratio.ln())
+    };
+    let close =
+        |got: f64, expected: f64| assert!((got - expected).abs() < 1e-12, "{got}, expected {expected}");
+    close(weight(2.0, 1.0), 2.0);
+    close(weight(2.0, 1.19), 2.38);
+    close(weight(2.0, 1.21), 0.0);
+    close(weight(2.0, 0.5), 1.0);
+    close(weight(-2.0, 1.5), -3.0);
+    close(weight(-2.0, 0.81), -1.62);
+    close(weight(-2.0, 0.79), 0.0);
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_an_error() {
+    let mut learner = learner(&tiny_chain(2), &config(Algorithm::Reinforce {}, 0.0));
+    let mut batch = batch(&learner);
+    batch[0].advantage = f64::NAN;
+    learner.learn(&batch).unwrap();
+    let error = learner.learn(&batch).unwrap_err();
+    assert!(
+        error.to_string().contains("not finite after 1 updates"),
+        "{error}"
+    );
+}
