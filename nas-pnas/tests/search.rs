@@ -179,6 +179,7 @@ fn every_surrogate_finds_better_cells_than_uniform_draws() {
     for surrogate in all_surrogates() {
         let config = ProgressiveConfig {
             first_level: FirstLevel::AtMost(40),
+            parents: Parents::Best(10),
             ..config(&[12], surrogate)
         };
         let mut better = 0;
