@@ -35,6 +35,8 @@ pub(crate) enum Method {
     Pnas,
     /// A controller that learns by reinforcement.
     Rl,
+    /// The same, with a supernet whose weights its proposals share.
+    Enas,
 }
 
 /// What random search is run with.
@@ -44,7 +46,7 @@ const RANDOM: RandomSearchConfig = RandomSearchConfig {
 
 impl Method {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Darts,
         Self::Random,
         Self::Evolution,
@@ -52,6 +54,7 @@ impl Method {
         Self::LocalSearch,
         Self::Pnas,
         Self::Rl,
+        Self::Enas,
     ];
 
     /// The name it is typed by.
@@ -64,12 +67,13 @@ impl Method {
             Self::LocalSearch => "local-search",
             Self::Pnas => "pnas",
             Self::Rl => "rl",
+            Self::Enas => "enas",
         }
     }
 
     /// Whether it proposes architectures one by one, rather than training a supernet.
     pub(crate) fn proposes(self) -> bool {
-        !matches!(self, Self::Darts)
+        !matches!(self, Self::Darts | Self::Enas)
     }
 
     /// What it does, in one line.
@@ -84,6 +88,9 @@ impl Method {
                 "level by level of a space that grows, the most promising by a surrogate's prediction"
             }
             Self::Rl => "proposals of a recurrent controller that learns by reinforcement",
+            Self::Enas => {
+                "the same, rewarded by a supernet whose weights all proposals share: efficient search"
+            }
         }
     }
 }
@@ -135,7 +142,7 @@ pub(crate) fn strategy(
                 serde_json::to_string(config)?,
             )
         }
-        Method::Darts => bail!("method {method} proposes nothing: it trains a supernet"),
+        Method::Darts | Method::Enas => bail!("method {method} proposes nothing: it trains a supernet"),
     })
 }
 

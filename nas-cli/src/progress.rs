@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nas_darts::EpochReport;
 use nas_eval::train::EpochMetrics;
+use nas_rl::enas;
 use nas_space::search::{Budget, TrialId};
 use nas_study::{Event, Progress, TrialRecord};
 
@@ -186,6 +187,49 @@ impl SearchBar {
     pub(crate) fn show_decisions(&mut self, done: usize, of: usize) {
         self.bar
             .set_message(format!("perturbation: {done} of {of} decided"));
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
+/// The epochs of a supernet whose weights a controller's proposals share.
+pub(crate) struct SharedBar {
+    bar: ProgressBar,
+}
+
+impl SharedBar {
+    /// A bar of so many epochs, of search number `index`.
+    pub(crate) fn new(screen: &Screen, index: u64, epochs: u32) -> Self {
+        Self {
+            bar: started(screen, Some(epochs.into()), EPOCHS, format!("supernet {index}")),
+        }
+    }
+
+    /// Shows the epochs that were on record.
+    pub(crate) fn resumed(&mut self, history: &[enas::EpochReport]) {
+        self.bar
+            .println(format!("going on: {} epochs are done", history.len()));
+        self.show(history);
+        self.bar.reset_eta();
+    }
+
+    /// Shows the last of these epochs, which is done.
+    pub(crate) fn show(&mut self, history: &[enas::EpochReport]) {
+        if let Some(report) = history.last() {
+            self.bar.set_message(format!(
+                "loss {:.3} reward {:.4} entropy {:.2}",
+                report.train_loss, report.reward, report.entropy
+            ));
+            self.bar.set_position(history.len() as u64);
+        }
+    }
+
+    /// Shows how many candidates are ranked.
+    pub(crate) fn show_candidates(&mut self, done: usize, of: usize) {
+        self.bar.set_message(format!("{done} of {of} candidates ranked"));
     }
 
     /// Leaves the bar as it is.

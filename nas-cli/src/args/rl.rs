@@ -4,12 +4,13 @@ use clap::{Args, ValueEnum};
 use nas_rl::Reward;
 
 use super::number;
+use crate::method::Method;
 
-/// How a controller learns. Each option is for method rl alone.
+/// How a controller learns.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Controller (method rl)")]
+#[command(next_help_heading = "Controller (methods rl, enas)")]
 pub(crate) struct RlArgs {
-    /// Whose settings it starts from: small is for budgets of about a hundred trials, the others as published for
+    /// Of rl: whose settings it starts from; small is for budgets of about a hundred trials, the others as published for
     /// thousands [default: small]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) preset: Option<PresetName>,
@@ -25,23 +26,31 @@ pub(crate) struct RlArgs {
     /// What a validation accuracy is worth
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) reward: Option<RewardName>,
-    /// Outcomes it learns from at a time
+    /// Outcomes it learns from at a time; of enas, its draws to an update
     #[arg(long, value_name = "N", value_parser = super::at_least(1))]
     pub(crate) update_every: Option<usize>,
 }
 
 impl RlArgs {
-    /// The first option typed, by its name.
-    pub(crate) fn first_typed(&self) -> Option<&'static str> {
+    /// The first option typed that has no meaning with this method, and the methods that it has one with.
+    pub(crate) fn meaningless(&self, method: Method) -> Option<(&'static str, &'static str)> {
+        let rl = method == Method::Rl;
+        let both = rl || method == Method::Enas;
         let typed = [
-            (self.preset.is_some(), "--preset"),
-            (self.algorithm.is_some(), "--algorithm"),
-            (self.controller_rate.is_some(), "--controller-rate"),
-            (self.entropy.is_some(), "--entropy"),
-            (self.reward.is_some(), "--reward"),
-            (self.update_every.is_some(), "--update-every"),
+            (self.preset.is_some(), rl, "--preset", "rl"),
+            (self.algorithm.is_some(), both, "--algorithm", "rl and enas"),
+            (
+                self.controller_rate.is_some(),
+                both,
+                "--controller-rate",
+                "rl and enas",
+            ),
+            (self.entropy.is_some(), both, "--entropy", "rl and enas"),
+            (self.reward.is_some(), both, "--reward", "rl and enas"),
+            (self.update_every.is_some(), both, "--update-every", "rl and enas"),
         ];
-        typed.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
+        let meaningless = typed.into_iter().find(|&(typed, meant, ..)| typed && !meant);
+        meaningless.map(|(.., name, methods)| (name, methods))
     }
 }
 

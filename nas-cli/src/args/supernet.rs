@@ -1,24 +1,25 @@
-//! Options of a differentiable search, as typed.
+//! Options of a search by a supernet, as typed.
 
 use clap::{Args, ValueEnum};
 use nas_darts::Order;
 
 use super::at_least;
+use crate::method::Method;
 
-/// How a supernet is trained and read off. Each option is for method darts alone.
+/// How a supernet is trained, and an architecture read off it.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Supernet (method darts)")]
+#[command(next_help_heading = "Supernet (methods darts, enas)")]
 pub(crate) struct SupernetArgs {
-    /// How operations are weighed [default: darts]
+    /// Of darts: how operations are weighed [default: darts]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) relaxation: Option<RelaxationName>,
-    /// Order of the architecture's gradient: 1 takes the weights as they are, 2 looks a step ahead [default: 1]
+    /// Of darts: order of the architecture's gradient; 1 takes the weights as they are, 2 looks a step ahead [default: 1]
     #[arg(long, value_enum, value_name = "N")]
     pub(crate) order: Option<OrderName>,
-    /// How the architecture is read off [default: magnitude]
+    /// Of darts: how the architecture is read off [default: magnitude]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) selection: Option<SelectionName>,
-    /// What ends a search that collapses [default: none]
+    /// Of darts: what ends a search that collapses [default: none]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) stop: Option<StopName>,
     /// Epochs of the supernet
@@ -33,26 +34,67 @@ pub(crate) struct SupernetArgs {
     /// Images per step of the supernet, at least 2
     #[arg(long, value_name = "N", value_parser = at_least(2))]
     pub(crate) search_batch: Option<usize>,
-    /// Epochs between two measurements of the dominant eigenvalue, 0 for none [default: 0, or 1 with --stop robust]
+    /// Of darts: epochs between two measurements of the dominant eigenvalue, 0 for none [default: 0, or 1 with --stop robust]
     #[arg(long, value_name = "N")]
     pub(crate) hessian_every: Option<u32>,
+    /// Of enas: updates of the controller after each epoch of the supernet
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) controller_updates: Option<u32>,
+    /// Of enas: architectures that the controller draws at the end, to be ranked with the shared weights
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) candidates: Option<usize>,
+    /// Of enas: architectures, uniform draws, that are also trained alone, or looked up, to tell how far the ranking by shared
+    /// weights agrees [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) audit: Option<usize>,
 }
 
 impl SupernetArgs {
-    /// The first option typed, by its name.
-    pub(crate) fn first_typed(&self) -> Option<&'static str> {
+    /// The first option typed that has no meaning with this method, and the methods that it has one with.
+    pub(crate) fn meaningless(&self, method: Method) -> Option<(&'static str, &'static str)> {
+        let (darts, enas) = (method == Method::Darts, method == Method::Enas);
+        let both = darts || enas;
         let typed = [
-            (self.relaxation.is_some(), "--relaxation"),
-            (self.order.is_some(), "--order"),
-            (self.selection.is_some(), "--selection"),
-            (self.stop.is_some(), "--stop"),
-            (self.search_epochs.is_some(), "--search-epochs"),
-            (self.search_channels.is_some(), "--search-channels"),
-            (self.search_cells.is_some(), "--search-cells"),
-            (self.search_batch.is_some(), "--search-batch"),
-            (self.hessian_every.is_some(), "--hessian-every"),
+            (self.relaxation.is_some(), darts, "--relaxation", "darts"),
+            (self.order.is_some(), darts, "--order", "darts"),
+            (self.selection.is_some(), darts, "--selection", "darts"),
+            (self.stop.is_some(), darts, "--stop", "darts"),
+            (
+                self.search_epochs.is_some(),
+                both,
+                "--search-epochs",
+                "darts and enas",
+            ),
+            (
+                self.search_channels.is_some(),
+                both,
+                "--search-channels",
+                "darts and enas",
+            ),
+            (
+                self.search_cells.is_some(),
+                both,
+                "--search-cells",
+                "darts and enas",
+            ),
+            (
+                self.search_batch.is_some(),
+                both,
+                "--search-batch",
+                "darts and enas",
+            ),
+            (self.hessian_every.is_some(), darts, "--hessian-every", "darts"),
+            (
+                self.controller_updates.is_some(),
+                enas,
+                "--controller-updates",
+                "enas",
+            ),
+            (self.candidates.is_some(), enas, "--candidates", "enas"),
+            (self.audit.is_some(), enas, "--audit", "enas"),
         ];
-        typed.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
+        let meaningless = typed.into_iter().find(|&(typed, meant, ..)| typed && !meant);
+        meaningless.map(|(.., name, methods)| (name, methods))
     }
 }
 

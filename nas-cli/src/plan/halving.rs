@@ -130,10 +130,11 @@ impl RunConfig {
         let Some(halving) = &self.halving else {
             return Ok(None);
         };
-        if self.method == Method::Darts {
+        if !self.method.proposes() {
             bail!(
-                "halving has no meaning with method darts, whose trials are searches; it is for methods that propose \
-                 architectures"
+                "halving has no meaning with method {}, whose trials are searches; it is for methods that propose \
+                 architectures",
+                self.method
             );
         }
         if self.method == Method::Pnas {

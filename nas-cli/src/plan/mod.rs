@@ -205,8 +205,10 @@ impl RunConfig {
 
     fn validate_supernet(&self) -> Result<()> {
         match (self.method, &self.supernet) {
-            (Method::Darts, None) => bail!("method darts has no [supernet] in the configuration"),
-            (Method::Darts, Some(supernet)) => {
+            (method, None) if !method.proposes() => {
+                bail!("method {method} has no [supernet] in the configuration")
+            }
+            (method, Some(supernet)) if !method.proposes() => {
                 match (&self.estimation, &supernet.images) {
                     (Estimation::Training(_), Some(_)) => {
                         bail!(
@@ -220,7 +222,7 @@ impl RunConfig {
                     }
                     _ => {}
                 }
-                supernet.validate(self.space.build()?.as_ref())
+                supernet.validate(method, self.space.build()?.as_ref())
             }
             (_, Some(_)) => bail!("[supernet] is given; expected none with method {}", self.method),
             (_, None) => Ok(()),

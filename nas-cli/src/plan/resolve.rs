@@ -82,6 +82,12 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         Estimation::Training(Box::new(plan))
     };
     let supernet = match method {
+        Method::Enas => Some(SupernetPlan {
+            images: tabular.then(|| ImagesPlan::of(data)),
+            darts: None,
+            enas: Some(supernet::enas_defaults(data, skeleton(&space))?),
+            audit: 0,
+        }),
         Method::Darts => {
             let named = text_at(&file, &["supernet", "darts", "relaxation", "kind"]);
             let named = named.and_then(|name| RelaxationName::from_str(name, false).ok());
@@ -94,7 +100,14 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
             let epochs = epochs.and_then(|epochs| u32::try_from(epochs.as_integer()?).ok());
             Some(SupernetPlan {
                 images: tabular.then(|| ImagesPlan::of(data)),
-                darts: supernet::defaults(data, skeleton(&space), relaxation, epochs)?,
+                darts: Some(supernet::darts_defaults(
+                    data,
+                    skeleton(&space),
+                    relaxation,
+                    epochs,
+                )?),
+                enas: None,
+                audit: 0,
             })
         }
         _ => None,
@@ -186,14 +199,11 @@ fn unknown_method(name: &str) -> anyhow::Error {
 
 /// Refuses options that are typed and have no meaning with this method.
 fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> {
-    if method == Method::Darts {
-        return Ok(());
-    }
-    if let Some(name) = args.supernet.first_typed() {
-        let why = format!("has no meaning with method {method}, which trains no supernet; it is for darts");
+    if let Some((name, methods)) = args.supernet.meaningless(method) {
+        let why = format!("has no meaning with method {method}; it is for {methods}");
         return Err(Usage::new(format!("{name} {why}")).into());
     }
-    if args.benchmark.is_some() && args.data.data.is_some() {
+    if method.proposes() && args.benchmark.is_some() && args.data.data.is_some() {
         return Err(meaningless_with_a_table("--data").into());
     }
     Ok(())
@@ -209,8 +219,22 @@ fn meaningless_with_a_table(name: &str) -> Usage {
 /// another method, and the relaxation where they ask for another; of `[estimation]` all of it where they ask for the other
 /// kind; what describes the images where they name another data set.
 fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
+    if args.method.is_some() {
+        for other in [Method::Darts, Method::Enas] {
+            if method == other {
+                continue;
+            }
+            if method.proposes() {
+                file.remove("supernet");
+            } else if let Some(supernet) = section_at(file, &["supernet"]) {
+                supernet.remove(other.name());
+                if method == Method::Darts {
+                    supernet.remove("audit");
+                }
+            }
+        }
+    }
     for (owner, section) in [
-        (Method::Darts, "supernet"),
         (Method::Evolution, "evolution"),
         (Method::Nsga2, "nsga2"),
         (Method::Pnas, "pnas"),
@@ -220,7 +244,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
             file.remove(section);
         }
     }
-    let no_halving = (args.method.is_some() && method == Method::Darts) || args.benchmark.is_some();
+    let no_halving = (args.method.is_some() && !method.proposes()) || args.benchmark.is_some();
     if no_halving && args.halving.first_typed().is_none() {
         file.remove("halving");
     }
@@ -240,14 +264,14 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
     let tabular = text_at(file, &["estimation", "kind"]) == Some("table");
     let other_kind = if tabular {
         // A supernet has images beside the table's.
-        args.data.data.is_some() && method != Method::Darts
+        args.data.data.is_some() && method.proposes()
     } else {
         args.benchmark.is_some()
     };
     if other_kind {
         let estimation = file.remove("estimation");
         if !tabular
-            && method == Method::Darts
+            && !method.proposes()
             && let Some(Value::Table(estimation)) = estimation
         {
             keep_images(file, estimation);
@@ -279,6 +303,8 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
         (&["estimation", "evaluator", "train"], &["augmentation"]),
         (&["supernet", "darts", "network"], &["image", "classes"]),
         (&["supernet", "darts"], &["augmentation"]),
+        (&["supernet", "enas", "network"], &["image", "classes"]),
+        (&["supernet", "enas"], &["augmentation"]),
     ] {
         if let Some(section) = section_at(file, section) {
             for &key in keys {
@@ -390,10 +416,12 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
         *folder = data_dir::choose(args.data.data_dir.as_deref(), folder.as_deref())?;
     }
     if let Some(supernet) = &mut config.supernet {
-        supernet::overlay(&mut supernet.darts, &args.supernet);
+        supernet::overlay(supernet, &args.supernet, &args.rl);
     }
     evolution::overlay(config, &args.evolution);
-    rl::overlay(config, &args.rl);
+    if let Some(rl) = &mut config.rl {
+        rl::overlay(rl, &args.rl);
+    }
     if args.limits.max_params.is_some() || args.limits.max_macs.is_some() {
         let limits = config.limits.get_or_insert_default();
         limits.max_params = args.limits.max_params.or(limits.max_params);

@@ -20,20 +20,17 @@ pub(super) fn defaults(method: Method, args: &RlArgs) -> Option<RlConfig> {
 
 /// Refuses options that are typed and have no meaning with this method.
 pub(super) fn refuse(args: &RlArgs, method: Method) -> Result<()> {
-    match args.first_typed() {
-        Some(name) if method != Method::Rl => {
-            let why = format!("has no meaning with method {method}; it is for rl");
+    match args.meaningless(method) {
+        None => Ok(()),
+        Some((name, methods)) => {
+            let why = format!("has no meaning with method {method}; it is for {methods}");
             Err(Usage::new(format!("{name} {why}")).into())
         }
-        _ => Ok(()),
     }
 }
 
 /// Puts what was typed over the configuration. What is typed again as it was keeps its settings.
-pub(super) fn overlay(config: &mut RunConfig, args: &RlArgs) {
-    let Some(rl) = &mut config.rl else {
-        return;
-    };
+pub(super) fn overlay(rl: &mut RlConfig, args: &RlArgs) {
     rl.algorithm = match (args.algorithm, rl.algorithm) {
         (Some(AlgorithmName::Reinforce), _) => Algorithm::Reinforce {},
         // The clip and the epochs of the preset that has them.

@@ -1,4 +1,4 @@
-//! What a differentiable search trains its supernet with: defaults by data set, and what was typed.
+//! What a search trains its supernet with: defaults by data set, and what was typed.
 
 use std::path::{Path, PathBuf};
 
@@ -6,22 +6,33 @@ use anyhow::{Result, bail};
 use nas_darts::stop::StopRule;
 use nas_darts::{DartsConfig, RelaxationConfig, Selection};
 use nas_eval::data::{Augmentation, DatasetInfo};
+use nas_eval::nn::{Curve, Schedule};
+use nas_rl::RlConfig;
+use nas_rl::enas::EnasConfig;
 use nas_space::network::NetworkConfig;
-use nas_space::spaces::{CellSpace, Space};
+use nas_space::spaces::{CellSpace, MixedChannels, Space};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{RelaxationName, SelectionName, StopName, SupernetArgs};
+use crate::args::{RelaxationName, RlArgs, SelectionName, StopName, SupernetArgs};
+use crate::method::Method;
 use crate::size::Skeleton;
 
-/// The supernet of a differentiable search, and how it is trained.
+/// The supernet of a search, and how it is trained: `darts` or `enas`, the one of the method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SupernetPlan {
     /// What it is trained on: present exactly where the estimation trains on nothing, and so names no images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) images: Option<ImagesPlan>,
-    /// Size, training, relaxation.
-    pub(crate) darts: DartsConfig,
+    /// Size, training, relaxation: present exactly where the method is darts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) darts: Option<DartsConfig>,
+    /// Size, training, controller: present exactly where the method is enas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) enas: Option<EnasConfig>,
+    /// Architectures that ENAS' shared weights are audited with; 0 for no audit.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) audit: usize,
 }
 
 /// Images to train on, and where.
@@ -72,6 +83,13 @@ impl ImagesPlan {
     }
 }
 
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// Images of a step, whatever the data set.
+const BATCH: usize = 64;
+
 /// How a data set's supernet differs from the published one, which is for CIFAR-10 on a GPU.
 struct Scale {
     channels: usize,
@@ -83,6 +101,20 @@ struct Scale {
     epochs: u32,
     /// Learning rate of the architecture, where the paper has 3e-4: a short search has few steps to make up its mind in.
     alpha_learning_rate: f64,
+    /// How ENAS differs.
+    enas: EnasScale,
+}
+
+/// How ENAS differs from the published one on a data set.
+struct EnasScale {
+    /// Where the authors have 150. An epoch is a fraction of one of a differentiable search: a step trains one path.
+    epochs: u32,
+    /// Updates of the controller after an epoch, where the authors have 30: in proportion to the steps of an epoch.
+    controller_updates: u32,
+    /// Learning rate of the controller, where the authors have 0.0035, for the same reason.
+    controller_rate: f64,
+    /// Share of the images that rewards come from, where the authors have 0.1.
+    valid_fraction: f64,
 }
 
 impl Scale {
@@ -94,6 +126,12 @@ impl Scale {
                 stage_cells: 1,
                 epochs: 12,
                 alpha_learning_rate: 3e-3,
+                enas: EnasScale {
+                    epochs: 40,
+                    controller_updates: 10,
+                    controller_rate: 0.01,
+                    valid_fraction: 0.3,
+                },
             },
             "mnist" | "fashion-mnist" => Self {
                 channels: 8,
@@ -101,6 +139,12 @@ impl Scale {
                 stage_cells: 1,
                 epochs: 12,
                 alpha_learning_rate: 1e-3,
+                enas: EnasScale {
+                    epochs: 30,
+                    controller_updates: 30,
+                    controller_rate: 0.0035,
+                    valid_fraction: 0.1,
+                },
             },
             _ => Self {
                 channels: 16,
@@ -108,7 +152,27 @@ impl Scale {
                 stage_cells: 5,
                 epochs: 50,
                 alpha_learning_rate: 3e-4,
+                enas: EnasScale {
+                    epochs: 150,
+                    controller_updates: 30,
+                    controller_rate: 0.0035,
+                    valid_fraction: 0.1,
+                },
             },
+        }
+    }
+
+    /// The published size, scaled.
+    fn network(&self, info: &DatasetInfo, skeleton: Skeleton) -> NetworkConfig {
+        NetworkConfig {
+            image: info.shape,
+            classes: info.classes,
+            channels: self.channels,
+            cells: match skeleton {
+                Skeleton::Nb201 => self.stage_cells,
+                Skeleton::Darts | Skeleton::Chain => self.cells,
+            },
+            ..NetworkConfig::default()
         }
     }
 }
@@ -118,13 +182,12 @@ impl Scale {
 /// data set's own augmentation, and a higher learning rate of the architecture where the search is short.
 ///
 /// `epochs` are those of the configuration, where it says how many.
-pub(super) fn defaults(
+pub(super) fn darts_defaults(
     data: &str,
     skeleton: Skeleton,
     relaxation: RelaxationName,
     epochs: Option<u32>,
 ) -> Result<DartsConfig> {
-    const BATCH: usize = 64;
     let info = DatasetInfo::find(data)?;
     let scale = Scale::of(data);
     let published = match relaxation {
@@ -135,16 +198,7 @@ pub(super) fn defaults(
     let whole = DartsConfig::default().epochs;
     let epochs = epochs.unwrap_or(published.epochs * scale.epochs / whole);
     Ok(DartsConfig {
-        network: NetworkConfig {
-            image: info.shape,
-            classes: info.classes,
-            channels: scale.channels,
-            cells: match skeleton {
-                Skeleton::Nb201 => scale.stage_cells,
-                Skeleton::Darts | Skeleton::Chain => scale.cells,
-            },
-            ..NetworkConfig::default()
-        },
+        network: scale.network(info, skeleton),
         epochs,
         frozen_epochs: share(published.frozen_epochs, epochs, published.epochs),
         batch_size: BATCH,
@@ -156,14 +210,66 @@ pub(super) fn defaults(
     })
 }
 
+/// ENAS as its authors run it, in a size that suits the data set: other channels, cells and epochs, batches of 64 with a
+/// learning rate in proportion, the data set's own augmentation, and a controller that learns faster where it has few updates.
+pub(super) fn enas_defaults(data: &str, skeleton: Skeleton) -> Result<EnasConfig> {
+    let info = DatasetInfo::find(data)?;
+    let scale = Scale::of(data);
+    let published = EnasConfig::default();
+    let part = BATCH as f64 / published.batch_size as f64;
+    let curve = match published.schedule.curve {
+        Curve::Cosine { floor } => Curve::Cosine { floor: floor * part },
+        other => other,
+    };
+    Ok(EnasConfig {
+        network: scale.network(info, skeleton),
+        epochs: scale.enas.epochs,
+        batch_size: BATCH,
+        learning_rate: published.learning_rate * part,
+        schedule: Schedule {
+            curve,
+            ..published.schedule
+        },
+        valid_fraction: scale.enas.valid_fraction,
+        augmentation: Augmentation::standard_for(data)?,
+        rl: RlConfig {
+            learning_rate: scale.enas.controller_rate,
+            ..published.rl.clone()
+        },
+        controller_updates: scale.enas.controller_updates,
+        ..published
+    })
+}
+
 /// So many epochs of `before` in proportion to `after`, rounded down.
 fn share(part: u32, after: u32, before: u32) -> u32 {
     let scaled = u64::from(part) * u64::from(after) / u64::from(before.max(1));
     scaled.try_into().unwrap_or(u32::MAX)
 }
 
-/// Puts what was typed over the configuration. What is typed again as it was keeps its settings.
-pub(super) fn overlay(darts: &mut DartsConfig, args: &SupernetArgs) {
+/// Puts what was typed over the configuration.
+pub(super) fn overlay(plan: &mut SupernetPlan, args: &SupernetArgs, rl: &RlArgs) {
+    plan.audit = args.audit.unwrap_or(plan.audit);
+    if let Some(darts) = &mut plan.darts {
+        overlay_darts(darts, args);
+    }
+    if let Some(enas) = &mut plan.enas {
+        enas.epochs = args.search_epochs.unwrap_or(enas.epochs);
+        enas.batch_size = args.search_batch.unwrap_or(enas.batch_size);
+        enas.controller_updates = args.controller_updates.unwrap_or(enas.controller_updates);
+        enas.candidates = args.candidates.unwrap_or(enas.candidates);
+        overlay_size(&mut enas.network, args);
+        super::rl::overlay(&mut enas.rl, rl);
+    }
+}
+
+fn overlay_size(network: &mut NetworkConfig, args: &SupernetArgs) {
+    network.channels = args.search_channels.unwrap_or(network.channels);
+    network.cells = args.search_cells.unwrap_or(network.cells);
+}
+
+/// What is typed again as it was keeps its settings.
+fn overlay_darts(darts: &mut DartsConfig, args: &SupernetArgs) {
     if let Some(name) = args
         .relaxation
         .filter(|&name| name != RelaxationName::of(&darts.relaxation))
@@ -186,9 +292,7 @@ pub(super) fn overlay(darts: &mut DartsConfig, args: &SupernetArgs) {
         darts.selection = name.config(darts.epochs);
     }
     darts.batch_size = args.search_batch.unwrap_or(darts.batch_size);
-    let network = &mut darts.network;
-    network.channels = args.search_channels.unwrap_or(network.channels);
-    network.cells = args.search_cells.unwrap_or(network.cells);
+    overlay_size(&mut darts.network, args);
     darts.hessian_every = match args.hessian_every {
         Some(every) => every,
         // The rule watches the eigenvalue.
@@ -210,12 +314,28 @@ pub(crate) fn cells(space: &dyn Space) -> Result<&CellSpace> {
 }
 
 impl SupernetPlan {
-    /// Checks that the space has a supernet of this size.
-    pub(super) fn validate(&self, space: &dyn Space) -> Result<()> {
+    /// Checks that the section of the method is there and no other, and that the space has a supernet of this size.
+    pub(super) fn validate(&self, method: Method, space: &dyn Space) -> Result<()> {
         let cells = cells(space)?;
         cells.relaxed()?;
-        self.darts.validate()?;
-        cells.supernet(&self.darts.network, self.darts.relaxation.channels())?;
+        let (network, channels) = match (method, &self.darts, &self.enas) {
+            (Method::Darts, Some(darts), None) => {
+                darts.validate()?;
+                (&darts.network, darts.relaxation.channels())
+            }
+            (Method::Enas, None, Some(enas)) => {
+                enas.validate()?;
+                (&enas.network, MixedChannels::All)
+            }
+            (_, Some(_), Some(_)) => {
+                bail!("[supernet] has both darts and enas; expected the one of method {method}")
+            }
+            _ => bail!("[supernet.{method}] is missing; method {method} needs it"),
+        };
+        if self.audit > 0 && method != Method::Enas {
+            bail!("[supernet] has an audit; expected none with method {method}: it is for enas");
+        }
+        cells.supernet(network, channels)?;
         Ok(())
     }
 }

@@ -84,7 +84,7 @@ fn a_folder_on_record_is_kept_and_made_absolute() {
 }
 
 fn darts(config: &str, words: &str) -> DartsConfig {
-    resolved(config, words).unwrap().supernet.unwrap().darts
+    resolved(config, words).unwrap().supernet.unwrap().darts.unwrap()
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn nothing_typed_is_one_search_by_darts_on_digits_in_space_darts() {
     let supernet = config.supernet.clone().unwrap();
     assert_eq!(supernet.images, None, "they are those of the trials");
     assert_eq!(
-        supernet.darts.network.image,
+        supernet.darts.unwrap().network.image,
         config.training().unwrap().evaluator.network.image
     );
     let written = toml::to_string_pretty(&config).unwrap();
@@ -187,7 +187,7 @@ fn another_data_set_or_method_takes_the_supernets_settings_with_it() {
     let other = resolved(&digits, "--data cifar100").unwrap();
     let images = other.images().unwrap();
     assert_eq!((images.data, images.limit), ("cifar100", Some(200)));
-    let supernet = other.supernet.unwrap().darts;
+    let supernet = other.supernet.unwrap().darts.unwrap();
     assert_eq!((supernet.network.classes, supernet.network.channels), (100, 12));
     let fresh = TrainConfig::quick("cifar100").unwrap();
     assert_eq!(supernet.augmentation, fresh.augmentation);
@@ -198,6 +198,37 @@ fn another_data_set_or_method_takes_the_supernets_settings_with_it() {
         (darts.space, darts.supernet.is_some()),
         (SpaceConfig::Nb201 {}, true)
     );
+}
+
+#[test]
+fn enas_has_a_section_of_its_own_that_its_options_reach() {
+    let config = resolved(
+        "",
+        "enas --search-epochs 9 --candidates 7 --audit 5 --entropy 0.5",
+    )
+    .unwrap();
+    assert_eq!(config.space, SpaceConfig::Nb201 {});
+    let supernet = config.supernet.clone().unwrap();
+    let enas = supernet.enas.unwrap();
+    assert_eq!(
+        (enas.epochs, enas.candidates, enas.rl.entropy_weight),
+        (9, 7, 0.5)
+    );
+    assert_eq!((supernet.darts, supernet.audit, &config.rl), (None, 5, &None));
+    let written = toml::to_string(&config).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), config);
+    assert_eq!(
+        resolved(&written, "enas").unwrap(),
+        config,
+        "typed again, all is kept"
+    );
+    let darts = resolved(&written, "darts").unwrap().supernet.unwrap();
+    assert_eq!((darts.enas, darts.audit), (None, 0));
+    assert!(darts.darts.is_some());
+    assert_eq!(resolved(&written, "rl").unwrap().supernet, None);
+    let both = written.replace("[supernet.enas]", "[supernet.darts]\n[supernet.enas]");
+    let message = resolved(&both, "").unwrap_err().to_string();
+    assert!(message.contains("both"), "{message}");
 }
 
 #[test]
@@ -213,7 +244,10 @@ fn with_a_table_the_supernet_has_images_of_its_own() {
     let other = resolved(&written, "--data digits").unwrap();
     assert!(matches!(other.estimation, Estimation::Table(_)));
     assert_eq!(other.images().unwrap().data, "digits");
-    assert_eq!(other.supernet.unwrap().darts.network.image.to_string(), "1x8x8");
+    assert_eq!(
+        other.supernet.unwrap().darts.unwrap().network.image.to_string(),
+        "1x8x8"
+    );
     // From a file of a search that trains: its images are kept.
     let trained =
         toml::to_string(&resolved("", "--space nb201 --data mnist --data-dir /m").unwrap()).unwrap();

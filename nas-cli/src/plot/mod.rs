@@ -13,7 +13,7 @@ mod reward;
 mod stroke;
 
 pub(crate) use pareto::pareto;
-pub(crate) use reward::{Reference, reward};
+pub(crate) use reward::{Reference, reward, shared_reward};
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,7 +1,8 @@
-//! How the reward of a controller's proposals grew, beside that of uniform draws.
+//! How the reward of a controller's proposals grew, beside that of uniform draws or in the epochs of a supernet.
 
 use std::fmt::Write;
 
+use nas_rl::enas::EpochReport;
 use nas_rl::{Reward, Update};
 
 use super::frame::ticks;
@@ -26,9 +27,53 @@ pub(crate) struct Reference {
     pub(crate) best: Vec<f64>,
 }
 
+/// What the words of a chart are.
+struct Words {
+    title: &'static str,
+    /// What runs to the right.
+    across: &'static str,
+    /// What a dot is.
+    dot: &'static str,
+    /// What the line through them is.
+    line: &'static str,
+}
+
+const OF_TRIALS: Words = Words {
+    title: "Reward of the controller's proposals",
+    across: "Trials",
+    dot: "mean reward of an update's trials",
+    line: "its moving average, the baseline",
+};
+
+const OF_EPOCHS: Words = Words {
+    title: "Reward of the controller's draws with shared weights",
+    across: "Epochs of the supernet",
+    dot: "mean reward of an epoch's draws",
+    line: "baseline at the end of the epoch",
+};
+
 /// The chart of these updates as an SVG document, which needs no other file; nothing but a title for none.
 pub(crate) fn reward(updates: &[Update], worth: Reward, reference: Option<&Reference>) -> String {
-    let chart = Chart::new(updates, worth, reference);
+    document(updates, worth, reference, &OF_TRIALS)
+}
+
+/// The same of a search with shared weights: the rewards are accuracies of validation batches, and no best one is known.
+pub(crate) fn shared_reward(history: &[EpochReport], worth: Reward) -> String {
+    let of_epoch = |report: &EpochReport| Update {
+        trials: u64::from(report.epoch) + 1,
+        reward: report.reward,
+        baseline: report.baseline,
+        entropy: report.entropy,
+        failed: 0,
+        accuracy: None,
+        best: None,
+    };
+    let updates: Vec<Update> = history.iter().map(of_epoch).collect();
+    document(&updates, worth, None, &OF_EPOCHS)
+}
+
+fn document(updates: &[Update], worth: Reward, reference: Option<&Reference>, words: &Words) -> String {
+    let chart = Chart::new(updates, worth, reference, words);
     let (width, height) = (MARGINS.0 + PLOT.0 + MARGINS.2, MARGINS.1 + PLOT.1 + MARGINS.3);
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -36,18 +81,19 @@ pub(crate) fn reward(updates: &[Update], worth: Reward, reference: Option<&Refer
         text,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
          viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
-         <title>Reward of a controller's proposals</title>\n\
+         <title>{title}</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"{:.1}\" y=\"30\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">Reward of the controller's proposals</text>\n\
-         <text x=\"{:.1}\" y=\"50\" font-size=\"12\" fill=\"{FAINT}\">{}</text>\n",
+         <text x=\"{:.1}\" y=\"30\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">{title}</text>\n\
+         <text x=\"{:.1}\" y=\"50\" font-size=\"12\" fill=\"{FAINT}\">{across} to the right, reward ({}) upwards; \
+         dots at the lower edge lie below it</text>\n",
         MARGINS.0,
         MARGINS.0,
         match worth {
-            Reward::Accuracy =>
-                "Trials to the right, reward (validation accuracy) upwards; dots at the lower edge lie below it",
-            Reward::Cubed =>
-                "Trials to the right, reward (validation accuracy cubed) upwards; dots at the lower edge lie below it",
+            Reward::Accuracy => "validation accuracy",
+            Reward::Cubed => "validation accuracy cubed",
         },
+        title = words.title,
+        across = words.across,
     );
     if let Some(chart) = chart {
         chart.draw(&mut text);
@@ -61,6 +107,7 @@ struct Chart<'a> {
     updates: &'a [Update],
     worth: Reward,
     reference: Option<&'a Reference>,
+    words: &'a Words,
     trials: u64,
     least: f64,
     step: f64,
@@ -68,7 +115,12 @@ struct Chart<'a> {
 }
 
 impl<'a> Chart<'a> {
-    fn new(updates: &'a [Update], worth: Reward, reference: Option<&'a Reference>) -> Option<Self> {
+    fn new(
+        updates: &'a [Update],
+        worth: Reward,
+        reference: Option<&'a Reference>,
+        words: &'a Words,
+    ) -> Option<Self> {
         let trials = updates.last()?.trials;
         let mut rewards: Vec<f64> = updates.iter().map(|update| update.reward).collect();
         rewards.sort_by(f64::total_cmp);
@@ -97,6 +149,7 @@ impl<'a> Chart<'a> {
             updates,
             worth,
             reference,
+            words,
             trials,
             least,
             step,
@@ -150,8 +203,14 @@ impl<'a> Chart<'a> {
             .updates
             .iter()
             .filter_map(|update| Some((update.trials as f64, self.worth.of(update.best?))));
-        self.line(text, best, BEST, 2.2, "");
+        if self.knows_best() {
+            self.line(text, best, BEST, 2.2, "");
+        }
         self.legend(text);
+    }
+
+    fn knows_best(&self) -> bool {
+        self.updates.iter().any(|update| update.best.is_some())
     }
 
     fn axes(&self, text: &mut String) {
@@ -212,11 +271,13 @@ impl<'a> Chart<'a> {
             (
                 REWARDS,
                 " stroke-dasharray=\"0 6\" stroke-linecap=\"round\"",
-                "mean reward of an update's trials".to_owned(),
+                self.words.dot.to_owned(),
             ),
-            (AVERAGE, "", "its moving average, the baseline".to_owned()),
-            (BEST, "", "best so far".to_owned()),
+            (AVERAGE, "", self.words.line.to_owned()),
         ];
+        if self.knows_best() {
+            entries.push((BEST, "", "best so far".to_owned()));
+        }
         if let Some(reference) = self.reference {
             entries.push((RANDOM, " stroke-dasharray=\"6 4\"", reference.source.clone()));
             if !reference.best.is_empty() {
@@ -308,6 +369,26 @@ mod tests {
         let text = reward(&updates(), Reward::Cubed, None);
         assert!(text.contains(">0.5<") && text.contains(">0.9<"), "{text}");
         assert!(text.contains("cubed"));
+    }
+
+    #[test]
+    fn epochs_of_a_supernet_have_dots_and_a_baseline_and_no_best() {
+        let history: Vec<EpochReport> = (0..12)
+            .map(|epoch| EpochReport {
+                epoch,
+                train_loss: 1.0,
+                train_accuracy: 0.5,
+                learning_rate: 0.02,
+                reward: 0.4 + 0.01 * f64::from(epoch),
+                baseline: 0.4,
+                entropy: 8.0,
+                seconds: 1.0,
+            })
+            .collect();
+        let text = shared_reward(&history, Reward::Accuracy);
+        assert_eq!(text.matches("<circle").count(), 12);
+        assert_eq!(text.matches("<polyline").count(), 1);
+        assert!(text.contains("Epochs of the supernet") && !text.contains("best so far"));
     }
 
     #[test]

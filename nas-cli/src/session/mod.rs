@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
@@ -22,7 +22,7 @@ use nas_space::spaces::Space;
 use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
 use serde::Serialize;
 
-use crate::oneshot::{Found, Oneshot, Supernet};
+use crate::oneshot::{AuditRecord, Darts, Enas, Found, Oneshot, Searches, Supernet};
 use crate::output::{Output, note};
 use crate::pareto::Pareto;
 use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
@@ -73,15 +73,18 @@ enum Searcher<'a> {
 enum Extra<'a> {
     /// The front of its trials.
     Front(Pareto),
-    /// The searches that its trials were.
-    Searches(&'a [Found]),
+    /// The searches that its trials were, and the audit of the best one's shared weights.
+    Searches(&'a [Found], Option<AuditRecord>),
 }
 
 /// What decides a search by a supernet, besides the study's seed: kept on record with the study.
 #[derive(Serialize)]
 struct SupernetParameters<'a> {
     images: Option<Images<'a>>,
-    darts: &'a nas_darts::DartsConfig,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    darts: Option<&'a nas_darts::DartsConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enas: Option<&'a nas_rl::enas::EnasConfig>,
 }
 
 impl Loaded {
@@ -135,7 +138,7 @@ impl Session {
         };
         if let Some(plan) = &session.config.supernet {
             // What cannot be is found out before anything is written.
-            session.supernet(plan)?.search(0)?;
+            session.searches(plan)?.check()?;
         }
         if let Some(rl) = &session.config.rl {
             session.controller(rl, &Learned::default())?;
@@ -164,15 +167,40 @@ impl Session {
         }
     }
 
-    fn supernet<'a>(&'a self, plan: &'a SupernetPlan) -> Result<Supernet<'a>> {
+    fn supernet(&self) -> Result<Supernet<'_>> {
         let Loaded { dataset, device } = self.images.as_ref().context("the supernet has no images")?;
         Ok(Supernet {
             space: plan::cells(self.space.as_ref())?,
             dataset,
-            config: &plan.darts,
             seed: self.seed(),
             device,
         })
+    }
+
+    /// The searches of a method that trains a supernet.
+    fn searches<'a>(&'a self, plan: &'a SupernetPlan) -> Result<Box<dyn Searches + 'a>> {
+        let supernet = self.supernet()?;
+        match (&plan.darts, &plan.enas) {
+            (Some(config), None) => Ok(Box::new(Darts { supernet, config })),
+            (None, Some(config)) => Ok(Box::new(Enas { supernet, config })),
+            _ => bail!("[supernet] has to have one of darts and enas"),
+        }
+    }
+
+    /// How far the shared weights of search number `index` agree with trainings alone, where that is asked for.
+    fn audit(&self, run: &RunDir, index: u64) -> Result<Option<AuditRecord>> {
+        let Some(plan) = &self.config.supernet else {
+            return Ok(None);
+        };
+        let Some(config) = plan.enas.as_ref().filter(|_| plan.audit > 0) else {
+            return Ok(None);
+        };
+        let enas = Enas {
+            supernet: self.supernet()?,
+            config,
+        };
+        let audit = enas.audit(run, index, plan.audit, self.evaluator(), self.fidelity())?;
+        Ok(Some(audit))
     }
 
     /// Who proposes, and its own configuration as one line.
@@ -193,10 +221,11 @@ impl Session {
             Some(plan) => {
                 let parameters = SupernetParameters {
                     images: self.config.images(),
-                    darts: &plan.darts,
+                    darts: plan.darts.as_ref(),
+                    enas: plan.enas.as_ref(),
                 };
                 let parameters = serde_json::to_string(&parameters)?;
-                let oneshot = Oneshot::new(self.supernet(plan)?, run, self.config.budget.seconds, screen);
+                let oneshot = Oneshot::new(self.searches(plan)?, run, self.config.budget.seconds, screen);
                 Ok((Searcher::Oneshot(Box::new(oneshot)), parameters))
             }
             None => {
@@ -210,16 +239,21 @@ impl Session {
         }
     }
 
-    fn study_config(&self, method: &str, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
+    /// Of a trial.
+    fn fidelity(&self) -> Fidelity {
         let epochs = match &self.source {
             Source::Training { plan, .. } => plan.epochs,
             Source::Table(_) => SEARCH_EPOCHS,
         };
+        Fidelity { epochs }
+    }
+
+    fn study_config(&self, method: &str, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
         StudyConfig {
             parameters,
             batch: self.config.batch,
             budget: self.config.budget,
-            fidelity: Fidelity { epochs },
+            fidelity: self.fidelity(),
             ..StudyConfig::new(method, self.space.name(), evaluator.description(), self.seed())
         }
     }
@@ -283,7 +317,7 @@ impl Session {
         let last = self.end(run, best, &genotype)?;
         let found = match &searcher {
             Searcher::Strategy(_) | Searcher::Progressive(_) => Extra::Front(self.front(run, &store)?),
-            Searcher::Oneshot(oneshot) => Extra::Searches(oneshot.searches()),
+            Searcher::Oneshot(oneshot) => Extra::Searches(oneshot.found(), self.audit(run, best.trial)?),
         };
         self.report(run, &summary, &genotype, (&found, reward), last, output)
     }

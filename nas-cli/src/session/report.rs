@@ -11,7 +11,7 @@ use super::ending::FinalRecord;
 use super::{Extra, PARETO_FILE, Session, Source};
 use crate::method::Method;
 use crate::number::{counted, grouped, percent};
-use crate::oneshot::{self, Found};
+use crate::oneshot::{self, AuditRecord, Found};
 use crate::output::Output;
 use crate::pareto::Point;
 use crate::progressive;
@@ -58,6 +58,9 @@ struct OneshotResult {
     supernet: Found,
     /// Its pictures.
     pictures: Pictures,
+    /// How far its shared weights agree with trainings alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<AuditRecord>,
 }
 
 /// What a method that proposes architectures adds.
@@ -71,7 +74,12 @@ struct FrontResult {
 
 #[derive(Debug, Serialize)]
 struct Pictures {
-    strengths: PathBuf,
+    /// Of operations, epoch by epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strengths: Option<PathBuf>,
+    /// Of a controller, epoch by epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rewards: Option<PathBuf>,
     cell: PathBuf,
 }
 
@@ -88,22 +96,30 @@ impl Session {
         let best = summary.require_best()?;
         // Each trial is the search of its number.
         let (searches, pareto) = match extra {
-            Extra::Searches(searches) => (Some(*searches), None),
+            Extra::Searches(searches, audit) => (Some((*searches, audit)), None),
             Extra::Front(pareto) => (None, Some(pareto)),
         };
+        let method = self.config.method;
         let front = pareto.map(|pareto| FrontResult {
             pareto: pareto.front().into_iter().cloned().collect(),
             pareto_picture: run.path().join(PARETO_FILE),
         });
-        let found = searches.and_then(|searches| {
+        let found = searches.and_then(|(searches, audit)| {
             let supernet = searches.get(usize::try_from(best.trial).ok()?)?.clone();
+            let picture = run.path().join(oneshot::picture_file(method, best.trial));
+            let (strengths, rewards) = match method {
+                Method::Enas => (None, Some(picture)),
+                _ => (Some(picture), None),
+            };
             Some(OneshotResult {
                 search_seconds: searches.iter().map(|search| search.seconds).sum(),
                 supernet,
                 pictures: Pictures {
-                    strengths: run.path().join(oneshot::strengths_file(best.trial)),
+                    strengths,
+                    rewards,
                     cell: run.path().join(oneshot::cell_file(best.trial)),
                 },
+                audit: audit.clone(),
             })
         });
         let result = SearchResult {
@@ -221,8 +237,15 @@ impl Session {
                 &format!("{} parameters, {macs:.2} M multiply-accumulates", grouped(params)),
             ));
         }
-        if let Some(OneshotResult { pictures, .. }) = &result.oneshot {
-            lines.push(line("strengths", &pictures.strengths.display().to_string()));
+        if let Some(OneshotResult { pictures, audit, .. }) = &result.oneshot {
+            if let Some(audit) = audit {
+                lines.push(line("audit", &self.audit_text(audit)));
+            }
+            for (what, picture) in [("strengths", &pictures.strengths), ("rewards", &pictures.rewards)] {
+                if let Some(picture) = picture {
+                    lines.push(line(what, &picture.display().to_string()));
+                }
+            }
             lines.push(line("cell", &pictures.cell.display().to_string()));
         }
         if let Some(FrontResult {
@@ -257,6 +280,23 @@ impl Session {
         }
         lines.push(line("run", &result.run.display().to_string()));
         lines.join("\n")
+    }
+
+    fn audit_text(&self, audit: &AuditRecord) -> String {
+        let judged = audit.sample.iter().filter(|one| one.alone.is_some()).count();
+        let tau = audit
+            .kendall_tau
+            .map_or("undefined, as all are equal".to_owned(), |tau| {
+                format!("{tau:.3}")
+            });
+        let alone = match &self.source {
+            Source::Training { .. } => "trained alone",
+            Source::Table(_) => "in the table",
+        };
+        format!(
+            "Kendall's tau {tau}, {} by shared weights and {alone}",
+            counted(judged, "uniform draw")
+        )
     }
 
     /// What is trained on.

@@ -15,12 +15,12 @@ fn tiny(run: &Path, extra: &str) -> Vec<String> {
 }
 
 /// What a file of the run says, without how long anything took.
-fn timeless(run: &Path, file: &str) -> Value {
+pub(super) fn timeless(run: &Path, file: &str) -> Value {
     let text = fs::read_to_string(run.join(file)).unwrap();
     without_seconds(serde_json::from_str(&text).unwrap())
 }
 
-fn without_seconds(value: Value) -> Value {
+pub(super) fn without_seconds(value: Value) -> Value {
     match value {
         Value::Array(values) => values.into_iter().map(without_seconds).collect(),
         Value::Object(fields) => {
@@ -230,6 +230,8 @@ fn what_cannot_be_searched_is_refused_before_anything_is_written() {
         ("--stop robust --hessian-every 0", "hessian_every"),
         ("random --relaxation gdas", "--relaxation"),
         ("random --order 2", "--order"),
+        ("--candidates 5", "--candidates"),
+        ("--audit 5", "--audit"),
         ("random --selection magnitude", "--selection"),
         ("random --stop robust", "--stop"),
         ("random --search-epochs 2", "--search-epochs"),

@@ -7,6 +7,7 @@
 
 mod compare;
 mod darts;
+mod enas;
 mod halving;
 mod killed;
 mod limits;

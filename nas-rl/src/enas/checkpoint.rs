@@ -131,7 +131,7 @@ impl Enas {
     /// # Errors
     /// [`RlError::Checkpoint`] where it is of another search, [`RlError::Eval`] where it is torn or damaged. Nothing is changed
     /// then.
-    pub(super) fn load(&mut self, directory: &Path) -> Result<(), RlError> {
+    pub fn load(&mut self, directory: &Path) -> Result<(), RlError> {
         let path = path(directory);
         let (content, tensors) = tensor_file::load::<Content>(&path, FORMAT, VERSION, &Device::Cpu)?;
         let (got, expected) = (&content.identity, self.identity());

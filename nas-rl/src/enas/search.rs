@@ -153,24 +153,26 @@ impl Enas {
     }
 
     /// Judges architectures drawn uniformly from the space by the shared weights and by `alone`, which gives the accuracy in
-    /// \[0, 1\] of one that was trained by itself.
+    /// \[0, 1\] of one that was trained by itself, or None for one that could not be, which is left out.
     ///
     /// # Errors
     /// Those of `alone`, and [`EvalError::NonFinite`] where the shared weights are not numbers.
     pub fn audit<E: From<RlError>>(
         &self,
         architectures: usize,
-        mut alone: impl FnMut(&Architecture) -> Result<f64, E>,
+        mut alone: impl FnMut(&Architecture) -> Result<Option<f64>, E>,
     ) -> Result<Audit, E> {
         let mut rng = self.seed.derive("audit", 0).rng();
         let mut sample = Vec::with_capacity(architectures);
         for _ in 0..architectures {
             let architecture = self.space.sample(&mut rng);
-            sample.push(Audited {
-                shared: self.evaluate(&architecture)?.accuracy,
-                alone: alone(&architecture)?,
-                architecture,
-            });
+            if let Some(alone) = alone(&architecture)? {
+                sample.push(Audited {
+                    shared: self.evaluate(&architecture)?.accuracy,
+                    alone,
+                    architecture,
+                });
+            }
         }
         Ok(Audit::new(sample))
     }

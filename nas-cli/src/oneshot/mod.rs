@@ -1,21 +1,27 @@
-//! Differentiable searches, one for each trial of a study.
+//! Methods that train a supernet: searches, one for each trial of a study.
 //!
-//! DARTS proposes nothing that it would learn from: it trains a supernet and reads one architecture off it. For the
-//! records, the budget and the judgement of what it finds it stands here as a strategy all the same: to propose number
-//! `i` is to run a whole search whose seed is derived from `i`. So several trials are several searches, and the best by
-//! validation is the one trained in full, which is how the paper selects (Liu et al. 2019, section 3.2).
+//! They propose nothing that they would learn from: a supernet is trained, and one architecture read off it. For the records,
+//! the budget and the judgement of what they find they stand here as a strategy all the same: to propose number `i` is to run
+//! a whole search whose seed is derived from `i`. So several trials are several searches, and the best by validation is the
+//! one trained in full, which is how the papers select (Liu et al. 2019, section 3.2; Pham et al. 2018, section 3.3).
 //!
-//! A search leaves in the run directory `search-i.json`, its epochs; `alpha-i.svg`, the strengths in them; `cell-i.svg`,
-//! the architecture; and `checkpoints/search-i`, from which it goes on. A finished search that is asked for again, as in
-//! a replay, is read from there.
+//! A search leaves in the run directory `search-i.json`, its epochs; a picture of them, `alpha-i.svg` or `reward-i.svg`;
+//! `cell-i.svg`, the architecture; and `checkpoints/search-i`, from which it goes on. A finished search that is asked for
+//! again, as in a replay, is read from there.
 
-use anyhow::{Context, Result};
+mod darts;
+mod enas;
+
+pub(crate) use darts::Darts;
+pub(crate) use enas::{AuditRecord, Enas};
+
+use std::path::PathBuf;
+
+use anyhow::Result;
 use nas_darts::stop::Stopped;
-use nas_darts::{DartsConfig, EdgePerturbation, EpochReport, Event, Search};
+use nas_eval::Device;
 use nas_eval::data::Dataset;
-use nas_eval::{DType, Device};
 use nas_space::arch::Architecture;
-use nas_space::draw;
 use nas_space::genotype::Genotype;
 use nas_space::op::Role;
 use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, Turns};
@@ -25,39 +31,40 @@ use nas_study::RunDir;
 use serde::Serialize;
 
 use crate::method::Method;
-use crate::plot;
-use crate::progress::{Screen, SearchBar};
+use crate::progress::Screen;
 
-/// What a search is made of.
+/// What a supernet is made of and trained on.
 #[derive(Clone, Copy)]
 pub(crate) struct Supernet<'a> {
     pub(crate) space: &'a CellSpace,
     pub(crate) dataset: &'a Dataset,
-    pub(crate) config: &'a DartsConfig,
     /// The study's; that of each search is derived from it.
     pub(crate) seed: Seed,
     pub(crate) device: &'a Device,
 }
 
 impl Supernet<'_> {
-    /// Search number `index`, before its first epoch.
-    pub(crate) fn search(&self, index: u64) -> Result<Search> {
-        let seed = self.seed.derive("search", index);
-        let search = Search::new(
-            self.space,
-            self.dataset,
-            self.config.clone(),
-            seed,
-            self.device,
-            DType::F32,
-        );
-        search.context("the supernet cannot be made")
+    /// The seed of search number `index`.
+    fn seed_of(&self, index: u64) -> Seed {
+        self.seed.derive("search", index)
     }
+}
+
+/// Searches by one method, each with a supernet of its own.
+pub(crate) trait Searches: Send {
+    /// The method.
+    fn method(&self) -> Method;
+
+    /// Makes a supernet, to find out what cannot be. Nothing is written.
+    fn check(&self) -> Result<()>;
+
+    /// Runs search number `index`, or what is left of it, and leaves its record and its pictures in the run directory.
+    fn search(&self, index: u64, run: &RunDir, screen: &Screen) -> Result<(Architecture, Found)>;
 }
 
 /// Searches as proposals.
 pub(crate) struct Oneshot<'a> {
-    supernet: Supernet<'a>,
+    searches: Box<dyn Searches + 'a>,
     run: &'a RunDir,
     /// Seconds after which no other search is begun.
     limit: Option<f64>,
@@ -65,7 +72,7 @@ pub(crate) struct Oneshot<'a> {
     /// Seconds of searches and of trials.
     spent: f64,
     turns: Turns,
-    searches: Vec<Found>,
+    found: Vec<Found>,
 }
 
 /// What a search came to.
@@ -83,112 +90,34 @@ pub(crate) struct Found {
     pub(crate) seconds: f64,
 }
 
-/// `search-i.json` of a run directory.
-#[derive(Debug, Serialize)]
-struct Record<'a> {
-    search: u64,
-    /// The search's own, derived from the study's.
-    seed: u64,
-    params: u64,
-    /// None before the search has ended.
-    arch: Option<String>,
-    skip_connections: Option<usize>,
-    stopped: Option<&'a Stopped>,
-    seconds: f64,
-    perturbations: &'a [EdgePerturbation],
-    history: &'a [EpochReport],
-}
-
 impl<'a> Oneshot<'a> {
     /// Searches that write into `run`; none is begun once they and their trials took `limit` seconds.
     pub(crate) fn new(
-        supernet: Supernet<'a>,
+        searches: Box<dyn Searches + 'a>,
         run: &'a RunDir,
         limit: Option<f64>,
         screen: &'a Screen,
     ) -> Self {
         Self {
-            supernet,
+            searches,
             run,
             limit,
             screen,
             spent: 0.0,
             turns: Turns::default(),
-            searches: Vec::new(),
+            found: Vec::new(),
         }
     }
 
-    /// The searches that were asked for, by the number of their trial.
-    pub(crate) fn searches(&self) -> &[Found] {
-        &self.searches
+    /// What the searches that were asked for came to, by the number of their trial.
+    pub(crate) fn found(&self) -> &[Found] {
+        &self.found
     }
+}
 
-    /// Runs search number `index`, or what is left of it.
-    fn search(&self, index: u64) -> Result<(Architecture, Found)> {
-        let mut search = self.supernet.search(index)?;
-        let mut record = Record {
-            search: index,
-            seed: self.supernet.seed.derive("search", index).value(),
-            params: search.supernet().parameters().count(),
-            arch: None,
-            skip_connections: None,
-            stopped: None,
-            seconds: 0.0,
-            perturbations: &[],
-            history: &[],
-        };
-        let directory = self.run.checkpoints_path().join(format!("search-{index}"));
-        let mut bar = SearchBar::new(self.screen, index, self.supernet.config.epochs);
-        // An observer cannot stop a search: where nothing can be written, its checkpoint fails as well.
-        let mut written = Ok(());
-        let report = search.run(Some(&directory), |event| match event {
-            Event::Resumed { history } => bar.resumed(history),
-            Event::Epoch { history, .. } => {
-                bar.show(history);
-                if written.is_ok() {
-                    written = self.write_epochs(&record, history);
-                }
-            }
-            Event::Perturbed { done, of, .. } => bar.show_decisions(*done, *of),
-            _ => {}
-        })?;
-        bar.finish();
-        written?;
-        let genotype = &report.genotype;
-        let found = Found {
-            params: record.params,
-            epochs: report.history.len() as u32,
-            skip_connections: skip_connections(genotype, self.supernet.space),
-            stopped: report.stopped.clone(),
-            seconds: report.seconds,
-        };
-        record.arch = Some(genotype.to_string());
-        record.skip_connections = Some(found.skip_connections);
-        record.stopped = report.stopped.as_ref();
-        record.seconds = report.seconds;
-        record.perturbations = &report.perturbations;
-        record.history = &report.history;
-        self.run.write_json(&record_file(index), &record)?;
-        let of_epoch = report.stopped.as_ref().map(|stopped| stopped.architecture_of);
-        let strengths = plot::strengths(&report.history, Some(genotype), of_epoch);
-        self.run.write_text(&strengths_file(index), &strengths)?;
-        self.run.write_text(&cell_file(index), &draw::svg(genotype))?;
-        Ok((self.supernet.space.architecture(genotype)?, found))
-    }
-
-    /// The epochs so far, for who looks on.
-    fn write_epochs(&self, record: &Record<'_>, history: &[EpochReport]) -> Result<()> {
-        let record = Record {
-            seconds: history.iter().map(|report| report.seconds).sum(),
-            history,
-            arch: None,
-            perturbations: &[],
-            ..*record
-        };
-        self.run.write_json(&record_file(record.search), &record)?;
-        let picture = plot::strengths(history, None, None);
-        Ok(self.run.write_text(&strengths_file(record.search), &picture)?)
-    }
+/// Where search number `index` goes on from.
+fn checkpoint(run: &RunDir, index: u64) -> PathBuf {
+    run.checkpoints_path().join(format!("search-{index}"))
 }
 
 /// The file with the epochs of a search.
@@ -196,9 +125,12 @@ fn record_file(index: u64) -> String {
     format!("search-{index}.json")
 }
 
-/// The picture of the strengths in a search.
-pub(crate) fn strengths_file(index: u64) -> String {
-    format!("alpha-{index}.svg")
+/// The picture of the epochs of a search by this method.
+pub(crate) fn picture_file(method: Method, index: u64) -> String {
+    match method {
+        Method::Enas => format!("reward-{index}.svg"),
+        _ => format!("alpha-{index}.svg"),
+    }
 }
 
 /// The picture of the architecture that a search found.
@@ -220,7 +152,7 @@ fn skip_connections(genotype: &Genotype, space: &CellSpace) -> usize {
 
 impl Strategy for Oneshot<'_> {
     fn name(&self) -> &str {
-        Method::Darts.name()
+        self.searches.method().name()
     }
 
     fn ask(&mut self) -> Result<Ask, StrategyError> {
@@ -229,10 +161,11 @@ impl Strategy for Oneshot<'_> {
         }
         let index = self.turns.asked();
         let (architecture, found) = self
-            .search(index)
+            .searches
+            .search(index, self.run, self.screen)
             .map_err(|error| StrategyError::Other(error.into()))?;
         self.spent += found.seconds;
-        self.searches.push(found);
+        self.found.push(found);
         self.turns.ask();
         Ok(Ask::Evaluate(Proposal::new(architecture)))
     }
@@ -250,6 +183,7 @@ impl Strategy for Oneshot<'_> {
 mod tests {
     use std::fs;
 
+    use nas_darts::DartsConfig;
     use nas_eval::data::Augmentation;
     use nas_space::network::NetworkConfig;
     use nas_space::search::{Failure, FailureKind, Fidelity, Trial, TrialId};
@@ -297,11 +231,14 @@ mod tests {
             let supernet = Supernet {
                 space: &self.space,
                 dataset: &self.dataset,
-                config: &self.config,
                 seed: Seed::new(7),
                 device: &Device::Cpu,
             };
-            Oneshot::new(supernet, &self.run, limit, &self.screen)
+            let searches = Darts {
+                supernet,
+                config: &self.config,
+            };
+            Oneshot::new(Box::new(searches), &self.run, limit, &self.screen)
         }
 
         fn file(&self, name: &str) -> std::path::PathBuf {

@@ -1,0 +1,121 @@
+//! Searches by a controller and a supernet whose weights its proposals share.
+
+use super::darts::{timeless, without_seconds};
+use super::*;
+
+/// A search of a few seconds.
+fn search(run: &Path, extra: &str) -> Vec<String> {
+    let words = "search enas --space nb201 --limit 200 --search-channels 4 --search-epochs 4 --search-batch 16 \
+                 --controller-updates 3 --update-every 2 --candidates 5 --seed 5 --json";
+    let run = run.display().to_string();
+    let words = words.split_whitespace().chain(extra.split_whitespace());
+    words
+        .map(str::to_owned)
+        .chain(["--run".to_owned(), run])
+        .collect()
+}
+
+const TRAINED: &str = "--channels 4 --epochs 1 --final-epochs 1 --audit 3";
+
+#[test]
+fn the_best_candidate_is_trained_and_the_shared_weights_are_audited() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let result = json(&borrowed(&search(&run, TRAINED)));
+    assert_eq!(
+        (
+            &result["method"],
+            &result["trials"],
+            &result["supernet"]["epochs"]
+        ),
+        (&"enas".into(), &1.into(), &4.into())
+    );
+    let record = timeless(&run, "search-0.json");
+    assert_eq!(record["arch"], result["best"]["arch"]);
+    assert_eq!(record["history"].as_array().unwrap().len(), 4);
+    let candidates = record["candidates"].as_array().unwrap();
+    assert!((1..=5).contains(&candidates.len()), "{record}");
+    for picture in ["rewards", "cell"] {
+        let path = result["pictures"][picture].as_str().unwrap();
+        assert!(fs::read_to_string(path).unwrap().starts_with("<svg"), "{picture}");
+    }
+    assert!(result["pictures"].get("strengths").is_none(), "{result}");
+    let sample = result["audit"]["sample"].as_array().unwrap();
+    assert_eq!(sample.len(), 3);
+    for one in sample {
+        for accuracy in [&one["shared"], &one["alone"]] {
+            assert!((0.0..=1.0).contains(&accuracy.as_f64().unwrap()), "{one}");
+        }
+    }
+    assert_eq!(json(&["resume", run.to_str().unwrap(), "--json"]), result);
+}
+
+#[test]
+fn a_search_killed_at_any_moment_goes_on_as_if_nothing_had_happened() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = json(&borrowed(&search(&dir.path().join("whole"), TRAINED)));
+    let record = timeless(&dir.path().join("whole"), "search-0.json");
+    let moments = ["study.db", "search-0.json", "audit.json"];
+    for moment in moments {
+        let run = dir.path().join(format!("killed-{moment}"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_nas"))
+            .args(search(&run, TRAINED))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(Duration::from_secs(60), || run.join(moment).exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let resumed = json(&["resume", run.to_str().unwrap(), "--json"]);
+        for key in ["best", "supernet", "test_accuracy", "audit"] {
+            assert_eq!(
+                without_seconds(resumed[key].clone()),
+                without_seconds(whole[key].clone()),
+                "killed at {moment}: {key}"
+            );
+        }
+        assert_eq!(timeless(&run, "search-0.json"), record, "killed at {moment}");
+    }
+}
+
+#[test]
+fn what_is_found_is_looked_up_and_audited_in_a_table() {
+    let Some(table) = shared("nb201/nb201_acc.csv.gz") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let extra = format!(
+        "--benchmark nb201 --data digits --audit 20 --table {}",
+        table.display()
+    );
+    let result = json(&borrowed(&search(&run, &extra)));
+    assert_eq!(
+        (&result["epochs"], &result["final"]["epochs"]),
+        (&12.into(), &200.into())
+    );
+    let tau = result["audit"]["kendall_tau"].as_f64().unwrap();
+    assert!((-1.0..=1.0).contains(&tau), "{tau}");
+}
+
+#[test]
+fn options_of_other_methods_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let run_name = run.to_str().unwrap();
+    for (words, named) in [
+        ("enas --relaxation gdas", "it is for darts"),
+        ("enas --preset nasnet", "it is for rl"),
+        ("rl --audit 3", "it is for enas"),
+        ("random --entropy 0.1", "rl and enas"),
+        ("enas --space chain", "no supernet"),
+        ("enas --halving asha", "method enas"),
+    ] {
+        let mut args = vec!["search", "--run", run_name];
+        args.extend(words.split(' '));
+        let message = refused(2, &args);
+        assert!(message.contains(named), "{words}: {message}");
+        assert!(!run.exists(), "{words}: left a run directory behind");
+    }
+}
