@@ -107,24 +107,31 @@ impl ProgressiveConfig {
         }
     }
 
-    /// For so many trials of a space, to go through all of its levels: at most a third of them for level 1, the rest in equal
-    /// parts for the others, with networks as small as in [`ProgressiveConfig::nas_bench_201`]. For fewer trials than levels, one
-    /// of each.
+    /// For so many trials of a space, to go through all of its levels: for level 1 as many as `first_level` says, or else at most
+    /// a third of them, the rest in equal parts for the others, with networks as small as in
+    /// [`ProgressiveConfig::nas_bench_201`]. For fewer trials than that takes, one of each level.
     ///
     /// # Errors
     /// [`PnasError::DoesNotGrow`] for a space without levels; a space error where it cannot be expanded.
-    pub fn within(trials: u64, space: &Arc<dyn Space>) -> Result<Self, PnasError> {
+    pub fn within(
+        trials: u64,
+        space: &Arc<dyn Space>,
+        first_level: Option<FirstLevel>,
+    ) -> Result<Self, PnasError> {
         let levels = growth(space.as_ref())?.levels();
         let trials = usize::try_from(trials).unwrap_or(usize::MAX);
-        let room = if levels == 1 {
-            trials.max(1)
-        } else {
-            (trials / 3).max(1)
+        let room = match first_level {
+            Some(FirstLevel::AtMost(room)) => room,
+            // No more than this is counted: all of a level that is larger leave no trial for others.
+            Some(FirstLevel::All) => trials.max(1),
+            None if levels == 1 => trials.max(1),
+            None => (trials / 3).max(1),
         };
         let mut first = Expansion::first_level(Arc::clone(space))?;
         while first.distinct() <= room as u64 && first.next_batch(FIRST_BATCH)?.is_some() {}
         let (first_level, spent) = match usize::try_from(first.distinct()) {
             Ok(distinct) if distinct <= room => (FirstLevel::All, distinct),
+            _ if first_level == Some(FirstLevel::All) => (FirstLevel::All, trials),
             _ => (FirstLevel::AtMost(room), room),
         };
         let mut config = Self {
@@ -200,7 +207,7 @@ mod tests {
     #[test]
     fn what_fits_into_so_many_trials_goes_through_all_levels() {
         let plan = |space: Arc<dyn Space>, trials| {
-            let config = ProgressiveConfig::within(trials, &space).unwrap();
+            let config = ProgressiveConfig::within(trials, &space, None).unwrap();
             config.validate().unwrap();
             (config.first_level, config.beam)
         };
@@ -211,6 +218,25 @@ mod tests {
         assert_eq!(plan(pnas(3), 60), (FirstLevel::AtMost(20), vec![20, 20]));
         assert_eq!(plan(pnas(1), 200), (FirstLevel::All, vec![40, 55]));
         assert_eq!(plan(pnas(3), 2), (FirstLevel::AtMost(1), vec![1, 1]));
+    }
+
+    #[test]
+    fn level_1_is_as_large_as_it_is_asked_to_be() {
+        let space: Arc<dyn Space> = Arc::new(nas_space::spaces::pnas(&PnasConfig { blocks: 3 }).unwrap());
+        let within = |trials, first| ProgressiveConfig::within(trials, &space, Some(first)).unwrap();
+        // All 136, and 16 of each other level.
+        let all = within(168, FirstLevel::All);
+        assert_eq!((all.first_level, &all.beam[..]), (FirstLevel::All, &[16, 16][..]));
+        let some = within(168, FirstLevel::AtMost(68));
+        assert_eq!(
+            (some.first_level, &some.beam[..]),
+            (FirstLevel::AtMost(68), &[50, 50][..])
+        );
+        let tight = within(100, FirstLevel::All);
+        assert_eq!(
+            (tight.first_level, &tight.beam[..]),
+            (FirstLevel::All, &[1, 1][..])
+        );
     }
 
     #[test]

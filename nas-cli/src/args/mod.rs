@@ -124,6 +124,9 @@ pub(crate) struct SearchArgs {
     /// nb201]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) space: Option<String>,
+    /// Blocks of a cell, in the spaces pnas and nasnet [default: 5]
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) blocks: Option<usize>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Look accuracies up in a benchmark table instead of training. A supernet still trains, on --data

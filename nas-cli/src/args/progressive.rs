@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::at_least;
+use nas_pnas::FirstLevel;
 
 /// How levels are chosen. Each option is for method pnas alone.
 #[derive(Debug, Clone, Default, Args)]
@@ -15,6 +16,9 @@ pub(crate) struct ProgressiveArgs {
     /// has room for]
     #[arg(long, value_name = "K", value_delimiter = ',', value_parser = at_least(1))]
     pub(crate) beam: Option<Vec<usize>>,
+    /// Architectures trained at level 1: so many uniform draws, or all [default: all, but no more than a third of --trials]
+    #[arg(long, value_name = "N|all", value_parser = first_level)]
+    pub(crate) first_level: Option<FirstLevel>,
     /// What children are ranked by [default: top]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) exploration: Option<ExplorationName>,
@@ -50,8 +54,17 @@ impl ProgressiveArgs {
         let typed = [
             (self.surrogate.is_some(), "--surrogate"),
             (self.beam.is_some(), "--beam"),
+            (self.first_level.is_some(), "--first-level"),
             (self.exploration.is_some(), "--exploration"),
         ];
         typed.into_iter().find(|(given, _)| *given).map(|(_, name)| name)
+    }
+}
+
+fn first_level(text: &str) -> Result<FirstLevel, String> {
+    match (text, text.parse()) {
+        ("all", _) => Ok(FirstLevel::All),
+        (_, Ok(count)) if count > 0 => Ok(FirstLevel::AtMost(count)),
+        _ => Err("expected a number from 1, or all".to_owned()),
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 use nas_pnas::surrogate::{ForestConfig, GaussianProcessConfig, NetworkConfig, SurrogateConfig};
-use nas_pnas::{Exploration, ProgressiveConfig};
+use nas_pnas::{Exploration, FirstLevel, ProgressiveConfig};
 use nas_space::spaces::{Space, SpaceConfig};
 use toml::{Table, Value};
 
@@ -16,10 +16,11 @@ pub(super) fn defaults(
     space: &SpaceConfig,
     trials: Option<u64>,
     surrogate: Option<SurrogateName>,
+    first_level: Option<FirstLevel>,
 ) -> Result<ProgressiveConfig> {
     let space = space.build()?;
     let mut config = match trials {
-        Some(trials) => ProgressiveConfig::within(trials, &space)?,
+        Some(trials) => ProgressiveConfig::within(trials, &space, first_level)?,
         None => ProgressiveConfig::default(),
     };
     if let Some(name) = surrogate
@@ -80,6 +81,7 @@ pub(super) fn overlay(config: &mut ProgressiveConfig, args: &ProgressiveArgs) {
     if let Some(beam) = &args.beam {
         config.beam.clone_from(beam);
     }
+    config.first_level = args.first_level.unwrap_or(config.first_level);
     config.exploration = match (args.exploration, config.exploration) {
         (None, recorded) => recorded,
         (Some(ExplorationName::Top), _) => Exploration::Top,

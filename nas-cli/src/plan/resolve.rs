@@ -11,7 +11,7 @@ use nas_eval::tabular::Nb201Dataset;
 use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
-use nas_space::spaces::{CustomConfig, SpaceConfig};
+use nas_space::spaces::{CustomConfig, NasnetConfig, PnasConfig, SpaceConfig};
 use toml::{Table, Value};
 
 use super::halving::{self, HalvingPlan};
@@ -61,6 +61,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         (None, None) if method == Method::Darts && !tabular => SpaceConfig::by_name("darts")?,
         (None, None) => SpaceConfig::by_name("nb201")?,
     };
+    let space = with_blocks(space, args.blocks)?;
     let recorded = if tabular {
         text_at(&file, &["supernet", "images", "data"])
     } else {
@@ -135,6 +136,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
             &space,
             args.trials.or(elsewhere),
             surrogate,
+            args.progressive.first_level,
         )?)
     } else {
         None
@@ -155,7 +157,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         pnas,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
-    if args.space.is_some() {
+    if args.space.is_some() || args.blocks.is_some() {
         file.remove("space");
     }
     merge(&mut table, file);
@@ -341,6 +343,22 @@ fn space(text: &str) -> Result<SpaceConfig> {
         return Ok(SpaceConfig::Custom(custom));
     }
     SpaceConfig::by_name(text).typed("--space")
+}
+
+/// The space with cells of so many blocks, where that is typed.
+fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig> {
+    let Some(blocks) = blocks else {
+        return Ok(space);
+    };
+    match space {
+        SpaceConfig::Pnas(config) => Ok(SpaceConfig::Pnas(PnasConfig { blocks, ..config })),
+        SpaceConfig::Nasnet(config) => Ok(SpaceConfig::Nasnet(NasnetConfig { blocks, ..config })),
+        other => {
+            let name = other.build()?.name().to_owned();
+            let why = format!("--blocks has no meaning in space {name}; it is for pnas and nasnet");
+            Err(Usage::new(why).into())
+        }
+    }
 }
 
 /// The skeleton that a space's architectures stand in.

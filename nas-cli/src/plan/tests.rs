@@ -7,6 +7,7 @@ use nas_eval::train::TrainConfig;
 use nas_evo::{Objective, Removal, Tournament};
 use nas_pnas::surrogate::SurrogateConfig;
 use nas_pnas::{Exploration, FirstLevel};
+use nas_space::spaces::PnasConfig;
 
 use super::*;
 use crate::args::{Cli, Command};
@@ -356,6 +357,20 @@ fn progressive_search_takes_its_settings_from_defaults_file_and_words_in_that_or
     let pnas = |file, words| resolved(file, words).unwrap().pnas.unwrap();
     // What the trials have room for.
     assert_eq!(pnas("", "pnas --trials 100").beam, [47, 48]);
+    let typed = resolved("", "pnas --space pnas --blocks 3 --first-level all --trials 168").unwrap();
+    assert_eq!(typed.space, SpaceConfig::Pnas(PnasConfig { blocks: 3 }));
+    let typed = typed.pnas.unwrap();
+    assert_eq!(
+        (typed.first_level, &typed.beam[..]),
+        (FirstLevel::All, &[16, 16][..])
+    );
+    let refused = resolved("", "random --space chain --blocks 3")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("space chain; it is for pnas and nasnet"),
+        "{refused}"
+    );
     let file = "method = 'pnas'\n[budget]\ntrials = 60\n[space]\nkind = 'pnas'\nblocks = 3\n[pnas]\nbeam = [16]\n\
                 [pnas.surrogate]\nkind = 'forest'\ntrees = 7";
     let read = pnas(file, "");
