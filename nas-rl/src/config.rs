@@ -16,6 +16,7 @@ use crate::error::RlError;
 /// | `adam` | | Adam's other settings | see [`AdamConfig`] |
 /// | `batch` | 20 | outcomes learned from at a time | ≥ 1 |
 /// | `entropy_weight` | 1e-5 | what a nat of entropy is worth in reward | ≥ 0, finite |
+/// | `skip_weight` | 0 | what a nat of distance from the controller's `skip_target` costs | ≥ 0, finite |
 /// | `baseline_decay` | 0.95 | memory of the moving average of rewards | \[0, 1) |
 /// | `clip_norm` | 0 | largest norm of the gradients; 0 for any | ≥ 0, finite |
 /// | `reward` | `accuracy` | what an accuracy is worth | `accuracy`, `cubed` |
@@ -36,6 +37,11 @@ pub struct RlConfig {
     pub batch: usize,
     /// What a nat of entropy is worth in reward.
     pub entropy_weight: f64,
+    /// What a nat of distance between the distributions of skip connections and the controller's
+    /// [`skip_target`](ControllerConfig::skip_target) costs, see [`Scores`](crate::controller::Scores): a penalty that holds
+    /// their number back, for spaces with anchors. 0.8 in ENAS' code for whole networks, nothing elsewhere.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub skip_weight: f64,
     /// Memory of the moving average of rewards.
     pub baseline_decay: f64,
     /// Largest norm of the gradients; 0 for any.
@@ -46,6 +52,12 @@ pub struct RlConfig {
     pub failure_reward: f64,
     /// Whether architectures grow during the search.
     pub depth: Depth,
+}
+
+/// Not written down, so that configurations are what they were before there was a penalty.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_zero(weight: &f64) -> bool {
+    *weight == 0.0
 }
 
 /// How a controller learns from a batch.
@@ -120,6 +132,7 @@ impl RlConfig {
             adam: AdamConfig::default(),
             batch: 20,
             entropy_weight: 1e-5,
+            skip_weight: 0.0,
             baseline_decay: 0.95,
             clip_norm: 0.0,
             reward: Reward::Accuracy,
@@ -212,8 +225,8 @@ impl RlConfig {
         }
     }
 
-    /// That for whole networks, as in the authors' code: rewards of 20 draws to an update. The penalty for skip connections is
-    /// not part of it.
+    /// That for whole networks, as in the authors' code: rewards of 20 draws to an update, and a penalty that holds the
+    /// probability of a skip connection to 0.4.
     pub fn enas_macro() -> Self {
         let micro = Self::enas_micro();
         Self {
@@ -223,6 +236,7 @@ impl RlConfig {
             },
             learning_rate: 0.001,
             batch: 20,
+            skip_weight: 0.8,
             ..micro
         }
     }
@@ -262,6 +276,7 @@ impl RlConfig {
         }
         for (name, value) in [
             ("entropy_weight", self.entropy_weight),
+            ("skip_weight", self.skip_weight),
             ("clip_norm", self.clip_norm),
         ] {
             if !(value >= 0.0 && value.is_finite()) {
@@ -313,6 +328,9 @@ mod tests {
             RlConfig::zoph_le_2017(),
             RlConfig::small_budget(),
             grown,
+            RlConfig::enas_micro(),
+            RlConfig::enas_macro(),
+            RlConfig::enas_paper(),
         ] {
             preset.validate().unwrap();
             let text = serde_json::to_string(&preset).unwrap();

@@ -28,6 +28,7 @@ pub(crate) struct Learner {
     algorithm: Algorithm,
     learning_rate: f64,
     entropy_weight: f64,
+    skip_weight: f64,
     clip_norm: f64,
     pub(crate) updates: usize,
 }
@@ -41,6 +42,7 @@ impl Learner {
             algorithm: config.algorithm,
             learning_rate: config.learning_rate,
             entropy_weight: config.entropy_weight,
+            skip_weight: config.skip_weight,
             clip_norm: config.clip_norm,
             updates: 0,
         })
@@ -84,10 +86,15 @@ impl Learner {
         Ok(())
     }
 
-    /// The gradients of what is minimised: −(1/m)·Σ (w·log p + β·H), with the weights w as constants.
+    /// The gradients of what is minimised: −(1/m)·Σ (w·log p + β·H − λ·D), with the weights w as constants and the distance D
+    /// from the target of skip connections.
     pub(crate) fn gradients(&self, batch: &[Lesson]) -> Result<Gradients, RlError> {
         let architectures: Vec<&Architecture> = batch.iter().map(|lesson| &lesson.architecture).collect();
-        let Scores { log_prob, entropy } = self.controller.scores(&architectures)?;
+        let Scores {
+            log_prob,
+            entropy,
+            skip_divergence,
+        } = self.controller.scores(&architectures)?;
         let now = log_prob.to_vec1::<f64>()?;
         if !now.iter().all(|value| value.is_finite()) {
             return Err(RlError::NonFinite {
@@ -104,6 +111,9 @@ impl Learner {
         let mut loss = (log_prob * weights)?.sum_all()?;
         if self.entropy_weight > 0.0 {
             loss = (loss - (entropy.sum_all()? * (share * self.entropy_weight))?)?;
+        }
+        if self.skip_weight > 0.0 {
+            loss = (loss + (skip_divergence.sum_all()? * (share * self.skip_weight))?)?;
         }
         Ok(Gradients::of(&loss, self.controller.parameters())?)
     }

@@ -16,6 +16,7 @@ use crate::error::RlError;
 /// | `operation_tanh_reduce` | 1 | `tanh_constant` is divided by it for decisions of kind `operation` | > 0, finite |
 /// | `operation_bias` | none | what the biases of the scores of operations start from, in the order of the options | finite |
 /// | `skips` | `anchors` | how decisions of kind `skip` are made | `anchors`, `decisions` |
+/// | `skip_target` | 0.4 | the probability of a skip connection that [`RlConfig::skip_weight`](crate::RlConfig) holds anchors to | (0, 1) |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ControllerConfig {
@@ -36,7 +37,20 @@ pub struct ControllerConfig {
     pub operation_bias: Vec<f64>,
     /// How decisions of kind `skip` are made.
     pub skips: Skips,
+    /// The probability of a skip connection that anchors are held to, where
+    /// [`RlConfig::skip_weight`](crate::RlConfig::skip_weight) says so. ENAS (Pham et al. 2018) has 0.4.
+    #[serde(skip_serializing_if = "is_published_target")]
+    pub skip_target: f64,
 }
+
+/// As with ENAS: not written down, so that configurations are what they were before there was a choice.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_published_target(target: &f64) -> bool {
+    *target == SKIP_TARGET
+}
+
+/// ENAS'.
+const SKIP_TARGET: f64 = 0.4;
 
 /// How decisions of kind `skip` are made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +74,7 @@ impl Default for ControllerConfig {
             operation_tanh_reduce: 1.0,
             operation_bias: Vec::new(),
             skips: Skips::Anchors,
+            skip_target: SKIP_TARGET,
         }
     }
 }
@@ -82,6 +97,10 @@ impl ControllerConfig {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(RlError::config(name, value, "a number of at least 0"));
             }
+        }
+        if !(self.skip_target > 0.0 && self.skip_target < 1.0) {
+            let expected = "a number between 0 and 1";
+            return Err(RlError::config("skip_target", self.skip_target, expected));
         }
         for (name, value) in [
             ("temperature", self.temperature),

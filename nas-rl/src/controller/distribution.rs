@@ -65,6 +65,14 @@ impl Distribution {
             .sum(1)?
             .neg()
     }
+
+    /// The Kullback-Leibler divergences of the distributions from this one over their options, in nats, summed over the
+    /// decisions, \[batch\].
+    pub(super) fn divergence(&self, from: &[f64]) -> Result<Tensor> {
+        let from: Vec<f64> = from.iter().map(|probability| probability.ln()).collect();
+        let ratio = self.log_probs.broadcast_sub(&Tensor::new(from, &Device::Cpu)?)?;
+        (self.log_probs.exp()? * ratio)?.flatten_from(1)?.sum(1)
+    }
 }
 
 /// An option by inversion of the cumulative distribution. One of probability 0 is never drawn.

@@ -59,6 +59,10 @@ pub struct Scores {
     pub log_prob: Tensor,
     /// Entropies along their decisions, in nats.
     pub entropy: Tensor,
+    /// How far their anchors are from the [`skip_target`](ControllerConfig::skip_target), in nats: the Kullback-Leibler
+    /// divergence of each skip connection's distribution from that of the target, summed over a layer's and averaged over the
+    /// layers that have any. 0 where there are no anchors.
+    pub skip_divergence: Tensor,
 }
 
 impl Controller {
@@ -239,7 +243,7 @@ impl Controller {
                 .or_default()
                 .push(place);
         }
-        let (mut log_probs, mut entropies) = (Vec::new(), Vec::new());
+        let (mut log_probs, mut entropies, mut divergences) = (Vec::new(), Vec::new(), Vec::new());
         let mut order = Vec::new();
         for (choices, places) in groups {
             let group: Vec<&[usize]> = places
@@ -249,11 +253,16 @@ impl Controller {
             let scores = self.scores_of(choices, &group)?;
             log_probs.push(scores.log_prob);
             entropies.push(scores.entropy);
+            divergences.push(scores.skip_divergence);
             order.extend(places);
         }
-        let (log_prob, entropy) = (Tensor::cat(&log_probs, 0)?, Tensor::cat(&entropies, 0)?);
+        let scores = Scores {
+            log_prob: Tensor::cat(&log_probs, 0)?,
+            entropy: Tensor::cat(&entropies, 0)?,
+            skip_divergence: Tensor::cat(&divergences, 0)?,
+        };
         if order.is_sorted() {
-            return Ok(Scores { log_prob, entropy });
+            return Ok(scores);
         }
         let mut back = vec![0_u32; order.len()];
         for (now, place) in order.into_iter().enumerate() {
@@ -261,8 +270,9 @@ impl Controller {
         }
         let back = Tensor::new(back, &Device::Cpu)?;
         Ok(Scores {
-            log_prob: log_prob.index_select(&back, 0)?,
-            entropy: entropy.index_select(&back, 0)?,
+            log_prob: scores.log_prob.index_select(&back, 0)?,
+            entropy: scores.entropy.index_select(&back, 0)?,
+            skip_divergence: scores.skip_divergence.index_select(&back, 0)?,
         })
     }
 
@@ -284,6 +294,10 @@ impl Controller {
         Ok(Scores {
             log_prob: or_zeros(walk.log_prob)?,
             entropy: or_zeros(walk.entropy)?,
+            skip_divergence: match walk.skip_divergence {
+                Some(sum) => (sum / (walk.anchors.len() - 1) as f64)?,
+                None => zeros()?,
+            },
         })
     }
 
@@ -378,6 +392,8 @@ struct Walk<'a> {
     anchors: Vec<(Tensor, Tensor)>,
     log_prob: Option<Tensor>,
     entropy: Option<Tensor>,
+    /// Summed over the anchors that look back.
+    skip_divergence: Option<Tensor>,
 }
 
 impl<'a> Walk<'a> {
@@ -392,6 +408,7 @@ impl<'a> Walk<'a> {
             anchors: Vec::new(),
             log_prob: None,
             entropy: None,
+            skip_divergence: None,
         })
     }
 
@@ -461,7 +478,12 @@ impl<'a> Walk<'a> {
                 let options = Tensor::new(options, &Device::Cpu)?;
                 self.controller.tables[*head].forward(&options)?
             }
-            Step::Anchor { decisions } => self.mean_of_read(decisions.len(), chosen)?,
+            Step::Anchor { decisions } => {
+                let target = self.controller.config.skip_target;
+                let divergence = distribution.divergence(&[1.0 - target, target])?;
+                add(&mut self.skip_divergence, divergence)?;
+                self.mean_of_read(decisions.len(), chosen)?
+            }
         };
         for (all, new) in self.chosen.iter_mut().zip(chosen) {
             all.extend_from_slice(new);

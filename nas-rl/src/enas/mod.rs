@@ -15,8 +15,8 @@
 //!
 //! # Deviations
 //! - From the paper: loose ends are as the space has them; ENAS' own cell, whose nodes may read one state twice, has no
-//!   supernet here. The macro space, whole networks with skip connections, has none either, and so there is no penalty for
-//!   their number.
+//!   supernet here. The macro space, whole networks with skip connections, has none either: the penalty for their number
+//!   ([`skip_weight`](crate::RlConfig::skip_weight)) is there for searches that train each network by itself.
 //! - From the authors' code: the learning rate of the weights has no restarts; the moving average of rewards is without bias
 //!   from its start; the validation images come in a random order, again from the start when they are used up; candidates are
 //!   judged by all validation images, not by a batch; operations have no prior

@@ -4,7 +4,7 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
 use super::*;
-use crate::controller::ControllerConfig;
+use crate::controller::{ControllerConfig, Drawn};
 use crate::tiny_space::{TinySpace, all, tiny_chain};
 
 fn learner(space: &dyn Space, config: &RlConfig) -> Learner {
@@ -120,6 +120,54 @@ fn weights(learner: &Learner) -> Vec<f64> {
     let flat =
         |(_, p): (&str, &nas_eval::nn::Parameter)| p.var.flatten_all().unwrap().to_vec1::<f64>().unwrap();
     learner.controller.parameters().iter().flat_map(flat).collect()
+}
+
+/// With all rewards equal nothing but the penalty teaches: every skip connection comes to the target's probability.
+#[test]
+fn the_penalty_holds_skip_connections_to_their_target() {
+    let space = tiny_chain(3);
+    let config = RlConfig {
+        skip_weight: 0.8,
+        ..config(Algorithm::Reinforce {}, 0.0)
+    };
+    let mut learner = learner(&space, &config);
+    let all = all(&space, space.decisions().len());
+    let divergence = |learner: &Learner| {
+        let scores = learner
+            .controller
+            .scores(&all.iter().collect::<Vec<_>>())
+            .unwrap();
+        let values = scores.skip_divergence.to_vec1::<f64>().unwrap();
+        values.into_iter().fold(0.0, f64::max)
+    };
+    let before = divergence(&learner);
+    let mut rng = Seed::new(3).rng();
+    for _ in 0..300 {
+        let draws: Vec<Drawn> = (0..4)
+            .map(|_| learner.controller.sample(&mut rng).unwrap())
+            .collect();
+        learner
+            .reward(&draws.iter().collect::<Vec<_>>(), &[0.5; 4])
+            .unwrap();
+    }
+    let after = divergence(&learner);
+    assert!(before > 0.02 && after < 1e-3, "{before} to {after}");
+    // The probability of each skip connection over all architectures.
+    let scored = scores(&learner, &all);
+    for (place, decision) in space
+        .decisions()
+        .iter()
+        .enumerate()
+        .filter(|(_, d)| d.kind == "skip")
+    {
+        let read = all.iter().zip(&scored).filter(|(a, _)| a.choices()[place] == 1);
+        let probability: f64 = read.map(|(_, (log_prob, _))| log_prob.exp()).sum();
+        assert!(
+            (probability - 0.4).abs() < 0.02,
+            "{}: {probability}",
+            decision.name
+        );
+    }
 }
 
 #[test]
