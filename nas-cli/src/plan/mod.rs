@@ -26,6 +26,7 @@ use nas_space::search::Budget;
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::device;
 use crate::method::Method;
 
 /// A search, resolved: `config.toml` of a run directory.
@@ -89,6 +90,9 @@ pub(crate) struct TrainingPlan {
     pub(crate) limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
+    /// Whether matrix products of f32 run in TF32, on CUDA.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tf32: bool,
     /// Epochs of a trial; with halving, the most that one gets.
     pub(crate) epochs: u32,
     /// Epochs of the best architecture after the search.
@@ -137,6 +141,7 @@ impl RunConfig {
                 data_dir: plan.data_dir.as_deref(),
                 limit: plan.limit,
                 device: &plan.device,
+                tf32: plan.tf32,
             }),
             (Estimation::Table(_), Some(supernet)) => Some(supernet.images.as_ref()?.borrowed()),
             (Estimation::Table(_), None) => None,
@@ -161,6 +166,9 @@ impl RunConfig {
             bail!("the batch is 0; expected at least 1");
         }
         self.budget.validate()?;
+        if let Some(images) = self.images() {
+            device::check_tf32(images.device, images.tf32)?;
+        }
         match &self.estimation {
             Estimation::Training(plan) => {
                 for (what, epochs) in [

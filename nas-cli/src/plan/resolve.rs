@@ -290,7 +290,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
 
 /// Moves the images of a training that is not to be to the supernet, which is trained on them.
 fn keep_images(file: &mut Table, mut estimation: Table) {
-    let keys = ["data", "data_dir", "limit", "device"];
+    let keys = ["data", "data_dir", "limit", "device", "tf32"];
     let images: Table = keys
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), estimation.remove(key)?)))
@@ -347,6 +347,7 @@ fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
         data_dir: None,
         limit: None,
         device: "cpu".to_owned(),
+        tf32: false,
         epochs: if data == "digits" { 5 } else { 2 },
         final_epochs,
         evaluator: TrainingEvaluatorConfig {
@@ -410,6 +411,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
             if let Some(device) = &args.training.device {
                 plan.device.clone_from(device);
             }
+            plan.tf32 = args.training.tf32.unwrap_or(plan.tf32);
             let network = &mut plan.evaluator.network;
             network.channels = args.size.channels.unwrap_or(network.channels);
             network.cells = args.size.cells.unwrap_or(network.cells);
@@ -430,6 +432,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
                 (args.data.data_dir.is_some(), "--data-dir"),
                 (args.data.limit.is_some(), "--limit"),
                 (args.training.device.is_some(), "--device"),
+                (args.training.tf32.is_some(), "--tf32"),
             ];
             let images = config
                 .supernet
@@ -444,6 +447,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
                 if let Some(device) = &args.training.device {
                     images.device.clone_from(device);
                 }
+                images.tf32 = args.training.tf32.unwrap_or(images.tf32);
             }
             if let Some(benchmark) = &args.benchmark {
                 plan.benchmark.clone_from(benchmark);

@@ -38,6 +38,9 @@ pub(crate) struct ImagesPlan {
     pub(crate) limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
+    /// Whether matrix products of f32 run in TF32, on CUDA.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tf32: bool,
 }
 
 /// Images to train on, wherever a configuration names them.
@@ -49,6 +52,8 @@ pub(crate) struct Images<'a> {
     pub(crate) data_dir: Option<&'a Path>,
     pub(crate) limit: Option<usize>,
     pub(crate) device: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tf32: bool,
 }
 
 impl ImagesPlan {
@@ -59,6 +64,7 @@ impl ImagesPlan {
             data_dir: None,
             limit: None,
             device: "cpu".to_owned(),
+            tf32: false,
         }
     }
 
@@ -68,6 +74,7 @@ impl ImagesPlan {
             data_dir: self.data_dir.as_deref(),
             limit: self.limit,
             device: &self.device,
+            tf32: self.tf32,
         }
     }
 }

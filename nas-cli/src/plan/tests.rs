@@ -457,3 +457,35 @@ fn a_controller_takes_its_settings_from_a_preset_the_file_and_words_in_that_orde
         assert!(error.contains(named), "{words}: {error}");
     }
 }
+
+#[test]
+fn tf32_is_kept_with_the_device_and_refused_where_it_has_no_meaning() {
+    let chosen = resolved("", "random --device cuda:1 --tf32").unwrap();
+    assert!(chosen.training().unwrap().tf32);
+    let written = toml::to_string(&chosen).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), chosen);
+    assert!(!plan(&written, "--tf32=false").tf32);
+    // A configuration in f32 is written as it was before there was a choice.
+    let plain = resolved("", "random --device cuda:1").unwrap();
+    assert!(!toml::to_string(&plain).unwrap().contains("tf32"));
+
+    // A supernet beside a table has images of its own; the choice moves with them.
+    let searched = resolved("", "--device cuda --tf32").unwrap();
+    let file = toml::to_string(&searched).unwrap();
+    let looked_up = resolved(&file, "--space nb201 --benchmark nb201 --table /t.csv").unwrap();
+    assert!(looked_up.supernet.unwrap().images.unwrap().tf32);
+    let parameters = serde_json::to_string(&searched.images()).unwrap();
+    assert!(parameters.contains(r#""tf32":true"#), "{parameters}");
+    let parameters = serde_json::to_string(&plain.images()).unwrap();
+    assert!(!parameters.contains("tf32"), "{parameters}");
+
+    for (file, words, named) in [
+        ("", "random --tf32", "the device is cpu"),
+        ("", "--device metal --tf32", "the device is metal"),
+        (&written, "--device cpu", "the device is cpu"),
+        (TABLE, "random --tf32", "--tf32 has no meaning with --benchmark"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}

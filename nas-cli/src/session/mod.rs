@@ -90,7 +90,7 @@ impl Loaded {
         if let Some(limit) = images.limit {
             dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
         }
-        let device = device::parse(images.device)?;
+        let device = device::open(images.device, images.tf32)?;
         Ok(Self { dataset, device })
     }
 }
