@@ -461,11 +461,11 @@ template <typename T> __device__ void squares(MANY) {
     if (threadIdx.x == 0) out[blockIdx.x] = sum;
 }
 
-// The second of each pair times the scalar, into the first.
+// All tensors times the scalar -> [numbers of all], each from where its own first number says.
 template <typename T> __device__ void scale(MANY) {
     Share share(table);
-    T *scaled = static_cast<T *>(table.at[0][share.tensor]);
-    const T *x = static_cast<const T *>(table.at[1][share.tensor]);
+    const T *x = static_cast<const T *>(table.at[0][share.tensor]);
+    T *scaled = out + (long long)table.reals[0][share.tensor];
     for (int i = share.start + threadIdx.x; i < share.end; i += BLOCK) scaled[i] = x[i] * *scalar;
 }
 
