@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
     Compare(CompareArgs),
+    /// One page of HTML on a run: what it found and how, in pictures and numbers
+    Report(ReportArgs),
     /// What there is: spaces, methods, data sets, named architectures
     List,
     /// What this machine can do, and what is missing
@@ -344,6 +346,16 @@ impl CompareArgs {
             ..SearchArgs::default()
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The run directory; the search may still be running
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Where to write the page [default: report.html in the run directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -6,12 +6,28 @@
 //! that they come from. The same epochs always give the same text.
 
 mod axis;
+mod bars;
+mod boxes;
+#[cfg(test)]
+mod checks;
+mod curves;
+mod dimension;
+mod document;
 mod frame;
+mod letters;
+mod panel;
 mod pareto;
 pub(crate) mod progressive;
+mod quantile;
 mod reward;
+mod series;
 mod stroke;
 
+pub(crate) use bars::{Bar, BarChart, bars};
+pub(crate) use boxes::{BoxChart, Sample, boxes};
+pub(crate) use curves::{Curve, CurveChart, Point, curves};
+pub(crate) use dimension::{Dimension, Scale};
+pub(crate) use letters::escaped;
 pub(crate) use pareto::pareto;
 pub(crate) use reward::{Reference, reward, shared_reward};
 
@@ -21,7 +37,7 @@ use std::fmt::Write;
 use nas_darts::{CellReport, EpochReport};
 use nas_space::genotype::Genotype;
 
-use frame::{Frame, PANEL, Scale, ticks};
+use frame::{Frame, PANEL, StrengthScale, ticks};
 use stroke::{Stroke, legend, stroke};
 
 const MARGIN: f64 = 28.0;
@@ -47,7 +63,7 @@ pub(crate) fn strengths(
     let width = columns.max().unwrap_or(0).max(3) as f64 * (PANEL.0 + BETWEEN.0) + 2.0 * MARGIN;
     let (legend, legend_height) = legend(&operations, width - 2.0 * MARGIN);
     let mut body = String::new();
-    let scale = Scale::of(history);
+    let scale = StrengthScale::of(history);
     let mut y = MARGIN + TITLE_HEIGHT + legend_height;
     for (index, cell) in cells.iter().enumerate() {
         let kept = kept(cell, index, architecture);
@@ -129,7 +145,7 @@ struct CellChart<'a> {
     cell: &'a CellReport,
     kept: &'a BTreeMap<usize, usize>,
     operations: &'a [(&'a str, Stroke)],
-    scale: Scale,
+    scale: StrengthScale,
     of_epoch: Option<u32>,
 }
 
@@ -273,22 +289,6 @@ impl CellChart<'_> {
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         points.join(" ")
     }
-}
-
-/// Text as it stands between tags and in attributes.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -23,15 +23,15 @@ pub(crate) const NETWORK_FILE: &str = "network.safetensors";
 
 /// `final.json` of a run directory: what became of the best architecture after the search.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct FinalRecord {
-    pub(super) arch: Architecture,
-    pub(super) test: TestReport,
-    pub(super) epochs: u32,
-    pub(super) seconds: f64,
+pub(crate) struct FinalRecord {
+    pub(crate) arch: Architecture,
+    pub(crate) test: TestReport,
+    pub(crate) epochs: u32,
+    pub(crate) seconds: f64,
     #[serde(default)]
-    pub(super) params: Option<u64>,
+    pub(crate) params: Option<u64>,
     #[serde(default)]
-    pub(super) macs: Option<u64>,
+    pub(crate) macs: Option<u64>,
 }
 
 impl Session {

@@ -22,6 +22,7 @@ use nas_space::spaces::Space;
 use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
 use serde::Serialize;
 
+use crate::environment::Environment;
 use crate::oneshot::{AuditRecord, Darts, Enas, Found, Oneshot, Searches, Supernet};
 use crate::output::{Output, note};
 use crate::pareto::Pareto;
@@ -29,9 +30,10 @@ use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
 use crate::{device, method, plan, plot, progressive};
 
-pub(crate) use ending::NETWORK_FILE;
+pub(crate) use ending::{FinalRecord, NETWORK_FILE};
 use halving::remove_checkpoints;
 use learning::Learned;
+pub(crate) use learning::{UNIFORM_FILE, UPDATES_FILE, first_proposals};
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
@@ -273,6 +275,7 @@ impl Session {
                  (--batch of a new search) is another search"
             ));
         }
+        Environment::here(workers).record(run)?;
         let screen = Screen::default();
         let learned = Learned::default();
         let (mut searcher, parameters) = self.searcher(run, &screen, &learned)?;

@@ -12,6 +12,7 @@ mod halving;
 mod killed;
 mod limits;
 mod pnas;
+mod report;
 mod rl;
 
 use std::fs;
