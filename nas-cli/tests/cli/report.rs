@@ -1,5 +1,8 @@
 //! Pages of runs, as files and in a browser.
 
+use std::fs::File;
+use std::io::Read;
+
 use nas_study::Store;
 
 use super::*;
@@ -174,4 +177,141 @@ fn halved_trials_and_fronts_of_three_objectives_are_reported() {
         front.contains("that none dominates in accuracy, params"),
         "{front}"
     );
+}
+
+/// A browser of this machine.
+fn browser() -> Option<&'static str> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
+    names
+        .into_iter()
+        .find(|name| folders.iter().any(|folder| folder.join(name).is_file()))
+}
+
+/// What a browser printed that was started with these arguments: on stdout and on stderr. It is killed where it takes too long.
+fn browse(browser: &str, dir: &Path, page: &Path, extra: &[&str]) -> (String, String) {
+    let scratch = tempfile::tempdir_in(dir).unwrap();
+    let files = ["out", "err"].map(|name| scratch.path().join(name));
+    let mut child = Command::new(browser)
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-background-networking",
+        ])
+        .args([
+            "--disable-dev-shm-usage",
+            "--no-first-run",
+            "--enable-logging=stderr",
+            "--v=0",
+        ])
+        .arg(format!(
+            "--user-data-dir={}",
+            scratch.path().join("profile").display()
+        ))
+        .args(extra)
+        .arg(format!("file://{}", page.display()))
+        .stdin(Stdio::null())
+        .stdout(File::create(&files[0]).unwrap())
+        .stderr(File::create(&files[1]).unwrap())
+        .spawn()
+        .unwrap();
+    let child = std::cell::RefCell::new(&mut child);
+    wait_for(Duration::from_secs(120), || {
+        child.borrow_mut().try_wait().unwrap().is_some()
+    });
+    let child = child.into_inner();
+    let ended = child.try_wait().unwrap();
+    if ended.is_none() {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let [out, err] = files.map(|file| String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned());
+    assert!(
+        ended.is_some_and(|status| status.success()),
+        "{browser} {extra:?}: {ended:?}\n{err}"
+    );
+    (out, err)
+}
+
+/// What the console of the page said.
+fn console(stderr: &str) -> Vec<&str> {
+    stderr.lines().filter(|line| line.contains("CONSOLE")).collect()
+}
+
+/// The bytes of a PNG's lines.
+fn pixels(png: &[u8]) -> Vec<u8> {
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"), "no PNG");
+    let (mut packed, mut rest) = (Vec::new(), &png[8..]);
+    while rest.len() >= 12 {
+        let length = u32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
+        if &rest[4..8] == b"IDAT" {
+            packed.extend_from_slice(&rest[8..8 + length]);
+        }
+        rest = &rest[12 + length..];
+    }
+    let mut pixels = Vec::new();
+    flate2::read::ZlibDecoder::new(packed.as_slice())
+        .read_to_end(&mut pixels)
+        .unwrap();
+    pixels
+}
+
+#[test]
+fn a_browser_shows_the_page_and_has_nothing_to_complain_of() {
+    let Some(browser) = browser() else {
+        eprintln!("skipped: there is no chromium, chromium-browser or google-chrome to show a page");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let found = json(&borrowed(&tiny_search(&run)));
+    page_of(&run);
+    let page = run.join("report.html");
+    let (dom, stderr) = browse(browser, dir.path(), &page, &["--dump-dom"]);
+    assert_eq!(console(&stderr), Vec::<&str>::new());
+    assert!(
+        dom.contains("<h1>random in the space nb201, on digits</h1>"),
+        "{dom}"
+    );
+    assert!(dom.contains(&format!("<dd>{}</dd>", percent(&found["best"]["valid_accuracy"]))));
+    // The cell, two curves, the front, the costs; six trials are too few for boxes.
+    assert_eq!(dom.matches("<svg ").count(), 5);
+    for title in [
+        "Best validation accuracy over trials",
+        "Validation accuracy and parameters",
+        "Seconds",
+    ] {
+        assert!(dom.contains(&format!("<title>{title}</title>")), "{title}");
+    }
+    let picture = dir.path().join("page.png");
+    let shoot = format!("--screenshot={}", picture.display());
+    let (_, stderr) = browse(
+        browser,
+        dir.path(),
+        &page,
+        &[&shoot, "--window-size=1000,1600", "--hide-scrollbars"],
+    );
+    assert_eq!(console(&stderr), Vec::<&str>::new());
+    let pixels = pixels(&fs::read(&picture).unwrap());
+    let mut counts = [0_usize; 256];
+    for byte in &pixels {
+        counts[usize::from(*byte)] += 1;
+    }
+    let kinds = counts.iter().filter(|count| **count > 0).count();
+    let most = counts.iter().max().unwrap();
+    assert!(
+        kinds > 50 && most * 1000 < pixels.len() * 997,
+        "a blank picture: {kinds} kinds of bytes"
+    );
+    // The console is really looked at: a page that complains is found out.
+    let bad = dir.path().join("bad.html");
+    fs::write(
+        &bad,
+        "<!DOCTYPE html><title>bad</title><script>console.error('complaint')</script>",
+    )
+    .unwrap();
+    let (_, stderr) = browse(browser, dir.path(), &bad, &["--dump-dom"]);
+    assert_eq!(console(&stderr).len(), 1, "{stderr}");
 }
