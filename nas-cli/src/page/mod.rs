@@ -4,6 +4,11 @@
 //! demand. What comes in as text is escaped by `html`; drawings come from `plot` and `nas_space::draw`, which escape what
 //! they write. The page forbids its browser to fetch or run anything, whatever it holds.
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`nas compare` does not make its page yet")
+)]
+pub(crate) mod compare;
 mod html;
 mod table;
 

@@ -108,6 +108,22 @@ impl Axis {
         }
     }
 
+    /// From the whole number below these to the one above, at least one apart, with a mark at each: of mean ranks.
+    pub(super) fn ranks(values: impl Iterator<Item = f64>) -> Self {
+        let (least, largest) = extent(values).unwrap_or((1.0, 2.0));
+        let low = least.floor();
+        let high = largest.ceil().max(low + 1.0);
+        let step = ((high - low) / 20.0).ceil().max(1.0);
+        let count = ((high - low) / step).floor() as u32;
+        let marks = (0..=count).map(|i| low + f64::from(i) * step);
+        Self {
+            low,
+            high,
+            logarithmic: false,
+            marks: marks.map(|mark| (mark, format!("{mark:.0}"))).collect(),
+        }
+    }
+
     /// By logarithms, from the power of ten that is not above the least of these values to the one that is not below the
     /// largest, at least one apart; from 1 to 10 where there are none. Values are positive.
     pub(super) fn powers(values: impl Iterator<Item = f64>) -> Self {
@@ -184,6 +200,11 @@ impl Axis {
     /// The least number on it.
     pub(super) fn low(&self) -> f64 {
         self.low
+    }
+
+    /// The largest number on it.
+    pub(super) fn high(&self) -> f64 {
+        self.high
     }
 
     /// The range that two axes have in common: from the first to the second number, if that is larger.

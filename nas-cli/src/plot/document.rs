@@ -30,7 +30,10 @@ impl Heading {
 
     /// How far down it reaches.
     pub(super) fn height(&self) -> f64 {
-        34.0 + 20.0 + LINE * self.lines.len().saturating_sub(1) as f64
+        match self.lines.len() {
+            0 => 40.0,
+            lines => 54.0 + LINE * (lines - 1) as f64,
+        }
     }
 
     /// The picture of this size, which is called `name` to those who cannot see it.

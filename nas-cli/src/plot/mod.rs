@@ -1,9 +1,13 @@
-//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch; how the
-//! reward of a controller grew ([`reward()`]); levels and predictions of a progressive one ([`progressive`]); what accuracy
-//! costs in any ([`pareto()`]).
+//! Pictures of searches, as SVG documents that need no other file.
 //!
-//! Of the first, one small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
-//! that they come from. The same epochs always give the same text.
+//! Of plain data: step curves with bands ([`curves()`]), box plots ([`boxes()`]), stacked bars of seconds ([`bars()`]),
+//! critical-difference diagrams ([`critical_difference()`]). Of what a method leaves: the reward of a controller ([`reward()`]),
+//! levels and predictions of a progressive search ([`progressive`]), what accuracy costs in any ([`pareto()`]), and how strong
+//! each operation was on each edge in a differentiable search, epoch after epoch ([`strengths`]): one small panel for each edge,
+//! all with the same axes, a row for each state that edges lead to, a column for each that they come from.
+//!
+//! The same input always gives the same text. `axis`, `panel`, `document`, `series` and `letters` are what they share; `checks`
+//! is what the tests hold them to: all of it within the picture, and no text over another.
 
 mod axis;
 mod bars;
@@ -19,6 +23,7 @@ mod panel;
 mod pareto;
 pub(crate) mod progressive;
 mod quantile;
+mod ranks;
 mod reward;
 mod series;
 mod stroke;
@@ -29,6 +34,12 @@ pub(crate) use curves::{Curve, CurveChart, Point, curves};
 pub(crate) use dimension::{Dimension, Scale};
 pub(crate) use letters::escaped;
 pub(crate) use pareto::pareto;
+#[cfg_attr(
+    not(test),
+    expect(unused_imports, reason = "`nas compare` does not make its page yet")
+)]
+pub(crate) use ranks::{Joined, Ranked};
+pub(crate) use ranks::{RankChart, critical_difference};
 pub(crate) use reward::{Reference, reward, shared_reward};
 
 use std::collections::BTreeMap;
