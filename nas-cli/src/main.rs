@@ -66,6 +66,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Test(args) => commands::test::run(args, output),
         Command::Show(args) => commands::show::run(args, output),
         Command::Compare(args) => commands::compare::run(args, output),
+        Command::Table(args) => commands::table::run(args, output),
         Command::List => commands::list::run(output),
         Command::Doctor(args) => commands::doctor::run(args, output),
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nas_darts::EpochReport;
+use nas_eval::tabular::build::BuildProgress;
 use nas_eval::train::EpochMetrics;
 use nas_space::search::{Budget, TrialId};
 use nas_study::{Event, Progress, TrialRecord};
@@ -16,6 +17,7 @@ const TICK: Duration = Duration::from_millis(500);
 const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {per_sec}, {eta} left, {msg}";
 const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
 const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
+const BY_TRAININGS: &str = "{prefix} {wide_bar} {pos}/{len} trainings, {per_sec}, {eta} left, {msg}";
 const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
 const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 
@@ -194,6 +196,40 @@ impl SearchBar {
     }
 }
 
+/// The trainings of a table in the making.
+pub(crate) struct BuildBar {
+    bar: ProgressBar,
+}
+
+impl BuildBar {
+    /// A bar of `needed` trainings, of which so many are done.
+    pub(crate) fn new(needed: usize, done: usize) -> Self {
+        let bar = started(
+            &Screen::default(),
+            Some(needed as u64),
+            BY_TRAININGS,
+            "table".to_owned(),
+        );
+        bar.set_position(done as u64);
+        bar.reset_eta();
+        Self { bar }
+    }
+
+    /// Shows that a training is done.
+    pub(crate) fn show(&mut self, progress: &BuildProgress) {
+        self.bar.set_message(match progress.last {
+            Some(accuracy) => format!("last {}", percent(accuracy)),
+            None => "last failed".to_owned(),
+        });
+        self.bar.set_position(progress.done as u64);
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
 fn epoch_message(report: &EpochReport) -> String {
     let skips: usize = report.cells.iter().map(|cell| cell.skip_connections).sum();
     let eigenvalue = report
@@ -227,7 +263,7 @@ mod tests {
 
     #[test]
     fn every_template_can_be_read() {
-        for template in [BY_TRIALS, BY_SECONDS, BY_EPOCHS, UNLIMITED, EPOCHS] {
+        for template in [BY_TRIALS, BY_SECONDS, BY_EPOCHS, BY_TRAININGS, UNLIMITED, EPOCHS] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS, TabularEvaluator};
+use nas_eval::tabular::TabularEvaluator;
 use nas_space::search::{Budget, Evaluator, Fidelity};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -28,6 +28,10 @@ struct CompareResult {
     seeds: u64,
     /// Trials of each run.
     trials: u64,
+    /// Epochs of a trial.
+    search_epochs: u32,
+    /// Epochs of the training whose test accuracy is reported.
+    test_epochs: u32,
     /// The highest test accuracy in the table, where no limits keep methods from it.
     best_test: Option<f64>,
     #[serde(flatten)]
@@ -62,6 +66,8 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
         evaluator: bench.description(&configs[0])?,
         seeds: args.seeds,
         trials: args.trials,
+        search_epochs: bench.epochs,
+        test_epochs: bench.evaluator.dataset().report_epochs,
         best_test: bench.best_test,
         comparison: Comparison::new(by_method.collect(), bench.best_test)?,
     };
@@ -100,6 +106,8 @@ struct Bench {
     /// What of it methods see: all, or what is within the limits.
     searched: Arc<dyn Space>,
     evaluator: TabularEvaluator,
+    /// Epochs of a trial.
+    epochs: u32,
     /// The highest test accuracy there is, where no limits keep methods from it.
     best_test: Option<f64>,
 }
@@ -109,15 +117,16 @@ impl Bench {
         let Estimation::Table(table) = &config.estimation else {
             anyhow::bail!("a comparison needs a benchmark table");
         };
-        let dataset = table.data.parse()?;
-        let table = Arc::new(Nb201Table::open(&table.table)?);
+        let evaluator = table.evaluator()?;
+        let epochs = table.search_epochs()?;
         let space = config.space.build()?;
         let searched = config.searched(&space)?;
         Ok(Self {
             space,
             searched,
-            best_test: config.limits.is_none().then(|| table.best_test(dataset).1),
-            evaluator: TabularEvaluator::new(table, dataset),
+            best_test: evaluator.best_test().filter(|_| config.limits.is_none()),
+            evaluator,
+            epochs,
         })
     }
 
@@ -137,9 +146,7 @@ impl Bench {
             parameters,
             batch: config.batch,
             budget: config.budget,
-            fidelity: Fidelity {
-                epochs: SEARCH_EPOCHS,
-            },
+            fidelity: Fidelity { epochs: self.epochs },
             ..StudyConfig::new(
                 strategy.name(),
                 self.space.name(),
@@ -184,8 +191,8 @@ fn text(result: &CompareResult) -> String {
         format!(
             "{:<14} {:>18} {:>18} {:>9} {:>14}",
             "method",
-            format!("test ({TEST_EPOCHS} epochs)"),
-            format!("valid ({SEARCH_EPOCHS} epochs)"),
+            format!("test ({} epochs)", result.test_epochs),
+            format!("valid ({} epochs)", result.search_epochs),
             "regret",
             "ms per trial"
         ),

@@ -6,5 +6,6 @@ pub(crate) mod list;
 pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod table;
 pub(crate) mod test;
 pub(crate) mod train;

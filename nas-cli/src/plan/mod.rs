@@ -7,16 +7,17 @@ mod progressive;
 mod resolve;
 mod rl;
 mod supernet;
+mod table;
 
 pub(crate) use halving::HalvingPlan;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{resolve, space, training_defaults};
 pub(crate) use supernet::{Images, SupernetPlan, cells};
+pub(crate) use table::{TablePlan, benchmarks};
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
-use nas_eval::tabular::Nb201Dataset;
 use nas_evo::{EvolutionConfig, Nsga2Config};
 use nas_pnas::ProgressiveConfig;
 use nas_rl::RlConfig;
@@ -97,18 +98,6 @@ pub(crate) struct TrainingPlan {
     pub(crate) evaluator: TrainingEvaluatorConfig,
 }
 
-/// Looking up in a table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TablePlan {
-    /// Which benchmark: `nb201`.
-    pub(crate) benchmark: String,
-    /// The table's file.
-    pub(crate) table: PathBuf,
-    /// Which of its data sets.
-    pub(crate) data: String,
-}
-
 /// The data set where none is said.
 pub(crate) const DATA: &str = "digits";
 
@@ -125,7 +114,7 @@ impl RunConfig {
     pub(crate) fn network(&self) -> Result<NetworkConfig> {
         Ok(match &self.estimation {
             Estimation::Training(plan) => plan.evaluator.network,
-            Estimation::Table(plan) => plan.data.parse::<Nb201Dataset>()?.network(),
+            Estimation::Table(plan) => plan.network()?,
         })
     }
 
@@ -175,19 +164,8 @@ impl RunConfig {
                 plan.evaluator.train.validate()?;
             }
             Estimation::Table(plan) => {
-                if plan.benchmark != "nb201" {
-                    bail!("there is no benchmark named '{}'; known: nb201", plan.benchmark);
-                }
-                if self.space != (SpaceConfig::Nb201 {}) {
-                    bail!("the NAS-Bench-201 table knows the architectures of space nb201 only");
-                }
-                plan.data.parse::<Nb201Dataset>()?;
-                let endless = self.budget.trials.is_none() && self.budget.epochs.is_none();
-                if endless && self.supernet.is_none() {
-                    bail!(
-                        "a limit of seconds never ends a search in a table, where a trial costs none; add --trials N"
-                    );
-                }
+                let only_seconds = self.budget.trials.is_none() && self.budget.epochs.is_none();
+                plan.validate(&self.space, only_seconds && self.supernet.is_none())?;
             }
         }
         self.limits.iter().try_for_each(Limits::validate)?;

@@ -1,13 +1,12 @@
 //! From what was typed, and a file with settings, to a configuration.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use nas_eval::data::DatasetInfo;
 use nas_eval::evaluator::TrainingEvaluatorConfig;
-use nas_eval::tabular::Nb201Dataset;
 use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
@@ -16,7 +15,7 @@ use toml::{Table, Value};
 
 use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution, progressive, rl};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, progressive, rl, table};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -54,11 +53,14 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     halving::refuse_options(&args.halving, file.contains_key("halving"))?;
     reconcile(&mut file, args, method);
     let surrogate = progressive::reconcile(&mut file, &args.progressive, method);
-    let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
+    let tabular = args.is_tabular() || text_at(&file, &["estimation", "kind"]) == Some("table");
+    let lookup = tabular.then(|| table::resolve(args, &file)).transpose()?;
     let space = match (&args.space, file.get("space")) {
         (Some(text), _) => space(text)?,
+        // A table brings its space along.
+        _ if let Some(lookup) = &lookup => lookup.space()?,
         (None, Some(table)) => table.clone().try_into().context("in the config's [space]")?,
-        (None, None) if method == Method::Darts && !tabular => SpaceConfig::by_name("darts")?,
+        (None, None) if method == Method::Darts => SpaceConfig::by_name("darts")?,
         (None, None) => SpaceConfig::by_name("nb201")?,
     };
     let recorded = if tabular {
@@ -68,12 +70,8 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     };
     let data = args.data.data.as_deref().or(recorded).unwrap_or(DATA);
     let halved = args.halving.halving.is_some() || file.contains_key("halving");
-    let estimation = if tabular {
-        Estimation::Table(TablePlan {
-            benchmark: "nb201".to_owned(),
-            table: PathBuf::new(),
-            data: Nb201Dataset::Cifar10.name().to_owned(),
-        })
+    let estimation = if let Some(lookup) = lookup {
+        Estimation::Table(lookup)
     } else {
         let mut plan = training_defaults(data, &space)?;
         if halved {
@@ -142,7 +140,11 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         pnas,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
-    if args.space.is_some() {
+    if tabular {
+        // What the file says of it is in there already.
+        file.remove("estimation");
+    }
+    if args.space.is_some() || tabular {
         file.remove("space");
     }
     merge(&mut table, file);
@@ -161,7 +163,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
 }
 
 /// What is at this place of a table.
-fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
+pub(super) fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (last, sections) = path.split_last()?;
     let section = sections
         .iter()
@@ -169,7 +171,7 @@ fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     section.get(*last)
 }
 
-fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
+pub(super) fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
     value_at(table, path)?.as_str()
 }
 
@@ -193,7 +195,7 @@ fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> 
         let why = format!("has no meaning with method {method}, which trains no supernet; it is for darts");
         return Err(Usage::new(format!("{name} {why}")).into());
     }
-    if args.benchmark.is_some() && args.data.data.is_some() {
+    if args.is_tabular() && args.data.data.is_some() {
         return Err(meaningless_with_a_table("--data").into());
     }
     Ok(())
@@ -201,7 +203,7 @@ fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> 
 
 fn meaningless_with_a_table(name: &str) -> Usage {
     Usage::new(format!(
-        "{name} has no meaning with --benchmark, where no trial is trained"
+        "{name} has no meaning with a benchmark table, where no trial is trained"
     ))
 }
 
@@ -220,7 +222,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
             file.remove(section);
         }
     }
-    let no_halving = (args.method.is_some() && method == Method::Darts) || args.benchmark.is_some();
+    let no_halving = (args.method.is_some() && method == Method::Darts) || args.is_tabular();
     if no_halving && args.halving.first_typed().is_none() {
         file.remove("halving");
     }
@@ -242,7 +244,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
         // A supernet has images beside the table's.
         args.data.data.is_some() && method != Method::Darts
     } else {
-        args.benchmark.is_some()
+        args.is_tabular()
     };
     if other_kind {
         let estimation = file.remove("estimation");
@@ -259,7 +261,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
     let Some(data) = &args.data.data else {
         return;
     };
-    let place = if tabular || args.benchmark.is_some() {
+    let place = if tabular || args.is_tabular() {
         &["supernet", "images"][..]
     } else {
         &["estimation"]
@@ -307,7 +309,7 @@ fn keep_images(file: &mut Table, mut estimation: Table) {
 }
 
 /// The space that `text` names: a built-in one, or a TOML file's.
-fn space(text: &str) -> Result<SpaceConfig> {
+pub(crate) fn space(text: &str) -> Result<SpaceConfig> {
     let path = Path::new(text);
     if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
         let content = fs::read_to_string(path).with_context(|| format!("cannot read the space {text}"))?;
@@ -330,7 +332,7 @@ fn skeleton(space: &SpaceConfig) -> Skeleton {
 }
 
 /// How a data set is searched on where nothing is said.
-fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
+pub(crate) fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
     let info = DatasetInfo::find(data)?;
     let size = Size::small(skeleton(space), info.shape.height * info.shape.width);
     let network = NetworkConfig {
@@ -417,9 +419,8 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
             train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
             train.learning_rate = args.training.learning_rate.unwrap_or(train.learning_rate);
         }
-        Estimation::Table(plan) => {
+        Estimation::Table(_) => {
             let of_trials = [
-                (args.epochs.is_some(), "--epochs"),
                 (args.final_epochs.is_some(), "--final-epochs"),
                 (args.size.channels.is_some(), "--channels"),
                 (args.size.cells.is_some(), "--cells"),
@@ -444,14 +445,6 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
                 if let Some(device) = &args.training.device {
                     images.device.clone_from(device);
                 }
-            }
-            if let Some(benchmark) = &args.benchmark {
-                plan.benchmark.clone_from(benchmark);
-            }
-            let table = args.table.clone().unwrap_or(std::mem::take(&mut plan.table));
-            plan.table = data_dir::absolute(&table)?;
-            if let Some(data) = args.table_data {
-                data.name().clone_into(&mut plan.data);
             }
         }
     }

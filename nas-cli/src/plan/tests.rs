@@ -61,15 +61,56 @@ fn a_typed_kind_of_estimation_takes_the_place_of_the_files() {
     assert_eq!(plan(TABLE, "random --data digits"), plan("", "random"));
     let digits = toml::to_string(&resolved("", "random --epochs 3").unwrap()).unwrap();
     let table = resolved(&digits, "random --benchmark nb201 --table /other.csv").unwrap();
-    let expected = TablePlan {
-        benchmark: "nb201".to_owned(),
-        table: PathBuf::from("/other.csv"),
-        data: "cifar10".to_owned(),
+    let Estimation::Table(lookup) = &table.estimation else {
+        panic!("expected a table");
     };
-    assert_eq!(table.estimation, Estimation::Table(expected));
+    assert_eq!(lookup.benchmark.as_deref(), Some("nb201"));
+    assert_eq!(lookup.table, Some(PathBuf::from("/other.csv")));
+    assert_eq!((lookup.data.as_str(), lookup.epochs), ("cifar10", None));
+    let written = toml::to_string(&table).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), table);
     let again = resolved(TABLE, "random --trials 9").unwrap();
     assert!(matches!(again.estimation, Estimation::Table(_)));
     assert_eq!(again.budget.trials, Some(9));
+}
+
+#[test]
+fn a_table_that_is_built_in_brings_its_space_along() {
+    let config = resolved("", "evolution --benchmark digits --epochs 3").unwrap();
+    assert!(matches!(&config.space, SpaceConfig::Custom(custom) if custom.name == "digit-cells"));
+    let Estimation::Table(lookup) = &config.estimation else {
+        panic!("expected a table");
+    };
+    assert_eq!(
+        (lookup.data.as_str(), lookup.epochs, &lookup.table),
+        ("digits", Some(3), &None)
+    );
+    let written = toml::to_string(&config).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), config);
+    // The other benchmark replaces all of it.
+    let other = resolved(&written, "--benchmark nb201 --table /t.csv").unwrap();
+    assert_eq!(other.space, SpaceConfig::Nb201 {});
+    let Estimation::Table(lookup) = &other.estimation else {
+        panic!("expected a table");
+    };
+    assert_eq!((lookup.data.as_str(), lookup.epochs), ("cifar10", None));
+    for (words, named) in [
+        ("random --benchmark nb201", "--table FILE"),
+        ("random --benchmark digits --table /t.csv", "built in"),
+        ("random --benchmark digits --epochs 4", "1, 3, 9"),
+        (
+            "random --benchmark digits --space darts",
+            "its own space digit-cells",
+        ),
+        ("random --benchmark digits --table-data mnist", "it has: digits"),
+        ("random --benchmark digits --channels 4", "--channels"),
+    ] {
+        let error = format!("{:#}", resolved("", words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+    // Its trainings have costs, so that seconds end a search.
+    let seconds = resolved("", "random --benchmark digits --budget-seconds 9").unwrap();
+    assert_eq!(seconds.budget.seconds, Some(9.0));
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::fs;
 use anyhow::{Context, Result};
 use nas_eval::DType;
 use nas_eval::final_training::{FinalTraining, Validation};
-use nas_eval::tabular::TEST_EPOCHS;
 use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
 use nas_space::genotype::Genotype;
@@ -56,7 +55,7 @@ impl Session {
                 FinalRecord {
                     arch: arch.clone(),
                     test,
-                    epochs: TEST_EPOCHS,
+                    epochs: evaluator.dataset().report_epochs,
                     seconds: 0.0,
                     params: None,
                     macs: None,

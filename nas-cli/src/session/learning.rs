@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use nas_rl::{ControllerSearch, Reward, RlConfig, Update};
 use nas_space::search::{Evaluator, Fidelity, Strategy, Trial};
-use nas_space::seed::Seed;
 use nas_study::RunDir;
 
 use super::{Session, Source};
@@ -60,6 +59,7 @@ impl Session {
         let seed = self.seed().derive("reward picture", 0);
         let mut best = vec![0.0; usize::try_from(trials)?];
         let mut sum = 0.0;
+        let epochs = self.epochs()?;
         for sequence in 0..SEQUENCES {
             let mut rng = seed.derive("sequence", sequence).rng();
             let mut so_far = f64::NEG_INFINITY;
@@ -67,8 +67,8 @@ impl Session {
                 let trial = Trial {
                     id: 0,
                     architecture: self.searched.sample(&mut rng),
-                    fidelity: Fidelity { epochs: 1 },
-                    seed: Seed::new(0),
+                    fidelity: Fidelity { epochs },
+                    seed: seed.derive("draw", sequence),
                     continues: None,
                 };
                 let reward = worth.of(evaluator.evaluate(&trial)?.valid_accuracy);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
-use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
+use nas_eval::tabular::TabularEvaluator;
 use nas_eval::{DType, Device};
 use nas_evo::Objective;
 use nas_pnas::ProgressiveSearch;
@@ -72,7 +72,7 @@ enum Searcher<'a> {
 /// What a method has to tell besides its best architecture.
 enum Extra<'a> {
     /// The front of its trials.
-    Front(Pareto),
+    Front(Option<Pareto>),
     /// The searches that its trials were.
     Searches(&'a [Found]),
 }
@@ -121,10 +121,7 @@ impl Session {
                     evaluator: Box::new(evaluator),
                 }
             }
-            Estimation::Table(plan) => {
-                let table = Arc::new(Nb201Table::open(&plan.table)?);
-                Source::Table(TabularEvaluator::new(table, plan.data.parse()?))
-            }
+            Estimation::Table(plan) => Source::Table(plan.evaluator()?),
         };
         let session = Self {
             config,
@@ -210,18 +207,28 @@ impl Session {
         }
     }
 
-    fn study_config(&self, method: &str, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
-        let epochs = match &self.source {
-            Source::Training { plan, .. } => plan.epochs,
-            Source::Table(_) => SEARCH_EPOCHS,
-        };
-        StudyConfig {
+    /// Epochs of a trial for which the strategy asks for no number of its own.
+    fn epochs(&self) -> Result<u32> {
+        match &self.config.estimation {
+            Estimation::Training(plan) => Ok(plan.epochs),
+            Estimation::Table(plan) => plan.search_epochs(),
+        }
+    }
+
+    fn study_config(
+        &self,
+        method: &str,
+        parameters: String,
+        evaluator: &dyn Evaluator,
+    ) -> Result<StudyConfig> {
+        let epochs = self.epochs()?;
+        Ok(StudyConfig {
             parameters,
             batch: self.config.batch,
             budget: self.config.budget,
             fidelity: Fidelity { epochs },
             ..StudyConfig::new(method, self.space.name(), evaluator.description(), self.seed())
-        }
+        })
     }
 
     /// Runs what is left of the study and of the final training, and prints the result.
@@ -251,7 +258,7 @@ impl Session {
             Searcher::Progressive(search) => search.as_mut(),
             Searcher::Oneshot(oneshot) => oneshot.as_mut(),
         };
-        let config = self.study_config(strategy.name(), parameters, evaluator);
+        let config = self.study_config(strategy.name(), parameters, evaluator)?;
         let parts = Parts {
             space: self.space.as_ref(),
             strategy,
@@ -288,15 +295,20 @@ impl Session {
         self.report(run, &summary, &genotype, (&found, reward), last, output)
     }
 
-    /// What the trials came to in accuracy and cost, drawn into the run directory.
-    fn front(&self, run: &RunDir, store: &Store) -> Result<Pareto> {
+    /// What the trials came to in accuracy and cost, drawn into the run directory; nothing where no cost is known.
+    fn front(&self, run: &RunDir, store: &Store) -> Result<Option<Pareto>> {
         let objectives = match &self.config.nsga2 {
             Some(nsga2) => &nsga2.objectives[..],
             None => &[Objective::Accuracy, Objective::Params],
         };
         let records = store.records().trials()?;
-        let pareto = Pareto::new(&records, self.space(), &self.config.network()?, objectives)?;
+        // Architectures of a table need not be networks of this toolkit.
+        let network = self.config.network().ok();
+        let pareto = Pareto::new(&records, self.space(), network.as_ref(), objectives)?;
+        if network.is_none() && pareto.points.is_empty() {
+            return Ok(None);
+        }
         run.write_text(PARETO_FILE, &plot::pareto(&pareto))?;
-        Ok(pareto)
+        Ok(Some(pareto))
     }
 }

@@ -89,7 +89,7 @@ impl Session {
         // Each trial is the search of its number.
         let (searches, pareto) = match extra {
             Extra::Searches(searches) => (Some(*searches), None),
-            Extra::Front(pareto) => (None, Some(pareto)),
+            Extra::Front(pareto) => (None, pareto.as_ref()),
         };
         let front = pareto.map(|pareto| FrontResult {
             pareto: pareto.front().into_iter().cloned().collect(),

@@ -77,6 +77,28 @@ fn a_run_of_a_comparison_is_the_search_of_that_seed() {
 }
 
 #[test]
+fn without_a_table_methods_are_compared_on_the_one_that_is_built_in() {
+    let result = json(&[
+        "compare",
+        "random,evolution,pnas",
+        "--seeds",
+        "6",
+        "--trials",
+        "60",
+        "--json",
+    ]);
+    assert_eq!(result["space"], "digit-cells");
+    let best = result["best_test"].as_f64().unwrap();
+    for method in ["random", "evolution", "pnas"] {
+        let standing = &result["methods"][method];
+        let mean = standing["test_mean"].as_f64().unwrap();
+        assert!(mean > 0.8 && mean <= best, "{method}: {mean}");
+        let runs = standing["runs"].as_array().unwrap();
+        assert!(runs.iter().all(|run| run["failed"] == 0), "{method}: {runs:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused() {
     let message = refused(
         2,
@@ -99,7 +121,7 @@ fn what_cannot_be_compared_is_refused() {
         message.contains("magic") && message.contains("local-search"),
         "{message}"
     );
-    let message = refused(2, &["compare", "random"]);
+    let message = refused(2, &["compare", "random", "--benchmark", "nb201"]);
     assert!(message.contains("--table"), "{message}");
     let message = refused(
         1,

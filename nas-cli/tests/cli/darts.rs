@@ -237,7 +237,7 @@ fn what_cannot_be_searched_is_refused_before_anything_is_written() {
         ("random --search-cells 3", "--search-cells"),
         ("random --search-batch 32", "--search-batch"),
         ("random --hessian-every 1", "--hessian-every"),
-        ("--benchmark nb201 --table t --epochs 3", "--epochs"),
+        ("--benchmark digits --epochs 4", "--epochs"),
         ("--benchmark nb201 --table t --space darts", "nb201"),
     ] {
         let mut args = vec!["search", "--run", run_name];

@@ -12,6 +12,7 @@ mod killed;
 mod limits;
 mod pnas;
 mod rl;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -213,6 +214,7 @@ fn what_is_missing_fails_and_is_named() {
         ["resume", "no-such-run"],
         ["search", "--config=no-such-file"],
         ["search", "--space=no-such-file.toml"],
+        ["search", "--table=no-such-file"],
     ] {
         let message = refused(1, &args);
         assert!(message.contains("no-such-"), "{args:?}: {message}");
@@ -223,15 +225,14 @@ fn what_is_missing_fails_and_is_named() {
 fn bad_usage_exits_with_2() {
     refused(2, &["frobnicate"]);
     refused(2, &["search", "--trials", "many"]);
-    refused(2, &["search", "--table", "file-without-benchmark"]);
+    refused(2, &["search", "--benchmark", "nb201"]);
     refused(2, &["show", "DARTS_V2", "--image", "32"]);
     refused(2, &["list", "--threads", "0"]);
     let table = ["search", "random", "--benchmark", "nb201", "--table", "t"];
     for (extra, named) in [
         (&["--data", "digits"][..], "--data"),
         (&["--data-dir", "here"], "--data-dir"),
-        (&["--epochs", "3"], "--epochs"),
-        (&["--budget-seconds", "9"], "--trials"),
+        (&["--channels", "3"], "--channels"),
         (&["--limit", "9"], "--limit"),
         (&["--search-epochs", "9"], "--search-epochs"),
     ] {
