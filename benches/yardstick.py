@@ -21,6 +21,7 @@ WORKS = {
     "nb201": ["nb201", "--channels", "16", "--cells", "5", "--batch", "64"],
     "darts-eval": ["darts-eval", "--channels", "36", "--cells", "20", "--batch", "16"],
     "darts-search": ["darts-search", "--channels", "16", "--cells", "8", "--batch", "64"],
+    "darts-search-2": ["darts-search", "--order", "2", "--channels", "16", "--cells", "8", "--batch", "64"],
 }
 # Each operation alone, at the sizes of the three stages of those networks; of the table `--operations`.
 OPERATIONS = ["separable_3x3", "separable_5x5", "dilated_3x3", "dilated_5x5", "dense_1x1", "dense_3x3", "max_pool_3x3",

@@ -1,7 +1,7 @@
 //! Devices by name.
 
 use anyhow::{Context, Result, bail};
-use nas_eval::Device;
+use nas_eval::{Device, allow_tf32};
 
 /// Checks that `text` names a device, which this machine may not have: `cpu`, `cuda`, `cuda:N`, `metal` or `metal:N`.
 pub(crate) fn check(text: &str) -> Result<()> {
@@ -19,6 +19,26 @@ fn split(text: &str) -> Result<(&str, usize)> {
         ("cuda" | "metal", Some(number)) => Ok((kind, number)),
         _ => bail!("there is no device '{text}'; expected cpu, cuda, cuda:N, metal or metal:N"),
     }
+}
+
+/// Checks that a choice of TF32 has a meaning on the device that `text` names.
+pub(crate) fn check_tf32(text: &str, tf32: bool) -> Result<()> {
+    let (kind, _) = split(text)?;
+    if tf32 && kind != "cuda" {
+        bail!(
+            "tf32 is a format of CUDA devices, and the device is {text}; expected cuda or cuda:N, or no tf32"
+        );
+    }
+    Ok(())
+}
+
+/// The device that `text` names, to train on: from here on, this program's matrix products of f32 run in TF32 there if
+/// that is wanted, else in f32.
+pub(crate) fn open(text: &str, tf32: bool) -> Result<Device> {
+    check_tf32(text, tf32)?;
+    let device = parse(text)?;
+    allow_tf32(tf32);
+    Ok(device)
 }
 
 /// The device that `text` names, as [`check`] has it.

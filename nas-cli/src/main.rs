@@ -5,15 +5,18 @@ mod args;
 mod commands;
 mod data_dir;
 mod device;
+mod environment;
 mod method;
 mod number;
 mod oneshot;
 mod output;
+mod page;
 mod pareto;
 mod plan;
 mod plot;
 mod progress;
 mod progressive;
+mod report;
 mod session;
 mod size;
 mod usage;
@@ -66,6 +69,8 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Test(args) => commands::test::run(args, output),
         Command::Show(args) => commands::show::run(args, output),
         Command::Compare(args) => commands::compare::run(args, output),
+        Command::Table(args) => commands::table::run(args, output),
+        Command::Report(args) => commands::report::run(args, output),
         Command::List => commands::list::run(output),
         Command::Doctor(args) => commands::doctor::run(args, output),
     }

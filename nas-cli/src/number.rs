@@ -24,9 +24,37 @@ pub(crate) fn percent(accuracy: f64) -> String {
     format!("{:.2} %", 100.0 * accuracy)
 }
 
+/// Seconds as people read them: `0.042 s`, `13.2 s`, `4 min 12 s`, `2 h 5 min`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match seconds {
+        0.0 => "0 s".to_owned(),
+        s if s < 0.0005 => "below 0.001 s".to_owned(),
+        s if s < 1.0 => format!("{s:.3} s"),
+        s if s < 99.95 => format!("{s:.1} s"),
+        s if s < 3599.5 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_have_the_units_that_suit_them() {
+        let texts = [0.0, 0.0001, 0.0421, 13.24, 99.99, 252.0, 7_500.0].map(seconds);
+        let expected = [
+            "0 s",
+            "below 0.001 s",
+            "0.042 s",
+            "13.2 s",
+            "1 min 40 s",
+            "4 min 12 s",
+            "2 h 5 min",
+        ];
+        assert_eq!(texts, expected);
+    }
 
     #[test]
     fn integers_are_grouped_by_thousands() {

@@ -35,11 +35,12 @@ pub(crate) struct Pareto {
 
 impl Pareto {
     /// The trials on record that did not fail, of those trained for the most epochs: accuracies after different epochs are not
-    /// compared. Costs that their evaluations do not know are counted on networks of this size.
+    /// compared. Costs that their evaluations do not know are counted on networks of this size; where there are no networks, a
+    /// trial of unknown cost is no point.
     pub(crate) fn new(
         records: &[TrialRecord],
         space: &dyn Space,
-        network: &NetworkConfig,
+        network: Option<&NetworkConfig>,
         objectives: &[Objective],
     ) -> Result<Self> {
         let evaluated: Vec<(&TrialRecord, &Evaluation)> = records
@@ -57,6 +58,7 @@ impl Pareto {
             let cost = match (evaluation.params, evaluation.macs) {
                 (Some(params), Some(macs)) => Cost { params, macs },
                 (params, macs) => {
+                    let Some(network) = network else { continue };
                     let counted = space.network(architecture, network)?.cost();
                     Cost {
                         params: params.unwrap_or(counted.params),

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nas_darts::EpochReport;
+use nas_eval::tabular::build::BuildProgress;
 use nas_eval::train::EpochMetrics;
 use nas_rl::enas;
 use nas_space::search::{Budget, TrialId};
@@ -17,12 +18,21 @@ const TICK: Duration = Duration::from_millis(500);
 const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {per_sec}, {eta} left, {msg}";
 const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
 const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
+const BY_TRAININGS: &str = "{prefix} {wide_bar} {pos}/{len} trainings, {per_sec}, {eta} left, {msg}";
+const BY_RUNS: &str = "{prefix} {wide_bar} {pos}/{len} runs, {eta} left {msg}";
 const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
 const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 
 /// What bars are drawn on, one under the other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Screen(MultiProgress);
+
+impl Screen {
+    /// One that nothing is drawn on.
+    pub(crate) fn hidden() -> Self {
+        Self(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
+    }
+}
 
 /// The trials of a search: which one is under way, the last and the best so far, the rate and the time left.
 pub(crate) struct TrialBar {
@@ -119,6 +129,32 @@ impl TrialBar {
     }
 }
 
+/// The runs of a comparison.
+pub(crate) struct RunsBar {
+    bar: ProgressBar,
+}
+
+impl RunsBar {
+    /// A bar of so many runs, of which the missing ones are to be made.
+    pub(crate) fn new(runs: u64, missing: u64) -> Self {
+        let bar = started(&Screen::default(), Some(runs), BY_RUNS, "compare".to_owned());
+        bar.set_message("");
+        bar.set_position(runs - missing);
+        bar.reset_eta();
+        Self { bar }
+    }
+
+    /// Shows that another one is done.
+    pub(crate) fn advance(&self) {
+        self.bar.inc(1);
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
 /// The epochs of one training.
 pub(crate) struct EpochBar {
     bar: ProgressBar,
@@ -126,14 +162,9 @@ pub(crate) struct EpochBar {
 
 impl EpochBar {
     /// A bar of so many epochs.
-    pub(crate) fn new(epochs: u32) -> Self {
+    pub(crate) fn new(screen: &Screen, epochs: u32) -> Self {
         Self {
-            bar: started(
-                &Screen::default(),
-                Some(epochs.into()),
-                EPOCHS,
-                "train ".to_owned(),
-            ),
+            bar: started(screen, Some(epochs.into()), EPOCHS, "train ".to_owned()),
         }
     }
 
@@ -238,6 +269,40 @@ impl SharedBar {
     }
 }
 
+/// The trainings of a table in the making.
+pub(crate) struct BuildBar {
+    bar: ProgressBar,
+}
+
+impl BuildBar {
+    /// A bar of `needed` trainings, of which so many are done.
+    pub(crate) fn new(needed: usize, done: usize) -> Self {
+        let bar = started(
+            &Screen::default(),
+            Some(needed as u64),
+            BY_TRAININGS,
+            "table".to_owned(),
+        );
+        bar.set_position(done as u64);
+        bar.reset_eta();
+        Self { bar }
+    }
+
+    /// Shows that a training is done.
+    pub(crate) fn show(&mut self, progress: &BuildProgress) {
+        self.bar.set_message(match progress.last {
+            Some(accuracy) => format!("last {}", percent(accuracy)),
+            None => "last failed".to_owned(),
+        });
+        self.bar.set_position(progress.done as u64);
+    }
+
+    /// Leaves the bar as it is.
+    pub(crate) fn finish(&self) {
+        self.bar.abandon();
+    }
+}
+
 fn epoch_message(report: &EpochReport) -> String {
     let skips: usize = report.cells.iter().map(|cell| cell.skip_connections).sum();
     let eigenvalue = report
@@ -271,7 +336,15 @@ mod tests {
 
     #[test]
     fn every_template_can_be_read() {
-        for template in [BY_TRIALS, BY_SECONDS, BY_EPOCHS, UNLIMITED, EPOCHS] {
+        for template in [
+            BY_TRIALS,
+            BY_RUNS,
+            BY_SECONDS,
+            BY_EPOCHS,
+            BY_TRAININGS,
+            UNLIMITED,
+            EPOCHS,
+        ] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -5,11 +5,12 @@ use anyhow::Result;
 use nas_pnas::ProgressiveSearch;
 use nas_pnas::report::LevelReport;
 use nas_study::RunDir;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plot::progressive::{levels, predicted};
 
-const RECORD: &str = "pnas.json";
+/// The levels, and what predicted them.
+pub(crate) const RECORD: &str = "pnas.json";
 
 /// The picture of predictions.
 pub(crate) const PREDICTED: &str = "predicted.svg";
@@ -20,6 +21,13 @@ pub(crate) const LEVELS: &str = "levels.svg";
 struct Record<'a> {
     surrogate: &'a str,
     levels: &'a [LevelReport],
+}
+
+/// The same, read.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Read {
+    pub(crate) surrogate: String,
+    pub(crate) levels: Vec<LevelReport>,
 }
 
 /// Writes all three.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Stopwatch;
 use crate::data::Dataset;
-use crate::device::device_name;
+use crate::device::{computes_in_tf32, device_name};
 use crate::error::EvalError;
 use crate::final_training::{Validation, check_fit};
 use crate::model::Model;
@@ -109,6 +109,9 @@ struct Description<'a> {
     train: serde_json::Value,
     device: &'a str,
     dtype: &'a str,
+    /// Whether matrix products run in TF32: another result.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    tf32: bool,
 }
 
 impl TrainingEvaluator {
@@ -154,6 +157,7 @@ impl TrainingEvaluator {
             train,
             device: &device_name(device),
             dtype: dtype.as_str(),
+            tf32: computes_in_tf32(device),
         });
         let description = description.unwrap_or_default();
         Ok(Self {

@@ -37,4 +37,4 @@ pub mod train;
 pub mod trained;
 
 pub use candle_core::{DType, Device, DeviceLocation};
-pub use device::{allow_tf32, device_name, instruction_set};
+pub use device::{allow_tf32, computes_in_tf32, device_name, instruction_set};

@@ -14,7 +14,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use nas_eval::tabular::{Nb201Dataset, Nb201Table, TabularEvaluator};
+use nas_eval::tabular::{Nb201Dataset, Table, TabularEvaluator};
 use nas_evo::nsga2::fronts;
 use nas_evo::{
     EvolutionConfig, LocalSearch, Nsga2, Nsga2Config, RandomSearch, RandomSearchConfig, RegularizedEvolution,
@@ -32,8 +32,8 @@ fn evaluator() -> Option<TabularEvaluator> {
         eprintln!("skipped: {} is not there", path.display());
         return None;
     }
-    let table = Nb201Table::open(&path).unwrap();
-    Some(TabularEvaluator::new(Arc::new(table), Nb201Dataset::Cifar10))
+    let table = Table::open(&path).unwrap();
+    Some(TabularEvaluator::new(Arc::new(table), "cifar10").unwrap())
 }
 
 /// Every architecture of `trials` trials with its validation accuracy and parameters.

@@ -1,13 +1,13 @@
 //! What a progressive search was like, level by level.
 
 use nas_space::search::TrialId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::rank::{kendall, precision_at, spearman};
 use crate::surrogate::Prediction;
 
 /// One level, as far as it has come.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LevelReport {
     /// From 1.
     pub level: usize,
@@ -33,7 +33,7 @@ pub struct LevelReport {
 }
 
 /// One architecture that was chosen.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelReport {
     /// Its trial.
     pub trial: TrialId,
@@ -48,7 +48,7 @@ pub struct ModelReport {
 }
 
 /// How well predictions rank what was measured.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RankQuality {
     /// Models with a prediction and an accuracy.
     pub models: usize,
@@ -62,7 +62,7 @@ pub struct RankQuality {
 }
 
 /// Precision among the best k.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PrecisionAt {
     /// How many.
     pub k: usize,

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use nas_eval::tabular::{Nb201Dataset, Nb201Table, TabularEvaluator};
+use nas_eval::tabular::{Table, TabularEvaluator};
 use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
 use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
@@ -31,8 +31,8 @@ fn evaluator() -> Option<TabularEvaluator> {
         eprintln!("skipped: {} is not there", path.display());
         return None;
     }
-    let table = Nb201Table::open(&path).unwrap();
-    Some(TabularEvaluator::new(Arc::new(table), Nb201Dataset::Cifar10))
+    let table = Table::open(&path).unwrap();
+    Some(TabularEvaluator::new(Arc::new(table), "cifar10").unwrap())
 }
 
 fn trial(id: u64, architecture: Architecture) -> Trial {

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use nas_eval::tabular::{Nb201Dataset, Nb201Table, TabularEvaluator};
+use nas_eval::tabular::{Table, TabularEvaluator};
 use nas_rl::{ControllerSearch, RlConfig};
 use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
@@ -25,8 +25,8 @@ fn main() -> Result<(), Failed> {
     let [table, first, seeds, trials, rest @ ..] = args.as_slice() else {
         return Err("expected TABLE FIRST_SEED SEEDS TRIALS [CONFIG.json]".into());
     };
-    let table = Nb201Table::open(Path::new(table))?;
-    let evaluator = TabularEvaluator::new(Arc::new(table), Nb201Dataset::Cifar10);
+    let table = Table::open(Path::new(table))?;
+    let evaluator = TabularEvaluator::new(Arc::new(table), "cifar10")?;
     let mut config = serde_json::to_value(RlConfig::small_budget())?;
     for path in rest {
         merge(

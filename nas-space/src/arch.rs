@@ -53,7 +53,8 @@ impl fmt::Display for Architecture {
 }
 
 /// What a decision is about and what can be chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Decision {
     /// Unique within the space, such as `normal.node1.operation0`.
     pub name: String,

@@ -74,6 +74,14 @@ pub enum SpaceError {
         /// Its choices.
         architecture: String,
     },
+    /// An architecture of which no network can be built.
+    #[error(
+        "of the architectures of space '{space}' no networks can be built: they are known from a benchmark table alone"
+    )]
+    NoNetwork {
+        /// The space.
+        space: String,
+    },
     /// A network that costs more than it may.
     #[error("the network has {got} {what}; expected at most {limit}")]
     OverLimit {

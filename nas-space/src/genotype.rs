@@ -13,10 +13,10 @@ use crate::named;
 use crate::network::{self, Network, NetworkConfig};
 use crate::op::Operations;
 
-/// An architecture in its readable form: cells in a skeleton, a chain of layers, or motifs over motifs.
+/// An architecture in its readable form: cells in a skeleton, a chain of layers, motifs over motifs, or the options of a table.
 ///
 /// It stands for itself: unlike an [`Architecture`](crate::arch::Architecture) it needs no space to be
-/// understood, built, drawn or counted.
+/// understood, built, drawn or counted; a [`Selection`] alone can only be understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -29,6 +29,18 @@ pub enum Genotype {
     Chain(Chain),
     /// Motifs over motifs, whose flattened cell stands in the skeleton of NAS-Bench-201.
     Hierarchical(Hierarchy),
+    /// Options of decisions, of which nothing else is known.
+    Selection(Selection),
+}
+
+/// An architecture that is known by its options alone, such as one of a benchmark table: no network can be built of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// Name of the space.
+    pub space: String,
+    /// For each decision its name and the option.
+    pub choices: Vec<(String, String)>,
 }
 
 /// Cells in the skeleton of DARTS.
@@ -170,10 +182,13 @@ impl Genotype {
             Self::Nb201(genotype) => network::nb201(operations, &genotype.cell, config),
             Self::Chain(chain) => network::chain(chain, config),
             Self::Hierarchical(hierarchy) => network::nb201(operations, hierarchy.cell(), config),
+            Self::Selection(selection) => Err(SpaceError::NoNetwork {
+                space: selection.space.clone(),
+            }),
         }
     }
 
-    /// The cells it is made of, with their names; none for a chain, the flattened one for a hierarchy.
+    /// The cells it is made of, with their names; none for a chain or a selection, the flattened one for a hierarchy.
     pub fn cells(&self) -> Vec<(&'static str, &Cell)> {
         match self {
             Self::Darts(DartsGenotype {
@@ -188,7 +203,7 @@ impl Genotype {
             }) => vec![("normal", normal)],
             Self::Nb201(genotype) => vec![("cell", &genotype.cell)],
             Self::Hierarchical(hierarchy) => vec![("cell", hierarchy.cell())],
-            Self::Chain(_) => Vec::new(),
+            Self::Chain(_) | Self::Selection(_) => Vec::new(),
         }
     }
 
@@ -206,7 +221,7 @@ impl fmt::Display for Genotype {
         let text = match self {
             Self::Nb201(genotype) => codec::format_nb201(genotype),
             Self::Darts(genotype) => codec::format_darts(genotype),
-            Self::Chain(_) | Self::Hierarchical(_) => None,
+            Self::Chain(_) | Self::Hierarchical(_) | Self::Selection(_) => None,
         };
         f.write_str(&text.unwrap_or_else(|| self.to_json()))
     }

@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 
 /// Writes `bytes` to `path`: to a temporary name beside it, synced, then renamed over what was there. Whatever happens
 /// on the way, `path` holds the old content or the new; once this returns, the new one survives a loss of power.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// What the system says; `path` then holds what it held before.
+pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     // Beside the target, so that renaming stays within a file system; of this process, so that two do not meet.
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));

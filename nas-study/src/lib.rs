@@ -50,6 +50,7 @@ mod testing;
 mod workers;
 
 pub use config::{ConfigError, Duplicates, FORMAT, StudyConfig};
+pub use durable::write as write_file;
 pub use error::{Difference, StudyError};
 pub use event::{Event, Observer, Progress, Silent};
 pub use run::{Commit, Parts, RunOptions, Study};

@@ -1,28 +1,32 @@
 //! The command line as typed.
 
+mod compare;
 mod evolution;
 mod halving;
 mod progressive;
 mod rl;
 mod supernet;
+mod table;
 
+pub(crate) use compare::{CompareArgs, Entrant, What};
 pub(crate) use evolution::EvolutionArgs;
 pub(crate) use halving::{HalvingArgs, HalvingName};
 pub(crate) use progressive::{ExplorationName, ProgressiveArgs, SurrogateName};
 pub(crate) use rl::{AlgorithmName, PresetName, RlArgs};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
+pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};
 
 use std::num::{NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use nas_eval::data::DATASETS;
-use nas_eval::tabular::Nb201Dataset;
 use nas_space::shape::Shape;
 
 use crate::method::Method;
+use crate::plan::benchmarks;
 
 /// Neural architecture search that trains real networks on real data.
 #[derive(Debug, Parser)]
@@ -59,6 +63,11 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
     Compare(CompareArgs),
+    /// Benchmark tables: make one by training, take over a published one, describe one
+    #[command(subcommand)]
+    Table(TableCommand),
+    /// One page of HTML on a run: what it found and how, in pictures and numbers
+    Report(ReportArgs),
     /// What there is: spaces, methods, data sets, named architectures
     List,
     /// What this machine can do, and what is missing
@@ -113,6 +122,16 @@ pub(crate) struct TrainingArgs {
     /// cpu, cuda, cuda:1 or metal [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
+    /// On CUDA, let matrix products of f32 run in TF32: much faster from Ampere on, with 10 bits of mantissa in place of 23.
+    /// Other results than in f32, which is the default; --tf32=false takes back what a file says
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(crate) tf32: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -129,15 +148,16 @@ pub(crate) struct SearchArgs {
     pub(crate) blocks: Option<usize>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Look accuracies up in a benchmark table instead of training. A supernet still trains, on --data
-    #[arg(long, value_name = "NAME", requires = "table", value_parser = ["nb201"])]
+    /// Look accuracies up in a benchmark table instead of training: digits is built in, nb201 needs --table. A supernet
+    /// still trains, on --data
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(benchmarks()))]
     pub(crate) benchmark: Option<String>,
-    /// The benchmark's table
-    #[arg(long, value_name = "FILE", requires = "benchmark")]
+    /// Look accuracies up in this file: one made by `nas table`, or NAS-Bench-201's accuracies as CSV
+    #[arg(long, value_name = "FILE")]
     pub(crate) table: Option<PathBuf>,
-    /// Which of the table's data sets to search on [default: cifar10]
-    #[arg(long, value_name = "NAME", requires = "benchmark", value_parser = table_data())]
-    pub(crate) table_data: Option<Nb201Dataset>,
+    /// Which of the table's data sets to search on [default: its first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table_data: Option<String>,
     /// Most trials; of darts, each is a search of its own [default: 1 for darts, else 20, or 100 in a table]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
@@ -147,7 +167,7 @@ pub(crate) struct SearchArgs {
     /// Most training epochs, summed over the trials; of one that goes on, those it adds
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) budget_epochs: Option<u64>,
-    /// Training epochs of a trial; with --halving, the most one gets
+    /// Training epochs of a trial; with --halving, the most one gets; in a table, one of the numbers it has
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) epochs: Option<u32>,
     /// Training epochs of the best architecture after the search
@@ -185,6 +205,13 @@ pub(crate) struct SearchArgs {
     pub(crate) supernet: SupernetArgs,
     #[command(flatten)]
     pub(crate) rl: RlArgs,
+}
+
+impl SearchArgs {
+    /// Whether a benchmark table is asked for.
+    pub(crate) fn is_tabular(&self) -> bool {
+        self.benchmark.is_some() || self.table.is_some() || self.table_data.is_some()
+    }
 }
 
 /// How many trials are evaluated at a time.
@@ -310,43 +337,13 @@ pub(crate) enum ShowFormat {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct CompareArgs {
-    /// Methods, separated by commas, each as `nas search METHOD` would run it; `nas list` has the names
-    #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',', required = true)]
-    pub(crate) methods: Vec<Method>,
-    /// The benchmark that accuracies are looked up in
-    #[arg(long, value_name = "NAME", required = true, value_parser = ["nb201"])]
-    pub(crate) benchmark: String,
-    /// The benchmark's table
+pub(crate) struct ReportArgs {
+    /// The run directory; the search may still be running
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Where to write the page [default: report.html in the run directory]
     #[arg(long, value_name = "FILE")]
-    pub(crate) table: PathBuf,
-    /// Which of the table's data sets to search on [default: cifar10]
-    #[arg(long, value_name = "NAME", value_parser = table_data())]
-    pub(crate) table_data: Option<Nb201Dataset>,
-    /// Runs of each method, with the seeds 0 to K - 1
-    #[arg(long, value_name = "K", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) seeds: u64,
-    /// Trials of each run
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) trials: u64,
-    /// TOML file with the methods' settings, as a run directory holds it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-}
-
-impl CompareArgs {
-    /// What would be typed to search with one of the methods.
-    pub(crate) fn search(&self, method: Method) -> SearchArgs {
-        SearchArgs {
-            method: Some(method),
-            benchmark: Some(self.benchmark.clone()),
-            table: Some(self.table.clone()),
-            table_data: self.table_data,
-            trials: Some(self.trials),
-            config: self.config.clone(),
-            ..SearchArgs::default()
-        }
-    }
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -392,19 +389,4 @@ fn number(text: &str, expected: &str, legal: impl Fn(f64) -> bool) -> Result<f64
 
 fn data_names() -> PossibleValuesParser {
     PossibleValuesParser::new(DATASETS.map(|info| info.name))
-}
-
-/// The data sets of a table; the short name of ImageNet16-120 goes as well.
-fn table_data() -> impl TypedValueParser<Value = Nb201Dataset> {
-    let names = Nb201Dataset::ALL.map(|dataset| {
-        let name = PossibleValue::new(dataset.name());
-        match dataset {
-            Nb201Dataset::ImageNet16 => name.alias("imagenet16"),
-            _ => name,
-        }
-    });
-    PossibleValuesParser::new(names).try_map(|text| match text.as_str() {
-        "imagenet16" => Ok(Nb201Dataset::ImageNet16),
-        name => name.parse(),
-    })
 }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use nas_eval::data::DATASETS;
+use nas_eval::tabular::BUILT_IN;
 use nas_space::named;
 use nas_space::spaces;
 use serde::Serialize;
@@ -15,6 +16,7 @@ struct Listing {
     spaces: Vec<SpaceRow>,
     methods: Vec<Row>,
     data: Vec<DataRow>,
+    benchmarks: Vec<Row>,
     architectures: Vec<Row>,
 }
 
@@ -69,10 +71,19 @@ pub(crate) fn run(output: Output) -> Result<()> {
         name: named.name.clone(),
         description: named.source.clone(),
     });
+    let file = Row {
+        name: "nb201".to_owned(),
+        description: "NAS-Bench-201; needs --table FILE".to_owned(),
+    };
+    let benchmarks = BUILT_IN.iter().map(|table| Row {
+        name: table.name.to_owned(),
+        description: format!("{}; built in", table.description),
+    });
     let listing = Listing {
         spaces: spaces?,
         methods: methods.into(),
         data: data.collect(),
+        benchmarks: benchmarks.chain([file]).collect(),
         architectures: architectures.collect(),
     };
     output.result(&listing, || text(&listing))
@@ -101,6 +112,10 @@ fn text(listing: &Listing) -> String {
             "  {:<16} {}; {}, {} classes; {place}",
             row.name, row.description, row.image, row.classes
         ));
+    }
+    lines.push("benchmarks (or a table's file)".to_owned());
+    for row in &listing.benchmarks {
+        lines.push(format!("  {:<16} {}", row.name, row.description));
     }
     lines.push("architectures".to_owned());
     for row in &listing.architectures {

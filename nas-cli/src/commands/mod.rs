@@ -3,8 +3,10 @@
 pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod list;
+pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod table;
 pub(crate) mod test;
 pub(crate) mod train;

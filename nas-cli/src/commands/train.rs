@@ -20,7 +20,7 @@ use crate::method::Method;
 use crate::number::counted;
 use crate::output::Output;
 use crate::plan::{self, RunConfig};
-use crate::progress::EpochBar;
+use crate::progress::{EpochBar, Screen};
 use crate::size::{Size, Skeleton};
 use crate::usage::Typed;
 use crate::{architecture, data_dir, device, number};
@@ -40,6 +40,8 @@ struct Trained {
     epochs: u32,
     seed: u64,
     device: String,
+    /// Whether matrix products ran in TF32.
+    tf32: bool,
     seconds: f64,
     valid_accuracy: Option<f64>,
     test_accuracy: f64,
@@ -58,6 +60,8 @@ struct Origin {
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let device = args.training.device.as_deref().unwrap_or("cpu");
     device::check(device).typed("--device")?;
+    let tf32 = args.training.tf32.unwrap_or(false);
+    device::check_tf32(device, tf32).typed("--tf32")?;
     if let Some(out) = &args.out {
         check_writable(out)?;
     }
@@ -100,8 +104,8 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
             study: seed,
         },
     };
-    let device = device::parse(device)?;
-    let bar = RefCell::new(EpochBar::new(train.epochs));
+    let device = device::open(device, tf32)?;
+    let bar = RefCell::new(EpochBar::new(&Screen::default(), train.epochs));
     let report = FinalTraining {
         genotype: &genotype,
         operations: &Operations::standard(),
@@ -134,6 +138,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         epochs: train.epochs,
         seed: args.seed,
         device: nas_eval::device_name(&device),
+        tf32,
         seconds: report.seconds,
         valid_accuracy: report.valid_accuracy,
         test_accuracy: report.test.test_accuracy,

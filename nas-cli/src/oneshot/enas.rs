@@ -19,7 +19,7 @@ use crate::plot;
 use crate::progress::{Screen, SharedBar};
 
 /// `audit.json` of a run directory.
-const AUDIT_FILE: &str = "audit.json";
+pub(crate) const AUDIT_FILE: &str = "audit.json";
 
 /// Searches by a controller whose proposals share their weights.
 pub(crate) struct Enas<'a> {
@@ -66,7 +66,7 @@ pub(crate) struct AuditedRecord {
 
 impl AuditRecord {
     /// Whether this is all of an audit of so many architectures.
-    fn is_done(&self, architectures: usize) -> bool {
+    pub(crate) fn is_done(&self, architectures: usize) -> bool {
         let judged = |one: &AuditedRecord| one.shared.is_some() || one.alone.is_none();
         self.sample.len() == architectures && self.sample.iter().all(judged)
     }

@@ -11,9 +11,11 @@
 
 mod darts;
 mod enas;
+mod record;
 
 pub(crate) use darts::Darts;
-pub(crate) use enas::{AuditRecord, Enas};
+pub(crate) use enas::{AUDIT_FILE, AuditRecord, Enas};
+pub(crate) use record::SearchRecord;
 
 use std::path::PathBuf;
 
@@ -121,7 +123,7 @@ fn checkpoint(run: &RunDir, index: u64) -> PathBuf {
 }
 
 /// The file with the epochs of a search.
-fn record_file(index: u64) -> String {
+pub(crate) fn record_file(index: u64) -> String {
     format!("search-{index}.json")
 }
 

@@ -6,17 +6,21 @@ use anyhow::Result;
 use nas_space::search::{Evaluator, Gate};
 use nas_space::spaces::{LimitedSpace, Space};
 
-use super::RunConfig;
+use super::{Estimation, RunConfig};
 
 impl RunConfig {
-    /// What strategies see of the space: all of it, or what is within the limits.
+    /// What strategies see of the space: all of it, or what a table knows and is within the limits.
     ///
     /// # Errors
     /// Where too few networks are within them.
     pub(crate) fn searched(&self, space: &Arc<dyn Space>) -> Result<Arc<dyn Space>> {
+        let known = match &self.estimation {
+            Estimation::Training(_) => Arc::clone(space),
+            Estimation::Table(plan) => plan.known()?,
+        };
         Ok(match self.limits {
-            None => Arc::clone(space),
-            Some(limits) => Arc::new(LimitedSpace::new(Arc::clone(space), self.network()?, limits)?),
+            None => known,
+            Some(limits) => Arc::new(LimitedSpace::new(known, self.network()?, limits)?),
         })
     }
 

@@ -7,16 +7,17 @@ mod progressive;
 mod resolve;
 mod rl;
 mod supernet;
+mod table;
 
 pub(crate) use halving::HalvingPlan;
-pub(crate) use resolve::resolve;
+pub(crate) use resolve::{resolve, space, training_defaults};
 pub(crate) use supernet::{Images, SupernetPlan, cells};
+pub(crate) use table::{TablePlan, benchmarks};
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
-use nas_eval::tabular::Nb201Dataset;
 use nas_evo::{EvolutionConfig, Nsga2Config};
 use nas_pnas::ProgressiveConfig;
 use nas_rl::RlConfig;
@@ -26,6 +27,7 @@ use nas_space::search::Budget;
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::device;
 use crate::method::Method;
 
 /// A search, resolved: `config.toml` of a run directory.
@@ -89,24 +91,15 @@ pub(crate) struct TrainingPlan {
     pub(crate) limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
+    /// Whether matrix products of f32 run in TF32, on CUDA.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tf32: bool,
     /// Epochs of a trial; with halving, the most that one gets.
     pub(crate) epochs: u32,
     /// Epochs of the best architecture after the search.
     pub(crate) final_epochs: u32,
     /// Size and training of the networks.
     pub(crate) evaluator: TrainingEvaluatorConfig,
-}
-
-/// Looking up in a table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TablePlan {
-    /// Which benchmark: `nb201`.
-    pub(crate) benchmark: String,
-    /// The table's file.
-    pub(crate) table: PathBuf,
-    /// Which of its data sets.
-    pub(crate) data: String,
 }
 
 /// The data set where none is said.
@@ -125,7 +118,7 @@ impl RunConfig {
     pub(crate) fn network(&self) -> Result<NetworkConfig> {
         Ok(match &self.estimation {
             Estimation::Training(plan) => plan.evaluator.network,
-            Estimation::Table(plan) => plan.data.parse::<Nb201Dataset>()?.network(),
+            Estimation::Table(plan) => plan.network()?,
         })
     }
 
@@ -137,6 +130,7 @@ impl RunConfig {
                 data_dir: plan.data_dir.as_deref(),
                 limit: plan.limit,
                 device: &plan.device,
+                tf32: plan.tf32,
             }),
             (Estimation::Table(_), Some(supernet)) => Some(supernet.images.as_ref()?.borrowed()),
             (Estimation::Table(_), None) => None,
@@ -161,6 +155,9 @@ impl RunConfig {
             bail!("the batch is 0; expected at least 1");
         }
         self.budget.validate()?;
+        if let Some(images) = self.images() {
+            device::check_tf32(images.device, images.tf32)?;
+        }
         match &self.estimation {
             Estimation::Training(plan) => {
                 for (what, epochs) in [
@@ -175,19 +172,8 @@ impl RunConfig {
                 plan.evaluator.train.validate()?;
             }
             Estimation::Table(plan) => {
-                if plan.benchmark != "nb201" {
-                    bail!("there is no benchmark named '{}'; known: nb201", plan.benchmark);
-                }
-                if self.space != (SpaceConfig::Nb201 {}) {
-                    bail!("the NAS-Bench-201 table knows the architectures of space nb201 only");
-                }
-                plan.data.parse::<Nb201Dataset>()?;
-                let endless = self.budget.trials.is_none() && self.budget.epochs.is_none();
-                if endless && self.supernet.is_none() {
-                    bail!(
-                        "a limit of seconds never ends a search in a table, where a trial costs none; add --trials N"
-                    );
-                }
+                let only_seconds = self.budget.trials.is_none() && self.budget.epochs.is_none();
+                plan.validate(&self.space, only_seconds && self.supernet.is_none())?;
             }
         }
         self.limits.iter().try_for_each(Limits::validate)?;

@@ -1,13 +1,12 @@
 //! From what was typed, and a file with settings, to a configuration.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use nas_eval::data::DatasetInfo;
 use nas_eval::evaluator::TrainingEvaluatorConfig;
-use nas_eval::tabular::Nb201Dataset;
 use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
@@ -16,7 +15,7 @@ use toml::{Table, Value};
 
 use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TablePlan, TrainingPlan, evolution, progressive, rl};
+use super::{DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, progressive, rl, table};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -54,11 +53,14 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     halving::refuse_options(&args.halving, file.contains_key("halving"))?;
     reconcile(&mut file, args, method);
     let surrogate = progressive::reconcile(&mut file, &args.progressive, method);
-    let tabular = args.benchmark.is_some() || text_at(&file, &["estimation", "kind"]) == Some("table");
+    let tabular = args.is_tabular() || text_at(&file, &["estimation", "kind"]) == Some("table");
+    let lookup = tabular.then(|| table::resolve(args, &file)).transpose()?;
     let space = match (&args.space, file.get("space")) {
         (Some(text), _) => space(text)?,
+        // A table brings its space along.
+        _ if let Some(lookup) = &lookup => lookup.space()?,
         (None, Some(table)) => table.clone().try_into().context("in the config's [space]")?,
-        (None, None) if method == Method::Darts && !tabular => SpaceConfig::by_name("darts")?,
+        (None, None) if method == Method::Darts => SpaceConfig::by_name("darts")?,
         (None, None) => SpaceConfig::by_name("nb201")?,
     };
     let space = with_blocks(space, args.blocks)?;
@@ -69,12 +71,8 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     };
     let data = args.data.data.as_deref().or(recorded).unwrap_or(DATA);
     let halved = args.halving.halving.is_some() || file.contains_key("halving");
-    let estimation = if tabular {
-        Estimation::Table(TablePlan {
-            benchmark: "nb201".to_owned(),
-            table: PathBuf::new(),
-            data: Nb201Dataset::Cifar10.name().to_owned(),
-        })
+    let estimation = if let Some(lookup) = lookup {
+        Estimation::Table(lookup)
     } else {
         let mut plan = training_defaults(data, &space)?;
         if halved {
@@ -157,7 +155,11 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         pnas,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
-    if args.space.is_some() || args.blocks.is_some() {
+    if tabular {
+        // What the file says of it is in there already.
+        file.remove("estimation");
+    }
+    if args.space.is_some() || args.blocks.is_some() || tabular {
         file.remove("space");
     }
     merge(&mut table, file);
@@ -176,7 +178,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
 }
 
 /// What is at this place of a table.
-fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
+pub(super) fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     let (last, sections) = path.split_last()?;
     let section = sections
         .iter()
@@ -184,7 +186,7 @@ fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
     section.get(*last)
 }
 
-fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
+pub(super) fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
     value_at(table, path)?.as_str()
 }
 
@@ -205,7 +207,7 @@ fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> 
         let why = format!("has no meaning with method {method}; it is for {methods}");
         return Err(Usage::new(format!("{name} {why}")).into());
     }
-    if method.proposes() && args.benchmark.is_some() && args.data.data.is_some() {
+    if method.proposes() && args.is_tabular() && args.data.data.is_some() {
         return Err(meaningless_with_a_table("--data").into());
     }
     Ok(())
@@ -213,7 +215,7 @@ fn refuse_options_of_supernets(args: &SearchArgs, method: Method) -> Result<()> 
 
 fn meaningless_with_a_table(name: &str) -> Usage {
     Usage::new(format!(
-        "{name} has no meaning with --benchmark, where no trial is trained"
+        "{name} has no meaning with a benchmark table, where no trial is trained"
     ))
 }
 
@@ -246,7 +248,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
             file.remove(section);
         }
     }
-    let no_halving = (args.method.is_some() && !method.proposes()) || args.benchmark.is_some();
+    let no_halving = (args.method.is_some() && !method.proposes()) || args.is_tabular();
     if no_halving && args.halving.first_typed().is_none() {
         file.remove("halving");
     }
@@ -268,7 +270,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
         // A supernet has images beside the table's.
         args.data.data.is_some() && method.proposes()
     } else {
-        args.benchmark.is_some()
+        args.is_tabular()
     };
     if other_kind {
         let estimation = file.remove("estimation");
@@ -285,7 +287,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
     let Some(data) = &args.data.data else {
         return;
     };
-    let place = if tabular || args.benchmark.is_some() {
+    let place = if tabular || args.is_tabular() {
         &["supernet", "images"][..]
     } else {
         &["estimation"]
@@ -318,7 +320,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
 
 /// Moves the images of a training that is not to be to the supernet, which is trained on them.
 fn keep_images(file: &mut Table, mut estimation: Table) {
-    let keys = ["data", "data_dir", "limit", "device"];
+    let keys = ["data", "data_dir", "limit", "device", "tf32"];
     let images: Table = keys
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), estimation.remove(key)?)))
@@ -335,7 +337,7 @@ fn keep_images(file: &mut Table, mut estimation: Table) {
 }
 
 /// The space that `text` names: a built-in one, or a TOML file's.
-fn space(text: &str) -> Result<SpaceConfig> {
+pub(crate) fn space(text: &str) -> Result<SpaceConfig> {
     let path = Path::new(text);
     if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
         let content = fs::read_to_string(path).with_context(|| format!("cannot read the space {text}"))?;
@@ -351,8 +353,8 @@ fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig>
         return Ok(space);
     };
     match space {
-        SpaceConfig::Pnas(config) => Ok(SpaceConfig::Pnas(PnasConfig { blocks, ..config })),
-        SpaceConfig::Nasnet(config) => Ok(SpaceConfig::Nasnet(NasnetConfig { blocks, ..config })),
+        SpaceConfig::Pnas(_) => Ok(SpaceConfig::Pnas(PnasConfig { blocks })),
+        SpaceConfig::Nasnet(_) => Ok(SpaceConfig::Nasnet(NasnetConfig { blocks })),
         other => {
             let name = other.build()?.name().to_owned();
             let why = format!("--blocks has no meaning in space {name}; it is for pnas and nasnet");
@@ -374,7 +376,7 @@ fn skeleton(space: &SpaceConfig) -> Skeleton {
 }
 
 /// How a data set is searched on where nothing is said.
-fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
+pub(crate) fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
     let info = DatasetInfo::find(data)?;
     let size = Size::small(skeleton(space), info.shape.height * info.shape.width);
     let network = NetworkConfig {
@@ -391,6 +393,7 @@ fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
         data_dir: None,
         limit: None,
         device: "cpu".to_owned(),
+        tf32: false,
         epochs: if data == "digits" { 5 } else { 2 },
         final_epochs,
         evaluator: TrainingEvaluatorConfig {
@@ -456,6 +459,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
             if let Some(device) = &args.training.device {
                 plan.device.clone_from(device);
             }
+            plan.tf32 = args.training.tf32.unwrap_or(plan.tf32);
             let network = &mut plan.evaluator.network;
             network.channels = args.size.channels.unwrap_or(network.channels);
             network.cells = args.size.cells.unwrap_or(network.cells);
@@ -463,9 +467,8 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
             train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
             train.learning_rate = args.training.learning_rate.unwrap_or(train.learning_rate);
         }
-        Estimation::Table(plan) => {
+        Estimation::Table(_) => {
             let of_trials = [
-                (args.epochs.is_some(), "--epochs"),
                 (args.final_epochs.is_some(), "--final-epochs"),
                 (args.size.channels.is_some(), "--channels"),
                 (args.size.cells.is_some(), "--cells"),
@@ -476,6 +479,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
                 (args.data.data_dir.is_some(), "--data-dir"),
                 (args.data.limit.is_some(), "--limit"),
                 (args.training.device.is_some(), "--device"),
+                (args.training.tf32.is_some(), "--tf32"),
             ];
             let images = config
                 .supernet
@@ -490,14 +494,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
                 if let Some(device) = &args.training.device {
                     images.device.clone_from(device);
                 }
-            }
-            if let Some(benchmark) = &args.benchmark {
-                plan.benchmark.clone_from(benchmark);
-            }
-            let table = args.table.clone().unwrap_or(std::mem::take(&mut plan.table));
-            plan.table = data_dir::absolute(&table)?;
-            if let Some(data) = args.table_data {
-                data.name().clone_into(&mut plan.data);
+                images.tf32 = args.training.tf32.unwrap_or(images.tf32);
             }
         }
     }

@@ -49,6 +49,9 @@ pub(crate) struct ImagesPlan {
     pub(crate) limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
+    /// Whether matrix products of f32 run in TF32, on CUDA.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tf32: bool,
 }
 
 /// Images to train on, wherever a configuration names them.
@@ -60,6 +63,8 @@ pub(crate) struct Images<'a> {
     pub(crate) data_dir: Option<&'a Path>,
     pub(crate) limit: Option<usize>,
     pub(crate) device: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tf32: bool,
 }
 
 impl ImagesPlan {
@@ -70,6 +75,7 @@ impl ImagesPlan {
             data_dir: None,
             limit: None,
             device: "cpu".to_owned(),
+            tf32: false,
         }
     }
 
@@ -79,6 +85,7 @@ impl ImagesPlan {
             data_dir: self.data_dir.as_deref(),
             limit: self.limit,
             device: &self.device,
+            tf32: self.tf32,
         }
     }
 }

@@ -62,15 +62,56 @@ fn a_typed_kind_of_estimation_takes_the_place_of_the_files() {
     assert_eq!(plan(TABLE, "random --data digits"), plan("", "random"));
     let digits = toml::to_string(&resolved("", "random --epochs 3").unwrap()).unwrap();
     let table = resolved(&digits, "random --benchmark nb201 --table /other.csv").unwrap();
-    let expected = TablePlan {
-        benchmark: "nb201".to_owned(),
-        table: PathBuf::from("/other.csv"),
-        data: "cifar10".to_owned(),
+    let Estimation::Table(lookup) = &table.estimation else {
+        panic!("expected a table");
     };
-    assert_eq!(table.estimation, Estimation::Table(expected));
+    assert_eq!(lookup.benchmark.as_deref(), Some("nb201"));
+    assert_eq!(lookup.table, Some(PathBuf::from("/other.csv")));
+    assert_eq!((lookup.data.as_str(), lookup.epochs), ("cifar10", None));
+    let written = toml::to_string(&table).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), table);
     let again = resolved(TABLE, "random --trials 9").unwrap();
     assert!(matches!(again.estimation, Estimation::Table(_)));
     assert_eq!(again.budget.trials, Some(9));
+}
+
+#[test]
+fn a_table_that_is_built_in_brings_its_space_along() {
+    let config = resolved("", "evolution --benchmark digits --epochs 2").unwrap();
+    assert!(matches!(&config.space, SpaceConfig::Custom(custom) if custom.name == "digit-cells"));
+    let Estimation::Table(lookup) = &config.estimation else {
+        panic!("expected a table");
+    };
+    assert_eq!(
+        (lookup.data.as_str(), lookup.epochs, &lookup.table),
+        ("digits", Some(2), &None)
+    );
+    let written = toml::to_string(&config).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), config);
+    // The other benchmark replaces all of it.
+    let other = resolved(&written, "--benchmark nb201 --table /t.csv").unwrap();
+    assert_eq!(other.space, SpaceConfig::Nb201 {});
+    let Estimation::Table(lookup) = &other.estimation else {
+        panic!("expected a table");
+    };
+    assert_eq!((lookup.data.as_str(), lookup.epochs), ("cifar10", None));
+    for (words, named) in [
+        ("random --benchmark nb201", "--table FILE"),
+        ("random --benchmark digits --table /t.csv", "built in"),
+        ("random --benchmark digits --epochs 3", "1, 2, 4"),
+        (
+            "random --benchmark digits --space darts",
+            "its own space digit-cells",
+        ),
+        ("random --benchmark digits --table-data mnist", "it has: digits"),
+        ("random --benchmark digits --channels 4", "--channels"),
+    ] {
+        let error = format!("{:#}", resolved("", words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+    // Its trainings have costs, so that seconds end a search.
+    let seconds = resolved("", "random --benchmark digits --budget-seconds 9").unwrap();
+    assert_eq!(seconds.budget.seconds, Some(9.0));
 }
 
 #[test]
@@ -501,6 +542,42 @@ fn a_controller_takes_its_settings_from_a_preset_the_file_and_words_in_that_orde
         ("method = 'random'\n[rl]\nbatch = 5", "", "[rl]"),
         ("method = 'rl'\n[rl]\nbatch = 0", "", "batch is 0"),
         ("method = 'rl'\n[rl]\nrate = 5", "", "rate"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
+fn tf32_is_kept_with_the_device_and_refused_where_it_has_no_meaning() {
+    let chosen = resolved("", "random --device cuda:1 --tf32").unwrap();
+    assert!(chosen.training().unwrap().tf32);
+    let written = toml::to_string(&chosen).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), chosen);
+    assert!(!plan(&written, "--tf32=false").tf32);
+    // A configuration in f32 is written as it was before there was a choice.
+    let plain = resolved("", "random --device cuda:1").unwrap();
+    assert!(!toml::to_string(&plain).unwrap().contains("tf32"));
+
+    // A supernet beside a table has images of its own; the choice moves with them.
+    let searched = resolved("", "--device cuda --tf32").unwrap();
+    let file = toml::to_string(&searched).unwrap();
+    let looked_up = resolved(&file, "--space nb201 --benchmark nb201 --table /t.csv").unwrap();
+    assert!(looked_up.supernet.unwrap().images.unwrap().tf32);
+    let parameters = serde_json::to_string(&searched.images()).unwrap();
+    assert!(parameters.contains(r#""tf32":true"#), "{parameters}");
+    let parameters = serde_json::to_string(&plain.images()).unwrap();
+    assert!(!parameters.contains("tf32"), "{parameters}");
+
+    for (file, words, named) in [
+        ("", "random --tf32", "the device is cpu"),
+        ("", "--device metal --tf32", "the device is metal"),
+        (&written, "--device cpu", "the device is cpu"),
+        (
+            TABLE,
+            "random --tf32",
+            "--tf32 has no meaning with a benchmark table",
+        ),
     ] {
         let error = format!("{:#}", resolved(file, words).unwrap_err());
         assert!(error.contains(named), "{words}: {error}");

@@ -7,12 +7,12 @@ pub(super) const PANEL: (f64, f64) = (156.0, 92.0);
 
 /// The axis of strengths: the same for all panels, as short as shows all. In hundredths, so that its marks are round.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Scale {
+pub(super) struct StrengthScale {
     first: u32,
     step: u32,
 }
 
-impl Scale {
+impl StrengthScale {
     pub(super) fn of(history: &[EpochReport]) -> Self {
         let cells = history.iter().flat_map(|report| &report.cells);
         let strengths = cells.flat_map(|cell| cell.strengths.iter().flatten());
@@ -45,7 +45,7 @@ pub(super) struct Frame {
     pub(super) top: f64,
     /// Number of epochs.
     pub(super) epochs: usize,
-    pub(super) scale: Scale,
+    pub(super) scale: StrengthScale,
 }
 
 impl Frame {

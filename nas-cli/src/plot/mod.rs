@@ -1,18 +1,41 @@
-//! Pictures of searches: how strong each operation was on each edge in a differentiable one, epoch after epoch; how the
-//! reward of a controller grew ([`reward()`]); levels and predictions of a progressive one ([`progressive`]); what accuracy
-//! costs in any ([`pareto()`]).
+//! Pictures of searches, as SVG documents that need no other file.
 //!
-//! Of the first, one small panel for each edge, all with the same axes: a row for each state that edges lead to, a column for each
-//! that they come from. The same epochs always give the same text.
+//! Of plain data: step curves with bands ([`curves()`]), box plots ([`boxes()`]), stacked bars of seconds ([`bars()`]),
+//! critical-difference diagrams ([`critical_difference()`]). Of what a method leaves: the reward of a controller ([`reward()`]),
+//! levels and predictions of a progressive search ([`progressive`]), what accuracy costs in any ([`pareto()`]), and how strong
+//! each operation was on each edge in a differentiable search, epoch after epoch ([`strengths`]): one small panel for each edge,
+//! all with the same axes, a row for each state that edges lead to, a column for each that they come from.
+//!
+//! The same input always gives the same text. `axis`, `panel`, `document`, `series` and `letters` are what they share; `checks`
+//! is what the tests hold them to: all of it within the picture, and no text over another.
 
 mod axis;
+mod bars;
+mod boxes;
+#[cfg(test)]
+mod checks;
+mod curves;
+mod dimension;
+mod document;
 mod frame;
+mod letters;
+mod panel;
 mod pareto;
 pub(crate) mod progressive;
+mod quantile;
+mod ranks;
 mod reward;
+mod series;
 mod stroke;
 
+pub(crate) use bars::{Bar, BarChart, bars};
+pub(crate) use boxes::{BoxChart, Sample, boxes};
+pub(crate) use curves::{Curve, CurveChart, Point, curves};
+pub(crate) use dimension::{Dimension, Scale};
+pub(crate) use letters::escaped;
 pub(crate) use pareto::pareto;
+pub(crate) use ranks::{Joined, Ranked};
+pub(crate) use ranks::{RankChart, critical_difference};
 pub(crate) use reward::{Reference, reward, shared_reward};
 
 use std::collections::BTreeMap;
@@ -21,7 +44,7 @@ use std::fmt::Write;
 use nas_darts::{CellReport, EpochReport};
 use nas_space::genotype::Genotype;
 
-use frame::{Frame, PANEL, Scale, ticks};
+use frame::{Frame, PANEL, StrengthScale, ticks};
 use stroke::{Stroke, legend, stroke};
 
 const MARGIN: f64 = 28.0;
@@ -47,7 +70,7 @@ pub(crate) fn strengths(
     let width = columns.max().unwrap_or(0).max(3) as f64 * (PANEL.0 + BETWEEN.0) + 2.0 * MARGIN;
     let (legend, legend_height) = legend(&operations, width - 2.0 * MARGIN);
     let mut body = String::new();
-    let scale = Scale::of(history);
+    let scale = StrengthScale::of(history);
     let mut y = MARGIN + TITLE_HEIGHT + legend_height;
     for (index, cell) in cells.iter().enumerate() {
         let kept = kept(cell, index, architecture);
@@ -129,7 +152,7 @@ struct CellChart<'a> {
     cell: &'a CellReport,
     kept: &'a BTreeMap<usize, usize>,
     operations: &'a [(&'a str, Stroke)],
-    scale: Scale,
+    scale: StrengthScale,
     of_epoch: Option<u32>,
 }
 
@@ -273,22 +296,6 @@ impl CellChart<'_> {
         let points: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         points.join(" ")
     }
-}
-
-/// Text as it stands between tags and in attributes.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use nas_evo::Objective;
 
+use super::axis::Axis;
+use super::panel::Panel;
+use super::quantile::{far_below, sorted};
 use super::{FAINT, INK, escaped};
 use crate::number::{grouped, percent};
 use crate::pareto::{Pareto, Point};
@@ -29,16 +32,21 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
     let shown = pareto.points.iter().map(|point| point.valid_accuracy);
     let shown = shown.filter(|accuracy| *accuracy >= least);
     let y = Axis::over(shown.map(|accuracy| 100.0 * accuracy), 100.0);
-    let place = |point: &Point| {
-        let [left, top, right, bottom] = FRAME;
-        let across = left + x.share(of(point)) * (right - left);
-        (
-            across,
-            bottom - y.share(100.0 * point.valid_accuracy) * (bottom - top),
-        )
+    let [left, top, right, bottom] = FRAME;
+    let panel = Panel {
+        left,
+        top,
+        width: right - left,
+        height: bottom - top,
+        x,
+        y: y.with_unit(" %"),
     };
+    let place = |point: &Point| (panel.across(of(point)), panel.up(100.0 * point.valid_accuracy));
     let mut text = heading(pareto, cost, least);
-    axes(&mut text, &x, &y, cost);
+    panel.rows(&mut text, 11.0);
+    panel.columns(&mut text, 11.0);
+    panel.outline(&mut text);
+    panel.name_x(&mut text, 12.0, 42.0, long_name(cost));
     let mut on_front = vec![false; pareto.points.len()];
     for &number in &pareto.front {
         on_front[number] = true;
@@ -118,56 +126,19 @@ fn long_name(cost: Objective) -> &'static str {
     }
 }
 
-fn axes(text: &mut String, x: &Axis, y: &Axis, cost: Objective) {
-    let [left, top, right, bottom] = FRAME;
-    for mark in y.marks() {
-        let at = bottom - y.share(mark) * (bottom - top);
-        let _ = writeln!(
-            text,
-            "<line x1=\"{left}\" y1=\"{at:.1}\" x2=\"{right}\" y2=\"{at:.1}\" stroke=\"#eceff4\"/>\n\
-             <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"end\" fill=\"{FAINT}\">{} %</text>",
-            left - 8.0,
-            at + 4.0,
-            y.named(mark)
-        );
-    }
-    for mark in x.marks() {
-        let at = left + x.share(mark) * (right - left);
-        let _ = writeln!(
-            text,
-            "<line x1=\"{at:.1}\" y1=\"{top}\" x2=\"{at:.1}\" y2=\"{bottom}\" stroke=\"#eceff4\"/>\n\
-             <text x=\"{at:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"middle\" fill=\"{FAINT}\">{}</text>",
-            bottom + 18.0,
-            x.named(mark)
-        );
-    }
-    let _ = writeln!(
-        text,
-        "<rect x=\"{left}\" y=\"{top}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#d5dae3\"/>\n\
-         <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"12\" text-anchor=\"middle\" fill=\"{INK}\">{}</text>",
-        right - left,
-        bottom - top,
-        (left + right) / 2.0,
-        bottom + 42.0,
-        long_name(cost)
-    );
-}
-
 /// The accuracy below which trials are not shown in their place: one network that learnt nothing would press all others together.
-/// It is three times the range of the middle half below that, as outliers are told, and never above a point of the front.
+/// It is never above a point of the front.
 fn least_shown(pareto: &Pareto) -> f64 {
-    let mut accuracies: Vec<f64> = pareto.points.iter().map(|point| point.valid_accuracy).collect();
-    accuracies.sort_by(f64::total_cmp);
-    let Some(last) = accuracies.len().checked_sub(1) else {
+    let accuracies = sorted(pareto.points.iter().map(|point| point.valid_accuracy));
+    if accuracies.is_empty() {
         return 0.0;
-    };
-    let (low, high) = (accuracies[last / 4], accuracies[last * 3 / 4]);
+    }
     let of_front = pareto
         .front()
         .iter()
         .map(|point| point.valid_accuracy)
         .fold(1.0, f64::min);
-    (low - 3.0 * (high - low)).min(of_front)
+    far_below(&accuracies).min(of_front)
 }
 
 /// A trial that lies below the frame.
@@ -213,74 +184,6 @@ fn staircase(points: impl Iterator<Item = (f64, f64)>) -> String {
         };
     }
     path
-}
-
-/// An axis whose marks are round numbers and which holds all values.
-struct Axis {
-    first: f64,
-    step: f64,
-    steps: u32,
-}
-
-impl Axis {
-    /// An axis over these values, which lie between 0 and `most`.
-    fn over(values: impl Iterator<Item = f64>, most: f64) -> Self {
-        let (least, largest) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, largest), value| {
-            (least.min(value), largest.max(value))
-        });
-        if !(least.is_finite() && largest.is_finite()) {
-            return Self {
-                first: 0.0,
-                step: 1.0,
-                steps: 1,
-            };
-        }
-        let range = if largest > least {
-            largest - least
-        } else {
-            (0.1 * largest).max(1.0)
-        };
-        // Four to eight steps: 1, 2 or 5 times a power of ten.
-        let power = 10_f64.powf((range / 5.0).log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0]
-            .map(|factor| factor * power)
-            .into_iter()
-            .find(|step| range / step <= 6.0)
-            .unwrap_or(10.0 * power);
-        // A little beyond the values, so that no point lies on the frame, but not where no value can be.
-        let first = ((least - 0.03 * range) / step).floor().max(0.0);
-        let last = ((largest + 0.03 * range) / step).ceil().min((most / step).ceil());
-        Self {
-            first: first * step,
-            step,
-            steps: (last - first).max(1.0) as u32,
-        }
-    }
-
-    fn marks(&self) -> impl Iterator<Item = f64> {
-        (0..=self.steps).map(|steps| self.first + f64::from(steps) * self.step)
-    }
-
-    /// How far along a value is, from 0 to 1.
-    fn share(&self, value: f64) -> f64 {
-        (value - self.first) / (f64::from(self.steps) * self.step)
-    }
-
-    /// A mark as people read it: `0`, `85`, `97.5`, `200 k`, `1.2 M`.
-    fn named(&self, mark: f64) -> String {
-        let (unit, letter) = match self.step {
-            step if step >= 1e8 => (1e9, " G"),
-            step if step >= 1e5 => (1e6, " M"),
-            step if step >= 1e2 => (1e3, " k"),
-            _ => (1.0, ""),
-        };
-        let digits = (-(self.step / unit).log10().floor()).max(0.0) as usize;
-        let number = format!("{:.digits$}", mark / unit);
-        if number.chars().all(|c| "0.".contains(c)) {
-            return "0".to_owned();
-        }
-        format!("{number}{letter}")
-    }
 }
 
 #[cfg(test)]
@@ -338,34 +241,6 @@ mod tests {
         figures.push((0.1, 50));
         let svg = pareto(&points(&figures));
         assert!(!svg.contains("far below") && svg.contains(">20 %<"), "{svg}");
-    }
-
-    #[test]
-    fn axes_have_round_marks_around_all_values() {
-        let marks = |values: &[f64]| {
-            let most = if values[0] < 100.0 { 100.0 } else { f64::INFINITY };
-            let axis = Axis::over(values.iter().copied(), most);
-            let names: Vec<String> = axis.marks().map(|mark| axis.named(mark)).collect();
-            for &value in values {
-                assert!((0.0..=1.0).contains(&axis.share(value)), "{values:?}: {names:?}");
-            }
-            names.join(", ")
-        };
-        assert_eq!(
-            marks(&[31_000.0, 316_058.0]),
-            "0, 50 k, 100 k, 150 k, 200 k, 250 k, 300 k, 350 k"
-        );
-        assert_eq!(marks(&[92.1, 97.3]), "91, 92, 93, 94, 95, 96, 97, 98");
-        assert_eq!(marks(&[0.1e6, 1.4e6]), "0, 0.5 M, 1.0 M, 1.5 M");
-        assert_eq!(
-            marks(&[97.30, 97.52]),
-            "97.25, 97.30, 97.35, 97.40, 97.45, 97.50, 97.55"
-        );
-        assert_eq!(marks(&[99.2, 99.99]), "99.0, 99.2, 99.4, 99.6, 99.8, 100.0");
-        assert_eq!(
-            marks(&[200.0, 1e9]),
-            "0, 0.2 G, 0.4 G, 0.6 G, 0.8 G, 1.0 G, 1.2 G"
-        );
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::fmt::Write;
 use nas_pnas::report::LevelReport;
 
 use super::axis::{Axis, count};
+use super::document::Heading;
+use super::panel::Panel;
 use super::{FAINT, INK, escaped};
 
 const MARGIN: f64 = 28.0;
@@ -40,6 +42,8 @@ pub(crate) fn predicted(levels: &[LevelReport]) -> String {
         let panel = Panel {
             left: MARGIN + BETWEEN / 2.0 + place as f64 * (SIDE + BETWEEN),
             top: MARGIN + TITLE + 22.0,
+            width: SIDE,
+            height: SIDE,
             x: Axis::of(pairs.iter().map(|pair| pair.0)),
             y: Axis::of(pairs.iter().map(|pair| pair.1)),
         };
@@ -51,11 +55,11 @@ pub(crate) fn predicted(levels: &[LevelReport]) -> String {
             number(quality.and_then(|quality| quality.kendall)),
             pairs.len()
         );
-        panel.frame(&mut body, &format!("Level {}", level.level), &subtitle);
-        panel.grid(&mut body, "predicted accuracy, %", "measured accuracy, %");
-        panel.diagonal(&mut body);
+        frame(&panel, &mut body, &format!("Level {}", level.level), &subtitle);
+        grid(&panel, &mut body, "predicted accuracy, %", "measured accuracy, %");
+        diagonal(&panel, &mut body);
         for &(x, y) in pairs {
-            panel.dot(&mut body, x, y, BLUE);
+            dot(&panel, &mut body, x, y, BLUE);
         }
     }
     let width = 2.0 * MARGIN + (panels.len().max(2) as f64) * (SIDE + BETWEEN);
@@ -96,18 +100,20 @@ fn accuracies(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
     let panel = Panel {
         left,
         top,
+        width: SIDE,
+        height: SIDE,
         x: Axis::levels(levels.len()),
         y: Axis::of(all.map(|accuracy| 100.0 * accuracy)),
     };
-    panel.frame(body, "Accuracy", "blue: each model, orange: the best");
-    panel.grid(body, "level", "measured accuracy, %");
+    frame(&panel, body, "Accuracy", "blue: each model, orange: the best");
+    grid(&panel, body, "level", "measured accuracy, %");
     for level in levels {
         // Side by side in the order of the trials, so that dots do not hide each other.
         let last = level.models.len().saturating_sub(1).max(1) as f64;
         for (place, model) in level.models.iter().enumerate() {
             if let Some(accuracy) = model.accuracy {
                 let x = level.level as f64 + 0.5 * (place as f64 / last - 0.5);
-                panel.dot(body, x, 100.0 * accuracy, BLUE);
+                dot(&panel, body, x, 100.0 * accuracy, BLUE);
             }
         }
     }
@@ -124,7 +130,7 @@ fn accuracies(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
         points.join(" ")
     );
     for (x, y) in best {
-        panel.dot(body, x, y, ORANGE);
+        dot(&panel, body, x, y, ORANGE);
     }
 }
 
@@ -139,16 +145,18 @@ fn costs(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
     let panel = Panel {
         left,
         top,
+        width: SIDE,
+        height: SIDE,
         x: Axis::levels(levels.len()),
-        y: Axis::powers(largest),
+        y: Axis::powers([1.0, largest].into_iter()),
     };
-    panel.frame(body, "Cost", "on a scale of powers of ten");
-    panel.grid(body, "level", "architectures");
+    frame(&panel, body, "Cost", "on a scale of powers of ten");
+    grid(&panel, body, "level", "architectures");
     let width = (0.26 * (panel.across(2.0) - panel.across(1.0))).min(26.0);
     for level in levels {
         let counts = [level.models.len() as f64, level.distinct as f64, level.size];
         for (bar, ((name, colour), value)) in BARS.iter().zip(counts).enumerate() {
-            let y = panel.up(value.max(1.0).log10());
+            let y = panel.up(value.max(1.0));
             let x = panel.across(level.level as f64) + (bar as f64 - 1.5) * width;
             let _ = writeln!(
                 body,
@@ -176,106 +184,52 @@ fn costs(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
     }
 }
 
-/// Axes and where they are.
-struct Panel {
-    left: f64,
-    top: f64,
-    x: Axis,
-    y: Axis,
+fn frame(panel: &Panel, text: &mut String, title: &str, subtitle: &str) {
+    let _ = writeln!(
+        text,
+        "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"13\" font-weight=\"bold\" fill=\"{INK}\">{} <tspan \
+         font-size=\"11\" font-weight=\"normal\" fill=\"{FAINT}\">{}</tspan></text>",
+        panel.left,
+        panel.top - 8.0,
+        escaped(title),
+        escaped(subtitle)
+    );
+    panel.outline(text);
 }
 
-impl Panel {
-    fn across(&self, x: f64) -> f64 {
-        self.left + SIDE * self.x.share(x)
-    }
+fn grid(panel: &Panel, text: &mut String, x_name: &str, y_name: &str) {
+    panel.rows(text, 10.0);
+    panel.ticks(text, 10.0);
+    panel.name_x(text, 11.0, 33.0, x_name);
+    panel.name_y(text, 11.0, 42.0, y_name);
+}
 
-    fn up(&self, y: f64) -> f64 {
-        self.top + SIDE * (1.0 - self.y.share(y))
-    }
-
-    fn frame(&self, text: &mut String, title: &str, subtitle: &str) {
-        let (left, top) = (self.left, self.top);
+/// Where both axes have the same value, as far as both reach.
+fn diagonal(panel: &Panel, text: &mut String) {
+    let (low, high) = panel.x.overlap(&panel.y);
+    if low < high {
         let _ = writeln!(
             text,
-            "<text x=\"{left:.1}\" y=\"{:.1}\" font-size=\"13\" font-weight=\"bold\" fill=\"{INK}\">{} <tspan \
-             font-size=\"11\" font-weight=\"normal\" fill=\"{FAINT}\">{}</tspan></text>\n\
-             <rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{SIDE}\" height=\"{SIDE}\" fill=\"none\" stroke=\"#d5dae3\"/>",
-            top - 8.0,
-            escaped(title),
-            escaped(subtitle)
+            "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{GREY}\" stroke-dasharray=\"4 3\"/>",
+            panel.across(low),
+            panel.up(low),
+            panel.across(high),
+            panel.up(high)
         );
     }
+}
 
-    fn grid(&self, text: &mut String, x_name: &str, y_name: &str) {
-        let (left, top, right, bottom) = (self.left, self.top, self.left + SIDE, self.top + SIDE);
-        for (value, name) in self.y.marks() {
-            let y = self.up(value);
-            let _ = writeln!(
-                text,
-                "<line x1=\"{left:.1}\" y1=\"{y:.1}\" x2=\"{right:.1}\" y2=\"{y:.1}\" stroke=\"#eceff4\"/>\n\
-                 <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"10\" text-anchor=\"end\" fill=\"{FAINT}\">{name}</text>",
-                left - 5.0,
-                y + 3.5
-            );
-        }
-        for (value, name) in self.x.marks() {
-            let x = self.across(value);
-            let _ = writeln!(
-                text,
-                "<line x1=\"{x:.1}\" y1=\"{bottom:.1}\" x2=\"{x:.1}\" y2=\"{:.1}\" stroke=\"{FAINT}\"/>\n\
-                 <text x=\"{x:.1}\" y=\"{:.1}\" font-size=\"10\" text-anchor=\"middle\" fill=\"{FAINT}\">{name}</text>",
-                bottom + 4.0,
-                bottom + 16.0
-            );
-        }
-        let (middle_x, middle_y) = (left + SIDE / 2.0, top + SIDE / 2.0);
-        let _ = writeln!(
-            text,
-            "<text x=\"{middle_x:.1}\" y=\"{:.1}\" font-size=\"11\" text-anchor=\"middle\" fill=\"{INK}\">{x_name}</text>\n\
-             <text transform=\"translate({:.1} {middle_y:.1}) rotate(-90)\" font-size=\"11\" text-anchor=\"middle\" \
-             fill=\"{INK}\">{y_name}</text>",
-            bottom + 33.0,
-            left - 42.0
-        );
-    }
-
-    /// Where both axes have the same value, as far as both reach.
-    fn diagonal(&self, text: &mut String) {
-        let (low, high) = self.x.overlap(&self.y);
-        if low < high {
-            let _ = writeln!(
-                text,
-                "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"{GREY}\" stroke-dasharray=\"4 3\"/>",
-                self.across(low),
-                self.up(low),
-                self.across(high),
-                self.up(high)
-            );
-        }
-    }
-
-    fn dot(&self, text: &mut String, x: f64, y: f64, colour: &str) {
-        let _ = writeln!(
-            text,
-            "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\" fill-opacity=\"0.6\"/>",
-            self.across(x),
-            self.up(y)
-        );
-    }
+fn dot(panel: &Panel, text: &mut String, x: f64, y: f64, colour: &str) {
+    let _ = writeln!(
+        text,
+        "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\" fill-opacity=\"0.6\"/>",
+        panel.across(x),
+        panel.up(y)
+    );
 }
 
 fn document(title: &str, subtitle: &str, width: f64, height: f64, body: &str) -> String {
-    let (title, subtitle) = (escaped(title), escaped(subtitle));
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
-         viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
-         <title>{title}</title>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">{title}</text>\n\
-         <text x=\"{MARGIN}\" y=\"{:.1}\" font-size=\"12\" fill=\"{FAINT}\">{subtitle}</text>\n{body}</svg>\n",
-        MARGIN + 14.0,
-        MARGIN + 34.0
-    )
+    Heading::new(title, subtitle, MARGIN, width).document(title, (width, height), body)
 }
 
 #[cfg(test)]

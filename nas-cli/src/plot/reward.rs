@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use nas_rl::enas::EpochReport;
 use nas_rl::{Reward, Update};
+use serde::{Deserialize, Serialize};
 
+use super::document::Heading;
 use super::frame::ticks;
 use super::{FAINT, INK, escaped};
 
@@ -18,6 +20,7 @@ const BEST: &str = "#0f7b4f";
 const RANDOM: &str = "#c2571a";
 
 /// What uniform draws are worth, to compare a controller with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reference {
     /// Their mean reward.
     pub(crate) mean: f64,
@@ -74,32 +77,20 @@ pub(crate) fn shared_reward(history: &[EpochReport], worth: Reward) -> String {
 
 fn document(updates: &[Update], worth: Reward, reference: Option<&Reference>, words: &Words) -> String {
     let chart = Chart::new(updates, worth, reference, words);
-    let (width, height) = (MARGINS.0 + PLOT.0 + MARGINS.2, MARGINS.1 + PLOT.1 + MARGINS.3);
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
-         viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
-         <title>{title}</title>\n\
-         <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"{:.1}\" y=\"30\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">{title}</text>\n\
-         <text x=\"{:.1}\" y=\"50\" font-size=\"12\" fill=\"{FAINT}\">{across} to the right, reward ({}) upwards; \
-         dots at the lower edge lie below it</text>\n",
-        MARGINS.0,
-        MARGINS.0,
-        match worth {
-            Reward::Accuracy => "validation accuracy",
-            Reward::Cubed => "validation accuracy cubed",
-        },
-        title = words.title,
-        across = words.across,
+    let size = (MARGINS.0 + PLOT.0 + MARGINS.2, MARGINS.1 + PLOT.1 + MARGINS.3);
+    let reward = match worth {
+        Reward::Accuracy => "validation accuracy",
+        Reward::Cubed => "validation accuracy cubed",
+    };
+    let subtitle = format!(
+        "{} to the right, reward ({reward}) upwards; dots at the lower edge lie below",
+        words.across
     );
+    let mut body = String::new();
     if let Some(chart) = chart {
-        chart.draw(&mut text);
+        chart.draw(&mut body);
     }
-    text.push_str("</svg>\n");
-    text
+    Heading::new(words.title, &subtitle, MARGINS.0, size.0).document(words.title, size, &body)
 }
 
 /// What is drawn, and the axes.

@@ -122,7 +122,7 @@ fn the_axis_is_as_short_as_shows_all_strengths() {
         (0.92, 1.0, [0.9, 0.95, 1.0]),
     ] {
         let edge = [least, largest, largest];
-        assert_eq!(Scale::of(&history(&[[edge, edge]])).marks(), marks);
+        assert_eq!(StrengthScale::of(&history(&[[edge, edge]])).marks(), marks);
     }
     // One epoch is drawn as a level line across the panel.
     let svg = strengths(&history(&[[[0.0, 0.1, 0.2], [0.0; 3]]]), None, None);

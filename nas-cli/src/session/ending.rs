@@ -6,7 +6,6 @@ use std::fs;
 use anyhow::{Context, Result};
 use nas_eval::DType;
 use nas_eval::final_training::{FinalTraining, Validation};
-use nas_eval::tabular::TEST_EPOCHS;
 use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
 use nas_space::genotype::Genotype;
@@ -16,27 +15,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{Loaded, Session, Source};
 use crate::plan::TrainingPlan;
-use crate::progress::EpochBar;
+use crate::progress::{EpochBar, Screen};
 
 /// The network that a search trained in full, in its run directory.
 pub(crate) const NETWORK_FILE: &str = "network.safetensors";
 
 /// `final.json` of a run directory: what became of the best architecture after the search.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct FinalRecord {
-    pub(super) arch: Architecture,
-    pub(super) test: TestReport,
-    pub(super) epochs: u32,
-    pub(super) seconds: f64,
+pub(crate) struct FinalRecord {
+    pub(crate) arch: Architecture,
+    pub(crate) test: TestReport,
+    pub(crate) epochs: u32,
+    pub(crate) seconds: f64,
     #[serde(default)]
-    pub(super) params: Option<u64>,
+    pub(crate) params: Option<u64>,
     #[serde(default)]
-    pub(super) macs: Option<u64>,
+    pub(crate) macs: Option<u64>,
 }
 
 impl Session {
     /// The final record: read if this architecture has one, made otherwise.
-    pub(super) fn end(&self, run: &RunDir, best: &Best, genotype: &Genotype) -> Result<FinalRecord> {
+    pub(super) fn end(
+        &self,
+        run: &RunDir,
+        best: &Best,
+        genotype: &Genotype,
+        screen: &Screen,
+    ) -> Result<FinalRecord> {
         let arch = &best.architecture;
         let path = run.path().join("final.json");
         if path.is_file() {
@@ -50,13 +55,13 @@ impl Session {
             }
         }
         let record = match &self.source {
-            Source::Training { plan, .. } => self.train(run, best, genotype, plan)?,
+            Source::Training { plan, .. } => self.train(run, best, genotype, (plan, screen))?,
             Source::Table(evaluator) => {
                 let test = evaluator.test_report(arch)?;
                 FinalRecord {
                     arch: arch.clone(),
                     test,
-                    epochs: TEST_EPOCHS,
+                    epochs: evaluator.dataset().report_epochs,
                     seconds: 0.0,
                     params: None,
                     macs: None,
@@ -72,14 +77,14 @@ impl Session {
         run: &RunDir,
         best: &Best,
         genotype: &Genotype,
-        plan: &TrainingPlan,
+        (plan, screen): (&TrainingPlan, &Screen),
     ) -> Result<FinalRecord> {
         let Loaded { dataset, device } = self.images.as_ref().context("a training has no images")?;
         // An architecture written out may be longer than a file's name can be.
         let id = canonical_id(genotype, self.space.operations()).to_string();
         let name = format!("final-{}-{id:.16}", best.trial);
         let checkpoint = run.checkpoints_path().join(name);
-        let bar = RefCell::new(EpochBar::new(plan.final_epochs));
+        let bar = RefCell::new(EpochBar::new(screen, plan.final_epochs));
         let report = FinalTraining {
             genotype,
             operations: self.space.operations(),

@@ -1,18 +1,22 @@
-//! What a controller leaves in the run directory: `updates.json`, what it learned from, and `reward.svg`, the picture of it.
+//! What a controller leaves in the run directory: `updates.json`, what it learned from, `uniform.json`, what uniform draws are
+//! worth, and `reward.svg`, the picture of both.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use nas_rl::{ControllerSearch, Reward, RlConfig, Update};
-use nas_space::search::{Evaluator, Fidelity, Strategy, Trial};
-use nas_space::seed::Seed;
+use nas_space::search::{Evaluator, Strategy, Trial};
 use nas_study::RunDir;
 
 use super::{Session, Source};
 use crate::number::grouped;
 use crate::plot::{self, Reference};
 
+/// What it learned from.
+pub(crate) const UPDATES_FILE: &str = "updates.json";
+/// What uniform draws are worth, where that could be looked up.
+pub(crate) const UNIFORM_FILE: &str = "uniform.json";
 /// The picture.
 const PICTURE_FILE: &str = "reward.svg";
 /// Sequences of uniform draws that are looked up to compare with.
@@ -39,15 +43,19 @@ impl Session {
         Ok((Box::new(search), serde_json::to_string(rl)?))
     }
 
-    /// Writes both, and gives the path of the picture, where the method is a controller.
+    /// Writes all of it, and gives the path of the picture, where the method is a controller.
     pub(super) fn write_learning(&self, run: &RunDir, learned: &Learned) -> Result<Option<PathBuf>> {
         let Some(rl) = &self.config.rl else {
             return Ok(None);
         };
         let updates = learned.0.lock().unwrap_or_else(PoisonError::into_inner);
-        run.write_json("updates.json", &*updates)?;
+        run.write_json(UPDATES_FILE, &*updates)?;
         let reference = match (&self.source, updates.last()) {
-            (Source::Table(evaluator), Some(last)) => Some(self.drawn(evaluator, rl.reward, last.trials)?),
+            (Source::Table(evaluator), Some(last)) => {
+                let drawn = self.drawn(evaluator, rl.reward, last.trials)?;
+                run.write_json(UNIFORM_FILE, &drawn)?;
+                Some(drawn)
+            }
             _ => first_proposals(&updates),
         };
         let picture = plot::reward(&updates, rl.reward, reference.as_ref());
@@ -60,6 +68,7 @@ impl Session {
         let seed = self.seed().derive("reward picture", 0);
         let mut best = vec![0.0; usize::try_from(trials)?];
         let mut sum = 0.0;
+        let fidelity = self.fidelity()?;
         for sequence in 0..SEQUENCES {
             let mut rng = seed.derive("sequence", sequence).rng();
             let mut so_far = f64::NEG_INFINITY;
@@ -67,8 +76,8 @@ impl Session {
                 let trial = Trial {
                     id: 0,
                     architecture: self.searched.sample(&mut rng),
-                    fidelity: Fidelity { epochs: 1 },
-                    seed: Seed::new(0),
+                    fidelity,
+                    seed: seed.derive("draw", sequence),
                     continues: None,
                 };
                 let reward = worth.of(evaluator.evaluate(&trial)?.valid_accuracy);
@@ -87,7 +96,7 @@ impl Session {
 }
 
 /// What the first proposals were worth.
-fn first_proposals(updates: &[Update]) -> Option<Reference> {
+pub(crate) fn first_proposals(updates: &[Update]) -> Option<Reference> {
     let (mut sum, mut trials) = (0.0, 0);
     for update in updates {
         sum += update.reward * (update.trials - trials) as f64;

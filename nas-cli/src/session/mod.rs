@@ -6,22 +6,25 @@ mod learning;
 mod report;
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
-use nas_eval::tabular::{Nb201Table, SEARCH_EPOCHS, TabularEvaluator};
+use nas_eval::tabular::TabularEvaluator;
 use nas_eval::{DType, Device};
 use nas_evo::Objective;
 use nas_pnas::ProgressiveSearch;
+use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
-use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig};
+use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
 use serde::Serialize;
 
+use crate::environment::Environment;
 use crate::oneshot::{AuditRecord, Darts, Enas, Found, Oneshot, Searches, Supernet};
 use crate::output::{Output, note};
 use crate::pareto::Pareto;
@@ -29,9 +32,10 @@ use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
 use crate::{device, method, plan, plot, progressive};
 
-pub(crate) use ending::NETWORK_FILE;
+pub(crate) use ending::{FinalRecord, NETWORK_FILE};
 use halving::remove_checkpoints;
 use learning::Learned;
+pub(crate) use learning::{UNIFORM_FILE, UPDATES_FILE, first_proposals};
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
@@ -69,12 +73,23 @@ enum Searcher<'a> {
     Oneshot(Box<Oneshot<'a>>),
 }
 
+/// What a search came to.
+pub(crate) struct Concluded {
+    pub(crate) summary: Summary,
+    /// Of the best architecture.
+    genotype: Genotype,
+    extra: Extra,
+    /// How a controller's reward grew.
+    reward_picture: Option<PathBuf>,
+    pub(crate) last: FinalRecord,
+}
+
 /// What a method has to tell besides its best architecture.
-enum Extra<'a> {
+enum Extra {
     /// The front of its trials.
-    Front(Pareto),
+    Front(Option<Pareto>),
     /// The searches that its trials were, and the audit of the best one's shared weights.
-    Searches(&'a [Found], Option<AuditRecord>),
+    Searches(Vec<Found>, Option<AuditRecord>),
 }
 
 /// What decides a search by a supernet, besides the study's seed: kept on record with the study.
@@ -93,7 +108,7 @@ impl Loaded {
         if let Some(limit) = images.limit {
             dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
         }
-        let device = device::parse(images.device)?;
+        let device = device::open(images.device, images.tf32)?;
         Ok(Self { dataset, device })
     }
 }
@@ -124,10 +139,7 @@ impl Session {
                     evaluator: Box::new(evaluator),
                 }
             }
-            Estimation::Table(plan) => {
-                let table = Arc::new(Nb201Table::open(&plan.table)?);
-                Source::Table(TabularEvaluator::new(table, plan.data.parse()?))
-            }
+            Estimation::Table(plan) => Source::Table(plan.evaluator()?),
         };
         let session = Self {
             config,
@@ -154,6 +166,12 @@ impl Session {
     /// The space searched.
     pub(crate) fn space(&self) -> &dyn Space {
         self.space.as_ref()
+    }
+
+    /// What judges architectures, limits included.
+    pub(crate) fn description(&self) -> Result<String> {
+        let gate = self.config.gate(self.evaluator(), &self.space)?;
+        Ok(gate.map_or_else(|| self.evaluator().description(), |gate| gate.description()))
     }
 
     fn seed(&self) -> Seed {
@@ -199,7 +217,7 @@ impl Session {
             supernet: self.supernet()?,
             config,
         };
-        let audit = enas.audit(run, index, plan.audit, self.evaluator(), self.fidelity())?;
+        let audit = enas.audit(run, index, plan.audit, self.evaluator(), self.fidelity()?)?;
         Ok(Some(audit))
     }
 
@@ -239,26 +257,31 @@ impl Session {
         }
     }
 
-    /// Of a trial.
-    fn fidelity(&self) -> Fidelity {
-        let epochs = match &self.source {
-            Source::Training { plan, .. } => plan.epochs,
-            Source::Table(_) => SEARCH_EPOCHS,
+    /// Of a trial for which the strategy asks for no number of its own.
+    fn fidelity(&self) -> Result<Fidelity> {
+        let epochs = match &self.config.estimation {
+            Estimation::Training(plan) => plan.epochs,
+            Estimation::Table(plan) => plan.search_epochs()?,
         };
-        Fidelity { epochs }
+        Ok(Fidelity { epochs })
     }
 
-    fn study_config(&self, method: &str, parameters: String, evaluator: &dyn Evaluator) -> StudyConfig {
-        StudyConfig {
+    fn study_config(
+        &self,
+        method: &str,
+        parameters: String,
+        evaluator: &dyn Evaluator,
+    ) -> Result<StudyConfig> {
+        Ok(StudyConfig {
             parameters,
             batch: self.config.batch,
             budget: self.config.budget,
-            fidelity: self.fidelity(),
+            fidelity: self.fidelity()?,
             ..StudyConfig::new(method, self.space.name(), evaluator.description(), self.seed())
-        }
+        })
     }
 
-    /// Runs what is left of the study and of the final training, and prints the result.
+    /// Runs what is left of the search, and prints the result.
     pub(crate) fn run(
         &self,
         run: &RunDir,
@@ -273,9 +296,21 @@ impl Session {
                  (--batch of a new search) is another search"
             ));
         }
-        let screen = Screen::default();
+        let concluded = self.search(run, &mut store, workers, &Screen::default())?;
+        self.report(run, &concluded, output)
+    }
+
+    /// Runs what is left of the study and of the final training.
+    pub(crate) fn search(
+        &self,
+        run: &RunDir,
+        store: &mut Store,
+        workers: NonZeroUsize,
+        screen: &Screen,
+    ) -> Result<Concluded> {
+        Environment::here(workers).record(run)?;
         let learned = Learned::default();
-        let (mut searcher, parameters) = self.searcher(run, &screen, &learned)?;
+        let (mut searcher, parameters) = self.searcher(run, screen, &learned)?;
         let keeping = self.keeping_checkpoints(run)?;
         let evaluator: &dyn Evaluator = keeping.as_ref().map_or(self.evaluator(), |keeping| keeping);
         let gate = self.config.gate(evaluator, &self.space)?;
@@ -285,7 +320,7 @@ impl Session {
             Searcher::Progressive(search) => search.as_mut(),
             Searcher::Oneshot(oneshot) => oneshot.as_mut(),
         };
-        let config = self.study_config(strategy.name(), parameters, evaluator);
+        let config = self.study_config(strategy.name(), parameters, evaluator)?;
         let parts = Parts {
             space: self.space.as_ref(),
             strategy,
@@ -300,8 +335,8 @@ impl Session {
             commit,
             ..RunOptions::default()
         };
-        let mut bar = TrialBar::new(&screen, &self.config.budget);
-        let study = Study::resume(&mut store, config, parts)?;
+        let mut bar = TrialBar::new(screen, &self.config.budget);
+        let study = Study::resume(store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
         if keeping.is_some() && summary.end != Some(End::Stopped) {
@@ -310,27 +345,40 @@ impl Session {
         if let Searcher::Progressive(search) = &searcher {
             progressive::record(run, search)?;
         }
-        let reward = self.write_learning(run, &learned)?;
+        let reward_picture = self.write_learning(run, &learned)?;
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
-        let last = self.end(run, best, &genotype)?;
-        let found = match &searcher {
-            Searcher::Strategy(_) | Searcher::Progressive(_) => Extra::Front(self.front(run, &store)?),
-            Searcher::Oneshot(oneshot) => Extra::Searches(oneshot.found(), self.audit(run, best.trial)?),
+        let last = self.end(run, best, &genotype, screen)?;
+        let extra = match &searcher {
+            Searcher::Strategy(_) | Searcher::Progressive(_) => Extra::Front(self.front(run, store)?),
+            Searcher::Oneshot(oneshot) => {
+                Extra::Searches(oneshot.found().to_vec(), self.audit(run, best.trial)?)
+            }
         };
-        self.report(run, &summary, &genotype, (&found, reward), last, output)
+        Ok(Concluded {
+            summary,
+            genotype,
+            extra,
+            reward_picture,
+            last,
+        })
     }
 
-    /// What the trials came to in accuracy and cost, drawn into the run directory.
-    fn front(&self, run: &RunDir, store: &Store) -> Result<Pareto> {
+    /// What the trials came to in accuracy and cost, drawn into the run directory; nothing where no cost is known.
+    fn front(&self, run: &RunDir, store: &Store) -> Result<Option<Pareto>> {
         let objectives = match &self.config.nsga2 {
             Some(nsga2) => &nsga2.objectives[..],
             None => &[Objective::Accuracy, Objective::Params],
         };
         let records = store.records().trials()?;
-        let pareto = Pareto::new(&records, self.space(), &self.config.network()?, objectives)?;
+        // Architectures of a table need not be networks of this toolkit.
+        let network = self.config.network().ok();
+        let pareto = Pareto::new(&records, self.space(), network.as_ref(), objectives)?;
+        if network.is_none() && pareto.points.is_empty() {
+            return Ok(None);
+        }
         run.write_text(PARETO_FILE, &plot::pareto(&pareto))?;
-        Ok(pareto)
+        Ok(Some(pareto))
     }
 }

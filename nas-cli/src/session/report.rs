@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use nas_space::genotype::Genotype;
-use nas_study::{RunDir, Summary};
+use nas_study::RunDir;
 use serde::Serialize;
 
 use super::ending::FinalRecord;
-use super::{Extra, PARETO_FILE, Session, Source};
+use super::{Concluded, Extra, PARETO_FILE, Session, Source};
 use crate::method::Method;
 use crate::number::{counted, grouped, percent};
 use crate::oneshot::{self, AuditRecord, Found};
@@ -84,20 +83,19 @@ struct Pictures {
 }
 
 impl Session {
-    pub(super) fn report(
-        &self,
-        run: &RunDir,
-        summary: &Summary,
-        genotype: &Genotype,
-        (extra, reward_picture): (&Extra<'_>, Option<PathBuf>),
-        last: FinalRecord,
-        output: Output,
-    ) -> Result<()> {
+    pub(super) fn report(&self, run: &RunDir, concluded: &Concluded, output: Output) -> Result<()> {
+        let Concluded {
+            summary,
+            genotype,
+            extra,
+            reward_picture,
+            last,
+        } = concluded;
         let best = summary.require_best()?;
         // Each trial is the search of its number.
         let (searches, pareto) = match extra {
-            Extra::Searches(searches, audit) => (Some((*searches, audit)), None),
-            Extra::Front(pareto) => (None, Some(pareto)),
+            Extra::Searches(searches, audit) => (Some((searches, audit)), None),
+            Extra::Front(pareto) => (None, pareto.as_ref()),
         };
         let method = self.config.method;
         let front = pareto.map(|pareto| FrontResult {
@@ -138,10 +136,10 @@ impl Session {
                 epochs: best.epochs,
             },
             test_accuracy: last.test.test_accuracy,
-            last,
+            last: last.clone(),
             oneshot: found,
             front,
-            reward_picture,
+            reward_picture: reward_picture.clone(),
         };
         output.result(&result, || self.text(&result))
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 
+use super::report::page_of;
 use super::*;
 
 /// A search of a few seconds that really trains a supernet.
@@ -78,6 +79,14 @@ fn nothing_said_is_differentiable_search_whose_cell_is_drawn_trained_and_tested(
     }
     let record = timeless(&run, "search-0.json");
     assert_eq!(record["arch"], result["best"]["arch"]);
+    let page = page_of(&run);
+    for part in [
+        "Strength of each operation on each edge",
+        "Accuracy of the supernet",
+        "supernets",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
     assert_eq!(record["history"].as_array().unwrap().len(), 2);
     assert_eq!(record["history"][1]["genotype"], record["arch"]);
     // Two cells of 14 edges, 8 operations on each.
@@ -239,7 +248,7 @@ fn what_cannot_be_searched_is_refused_before_anything_is_written() {
         ("random --search-cells 3", "--search-cells"),
         ("random --search-batch 32", "--search-batch"),
         ("random --hessian-every 1", "--hessian-every"),
-        ("--benchmark nb201 --table t --epochs 3", "--epochs"),
+        ("--benchmark digits --epochs 3", "--epochs"),
         ("--benchmark nb201 --table t --space darts", "nb201"),
     ] {
         let mut args = vec!["search", "--run", run_name];

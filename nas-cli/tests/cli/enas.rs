@@ -1,6 +1,7 @@
 //! Searches by a controller and a supernet whose weights its proposals share.
 
 use super::darts::{timeless, without_seconds};
+use super::report::page_of;
 use super::*;
 
 /// A search of a few seconds.
@@ -48,6 +49,14 @@ fn the_best_candidate_is_trained_and_the_shared_weights_are_audited() {
         }
     }
     assert_eq!(json(&["resume", run.to_str().unwrap(), "--json"]), result);
+    let page = page_of(&run);
+    for part in [
+        "draws with shared weights",
+        "Audit of the shared weights",
+        "Of 3 uniform draws, ",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 #[test]

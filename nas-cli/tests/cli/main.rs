@@ -12,7 +12,9 @@ mod halving;
 mod killed;
 mod limits;
 mod pnas;
+mod report;
 mod rl;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -194,6 +196,9 @@ fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
         ("train DARTS_V9", "ARCH", "DARTS_V2"),
         ("train DARTS_V2 --data magic", "--data", "digits"),
         ("train DARTS_V2 --device cuda:x", "--device", "cuda:N"),
+        ("search --tf32", "tf32", "cuda"),
+        ("search --device cuda --tf32=maybe", "--tf32", "true, false"),
+        ("train DARTS_V2 --device metal --tf32", "--tf32", "cuda:N"),
         ("show DARTS_V9", "ARCH", "PDARTS"),
         ("show DARTS_V2 --format png", "--format", "svg"),
         ("test file --device magic", "--device", "metal"),
@@ -214,6 +219,7 @@ fn what_is_missing_fails_and_is_named() {
         ["resume", "no-such-run"],
         ["search", "--config=no-such-file"],
         ["search", "--space=no-such-file.toml"],
+        ["search", "--table=no-such-file"],
     ] {
         let message = refused(1, &args);
         assert!(message.contains("no-such-"), "{args:?}: {message}");
@@ -224,15 +230,14 @@ fn what_is_missing_fails_and_is_named() {
 fn bad_usage_exits_with_2() {
     refused(2, &["frobnicate"]);
     refused(2, &["search", "--trials", "many"]);
-    refused(2, &["search", "--table", "file-without-benchmark"]);
+    refused(2, &["search", "--benchmark", "nb201"]);
     refused(2, &["show", "DARTS_V2", "--image", "32"]);
     refused(2, &["list", "--threads", "0"]);
     let table = ["search", "random", "--benchmark", "nb201", "--table", "t"];
     for (extra, named) in [
         (&["--data", "digits"][..], "--data"),
         (&["--data-dir", "here"], "--data-dir"),
-        (&["--epochs", "3"], "--epochs"),
-        (&["--budget-seconds", "9"], "--trials"),
+        (&["--channels", "3"], "--channels"),
         (&["--limit", "9"], "--limit"),
         (&["--search-epochs", "9"], "--search-epochs"),
     ] {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::report::page_of;
 use super::{json, shared};
 
 /// The levels on record, as (trained, different children).
@@ -52,6 +53,14 @@ fn a_progressive_search_trains_level_by_level_and_is_resumed_by_replay() {
     let trained: Vec<usize> = levels(&run).iter().map(|level| level.0).collect();
     assert_eq!(trained, [5, 3, 4]);
     check_pictures(&run);
+    let page = page_of(&run);
+    for part in [
+        "Levels of the search",
+        "Predicted and measured accuracy",
+        "held out",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
     // Cut off in level 2 and gone on with, it is the same search.
     search("6", &short);
     let resumed = json(&["resume", short.to_str().unwrap(), "--trials", "20", "--json"]);

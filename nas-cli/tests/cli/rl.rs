@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::report::page_of;
 use crate::{borrowed, json, refused, shared};
 
 /// A search of networks that train for an epoch each.
@@ -41,6 +42,8 @@ fn a_controller_searches_learns_and_leaves_its_picture() {
     assert_eq!(learned.len(), 3);
     assert_eq!(learned[2]["trials"], 6);
     assert_eq!(learned[2]["best"], result["best"]["valid_accuracy"]);
+    let page = page_of(&cells);
+    assert!(page.contains("first 6 proposals") && page.contains("Entropy of the controller"));
     let config = fs::read_to_string(cells.join("config.toml")).unwrap();
     assert!(
         config.contains("[rl.controller]") && config.contains("batch = 2"),
@@ -73,6 +76,9 @@ fn a_table_gives_the_picture_its_uniform_draws() {
     let picture = fs::read_to_string(run.join("reward.svg")).unwrap();
     assert!(picture.contains("mean of 3,000 uniform draws"), "{picture}");
     assert!(picture.contains("best of as many uniform draws"));
+    let page = page_of(&run);
+    assert!(page.contains("mean of 3,000 uniform draws") && page.contains("looked up once"));
+    assert!(page.contains("there is no curve over seconds") && page.contains("It needs the table"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use candle_core::cuda_backend::{CudaDType, WrapErr};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Result, Shape, Storage, Tensor, bail};
 
+use super::augment::Sources;
 use super::launch::{BLOCK, INPUTS, Launch, Params};
 use super::multi_tensor::{Launch as Many, Table};
 
@@ -136,6 +137,47 @@ fn run_many_with<T: CudaDType + DeviceRepr>(
         BackpropOp::none(),
         false,
     ))
+}
+
+/// Runs the launch that makes a batch of images.
+pub(super) fn run_augment(launch: &Launch, [pixels, tables, changes]: Sources<'_>) -> Result<Tensor> {
+    let device = pixels.device().as_cuda_device()?.clone();
+    let (pixels, at_pixels) = pixels.storage_and_layout();
+    let (tables, at_tables) = tables.storage_and_layout();
+    let (changes, at_changes) = changes.storage_and_layout();
+    let length = launch.output.elem_count();
+    // SAFETY: the kernel writes every element of its output before anything reads it.
+    let output = unsafe { device.alloc::<f32>(length)? };
+    if length > 0 {
+        let function = device.get_or_load_custom_func(launch.kernel, MODULE, PTX)?;
+        let (pixels, tables, changes) = (
+            dense::<u8>(launch.kernel, &pixels, at_pixels)?,
+            dense::<f32>(launch.kernel, &tables, at_tables)?,
+            dense::<u32>(launch.kernel, &changes, at_changes)?,
+        );
+        let mut arguments = function.builder();
+        arguments.arg(&pixels).arg(&tables).arg(&changes);
+        arguments.arg(&output);
+        arguments.arg(&launch.params);
+        // SAFETY: the arguments are those of `augment` in the source. Sizes come from the output's own shape, and whoever
+        // names images has checked that there are so many.
+        unsafe { arguments.launch(blocks(launch.blocks)) }.w()?;
+    }
+    let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(output, device));
+    Ok(Tensor::from_storage(
+        storage,
+        launch.output.clone(),
+        BackpropOp::none(),
+        false,
+    ))
+}
+
+/// The numbers of a dense tensor.
+fn dense<'a, T: CudaDType>(kernel: &str, storage: &'a Storage, layout: &Layout) -> Result<CudaView<'a, T>> {
+    let (Storage::Cuda(storage), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
+        bail!("{kernel}: all tensors must be dense and on one CUDA device")
+    };
+    Ok(storage.as_cuda_slice::<T>()?.slice(start..end))
 }
 
 /// So many blocks of [`BLOCK`] threads.

@@ -461,12 +461,36 @@ template <typename T> __device__ void squares(MANY) {
     if (threadIdx.x == 0) out[blockIdx.x] = sum;
 }
 
-// The second of each pair times the scalar, into the first.
+// All tensors times the scalar -> [numbers of all], each from where its own first number says.
 template <typename T> __device__ void scale(MANY) {
     Share share(table);
-    T *scaled = static_cast<T *>(table.at[0][share.tensor]);
-    const T *x = static_cast<const T *>(table.at[1][share.tensor]);
+    const T *x = static_cast<const T *>(table.at[0][share.tensor]);
+    T *scaled = out + (long long)table.reals[0][share.tensor];
     for (int i = share.start + threadIdx.x; i < share.end; i += BLOCK) scaled[i] = x[i] * *scalar;
+}
+
+// ---- batches --------------------------------------------------------------------------------------------------------
+
+// The batch that `changes` [6 or more, N] describes -> [N, C, H, W], as the CPU makes it: the crop, the mirroring, the
+// tables' values, the square that is cut out. What lies outside of an image is black, that is pixel 0.
+__device__ void make_batch(const unsigned char *pixels, const float *tables, const unsigned *changes, float *out,
+                           const Params &p) {
+    int batch = p.n[0], channels = p.n[1], height = p.n[2], width = p.n[3], padding = p.n[4], side = p.n[5];
+    EACH(i, batch * channels * height * width)
+    int x = i % width, y = i / width % height, channel = i / width / height % channels;
+    const unsigned *change = changes + i / width / height / channels;
+    // The set may have more pixels than an int counts.
+    long long plane = (long long)change[0] * channels + channel;
+    int top = change[batch], left = change[2 * batch], row = change[4 * batch], column = change[5 * batch];
+    bool mirrored = change[3 * batch];
+    if (y >= row - side / 2 && y < row + side - side / 2 && x >= column - side / 2 && x < column + side - side / 2) {
+        out[i] = 0;
+        return;
+    }
+    int from_y = y + top - padding, from_x = (mirrored ? width - 1 - x : x) + left - padding;
+    bool inside = from_y >= 0 && from_y < height && from_x >= 0 && from_x < width;
+    int pixel = inside ? pixels[(plane * height + from_y) * width + from_x] : 0;
+    out[i] = tables[channel * 256 + pixel];
 }
 
 // ---- entry points ---------------------------------------------------------------------------------------------------
@@ -500,3 +524,8 @@ FOR_EACH_KERNEL(KERNEL)
 #define FOR_EACH_KERNEL_OF_MANY(WITH) WITH(sgd) WITH(adam) WITH(squares) WITH(scale)
 
 FOR_EACH_KERNEL_OF_MANY(KERNEL_OF_MANY)
+
+extern "C" __global__ void augment(const unsigned char *pixels, const float *tables, const unsigned *changes, float *out,
+                                   Params p) {
+    make_batch(pixels, tables, changes, out, p);
+}

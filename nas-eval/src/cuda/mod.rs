@@ -9,8 +9,9 @@
 //! The source is C++ as any compiler takes it, and launches are data ([`Launch`](launch::Launch)): the tests run them on
 //! the host and compare with the definitions in `ops`, so that what is computed is checked on machines without a GPU too.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
+mod augment;
 mod batch_norm;
 mod conv;
 #[cfg(feature = "cuda")]
@@ -24,17 +25,23 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use augment::augment;
 pub(crate) use batch_norm::{moments, normalize};
 pub(crate) use conv::conv2d;
 pub(crate) use elementwise::{DotProducts, add_scaled, relu};
 pub(crate) use pool::{avg_pool2d, max_pool2d};
 
-/// Whether there are kernels for this tensor.
-pub(crate) fn has_kernels(x: &Tensor) -> bool {
-    let on_device = x.device().is_cuda();
+/// Whether there are kernels on this device.
+pub(crate) fn runs_on(device: &Device) -> bool {
+    let on_device = device.is_cuda();
     #[cfg(test)]
     let on_device = on_device || on_host::is_wanted();
-    on_device && matches!(x.dtype(), DType::F32 | DType::F64)
+    on_device
+}
+
+/// Whether there are kernels for this tensor.
+pub(crate) fn has_kernels(x: &Tensor) -> bool {
+    runs_on(x.device()) && matches!(x.dtype(), DType::F32 | DType::F64)
 }
 
 /// Into how many parts the sums over `values` values of each of `channels` channels are split: enough blocks for a large

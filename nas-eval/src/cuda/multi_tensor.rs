@@ -3,7 +3,7 @@
 //! A network has hundreds of small parameters: a launch for each operation on each of them takes longer than the
 //! arithmetic. Here a launch gets the addresses of up to [`TENSORS`] tensors of each kind.
 
-use candle_core::{DType, Result, Tensor, Var, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 use super::launch::{BLOCK, Params};
 
@@ -192,22 +192,28 @@ pub(crate) fn sum_of_squares(tensors: &[&Tensor]) -> Result<Tensor> {
     Tensor::cat(&parts, 0)?.sum_all()
 }
 
-/// All tensors times a number that the device has.
+/// All tensors times a number that the device has: each a part of the memory that a launch writes, which is not cleared before.
 pub(crate) fn scaled(tensors: &[&Tensor], factor: &Tensor) -> Result<Vec<Tensor>> {
-    let copies = tensors
-        .iter()
-        .map(|tensor| Var::zeros(tensor.shape(), tensor.dtype(), tensor.device()))
-        .collect::<Result<Vec<_>>>()?;
-    let rows: Vec<Row<'_>> = copies
-        .iter()
-        .zip(tensors)
-        .map(|(copy, &tensor)| Row {
-            tensors: vec![copy, tensor],
-            reals: [0.0; 3],
+    let mut rows = rows_of(tensors);
+    for of_launch in rows.chunks_mut(TENSORS) {
+        let mut start = 0;
+        for row in of_launch {
+            row.reals[0] = start as f64;
+            start += row.tensors[0].elem_count();
+        }
+    }
+    let all = |table: &Table| table.length.iter().map(|&length| length as usize).sum();
+    let outputs = for_all("scale", &rows, [0.0; 4], Some(factor), all)?;
+    let of_launches = rows.chunks(TENSORS).zip(&outputs);
+    let parts = of_launches.flat_map(|(rows, output)| rows.iter().map(move |row| (row, output)));
+    parts
+        .map(|(row, output)| {
+            let (start, tensor) = (row.reals[0] as usize, row.tensors[0]);
+            output
+                .narrow(0, start, tensor.elem_count())?
+                .reshape(tensor.shape())
         })
-        .collect();
-    for_all("scale", &rows, [0.0; 4], Some(factor), |_| 0)?;
-    Ok(copies.iter().map(|copy| copy.as_detached_tensor()).collect())
+        .collect()
 }
 
 fn rows_of<'a>(tensors: &[&'a Tensor]) -> Vec<Row<'a>> {

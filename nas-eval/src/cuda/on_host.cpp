@@ -9,6 +9,8 @@
 // A launch on many tensors has blocks, width, output and Params alike, then whether there is a scalar, and it, the table,
 // whose addresses say which tensors there are (1) and which are not (0), and the bytes of those, kind by kind. The answer:
 // the output's bytes and those of all tensors.
+//
+// `augment` has pixels, tables and changes after Params, each with its bytes before it, and is answered as the first kind.
 
 #include <ucontext.h>
 
@@ -123,6 +125,11 @@ static void call_many64() {
     kernel_of_many64(table, static_cast<const double *>(arguments[0]), static_cast<double *>(result), params);
 }
 
+static void call_augment() {
+    augment(static_cast<const unsigned char *>(arguments[0]), static_cast<const float *>(arguments[1]),
+            static_cast<const unsigned *>(arguments[2]), static_cast<float *>(result), params);
+}
+
 static void take(void *to, size_t bytes) {
     if (bytes > 0 && fread(to, bytes, 1, stdin) != 1) exit(feof(stdin) ? 0 : 1);
 }
@@ -172,6 +179,14 @@ int main() {
             kernel_of_many32 = many32.at(name), kernel_of_many64 = many64.at(name);
             body = width == 4 ? call_many32 : call_many64;
             together = name == "squares";
+            if (!run_blocks(blocks)) return 3;
+        } else if (name == "augment") {
+            for (size_t i = 0; i < 3; i++) {
+                tensors.push_back(read_tensor(number()));
+                arguments[i] = tensors[i].data();
+            }
+            body = call_augment;
+            together = false;
             if (!run_blocks(blocks)) return 3;
         } else {
             if (!kernels32.count(name)) return 2;

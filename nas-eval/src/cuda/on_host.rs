@@ -8,6 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Result, Shape, Storage, Tensor, bail};
 
+use super::augment::Sources;
 use super::launch::{Launch, Params};
 use super::multi_tensor::{KINDS, Launch as Many};
 
@@ -156,6 +157,36 @@ pub(super) fn run_many(launch: &Many<'_>) -> Result<Tensor> {
         _ => bail!("{kernel}: f32 or f64"),
     };
     Ok(output)
+}
+
+/// The same for a batch of augmented images.
+pub(super) fn run_augment(launch: &Launch, sources: Sources<'_>) -> Result<Tensor> {
+    let length = launch.output.elem_count();
+    let mut message = header(
+        launch.kernel,
+        [launch.blocks, size_of::<f32>(), length],
+        &launch.params,
+    );
+    for tensor in sources {
+        let (storage, layout) = tensor.storage_and_layout();
+        let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
+            bail!("{}: all tensors must be dense and on the CPU", launch.kernel)
+        };
+        let bytes: Vec<u8> = match storage {
+            CpuStorage::U8(values) => values[start..end].to_vec(),
+            CpuStorage::U32(values) => values[start..end].iter().flat_map(|v| v.to_le_bytes()).collect(),
+            CpuStorage::F32(values) => values[start..end].iter().flat_map(|v| v.to_le_bytes()).collect(),
+            _ => bail!("{}: u8, f32 and u32", launch.kernel),
+        };
+        push_number(&mut message, bytes.len());
+        message.extend(bytes);
+    }
+    let output = exchange(launch.kernel, &message, length * size_of::<f32>())?;
+    let values: Vec<f32> = output
+        .chunks(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect();
+    Tensor::from_vec(values, launch.output.clone(), &Device::Cpu)
 }
 
 /// Puts numbers into a tensor, whoever else holds it.

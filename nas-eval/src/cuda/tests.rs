@@ -7,8 +7,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor};
 
 use nas_space::seed::Seed;
+use nas_space::shape::Shape;
 
 use super::on_host;
+use crate::data::{Augmentation, Batch, BatchPlan, Batcher, Images, Normalization};
 use crate::nn::{AdamConfig, Gradients, Init, OptimizerConfig, Parameters, SgdConfig};
 use crate::ops::gradient_check::{self, assert_close, assert_values, gradients, random, values};
 use crate::ops::{self, ConvSpec, Geometry, PoolSpec};
@@ -352,4 +354,101 @@ fn a_norm_that_is_not_finite_shows_in_every_gradient_clipped_at_once() {
     let mut gradients = Gradients::from_named(named, &parameters);
     on_host::with_kernels(|| gradients.clip_norm(1.0)).unwrap();
     assert!(values(gradients.get("p1").unwrap()).iter().all(|v| v.is_nan()));
+}
+
+/// Images of two channels, 7×5, with all kinds of pixels.
+fn images(n: usize) -> Arc<Images> {
+    let pixels = (0..n * 70).map(|i| (i * 37 % 256) as u8).collect();
+    let labels = (0..n).map(|i| (i % 3) as u32).collect();
+    Arc::new(Images::new(Shape::new(2, 7, 5), 3, pixels, labels).unwrap())
+}
+
+/// Indices, classes and the bits of the pixels, batch by batch.
+type Bits = Vec<(Vec<u32>, Vec<u32>, Vec<u32>)>;
+
+fn bits(batcher: &Batcher, epoch: u64) -> Bits {
+    let bits = |batch: Batch| {
+        let images = batch.images.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let images = images.into_iter().map(f32::to_bits).collect();
+        (batch.indices, batch.labels.to_vec1().unwrap(), images)
+    };
+    let epoch = batcher.epoch(epoch, 0).unwrap();
+    epoch.map(|batch| bits(batch.unwrap())).collect()
+}
+
+#[test]
+fn batches_made_on_the_device_have_the_bits_of_those_made_on_the_host() {
+    let Some(device) = place() else { return };
+    let images = images(23);
+    let normalization = Arc::new(Normalization::measure(&images, &[0, 3, 5, 7]).unwrap());
+    let crop_and_flip = Augmentation {
+        crop_padding: 4,
+        horizontal_flip: true,
+        cutout: None,
+    };
+    for augmentation in [
+        Augmentation::NONE,
+        crop_and_flip,
+        Augmentation {
+            cutout: Some(3),
+            ..crop_and_flip
+        },
+        Augmentation {
+            cutout: Some(4),
+            ..Augmentation::NONE
+        },
+        Augmentation {
+            crop_padding: 1,
+            cutout: Some(7),
+            ..Augmentation::NONE
+        },
+    ] {
+        for plan in [
+            BatchPlan::training(6, augmentation, Seed::new(9)),
+            BatchPlan {
+                augmentation,
+                ..BatchPlan::evaluation(10)
+            },
+        ] {
+            // Not in order, and one twice.
+            let indices: Vec<u32> = [22, 0, 22].into_iter().chain(1..20).collect();
+            let batcher = |device: &Device| {
+                let (images, normalization) = (Arc::clone(&images), Arc::clone(&normalization));
+                Batcher::new(images, normalization, indices.clone(), plan, device).unwrap()
+            };
+            let expected = batcher(&Device::Cpu);
+            let got = on_host::with_kernels(|| batcher(&device));
+            for epoch in 0..2 {
+                assert_eq!(bits(&got, epoch), bits(&expected, epoch), "{plan:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_images_are_given_to_a_device_once_for_all_batchers() {
+    let Some(device) = place() else { return };
+    let images = images(4);
+    let first = images.pixels_on(&device).unwrap();
+    assert_eq!(first.id(), images.pixels_on(&device).unwrap().id());
+    let copy = Images::clone(&images);
+    assert_eq!(copy, *images);
+    assert_ne!(first.id(), copy.pixels_on(&device).unwrap().id());
+}
+
+#[test]
+fn what_no_batch_can_be_made_of_is_refused() {
+    let bytes = Tensor::zeros(70, DType::U8, &Device::Cpu).unwrap();
+    let tables = Tensor::zeros((2, 256), DType::F32, &Device::Cpu).unwrap();
+    let changes = |rows: usize| Tensor::zeros((rows, 3), DType::U32, &Device::Cpu).unwrap();
+    let error = |sources, sizes| super::augment(sources, sizes, 0, 0).unwrap_err().to_string();
+    for (sources, sizes) in [
+        ([&bytes, &tables, &changes(5)], [3, 2, 7, 5]),
+        ([&bytes, &tables, &changes(6)], [4, 2, 7, 5]),
+        ([&bytes, &tables, &changes(6)], [3, 1, 7, 5]),
+        ([&tables, &tables, &changes(6)], [3, 2, 7, 5]),
+    ] {
+        let error = error(sources, sizes);
+        assert!(error.contains("augment: expected bytes"), "{error}");
+    }
 }

@@ -51,6 +51,16 @@ pub(super) struct Change {
     centre: Option<(usize, usize)>,
 }
 
+#[cfg(any(feature = "cuda", test))]
+impl Change {
+    /// Row and column of the crop, whether it is mirrored, row and column of the square's centre.
+    pub(super) fn numbers(self) -> [u32; 5] {
+        let (row, column) = self.centre.unwrap_or_default();
+        // They were drawn as numbers of 32 bits.
+        [self.top, self.left, self.flip.into(), row, column].map(|number| number as u32)
+    }
+}
+
 impl Augmentation {
     /// Images as they are.
     pub const NONE: Self = Self {

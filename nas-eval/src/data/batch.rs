@@ -1,4 +1,6 @@
-//! One batch.
+//! One batch, and who makes it.
+
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use nas_space::seed::Seed;
@@ -8,6 +10,10 @@ use super::augment::Augmentation;
 use super::error::DataError;
 use super::images::Images;
 use super::normalize::Normalization;
+#[cfg(any(feature = "cuda", test))]
+use super::on_device::{Changes, ImagesOnDevice};
+#[cfg(any(feature = "cuda", test))]
+use crate::cuda;
 
 /// Images and labels on a device.
 ///
@@ -41,6 +47,101 @@ impl Batch {
         // Without augmentation the seed is not used.
         Buffers::fill(images, &tables, Augmentation::NONE, Seed::new(0), indices)
             .into_batch(images.shape(), device)
+    }
+}
+
+/// Who makes the batches of a [`Batcher`](super::Batcher).
+#[derive(Debug, Clone)]
+pub(super) enum Maker {
+    /// The host, which moves them to the device.
+    Host {
+        images: Arc<Images>,
+        /// What each pixel value becomes, per channel.
+        tables: Arc<Vec<[f32; 256]>>,
+        augmentation: Augmentation,
+        device: Device,
+    },
+    /// The device, which has the images.
+    #[cfg(any(feature = "cuda", test))]
+    Device {
+        images: Arc<Images>,
+        on_device: Arc<ImagesOnDevice>,
+    },
+}
+
+/// A batch that is ready but for what its device has to do.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    /// To be moved there.
+    Images {
+        buffers: Buffers,
+        shape: Shape,
+        device: Device,
+    },
+    /// To be made there.
+    #[cfg(any(feature = "cuda", test))]
+    Changes {
+        changes: Changes,
+        images: Arc<ImagesOnDevice>,
+    },
+}
+
+impl Prepared {
+    /// The batch. It is made here and not where it was prepared, so that a device sees all its work from one thread.
+    pub(super) fn into_batch(self) -> Result<Batch, DataError> {
+        match self {
+            Self::Images {
+                buffers,
+                shape,
+                device,
+            } => buffers.into_batch(shape, &device),
+            #[cfg(any(feature = "cuda", test))]
+            Self::Changes { changes, images } => Ok(images.batch(changes)?),
+        }
+    }
+}
+
+impl Maker {
+    /// The one for this device. The constants must be for the images' channels.
+    pub(super) fn new(
+        images: Arc<Images>,
+        normalization: &Normalization,
+        augmentation: Augmentation,
+        device: &Device,
+    ) -> Result<Self, DataError> {
+        #[cfg(any(feature = "cuda", test))]
+        if cuda::runs_on(device) {
+            let on_device = ImagesOnDevice::new(&images, normalization, augmentation, device)?;
+            let on_device = Arc::new(on_device);
+            return Ok(Self::Device { images, on_device });
+        }
+        Ok(Self::Host {
+            images,
+            tables: Arc::new(normalization.tables()),
+            augmentation,
+            device: device.clone(),
+        })
+    }
+
+    /// All of a batch that needs no device, in the epoch that `epoch_seed` stands for. Indices must be in range.
+    pub(super) fn prepare(&self, epoch_seed: Seed, indices: &[u32]) -> Prepared {
+        match self {
+            Self::Host {
+                images,
+                tables,
+                augmentation,
+                device,
+            } => Prepared::Images {
+                buffers: Buffers::fill(images, tables, *augmentation, epoch_seed, indices),
+                shape: images.shape(),
+                device: device.clone(),
+            },
+            #[cfg(any(feature = "cuda", test))]
+            Self::Device { images, on_device } => Prepared::Changes {
+                changes: on_device.draw(images, epoch_seed, indices),
+                images: Arc::clone(on_device),
+            },
+        }
     }
 }
 

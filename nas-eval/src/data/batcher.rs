@@ -7,11 +7,10 @@ use std::thread::{Builder, JoinHandle};
 
 use candle_core::Device;
 use nas_space::seed::Seed;
-use nas_space::shape::Shape;
 use rand::seq::SliceRandom;
 
 use super::augment::Augmentation;
-use super::batch::{Batch, Buffers};
+use super::batch::{Batch, Maker, Prepared};
 use super::error::DataError;
 use super::images::Images;
 use super::normalize::Normalization;
@@ -105,20 +104,19 @@ impl BatchPlan {
 /// Batch `k` of epoch `e` depends on the plan, `e` and `k` alone. See the [module](super) for an example.
 #[derive(Debug, Clone)]
 pub struct Batcher {
-    images: Arc<Images>,
-    tables: Arc<Vec<[f32; 256]>>,
+    maker: Maker,
     indices: Arc<Vec<u32>>,
     plan: BatchPlan,
     batches: usize,
-    device: Device,
 }
 
 impl Batcher {
-    /// Batches of the images with these indices, on this device.
+    /// Batches of the images with these indices, on this device. On CUDA the device is given all images, once for all
+    /// batchers of the same [`Images`], and makes the batches itself.
     ///
     /// # Errors
     /// If the batch size is 0, there are no indices or one is out of range, the constants are for another number of
-    /// channels, the augmentation does not suit the images' shape, or the only batch would be dropped.
+    /// channels, the augmentation does not suit the images' shape, the only batch would be dropped, or the device refuses.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "callers share the constants as they share the images"
@@ -144,12 +142,10 @@ impl Batcher {
             });
         }
         Ok(Self {
-            images,
-            tables: Arc::new(normalization.tables()),
+            maker: Maker::new(images, &normalization, plan.augmentation, device)?,
             indices: Arc::new(indices),
             plan,
             batches,
-            device: device.clone(),
         })
     }
 
@@ -193,15 +189,9 @@ impl Batcher {
             let epoch_seed = this.plan.seed.derive("augment", epoch);
             for batch in from_batch..this.batches {
                 let chosen = &order[this.plan.range(batch, this.batches, order.len())];
-                let buffers = Buffers::fill(
-                    &this.images,
-                    &this.tables,
-                    this.plan.augmentation,
-                    epoch_seed,
-                    chosen,
-                );
+                let prepared = this.maker.prepare(epoch_seed, chosen);
                 // The other end is gone: the epoch was dropped before its end.
-                if sender.send(buffers).is_err() {
+                if sender.send(prepared).is_err() {
                     return;
                 }
             }
@@ -214,8 +204,6 @@ impl Batcher {
             })?;
         Ok(Epoch {
             left,
-            shape: self.images.shape(),
-            device: self.device.clone(),
             receiver: Some(receiver),
             thread: Some(thread),
         })
@@ -235,10 +223,8 @@ impl Batcher {
 #[derive(Debug)]
 pub struct Epoch {
     left: usize,
-    shape: Shape,
-    device: Device,
     /// Taken when the epoch ends, which tells the thread to stop.
-    receiver: Option<Receiver<Buffers>>,
+    receiver: Option<Receiver<Prepared>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -247,9 +233,8 @@ impl Iterator for Epoch {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        // The tensor is made here and not by the thread, so that a device sees all its work from one thread.
         let batch = match self.receiver.as_ref().and_then(|receiver| receiver.recv().ok()) {
-            Some(buffers) => buffers.into_batch(self.shape, &self.device),
+            Some(prepared) => prepared.into_batch(),
             None => Err(DataError::Preparation {
                 reason: "it panicked".to_owned(),
             }),
@@ -279,6 +264,8 @@ impl Drop for Epoch {
 
 #[cfg(test)]
 mod tests {
+    use nas_space::shape::Shape;
+
     use super::*;
 
     /// `n` images of 1×4×4 whose pixels tell them apart.
@@ -432,10 +419,10 @@ mod tests {
         let mut epoch = batcher.epoch(0, 0).unwrap();
         epoch.next().unwrap().unwrap();
         assert_eq!(epoch.len(), 49);
-        assert_eq!(Arc::strong_count(&batcher.images), 2);
+        assert_eq!(Arc::strong_count(&batcher.indices), 2);
         drop(epoch);
         // The thread held a share of the images.
-        assert_eq!(Arc::strong_count(&batcher.images), 1);
+        assert_eq!(Arc::strong_count(&batcher.indices), 1);
     }
 
     #[test]

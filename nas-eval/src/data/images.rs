@@ -4,6 +4,8 @@ use nas_space::shape::Shape;
 use sha2::{Digest, Sha256};
 
 use super::error::DataError;
+#[cfg(any(feature = "cuda", test))]
+use super::on_device::PixelsOnDevice;
 use crate::fingerprint;
 
 /// Labelled images of one shape, as bytes.
@@ -15,6 +17,8 @@ pub struct Images {
     classes: usize,
     pixels: Vec<u8>,
     labels: Vec<u32>,
+    #[cfg(any(feature = "cuda", test))]
+    on_device: PixelsOnDevice,
 }
 
 impl Images {
@@ -64,6 +68,8 @@ impl Images {
             classes,
             pixels,
             labels,
+            #[cfg(any(feature = "cuda", test))]
+            on_device: PixelsOnDevice::default(),
         })
     }
 
@@ -139,7 +145,15 @@ impl Images {
             classes: self.classes,
             pixels,
             labels,
+            #[cfg(any(feature = "cuda", test))]
+            on_device: PixelsOnDevice::default(),
         })
+    }
+
+    /// The pixels on a device: moved there once, and kept as long as these images.
+    #[cfg(any(feature = "cuda", test))]
+    pub(crate) fn pixels_on(&self, device: &candle_core::Device) -> candle_core::Result<candle_core::Tensor> {
+        self.on_device.on(device, &self.pixels)
     }
 
     /// Refuses the indices if one is no image's or if there are none.

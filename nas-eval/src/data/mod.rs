@@ -2,7 +2,7 @@
 //!
 //! [`Dataset::load`] reads one of the [`DATASETS`] by name. [`stratified_split`] divides its training images into what
 //! a child is trained on and what it is judged on; [`Normalization`] is measured on the former alone; a [`Batcher`]
-//! turns them into tensors, one epoch after the other.
+//! turns them into tensors, one epoch after the other: on the host, or on a CUDA device from images that it holds.
 //!
 //! **Invariant:** which images a batch holds and every pixel of it follow from the plan, the seed, the epoch and the
 //! batch's number. Threads, device and the batches before it have no say, so an epoch can start at any batch.
@@ -42,6 +42,8 @@ mod idx;
 mod images;
 mod location;
 mod normalize;
+#[cfg(any(feature = "cuda", test))]
+mod on_device;
 mod registry;
 mod split;
 

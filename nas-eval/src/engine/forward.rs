@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::Run;
 use super::arena::{Arena, Framed, Rooms, room};
 use super::geometry::Convolution;
 use super::plan::{Op, Read, Step};
+use super::run::Run;
 use crate::kernels::Float;
 use crate::kernels::items_per_chunk;
 use crate::kernels::{

@@ -90,6 +90,15 @@ pub(super) enum Op {
 }
 
 impl Step {
+    /// Its convolutions, in order.
+    pub(super) fn convolutions(&self) -> &[Convolution] {
+        match &self.op {
+            Op::Convolution(conv) => std::slice::from_ref(&**conv),
+            Op::Separable(convs) => &convs[..],
+            _ => &[],
+        }
+    }
+
     /// Rows and columns.
     pub(super) fn size(&self) -> [usize; 2] {
         [self.shape.height, self.shape.width]

@@ -53,11 +53,128 @@ pub enum TableError {
         first: usize,
     },
 
-    /// Choices that are not those of a cell.
-    #[error("'{choices}' are not the choices of a cell; expected those of an architecture of space nb201")]
-    Choices {
+    /// An architecture without a row.
+    #[error("the table '{table}' has no architecture {choices}; it has {rows} rows, of space {space}")]
+    Unknown {
+        /// The table's name.
+        table: String,
         /// The choices.
         choices: String,
+        /// Number of rows.
+        rows: usize,
+        /// Name of the space.
+        space: String,
+    },
+
+    /// A figure that a row lacks.
+    #[error(
+        "the table '{table}' has no {figure} of architecture {choices} after {epochs} epochs: its training failed"
+    )]
+    Lacking {
+        /// The table's name.
+        table: String,
+        /// What is lacking.
+        figure: &'static str,
+        /// The choices.
+        choices: String,
+        /// The epochs.
+        epochs: u32,
+    },
+
+    /// A number of epochs after which the table has no validation accuracies.
+    #[error(
+        "the table '{table}' has no validation accuracies after {epochs} epochs on {dataset}; it has them after {known}"
+    )]
+    Epochs {
+        /// The table's name.
+        table: String,
+        /// The epochs asked for.
+        epochs: u32,
+        /// The data set.
+        dataset: String,
+        /// The numbers there are.
+        known: String,
+    },
+
+    /// A file that does not begin as a table does.
+    #[error(
+        "{}: it is no benchmark table: it does not begin as one. Expected a file made by 'nas table', or NAS-Bench-201's \
+         accuracies as CSV", path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A table of another version of the format.
+    #[error(
+        "{}: it is a table of format {got}; this program reads format {}. Use a newer program, or make the table anew",
+        path.display(), super::VERSION
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        got: u32,
+    },
+
+    /// A table that is not all there.
+    #[error("{}: it is truncated: {}it has {got}. Copy it anew", path.display(), expected_bytes(*.expected))]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// The length it should have, where that can be told.
+        expected: Option<u64>,
+        /// The length it has.
+        got: u64,
+    },
+
+    /// A table that was changed after it was made.
+    #[error("{}: it was changed or damaged: its checksum or its length is not that of its content. Copy it anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A table that is whole and does not make sense.
+    #[error("{}: it is no table this program can use: {reason}", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+
+    /// Figures that make no table.
+    #[error("these figures make no table: {reason}")]
+    Draft {
+        /// What does not fit.
+        reason: String,
+    },
+
+    /// A file to import from that is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    Import {
+        /// The file.
+        path: PathBuf,
+        /// Where and what does not fit, and what was expected.
+        reason: String,
+    },
+
+    /// A table that cannot be written.
+    #[error("{reason}")]
+    Write {
+        /// The file, and what the system said.
+        reason: String,
+    },
+
+    /// A name that no built-in table has.
+    #[error("there is no benchmark named '{name}' built in; there is: {known}")]
+    BuiltIn {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
     },
 
     /// A cell has no line.
@@ -93,4 +210,9 @@ pub enum TableError {
         /// The names there are, separated by commas.
         known: String,
     },
+}
+
+/// `expected N bytes, `.
+fn expected_bytes(expected: Option<u64>) -> String {
+    expected.map_or_else(String::new, |bytes| format!("expected {bytes} bytes, "))
 }

@@ -4,44 +4,90 @@ use std::sync::Arc;
 
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, TestReport, Trial};
-use nas_space::spaces::{CellSpace, Space, nb201};
+use nas_space::seed::Seed;
 
-use super::{Nb201Dataset, Nb201Table, TableError};
+use super::fidelities::Repeats;
+use super::{DatasetHeader, Figure, Table, TableError};
 
-/// Epochs of the training whose validation accuracy a search sees (Dong & Yang 2020, arXiv 2001.00326).
-pub const SEARCH_EPOCHS: u32 = 12;
-/// Epochs of the training whose test accuracy is reported.
-pub const TEST_EPOCHS: u32 = 200;
-
-/// Looks the architectures of the space `nb201` up: the reward is the validation accuracy after the benchmark's
-/// training of [`SEARCH_EPOCHS`], the report the test accuracy after its training of [`TEST_EPOCHS`] (Dong & Yang 2020,
-/// arXiv 2001.00326).
+/// Looks architectures up in a table: a trial's evaluation is the validation accuracy after its epochs, the report the test
+/// accuracy after the epochs that the table reports.
 ///
-/// A trial's fidelity and seed are not used: the table holds one figure for each architecture. It knows no seconds,
-/// so a trial costs none.
+/// Where the table has no validation accuracies after a trial's epochs, what becomes of it depends on how many numbers of
+/// epochs there are: the only one answers for all (as in NAS-Bench-201's file of accuracies, whose 12 epochs are the benchmark's
+/// cheap setting), else the trial fails.
+///
+/// Where it has repeats, a trial sees one of them, drawn by the trial's seed, as a training would have given it; a report is the
+/// mean of all.
+///
+/// **Simulated clock.** A trial costs the seconds that its training took, where the table has them, and nothing else; one
+/// that continues another, the seconds it adds.
 #[derive(Debug, Clone)]
 pub struct TabularEvaluator {
-    table: Arc<Nb201Table>,
-    dataset: Nb201Dataset,
-    space: Arc<CellSpace>,
+    table: Arc<Table>,
+    dataset: usize,
+    params: Option<usize>,
+    macs: Option<usize>,
 }
 
 impl TabularEvaluator {
     /// An evaluator on this data set of the table.
-    pub fn new(table: Arc<Nb201Table>, dataset: Nb201Dataset) -> Self {
-        Self {
-            table,
+    ///
+    /// # Errors
+    /// [`TableError::Dataset`] with the data sets there are.
+    pub fn new(table: Arc<Table>, dataset: &str) -> Result<Self, TableError> {
+        let dataset = table.dataset(dataset)?;
+        Ok(Self {
             dataset,
-            space: Arc::new(nb201()),
+            params: table.size_column(Figure::Params, dataset),
+            macs: table.size_column(Figure::Macs, dataset),
+            table,
+        })
+    }
+
+    /// What is looked up in.
+    pub fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The data set.
+    pub fn dataset(&self) -> &DatasetHeader {
+        &self.table.header().datasets[self.dataset]
+    }
+
+    /// Whether the table knows what trainings cost.
+    pub fn has_seconds(&self) -> bool {
+        self.table
+            .fidelities(self.dataset)
+            .is_some_and(|known| !known.seconds.is_empty())
+    }
+
+    /// Checks that there are validation accuracies after so many epochs, and no others answer for them.
+    ///
+    /// # Errors
+    /// [`TableError::Epochs`] with the numbers there are.
+    pub fn check_epochs(&self, epochs: u32) -> Result<(), TableError> {
+        let known = self.table.epochs(self.dataset);
+        if known.contains(&epochs) {
+            return Ok(());
         }
+        Err(TableError::Epochs {
+            table: self.table.header().name.clone(),
+            epochs,
+            dataset: self.dataset().name.clone(),
+            known: known.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+        })
     }
 
     /// The test accuracy after the full training: for the architecture that validation chose, once.
     ///
     /// # Errors
-    /// [`TableError`] for choices that are no cell of the table.
+    /// [`TableError`] for an architecture that has no row, or no such figure in it.
     pub fn test_report(&self, architecture: &Architecture) -> Result<TestReport, TableError> {
-        let test_accuracy = self.table.test_accuracy(self.cell(architecture)?, self.dataset)?;
+        let row = self.row(architecture)?;
+        let epochs = self.dataset().report_epochs;
+        let test_accuracy = self
+            .test_accuracy(row)
+            .ok_or_else(|| self.lacking("test accuracy", architecture, epochs))?;
         Ok(TestReport {
             test_accuracy,
             test_loss: None,
@@ -49,53 +95,158 @@ impl TabularEvaluator {
         })
     }
 
-    /// The table's key: option `i` of a decision is the operation with digit `i`. A partly grown architecture is the
-    /// cell it stands for.
-    fn cell(&self, architecture: &Architecture) -> Result<[u8; 6], TableError> {
-        let not_a_cell = || TableError::Choices {
+    /// The highest test accuracy there is: what regret is measured from.
+    pub fn best_test(&self) -> Option<f64> {
+        self.test_accuracies().into_iter().max_by(f64::total_cmp)
+    }
+
+    /// The test accuracies that are reported, row by row where there are any. Not for a strategy's eyes.
+    pub fn test_accuracies(&self) -> Vec<f64> {
+        let rows = 0..self.table.header().row_count;
+        rows.filter_map(|row| self.test_accuracy(row)).collect()
+    }
+
+    /// The validation accuracies after the epochs of a search, means over repeats, row by row where there are any.
+    pub fn valid_accuracies(&self) -> Vec<f64> {
+        let rows = 0..self.table.header().row_count;
+        let repeats = self.searched();
+        rows.filter_map(|row| self.mean(repeats?, row)).collect()
+    }
+
+    /// How many trainings of each architecture there are after the epochs of a search; 0 where there is only their mean.
+    pub fn repeats(&self) -> usize {
+        self.searched().map_or(0, |repeats| repeats.single.len())
+    }
+
+    fn searched(&self) -> Option<&Repeats> {
+        let known = self.table.fidelities(self.dataset)?;
+        known.valid.get(&self.dataset().search_epochs)
+    }
+
+    fn test_accuracy(&self, row: u32) -> Option<f64> {
+        let known = self.table.fidelities(self.dataset)?;
+        let accuracy = self.mean(known.test.get(&self.dataset().report_epochs)?, row)?;
+        (0.0..=1.0).contains(&accuracy).then_some(accuracy)
+    }
+
+    fn row(&self, architecture: &Architecture) -> Result<u32, TableError> {
+        self.table.row(architecture).ok_or_else(|| TableError::Unknown {
+            table: self.table.header().name.clone(),
             choices: architecture.to_string(),
-        };
-        let digits = |architecture: &Architecture| -> Option<[u8; 6]> {
-            let digits: Option<Vec<u8>> = architecture
-                .choices()
-                .iter()
-                .map(|&c| u8::try_from(c).ok())
-                .collect();
-            digits?.try_into().ok()
-        };
-        if let Some(cell) = digits(architecture) {
-            return Ok(cell);
+            rows: self.table.len(),
+            space: self.table.space().name().to_owned(),
+        })
+    }
+
+    fn lacking(&self, figure: &'static str, architecture: &Architecture, epochs: u32) -> TableError {
+        TableError::Lacking {
+            table: self.table.header().name.clone(),
+            figure,
+            choices: architecture.to_string(),
+            epochs,
         }
-        let genotype = self.space.genotype(architecture).map_err(|_| not_a_cell())?;
-        let grown = self.space.architecture(&genotype).map_err(|_| not_a_cell())?;
-        digits(&grown).ok_or_else(not_a_cell)
+    }
+
+    /// The mean over repeats: as the table gives it, or that of those there are.
+    fn mean(&self, repeats: &Repeats, row: u32) -> Option<f64> {
+        if let Some(mean) = repeats.mean.and_then(|column| self.table.figure(column, row)) {
+            return Some(mean);
+        }
+        let singles = repeats
+            .single
+            .iter()
+            .filter_map(|&(_, column)| self.table.figure(column, row));
+        let (sum, count) = singles.fold((0.0, 0_u32), |(sum, count), value| (sum + value, count + 1));
+        (count > 0).then(|| sum / f64::from(count))
+    }
+
+    /// One repeat, drawn from those there are by the seed, and which it is; the mean where there are none.
+    fn drawn(&self, repeats: &Repeats, row: u32, seed: Seed) -> Option<(Option<u64>, f64)> {
+        let there = || {
+            let figures = repeats.single.iter();
+            figures.filter_map(|&(repeat, column)| Some((Some(repeat), self.table.figure(column, row)?)))
+        };
+        match there().count() as u64 {
+            0 => Some((None, self.mean(repeats, row)?)),
+            1 => there().next(),
+            count => there().nth((seed.derive("repeat", 0).value() % count) as usize),
+        }
+    }
+
+    /// The seconds of a training: of this repeat, or of the mean.
+    fn seconds(&self, epochs: u32, repeat: Option<u64>, row: u32) -> f64 {
+        let repeats = self
+            .table
+            .fidelities(self.dataset)
+            .and_then(|known| known.seconds.get(&epochs));
+        let Some(repeats) = repeats else {
+            return 0.0;
+        };
+        let single = repeats.single.iter().find(|&&(seed, _)| Some(seed) == repeat);
+        single
+            .and_then(|&(_, column)| self.table.figure(column, row))
+            .or_else(|| self.mean(repeats, row))
+            .unwrap_or(0.0)
+    }
+
+    /// The epochs that answer for so many, and their columns.
+    fn answering(&self, epochs: u32) -> Result<(u32, &Repeats), TableError> {
+        let valid = self.table.fidelities(self.dataset).map(|known| &known.valid);
+        let mut all = valid.into_iter().flatten();
+        let found = match (
+            valid.and_then(|valid| valid.get_key_value(&epochs)),
+            all.next(),
+            all.next(),
+        ) {
+            (Some(found), _, _) | (None, Some(found), None) => Some(found),
+            _ => None,
+        };
+        match found {
+            Some((&epochs, repeats)) => Ok((epochs, repeats)),
+            None => Err(self
+                .check_epochs(epochs)
+                .err()
+                .unwrap_or_else(|| TableError::Dataset {
+                    name: self.dataset().name.clone(),
+                    known: String::new(),
+                })),
+        }
     }
 }
 
 impl Evaluator for TabularEvaluator {
     fn description(&self) -> String {
-        format!(
-            "NAS-Bench-201 table {}, {}, validation after {SEARCH_EPOCHS} epochs",
-            self.table.fingerprint(),
-            self.dataset
-        )
+        let DatasetHeader {
+            name,
+            search_epochs,
+            valid_is_test,
+            ..
+        } = self.dataset();
+        let (table, identity) = (&self.table.header().name, self.table.identity());
+        let on = if *valid_is_test { " on test images" } else { "" };
+        format!("{table} table {identity}, {name}, validation{on} after {search_epochs} epochs")
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
         let invalid = |e: TableError| Failure::new(FailureKind::Invalid, e.to_string());
-        let cell = self.cell(&trial.architecture).map_err(invalid)?;
-        let valid_accuracy = self.table.search_accuracy(cell, self.dataset).map_err(invalid)?;
-        let params = self.table.params_millions(cell).map_err(invalid)?;
+        let row = self.row(&trial.architecture).map_err(invalid)?;
+        let (epochs, repeats) = self.answering(trial.fidelity.epochs).map_err(invalid)?;
+        let (repeat, valid_accuracy) = self.drawn(repeats, row, trial.seed).ok_or_else(|| {
+            let lacking = self.lacking("validation accuracy", &trial.architecture, epochs);
+            Failure::new(FailureKind::Other, lacking.to_string())
+        })?;
+        let before = trial
+            .continues
+            .map_or(0.0, |continued| self.seconds(continued.epochs, repeat, row));
         Evaluation {
             valid_accuracy,
             valid_loss: None,
             train_accuracy: None,
             train_loss: None,
-            // The table gives millions with six digits: whole parameters.
-            params: Some((params * 1e6).round() as u64),
-            macs: None,
-            epochs: SEARCH_EPOCHS,
-            cost_seconds: 0.0,
+            params: self.params.and_then(|column| self.table.count(column, row)),
+            macs: self.macs.and_then(|column| self.table.count(column, row)),
+            epochs,
+            cost_seconds: (self.seconds(epochs, repeat, row) - before).max(0.0),
             device: "table".to_owned(),
         }
         .checked()
@@ -103,52 +254,4 @@ impl Evaluator for TabularEvaluator {
 }
 
 #[cfg(test)]
-mod tests {
-    use nas_space::search::Fidelity;
-    use nas_space::seed::Seed;
-
-    use super::*;
-
-    /// The evaluator of a complete table in which every cell has this validation accuracy, in percent.
-    fn evaluator(accuracy: u32) -> TabularEvaluator {
-        let mut text =
-            "ops6,c10_valid12,c10_test200,c100_valid12,c100_test200,in16_valid12,in16_test200,params_c10_M\n"
-                .to_owned();
-        for cell in Nb201Table::cells() {
-            let ops: String = cell.iter().map(u8::to_string).collect();
-            text += &format!("{ops},{accuracy},2,3,4,5,6,0.25\n");
-        }
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("table.csv");
-        std::fs::write(&path, text).unwrap();
-        TabularEvaluator::new(Arc::new(Nb201Table::open(&path).unwrap()), Nb201Dataset::Cifar10)
-    }
-
-    #[test]
-    fn the_description_identifies_the_table() {
-        let description = evaluator(50).description();
-        assert_eq!(description, evaluator(50).description());
-        assert_ne!(description, evaluator(51).description());
-        assert!(
-            description.contains("cifar10") && !description.contains('\n'),
-            "{description}"
-        );
-    }
-
-    #[test]
-    fn an_evaluation_is_that_after_the_epochs_of_a_search() {
-        let trial = Trial {
-            id: 0,
-            architecture: Architecture::new([0; 6]),
-            fidelity: Fidelity { epochs: 99 },
-            seed: Seed::new(1),
-            continues: None,
-        };
-        let evaluation = evaluator(50).evaluate(&trial).unwrap();
-        assert_eq!(
-            (evaluation.epochs, evaluation.valid_accuracy),
-            (SEARCH_EPOCHS, 0.5)
-        );
-        assert_eq!(evaluation.params, Some(250_000));
-    }
-}
+mod tests;

@@ -16,13 +16,25 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 use nas_space::shape::Shape;
+use nas_space::spaces::SpaceConfig;
 use sha2::{Digest, Sha256};
 
 use super::error::TableError;
+use super::header::{Column, DatasetHeader, Encoding, Figure};
+use super::table::Table;
+use super::writer::{ColumnData, Draft, RowKeys};
 use crate::data::read_bounded;
 use crate::fingerprint;
+
+/// The benchmark's name.
+pub(super) const NAME: &str = "NAS-Bench-201";
+/// Epochs of the training whose validation accuracy a search sees (Dong & Yang 2020, arXiv 2001.00326).
+pub const SEARCH_EPOCHS: u32 = 12;
+/// Epochs of the training whose test accuracy is reported.
+pub const TEST_EPOCHS: u32 = 200;
 
 /// Number of edges of a cell: (0→1) (0→2) (1→2) (0→3) (1→3) (2→3).
 const EDGES: usize = 6;
@@ -35,7 +47,6 @@ const MAX_BYTES: u64 = 32 << 20;
 /// The largest networks have 1.5 million parameters; more than this is a number in another unit.
 const MAX_MILLIONS: f64 = 1000.0;
 
-const CELL_COLUMN: &str = "ops6";
 /// For each data set, its columns of validation and test accuracy.
 const ACCURACY_COLUMNS: [[&str; 2]; 3] = [
     ["c10_valid12", "c10_test200"],
@@ -65,6 +76,17 @@ impl Nb201Dataset {
             Self::Cifar10 => "cifar10",
             Self::Cifar100 => "cifar100",
             Self::ImageNet16 => "imagenet16-120",
+        }
+    }
+
+    /// How a table speaks of it.
+    pub(super) fn header(self) -> DatasetHeader {
+        DatasetHeader {
+            name: self.name().to_owned(),
+            network: Some(self.network()),
+            search_epochs: SEARCH_EPOCHS,
+            report_epochs: TEST_EPOCHS,
+            valid_is_test: false,
         }
     }
 
@@ -129,6 +151,9 @@ pub struct Nb201Table {
 }
 
 impl Nb201Table {
+    /// The column with the six operations.
+    pub(super) const CELL_COLUMN: &str = "ops6";
+
     /// Reads the table from a file.
     ///
     /// # Errors
@@ -205,6 +230,60 @@ impl Nb201Table {
         (cell_at(best.0), best.1)
     }
 
+    /// The same figures as a [`Table`], told apart from others by the fingerprint of the file. Parameters are those of the
+    /// CIFAR-10 networks for all data sets, as the file gives them.
+    ///
+    /// # Errors
+    /// None of a table that was read.
+    pub fn to_table(&self) -> Result<Table, TableError> {
+        let mut columns = Vec::new();
+        for dataset in Nb201Dataset::ALL {
+            let number = dataset as usize;
+            for (kind, figure, epochs) in [(0, Figure::Valid, SEARCH_EPOCHS), (1, Figure::Test, TEST_EPOCHS)]
+            {
+                let values = self.rows.iter().map(|row| Some(row.accuracies[number][kind]));
+                columns.push(ColumnData {
+                    column: Column {
+                        figure,
+                        dataset: Some(number),
+                        epochs: Some(epochs),
+                        seed: None,
+                        encoding: Encoding::F64,
+                    },
+                    values: values.collect(),
+                });
+            }
+        }
+        // The file gives millions with six digits: whole parameters.
+        let params = self
+            .rows
+            .iter()
+            .map(|row| Some((row.params_millions * 1e6).round()));
+        columns.push(ColumnData {
+            column: Column {
+                figure: Figure::Params,
+                dataset: None,
+                epochs: None,
+                seed: None,
+                encoding: Encoding::U32,
+            },
+            values: params.collect(),
+        });
+        let cells = Self::cells().map(|cell| Architecture::new(cell.map(usize::from)));
+        let draft = Draft {
+            name: NAME.to_owned(),
+            origin: format!(
+                "CSV of NAS-Bench-201's accuracies, fingerprint {}",
+                self.fingerprint
+            ),
+            space: SpaceConfig::Nb201 {},
+            keys: RowKeys::Architectures(cells.collect()),
+            datasets: Nb201Dataset::ALL.map(Nb201Dataset::header).to_vec(),
+            columns,
+        };
+        Ok(draft.table()?.with_identity(self.fingerprint.clone()))
+    }
+
     fn parse(path: &Path, content: &[u8]) -> Result<Self, TableError> {
         let mut lines = content
             .split(|&byte| byte == b'\n')
@@ -231,7 +310,7 @@ impl Nb201Table {
                 }
             }
         };
-        let cell_place = column(CELL_COLUMN)?;
+        let cell_place = column(Self::CELL_COLUMN)?;
         let mut accuracy_places = [[0; 2]; 3];
         for (places, names) in accuracy_places.iter_mut().zip(ACCURACY_COLUMNS) {
             *places = [column(names[0])?, column(names[1])?];
@@ -272,7 +351,7 @@ impl Nb201Table {
             };
             let cell = fields[cell_place];
             let index = parse_cell(cell)
-                .ok_or_else(|| wrong(CELL_COLUMN, "six digits from 0 to 4".to_owned(), cell))?;
+                .ok_or_else(|| wrong(Self::CELL_COLUMN, "six digits from 0 to 4".to_owned(), cell))?;
             if let Some(first) = rows[index] {
                 let (path, cell) = (path.to_owned(), cell.to_owned());
                 return Err(TableError::Duplicate {
@@ -348,234 +427,4 @@ fn parse_cell(text: &str) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use flate2::{Compression, write::GzEncoder};
-    use proptest::prelude::*;
-    use std::io::Write;
-    use std::sync::LazyLock;
-
-    const HEADER: &str =
-        "params_c10_M,ops6,extra,c10_valid12,c10_test200,c100_valid12,c100_test200,in16_valid12,in16_test200";
-
-    /// A complete table: cell i has test accuracy i / 200 percent on CIFAR-10.
-    static LINES: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let row = |(index, cell): (usize, [u8; 6])| {
-            let ops: String = cell.iter().map(u8::to_string).collect();
-            format!(
-                "0.25,{ops},-,{},{},3,4,5,6",
-                99 - index % 90,
-                index as f64 / 200.0
-            )
-        };
-        [HEADER.to_owned()]
-            .into_iter()
-            .chain(Nb201Table::cells().enumerate().map(row))
-            .collect()
-    });
-
-    fn parse(text: &str) -> Result<Nb201Table, TableError> {
-        Nb201Table::parse(Path::new("table.csv"), text.as_bytes())
-    }
-
-    /// The table with one line changed.
-    fn with_line(line: usize, text: &str) -> Result<Nb201Table, TableError> {
-        let mut lines = LINES.clone();
-        lines[line - 1] = text.to_owned();
-        parse(&lines.join("\n"))
-    }
-
-    #[test]
-    fn lookups_give_the_row_of_the_cell_as_fractions() {
-        let mut shuffled = LINES[1..].to_vec();
-        shuffled.reverse();
-        let table = parse(&format!("{HEADER}\r\n{}\r\n", shuffled.join("\r\n"))).unwrap();
-        assert_eq!(table.rows, {
-            // Equal but for the line numbers.
-            let mut same = parse(&LINES.join("\n")).unwrap();
-            assert_ne!(same.fingerprint, table.fingerprint);
-            same.rows
-                .iter_mut()
-                .zip(&table.rows)
-                .for_each(|(row, other)| row.line = other.line);
-            same.rows
-        });
-        assert_eq!(table.len(), 15_625);
-        let cell = [0, 0, 0, 1, 3, 2];
-        assert_eq!(
-            table.test_accuracy(cell, Nb201Dataset::Cifar10).unwrap(),
-            42.0 / 200.0 / 100.0
-        );
-        assert_eq!(table.search_accuracy(cell, Nb201Dataset::Cifar10).unwrap(), 0.57);
-        assert_eq!(table.search_accuracy(cell, Nb201Dataset::Cifar100).unwrap(), 0.03);
-        assert_eq!(table.test_accuracy(cell, Nb201Dataset::ImageNet16).unwrap(), 0.06);
-        assert_eq!(table.params_millions(cell).unwrap(), 0.25);
-        assert_eq!(
-            table.best_test(Nb201Dataset::Cifar10),
-            ([4; 6], 15_624.0 / 200.0 / 100.0)
-        );
-        assert_eq!(table.best_search(Nb201Dataset::Cifar10), ([0; 6], 0.99));
-        assert!(matches!(
-            table.test_accuracy([0, 5, 0, 0, 0, 0], Nb201Dataset::Cifar10),
-            Err(TableError::Operation { edge: 1, code: 5 })
-        ));
-    }
-
-    #[test]
-    fn cells_and_indices_correspond() {
-        assert_eq!(Nb201Table::cells().len(), 15_625);
-        assert!(
-            Nb201Table::cells()
-                .enumerate()
-                .all(|(index, cell)| cell_index(cell).unwrap() == index)
-        );
-        assert_eq!(cell_at(1), [0, 0, 0, 0, 0, 1]);
-    }
-
-    #[test]
-    fn a_wrong_line_is_refused_with_its_number_and_the_reason() {
-        for (line, text, reason) in [
-            (
-                1,
-                "index,ops6,c10_test200",
-                "column 'c10_valid12' once, got it 0 times",
-            ),
-            (1, &format!("{HEADER},ops6"), "column 'ops6' once, got it 2 times"),
-            (1, "", "column 'ops6' once, got it 0 times"),
-            (
-                7,
-                "0.25,000010,-,1,2,3,4,5",
-                "line 7: line: expected 9 values, got 8",
-            ),
-            (
-                7,
-                "0.25,000015,-,1,2,3,4,5,6",
-                "line 7: ops6: expected six digits from 0 to 4, got '000015'",
-            ),
-            (7, "0.25,00001,-,1,2,3,4,5,6", "line 7: ops6: expected"),
-            (
-                7,
-                "0.25,000010,-,1,100.5,3,4,5,6",
-                "line 7: c10_test200: expected a number from 0 to 100, got '100.5'",
-            ),
-            (7, "0.25,000010,-,1,2,-3,4,5,6", "line 7: c100_valid12"),
-            (7, "0.25,000010,-,1,2,3,4,nan,6", "line 7: in16_valid12"),
-            (
-                7,
-                "0.25,000010,-,1,2,3,4,5,",
-                "line 7: in16_test200: expected a number from 0 to 100, got ''",
-            ),
-            (7, "inf,000010,-,1,2,3,4,5,6", "line 7: params_c10_M"),
-            (
-                7,
-                "0.25,000001,-,1,2,3,4,5,6",
-                "line 7: cell 000001 is already on line 3",
-            ),
-            (
-                7,
-                "",
-                "expected all 15625 cells, got 15624; the first that is missing is 000010",
-            ),
-        ] {
-            let message = with_line(line, text).unwrap_err().to_string();
-            assert!(
-                message.contains(reason) && message.starts_with("table.csv: "),
-                "{reason} in {message}"
-            );
-        }
-        let foreign = Nb201Table::parse(Path::new("photo.png"), &[0x89, b'P', b'N', b'G', 0xff]).unwrap_err();
-        assert!(
-            foreign.to_string().contains("photo.png: line 1: encoding"),
-            "{foreign}"
-        );
-        assert!(matches!(parse(""), Err(TableError::Column { .. })));
-        assert!(matches!(
-            parse(&LINES[..9000].join("\n")),
-            Err(TableError::Missing { got: 8999, .. })
-        ));
-    }
-
-    #[test]
-    fn a_gzipped_table_is_read_and_a_truncated_one_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("table");
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-        encoder.write_all(LINES.join("\n").as_bytes()).unwrap();
-        let whole = encoder.finish().unwrap();
-        std::fs::write(&path, &whole).unwrap();
-        assert_eq!(
-            Nb201Table::open(&path).unwrap(),
-            parse(&LINES.join("\n")).unwrap()
-        );
-        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
-        assert!(matches!(Nb201Table::open(&path), Err(TableError::File(_))));
-        assert!(matches!(
-            Nb201Table::open(dir.path().join("none")),
-            Err(TableError::File(_))
-        ));
-    }
-
-    #[test]
-    fn data_sets_are_parsed_by_name_and_a_wrong_one_lists_them() {
-        for dataset in Nb201Dataset::ALL {
-            assert_eq!(dataset.to_string().parse::<Nb201Dataset>().unwrap(), dataset);
-        }
-        let message = "svhn".parse::<Nb201Dataset>().unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "the table has no data set 'svhn'; it has: cifar10, cifar100, imagenet16-120"
-        );
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
-
-        #[test]
-        fn a_mutated_table_is_an_error_or_in_range_and_never_a_panic(
-            line in 1..=15_626_usize,
-            at in any::<prop::sample::Index>(),
-            byte in any::<u8>(),
-        ) {
-            let mut bytes = LINES[line - 1].clone().into_bytes();
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
-            let mut content = Vec::new();
-            for (index, text) in LINES.iter().enumerate() {
-                content.extend_from_slice(if index + 1 == line { &bytes } else { text.as_bytes() });
-                content.push(b'\n');
-            }
-            if let Ok(table) = Nb201Table::parse(Path::new("table.csv"), &content) {
-                let all = table.rows.iter().flat_map(|row| row.accuracies.iter().flatten());
-                prop_assert!(all.into_iter().all(|accuracy| (0.0..=1.0).contains(accuracy)));
-            }
-        }
-    }
-
-    #[test]
-    fn the_published_table_has_the_published_optima() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/nb201/nb201_acc.csv.gz");
-        if !path.is_file() {
-            println!("skipped: no {}", path.display());
-            return;
-        }
-        let table = Nb201Table::open(&path).unwrap();
-        assert_eq!(table.len(), 15_625);
-        for (dataset, published) in Nb201Dataset::ALL.into_iter().zip([94.373, 73.513, 47.311]) {
-            let (cell, best) = table.best_test(dataset);
-            assert!((best * 100.0 - published).abs() < 5e-4, "{dataset}: {best}");
-            assert_eq!(table.test_accuracy(cell, dataset).unwrap(), best);
-        }
-        // The file's first line: |avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|
-        // is architecture 0, written 421211 by edges, with 85.8633, 63.364 and 0.129306.
-        let cell = [4, 2, 1, 2, 1, 1];
-        assert_eq!(
-            table.test_accuracy(cell, Nb201Dataset::Cifar10).unwrap(),
-            0.858633
-        );
-        assert_eq!(
-            table.search_accuracy(cell, Nb201Dataset::Cifar10).unwrap(),
-            0.63364
-        );
-        assert_eq!(table.params_millions(cell).unwrap(), 0.129306);
-    }
-}
+mod tests;

@@ -151,7 +151,7 @@ fn the_penalty_holds_skip_connections_to_their_target() {
             .unwrap();
     }
     let after = divergence(&learner);
-    assert!(before > 0.02 && after < 1e-3, "{before} to {after}");
+    assert!(after < 1e-3 && after < before / 100.0, "{before} to {after}");
     // The probability of each skip connection over all architectures.
     let scored = scores(&learner, &all);
     for (place, decision) in space

@@ -24,7 +24,7 @@ pub struct CanonicalId([u8; 16]);
 ///
 /// Where there is no reduction cell, the normal one stands for it, so writing it out twice changes nothing. The
 /// layers of a chain are put in canonical order as the nodes of a cell are. A hierarchy is its flattened cell. The same
-/// cell in different skeletons makes different architectures.
+/// cell in different skeletons makes different architectures. A selection is its options, each for itself.
 pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId {
     let mut bytes = Vec::with_capacity(512);
     match genotype {
@@ -52,6 +52,14 @@ pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId
         Genotype::Chain(chain) => {
             bytes.push(2);
             write_chain(chain, &mut bytes);
+        }
+        Genotype::Selection(selection) => {
+            bytes.push(3);
+            let names = selection.choices.iter().flat_map(|(name, option)| [name, option]);
+            for text in std::iter::once(&selection.space).chain(names) {
+                bytes.extend((text.len() as u64).to_le_bytes());
+                bytes.extend(text.as_bytes());
+            }
         }
     }
     let mut id = [0; 16];

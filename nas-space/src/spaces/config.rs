@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChainConfig, ChainSpace, CustomConfig, HierarchicalConfig, HierarchicalSpace, NasnetConfig, PnasConfig,
-    Space, SpaceError, darts, nasnet, nb201, pnas,
+    ProductConfig, Space, SpaceError, darts, nasnet, nb201, pnas,
 };
 use crate::op::Operations;
 
@@ -32,6 +32,8 @@ pub enum SpaceConfig {
     Hierarchical(HierarchicalConfig),
     /// Cells as described.
     Custom(CustomConfig),
+    /// Decisions of which nothing else is known.
+    Product(ProductConfig),
 }
 
 const NAMES: [&str; 6] = ["darts", "nb201", "pnas", "nasnet", "chain", "hierarchical"];
@@ -87,6 +89,7 @@ impl SpaceConfig {
                 Arc::new(HierarchicalSpace::new(config.clone(), Operations::standard())?)
             }
             Self::Custom(config) => Arc::new(config.build(Operations::standard())?),
+            Self::Product(config) => Arc::new(config.build()?),
         })
     }
 }

@@ -19,6 +19,7 @@ use crate::op::Operations;
 /// | `nodes` | | inner nodes of a cell | 1 to 20 |
 /// | `inputs` | `"all"` | an edge from every earlier state, or from k different ones, which are chosen (all where there are fewer) | `"all"` or k ≥ 1 |
 /// | `reduction` | `"shared"` | whether the cell that halves is the same one (at stride 2) or of its own; nb201: shared | `"shared"`, `"separate"` |
+/// | `filled` | `false` | whether a cell of fewer nodes is filled up to all of them by nodes without effect, so that growing cells are points of the full-grown space; nb201 with all inputs, the last state as output, and `none` and `skip_connect` among the operations | `true`, `false` |
 /// | `output` | darts: `"all"`, nb201: `"last"` | the states the output concatenates: all inner ones, those that no node reads, the last one, or a list; nb201: one | `"all"`, `"loose"`, `"last"`, list |
 ///
 /// Nodes add. States are numbered from 0: the skeleton's inputs (two in darts, one in nb201), then the nodes. A space of
@@ -59,6 +60,9 @@ pub struct CustomConfig {
     /// Whether there is a reduction cell of its own.
     #[serde(default)]
     pub reduction: Reduction,
+    /// Whether a cell of fewer nodes is filled up to all of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub filled: bool,
     /// The states the output concatenates; what is usual in the skeleton where it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputStates>,
@@ -226,9 +230,20 @@ impl CustomConfig {
             operations: self.operations.clone(),
             combines: vec![Combine::Add],
             output: self.output(inputs)?,
-            filled: false,
+            filled: self.filled,
         };
         let has_reduction = self.reduction == Reduction::Separate;
+        let can_fill = self.skeleton == Skeleton::Nb201
+            && grammar.wiring == Wiring::All
+            && grammar.output == Output::Last
+            && ["none", "skip_connect"]
+                .iter()
+                .all(|name| self.operations.iter().any(|o| o == name));
+        if self.filled && !can_fill {
+            let expected = "false, or the nb201 skeleton with all inputs, the last state as output, and none and skip_connect \
+                            among the operations";
+            return Err(SpaceError::config("filled", true, expected));
+        }
         Ok(CellSpace::new(
             self.name.clone(),
             self.skeleton,

@@ -12,6 +12,7 @@
 //! | [`nasnet`] | a normal and a reduction cell of five blocks, which add or concatenate | 5.23e36 | |
 //! | [`chain`](ChainSpace) | convolutions in a row with skip connections | 2.25e15 at 6 layers | layers |
 //! | [`hierarchical`](HierarchicalSpace) | motifs over motifs over primitive operations | 1.65e11; 7.49e38 in the paper's size | |
+//! | [product](ProductConfig) | decisions of which nothing else is known, as of a benchmark table | | |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
 //! [`LimitedSpace`] is the part of any of them whose networks are not too large.
@@ -31,6 +32,7 @@ mod limited;
 mod nasnet;
 mod nb201;
 mod pnas;
+mod product;
 mod relaxed;
 mod subsets;
 
@@ -45,6 +47,7 @@ pub use limited::LimitedSpace;
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
+pub use product::{ProductConfig, ProductSpace};
 pub use relaxed::{ChosenEdge, MixedChannels, RelaxedCell};
 
 use std::fmt;

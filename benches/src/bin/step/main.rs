@@ -1,11 +1,13 @@
 //! Times one training step, as the PyTorch yardstick does, and prints the same JSON object.
 //!
 //! `step darts-search|darts-eval|nb201|OPERATION [--channels C] [--cells L] [--batch N] [--steps S] [--image PIXELS] [--threads T]
-//! [--device cpu|cuda] [--tf32 on|off]`; for `cuda` it is built with the feature of that name.
+//! [--device cpu|cuda] [--tf32 on|off] [--order 1|2]`; for `cuda` it is built with the feature of that name.
 //!
-//! A step is: `darts-search` = the gradient of the mixture on a validation batch, then that of the weights on a training
-//! batch, clipped, and an update by SGD; the others = forward, backward, update. An
-//! operation is one of `nas_benches::OPERATIONS`, repeated `--cells` times behind a pointwise convolution.
+//! A step is: `darts-search` = the gradient of the mixture on a validation batch, of first order or (`--order 2`) through a step
+//! of the weights, then that of the weights on a training batch, clipped, and an update by SGD; the others = forward,
+//! backward, update. An operation is one of `nas_benches::OPERATIONS`, repeated `--cells` times behind a pointwise convolution.
+
+mod second_order;
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use candle_core::{DType, Device, Tensor};
 use nas_benches::{OPERATIONS, repeated};
 use nas_eval::clock::Stopwatch;
 use nas_eval::model::{Logits, Model, Pass};
-use nas_eval::nn::{Optimizer, OptimizerConfig};
+use nas_eval::nn::{Optimizer, OptimizerConfig, SgdConfig};
 use nas_eval::ops::cross_entropy;
 use nas_eval::supernet::{Mixture, Supernet, Wanted};
 use nas_eval::{allow_tf32, device_name};
@@ -28,6 +30,8 @@ use ndarray::Array2;
 use rand::RngExt;
 use serde_json::json;
 
+use self::second_order::{Examples, Problem, differentiate};
+
 struct Work {
     name: String,
     channels: usize,
@@ -36,6 +40,8 @@ struct Work {
     image: usize,
     steps: usize,
     device: Device,
+    /// Of the mixture's gradient.
+    order: usize,
 }
 
 fn main() -> Result<()> {
@@ -62,6 +68,7 @@ fn main() -> Result<()> {
         image: 32,
         steps: 3,
         device: Device::Cpu,
+        order: 1,
     };
     while let Some(flag) = words.next() {
         let value = words.next().with_context(|| format!("{flag} needs a value"))?;
@@ -84,6 +91,8 @@ fn main() -> Result<()> {
             "--batch" => work.batch = value,
             "--image" => work.image = value,
             "--steps" => work.steps = value,
+            "--order" if work.name == "darts-search" && (1..=2).contains(&value) => work.order = value,
+            "--order" => bail!("--order is 1 or 2, of darts-search alone"),
             "--threads" => rayon::ThreadPoolBuilder::new()
                 .num_threads(value)
                 .build_global()?,
@@ -108,6 +117,7 @@ fn main() -> Result<()> {
     sorted.sort_by(f64::total_cmp);
     let report = json!({
         "work": work.name,
+        "order": work.order,
         "device": device_name(&work.device),
         "threads": rayon::current_num_threads(),
         "step_seconds_median": sorted.get(sorted.len() / 2),
@@ -140,7 +150,7 @@ fn config(work: &Work) -> NetworkConfig {
 }
 
 /// A batch of random images and labels.
-fn batch(work: &Work, seed: Seed) -> Result<(Tensor, Tensor)> {
+fn batch(work: &Work, seed: Seed) -> Result<Examples> {
     let mut rng = seed.rng();
     let pixels: Vec<f32> = (0..work.batch * 3 * work.image * work.image)
         .map(|_| rng.random_range(-1.7..1.7))
@@ -155,8 +165,11 @@ const TRAIN: Pass = Pass::Train {
     drop_path: 0.0,
 };
 
+/// Learning rate of the weights.
+const RATE: f64 = 0.025;
+
 fn optimizer() -> Result<Box<dyn Optimizer>> {
-    Ok(OptimizerConfig::default().build()?)
+    Ok(OptimizerConfig::Sgd(SgdConfig::default()).build()?)
 }
 
 fn named(work: &Work, arch: &str) -> Result<Network> {
@@ -172,7 +185,7 @@ fn training_step(work: &Work, network: Network) -> Result<Box<dyn FnMut() -> Res
         let loss = |logits: &Logits| cross_entropy(&logits.main, &labels, 0.0);
         let (_, loss, mut gradients) = model.differentiate(&images, &TRAIN, loss)?;
         gradients.clip_norm(5.0)?;
-        optimizer.step(model.parameters(), &gradients, 0.025)?;
+        optimizer.step(model.parameters(), &gradients, RATE)?;
         Ok(loss.to_scalar::<f32>()?)
     }))
 }
@@ -187,19 +200,25 @@ fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
         .map(|cell| Array2::from_elem((cell.edges.len(), 8), 0.125))
         .collect();
     let mut optimizer = optimizer()?;
-    let (images, labels) = batch(work, Seed::new(1))?;
-    let (valid, valid_labels) = batch(work, Seed::new(2))?;
+    let (train, valid) = (batch(work, Seed::new(1))?, batch(work, Seed::new(2))?);
+    let order = work.order;
     Ok(Box::new(move || {
         let mixture = Mixture::new(tables.clone());
-        supernet.differentiate(&valid, &TRAIN, &mixture, Wanted::Mixture, |logits: &Logits| {
-            cross_entropy(&logits.main, &valid_labels, 0.0)
-        })?;
-        let mut step =
-            supernet.differentiate(&images, &TRAIN, &mixture, Wanted::Weights, |logits: &Logits| {
-                cross_entropy(&logits.main, &labels, 0.0)
-            })?;
+        if order == 2 {
+            let state = optimizer.state()?;
+            let SgdConfig {
+                momentum,
+                weight_decay,
+                ..
+            } = SgdConfig::default();
+            let sgd = [momentum, weight_decay];
+            Problem::new(&supernet, &mixture, [&train, &valid], sgd, &state)?.gradient(RATE)?;
+        } else {
+            differentiate(&supernet, &mixture, &valid, Wanted::Mixture)?;
+        }
+        let mut step = differentiate(&supernet, &mixture, &train, Wanted::Weights)?;
         step.gradients.clip_norm(5.0)?;
-        optimizer.step(supernet.parameters(), &step.gradients, 0.025)?;
+        optimizer.step(supernet.parameters(), &step.gradients, RATE)?;
         Ok(step.loss.to_scalar::<f32>()?)
     }))
 }

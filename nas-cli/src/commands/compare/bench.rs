@@ -1,0 +1,236 @@
+//! A task: what judges architectures, and a run of a method on it.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nas_eval::tabular::TabularEvaluator;
+use nas_space::search::{Evaluator, Fidelity};
+use nas_space::seed::Seed;
+use nas_space::spaces::Space;
+use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
+use nas_study::{Commit, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, Summary};
+
+use crate::method;
+use crate::plan::{Estimation, RunConfig};
+use crate::progress::Screen;
+use crate::session::Session;
+
+/// Uniform draws whose mean is what nothing chose is worth.
+const DRAWS: u64 = 1000;
+
+/// A task, and what every method is run with on it.
+pub(super) struct Bench {
+    /// In the order of the methods.
+    pub(super) configs: Vec<RunConfig>,
+    space: Arc<dyn Space>,
+    /// What of it methods see: all, or what is within the limits.
+    searched: Arc<dyn Space>,
+    /// What looks up, where nothing is trained.
+    table: Option<TabularEvaluator>,
+    description: String,
+}
+
+impl Bench {
+    /// The task of these configurations, which differ in method alone. There is at least one.
+    pub(super) fn new(configs: Vec<RunConfig>) -> Result<Self> {
+        let first = &configs[0];
+        for other in &configs[1..] {
+            for (what, differs) in [
+                ("space", other.space != first.space),
+                ("estimation", other.estimation != first.estimation),
+                ("limits", other.limits != first.limits),
+            ] {
+                if differs {
+                    bail!(
+                        "the {what} of {} is another than that of {}; expected the same for all that are compared",
+                        other.method,
+                        first.method
+                    );
+                }
+            }
+        }
+        let space = first.space.build()?;
+        let searched = first.searched(&space)?;
+        let table = match &first.estimation {
+            Estimation::Table(plan) => Some(plan.evaluator()?),
+            Estimation::Training(_) => None,
+        };
+        let description = match &table {
+            Some(table) => {
+                let gate = first.gate(table, &space)?;
+                gate.map_or_else(|| table.description(), |gate| gate.description())
+            }
+            // Made once, to find out what cannot be before anything is written.
+            None => Session::prepare(first.clone())?.description()?,
+        };
+        Ok(Self {
+            configs,
+            space,
+            searched,
+            table,
+            description,
+        })
+    }
+
+    /// The task's name.
+    pub(super) fn name(&self) -> &str {
+        match &self.configs[0].estimation {
+            Estimation::Table(plan) => &plan.data,
+            Estimation::Training(plan) => &plan.data,
+        }
+    }
+
+    pub(super) fn space_name(&self) -> &str {
+        self.space.name()
+    }
+
+    /// What judges, limits included.
+    pub(super) fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// Epochs of a trial.
+    pub(super) fn search_epochs(&self) -> Result<u32> {
+        match &self.configs[0].estimation {
+            Estimation::Table(plan) => plan.search_epochs(),
+            Estimation::Training(plan) => Ok(plan.epochs),
+        }
+    }
+
+    /// Epochs of the training whose test accuracy is reported.
+    pub(super) fn test_epochs(&self) -> u32 {
+        match (&self.configs[0].estimation, &self.table) {
+            (Estimation::Training(plan), _) => plan.final_epochs,
+            (_, Some(table)) => table.dataset().report_epochs,
+            (_, None) => 0,
+        }
+    }
+
+    /// The highest test accuracy there is, where it is known and no limits keep methods from it.
+    pub(super) fn best_test(&self) -> Option<f64> {
+        let table = self.table.as_ref().filter(|_| self.configs[0].limits.is_none())?;
+        table.best_test()
+    }
+
+    /// Runs at a time where nothing is said: a GPU is for one.
+    pub(super) fn jobs(&self) -> usize {
+        match &self.configs[0].estimation {
+            Estimation::Training(plan) if plan.device != "cpu" => 1,
+            _ => rayon::current_num_threads(),
+        }
+    }
+
+    /// What architectures are worth that nothing chose, where that can be looked up.
+    pub(super) fn uniform(&self) -> Result<Option<Uniform>> {
+        let Some(table) = &self.table else {
+            return Ok(None);
+        };
+        let mut rng = Seed::new(0).derive("uniform draws", 0).rng();
+        let mut sum = 0.0;
+        for _ in 0..DRAWS {
+            sum += table.test_report(&self.searched.sample(&mut rng))?.test_accuracy;
+        }
+        Ok(Some(Uniform {
+            draws: DRAWS,
+            test_mean: sum / DRAWS as f64,
+        }))
+    }
+
+    /// One run of the method at this place, with this seed; of one that trains, in this directory.
+    pub(super) fn run(&self, place: usize, seed: u64, directory: &Path) -> Result<Run> {
+        let config = RunConfig {
+            seed,
+            ..self.configs[place].clone()
+        };
+        match &self.table {
+            Some(table) => self.look_up(&config, table),
+            None => train(config, directory),
+        }
+    }
+
+    fn look_up(&self, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
+        let seed = Seed::new(config.seed);
+        let (mut strategy, parameters) = method::strategy(config, Arc::clone(&self.searched), seed)?;
+        let gate = config.gate(table, &self.space)?;
+        let evaluator: &dyn Evaluator = gate.as_ref().map_or(table, |gate| gate);
+        let study = StudyConfig {
+            parameters,
+            batch: config.batch,
+            budget: config.budget,
+            fidelity: Fidelity {
+                epochs: self.search_epochs()?,
+            },
+            ..StudyConfig::new(strategy.name(), self.space.name(), evaluator.description(), seed)
+        };
+        let mut store = Store::in_memory()?;
+        let parts = Parts {
+            space: self.space.as_ref(),
+            strategy: strategy.as_mut(),
+            evaluator,
+        };
+        let options = RunOptions {
+            // Nobody reads it: it is gone with the run.
+            commit: Commit::Within(Duration::MAX),
+            ..RunOptions::default()
+        };
+        let summary = Study::create(&mut store, study, parts)?.run(&options, &mut Silent)?;
+        let mut chosen = incumbents(&store.records().trials()?);
+        for one in &mut chosen {
+            one.test_accuracy = Some(table.test_report(&one.architecture)?.test_accuracy);
+        }
+        let best = summary.require_best()?;
+        let test = table.test_report(&best.architecture)?.test_accuracy;
+        to_run(&summary, test, 0.0, chosen)
+    }
+}
+
+/// A search like any other, in its own directory, where it goes on if it was begun.
+fn train(config: RunConfig, directory: &Path) -> Result<Run> {
+    let session = Session::prepare(config)?;
+    let (run, mut store) = match RunDir::open(directory) {
+        Ok(run) => {
+            let recorded: RunConfig = run.read_config()?;
+            if recorded != *session.config() {
+                bail!(
+                    "{} holds a run with another configuration; compare in another directory",
+                    directory.display()
+                );
+            }
+            let store = run.store()?;
+            (run, store)
+        }
+        Err(_) => RunDir::create(directory, session.config())
+            .with_context(|| format!("cannot begin a run in {}", directory.display()))?,
+    };
+    let concluded = session.search(&run, &mut store, NonZeroUsize::MIN, &Screen::hidden())?;
+    let chosen = incumbents(&store.records().trials()?);
+    to_run(
+        &concluded.summary,
+        concluded.last.test.test_accuracy,
+        concluded.last.seconds,
+        chosen,
+    )
+}
+
+fn to_run(
+    summary: &Summary,
+    test_accuracy: f64,
+    final_seconds: f64,
+    incumbents: Vec<Incumbent>,
+) -> Result<Run> {
+    Ok(Run {
+        seed: summary.seed.value(),
+        valid_accuracy: summary.require_best()?.valid_accuracy,
+        test_accuracy,
+        trials: summary.trials,
+        failed: summary.failed,
+        epochs: summary.epochs,
+        trial_seconds: summary.seconds,
+        strategy_seconds: summary.strategy_seconds,
+        final_seconds,
+        incumbents,
+    })
+}

@@ -1,0 +1,381 @@
+//! `nas compare`: methods against each other, with everything else the same.
+//!
+//! A comparison has a directory: `runs.jsonl` holds the runs that are finished, so that one that was stopped goes on and one
+//! that is done takes more seeds; runs that train are run directories below `runs/`. What is written at the end are
+//! `comparison.json`, `runs.csv` and `report.html`.
+
+mod bench;
+mod csv;
+mod jobs;
+mod page;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use nas_space::search::Budget;
+use nas_space::seed::Seed;
+use nas_study::StudyConfig;
+use nas_study::compare::{BASELINE, Comparison, Entry, Journal, Run, TaskRuns};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::args::{CompareArgs, Entrant, What};
+use crate::environment::Environment;
+use crate::method::Method;
+use crate::output::{Output, note};
+use crate::plan::{self, RunConfig};
+use crate::progress::RunsBar;
+use crate::usage::Usage;
+use bench::Bench;
+
+/// The JSON of `nas compare`.
+#[derive(Debug, Serialize)]
+pub(super) struct CompareResult {
+    /// The comparison's directory.
+    run: PathBuf,
+    /// The page about it.
+    report: PathBuf,
+    space: String,
+    /// What judges architectures, by task.
+    evaluators: BTreeMap<String, String>,
+    /// Epochs of a trial.
+    search_epochs: u32,
+    /// Epochs of the training whose test accuracy is reported.
+    test_epochs: u32,
+    /// Runs of each method, with the seeds from 0 on.
+    seeds: u64,
+    /// Of each run. It ends with the trial that exceeds it.
+    budget: Budget,
+    /// What becomes of a proposal that was made before.
+    duplicates: nas_study::Duplicates,
+    /// The settings of each method, on the first task.
+    settings: BTreeMap<String, Value>,
+    environment: Environment,
+    /// What was typed.
+    command: String,
+    #[serde(flatten)]
+    comparison: Comparison,
+    /// The methods of the only task, where there is one task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    methods: Option<Value>,
+    /// Its pairs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairs: Option<Value>,
+}
+
+/// A method that takes part.
+struct Contestant {
+    name: String,
+    /// Which of those of this method it is, from 0.
+    copy: u64,
+}
+
+impl Contestant {
+    /// The seed of its study. Of several of one method the second and later ones have others, or they would be the same.
+    fn seed(&self, seed: u64) -> u64 {
+        if self.copy == 0 {
+            seed
+        } else {
+            // TOML has no more than 63 bits.
+            Seed::new(seed).derive("copy", self.copy).value() >> 1
+        }
+    }
+}
+
+/// Runs every method with every seed on every task, and compares what they found.
+pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
+    let entrants = entrants(args)?;
+    let tasks: Vec<Option<&str>> = match &args.table_data[..] {
+        [] => vec![None],
+        names => names.iter().map(|name| Some(&name[..])).collect(),
+    };
+    let mut benches = Vec::new();
+    for task in tasks {
+        let configs = entrants.iter().map(|entrant| config(args, entrant, task));
+        benches.push(Bench::new(configs.collect::<Result<Vec<_>>>()?)?);
+    }
+    let contestants = contestants(&entrants, &benches[0].configs);
+    let directory = match &args.run {
+        Some(directory) => directory.clone(),
+        None => free_directory(benches[0].space_name()),
+    };
+    fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    let identity = identity(&benches, &contestants)?;
+    let (journal, done) = Journal::open(&directory.join("runs.jsonl"), &identity)?;
+    if output == Output::Text {
+        note(&format!(
+            "directory: {} (go on after an interruption with the same words and --run {0})",
+            directory.display()
+        ));
+    }
+    let runs = compare(args, &benches, &contestants, &directory, (journal, done))?;
+    let comparison = Comparison::new(runs)?;
+    let result = result(args, &benches, &contestants, &directory, comparison)?;
+    let written = |name: &str, text: &str| {
+        let path = directory.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    written("comparison.json", &serde_json::to_string(&result)?)?;
+    written("runs.csv", &csv::runs(&result.comparison))?;
+    written("report.html", &page::page(&result))?;
+    output.result(&result, || text::text(&result))
+}
+
+/// Who takes part: those that are named or else all, and random search.
+fn entrants(args: &CompareArgs) -> Result<Vec<Entrant>> {
+    let mut entrants = args.methods.clone();
+    if entrants.is_empty() {
+        entrants = Method::ALL
+            .into_iter()
+            .filter(|m| m.proposes())
+            .map(Entrant::method)
+            .collect();
+    }
+    let random = Entrant::method(Method::Random);
+    let is_random = |entrant: &Entrant| entrant.name == BASELINE;
+    match (entrants.iter().any(is_random), args.without_random) {
+        (false, false) => entrants.insert(0, random.clone()),
+        (true, true) if args.methods.is_empty() => entrants.retain(|entrant| !is_random(entrant)),
+        (true, true) => {
+            let why = "--without-random: random search is named; leave out one of the two";
+            return Err(Usage::new(why.to_owned()).into());
+        }
+        _ => {}
+    }
+    for (i, entrant) in entrants.iter().enumerate() {
+        if entrants[..i].iter().any(|other| other.name == entrant.name) {
+            let name = &entrant.name;
+            let why =
+                format!("METHOD: {name} is named twice; expected each name once, as in {name}-2={name}");
+            return Err(Usage::new(why).into());
+        }
+        if entrant.name == BASELINE && entrant.what != random.what {
+            let why = format!("METHOD: the name {BASELINE} is that of random search; expected another one");
+            return Err(Usage::new(why).into());
+        }
+    }
+    Ok(entrants)
+}
+
+/// What a method is run with, as `nas search` would resolve it.
+fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Result<RunConfig> {
+    let mut config =
+        plan::resolve(&args.search(&entrant.what, table_data)).with_context(|| match &entrant.what {
+            What::Method(method) => format!("method {method}"),
+            What::File(path) => format!("{}, {}", entrant.name, path.display()),
+        })?;
+    if !config.method.proposes() {
+        let able: Vec<&str> = Method::ALL
+            .into_iter()
+            .filter(|m| m.proposes())
+            .map(Method::name)
+            .collect();
+        let why = format!(
+            "METHOD: {} trains a supernet and proposes no architectures one by one; compare {}",
+            config.method,
+            able.join(", ")
+        );
+        return Err(Usage::new(why).into());
+    }
+    // Whatever a file says: the same budget for all.
+    config.budget = args.budget();
+    Ok(config)
+}
+
+fn contestants(entrants: &[Entrant], configs: &[RunConfig]) -> Vec<Contestant> {
+    let methods: Vec<Method> = configs.iter().map(|config| config.method).collect();
+    let copy = |place: usize| methods[..place].iter().filter(|m| **m == methods[place]).count() as u64;
+    entrants
+        .iter()
+        .enumerate()
+        .map(|(place, entrant)| Contestant {
+            name: entrant.name.clone(),
+            copy: copy(place),
+        })
+        .collect()
+}
+
+/// What decides what the runs come to. Where files are does not.
+fn identity(benches: &[Bench], contestants: &[Contestant]) -> Result<Value> {
+    let mut tasks = Vec::new();
+    for bench in benches {
+        let mut methods = Vec::new();
+        for (config, contestant) in bench.configs.iter().zip(contestants) {
+            let mut config = serde_json::to_value(config)?;
+            if let Some(estimation) = config.get_mut("estimation").and_then(Value::as_object_mut) {
+                estimation.remove("table");
+                estimation.remove("data_dir");
+            }
+            methods.push(json!({"name": contestant.name, "config": config}));
+        }
+        tasks.push(json!({
+            "task": bench.name(),
+            "evaluator": bench.description(),
+            "methods": methods,
+        }));
+    }
+    Ok(json!({ "tasks": tasks }))
+}
+
+/// Runs what is not on file yet, and gives all runs.
+fn compare(
+    args: &CompareArgs,
+    benches: &[Bench],
+    contestants: &[Contestant],
+    directory: &Path,
+    (journal, done): (Journal, Vec<Entry>),
+) -> Result<Vec<TaskRuns>> {
+    let seeds = args.seeds();
+    let mut finished: BTreeMap<(String, String, u64), Run> = done
+        .into_iter()
+        .map(|entry| ((entry.task, entry.method, entry.run.seed), entry.run))
+        .collect();
+    let key = |bench: &Bench, contestant: &Contestant, seed| {
+        (bench.name().to_owned(), contestant.name.clone(), seed)
+    };
+    // Seed by seed, so that what is there after an interruption is a comparison of fewer seeds.
+    let mut missing = Vec::new();
+    for seed in 0..seeds {
+        for bench in benches {
+            for (place, contestant) in contestants.iter().enumerate() {
+                if !finished.contains_key(&key(bench, contestant, seed)) {
+                    missing.push((bench, place, seed));
+                }
+            }
+        }
+    }
+    let bar = RunsBar::new(
+        seeds * (benches.len() * contestants.len()) as u64,
+        missing.len() as u64,
+    );
+    let journal = Mutex::new(journal);
+    let jobs = args.jobs.unwrap_or_else(|| benches[0].jobs());
+    let made = jobs::run(&missing, jobs, |&(bench, place, seed)| {
+        let contestant = &contestants[place];
+        let run = bench
+            .run(
+                place,
+                contestant.seed(seed),
+                &directory.join("runs").join(format!("{}-{seed}", contestant.name)),
+            )
+            .with_context(|| format!("method {}, seed {seed}, {}", contestant.name, bench.name()))?;
+        let entry = Entry {
+            task: bench.name().to_owned(),
+            method: contestant.name.clone(),
+            run: Run { seed, ..run },
+        };
+        journal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&entry)?;
+        bar.advance();
+        Ok(entry)
+    })?;
+    bar.finish();
+    for entry in made {
+        finished.insert((entry.task, entry.method, entry.run.seed), entry.run);
+    }
+    benches
+        .iter()
+        .map(|bench| {
+            let of = |contestant: &Contestant| {
+                let runs = (0..seeds).filter_map(|seed| finished.get(&key(bench, contestant, seed)).cloned());
+                (contestant.name.clone(), runs.collect())
+            };
+            Ok(TaskRuns {
+                name: bench.name().to_owned(),
+                best_test: bench.best_test(),
+                uniform: bench.uniform()?,
+                runs: contestants.iter().map(of).collect(),
+            })
+        })
+        .collect()
+}
+
+fn result(
+    args: &CompareArgs,
+    benches: &[Bench],
+    contestants: &[Contestant],
+    directory: &Path,
+    comparison: Comparison,
+) -> Result<CompareResult> {
+    let first = &benches[0];
+    let mut evaluators = BTreeMap::new();
+    for bench in benches {
+        evaluators.insert(bench.name().to_owned(), bench.description().to_owned());
+    }
+    let mut settings = BTreeMap::new();
+    for (contestant, config) in contestants.iter().zip(&first.configs) {
+        settings.insert(contestant.name.clone(), settings_of(config)?);
+    }
+    let jobs = args.jobs.unwrap_or_else(|| first.jobs());
+    let only = (comparison.tasks.len() == 1)
+        .then(|| comparison.tasks.first())
+        .flatten();
+    let methods = only
+        .map(|(_, task)| serde_json::to_value(&task.methods))
+        .transpose()?;
+    let pairs = only
+        .map(|(_, task)| serde_json::to_value(&task.pairs))
+        .transpose()?;
+    Ok(CompareResult {
+        run: directory.to_owned(),
+        report: directory.join("report.html"),
+        space: first.space_name().to_owned(),
+        evaluators,
+        search_epochs: first.search_epochs()?,
+        test_epochs: first.test_epochs(),
+        seeds: args.seeds(),
+        budget: args.budget(),
+        duplicates: StudyConfig::new("any", "any", "any", Seed::new(0)).duplicates,
+        settings,
+        environment: Environment::here(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN)),
+        command: command(),
+        methods,
+        pairs,
+        comparison,
+    })
+}
+
+/// What a method is run with, besides what all have in common.
+fn settings_of(config: &RunConfig) -> Result<Value> {
+    let mut all = serde_json::to_value(config)?;
+    let own = ["evolution", "nsga2", "rl", "pnas", "halving"];
+    let mut settings = serde_json::Map::from_iter([("method".to_owned(), json!(config.method))]);
+    for key in own {
+        settings.extend(all.get_mut(key).map(|value| (key.to_owned(), value.take())));
+    }
+    Ok(Value::Object(settings))
+}
+
+/// What was typed, as a shell would read it.
+fn command() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+@%".contains(c);
+    let quoted = |word: String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    let words = std::env::args().skip(1).map(quoted);
+    std::iter::once("nas".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The first of `runs/compare-SPACE`, `runs/compare-SPACE-2`, … that does not exist.
+fn free_directory(space: &str) -> PathBuf {
+    let base = format!("runs/compare-{space}");
+    let numbered = (2_u64..).map(|n| PathBuf::from(format!("{base}-{n}")));
+    let mut candidates = std::iter::once(PathBuf::from(&base)).chain(numbered);
+    candidates
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| PathBuf::from(base))
+}

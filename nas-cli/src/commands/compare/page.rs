@@ -1,0 +1,363 @@
+//! A comparison as a page: what is shown, and in which words.
+
+use nas_study::compare::{BASELINE, Currency, Curve, POWER, Pair, SIGNIFICANCE, Standing, Task};
+
+use super::CompareResult;
+use super::text::budget;
+use crate::page::compare::{self, CompareData, MethodRow, PairRow};
+use crate::plot::{
+    Bar, BarChart, BoxChart, CurveChart, Dimension, Joined, Point, RankChart, Ranked, Sample, Scale,
+};
+
+/// Curves are drawn from this share of the budget on: what a few trials found is so much worse that all else would look alike.
+const BEGIN: f64 = 0.05;
+/// Below so many seeds, no test of pairs can find anything after any correction.
+const FEW_SEEDS: u64 = 6;
+
+/// The page as one HTML document.
+pub(super) fn page(result: &CompareResult) -> String {
+    compare::page(&data(result))
+}
+
+fn data(result: &CompareResult) -> CompareData {
+    let names: Vec<&str> = result.comparison.names().collect();
+    let tasks = &result.comparison.tasks;
+    let task_names: Vec<&str> = tasks.keys().map(String::as_str).collect();
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    let environment = &result.environment;
+    CompareData {
+        title: format!("{} on {}", names.join(", "), task_names.join(", ")),
+        lead: format!(
+            "{} methods with {} seeds each, {}, in the space {}.",
+            names.len(),
+            result.seeds,
+            budget(result),
+            result.space
+        ),
+        verdict: result.comparison.verdict.clone(),
+        warnings: warnings(result),
+        conditions: [
+            fact("Space", result.space.clone()),
+            fact(
+                "Trials",
+                format!("validation accuracy after {} epochs", result.search_epochs),
+            ),
+            fact(
+                "Test",
+                format!(
+                    "of the architecture that validation chose, after {} epochs, once for each run",
+                    result.test_epochs
+                ),
+            ),
+            fact("Budget", format!("{}; a run ends with the trial that reaches it", budget(result))),
+            fact("Seeds", format!("0 to {}, the same for all methods", result.seeds - 1)),
+            fact(
+                "Repeated proposals",
+                match result.duplicates {
+                    nas_study::Duplicates::Evaluate => "are evaluated, and paid for, again".to_owned(),
+                    nas_study::Duplicates::Reuse => "take over the first outcome and are paid for again".to_owned(),
+                },
+            ),
+        ]
+        .into_iter()
+        .chain(result.evaluators.iter().map(|(task, evaluator)| {
+            let name = if tasks.len() == 1 { "Evaluator".to_owned() } else { format!("Evaluator of {task}") };
+            (name, evaluator.clone())
+        }))
+        .collect(),
+        tasks: tasks.iter().map(|(name, task)| section(result, name, task)).collect(),
+        ranks: result.comparison.ranks.as_ref().filter(|_| names.len() > 2).map(|ranks| RankChart {
+            title: "Mean ranks of the methods".to_owned(),
+            subtitle: format!(
+                "Over {} pairs of task and seed, by test accuracy; joined methods do not differ by Nemenyi's test at 5 %, \
+                 critical difference {:.2}",
+                ranks.blocks, ranks.critical_difference
+            ),
+            methods: names
+                .iter()
+                .zip(&ranks.mean)
+                .map(|(name, &mean_rank)| Ranked {
+                    name: (*name).to_owned(),
+                    mean_rank,
+                })
+                .collect(),
+            joined: if ranks.p_value < SIGNIFICANCE {
+                    Joined::Distance(ranks.critical_difference)
+                } else {
+                    Joined::Groups(ranks.groups.clone())
+                },
+        }),
+        statistics: statistics(result),
+        environment: vec![
+            fact("Program", format!("nas {}", environment.version)),
+            fact(
+                "Threads",
+                format!("{}, {} runs at a time", environment.threads, environment.workers),
+            ),
+            fact("CPU", environment.cpu.clone().unwrap_or_else(|| "unknown".to_owned())),
+            fact("Kernels", environment.kernels.clone()),
+            fact("System", environment.system.clone()),
+        ],
+        command: result.command.clone(),
+        settings: serde_json::to_string_pretty(&result.settings).unwrap_or_default(),
+    }
+}
+
+fn warnings(result: &CompareResult) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if result.seeds < FEW_SEEDS {
+        warnings.push(format!(
+            "{} seeds are too few: with fewer than {FEW_SEEDS} no difference can be significant, whatever its size.",
+            result.seeds
+        ));
+    }
+    for (name, task) in &result.comparison.tasks {
+        for (method, standing) in &task.methods {
+            let failed: u64 = standing.runs.iter().map(|run| run.failed).sum();
+            if failed > 0 {
+                warnings.push(format!("{failed} trials of {method} failed on {name}."));
+            }
+            let empty = standing.runs.iter().any(|run| run.incumbents.is_empty());
+            if empty {
+                warnings.push(format!("A run of {method} on {name} found nothing."));
+            }
+        }
+    }
+    warnings
+}
+
+fn statistics(result: &CompareResult) -> Vec<String> {
+    let mut sentences = vec![
+        "Runs of the same seed are a pair. The p-value is that of Wilcoxon's signed-rank test of the pairs' test accuracies, \
+         two-sided, corrected by Holm's method for all pairs of methods on all tasks; below 5 % a difference is called \
+         significant."
+            .to_owned(),
+        "P(first better) is the probability that a run of the first is better than one of the second, equal ones counted by \
+         half (Vargha and Delaney's A); 0.5 is no difference."
+            .to_owned(),
+        "Intervals and bands hold the middle 95 % of 2,000 bootstrap means over runs. Curves keep each value until the next, \
+         and begin where all runs have an architecture."
+            .to_owned(),
+        format!(
+            "The seeds that would settle a difference are those with which the test would find one as large as the mean seen, \
+             relative to the spread seen, with a probability of {:.0} %: a rough figure, from a mean that is itself uncertain.",
+            100.0 * POWER
+        ),
+    ];
+    if let Some(uniform) = result.comparison.tasks.values().find_map(|task| task.uniform) {
+        sentences.push(format!(
+            "Random architectures are {} uniform draws that nothing chose; what a method has over them is its mean test accuracy \
+             less theirs, as a share of theirs.",
+            uniform.draws
+        ));
+    }
+    if let Some(ranks) = &result.comparison.ranks {
+        sentences.push(format!(
+            "Ranks are compared over {} pairs of task and seed (Friedman's test, p = {:.2e}): they speak of other seeds of these \
+             tasks, not of other tasks.",
+            ranks.blocks, ranks.p_value
+        ));
+    }
+    sentences.push(
+        "Settings of methods are their defaults where none were given. Those of rl and pnas for small budgets were chosen on \
+         NAS-Bench-201's CIFAR-10 with other seeds, which favours them there."
+            .to_owned(),
+    );
+    sentences
+}
+
+fn section(result: &CompareResult, name: &str, task: &Task) -> compare::Task {
+    let methods = task
+        .methods
+        .iter()
+        .map(|(method, standing)| row(task, method, standing));
+    let samples = task.methods.iter().map(|(method, standing)| Sample {
+        name: method.clone(),
+        values: standing
+            .runs
+            .iter()
+            .map(|run| 100.0 * run.test_accuracy)
+            .collect(),
+    });
+    compare::Task {
+        name: name.to_owned(),
+        methods: methods.collect(),
+        pairs: task.pairs.iter().map(pair).collect(),
+        curves: curves(result, task),
+        boxes: Some(BoxChart {
+            title: "Test accuracy of what the runs chose".to_owned(),
+            subtitle: format!("{} runs of each method, {}.", result.seeds, budget(result)),
+            x: Dimension::percent("test accuracy", Scale::Linear),
+            samples: samples.collect(),
+        }),
+        costs: Some(costs(task)),
+    }
+}
+
+fn row(task: &Task, method: &str, standing: &Standing) -> MethodRow {
+    let runs = standing.runs.len();
+    let mean = |figure: fn(&nas_study::compare::Run) -> f64| {
+        standing.runs.iter().map(figure).sum::<f64>() / runs as f64
+    };
+    let against = task
+        .pairs
+        .iter()
+        .find_map(|pair| match (&pair.a[..], &pair.b[..]) {
+            (a, BASELINE) if a == method => Some(pair.effect),
+            (BASELINE, b) if b == method => Some(1.0 - pair.effect),
+            _ => None,
+        });
+    MethodRow {
+        name: method.to_owned(),
+        runs,
+        test_mean: standing.test_mean,
+        test_std: standing.test_std,
+        valid_mean: standing.valid_mean,
+        valid_std: standing.valid_std,
+        regret: standing.regret_mean,
+        effect: against,
+        relative_improvement: standing.relative_improvement,
+        trials: mean(|run| run.trials as f64),
+        failed: standing.runs.iter().map(|run| run.failed).sum(),
+        strategy_seconds: mean(|run| run.strategy_seconds),
+    }
+}
+
+fn pair(pair: &Pair) -> PairRow {
+    PairRow {
+        a: pair.a.clone(),
+        b: pair.b.clone(),
+        difference: pair.difference,
+        p_value: pair.p_value,
+        effect: pair.effect,
+        seeds_needed: pair.seeds_needed.filter(|_| pair.p_value >= SIGNIFICANCE),
+    }
+}
+
+/// Of the test accuracy where it is known on the way, of its regret where the best is known, and of the validation accuracy.
+fn curves(result: &CompareResult, task: &Task) -> Vec<(CurveChart, String)> {
+    let subtitle = format!(
+        "Mean over {} runs; bands: 95 % by the bootstrap; from a twentieth of the budget on",
+        result.seeds
+    );
+    let mut charts = Vec::new();
+    for along in [Currency::Trials, Currency::Seconds] {
+        let x = match along {
+            Currency::Trials => Dimension::count("trials", Scale::Logarithmic),
+            Currency::Epochs => Dimension::count("epochs", Scale::Logarithmic),
+            Currency::Seconds => Dimension::new("seconds of trials and method", Scale::Logarithmic),
+        };
+        let over = match along {
+            Currency::Trials => "trials",
+            Currency::Epochs => "epochs",
+            Currency::Seconds => "seconds",
+        };
+        let mut add = |title: String, y: Dimension, caption: &str, of: Of| {
+            let curves = drawn(task, along, of);
+            if curves.len() == task.methods.len() {
+                let chart = CurveChart {
+                    title,
+                    subtitle: subtitle.clone(),
+                    x: x.clone(),
+                    y,
+                    curves,
+                    dots: Vec::new(),
+                };
+                charts.push((chart, caption.to_owned()));
+            }
+        };
+        add(
+            format!("Test accuracy over {over}"),
+            Dimension::percent("test accuracy", Scale::Linear),
+            "Test accuracy of the architecture that validation would have chosen so far; no method sees it.",
+            Of::Test,
+        );
+        if let Some(best) = task.best_test {
+            add(
+                format!("Regret over {over}"),
+                Dimension::percent("regret of the test accuracy", Scale::Logarithmic),
+                "How far the test accuracy is from the best there is.",
+                Of::Regret(best),
+            );
+        }
+        add(
+            format!("Validation accuracy over {over}"),
+            Dimension::percent("validation accuracy", Scale::Linear),
+            "Best validation accuracy so far: what the methods see.",
+            Of::Valid,
+        );
+    }
+    charts
+}
+
+/// What a curve is of.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Test,
+    Regret(f64),
+    Valid,
+}
+
+fn drawn(task: &Task, along: Currency, of: Of) -> Vec<crate::plot::Curve> {
+    let curve = |(name, standing): (&String, &Standing)| {
+        let curves = match of {
+            Of::Valid => &standing.valid_curves,
+            Of::Test | Of::Regret(_) => &standing.test_curves,
+        };
+        let curve: &Curve = curves.iter().find(|curve| curve.along == along)?;
+        let begin = curve.spent.last()? * BEGIN;
+        let first = curve
+            .spent
+            .partition_point(|&spent| spent <= begin)
+            .saturating_sub(1);
+        let places = curve.spent.iter().zip(&curve.estimates).skip(first);
+        let points = places.map(|(&x, estimate)| {
+            let x = x.max(begin);
+            let percent = |value: f64| 100.0 * value;
+            match of {
+                Of::Regret(best) => Point {
+                    x,
+                    mean: percent(best - estimate.mean),
+                    low: percent(best - estimate.high),
+                    high: percent(best - estimate.low),
+                },
+                Of::Test | Of::Valid => Point {
+                    x,
+                    mean: percent(estimate.mean),
+                    low: percent(estimate.low),
+                    high: percent(estimate.high),
+                },
+            }
+        });
+        Some(crate::plot::Curve {
+            name: name.clone(),
+            points: points.collect(),
+        })
+    };
+    task.methods.iter().filter_map(curve).collect()
+}
+
+fn costs(task: &Task) -> BarChart {
+    let bar = |(name, standing): (&String, &Standing)| {
+        let runs = standing.runs.len() as f64;
+        let mean = |figure: fn(&nas_study::compare::Run) -> f64| {
+            standing.runs.iter().map(figure).sum::<f64>() / runs
+        };
+        Bar {
+            name: name.clone(),
+            seconds: vec![
+                mean(|run| run.trial_seconds),
+                mean(|run| run.strategy_seconds),
+                mean(|run| run.final_seconds),
+            ],
+        }
+    };
+    BarChart {
+        title: "Seconds of a run".to_owned(),
+        subtitle: "On average; those of trials are simulated where they were looked up".to_owned(),
+        parts: ["trials", "the method itself", "final training"]
+            .map(str::to_owned)
+            .to_vec(),
+        bars: task.methods.iter().map(bar).collect(),
+    }
+}

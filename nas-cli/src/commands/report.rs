@@ -1,0 +1,33 @@
+//! `nas report`: the page of a run.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use crate::args::ReportArgs;
+use crate::output::Output;
+use crate::report::{self, Run};
+
+/// The JSON of `nas report`.
+#[derive(Debug, Serialize)]
+struct Written {
+    report: PathBuf,
+}
+
+/// Reads the run, also while another process runs it, and writes its page.
+pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<()> {
+    let run = Run::read(&args.run)?;
+    let page = report::page(&run).with_context(|| format!("there is no report of {}", args.run.display()))?;
+    let path = args.out.clone().unwrap_or_else(|| args.run.join("report.html"));
+    if path.is_dir() {
+        bail!(
+            "--out: {} is a directory; expected the name of a file",
+            path.display()
+        );
+    }
+    nas_study::write_file(&path, page.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    let written = Written { report: path };
+    output.result(&written, || written.report.display().to_string())
+}

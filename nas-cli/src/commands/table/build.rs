@@ -1,0 +1,132 @@
+//! `nas table build`: every architecture of a small space, trained.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use nas_eval::data::Dataset;
+use nas_eval::tabular::build::{Journal, Recipe, TableBuild};
+use nas_space::network::NetworkConfig;
+use nas_space::seed::Seed;
+
+use super::info;
+use crate::args::BuildArgs;
+use crate::data_dir;
+use crate::number::grouped;
+use crate::output::{Output, note};
+use crate::plan::{self, DATA};
+use crate::progress::BuildBar;
+use crate::usage::{Typed, Usage};
+
+/// Epochs that are recorded where nothing is said.
+const FIDELITIES: [u32; 3] = [1, 3, 9];
+
+/// Trains what is not trained yet and writes the table.
+pub(crate) fn run(args: &BuildArgs, output: Output) -> Result<()> {
+    let fidelities = fidelities(args)?;
+    let build = prepare(args, &fidelities)?;
+    let path = args.journal.clone().unwrap_or_else(|| journal_beside(&args.out));
+    let mut journal = Journal::open(&path, build.recipe())?;
+    let workers = args
+        .workers
+        .unwrap_or_else(|| NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN));
+    if output == Output::Text {
+        note(&format!(
+            "{} architectures, {} different networks, {} trainings, {} of them done; kept in {} (go on after an \
+             interruption with the same command)",
+            grouped(build.architectures() as u64),
+            grouped(build.forms() as u64),
+            grouped(build.needed() as u64),
+            grouped(build.done(&journal) as u64),
+            path.display()
+        ));
+    }
+    let mut bar = BuildBar::new(build.needed(), build.done(&journal));
+    build.run(&mut journal, workers, |progress| bar.show(&progress))?;
+    bar.finish();
+    let name = match &args.name {
+        Some(name) => name.clone(),
+        None => args
+            .out
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+    };
+    let table = build.table(&journal, &name, &origin(args, &build), &fidelities)?;
+    table.save(&args.out)?;
+    info::describe(&Arc::new(table), &args.out.display().to_string(), output)
+}
+
+/// How the table was made, in words.
+fn origin(args: &BuildArgs, build: &TableBuild) -> String {
+    let recipe = build.recipe();
+    let limit = recipe
+        .limit
+        .map_or(String::new(), |limit| format!(" ({limit} training images)"));
+    format!(
+        "trained by nas {}: space {}, data {}{limit}, {} channels, {} cells, {} epochs, {} trainings each, {} % of the training \
+         images for validation; seconds are those of one thread",
+        env!("CARGO_PKG_VERSION"),
+        build.space().name(),
+        recipe.data,
+        recipe.network.channels,
+        recipe.network.cells,
+        recipe.train.epochs,
+        args.seeds,
+        100.0 * recipe.valid_fraction,
+    )
+}
+
+/// The epochs to record.
+fn fidelities(args: &BuildArgs) -> Result<Vec<u32>> {
+    let fidelities = if args.epochs.is_empty() {
+        FIDELITIES.to_vec()
+    } else {
+        args.epochs.clone()
+    };
+    if fidelities.windows(2).any(|pair| pair[0] >= pair[1]) {
+        let why = format!("--epochs: {fidelities:?} do not increase; expected such as 1,3,9");
+        return Err(Usage::new(why).into());
+    }
+    Ok(fidelities)
+}
+
+/// What was meant by the arguments.
+fn prepare(args: &BuildArgs, fidelities: &[u32]) -> Result<TableBuild> {
+    let space = plan::space(&args.space)?;
+    let data = args.data.data.as_deref().unwrap_or(DATA);
+    let data_dir = data_dir::choose(args.data.data_dir.as_deref(), None)?;
+    let mut dataset = Dataset::load(data, data_dir.as_deref())?;
+    if let Some(limit) = args.data.limit {
+        dataset = dataset.with_training_images(limit, Seed::new(0).derive("limit", 0))?;
+    }
+    let defaults = plan::training_defaults(data, &space)?.evaluator;
+    let network = NetworkConfig {
+        channels: args.size.channels.unwrap_or(defaults.network.channels),
+        cells: args.size.cells.unwrap_or(defaults.network.cells),
+        ..defaults.network
+    };
+    let mut train = defaults.train;
+    train.epochs = fidelities.last().copied().unwrap_or(train.epochs);
+    train.batch_size = args.batch_size.unwrap_or(train.batch_size);
+    train.learning_rate = args.learning_rate.unwrap_or(train.learning_rate);
+    let recipe = Recipe {
+        space,
+        data: data.to_owned(),
+        limit: args.data.limit,
+        images: dataset.train.fingerprint(),
+        network,
+        train,
+        valid_fraction: args.valid_fraction,
+    };
+    TableBuild::new(recipe, dataset, args.seeds).typed("table build")
+}
+
+/// `FILE.journal`.
+fn journal_beside(out: &Path) -> PathBuf {
+    let mut name = out.file_name().unwrap_or_default().to_owned();
+    name.push(".journal");
+    out.with_file_name(name)
+}

@@ -1,0 +1,181 @@
+//! `nas table info`: what a table holds.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+use nas_eval::tabular::{BUILT_IN, Table, TabularEvaluator, built_in};
+use serde::Serialize;
+
+use crate::args::InfoArgs;
+use crate::number::{grouped, percent};
+use crate::output::Output;
+
+/// The JSON of `nas table info`, and of the commands that make a table.
+#[derive(Debug, Serialize)]
+struct Info {
+    table: String,
+    name: String,
+    origin: String,
+    /// What tells it apart from others.
+    identity: String,
+    bytes: usize,
+    space: String,
+    decisions: usize,
+    /// Number of architectures in the space.
+    architectures: String,
+    rows: usize,
+    /// Whether every architecture has a row.
+    complete: bool,
+    datasets: Vec<DatasetInfo>,
+}
+
+#[derive(Debug, Serialize)]
+struct DatasetInfo {
+    name: String,
+    /// Epochs after which there are validation accuracies.
+    epochs: Vec<u32>,
+    search_epochs: u32,
+    report_epochs: u32,
+    /// Trainings of each architecture after the epochs of a search; 0 where there is only their mean.
+    repeats: usize,
+    /// Whether trainings have costs.
+    seconds: bool,
+    /// Whether what a search sees are accuracies on test images.
+    valid_is_test: bool,
+    /// Validation accuracies after the epochs of a search, means over repeats.
+    valid: Spread,
+    /// Test accuracies that are reported.
+    test: Spread,
+}
+
+/// How accuracies are spread over the rows.
+#[derive(Debug, Serialize)]
+struct Spread {
+    min: Option<f64>,
+    quartiles: Option<[f64; 3]>,
+    max: Option<f64>,
+}
+
+/// Describes the table.
+pub(crate) fn run(args: &InfoArgs, output: Output) -> Result<()> {
+    let named = BUILT_IN.iter().any(|table| table.name == args.table) && !Path::new(&args.table).exists();
+    let table = if named {
+        built_in(&args.table)?
+    } else {
+        Table::open(&args.table)?
+    };
+    describe(&Arc::new(table), &args.table, output)
+}
+
+/// Prints what this table holds.
+pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Result<()> {
+    let header = table.header();
+    let datasets = header.datasets.iter().enumerate().map(|(number, dataset)| {
+        let evaluator = TabularEvaluator::new(Arc::clone(table), &dataset.name)?;
+        Ok(DatasetInfo {
+            name: dataset.name.clone(),
+            epochs: table.epochs(number),
+            search_epochs: dataset.search_epochs,
+            report_epochs: dataset.report_epochs,
+            repeats: evaluator.repeats(),
+            seconds: evaluator.has_seconds(),
+            valid_is_test: dataset.valid_is_test,
+            valid: Spread::of(evaluator.valid_accuracies()),
+            test: Spread::of(evaluator.test_accuracies()),
+        })
+    });
+    let info = Info {
+        table: place.to_owned(),
+        name: header.name.clone(),
+        origin: header.origin.clone(),
+        identity: table.identity().to_owned(),
+        bytes: table.size(),
+        space: table.space().name().to_owned(),
+        decisions: table.space().decisions().len(),
+        architectures: table.space().size().to_string(),
+        rows: table.len(),
+        complete: table.is_complete(),
+        datasets: datasets.collect::<Result<_>>()?,
+    };
+    output.result(&info, || text(&info))
+}
+
+impl Spread {
+    fn of(mut accuracies: Vec<f64>) -> Self {
+        accuracies.sort_by(f64::total_cmp);
+        let at = |share: f64| accuracies[((accuracies.len() - 1) as f64 * share).round() as usize];
+        Self {
+            min: accuracies.first().copied(),
+            quartiles: (!accuracies.is_empty()).then(|| [at(0.25), at(0.5), at(0.75)]),
+            max: accuracies.last().copied(),
+        }
+    }
+
+    fn text(&self) -> String {
+        match (self.min, self.quartiles, self.max) {
+            (Some(min), Some([first, median, third]), Some(max)) => format!(
+                "{} to {}, quartiles {}, {}, {}",
+                percent(min),
+                percent(max),
+                percent(first),
+                percent(median),
+                percent(third)
+            ),
+            _ => "none".to_owned(),
+        }
+    }
+}
+
+fn text(info: &Info) -> String {
+    let complete = if info.complete {
+        "all of them known"
+    } else {
+        "not all of them known"
+    };
+    let mut lines = vec![
+        format!(
+            "{} ({}, {} bytes, {})",
+            info.name,
+            info.table,
+            grouped(info.bytes as u64),
+            info.identity
+        ),
+        format!("origin     {}", info.origin),
+        format!(
+            "space      {}: {} architectures, {} decisions; {} rows, {complete}",
+            info.space,
+            info.architectures,
+            info.decisions,
+            grouped(info.rows as u64)
+        ),
+    ];
+    for dataset in &info.datasets {
+        let epochs: Vec<String> = dataset.epochs.iter().map(u32::to_string).collect();
+        let repeats = match dataset.repeats {
+            0 => "means over repeats".to_owned(),
+            1 => "one training each".to_owned(),
+            count => format!("{count} trainings each"),
+        };
+        let costs = if dataset.seconds {
+            "with seconds"
+        } else {
+            "without costs"
+        };
+        lines.push(format!("data       {}: {repeats}, {costs}", dataset.name));
+        lines.push(format!(
+            "  valid    after {} epochs; a search sees {}{}",
+            epochs.join(", "),
+            dataset.search_epochs,
+            if dataset.valid_is_test {
+                ", and what it sees are single trainings on test images"
+            } else {
+                ""
+            }
+        ));
+        lines.push(format!("           {}", dataset.valid.text()));
+        lines.push(format!("  test     after {} epochs", dataset.report_epochs));
+        lines.push(format!("           {}", dataset.test.text()));
+    }
+    lines.join("\n")
+}

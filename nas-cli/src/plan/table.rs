@@ -1,0 +1,241 @@
+//! Looking architectures up in a benchmark table, resolved.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context, Result, bail};
+use nas_eval::tabular::{BUILT_IN, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in};
+use nas_space::network::NetworkConfig;
+use nas_space::spaces::{Space, SpaceConfig};
+use serde::{Deserialize, Serialize};
+use toml::Table as Toml;
+
+use super::resolve::{text_at, value_at};
+use crate::args::SearchArgs;
+use crate::data_dir;
+use crate::usage::{Typed, Usage};
+
+/// The benchmark whose table is in a file of one's own.
+const NB201: &str = "nb201";
+
+/// Looking up in a table: one that is built in, or a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TablePlan {
+    /// Which benchmark: the name of a built-in one; `nb201` where the file has to be of that space; none where the file
+    /// says it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) benchmark: Option<String>,
+    /// The table's file, where it is not built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) table: Option<PathBuf>,
+    /// Which of its data sets.
+    pub(crate) data: String,
+    /// Epochs of the trainings whose validation accuracy a search sees, where not those that the table says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) epochs: Option<u32>,
+    /// The table, once it was opened.
+    #[serde(skip)]
+    opened: Opened,
+}
+
+/// A table that is opened when it is first needed. It follows from the rest and takes no part in comparisons.
+#[derive(Debug, Clone, Default)]
+struct Opened(OnceLock<Arc<Table>>);
+
+impl PartialEq for Opened {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Names of all benchmarks.
+pub(crate) fn benchmarks() -> Vec<&'static str> {
+    BUILT_IN.iter().map(|table| table.name).chain([NB201]).collect()
+}
+
+/// What was typed about a table, over what a file says of one.
+pub(super) fn resolve(args: &SearchArgs, file: &Toml) -> Result<TablePlan> {
+    let recorded = |key: &str| text_at(file, &["estimation", key]).map(str::to_owned);
+    let (benchmark, table) = match (&args.benchmark, &args.table) {
+        (None, None) => (recorded("benchmark"), recorded("table").map(PathBuf::from)),
+        (Some(name), None) if name == NB201 => (Some(name.clone()), recorded("table").map(PathBuf::from)),
+        (benchmark, table) => (benchmark.clone(), table.clone()),
+    };
+    let is_built_in = benchmark.as_deref().is_some_and(|name| name != NB201);
+    match (&benchmark, &table) {
+        (Some(name), Some(_)) if is_built_in => {
+            let why = format!("--table has no meaning with --benchmark {name}, which is built in");
+            return Err(Usage::new(why).into());
+        }
+        (Some(name), None) if !is_built_in => {
+            let why = format!("--benchmark {name} needs its table: add --table FILE");
+            return Err(Usage::new(why).into());
+        }
+        _ => {}
+    }
+    let mut plan = TablePlan {
+        benchmark,
+        table: table.as_deref().map(data_dir::absolute).transpose()?,
+        data: String::new(),
+        epochs: args.epochs,
+        opened: Opened::default(),
+    };
+    plan.data = match (&args.table_data, recorded("data")) {
+        (Some(name), _) => {
+            let name = if name == "imagenet16" {
+                "imagenet16-120"
+            } else {
+                name
+            };
+            plan.check_data(name).typed("--table-data")?;
+            name.to_owned()
+        }
+        (None, Some(name)) if plan.check_data(&name).is_ok() => name,
+        _ if plan.is_nb201() => Nb201Dataset::Cifar10.name().to_owned(),
+        _ => plan.open()?.header().datasets[0].name.clone(),
+    };
+    let same = args.benchmark.is_none() && args.table.is_none();
+    let epochs = value_at(file, &["estimation", "epochs"]).filter(|_| same);
+    let epochs = epochs.and_then(|epochs| u32::try_from(epochs.as_integer()?).ok());
+    plan.epochs = plan.epochs.or(epochs);
+    Ok(plan)
+}
+
+impl TablePlan {
+    /// Its data set and whose that is: `cifar10 of nb201`.
+    pub(crate) fn title(&self) -> String {
+        match (&self.benchmark, &self.table) {
+            (Some(benchmark), _) => format!("{} of the benchmark {benchmark}", self.data),
+            (None, Some(table)) => format!("{} of the table {}", self.data, table.display()),
+            (None, None) => self.data.clone(),
+        }
+    }
+
+    /// Whether the table has to be NAS-Bench-201's, of which much is known before it is opened.
+    fn is_nb201(&self) -> bool {
+        self.benchmark.as_deref() == Some(NB201)
+    }
+
+    /// The space whose architectures the table knows.
+    ///
+    /// # Errors
+    /// As [`TablePlan::open`].
+    pub(super) fn space(&self) -> Result<SpaceConfig> {
+        if self.is_nb201() {
+            return Ok(SpaceConfig::Nb201 {});
+        }
+        Ok(self.open()?.header().space.clone())
+    }
+
+    /// Checks that there is a data set of this name.
+    fn check_data(&self, name: &str) -> Result<()> {
+        if self.is_nb201() {
+            name.parse::<Nb201Dataset>()?;
+        } else {
+            self.open()?.dataset(name)?;
+        }
+        Ok(())
+    }
+
+    /// The table.
+    ///
+    /// # Errors
+    /// Where there is none, or it is refused.
+    pub(crate) fn open(&self) -> Result<Arc<Table>> {
+        if let Some(table) = self.opened.0.get() {
+            return Ok(Arc::clone(table));
+        }
+        let table = match (&self.benchmark, &self.table) {
+            (_, Some(path)) => Table::open(path)?,
+            (Some(name), None) => built_in(name)?,
+            (None, None) => {
+                bail!("[estimation] names neither a benchmark that is built in nor a table's file")
+            }
+        };
+        let space = &table.header().space;
+        if self.is_nb201() && *space != (SpaceConfig::Nb201 {}) {
+            bail!(
+                "the table '{}' is of space {}, not nb201; leave out --benchmark {NB201}",
+                table.header().name,
+                table.space().name()
+            );
+        }
+        let table = Arc::new(table);
+        Ok(Arc::clone(self.opened.0.get_or_init(|| table)))
+    }
+
+    /// What looks architectures up.
+    ///
+    /// # Errors
+    /// As [`TablePlan::open`], and for a data set that is not there.
+    pub(crate) fn evaluator(&self) -> Result<TabularEvaluator> {
+        Ok(TabularEvaluator::new(self.open()?, &self.data)?)
+    }
+
+    /// Epochs of the trainings whose validation accuracy a search sees.
+    ///
+    /// # Errors
+    /// As [`TablePlan::evaluator`].
+    pub(crate) fn search_epochs(&self) -> Result<u32> {
+        Ok(match self.epochs {
+            Some(epochs) => epochs,
+            None => self.evaluator()?.dataset().search_epochs,
+        })
+    }
+
+    /// The size of the networks.
+    ///
+    /// # Errors
+    /// Where they are none of this toolkit.
+    pub(crate) fn network(&self) -> Result<NetworkConfig> {
+        if self.is_nb201() {
+            return Ok(self.data.parse::<Nb201Dataset>()?.network());
+        }
+        let evaluator = self.evaluator()?;
+        evaluator.dataset().network.with_context(|| {
+            format!(
+                "the table '{}' has no networks of this toolkit, whose size could be counted or limited",
+                evaluator.table().header().name
+            )
+        })
+    }
+
+    /// What strategies see of the table's space.
+    ///
+    /// # Errors
+    /// As [`TablePlan::open`].
+    pub(crate) fn known(&self) -> Result<Arc<dyn Space>> {
+        Ok(KnownSpace::of(&self.open()?))
+    }
+
+    /// Checks that the table is that of this space and has what is asked of it.
+    pub(super) fn validate(&self, space: &SpaceConfig, endless: bool) -> Result<()> {
+        if let Some(name) = self
+            .benchmark
+            .as_deref()
+            .filter(|name| !benchmarks().contains(name))
+        {
+            bail!(
+                "there is no benchmark named '{name}'; known: {}",
+                benchmarks().join(", ")
+            );
+        }
+        let own = self.space()?;
+        if own != *space {
+            let own = own.build()?;
+            bail!(
+                "the table knows the architectures of its own space {} only; leave out --space",
+                own.name()
+            );
+        }
+        self.check_data(&self.data)?;
+        if let Some(epochs) = self.epochs {
+            self.evaluator()?.check_epochs(epochs).typed("--epochs")?;
+        }
+        if endless && !self.evaluator()?.has_seconds() {
+            bail!("a limit of seconds never ends a search in a table without costs; add --trials N");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! How the search went, trial by trial.
+
+use anyhow::Result;
+
+use super::Run;
+use super::run::Evaluated;
+use crate::number::{grouped, percent, seconds};
+use crate::page::{Align, Cell, Html, Table};
+use crate::plot::{self, BoxChart, Curve, CurveChart, Dimension, Point, Sample, Scale};
+
+/// More trials than this are not listed.
+const LISTED: usize = 400;
+/// Fewer trials than this are not split into parts.
+const SPLIT: usize = 16;
+
+/// The curves of the best so far, the best trials, and all of them.
+pub(super) fn section(run: &Run) -> Result<Html> {
+    let mut html = Html::new();
+    let evaluated = run.evaluated();
+    if evaluated.len() >= 2 {
+        html.figure(&by_trials(run, &evaluated), &caption(run));
+        match by_seconds(run) {
+            Some(chart) => {
+                html.figure(&chart, "The same over the seconds of the trials and of the method, summed in the order of the trials.");
+            }
+            None => {
+                html.paragraph(
+                    "The trials took no time: they were looked up. So there is no curve over seconds.",
+                );
+            }
+        }
+        if let Some(chart) = parts(run, &evaluated) {
+            html.figure(
+                &chart,
+                "Whether later proposals were better than earlier ones: trials in the order they were made.",
+            );
+        }
+    }
+    html.append(&super::result::best_trials(run)?);
+    if !run.trials.is_empty() {
+        let mut inner = Html::new();
+        if run.trials.len() > LISTED {
+            inner.note(&format!("These are the first {LISTED}; study.db holds all."));
+        }
+        inner.table(&all(run));
+        html.details(
+            &format!("All trials: {}", grouped(run.trials.len() as u64)),
+            &inner,
+        );
+    }
+    Ok(html)
+}
+
+fn caption(run: &Run) -> String {
+    let halved = match run.is_halved() {
+        true => {
+            " The best is sought among the trials trained longest, so the line may fall where one is trained longer than all before."
+        }
+        false => "",
+    };
+    format!(
+        "Line: the best validation accuracy so far. Dots: the trials, those at the lower edge far below.{halved}"
+    )
+}
+
+/// The best so far after each trial that changes it: the place of that trial, and its accuracy in percent.
+fn incumbents(evaluated: &[Evaluated<'_>]) -> Vec<(usize, f64)> {
+    let mut best: Option<Evaluated<'_>> = None;
+    let mut changes = Vec::new();
+    for (place, trial) in evaluated.iter().enumerate() {
+        if best.as_ref().is_none_or(|best| trial.beats(best)) {
+            best = Some(*trial);
+            changes.push((place, 100.0 * trial.evaluation.valid_accuracy));
+        }
+    }
+    changes
+}
+
+/// The curve over the places of the trials given by `at`, up to `end`.
+fn best_so_far(changes: &[(usize, f64)], at: impl Fn(usize) -> f64, end: f64) -> Curve {
+    let points = changes
+        .iter()
+        .map(|&(place, accuracy)| Point::new(at(place), accuracy));
+    let last = changes.last().map(|&(_, accuracy)| Point::new(end, accuracy));
+    Curve {
+        name: "best so far".to_owned(),
+        points: points.chain(last).collect(),
+    }
+}
+
+fn by_trials(run: &Run, evaluated: &[Evaluated<'_>]) -> String {
+    // Counted from 1: after so many trials.
+    let number = |place: usize| (evaluated[place].record.trial.id + 1) as f64;
+    let dots = evaluated.iter().enumerate();
+    plot::curves(&CurveChart {
+        title: "Best validation accuracy over trials".to_owned(),
+        subtitle: String::new(),
+        x: Dimension::count("trials", Scale::Linear),
+        y: Dimension::percent("validation accuracy", Scale::Linear),
+        curves: vec![best_so_far(
+            &incumbents(evaluated),
+            number,
+            run.trials.len() as f64,
+        )],
+        dots: dots
+            .map(|(place, trial)| (number(place), 100.0 * trial.evaluation.valid_accuracy))
+            .collect(),
+    })
+}
+
+/// Nothing where no trial took any time.
+fn by_seconds(run: &Run) -> Option<String> {
+    let (mut spent, mut evaluated, mut times) = (0.0, Vec::new(), Vec::new());
+    for record in &run.trials {
+        let Some(conclusion) = &record.conclusion else {
+            continue;
+        };
+        spent += record.ask_seconds + conclusion.cost_seconds + record.tell_seconds.unwrap_or(0.0);
+        if let Ok(evaluation) = &conclusion.result {
+            evaluated.push(Evaluated { record, evaluation });
+            times.push(spent);
+        }
+    }
+    if evaluated.iter().all(|trial| trial.evaluation.cost_seconds == 0.0) {
+        return None;
+    }
+    let dots = times.iter().zip(&evaluated);
+    let chart = CurveChart {
+        title: "Best validation accuracy over seconds".to_owned(),
+        subtitle: format!("{} in all.", seconds(spent)),
+        x: Dimension::new("seconds", Scale::Linear),
+        y: Dimension::percent("validation accuracy", Scale::Linear),
+        curves: vec![best_so_far(&incumbents(&evaluated), |place| times[place], spent)],
+        dots: dots
+            .map(|(time, trial)| (*time, 100.0 * trial.evaluation.valid_accuracy))
+            .collect(),
+    };
+    Some(plot::curves(&chart))
+}
+
+/// The accuracies of four parts of the search; nothing where there are few, or where they are after different epochs.
+fn parts(run: &Run, evaluated: &[Evaluated<'_>]) -> Option<String> {
+    if evaluated.len() < SPLIT || run.is_halved() {
+        return None;
+    }
+    let part = |quarter: usize| {
+        let from = quarter * evaluated.len() / 4;
+        let trials = &evaluated[from..(quarter + 1) * evaluated.len() / 4];
+        let ends = (trials.first(), trials.last());
+        let id = |trial: Option<&Evaluated<'_>>| trial.map_or(0, |trial| trial.record.trial.id);
+        Sample {
+            name: format!("trials {} to {}", id(ends.0), id(ends.1)),
+            values: trials
+                .iter()
+                .map(|trial| 100.0 * trial.evaluation.valid_accuracy)
+                .collect(),
+        }
+    };
+    Some(plot::boxes(&BoxChart {
+        title: "Accuracies of four parts of the search".to_owned(),
+        subtitle: String::new(),
+        x: Dimension::percent("validation accuracy", Scale::Linear),
+        samples: (0..4).map(part).collect(),
+    }))
+}
+
+fn all(run: &Run) -> Table {
+    let columns = [
+        ("trial", Align::Right),
+        ("validation accuracy", Align::Right),
+        ("epochs", Align::Right),
+        ("seconds", Align::Right),
+        ("remark", Align::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for record in run.trials.iter().take(LISTED) {
+        let mut remarks = Vec::new();
+        let continued = record.trial.continues;
+        remarks.extend(continued.map(|continued| format!("continues trial {}", continued.trial)));
+        remarks.extend(
+            record
+                .reused_from
+                .map(|trial| format!("outcome of trial {trial}")),
+        );
+        let accuracy = match &record.conclusion {
+            None => {
+                remarks.push("under way".to_owned());
+                "–".to_owned()
+            }
+            Some(conclusion) => match &conclusion.result {
+                Ok(evaluation) => percent(evaluation.valid_accuracy),
+                Err(failure) => {
+                    remarks.push(format!("failed: {failure}"));
+                    "failed".to_owned()
+                }
+            },
+        };
+        let cost = record
+            .conclusion
+            .as_ref()
+            .map(|conclusion| conclusion.cost_seconds);
+        table.row([
+            Cell::text(record.trial.id),
+            Cell::Text(accuracy),
+            Cell::text(record.trial.fidelity.epochs),
+            Cell::Text(cost.map_or("–".to_owned(), |cost| format!("{cost:.1}"))),
+            Cell::Text(remarks.join("; ")),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,41 @@
+//! The page of a single search: what it was, what it found and how, what it cost, and how to repeat it.
+//!
+//! Everything is read from the run directory and drawn anew from the numbers there; nothing in it is written or locked, so
+//! that a search which still runs can be looked at. One file for each group of sections.
+
+mod costs;
+mod course;
+mod method;
+mod origin;
+mod result;
+mod run;
+mod subject;
+mod supernet;
+
+pub(crate) use run::Run;
+
+use anyhow::Result;
+
+use crate::page::{Html, Page};
+
+/// The page of this run.
+pub(crate) fn page(run: &Run) -> Result<String> {
+    let lead = subject::lead(run);
+    let mut page = Page::new(subject::title(run), lead);
+    let mut opening = Html::new();
+    if let Some(state) = run.state() {
+        opening.note(&state);
+    }
+    opening.append(&result::figures(run)?);
+    page.opening(opening)
+        .section("Result", result::section(run)?)
+        .section("What was searched", subject::section(run)?)
+        .section("Course of the search", course::section(run)?)
+        .section(method::title(run), method::section(run)?)
+        .section("Accuracy and size", result::front(run)?)
+        .section("Costs", costs::section(run)?)
+        .section("Failures", costs::failures(run))
+        .section("Environment", origin::environment(run))
+        .section("How to repeat it", origin::repeat(run)?);
+    Ok(page.render())
+}

@@ -1,0 +1,228 @@
+//! What the search found.
+
+use anyhow::Result;
+use nas_evo::Objective;
+use nas_space::draw;
+
+use super::Run;
+use super::run::Evaluated;
+use crate::number::{counted, grouped, percent};
+use crate::page::{Align, Cell, Html, Table};
+use crate::pareto::Pareto;
+use crate::plan::Estimation;
+use crate::plot;
+
+/// More trials than this are not drawn one by one.
+const DRAWN: usize = 5_000;
+
+/// The numbers that matter most.
+pub(super) fn figures(run: &Run) -> Result<Html> {
+    let mut html = Html::new();
+    let Some(best) = run.best() else {
+        return Ok(html);
+    };
+    let (epochs, accuracy) = best.standing();
+    let judged = match run.config.estimation {
+        Estimation::Training(_) => format!(
+            "trial {}, {}",
+            best.record.trial.id,
+            counted(epochs as usize, "epoch")
+        ),
+        Estimation::Table(_) => format!("trial {}, in the table", best.record.trial.id),
+    };
+    let failed = match run.failed().len() {
+        0 => "none failed".to_owned(),
+        failed => format!("{failed} failed"),
+    };
+    let mut figures = vec![(
+        "Validation accuracy",
+        percent(accuracy),
+        format!("{judged}: the best, and what the search chose by"),
+    )];
+    figures.push(match &run.last {
+        Some(last) => (
+            "Test accuracy",
+            percent(last.test.test_accuracy),
+            match run.config.estimation {
+                Estimation::Training(_) => format!(
+                    "of that architecture, trained in full ({}); measured once, after the search",
+                    counted(last.epochs as usize, "epoch")
+                ),
+                Estimation::Table(_) => format!(
+                    "of that architecture after {}, in the table; looked up once, after the search",
+                    counted(last.epochs as usize, "epoch")
+                ),
+            },
+        ),
+        None => ("Test accuracy", "–".to_owned(), "not measured yet".to_owned()),
+    });
+    let cost = run.cost(&best)?;
+    figures.push((
+        "Parameters",
+        grouped(cost.params),
+        format!(
+            "{:.2} M multiply-accumulates for an image",
+            cost.macs as f64 / 1e6
+        ),
+    ));
+    figures.push(("Trials", grouped(run.finished() as u64), failed));
+    html.figures(&figures);
+    Ok(html)
+}
+
+/// The best architecture, drawn.
+pub(super) fn section(run: &Run) -> Result<Html> {
+    let mut html = Html::new();
+    let Some(best) = run.best() else {
+        return Ok(html);
+    };
+    let genotype = run.genotype(best.record)?;
+    html.figure(
+        &draw::svg(&genotype),
+        "The best architecture by validation accuracy.",
+    );
+    html.broken_code(&genotype.to_string());
+    html.paragraph(
+        "The validation accuracy is the highest of many, so it is too high by chance as well, and it is of another training \
+         than the test accuracy: the two are not to be compared.",
+    );
+    if let Some(last) = &run.last {
+        let mut facts = vec![("Test accuracy", percent(last.test.test_accuracy))];
+        if let Some(images) = last.test.images {
+            let n = images as f64;
+            let p = last.test.test_accuracy;
+            // One standard error of a share.
+            let error = 100.0 * (p * (1.0 - p) / n).sqrt();
+            facts.push((
+                "Test images",
+                format!("{}: ± {error:.2} % by their number alone", grouped(images as u64)),
+            ));
+        }
+        if let Some(loss) = last.test.test_loss {
+            facts.push(("Test loss", format!("{loss:.4} nats")));
+        }
+        facts.push(("Final training", counted(last.epochs as usize, "epoch")));
+        if let (Some(params), Some(macs)) = (last.params, last.macs) {
+            let size = format!(
+                "{} parameters, {:.2} M multiply-accumulates",
+                grouped(params),
+                macs as f64 / 1e6
+            );
+            facts.push(("Network", size));
+        }
+        html.facts(&facts);
+    }
+    Ok(html)
+}
+
+/// All trials by accuracy and size, and those that none is better than in both.
+pub(super) fn front(run: &Run) -> Result<Html> {
+    let mut html = Html::new();
+    if run.evaluated().len() < 2 {
+        return Ok(html);
+    }
+    let objectives = match &run.config.nsga2 {
+        Some(nsga2) => &nsga2.objectives[..],
+        None => &[Objective::Accuracy, Objective::Params],
+    };
+    // Architectures of a table need not be networks of this toolkit.
+    let network = run.config.network().ok();
+    let pareto = Pareto::new(&run.trials, run.space.as_ref(), network.as_ref(), objectives)?;
+    if pareto.points.is_empty() {
+        return Ok(html);
+    }
+    match pareto.points.len() {
+        0..=DRAWN => {
+            let caption = match run.is_halved() {
+                true => "Every trial of those trained longest. Point at one to see what it is.",
+                false => "Every trial that was evaluated. Point at one to see what it is.",
+            };
+            html.figure(&plot::pareto(&pareto), caption);
+        }
+        many => {
+            html.note(&format!(
+                "{} trials are too many to be drawn one by one.",
+                grouped(many as u64)
+            ));
+        }
+    }
+    let columns = [
+        ("trial", Align::Right),
+        ("validation accuracy", Align::Right),
+        ("parameters", Align::Right),
+        ("multiply-accumulates", Align::Right),
+        ("architecture", Align::Left),
+    ];
+    let mut table = Table::new(&columns);
+    for point in pareto.front() {
+        table.row([
+            Cell::text(point.trial),
+            Cell::Text(percent(point.valid_accuracy)),
+            Cell::Text(grouped(point.params)),
+            Cell::Text(grouped(point.macs)),
+            Cell::code(&point.arch),
+        ]);
+    }
+    let mut inner = Html::new();
+    inner.table(&table);
+    html.details(
+        &format!("The front: {}", counted(pareto.front.len(), "architecture")),
+        &inner,
+    );
+    Ok(html)
+}
+
+/// The ten best, as a table, and what they are.
+pub(super) fn best_trials(run: &Run) -> Result<Html> {
+    let mut html = Html::new();
+    let mut trials = run.evaluated();
+    if trials.len() < 2 {
+        return Ok(html);
+    }
+    // Stable: of equals, the first stays first.
+    trials.sort_by(|a, b| {
+        let ((a_epochs, a), (b_epochs, b)) = (a.standing(), b.standing());
+        b_epochs.cmp(&a_epochs).then(b.total_cmp(&a))
+    });
+    trials.truncate(10);
+    html.heading("The best trials");
+    html.table(&trials_table(run, &trials)?);
+    let mut table = Table::new(&[("trial", Align::Right), ("architecture", Align::Left)]);
+    for trial in &trials {
+        table.row([
+            Cell::text(trial.record.trial.id),
+            Cell::code(run.genotype(trial.record)?),
+        ]);
+    }
+    let mut inner = Html::new();
+    inner.table(&table);
+    html.details("Their architectures", &inner);
+    Ok(html)
+}
+
+fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Result<Table> {
+    let columns = [
+        ("trial", Align::Right),
+        ("validation accuracy", Align::Right),
+        ("training accuracy", Align::Right),
+        ("epochs", Align::Right),
+        ("parameters", Align::Right),
+        ("M multiply-accumulates", Align::Right),
+        ("seconds", Align::Right),
+    ];
+    let mut table = Table::new(&columns);
+    for trial in trials {
+        let cost = run.cost(trial)?;
+        let evaluation = trial.evaluation;
+        table.row([
+            Cell::text(trial.record.trial.id),
+            Cell::Text(percent(evaluation.valid_accuracy)),
+            Cell::Text(evaluation.train_accuracy.map_or("–".to_owned(), percent)),
+            Cell::text(evaluation.epochs),
+            Cell::Text(grouped(cost.params)),
+            Cell::Text(format!("{:.2}", cost.macs as f64 / 1e6)),
+            Cell::Text(format!("{:.1}", evaluation.cost_seconds)),
+        ]);
+    }
+    Ok(table)
+}

@@ -1,0 +1,202 @@
+//! What is in a run directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use nas_space::cost::Cost;
+use nas_space::genotype::Genotype;
+use nas_space::search::{Evaluation, FailureKind};
+use nas_space::spaces::Space;
+use nas_study::{End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
+use serde::de::DeserializeOwned;
+
+use crate::environment::Environment;
+use crate::number::counted;
+use crate::plan::RunConfig;
+use crate::session::FinalRecord;
+
+/// A run, as far as it has come.
+pub(crate) struct Run {
+    /// As it was named.
+    pub(super) path: PathBuf,
+    pub(super) config: RunConfig,
+    /// `config.toml` as it is written.
+    pub(super) config_text: String,
+    pub(super) space: Arc<dyn Space>,
+    /// None where the process was stopped before it began one.
+    pub(super) study: Option<StudyRecord>,
+    pub(super) trials: Vec<TrialRecord>,
+    /// The final training and test of the best.
+    pub(super) last: Option<FinalRecord>,
+    pub(super) environments: Vec<Environment>,
+}
+
+/// A trial that was evaluated.
+#[derive(Clone, Copy)]
+pub(super) struct Evaluated<'a> {
+    pub(super) record: &'a TrialRecord,
+    pub(super) evaluation: &'a Evaluation,
+}
+
+impl Run {
+    /// Reads all of it. Nothing is written and no lock taken.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let directory = RunDir::open(path)?;
+        let config: RunConfig = directory.read_config()?;
+        let config_path = directory.config_path();
+        let config_text = fs::read_to_string(&config_path)
+            .with_context(|| format!("cannot read {}", config_path.display()))?;
+        let space = config.space.build()?;
+        let (study, trials) = match directory.records() {
+            Ok(records) => {
+                // The study first: what says that it has ended was written after all of its trials.
+                let study = records.study()?;
+                (study, records.trials()?)
+            }
+            Err(StudyError::Store(StoreError::Missing { .. } | StoreError::Empty { .. })) => {
+                (None, Vec::new())
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut run = Self {
+            path: path.to_owned(),
+            config,
+            config_text,
+            space,
+            study,
+            trials,
+            last: None,
+            environments: Environment::of_run(path)?,
+        };
+        let last: Option<FinalRecord> = run.file("final.json")?;
+        // A larger budget may have found a better one since.
+        run.last = last.filter(|last| {
+            let best = run.best();
+            best.is_some_and(|best| best.record.trial.architecture == last.arch)
+        });
+        Ok(run)
+    }
+
+    /// A JSON file of the directory, if it is there.
+    pub(super) fn file<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let path = self.path.join(name);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let value = serde_json::from_str(&text);
+        Ok(Some(value.with_context(|| {
+            format!("{} cannot be understood", path.display())
+        })?))
+    }
+
+    /// The trials that were evaluated, in order.
+    pub(super) fn evaluated(&self) -> Vec<Evaluated<'_>> {
+        let evaluated = self.trials.iter().filter_map(|record| {
+            let evaluation = record.conclusion.as_ref()?.result.as_ref().ok()?;
+            Some(Evaluated { record, evaluation })
+        });
+        evaluated.collect()
+    }
+
+    /// The trials that failed: number, kind, message.
+    pub(super) fn failed(&self) -> Vec<(u64, FailureKind, &str)> {
+        let failed = self.trials.iter().filter_map(|record| {
+            let failure = record.conclusion.as_ref()?.result.as_ref().err()?;
+            Some((record.trial.id, failure.kind, failure.message.as_str()))
+        });
+        failed.collect()
+    }
+
+    /// Trials that have an outcome.
+    pub(super) fn finished(&self) -> usize {
+        self.trials
+            .iter()
+            .filter(|record| record.conclusion.is_some())
+            .count()
+    }
+
+    /// The best trial: of those trained longest, the one of the highest validation accuracy, the first of equals.
+    pub(super) fn best(&self) -> Option<Evaluated<'_>> {
+        self.evaluated()
+            .into_iter()
+            .reduce(|best, other| match other.beats(&best) {
+                true => other,
+                false => best,
+            })
+    }
+
+    /// What says that the page is not of a finished search.
+    pub(super) fn state(&self) -> Option<String> {
+        let resume = format!("nas resume {}", super::origin::shell(&self.path));
+        let Some(study) = &self.study else {
+            return Some(format!(
+                "Nothing is on record yet: this run has just begun, or its process was stopped before the first trial. \
+                 {resume} begins it."
+            ));
+        };
+        let finished = self.finished();
+        let under_way = self.trials.len() - finished;
+        let so_far = format!("{} finished, {under_way} under way", counted(finished, "trial"));
+        match study.end {
+            None => Some(format!(
+                "This search has not ended ({so_far}). It is running now, or was interrupted; then {resume} goes on."
+            )),
+            Some(End::Stopped) => Some(format!("This search was stopped ({so_far}); {resume} goes on.")),
+            Some(_) if self.best().is_none() => {
+                let failed = self.failed();
+                Some(match failed.first() {
+                    Some((_, _, message)) => {
+                        format!(
+                            "This search found nothing: all {} trials failed. The first: {message}",
+                            failed.len()
+                        )
+                    }
+                    None => "This search found nothing: no trial was made.".to_owned(),
+                })
+            }
+            Some(_) if self.last.is_none() => Some(format!(
+                "The search has ended; the final training and the test of its best have not. They are running now, or were \
+                 interrupted; then {resume} goes on."
+            )),
+            Some(_) => None,
+        }
+    }
+
+    /// The architecture of a trial, readable.
+    pub(super) fn genotype(&self, record: &TrialRecord) -> Result<Genotype> {
+        Ok(self.space.genotype(&record.trial.architecture)?)
+    }
+
+    /// Parameters and multiply-accumulates of a trial's network: of its evaluation, or counted.
+    pub(super) fn cost(&self, trial: &Evaluated<'_>) -> Result<Cost> {
+        let Evaluation { params, macs, .. } = *trial.evaluation;
+        if let (Some(params), Some(macs)) = (params, macs) {
+            return Ok(Cost { params, macs });
+        }
+        let network = self.config.network()?;
+        Ok(self
+            .space
+            .network(&trial.record.trial.architecture, &network)?
+            .cost())
+    }
+
+    /// Whether trials are trained for different numbers of epochs.
+    pub(super) fn is_halved(&self) -> bool {
+        self.config.halving.is_some()
+    }
+}
+
+impl Evaluated<'_> {
+    /// The epochs it was trained for, and its accuracy.
+    pub(super) fn standing(&self) -> (u32, f64) {
+        (self.record.trial.fidelity.epochs, self.evaluation.valid_accuracy)
+    }
+
+    /// Whether it is better, by the rule of [`nas_study::Best`].
+    pub(super) fn beats(&self, other: &Self) -> bool {
+        self.standing() > other.standing()
+    }
+}

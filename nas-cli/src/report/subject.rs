@@ -1,0 +1,212 @@
+//! What was searched, and by what.
+
+use anyhow::Result;
+use nas_space::search::Budget;
+
+use super::Run;
+use crate::method::Method;
+use crate::number::{counted, grouped, seconds};
+use crate::page::Html;
+use crate::plan::{Estimation, RunConfig};
+
+/// The page's title.
+pub(super) fn title(run: &Run) -> String {
+    let data = match &run.config.estimation {
+        Estimation::Training(plan) => plan.data.clone(),
+        Estimation::Table(plan) => plan.title(),
+    };
+    format!(
+        "{} in the space {}, on {data}",
+        run.config.method,
+        run.space.name()
+    )
+}
+
+/// One sentence on the search.
+pub(super) fn lead(run: &Run) -> String {
+    let config = &run.config;
+    format!(
+        "{}. Seed {}, budget {}.",
+        sentence(description(config.method)),
+        config.seed,
+        budget(&config.budget)
+    )
+}
+
+/// What the method does. In the list of all methods, this one follows another that it is compared with.
+fn description(method: Method) -> &'static str {
+    match method {
+        Method::Enas => {
+            "proposals of a recurrent controller, rewarded by a supernet whose weights they all share"
+        }
+        other => other.description(),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// What the budget allows.
+pub(super) fn budget(budget: &Budget) -> String {
+    let parts = [
+        budget.trials.map(|n| many(n, "trial")),
+        budget.epochs.map(|n| many(n, "epoch")),
+        budget.seconds.map(seconds),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join(" or ")
+}
+
+fn many(n: u64, thing: &str) -> String {
+    match n {
+        1 => format!("1 {thing}"),
+        n => format!("{} {thing}s", grouped(n)),
+    }
+}
+
+/// The facts that decide the search.
+pub(super) fn section(run: &Run) -> Result<Html> {
+    let config = &run.config;
+    let mut facts = vec![
+        (
+            "Space",
+            format!(
+                "{}: {} architectures, {}",
+                run.space.name(),
+                size(&run.space.size().to_string()),
+                counted(run.space.decisions().len(), "decision")
+            ),
+        ),
+        (
+            "Method",
+            format!("{}: {}", config.method, description(config.method)),
+        ),
+        ("Seed", config.seed.to_string()),
+        ("Budget", budget(&config.budget)),
+    ];
+    if config.batch > 1 {
+        facts.push((
+            "Batch",
+            format!("{} trials proposed before the first outcome", config.batch),
+        ));
+    }
+    facts.extend(judgement(config)?);
+    if let Some(limits) = config.limits {
+        let limits = [
+            ("parameters", limits.max_params),
+            ("multiply-accumulates", limits.max_macs),
+        ];
+        let limits = limits
+            .into_iter()
+            .filter_map(|(of, most)| Some(format!("at most {} {of}", grouped(most?))));
+        facts.push(("Limits", limits.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some((_, halving)) = config.halving()? {
+        let rungs: Vec<String> = halving.rung_epochs()?.iter().map(u32::to_string).collect();
+        facts.push((
+            "Halving",
+            format!(
+                "rungs of {} epochs, one in {} goes on",
+                rungs.join(", "),
+                halving.eta
+            ),
+        ));
+    }
+    let mut html = Html::new();
+    html.facts(&facts);
+    Ok(html)
+}
+
+/// How architectures are judged.
+fn judgement(config: &RunConfig) -> Result<Vec<(&'static str, String)>> {
+    let mut facts = Vec::new();
+    if let Some(images) = config.images() {
+        let which = match images.limit {
+            Some(limit) => format!("{} training images of {}", grouped(limit as u64), images.data),
+            None => images.data.to_owned(),
+        };
+        facts.push(("Data", format!("{which}, on {}", images.device)));
+    }
+    match &config.estimation {
+        Estimation::Training(plan) => {
+            let train = &plan.evaluator.train;
+            facts.push((
+                "A trial",
+                format!(
+                    "trains {}{}, batches of {}, peak learning rate {}; judged on {:.0} % of the training images, held out",
+                    if config.halving.is_some() { "up to " } else { "" },
+                    counted(plan.epochs as usize, "epoch"),
+                    train.batch_size,
+                    train.learning_rate,
+                    100.0 * plan.evaluator.valid_fraction
+                ),
+            ));
+            let network = &plan.evaluator.network;
+            facts.push((
+                "Networks",
+                format!(
+                    "{} images, {} classes, {}, {}",
+                    network.image,
+                    network.classes,
+                    counted(network.channels, "channel"),
+                    counted(network.cells, "cell")
+                ),
+            ));
+            facts.push((
+                "Final training",
+                format!(
+                    "{} on all training images, then the test, once",
+                    counted(plan.final_epochs as usize, "epoch")
+                ),
+            ));
+        }
+        Estimation::Table(plan) => facts.push(("A trial", format!("is looked up: {}", plan.title()))),
+    }
+    Ok(facts)
+}
+
+/// A large number as a power of ten, a small one with groups.
+fn size(digits: &str) -> String {
+    match digits.parse::<u64>() {
+        Ok(number) if number < 1_000_000_000 => grouped(number),
+        _ => {
+            let power = (digits.len() - 1).to_string();
+            let raised = power.chars().map(|digit| match digit {
+                '1' => '¹',
+                '2' => '²',
+                '3' => '³',
+                '0' => '⁰',
+                // The others are in one row.
+                other => char::from_u32('⁴' as u32 + (other as u32 - '4' as u32)).unwrap_or(other),
+            });
+            format!(
+                "{}.{} × 10{}",
+                &digits[..1],
+                &digits[1..2],
+                raised.collect::<String>()
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_budgets_are_readable() {
+        assert_eq!(size("15625"), "15,625");
+        assert_eq!(size("1066801980000000000"), "1.0 × 10¹⁸");
+        let both = Budget {
+            trials: Some(1_000),
+            epochs: None,
+            seconds: Some(90.0),
+        };
+        assert_eq!(budget(&both), "1,000 trials or 90.0 s");
+        assert_eq!(sentence("a word"), "A word");
+    }
+}

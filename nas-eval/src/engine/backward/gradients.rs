@@ -1,0 +1,125 @@
+//! From what the waves have found to the gradients of parameters and of the mixture.
+
+use std::collections::HashMap;
+
+use candle_core::{Device, Result, Tensor};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use super::Found;
+use crate::engine::arena::Arena;
+use crate::engine::norm::set_back;
+use crate::engine::pass::Request;
+use crate::engine::plan::Op;
+use crate::engine::prepare::parameter;
+use crate::engine::run::Run;
+use crate::kernels::Float;
+
+/// Gradients by the names of the parameters.
+type Named = HashMap<String, Tensor>;
+
+impl<T: Float> Run<'_, T> {
+    /// The gradients of parameters, by name, and of the mixture, where they are wanted.
+    pub(in crate::engine) fn backward(
+        &mut self,
+        arena: &mut Arena<T>,
+        request: &Request<'_>,
+    ) -> Result<(Named, Vec<Array2<f64>>)> {
+        let outputs = self.outputs.clone();
+        self.find_sources(&outputs);
+        let mut named = HashMap::new();
+        let mut mixture = request.weights.zeros();
+        for wave in self.plan.waves.iter().rev() {
+            let found = self.backward_wave(arena, wave);
+            self.take_in(arena, request, found, &mut named, &mut mixture)?;
+        }
+        Ok((named, mixture))
+    }
+
+    /// What is made of the sums that a wave has found.
+    fn take_in(
+        &self,
+        arena: &mut Arena<T>,
+        request: &Request<'_>,
+        found: Found<T>,
+        named: &mut Named,
+        mixture: &mut [Array2<f64>],
+    ) -> Result<()> {
+        for (index, position, sums) in &found.terms {
+            let step = &self.plan.steps[*index];
+            if let (Op::Sum(Some(terms)), true) = (&step.op, self.wants_mixture) {
+                let term = &terms[*position];
+                mixture[term.table][[term.row, term.column]] +=
+                    self.term_gradient(arena, *index, *position, sums);
+            }
+        }
+        for (index, sums) in found.norms {
+            let step = &self.plan.steps[index];
+            let Some(norm) = &step.norm else { continue };
+            let [weight, bias] = set_back(arena, index, sums, (self.batch * step.pixels()) as f64);
+            if norm.affine && self.wants_weights {
+                for (suffix, mut values) in [("weight", weight), ("bias", bias)] {
+                    values.truncate(step.shape.channels);
+                    let values: Vec<T> = values.into_iter().map(T::from_f64).collect();
+                    let tensor = Tensor::from_vec(values, step.shape.channels, &Device::Cpu)?;
+                    named.insert(format!("{}.{suffix}", norm.name), tensor);
+                }
+            }
+        }
+        let weights: Vec<Vec<(String, Tensor)>> = found
+            .weights
+            .into_par_iter()
+            .map(|given| {
+                let mut tensors = Vec::new();
+                for (conv, packed) in self.plan.steps[given.step]
+                    .convolutions()
+                    .iter()
+                    .zip(&given.weights)
+                {
+                    let shape = parameter(request.parameters, &conv.weight)?.shape().clone();
+                    let mut values = vec![T::ZERO; shape.elem_count()];
+                    conv.each_weight(|from, to| values[from] = packed[to]);
+                    let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
+                    tensors.push((conv.weight.clone(), tensor));
+                    if conv.bias {
+                        let values: Vec<T> = given.bias[..conv.filters]
+                            .iter()
+                            .map(|&value| T::from_f64(value))
+                            .collect();
+                        let tensor = Tensor::from_vec(values, conv.filters, &Device::Cpu)?;
+                        tensors.push((conv.bias_name.clone(), tensor));
+                    }
+                }
+                Ok(tensors)
+            })
+            .collect::<Result<_>>()?;
+        named.extend(weights.into_iter().flatten());
+        Ok(())
+    }
+
+    /// The gradient of the weight of a term: the product of the sum's gradient with what is read, summed up.
+    fn term_gradient(
+        &self,
+        arena: &Arena<T>,
+        index: usize,
+        position: usize,
+        [sums, products]: &[Vec<f64>; 2],
+    ) -> f64 {
+        let read = &self.plan.steps[index].reads[position];
+        let source = &self.plan.steps[read.step];
+        if self.term_weights[index][position] == 0.0 {
+            return sums[..source.shape.channels].iter().sum();
+        }
+        if source.norm.is_none() || read.rectified {
+            return products.iter().sum();
+        }
+        let norm = &arena.steps[read.step].norm;
+        let [scale, shift] = &norm.line;
+        (0..source.shape.channels)
+            .map(|c| {
+                let (scale, shift) = (scale[c].to_f64(), shift[c].to_f64());
+                scale * products[c] + (scale * norm.center[c].to_f64() + shift) * sums[c]
+            })
+            .sum()
+    }
+}

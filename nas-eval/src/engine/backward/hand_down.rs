@@ -1,0 +1,306 @@
+//! What each operation hands down to the maps it reads, and the gradients of its weights.
+
+use super::ForWeights;
+use crate::engine::arena::{Arena, Rooms, room};
+use crate::engine::geometry::Convolution;
+use crate::engine::plan::Op;
+use crate::engine::run::Run;
+use crate::kernels::{
+    Dense, Float, Grid, accumulate, average_pool_backward, copy_gradient, dense, dense_weight_gradient,
+    depthwise, depthwise_weight_gradient, max_pool_backward,
+};
+
+impl<T: Float> Run<'_, T> {
+    /// What a step that reads a map hands down to it, and the gradients of the weights in between.
+    pub(super) fn hand_down(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        (index, position): (usize, usize),
+        image: usize,
+        to: Option<(&mut [T], bool)>,
+        weights: Option<&mut ForWeights<T>>,
+    ) {
+        let step = &self.plan.steps[index];
+        let source = self.source(index, position);
+        let pixel = source.pixel();
+        let whole = Grid::whole(source.size(), pixel);
+        let give = |dx: &[T], from: Grid, to: (&mut [T], bool), share: T| {
+            let (z, mut gate) = self.read(arena, (index, position), image);
+            gate.factor *= share;
+            accumulate(self.level, pixel, gate, z, (dx, from), to.0, to.1);
+        };
+        let held = &arena.steps[index];
+        match &step.op {
+            Op::Image | Op::Zero => {}
+            Op::Convolution(conv) => {
+                self.convolution_back(arena, rooms, index, conv, image, weights, to.is_some());
+                if let Some(to) = to {
+                    give(&rooms.output, whole.flat(), to, T::ONE);
+                }
+            }
+            Op::Separable(convs) => {
+                self.separable_back(arena, rooms, index, convs, image, weights, to.is_some());
+                if let Some(to) = to {
+                    give(&rooms.output, whole.flat(), to, T::ONE);
+                }
+            }
+            Op::Sum(terms) => {
+                let Some(to) = to else { return };
+                let weight = match terms {
+                    Some(_) => T::from_f64(self.term_weights[index][position]),
+                    None => T::ONE,
+                };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                give(dy, whole.flat(), to, weight);
+            }
+            Op::Pooling(pool) => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let dx = room(&mut rooms.output, pool.frame.len());
+                dx.fill(T::ZERO);
+                if pool.max {
+                    let x = room(&mut rooms.input, pool.frame.len());
+                    self.frame(arena, (index, 0), image, &pool.frame, T::NEG_INFINITY, x);
+                    let y = &arena.maps[index][image * step.len()..][..step.len()];
+                    max_pool_backward(self.level, pixel, &pool.taps, x, pool.windows, y, dy, dx);
+                } else {
+                    average_pool_backward(self.level, pixel, &pool.taps, pool.windows, &held.share, dy, dx);
+                }
+                give(dx, pool.frame.inner, to, T::ONE);
+            }
+            Op::GlobalAverage => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let everywhere = Grid {
+                    start: 0,
+                    size: source.size(),
+                    row: 0,
+                    pixel: 0,
+                };
+                give(dy, everywhere, to, T::from_f64(1.0 / source.pixels() as f64));
+            }
+            Op::Crop(frame) => {
+                let Some(to) = to else { return };
+                let dx = room(&mut rooms.output, frame.len());
+                frame.clear(dx, T::ZERO);
+                let (g, back) = self.back(arena, index, image);
+                copy_gradient(self.level, pixel, back, g, (dx, frame.inner));
+                give(dx, whole, to, T::ONE);
+            }
+            Op::Pad(frame) => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                give(dy, frame.inner, to, T::ONE);
+            }
+            Op::Concat => {
+                let Some(to) = to else { return };
+                let start: usize = (0..position)
+                    .map(|before| self.source(index, before).shape.channels)
+                    .sum();
+                let channels = source.shape.channels;
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                if start.is_multiple_of(8) && channels == pixel {
+                    let part = Grid::whole(source.size(), step.pixel()).moved(start);
+                    give(dy, part, to, T::ONE);
+                    return;
+                }
+                let dx = room(&mut rooms.output, source.len());
+                for (dx, dy) in dx.chunks_exact_mut(pixel).zip(dy.chunks_exact(step.pixel())) {
+                    dx[..channels].copy_from_slice(&dy[start..start + channels]);
+                    dx[channels..].fill(T::ZERO);
+                }
+                give(dx, whole.flat(), to, T::ONE);
+            }
+            Op::Channels { .. } | Op::Shuffle { .. } => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let dx = room(&mut rooms.output, source.len());
+                let channels = step.channel_map();
+                for (dx, dy) in dx.chunks_exact_mut(pixel).zip(dy.chunks_exact(step.pixel())) {
+                    dx.fill(T::ZERO);
+                    for (&channel, dy) in channels.iter().zip(dy) {
+                        dx[channel] = *dy;
+                    }
+                }
+                give(dx, whole.flat(), to, T::ONE);
+            }
+            Op::Dropout { .. } => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                let dx = room(&mut rooms.output, step.len());
+                dx.copy_from_slice(&dy[..step.len()]);
+                if let Some(mask) = held.mask.get(image * step.len()..(image + 1) * step.len()) {
+                    for (dx, factor) in dx.iter_mut().zip(mask) {
+                        *dx *= *factor;
+                    }
+                }
+                give(dx, whole, to, T::ONE);
+            }
+            Op::Copy => {
+                let Some(to) = to else { return };
+                let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
+                give(dy, whole.flat(), to, T::ONE);
+            }
+        }
+    }
+
+    /// The gradients of a convolution: of what it reads, in `rooms.output`, and of its weight.
+    #[expect(clippy::too_many_arguments, reason = "a step, an image, and what is wanted")]
+    fn convolution_back(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        conv: &Convolution,
+        image: usize,
+        weights: Option<&mut ForWeights<T>>,
+        wants_input: bool,
+    ) {
+        let Rooms {
+            framed,
+            output,
+            gradient,
+            ..
+        } = rooms;
+        let (dy, grid) = if conv.in_place {
+            let dy = self.map_gradient(arena, index, image, gradient);
+            (dy, Grid::whole(conv.output, conv.back.pixel).flat())
+        } else {
+            let dy = room(gradient, conv.back.len());
+            conv.back.clear(dy, T::ZERO);
+            let (g, back) = self.back(arena, index, image);
+            copy_gradient(self.level, conv.back.pixel, back, g, (dy, conv.back.inner));
+            (&*dy, conv.back.inner)
+        };
+        if let Some(given) = weights {
+            let x = self.framed(arena, index, image, conv, framed);
+            self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0]);
+            bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
+        }
+        if wants_input {
+            let dx = room(
+                output,
+                conv.frame.inner.size[0] * conv.frame.inner.size[1] * conv.frame.pixel,
+            );
+            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx);
+        }
+    }
+
+    /// The gradients of a depthwise and a pointwise convolution after it. What is between them is computed again.
+    #[expect(clippy::too_many_arguments, reason = "a step, an image, and what is wanted")]
+    fn separable_back(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        [first, second]: &[Convolution; 2],
+        image: usize,
+        weights: Option<&mut ForWeights<T>>,
+        wants_input: bool,
+    ) {
+        let Rooms {
+            framed,
+            between,
+            output,
+            gradient,
+            inner,
+            ..
+        } = rooms;
+        let held = &arena.steps[index];
+        let dy = self.map_gradient(arena, index, image, gradient);
+        let whole = Grid::whole(second.output, second.back.pixel);
+        // The gradient of what is between them, in the frame of the first one.
+        let d_between = room(inner, first.back.len());
+        first.back.clear(d_between, T::ZERO);
+        let windows = Grid::whole(first.output, second.back.pixel);
+        let (windows, to) = if first.back.inner.flat().size == windows.flat().size {
+            (windows.flat(), first.back.inner.flat())
+        } else {
+            (windows, first.back.inner)
+        };
+        let back = Dense {
+            windows,
+            taps: &second.back_taps,
+            channels: second.filters,
+            filters: second.frame.pixel,
+        };
+        dense(self.level, back, dy, &held.weights[1][1], None, d_between, to);
+        if let Some(given) = weights {
+            let x = self.framed(arena, index, image, first, framed);
+            let between = room(between, second.frame.len());
+            self.convolve(first, x, &held.weights[0][0], None, between);
+            self.weight_gradient(second, between, (dy, whole.flat()), &mut given.weights[1]);
+            self.weight_gradient(first, x, (d_between, first.back.inner), &mut given.weights[0]);
+            bias_gradient(second.back.pixel, (dy, whole.flat()), &mut given.bias);
+        }
+        if wants_input {
+            let size = first.frame.inner.size;
+            let dx = room(output, size[0] * size[1] * first.frame.pixel);
+            self.convolve_back(first, d_between, &held.weights[0][1], dx);
+        }
+    }
+
+    fn weight_gradient(&self, conv: &Convolution, x: &[T], (dy, grid): (&[T], Grid), dw: &mut [T]) {
+        let grid = conv.output_grid(grid);
+        if conv.depthwise {
+            depthwise_weight_gradient(
+                self.level,
+                conv.frame.pixel,
+                &conv.taps,
+                x,
+                conv.windows,
+                dy,
+                grid,
+                dw,
+            );
+        } else {
+            let dense_conv = Dense {
+                windows: conv.windows,
+                taps: &conv.taps,
+                channels: conv.channels,
+                filters: conv.back.pixel,
+            };
+            dense_weight_gradient(self.level, dense_conv, x, dy, grid, dw);
+        }
+    }
+
+    /// The gradient of what a convolution reads, from that of what it gives in the frame for it.
+    fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T]) {
+        let grid = conv.output_grid(Grid::whole(conv.frame.inner.size, conv.frame.pixel));
+        if conv.depthwise {
+            depthwise(
+                self.level,
+                conv.frame.pixel,
+                &conv.back_taps,
+                dy,
+                conv.back_windows,
+                weight,
+                dx,
+                grid,
+            );
+        } else {
+            let back = Dense {
+                windows: conv.back_windows,
+                taps: &conv.back_taps,
+                channels: conv.filters,
+                filters: conv.frame.pixel,
+            };
+            dense(self.level, back, dy, weight, None, dx, grid);
+        }
+    }
+}
+
+fn bias_gradient<T: Float>(pixel: usize, (dy, grid): (&[T], Grid), sums: &mut [f64]) {
+    if sums.is_empty() {
+        return;
+    }
+    for row in 0..grid.size[0] {
+        for column in 0..grid.size[1] {
+            let at = grid.at(row, column);
+            for (sum, value) in sums.iter_mut().zip(&dy[at..at + pixel]) {
+                *sum += value.to_f64();
+            }
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The engine of a network, and what it is asked for.
+
+use std::sync::{Mutex, PoisonError};
+
+use candle_core::{Result, Tensor, Var};
+use nas_space::network::Network;
+
+use super::arena::Arena;
+use super::host::{for_float, host};
+use super::plan::Plan;
+use super::run::Run;
+use crate::error::EvalError;
+use crate::kernels::{Float, Level, level};
+use crate::model::{Differentiated, Logits, Pass, Wanted, Weights};
+use crate::nn::{Gradients, Parameters};
+
+/// How many images are evaluated at a time where they do not depend on each other: few enough to need little memory.
+const EVALUATED_TOGETHER: usize = 64;
+
+/// Computes what a network gives for batches of images, and the gradients, on the CPU.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    plan: Plan,
+    /// The instruction set of the kernels.
+    pub(super) level: Level,
+    memory: Mutex<Memory>,
+}
+
+#[derive(Debug)]
+enum Memory {
+    F32(Arena<f32>),
+    F64(Arena<f64>),
+}
+
+/// A pass: of which network, with which parameters, for which images \[N, C, H, W\].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) parameters: &'a Parameters,
+    pub(crate) images: &'a Tensor,
+    pub(crate) pass: &'a Pass,
+    pub(crate) weights: &'a Weights<'a>,
+}
+
+impl Engine {
+    /// # Errors
+    /// [`EvalError::UnsupportedLayer`].
+    pub(crate) fn new(network: &Network) -> std::result::Result<Self, EvalError> {
+        let plan = Plan::new(network)?;
+        let memory = Mutex::new(Memory::F32(Arena::new(plan.steps.len())));
+        let level = level();
+        Ok(Self { plan, level, memory })
+    }
+
+    /// The class scores of a batch, without gradients.
+    ///
+    /// # Errors
+    /// A Candle error where a weight of a mixture or a parameter is missing.
+    pub(crate) fn forward(&self, request: &Request<'_>) -> Result<Logits> {
+        let batch = request.images.dim(0)?;
+        if *request.pass != Pass::Eval || batch <= EVALUATED_TOGETHER {
+            return for_float!(request.images.dtype(), T => self.forward_typed::<T>(request));
+        }
+        let mut scores = Vec::new();
+        for first in (0..batch).step_by(EVALUATED_TOGETHER) {
+            let images = request
+                .images
+                .narrow(0, first, EVALUATED_TOGETHER.min(batch - first))?;
+            let part = Request {
+                images: &images,
+                ..*request
+            };
+            scores.push(for_float!(images.dtype(), T => self.forward_typed::<T>(&part))?.main);
+        }
+        Ok(Logits {
+            main: Tensor::cat(&scores, 0)?,
+            auxiliary: None,
+        })
+    }
+
+    fn forward_typed<T: Kept>(&self, request: &Request<'_>) -> Result<Logits> {
+        let images = request.images.contiguous()?;
+        let images = host(&images);
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let arena = T::arena(&mut memory, self.plan.steps.len());
+        let run = Run::new(&self.plan, self.level, request, images.slice::<T>()?, None)?;
+        run.prepare(arena, request, false)?;
+        run.forward(arena, request)?;
+        self.logits(&run, arena)
+    }
+
+    /// The class scores, the loss that `loss` makes of them, and those of its gradients that are wanted.
+    ///
+    /// # Errors
+    /// As [`Engine::forward`]; a Candle error where the loss has no gradient.
+    pub(crate) fn differentiate(
+        &self,
+        request: &Request<'_>,
+        wanted: Wanted,
+        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+    ) -> Result<Differentiated> {
+        for_float!(request.images.dtype(), T => self.differentiate_typed::<T>(request, wanted, loss))
+    }
+
+    fn differentiate_typed<T: Kept>(
+        &self,
+        request: &Request<'_>,
+        wanted: Wanted,
+        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+    ) -> Result<Differentiated> {
+        let images = request.images.contiguous()?;
+        let images = host(&images);
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let arena = T::arena(&mut memory, self.plan.steps.len());
+        let mut run = Run::new(
+            &self.plan,
+            self.level,
+            request,
+            images.slice::<T>()?,
+            Some(wanted),
+        )?;
+        run.prepare(arena, request, true)?;
+        run.forward(arena, request)?;
+        let Logits { main, auxiliary } = self.logits(&run, arena)?;
+        let (main, auxiliary) = (
+            Var::from_tensor(&main)?,
+            auxiliary.as_ref().map(Var::from_tensor).transpose()?,
+        );
+        let logits = Logits {
+            main: main.as_tensor().clone(),
+            auxiliary: auxiliary.as_ref().map(|var| var.as_tensor().clone()),
+        };
+        let loss = loss(&logits)?;
+        let store = loss.backward()?;
+        for (step, scores) in [
+            (Some(self.plan.logits), Some(main)),
+            (self.plan.auxiliary, auxiliary),
+        ] {
+            let gradient = scores.and_then(|scores| store.get(scores.as_tensor()).cloned());
+            if let (Some(index), Some(gradient)) = (step, gradient) {
+                run.seed(arena, index, &gradient)?;
+            }
+        }
+        let (named, mixture) = run.backward(arena, request)?;
+        Ok(Differentiated {
+            logits,
+            loss,
+            gradients: Gradients::from_named(named, request.parameters),
+            mixture,
+        })
+    }
+
+    fn logits<T: Float>(&self, run: &Run<'_, T>, arena: &Arena<T>) -> Result<Logits> {
+        let auxiliary = self.plan.auxiliary.filter(|&index| run.needed[index]);
+        Ok(Logits {
+            main: run.scores(arena, self.plan.logits)?,
+            auxiliary: auxiliary.map(|index| run.scores(arena, index)).transpose()?,
+        })
+    }
+}
+
+/// The arena of an element type.
+trait Kept: Float {
+    fn arena(memory: &mut Memory, steps: usize) -> &mut Arena<Self>;
+}
+
+impl Kept for f32 {
+    fn arena(memory: &mut Memory, steps: usize) -> &mut Arena<Self> {
+        if !matches!(memory, Memory::F32(_)) {
+            *memory = Memory::F32(Arena::new(steps));
+        }
+        match memory {
+            Memory::F32(arena) => arena,
+            Memory::F64(_) => unreachable!("it has just been replaced"),
+        }
+    }
+}
+
+impl Kept for f64 {
+    fn arena(memory: &mut Memory, steps: usize) -> &mut Arena<Self> {
+        if !matches!(memory, Memory::F64(_)) {
+            *memory = Memory::F64(Arena::new(steps));
+        }
+        match memory {
+            Memory::F64(arena) => arena,
+            Memory::F32(_) => unreachable!("it has just been replaced"),
+        }
+    }
+}

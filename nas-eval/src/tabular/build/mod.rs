@@ -1,0 +1,160 @@
+//! Makes a benchmark table: trains every architecture of a small space, several times.
+//!
+//! Architectures that are the same network ([`nas_space::canonical`]) are trained once and share a row. Each training is
+//! a [`FinalTraining`](crate::final_training::FinalTraining): it sees all training images but those kept for validation,
+//! which are the same for all, and is tested once, after its last epoch. Repeat k is what `nas train --seed k` does, but for
+//! the images kept for validation.
+//!
+//! What a training came to is in the [`Journal`] once it is done, so that whatever interrupts the making costs no more than the
+//! trainings under way.
+
+mod draft;
+mod error;
+mod forms;
+mod journal;
+mod training;
+
+pub use error::BuildError;
+pub use forms::MAX_ARCHITECTURES;
+pub use journal::Journal;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use nas_space::network::NetworkConfig;
+use nas_space::spaces::{Space, SpaceConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::data::Dataset;
+use crate::final_training::check_fit;
+use crate::train::TrainConfig;
+use forms::Forms;
+
+/// Everything that decides a training, but which architecture it is of and which repeat it is.
+///
+/// | Name | Purpose | Range |
+/// |---|---|---|
+/// | `space` | whose architectures are trained | at most [`MAX_ARCHITECTURES`] |
+/// | `data` | name of the data set | |
+/// | `limit` | number of training images used, where not all are | |
+/// | `images` | fingerprint of the training images | |
+/// | `network` | size of the networks | that of the data |
+/// | `train` | how they are trained; `epochs` is the highest fidelity | |
+/// | `valid_fraction` | share of the training images kept for validation | (0, 1) |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Whose architectures are trained.
+    pub space: SpaceConfig,
+    /// Name of the data set.
+    pub data: String,
+    /// Number of training images used, where not all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Fingerprint of the training images: [`Images::fingerprint`](crate::data::Images::fingerprint).
+    pub images: String,
+    /// Size of the networks.
+    pub network: NetworkConfig,
+    /// How they are trained.
+    pub train: TrainConfig,
+    /// Share of the training images kept for validation.
+    pub valid_fraction: f64,
+}
+
+/// A table in the making.
+#[derive(Debug)]
+pub struct TableBuild {
+    recipe: Recipe,
+    dataset: Dataset,
+    space: Arc<dyn Space>,
+    forms: Forms,
+    seeds: u64,
+}
+
+/// How far the making is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BuildProgress {
+    /// Trainings that are done, those of earlier processes too.
+    pub done: usize,
+    /// All there are.
+    pub needed: usize,
+    /// The last one's validation accuracy, where it did not fail.
+    pub last: Option<f64>,
+}
+
+impl TableBuild {
+    /// The making of a table by this recipe, with so many repeats of each training, on this data.
+    ///
+    /// # Errors
+    /// [`BuildError`] for a space that is too large, a size that does not fit the data, or no repeats.
+    pub fn new(recipe: Recipe, dataset: Dataset, seeds: u64) -> Result<Self, BuildError> {
+        if seeds == 0 {
+            return Err(BuildError::Config {
+                name: "seeds",
+                got: seeds.to_string(),
+                expected: "at least 1".to_owned(),
+            });
+        }
+        check_fit(&recipe.network, &recipe.train, &dataset)?;
+        let space = recipe.space.build()?;
+        let forms = Forms::of(space.as_ref())?;
+        Ok(Self {
+            recipe,
+            dataset,
+            space,
+            forms,
+            seeds,
+        })
+    }
+
+    /// What decides the trainings.
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// The space.
+    pub fn space(&self) -> &dyn Space {
+        self.space.as_ref()
+    }
+
+    /// Number of architectures.
+    pub fn architectures(&self) -> usize {
+        self.forms.form_of.len()
+    }
+
+    /// Number of different networks among them: rows of the table.
+    pub fn forms(&self) -> usize {
+        self.forms.representatives.len()
+    }
+
+    /// Number of trainings: one for each form and repeat.
+    pub fn needed(&self) -> usize {
+        self.forms() * self.seeds as usize
+    }
+
+    /// Number of those trainings that are in the journal.
+    pub fn done(&self, journal: &Journal) -> usize {
+        self.needed() - self.missing(journal).len()
+    }
+
+    /// Does the trainings that are not in the journal yet, so many at a time, each on one thread. The number of workers
+    /// changes no accuracy.
+    ///
+    /// # Errors
+    /// [`BuildError`] where the journal cannot be written. A training that fails is written down as a failure.
+    pub fn run(
+        &self,
+        journal: &mut Journal,
+        workers: NonZeroUsize,
+        observer: impl FnMut(BuildProgress),
+    ) -> Result<(), BuildError> {
+        training::run(self, journal, workers, observer)
+    }
+
+    /// What is still to be trained, repeat by repeat.
+    fn missing(&self, journal: &Journal) -> Vec<(usize, u64)> {
+        let all = (0..self.seeds).flat_map(|seed| (0..self.forms()).map(move |form| (form, seed)));
+        all.filter(|&(form, seed)| journal.get(&self.forms.representatives[form], seed).is_none())
+            .collect()
+    }
+}

@@ -1,0 +1,121 @@
+use nas_space::arch::Architecture;
+
+use super::*;
+
+fn runs(tested: &[f64]) -> Vec<Run> {
+    let run = |(seed, &test_accuracy): (u64, &f64)| Run {
+        seed,
+        valid_accuracy: test_accuracy - 0.1,
+        test_accuracy,
+        trials: 10,
+        failed: 0,
+        epochs: 10,
+        trial_seconds: 20.0,
+        strategy_seconds: 0.5,
+        final_seconds: 0.0,
+        incumbents: vec![Incumbent {
+            trials: 1,
+            epochs: 1,
+            seconds: 2.0,
+            architecture: Architecture::new([]),
+            valid_accuracy: test_accuracy - 0.1,
+            test_accuracy: Some(test_accuracy),
+        }],
+    };
+    (0..).zip(tested).map(run).collect()
+}
+
+fn task(name: &str, methods: &[(&str, &[f64])]) -> TaskRuns {
+    TaskRuns {
+        name: name.to_owned(),
+        best_test: Some(1.0),
+        uniform: Some(Uniform {
+            draws: 8,
+            test_mean: 0.5,
+        }),
+        runs: methods
+            .iter()
+            .map(|(name, tested)| ((*name).to_owned(), runs(tested)))
+            .collect(),
+    }
+}
+
+#[test]
+fn figures_are_means_over_runs_and_pairs_are_corrected_together() {
+    let a = [0.5, 0.625, 0.75, 0.875, 0.9375];
+    let b = a.map(|test| test - 0.125);
+    let methods: [(&str, &[f64]); 3] = [("a", &a), ("b", &b), ("c", &a)];
+    let comparison = Comparison::new(vec![task("one", &methods)]).unwrap();
+    let compared = &comparison.tasks["one"];
+    let of_b = &compared.methods["b"];
+    assert!((of_b.test_mean - 0.6125).abs() < 1e-12);
+    assert!((of_b.regret_mean.unwrap() - 0.3875).abs() < 1e-12);
+    assert!((of_b.relative_improvement.unwrap() - 0.225).abs() < 1e-12);
+    assert!(of_b.test_low < of_b.test_mean && of_b.test_mean < of_b.test_high);
+    // Squares of the deviations: 0.056406…, 0.012656…, 0.000156…, 0.018906…, 0.040625… = 0.128125.
+    assert!((of_b.test_std - (0.128_125_f64 / 4.0).sqrt()).abs() < 1e-12);
+    assert_eq!(of_b.seconds_per_trial, 0.05);
+    let along: Vec<Currency> = of_b.test_curves.iter().map(|curve| curve.along).collect();
+    assert_eq!(along, [Currency::Trials, Currency::Seconds]);
+    let names: Vec<(&str, &str)> = compared.pairs.iter().map(|p| (&p.a[..], &p.b[..])).collect();
+    assert_eq!(names, [("a", "b"), ("a", "c"), ("b", "c")]);
+    // Five differences of one sign: 2 of 32 choices of signs are as uneven, of three pairs times 3 and 2.
+    let p_values: Vec<f64> = compared.pairs.iter().map(|p| p.p_value).collect();
+    assert_eq!(p_values, [3.0 / 16.0, 1.0, 3.0 / 16.0]);
+    assert_eq!(compared.pairs[1].effect, 0.5);
+    // A second task doubles the tests.
+    let two = Comparison::new(vec![task("one", &methods), task("two", &methods)]).unwrap();
+    assert_eq!(two.tasks["one"].pairs[0].p_value, 6.0 / 16.0);
+    assert_eq!(two.ranks.unwrap().blocks, 10);
+}
+
+#[test]
+fn what_is_no_comparison_is_refused() {
+    let refused = |tasks| Comparison::new(tasks).unwrap_err().to_string();
+    let message = refused(vec![task("t", &[("a", &[0.1, 0.2]), ("b", &[0.1])])]);
+    assert!(message.contains("[0]") && message.contains("[0, 1]"), "{message}");
+    assert!(refused(vec![task("t", &[("a", &[])])]).contains("no run"));
+    assert!(refused(vec![task("t", &[("a", &[0.1]), ("a", &[0.1])])]).contains("twice"));
+    let one = || task("t", &[("a", &[0.1])]);
+    assert!(refused(vec![one(), one()]).contains("task t is given twice"));
+    let message = refused(vec![one(), task("u", &[("b", &[0.1])])]);
+    assert!(message.contains("task u has the methods b"), "{message}");
+}
+
+#[test]
+fn the_verdict_says_no_more_than_the_numbers() {
+    let random: Vec<f64> = (0..20).map(|i| 0.9 + 0.001 * f64::from(i)).collect();
+    let better: Vec<f64> = random.iter().map(|test| test + 0.01).collect();
+    let alike: Vec<f64> = (0..20)
+        .map(|i| random[i] + if i % 2 == 0 { 0.002 } else { -0.0019 })
+        .collect();
+    let methods: [(&str, &[f64]); 3] = [("random", &random), ("good", &better), ("alike", &alike)];
+    let verdict = Comparison::new(vec![task("t", &methods)]).unwrap().verdict;
+    assert!(
+        verdict[0].starts_with("good found better architectures than random: +1.00 points"),
+        "{verdict:#?}"
+    );
+    assert!(
+        verdict[1].starts_with("No difference between alike and random could be shown with 20 seeds"),
+        "{verdict:#?}"
+    );
+    assert!(verdict[1].contains("seeds would show it"), "{verdict:#?}");
+    assert!(
+        verdict[2].contains("good has the highest mean test accuracy; it is significantly better than alike")
+    );
+    assert!(verdict[3].contains("Friedman") && verdict[3].contains("not of other tasks"));
+    // The other way round, the sentence turns.
+    let methods: [(&str, &[f64]); 2] = [("random", &better), ("bad", &random)];
+    let verdict = Comparison::new(vec![task("t", &methods)]).unwrap().verdict;
+    assert!(
+        verdict[0].starts_with("random found better architectures than bad: -1.00 points"),
+        "{verdict:#?}"
+    );
+    // Five seeds cannot show anything: the smallest p-value there is is 1/16.
+    let methods: [(&str, &[f64]); 2] = [("random", &random[..5]), ("good", &better[..5])];
+    let verdict = Comparison::new(vec![task("t", &methods)]).unwrap().verdict;
+    assert!(
+        verdict.iter().all(|sentence| !sentence.contains("better than")),
+        "{verdict:#?}"
+    );
+}
