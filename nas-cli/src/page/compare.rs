@@ -112,7 +112,7 @@ pub(crate) fn page(data: &CompareData) -> String {
         let mut html = Html::new();
         html.figure(
             &critical_difference(ranks),
-            "Mean rank over the tasks, the best at the left. A bar joins methods that the test does not tell apart.",
+            "The best at the left. A bar joins methods that the test does not tell apart.",
         );
         page.section("Ranks", html);
     }

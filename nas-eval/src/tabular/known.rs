@@ -6,15 +6,12 @@ use nas_space::arch::{Architecture, Decision};
 use nas_space::genotype::Genotype;
 use nas_space::network::{Network, NetworkConfig};
 use nas_space::op::Operations;
-use nas_space::spaces::{CellSpace, Space, SpaceError};
+use nas_space::spaces::{CellSpace, Space, SpaceError, mutate_within};
 use num_bigint::BigUint;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::Table;
-
-/// Mutants made before all neighbours are looked at.
-const MUTANTS: usize = 100;
 
 /// The architectures of a space that have a row in a table which does not know all of them.
 ///
@@ -97,21 +94,7 @@ impl Space for KnownSpace {
     }
 
     fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
-        self.validate(architecture)?;
-        for _ in 0..MUTANTS {
-            let mutant = self.space().mutate(architecture, rng)?;
-            if self.table.row(&mutant).is_some() {
-                return Ok(mutant);
-            }
-        }
-        let mut neighbours = self.neighbours(architecture)?;
-        if neighbours.is_empty() {
-            return Err(SpaceError::Isolated {
-                space: self.name().to_owned(),
-                architecture: architecture.to_string(),
-            });
-        }
-        Ok(neighbours.swap_remove(rng.random_range(0..neighbours.len())))
+        mutate_within(self, self.space(), architecture, rng)
     }
 
     fn neighbours(&self, architecture: &Architecture) -> Result<Vec<Architecture>, SpaceError> {

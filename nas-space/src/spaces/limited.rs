@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use num_bigint::BigUint;
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::{CellSpace, Growth, Space, SpaceError};
+use super::{CellSpace, Growth, Space, SpaceError, mutate_within};
 use crate::arch::{Architecture, Decision};
 use crate::cost::Cost;
 use crate::genotype::Genotype;
@@ -21,8 +20,6 @@ const PROBES: u64 = 10_000;
 const ENOUGH: u64 = 10;
 /// Draws for one sample. Where one in a thousand is within the limits, all of them miss with a probability of 10⁻⁴³.
 const DRAWS: usize = 100_000;
-/// Mutants made before all neighbours are looked at.
-const MUTANTS: usize = 100;
 
 /// The architectures of a space whose networks, at one size, are within [`Limits`].
 ///
@@ -139,21 +136,7 @@ impl Space for LimitedSpace {
     }
 
     fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
-        self.validate(architecture)?;
-        for _ in 0..MUTANTS {
-            let mutant = self.space.mutate(architecture, rng)?;
-            if self.check(&mutant).is_ok() {
-                return Ok(mutant);
-            }
-        }
-        let mut neighbours = self.neighbours(architecture)?;
-        if neighbours.is_empty() {
-            return Err(SpaceError::Isolated {
-                space: self.name().to_owned(),
-                architecture: architecture.to_string(),
-            });
-        }
-        Ok(neighbours.swap_remove(rng.random_range(0..neighbours.len())))
+        mutate_within(self, self.space.as_ref(), architecture, rng)
     }
 
     fn neighbours(&self, architecture: &Architecture) -> Result<Vec<Architecture>, SpaceError> {

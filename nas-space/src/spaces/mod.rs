@@ -35,6 +35,7 @@ mod pnas;
 mod product;
 mod relaxed;
 mod subsets;
+mod within;
 
 pub use cell_space::{CellSpace, Skeleton};
 pub use chain::{ChainConfig, ChainSpace};
@@ -57,6 +58,8 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::arch::{Architecture, Decision};
+pub use within::mutate_within;
+
 pub use crate::error::SpaceError;
 use crate::genotype::Genotype;
 use crate::network::{Network, NetworkConfig};

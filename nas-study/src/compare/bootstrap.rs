@@ -4,7 +4,7 @@ use nas_space::seed::Seed;
 use serde::{Deserialize, Serialize};
 
 /// How often runs are drawn anew.
-const RESAMPLES: usize = 2000;
+pub const RESAMPLES: usize = 2000;
 /// The share of the resampled means that an interval holds.
 pub const CONFIDENCE: f64 = 0.95;
 

@@ -32,13 +32,13 @@ mod ranks;
 mod signed_rank;
 mod verdict;
 
-pub use bootstrap::{Bootstrap, CONFIDENCE, Estimate};
+pub use bootstrap::{Bootstrap, CONFIDENCE, Estimate, RESAMPLES};
 pub use comparison::{CompareError, Comparison, Pair, Run, Standing, Task, TaskRuns, Uniform};
 pub use curve::{Currency, Curve, Incumbent, incumbents};
 pub use effect::superiority;
 pub use holm::holm;
 pub use journal::{Entry, Journal, JournalError};
-pub use power::{POWER, pairs_needed};
+pub use power::{POWER, least_pairs, pairs_needed};
 pub use ranks::Ranks;
 pub use signed_rank::signed_rank;
 pub use verdict::BASELINE;

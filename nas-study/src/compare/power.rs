@@ -26,8 +26,16 @@ pub fn pairs_needed(differences: &[f64], tests: usize) -> Option<u64> {
     let level = SIGNIFICANCE / tests.max(1) as f64;
     let quantiles = normal.inverse_cdf(1.0 - level / 2.0) + normal.inverse_cdf(POWER);
     let needed = quantiles.powi(2) * variance / mean.powi(2) * WILCOXON;
-    // With fewer than six pairs no difference is significant, whatever its size.
-    (needed <= MOST).then(|| needed.ceil().max(6.0) as u64)
+    (needed <= MOST).then(|| (needed.ceil() as u64).max(least_pairs(tests)))
+}
+
+/// The number of pairs without which no difference is significant, whatever its size, as the strictest of so many tests that are
+/// corrected together: the smallest p-value of `n` pairs is 2¹⁻ⁿ.
+pub fn least_pairs(tests: usize) -> u64 {
+    let smallest = |pairs: u64| 2f64.powi(1 - pairs as i32) * tests.max(1) as f64;
+    (1..)
+        .find(|&pairs| smallest(pairs) < SIGNIFICANCE)
+        .unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -67,5 +75,21 @@ mod tests {
         assert_eq!(pairs_needed(&[], 1), None);
         assert_eq!(pairs_needed(&[1e-9, -1.0, 1.0], 1), None, "never");
         assert_eq!(pairs_needed(&[0.5; 4], 1), Some(6), "no spread");
+        assert_eq!(pairs_needed(&[0.5; 4], 15), Some(10));
+    }
+
+    #[test]
+    fn with_fewer_pairs_nothing_is_significant() {
+        for tests in [1, 3, 15] {
+            let least = least_pairs(tests);
+            let clearest = |pairs: u64| {
+                let differences: Vec<f64> = (1..=pairs).map(|d| d as f64).collect();
+                signed_rank(&differences) * tests as f64
+            };
+            assert!(
+                clearest(least) < SIGNIFICANCE && clearest(least - 1) >= SIGNIFICANCE,
+                "{tests}"
+            );
+        }
     }
 }

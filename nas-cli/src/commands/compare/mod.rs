@@ -19,7 +19,6 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use nas_space::search::Budget;
 use nas_space::seed::Seed;
-use nas_study::StudyConfig;
 use nas_study::compare::{BASELINE, Comparison, Entry, Journal, Run, TaskRuns};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -332,7 +331,7 @@ fn result(
         test_epochs: first.test_epochs(),
         seeds: args.seeds(),
         budget: args.budget(),
-        duplicates: StudyConfig::new("any", "any", "any", Seed::new(0)).duplicates,
+        duplicates: nas_study::Duplicates::default(),
         settings,
         environment: Environment::here(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN)),
         command: command(),

@@ -1,9 +1,12 @@
 //! A comparison as a page: what is shown, and in which words.
 
-use nas_study::compare::{BASELINE, Currency, Curve, POWER, Pair, SIGNIFICANCE, Standing, Task};
+use nas_study::compare::{
+    BASELINE, CONFIDENCE, Currency, Curve, POWER, Pair, RESAMPLES, SIGNIFICANCE, Standing, Task, least_pairs,
+};
 
 use super::CompareResult;
 use super::text::budget;
+use crate::number::counted;
 use crate::page::compare::{self, CompareData, MethodRow, PairRow};
 use crate::plot::{
     Bar, BarChart, BoxChart, CurveChart, Dimension, Joined, Point, RankChart, Ranked, Sample, Scale,
@@ -11,8 +14,6 @@ use crate::plot::{
 
 /// Curves are drawn from this share of the budget on: what a few trials found is so much worse that all else would look alike.
 const BEGIN: f64 = 0.05;
-/// Below so many seeds, no test of pairs can find anything after any correction.
-const FEW_SEEDS: u64 = 6;
 
 /// The page as one HTML document.
 pub(super) fn page(result: &CompareResult) -> String {
@@ -105,10 +106,18 @@ fn data(result: &CompareResult) -> CompareData {
 
 fn warnings(result: &CompareResult) -> Vec<String> {
     let mut warnings = Vec::new();
-    if result.seeds < FEW_SEEDS {
+    let tests = result
+        .comparison
+        .tasks
+        .values()
+        .map(|task| task.pairs.len())
+        .sum();
+    let least = least_pairs(tests);
+    if tests > 0 && result.seeds < least {
         warnings.push(format!(
-            "{} seeds are too few: with fewer than {FEW_SEEDS} no difference can be significant, whatever its size.",
-            result.seeds
+            "{} are too few: with fewer than {least} no one difference of {} could be significant, whatever its size.",
+            counted(result.seeds as usize, "seed"),
+            counted(tests, "pair")
         ));
     }
     for (name, task) in &result.comparison.tasks {
@@ -135,9 +144,11 @@ fn statistics(result: &CompareResult) -> Vec<String> {
         "P(first better) is the probability that a run of the first is better than one of the second, equal ones counted by \
          half (Vargha and Delaney's A); 0.5 is no difference."
             .to_owned(),
-        "Intervals and bands hold the middle 95 % of 2,000 bootstrap means over runs. Curves keep each value until the next, \
-         and begin where all runs have an architecture."
-            .to_owned(),
+        format!(
+            "Intervals and bands hold the middle {:.0} % of {RESAMPLES} bootstrap means over runs. Curves keep each value until \
+             the next, and begin where all runs have an architecture.",
+            100.0 * CONFIDENCE
+        ),
         format!(
             "The seeds that would settle a difference are those with which the test would find one as large as the mean seen, \
              relative to the spread seen, with a probability of {:.0} %: a rough figure, from a mean that is itself uncertain.",
