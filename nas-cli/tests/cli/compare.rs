@@ -196,6 +196,11 @@ fn methods_are_compared_by_training_and_a_killed_comparison_goes_on() {
             .all(|run| run["trial_seconds"].as_f64().unwrap() > 0.0)
     );
     assert!(runs[0]["final_seconds"].as_f64().unwrap() > 0.0);
+    let judged = whole["judged"]["digits"].as_str().unwrap();
+    assert!(
+        judged.starts_with("training on 150 training images of digits"),
+        "{judged}"
+    );
     let run = dir.path().join("killed");
     let mut child = Command::new(env!("CARGO_BIN_EXE_nas"))
         .args(["compare", "--json", "--run", run.to_str().unwrap()])

@@ -14,6 +14,7 @@ use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
 use nas_study::{Commit, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, Summary};
 
 use crate::method;
+use crate::number::counted;
 use crate::plan::{Estimation, RunConfig};
 use crate::progress::Screen;
 use crate::session::Session;
@@ -90,6 +91,24 @@ impl Bench {
     /// What judges, limits included.
     pub(super) fn description(&self) -> &str {
         &self.description
+    }
+
+    /// The same for people.
+    pub(super) fn judged(&self) -> String {
+        let Estimation::Training(plan) = &self.configs[0].estimation else {
+            return self.description.clone();
+        };
+        let images = match plan.limit {
+            Some(limit) => format!("{limit} training images of {}", plan.data),
+            None => format!("all training images of {}", plan.data),
+        };
+        let (evaluator, network) = (&plan.evaluator, &plan.evaluator.network);
+        format!(
+            "training on {images}, {:.0} % of them held out for validation by the seed of the run; {} channels, {}",
+            100.0 * evaluator.valid_fraction,
+            network.channels,
+            counted(network.cells, "cell")
+        )
     }
 
     /// Epochs of a trial.

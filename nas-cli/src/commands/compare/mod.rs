@@ -40,8 +40,10 @@ pub(super) struct CompareResult {
     /// The page about it.
     report: PathBuf,
     space: String,
-    /// What judges architectures, by task.
+    /// What judges architectures, by task: the identity of the evaluator.
     evaluators: BTreeMap<String, String>,
+    /// The same for people.
+    judged: BTreeMap<String, String>,
     /// Epochs of a trial.
     search_epochs: u32,
     /// Epochs of the training whose test accuracy is reported.
@@ -304,8 +306,9 @@ fn result(
     comparison: Comparison,
 ) -> Result<CompareResult> {
     let first = &benches[0];
-    let mut evaluators = BTreeMap::new();
+    let (mut evaluators, mut judged) = (BTreeMap::new(), BTreeMap::new());
     for bench in benches {
+        judged.insert(bench.name().to_owned(), bench.judged());
         evaluators.insert(bench.name().to_owned(), bench.description().to_owned());
     }
     let mut settings = BTreeMap::new();
@@ -327,6 +330,7 @@ fn result(
         report: directory.join("report.html"),
         space: first.space_name().to_owned(),
         evaluators,
+        judged,
         search_epochs: first.search_epochs()?,
         test_epochs: first.test_epochs(),
         seeds: args.seeds(),

@@ -61,7 +61,7 @@ fn data(result: &CompareResult) -> CompareData {
             ),
         ]
         .into_iter()
-        .chain(result.evaluators.iter().map(|(task, evaluator)| {
+        .chain(result.judged.iter().map(|(task, evaluator)| {
             let name = if tasks.len() == 1 { "Evaluator".to_owned() } else { format!("Evaluator of {task}") };
             (name, evaluator.clone())
         }))

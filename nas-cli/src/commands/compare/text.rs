@@ -16,7 +16,7 @@ pub(super) fn text(result: &CompareResult) -> String {
         lines.push(String::new());
         lines.push(format!(
             "{name}: {}",
-            result.evaluators.get(name).map_or("", String::as_str)
+            result.judged.get(name).map_or("", String::as_str)
         ));
         of_task(&mut lines, result, task);
     }
