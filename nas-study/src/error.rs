@@ -116,6 +116,16 @@ pub enum StudyError {
         /// What the system said.
         source: io::Error,
     },
+    /// A trial was given up although nobody had asked the study to stop.
+    #[error(
+        "trial {trial} could not be evaluated: {reason}. Nothing of it is on record; resume the study once that is mended"
+    )]
+    NotEvaluated {
+        /// The trial.
+        trial: TrialId,
+        /// Why.
+        reason: String,
+    },
     /// All threads that evaluate are gone although trials are left to be evaluated.
     #[error("all worker threads are gone; trial {trial} was not evaluated. Resume the study")]
     WorkersLost {

@@ -40,14 +40,16 @@ mod config;
 mod durable;
 mod error;
 mod event;
+pub mod processes;
 mod run;
 mod run_dir;
-mod stop;
 mod store;
 mod summary;
 #[cfg(test)]
 mod testing;
 mod workers;
+
+pub use nas_space::search::Stop;
 
 pub use config::{ConfigError, Duplicates, FORMAT, StudyConfig};
 pub use durable::write as write_file;
@@ -55,6 +57,7 @@ pub use error::{Difference, StudyError};
 pub use event::{Event, Observer, Progress, Silent};
 pub use run::{Commit, Parts, RunOptions, Study};
 pub use run_dir::RunDir;
-pub use stop::Stop;
-pub use store::{Conclusion, Records, Store, StoreError, StudyRecord, TrialRecord};
+pub use store::{
+    AttemptRecord, Conclusion, Holder, Records, Standing, Store, StoreError, StudyRecord, TrialRecord,
+};
 pub use summary::{Best, End, Summary};

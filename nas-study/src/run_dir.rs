@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::durable;
 use crate::error::StudyError;
-use crate::store::{Records, Store, StoreError};
+use crate::store::{Holder, Records, Store, StoreError};
 use crate::summary::Best;
 
 /// The directory of a run: `config.toml`, `study.db`, `best.json` and `checkpoints/`.
@@ -105,6 +105,22 @@ impl RunDir {
     /// As [`Records::open`].
     pub fn records(&self) -> Result<Records, StudyError> {
         Ok(Records::open(self.database_path())?)
+    }
+
+    /// The records, for a glance.
+    ///
+    /// # Errors
+    /// As [`Records::look`].
+    pub fn look(&self) -> Result<Records, StudyError> {
+        Ok(Records::look(self.database_path())?)
+    }
+
+    /// The process that runs the study, if one does.
+    ///
+    /// # Errors
+    /// As [`Store::holder`].
+    pub fn holder(&self) -> Result<Option<Holder>, StudyError> {
+        Ok(Store::holder(self.database_path())?)
     }
 
     /// Replaces `config.toml`, completely or not at all.

@@ -1,6 +1,6 @@
 //! The trait that performance estimation implements.
 
-use super::{Evaluation, Failure, Trial};
+use super::{Attempt, Evaluation, Failure, Trial};
 
 /// Turns a trial into an evaluation, by training the network or from a table.
 ///
@@ -45,4 +45,29 @@ pub trait Evaluator: Send + Sync {
     /// # Errors
     /// A typed [`Failure`], which is recorded and told to the strategy.
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure>;
+
+    /// As [`Evaluator::evaluate`], and tells `note` of every attempt that another one followed. This is what a study calls;
+    /// only evaluators that try again by themselves, as those whose trials run in other processes do, have more to say than
+    /// what is written here.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
+        let _ = note;
+        self.evaluate(trial)
+    }
+}
+
+impl<E: Evaluator + ?Sized> Evaluator for &E {
+    fn description(&self) -> String {
+        (**self).description()
+    }
+
+    fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
+        (**self).evaluate(trial)
+    }
+
+    fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
+        (**self).evaluate_noting(trial, note)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Evaluation, Evaluator, Failure, FailureKind, Trial};
+use super::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Trial};
 use crate::limits::Limits;
 use crate::network::NetworkConfig;
 use crate::spaces::Space;
@@ -36,20 +36,31 @@ impl<'a> Gate<'a> {
     }
 }
 
-impl Evaluator for Gate<'_> {
-    fn description(&self) -> String {
-        format!("{}; {}", self.evaluator.description(), self.limits)
-    }
-
-    fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
+impl Gate<'_> {
+    fn check(&self, trial: &Trial) -> Result<(), Failure> {
         let network = self.space.network(&trial.architecture, &self.network);
         let cost = network
             .map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?
             .cost();
         self.limits
             .check(cost)
-            .map_err(|error| Failure::new(FailureKind::OverLimit, error.to_string()))?;
+            .map_err(|error| Failure::new(FailureKind::OverLimit, error.to_string()))
+    }
+}
+
+impl Evaluator for Gate<'_> {
+    fn description(&self) -> String {
+        format!("{}; {}", self.evaluator.description(), self.limits)
+    }
+
+    fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
+        self.check(trial)?;
         self.evaluator.evaluate(trial)
+    }
+
+    fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
+        self.check(trial)?;
+        self.evaluator.evaluate_noting(trial, note)
     }
 }
 

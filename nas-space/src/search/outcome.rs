@@ -72,6 +72,11 @@ pub enum FailureKind {
     OverLimit,
     /// The process that evaluated it went away: for evaluators that run trials in processes of their own.
     LostWorker,
+    /// The process that evaluated it did not keep to the protocol: what it wrote is no answer.
+    BadAnswer,
+    /// It was given up because a [`Stop`](super::Stop) was requested, or because nobody is left to evaluate it. A study
+    /// never records this: the trial is as good as not begun, and is evaluated when the study is resumed.
+    Interrupted,
     /// Anything else; the message says what.
     Other,
 }
@@ -95,6 +100,16 @@ impl Failure {
             message: message.into(),
         }
     }
+}
+
+/// An attempt at a trial that came to nothing and was followed by another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attempt {
+    /// Why it came to nothing.
+    pub failure: Failure,
+    /// Wall-clock seconds that it took.
+    pub seconds: f64,
 }
 
 /// A trial and what became of it.

@@ -83,6 +83,10 @@ pub enum StrategyError {
         /// The trial told.
         got: TrialId,
     },
+    /// A [`Stop`](super::Stop) was requested while it was at work on a proposal. Asked again, by a study that is resumed, it
+    /// makes that proposal.
+    #[error("interrupted: a stop was requested")]
+    Interrupted,
     /// The space refused an architecture.
     #[error(transparent)]
     Space(#[from] SpaceError),

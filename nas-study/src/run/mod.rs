@@ -20,7 +20,7 @@ mod trainings;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use crate::stop::Stop;
+use nas_space::search::Stop;
 
 pub use study::{Parts, Study};
 

@@ -6,7 +6,8 @@ use std::vec;
 
 use nas_space::arch::Architecture;
 use nas_space::search::{
-    Ask, Failure, FailureKind, Fidelity, Outcome, Proposal, Spent, Strategy, StrategyError, Trial, TrialId,
+    Ask, Failure, FailureKind, Fidelity, Outcome, Proposal, Spent, Stop, Strategy, StrategyError, Trial,
+    TrialId,
 };
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -17,10 +18,9 @@ use crate::clock;
 use crate::config::{Duplicates, StudyConfig};
 use crate::error::StudyError;
 use crate::event::{Event, Progress};
-use crate::stop::Stop;
 use crate::store::{Change, Conclusion, TrialRecord};
 use crate::summary::{End, Summary, Tally};
-use crate::workers::{Crew, concluded};
+use crate::workers::{Crew, Done, concluded};
 
 /// A study while it runs.
 pub(crate) struct Search<'a> {
@@ -131,6 +131,9 @@ impl<'a> Search<'a> {
             let (ask, seconds) = clock::timed(|| self.strategy.ask());
             let seconds = seconds + self.waited_seconds;
             self.waited_seconds = 0.0;
+            if matches!(ask, Err(StrategyError::Interrupted)) && stop.is_requested() {
+                break;
+            }
             match ask.map_err(|source| self.strategy_error(source))? {
                 Ask::Evaluate(proposal) => fresh.extend(self.admit(proposal, seconds)?),
                 Ask::Wait => {
@@ -276,9 +279,9 @@ impl<'a> Search<'a> {
                         Err(StudyError::WorkersLost { trial })
                     };
                 };
-                self.conclude(done.trial, done.conclusion);
+                self.receive(done, stop)?;
                 while let Some(done) = crew.ready() {
-                    self.conclude(done.trial, done.conclusion);
+                    self.receive(done, stop)?;
                 }
             }
         }
@@ -295,6 +298,26 @@ impl<'a> Search<'a> {
             finished_unix_seconds: clock::unix_seconds(),
             ..first.clone()
         })
+    }
+
+    /// Notes what a crew has done. A trial that was given up stays as it was, and is evaluated on resuming.
+    fn receive(&mut self, done: Done, stop: &Stop) -> Result<(), StudyError> {
+        let Done {
+            trial,
+            attempts,
+            conclusion,
+        } = done;
+        for attempt in attempts {
+            self.journal.write(Change::Attempted(trial, attempt));
+        }
+        match conclusion {
+            Ok(conclusion) => {
+                self.conclude(trial, conclusion);
+                Ok(())
+            }
+            Err(_) if stop.is_requested() => Ok(()),
+            Err(reason) => Err(StudyError::NotEvaluated { trial, reason }),
+        }
     }
 
     /// Notes what became of an outstanding trial.

@@ -1,8 +1,10 @@
 //! One process at a time runs a study.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use super::StoreError;
 
@@ -14,7 +16,36 @@ pub(crate) struct Lock {
     _file: File,
 }
 
+/// Who runs a study.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// The process id, where it could be read.
+    pub pid: Option<u32>,
+}
+
+/// Times that a lock is tried: who looks whether it is held holds it for a moment.
+const TRIES: u32 = 5;
+/// Time between two of them.
+const BETWEEN: Duration = Duration::from_millis(10);
+
 impl Lock {
+    /// Who holds the lock of this database. It is looked at without being taken for longer than a moment.
+    pub(crate) fn holder(database: &Path) -> Result<Option<Holder>, StoreError> {
+        let path = lock_path(database);
+        let io = |source| StoreError::io(&path, source);
+        let mut file = match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(io)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(Holder {
+                pid: pid_in(&mut file),
+            })),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
     /// Takes the lock of this database.
     pub(crate) fn take(database: &Path) -> Result<Self, StoreError> {
         let path = lock_path(database);
@@ -26,23 +57,34 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                // Where locked files cannot be read, the holder stays unknown.
-                let _ = file.read_to_string(&mut text);
-                return Err(StoreError::Locked {
-                    path: database.to_owned(),
-                    holder: text.trim().parse().ok(),
-                });
+        let mut tries = 1;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < TRIES => {
+                    tries += 1;
+                    sleep(BETWEEN);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(StoreError::Locked {
+                        path: database.to_owned(),
+                        holder: pid_in(&mut file),
+                    });
+                }
+                Err(TryLockError::Error(source)) => return Err(io(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(io(source)),
         }
         file.set_len(0).map_err(io)?;
         writeln!(file, "{}", std::process::id()).map_err(io)?;
         Ok(Self { _file: file })
     }
+}
+
+/// The process id in a lock file. Where locked files cannot be read, the holder stays unknown.
+fn pid_in(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    let _ = file.take(32).read_to_string(&mut text);
+    text.trim().parse().ok()
 }
 
 /// `study.lock` for `study.db`.
@@ -58,12 +100,16 @@ mod tests {
     fn a_second_taker_is_refused_and_told_who_holds_it_until_it_is_released() {
         let dir = tempfile::tempdir().unwrap();
         let database = dir.path().join("study.db");
+        assert_eq!(Lock::holder(&database).unwrap(), None);
         let first = Lock::take(&database).unwrap();
         match Lock::take(&database).unwrap_err() {
             StoreError::Locked { holder, .. } => assert_eq!(holder, Some(std::process::id())),
             other => panic!("{other}"),
         }
+        let pid = Some(std::process::id());
+        assert_eq!(Lock::holder(&database).unwrap(), Some(Holder { pid }));
         drop(first);
+        assert_eq!(Lock::holder(&database).unwrap(), None);
         Lock::take(&database).unwrap();
     }
 

@@ -9,6 +9,7 @@ mod lock;
 mod record;
 mod records;
 mod schema;
+mod standing;
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -19,11 +20,13 @@ use rusqlite::{Transaction, named_params};
 use serde::Serialize;
 
 pub use self::error::StoreError;
+pub use self::lock::Holder;
 pub(crate) use self::lock::Lock;
 pub(crate) use self::record::Change;
-pub use self::record::{Conclusion, StudyRecord, TrialRecord};
+pub use self::record::{AttemptRecord, Conclusion, StudyRecord, TrialRecord};
 pub use self::records::Records;
 use self::schema::Access;
+pub use self::standing::Standing;
 use crate::clock;
 use crate::config::StudyConfig;
 use crate::durable;
@@ -101,6 +104,14 @@ impl Store {
         })
     }
 
+    /// The process that runs the study in this file, if one does.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where the lock cannot be looked at.
+    pub fn holder(path: impl AsRef<Path>) -> Result<Option<Holder>, StoreError> {
+        Lock::holder(path.as_ref())
+    }
+
     /// What is on record.
     pub fn records(&self) -> &Records {
         &self.records
@@ -176,7 +187,7 @@ impl Store {
 fn trial_of(change: &Change) -> Option<TrialId> {
     match change {
         Change::Asked(record) => Some(record.trial.id),
-        Change::Finished(id, _) | Change::Told(id, _) => Some(*id),
+        Change::Attempted(id, _) | Change::Finished(id, _) | Change::Told(id, _) => Some(*id),
         Change::Ended(_) => None,
     }
 }
@@ -201,6 +212,17 @@ fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<usi
                 ":continues": record.trial.continues.map(|continued| integer(continued.trial)),
                 ":asked": record.asked_unix_seconds,
                 ":ask_seconds": record.ask_seconds,
+            }),
+        Change::Attempted(id, attempt) => transaction
+            .prepare_cached(
+                "INSERT INTO attempts (trial, failure_kind, failure_message, seconds)
+                 VALUES (:trial, :kind, :message, :seconds)",
+            )?
+            .execute(named_params! {
+                ":trial": integer(*id),
+                ":kind": word(&attempt.failure.kind),
+                ":message": attempt.failure.message,
+                ":seconds": attempt.seconds,
             }),
         Change::Finished(id, conclusion) => match &conclusion.result {
             Ok(evaluation) => transaction

@@ -1,6 +1,6 @@
 //! What is on record.
 
-use nas_space::search::{Evaluation, Failure, Outcome, Trial, TrialId};
+use nas_space::search::{Attempt, Evaluation, Failure, Outcome, Trial, TrialId};
 
 use crate::config::StudyConfig;
 use crate::summary::End;
@@ -65,11 +65,23 @@ impl TrialRecord {
     }
 }
 
+/// An attempt on record that came to nothing and was followed by another.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct AttemptRecord {
+    /// The trial.
+    pub trial: TrialId,
+    /// Why it came to nothing, and the seconds it took.
+    pub attempt: Attempt,
+}
+
 /// A step of a study, to be written down.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
     /// A trial was proposed.
     Asked(TrialRecord),
+    /// A trial was tried in vain.
+    Attempted(TrialId, Attempt),
     /// A trial was finished.
     Finished(TrialId, Conclusion),
     /// The strategy took so many seconds to learn from it.

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Continued, Evaluation, Failure, Fidelity, Trial};
+use nas_space::search::{Attempt, Continued, Evaluation, Failure, Fidelity, Trial};
 use nas_space::seed::Seed;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 
 use super::schema::{self, Access};
-use super::{Conclusion, StoreError, StudyRecord, TrialRecord};
+use super::{AttemptRecord, Conclusion, StoreError, StudyRecord, TrialRecord};
 use crate::config::StudyConfig;
 use crate::summary::{Summary, Tally};
 
@@ -28,6 +28,17 @@ impl Records {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let connection = schema::open(&path, Access::Read)?;
+        Ok(Self { connection, path })
+    }
+
+    /// As [`Records::open`], without looking for damage in all of the file first: that takes the longer the more there is, and
+    /// a glance at a study that runs should not. What is read is checked as ever.
+    ///
+    /// # Errors
+    /// As [`Records::open`].
+    pub fn look(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_owned();
+        let connection = schema::open(&path, Access::Look)?;
         Ok(Self { connection, path })
     }
 
@@ -100,6 +111,45 @@ impl Records {
             trials.push(record);
         }
         Ok(trials)
+    }
+
+    /// The attempts at trials that came to nothing and were followed by others, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// As [`Records::study`].
+    pub fn attempts(&self) -> Result<Vec<AttemptRecord>, StoreError> {
+        let sqlite = |e| StoreError::sqlite(&self.path, e);
+        let known: bool = self
+            .connection
+            .query_row(
+                "SELECT count(*) FROM sqlite_schema WHERE name = 'attempts'",
+                [],
+                |row| row.get(0),
+            )
+            .map_err(sqlite)?;
+        if !known {
+            // Records of an earlier version, read as they are.
+            return Ok(Vec::new());
+        }
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT * FROM attempts ORDER BY id")
+            .map_err(sqlite)?;
+        let mut rows = statement.query([]).map_err(sqlite)?;
+        let mut attempts = Vec::new();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            attempts.push(AttemptRecord {
+                trial: self.unsigned(row, "trial")?,
+                attempt: Attempt {
+                    failure: Failure {
+                        kind: self.word(&self.get::<String>(row, "failure_kind")?)?,
+                        message: self.get(row, "failure_message")?,
+                    },
+                    seconds: self.get(row, "seconds")?,
+                },
+            });
+        }
+        Ok(attempts)
     }
 
     /// What has come out of the study so far.
@@ -213,17 +263,21 @@ impl Records {
     }
 
     /// A word of one of our enumerations.
-    fn word<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+    pub(super) fn word<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
         serde_json::from_value(serde_json::Value::String(text.to_owned()))
             .map_err(|e| StoreError::damaged(&self.path, e.to_string()))
     }
 
-    fn unsigned(&self, row: &Row<'_>, column: &str) -> Result<u64, StoreError> {
+    pub(super) fn unsigned(&self, row: &Row<'_>, column: &str) -> Result<u64, StoreError> {
         let value: i64 = self.get(row, column)?;
         u64::try_from(value).map_err(|_| StoreError::damaged(&self.path, format!("{column} is {value}")))
     }
 
-    fn get<T: rusqlite::types::FromSql>(&self, row: &Row<'_>, column: &str) -> Result<T, StoreError> {
+    pub(super) fn get<T: rusqlite::types::FromSql>(
+        &self,
+        row: &Row<'_>,
+        column: &str,
+    ) -> Result<T, StoreError> {
         row.get(column).map_err(|e| match e {
             rusqlite::Error::InvalidColumnType(..)
             | rusqlite::Error::FromSqlConversionFailure(..)
@@ -236,7 +290,7 @@ impl Records {
 }
 
 /// Reads what [`Architecture`] displays: `3.0.1`.
-fn parse_choices(text: &str) -> Option<Architecture> {
+pub(super) fn parse_choices(text: &str) -> Option<Architecture> {
     if text.is_empty() {
         return Some(Architecture::new([]));
     }

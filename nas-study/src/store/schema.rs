@@ -16,13 +16,25 @@ use super::StoreError;
 pub(crate) const APPLICATION_ID: i32 = 0x4e41_5373;
 
 /// The version of the tables below.
-pub(crate) const SCHEMA_VERSION: i32 = 2;
+pub(crate) const SCHEMA_VERSION: i32 = 3;
 
 /// What makes tables of the version before into those of the next one, from version 1 on. Nothing that is stored changes.
-const MIGRATIONS: [&str; 1] = [
+const MIGRATIONS: [&str; 2] = [
     // 2: trials that continue others.
     "ALTER TABLE trials ADD COLUMN continues INTEGER REFERENCES trials (id)",
+    // 3: attempts that came to nothing.
+    ATTEMPTS,
 ];
+
+const ATTEMPTS: &str = "
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL REFERENCES trials (id),
+    failure_kind TEXT NOT NULL,
+    failure_message TEXT NOT NULL,
+    seconds REAL NOT NULL
+) STRICT;
+";
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -81,6 +93,8 @@ pub(crate) enum Access {
     Write,
     /// For reports; an earlier version is read as it is.
     Read,
+    /// As the former, without looking for damage in all of it first, which takes the longer the more there is.
+    Look,
 }
 
 /// Opens a store's file.
@@ -88,7 +102,7 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
     check_file(path)?;
     let flags = match access {
         Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
-        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Access::Read | Access::Look => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
     let sqlite = |e| StoreError::sqlite(path, e);
     let mut connection =
@@ -107,7 +121,7 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
             });
         }
         // A process was killed while it created this file.
-        if access == Access::Read {
+        if access != Access::Write {
             return Err(StoreError::Empty {
                 path: path.to_owned(),
             });
@@ -124,11 +138,13 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
             got,
         });
     }
-    let check: String = connection
-        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
-        .map_err(sqlite)?;
-    if check != "ok" {
-        return Err(StoreError::damaged(path, check));
+    if access != Access::Look {
+        let check: String = connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(sqlite)?;
+        if check != "ok" {
+            return Err(StoreError::damaged(path, check));
+        }
     }
     if access == Access::Write {
         configure(&connection).map_err(sqlite)?;
@@ -156,6 +172,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(ATTEMPTS)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.commit()

@@ -201,8 +201,8 @@ fn a_study_of_a_newer_version_is_refused() {
             matches!(
                 error,
                 StoreError::Version {
-                    got: 3,
-                    expected: 2,
+                    got: 4,
+                    expected: 3,
                     ..
                 }
             ),
@@ -319,7 +319,8 @@ fn of_version_1(path: &Path) {
     let connection = Connection::open(path).unwrap();
     connection
         .execute_batch(
-            "ALTER TABLE trials DROP COLUMN continues;
+            "DROP TABLE attempts;
+             ALTER TABLE trials DROP COLUMN continues;
              PRAGMA user_version = 1;",
         )
         .unwrap();
@@ -340,6 +341,9 @@ fn a_store_of_version_1_is_read_as_it_is_and_written_on_with_all_it_holds() {
     let read = Records::open(&path).unwrap();
     assert_eq!(read.trials().unwrap(), trials);
     assert_eq!(read.summary().unwrap(), summary);
+    assert_eq!(read.attempts().unwrap(), []);
+    let standing = read.standing().unwrap();
+    assert_eq!((standing.asked, standing.epochs), (30, summary.epochs));
     drop(read);
     assert_eq!(fs::read(&path).unwrap(), before, "reading migrates nothing");
     let mut store = Store::open(&path).unwrap();

@@ -1,24 +1,29 @@
 //! One evaluation, whatever happens in it.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Trial, TrialId};
+use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Trial, TrialId};
 
 use crate::clock;
+use crate::processes::panic_message;
 use crate::store::Conclusion;
 
-/// A finished trial.
+/// A trial that a crew has done with.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) trial: TrialId,
-    pub(crate) conclusion: Conclusion,
+    /// What was tried before, in vain.
+    pub(crate) attempts: Vec<Attempt>,
+    /// What became of it, or why it was not evaluated.
+    pub(crate) conclusion: Result<Conclusion, String>,
 }
 
 /// Evaluates a trial. A panic is a failure like any other; an evaluation is checked.
-pub(crate) fn conclusion_of(evaluator: &dyn Evaluator, trial: &Trial) -> Conclusion {
+pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
+    let mut attempts = Vec::new();
+    let work = || evaluator.evaluate_noting(trial, &mut |attempt| attempts.push(attempt));
     // An evaluator is shared between threads, so it has to be sound after a panic on one of them anyway.
-    let (caught, seconds) = clock::timed(|| catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(trial))));
+    let (caught, seconds) = clock::timed(|| catch_unwind(AssertUnwindSafe(work)));
     let result = match caught {
         Ok(result) => result,
         Err(payload) => {
@@ -26,7 +31,15 @@ pub(crate) fn conclusion_of(evaluator: &dyn Evaluator, trial: &Trial) -> Conclus
             Err(Failure::new(FailureKind::Panic, message))
         }
     };
-    concluded(result, seconds)
+    let conclusion = match result {
+        Err(failure) if failure.kind == FailureKind::Interrupted => Err(failure.message),
+        result => Ok(concluded(result, seconds)),
+    };
+    Done {
+        trial: trial.id,
+        attempts,
+        conclusion,
+    }
 }
 
 /// The record of a result that took so many seconds.
@@ -74,14 +87,6 @@ fn unsigned_zero(value: f64) -> f64 {
 /// SQLite's integers have 63 bits.
 fn countable(count: Option<u64>) -> Option<u64> {
     count.filter(|&count| i64::try_from(count).is_ok())
-}
-
-fn panic_message(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use nas_space::search::{Evaluator, Trial};
+use nas_space::search::{Evaluator, Stop, Trial};
 
-use super::{Crew, Done, conclusion_of};
-use crate::stop::Stop;
+use super::{Crew, Done, evaluate};
 
 /// Evaluates trials in the order they came in, when they are waited for.
 pub(crate) struct Inline<'a> {
@@ -35,10 +34,7 @@ impl Crew for Inline<'_> {
             return None;
         }
         let trial = self.queue.pop_front()?;
-        Some(Done {
-            conclusion: conclusion_of(self.evaluator, &trial),
-            trial: trial.id,
-        })
+        Some(evaluate(self.evaluator, &trial))
     }
 
     fn ready(&mut self) -> Option<Done> {

@@ -7,7 +7,7 @@ mod evaluate;
 mod inline;
 mod threads;
 
-pub(crate) use evaluate::{Done, concluded, conclusion_of};
+pub(crate) use evaluate::{Done, concluded, evaluate};
 pub(crate) use inline::Inline;
 pub(crate) use threads::Threads;
 

@@ -5,11 +5,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
-use nas_space::search::{Evaluator, Trial};
+use nas_space::search::{Evaluator, Stop, Trial};
 
-use super::{Crew, Done, conclusion_of};
+use super::{Crew, Done, evaluate};
 use crate::error::StudyError;
-use crate::stop::Stop;
 
 /// Threads that take trials from one queue. Dropping it lets them finish what they are at and no more.
 pub(crate) struct Threads {
@@ -47,10 +46,7 @@ impl Threads {
                     let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
                     let Ok(trial) = job else { return };
                     let begin = !stop.is_requested() && !closed.load(Ordering::Acquire);
-                    let done = begin.then(|| Done {
-                        conclusion: conclusion_of(evaluator, &trial),
-                        trial: trial.id,
-                    });
+                    let done = begin.then(|| evaluate(evaluator, &trial));
                     if answer.send(done).is_err() {
                         return;
                     }

@@ -1,0 +1,37 @@
+//! Evaluation in other processes, so that whatever becomes of one takes a trial and not the study.
+//!
+//! [`Processes`] is an evaluator like any other. It starts workers, which are programs that speak a [protocol] of one JSON
+//! object a line; [`serve`] is the other side, for programs written in Rust. What becomes of a trial there is an outcome:
+//!
+//! | what happens | outcome | again |
+//! |---|---|---|
+//! | an answer | the evaluation, or the failure that it tells of | no |
+//! | an answer that is none | [`BadAnswer`](FailureKind::BadAnswer); the process is killed | no |
+//! | more time than the trial has | [`TimedOut`](FailureKind::TimedOut); killed | no |
+//! | more memory than the trial has, the system's killer, or last words of no memory | [`OutOfMemory`](FailureKind::OutOfMemory) | no |
+//! | an end with exit code 101 | [`Panic`](FailureKind::Panic) | no |
+//! | another exit code | [`Other`](FailureKind::Other), with the last words | no |
+//! | an end by a signal | [`LostWorker`](FailureKind::LostWorker) | up to 3 times, same seed |
+//! | a process that does not get ready | none: the trial goes to another | 3 times, then the worker is out of service |
+//! | three quick failures in a row of different architectures | as above, and the worker is out of service | |
+//! | no worker left, or a stop | [`Interrupted`](FailureKind::Interrupted): nothing is recorded | when the study is resumed |
+//!
+//! - **Invariant:** a worker is never told of two trials at a time, and a process that did not end a trial well gets no other.
+//! - **Invariant:** no process outlives the evaluator: each leads a process group, which is killed with all that it started.
+//!   Of a study that is killed itself, the end of their input tells them.
+//!
+
+mod death;
+mod memory;
+mod pool;
+mod process;
+pub mod protocol;
+mod serve;
+mod worker;
+
+pub use pool::{ProcessConfig, ProcessError, Processes, QUICK_FAILURES, QUICK_SECONDS, RETRIES};
+pub(crate) use serve::panic_message;
+pub use serve::{ServeError, serve};
+
+#[cfg(doc)]
+use nas_space::search::FailureKind;

@@ -1,0 +1,358 @@
+//! One process that evaluates, seen from the study.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::Duration;
+
+use super::death::Death;
+use super::memory::{KilledForMemory, resident_of_group};
+use super::protocol::{MAX_LINE, Request};
+use crate::clock::Stopwatch;
+
+/// Time between two looks at what may end the wait for a line.
+const LOOK: Duration = Duration::from_millis(20);
+/// Looks at the clock and at requests to stop for each look at the memory.
+const LOOKS_PER_MEASUREMENT: u32 = 3;
+/// Bytes of standard error that are kept.
+const LAST_WORDS: usize = 4096;
+/// Lines that may wait to be read; a program that writes more waits.
+const LINES: usize = 16;
+/// How long a process that was killed, or has closed its output, may take to be gone.
+const GONE_WITHIN: Duration = Duration::from_secs(2);
+
+/// A process with its three streams. Dropping it kills it and all that it has started.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<Line>,
+    last_words: Arc<Mutex<VecDeque<u8>>>,
+    listener: Option<JoinHandle<()>>,
+    killed_for_memory: KilledForMemory,
+    status: Option<ExitStatus>,
+}
+
+/// What came in place of a message, or with it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Line {
+    Text(String),
+    /// It has more than [`MAX_LINE`] bytes; what follows is not read.
+    TooLong,
+    /// It is not UTF-8.
+    NotText,
+}
+
+/// Why a wait for a line was over.
+#[derive(Debug, PartialEq)]
+pub(super) enum Wait {
+    Line(Line),
+    /// Its output has ended.
+    Closed,
+    /// So many seconds have gone by.
+    TimeOut,
+    /// It and what it has started have so many bytes in memory.
+    OverMemory(u64),
+    /// The question whether to go on was answered by no.
+    Halted,
+}
+
+/// What may end the wait for a line, besides the line.
+pub(super) struct Bounds<'a> {
+    pub(super) timeout_seconds: Option<f64>,
+    pub(super) memory_bytes: Option<u64>,
+    pub(super) go_on: &'a dyn Fn() -> bool,
+}
+
+impl Process {
+    /// Starts it. It leads a process group of its own: what is typed at the terminal does not reach it, and it can be
+    /// killed with all that it has started.
+    pub(super) fn spawn(mut command: Command) -> io::Result<Self> {
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let killed_for_memory = KilledForMemory::so_far();
+        let mut child = command.spawn()?;
+        let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (sender, lines) = sync_channel(LINES);
+        let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        let mut process = Self {
+            child,
+            input,
+            lines,
+            last_words: Arc::clone(&last_words),
+            listener: None,
+            killed_for_memory,
+            status: None,
+        };
+        // Where one of these fails, the process is dropped and so killed.
+        let (Some(output), Some(errors)) = (output, errors) else {
+            return Err(io::Error::other("it has no streams"));
+        };
+        Builder::new()
+            .name("nas-answers".to_owned())
+            .spawn(move || read_lines(output, &sender))?;
+        process.listener = Some(
+            Builder::new()
+                .name("nas-errors".to_owned())
+                .spawn(move || keep_last(errors, &last_words))?,
+        );
+        Ok(process)
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Writes a message.
+    pub(super) fn send(&mut self, request: &Request) -> io::Result<()> {
+        let Some(input) = &mut self.input else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        input.write_all(request.line().as_bytes())?;
+        input.flush()
+    }
+
+    /// Lets the process know that there will be nothing more.
+    pub(super) fn close_input(&mut self) {
+        self.input = None;
+    }
+
+    /// Counts from here on what is killed for want of memory.
+    pub(super) fn watch_memory(&mut self) {
+        self.killed_for_memory = KilledForMemory::so_far();
+    }
+
+    /// Waits for a line.
+    pub(super) fn wait_for_line(&mut self, bounds: &Bounds<'_>) -> Wait {
+        let watch = Stopwatch::start();
+        let mut looks = 0_u32;
+        let mut was_running = true;
+        loop {
+            match self.lines.recv_timeout(LOOK) {
+                Ok(line) => return Wait::Line(line),
+                Err(RecvTimeoutError::Disconnected) => return Wait::Closed,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            // What it has started may hold its output open. The last line gets the time of one more look to arrive.
+            if !was_running {
+                return Wait::Closed;
+            }
+            was_running = self.is_running();
+            if !(bounds.go_on)() {
+                return Wait::Halted;
+            }
+            if bounds
+                .timeout_seconds
+                .is_some_and(|limit| watch.seconds() >= limit)
+            {
+                return Wait::TimeOut;
+            }
+            if let Some(limit) = bounds.memory_bytes
+                && looks.is_multiple_of(LOOKS_PER_MEASUREMENT)
+                && let Some(used) = resident_of_group(self.id())
+                && used > limit
+            {
+                return Wait::OverMemory(used);
+            }
+            looks = looks.wrapping_add(1);
+        }
+    }
+
+    /// How it has ended, once its output has. It is killed if it goes on all the same.
+    pub(super) fn death(&mut self) -> Death {
+        let watch = Stopwatch::start();
+        while self.is_running() && watch.seconds() < GONE_WITHIN.as_secs_f64() {
+            sleep(Duration::from_millis(1));
+        }
+        self.kill();
+        if let Some(listener) = self.listener.take()
+            && listener.is_finished()
+        {
+            // All that it wrote is there.
+            let _ = listener.join();
+        }
+        Death {
+            status: self.status,
+            last_words: self.last_words(),
+            memory_ran_out: KilledForMemory::so_far().any_since(self.killed_for_memory),
+        }
+    }
+
+    /// The last that it wrote to standard error.
+    pub(super) fn last_words(&self) -> String {
+        let mut kept = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(kept.make_contiguous()).into_owned()
+    }
+
+    /// Whether it has not ended yet.
+    pub(super) fn is_running(&mut self) -> bool {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().ok().flatten();
+        }
+        self.status.is_none()
+    }
+
+    /// Ends it and all that it has started, at once.
+    pub(super) fn kill(&mut self) {
+        kill_group(self.child.id());
+        if self.status.is_none() {
+            // Where there are no groups.
+            let _ = self.child.kill();
+            self.status = self.child.wait().ok();
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+#[cfg(unix)]
+fn kill_group(leader: u32) {
+    use rustix::process::{Pid, Signal, kill_process_group};
+
+    if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        // It fails where all of them are gone.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+#[cfg(not(unix))]
+fn kill_group(_: u32) {}
+
+/// Sends each line on, until the stream ends, one is too long, or nobody listens any more.
+fn read_lines(stream: impl Read, lines: &SyncSender<Line>) {
+    let mut reader = BufReader::new(stream);
+    loop {
+        let mut bytes = Vec::new();
+        match (&mut reader)
+            .take(MAX_LINE as u64 + 1)
+            .read_until(b'\n', &mut bytes)
+        {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let too_long = bytes.len() > MAX_LINE;
+        let line = match String::from_utf8(bytes) {
+            _ if too_long => Line::TooLong,
+            Ok(text) => Line::Text(text),
+            Err(_) => Line::NotText,
+        };
+        if lines.send(line).is_err() || too_long {
+            return;
+        }
+    }
+}
+
+/// Keeps the end of a stream.
+fn keep_last(mut stream: impl Read, kept: &Mutex<VecDeque<u8>>) {
+    let mut buffer = [0; 1024];
+    while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(&buffer[..count]);
+        let surplus = kept.len().saturating_sub(LAST_WORDS);
+        kept.drain(..surplus);
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Process {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        Process::spawn(command).unwrap()
+    }
+
+    const UNBOUNDED: Bounds<'static> = Bounds {
+        timeout_seconds: None,
+        memory_bytes: None,
+        go_on: &|| true,
+    };
+
+    #[test]
+    fn lines_come_in_order_until_the_output_ends() {
+        let mut process = shell("echo one; printf '\\377\\n'; echo two >&2; exit 3");
+        assert_eq!(
+            process.wait_for_line(&UNBOUNDED),
+            Wait::Line(Line::Text("one\n".to_owned()))
+        );
+        assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Line(Line::NotText));
+        assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Closed);
+        let death = process.death();
+        assert_eq!(death.status.unwrap().code(), Some(3));
+        assert_eq!(death.last_words, "two\n");
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_kept() {
+        let mut process = shell("yes | tr -d '\\n'");
+        assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Line(Line::TooLong));
+    }
+
+    #[test]
+    fn standard_error_without_end_is_kept_in_part() {
+        let mut process = shell("yes something >&2");
+        let bounds = Bounds {
+            timeout_seconds: Some(0.2),
+            ..UNBOUNDED
+        };
+        assert_eq!(process.wait_for_line(&bounds), Wait::TimeOut);
+        process.kill();
+        let words = process.last_words();
+        assert!((1..=LAST_WORDS).contains(&words.len()), "{}", words.len());
+    }
+
+    #[test]
+    fn what_a_process_has_started_is_killed_with_it() {
+        let mut process = shell("sleep 600 & echo $!; wait");
+        let Wait::Line(Line::Text(pid)) = process.wait_for_line(&UNBOUNDED) else {
+            panic!("no line")
+        };
+        process.kill();
+        let gone = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+            // It is gone, or dead and not yet waited for.
+            stat.map_or(true, |stat| stat.contains(") Z"))
+        };
+        let watch = Stopwatch::start();
+        while !gone() && watch.seconds() < 10.0 {
+            sleep(Duration::from_millis(1));
+        }
+        assert!(gone());
+    }
+
+    #[test]
+    fn output_ends_with_its_process_whoever_else_holds_it() {
+        let mut process = shell("sleep 600 & echo last; exit 4");
+        assert_eq!(
+            process.wait_for_line(&UNBOUNDED),
+            Wait::Line(Line::Text("last\n".to_owned()))
+        );
+        assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Closed);
+        assert_eq!(process.death().status.unwrap().code(), Some(4));
+    }
+
+    #[test]
+    fn memory_beyond_the_bound_ends_the_wait() {
+        let mut process = shell("exec sleep 60");
+        let bounds = Bounds {
+            memory_bytes: Some(1),
+            timeout_seconds: Some(60.0),
+            ..UNBOUNDED
+        };
+        if cfg!(target_os = "linux") {
+            assert!(matches!(process.wait_for_line(&bounds), Wait::OverMemory(1..)));
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! The messages between a study and the processes that evaluate its trials; `nas-study/EVALUATORS.md` is the same for
+//! people who write such a program.
+//!
+//! One message is one line of UTF-8 with one JSON object, whose `type` says which message it is. The study writes to the
+//! program's standard input: `hello`, then one `trial` after the other. The program writes to its standard output: `ready`
+//! or `refused` once, then for each trial an `evaluation`, a `failure`, or `interrupted`.
+
+use nas_space::arch::Architecture;
+use nas_space::genotype::Genotype;
+use nas_space::search::{Continued, Evaluation, Failure, FailureKind, Fidelity, Trial, TrialId};
+use nas_space::seed::Seed;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the messages.
+pub const PROTOCOL: u32 = 1;
+
+/// Most bytes of a line that is read. A longer one is no message.
+pub const MAX_LINE: usize = 1 << 20;
+
+/// What a study says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Request {
+    /// First of all, and once.
+    Hello(Hello),
+    /// Evaluate this.
+    Trial(Box<Job>),
+}
+
+/// What a program is told before its first trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Which of the workers it is, from 0.
+    pub worker: usize,
+    /// The device to compute on, such as `cuda:1`, where the study was given any.
+    pub device: Option<String>,
+    /// Threads it may compute on, at least 1.
+    pub threads: usize,
+    /// What else the program has to know; `nas` documents what it sends.
+    pub settings: Value,
+}
+
+/// A trial to evaluate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Its number, to be given back with the answer.
+    pub id: TrialId,
+    /// The architecture in its written form, such as a NAS-Bench-201 string.
+    pub arch: String,
+    /// The same as an object: cells, nodes and edges.
+    pub genotype: Option<Genotype>,
+    /// The same as the index of the option that was chosen for each decision of the space.
+    pub choices: Architecture,
+    /// Epochs to train for in all, at least 1.
+    pub epochs: u32,
+    /// The seed of all randomness of this trial.
+    pub seed: Seed,
+    /// The trial whose training goes on, and the epochs that it has had, where it is not to begin anew.
+    pub continues: Option<Continued>,
+}
+
+/// What a program says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Answer {
+    /// Trials can come.
+    Ready(Ready),
+    /// None can.
+    Refused(Refused),
+    /// A trial's figures.
+    Evaluation(Figures),
+    /// Why a trial has none.
+    Failure(Reason),
+    /// A trial was given up because standard input had come to its end.
+    Interrupted(Interrupted),
+}
+
+/// Trials can come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ready {
+    /// The version of the messages that the program speaks: [`PROTOCOL`].
+    pub protocol: u32,
+    /// Everything that decides an evaluation besides the trial, as one line: see
+    /// [`Evaluator::description`](nas_space::search::Evaluator::description).
+    pub description: String,
+}
+
+/// No trial can come.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refused {
+    /// Why.
+    pub message: String,
+}
+
+/// A trial's figures: an [`Evaluation`] of which most may be left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Figures {
+    /// The trial.
+    pub id: TrialId,
+    /// Accuracy on the validation split, in [0, 1]; `null` or NaN where it is no number.
+    #[serde(deserialize_with = "present")]
+    pub valid_accuracy: Option<f64>,
+    /// Mean cross-entropy on the validation split, in nats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_loss: Option<f64>,
+    /// Accuracy on the training batches of the last epoch, in [0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_accuracy: Option<f64>,
+    /// Mean loss over them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_loss: Option<f64>,
+    /// Trainable parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub params: Option<u64>,
+    /// Multiply-accumulates of one forward pass for one image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macs: Option<u64>,
+    /// Epochs trained; those asked for where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<u32>,
+    /// Seconds it took; as measured by the study where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_seconds: Option<f64>,
+    /// What it ran on; that of the hello, or `process`, where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+}
+
+/// Why a trial has no figures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    /// The trial.
+    pub id: TrialId,
+    /// The class of the failure; `other` where it is not said.
+    #[serde(default = "other")]
+    pub kind: FailureKind,
+    /// What happened, for people.
+    pub message: String,
+}
+
+/// A trial that was given up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interrupted {
+    /// The trial.
+    pub id: TrialId,
+}
+
+fn other() -> FailureKind {
+    FailureKind::Other
+}
+
+/// A field that may be null and may not be missing.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Option::deserialize(deserializer)
+}
+
+impl Request {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(line: &str) -> Result<Self, String> {
+        serde_json::from_str(line).map_err(|error| wrong(line, &error))
+    }
+
+    /// The line, with its end.
+    pub fn line(&self) -> String {
+        line(self)
+    }
+}
+
+impl Answer {
+    /// Reads a line. NaN and infinities, which JSON does not have and Python writes all the same, are read as null.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn parse(line: &str) -> Result<Self, String> {
+        match serde_json::from_str(line) {
+            Ok(answer) => Ok(answer),
+            Err(error) => serde_json::from_str(&without_nan(line)).map_err(|_| wrong(line, &error)),
+        }
+    }
+
+    /// The line, with its end.
+    pub fn line(&self) -> String {
+        line(self)
+    }
+
+    /// The answer that a trial's result is.
+    pub fn of(id: TrialId, result: Result<Evaluation, Failure>) -> Self {
+        match result {
+            Ok(evaluation) => Self::Evaluation(Figures {
+                id,
+                valid_accuracy: Some(evaluation.valid_accuracy),
+                valid_loss: evaluation.valid_loss,
+                train_accuracy: evaluation.train_accuracy,
+                train_loss: evaluation.train_loss,
+                params: evaluation.params,
+                macs: evaluation.macs,
+                epochs: Some(evaluation.epochs),
+                cost_seconds: Some(evaluation.cost_seconds),
+                device: Some(evaluation.device),
+            }),
+            Err(failure) if failure.kind == FailureKind::Interrupted => Self::Interrupted(Interrupted { id }),
+            Err(Failure { kind, message }) => Self::Failure(Reason { id, kind, message }),
+        }
+    }
+}
+
+impl Job {
+    /// The job that a trial is.
+    pub fn of(trial: &Trial, genotype: Option<Genotype>) -> Self {
+        Self {
+            id: trial.id,
+            arch: genotype
+                .as_ref()
+                .map_or_else(|| trial.architecture.to_string(), Genotype::to_string),
+            genotype,
+            choices: trial.architecture.clone(),
+            epochs: trial.fidelity.epochs,
+            seed: trial.seed,
+            continues: trial.continues,
+        }
+    }
+
+    /// The trial that a job is.
+    pub fn trial(&self) -> Trial {
+        Trial {
+            id: self.id,
+            architecture: self.choices.clone(),
+            fidelity: Fidelity { epochs: self.epochs },
+            seed: self.seed,
+            continues: self.continues,
+        }
+    }
+}
+
+impl Figures {
+    /// The evaluation; what the program has left out is what the study knows.
+    pub(crate) fn evaluation(self, epochs: u32, seconds: f64, device: &str) -> Evaluation {
+        Evaluation {
+            valid_accuracy: self.valid_accuracy.unwrap_or(f64::NAN),
+            valid_loss: self.valid_loss,
+            train_accuracy: self.train_accuracy,
+            train_loss: self.train_loss,
+            params: self.params,
+            macs: self.macs,
+            epochs: self.epochs.unwrap_or(epochs),
+            cost_seconds: self.cost_seconds.unwrap_or(seconds),
+            device: self.device.unwrap_or_else(|| device.to_owned()),
+        }
+    }
+}
+
+/// Messages are made of strings, numbers, options and maps with keys of text, which always serialise.
+fn line(message: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(message).unwrap_or_default();
+    line.push('\n');
+    line
+}
+
+fn wrong(line: &str, error: &serde_json::Error) -> String {
+    format!("{error}, in the line: {}", shortened(line))
+}
+
+/// As much of a text as a message can hold.
+pub(crate) fn shortened(text: &str) -> String {
+    const MOST: usize = 200;
+    let text = text.trim_end();
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(MOST).collect();
+    format!("{start}… ({} bytes)", text.len())
+}
+
+/// The line with null for each NaN, Infinity and -Infinity outside of strings.
+fn without_nan(line: &str) -> String {
+    let mut result = String::with_capacity(line.len());
+    let (mut rest, mut in_string) = (line, false);
+    while let Some(first) = rest.chars().next() {
+        if !in_string
+            && let Some(word) = ["NaN", "Infinity", "-Infinity"]
+                .into_iter()
+                .find(|word| rest.starts_with(word))
+        {
+            result.push_str("null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let mut taken = first.len_utf8();
+        if first == '"' {
+            in_string = !in_string;
+        } else if first == '\\' && in_string {
+            // What is escaped ends no string.
+            taken += rest[taken..].chars().next().map_or(0, char::len_utf8);
+        }
+        result.push_str(&rest[..taken]);
+        rest = &rest[taken..];
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures() -> Figures {
+        Figures {
+            id: 3,
+            valid_accuracy: Some(0.1 + 0.2),
+            valid_loss: None,
+            train_accuracy: None,
+            train_loss: None,
+            params: Some(u64::MAX),
+            macs: None,
+            epochs: None,
+            cost_seconds: None,
+            device: None,
+        }
+    }
+
+    #[test]
+    fn figures_come_back_bit_for_bit() {
+        let answer = Answer::Evaluation(figures());
+        let line = answer.line();
+        assert!(line.ends_with("}\n") && line.matches('\n').count() == 1);
+        assert_eq!(Answer::parse(&line).unwrap(), answer);
+    }
+
+    #[test]
+    fn a_trial_comes_back_as_it_was() {
+        let trial = Trial {
+            id: u64::from(u32::MAX) + 7,
+            architecture: Architecture::new([0, 3, 1]),
+            fidelity: Fidelity { epochs: 4 },
+            seed: Seed::new(u64::MAX),
+            continues: Some(Continued { trial: 2, epochs: 1 }),
+        };
+        let genotype: Genotype = "DARTS_V2".parse().unwrap();
+        let request = Request::Trial(Box::new(Job::of(&trial, Some(genotype))));
+        let Request::Trial(job) = Request::parse(&request.line()).unwrap() else {
+            panic!("another request")
+        };
+        assert_eq!(job.trial(), trial);
+        assert_eq!(Request::Trial(job), request);
+    }
+
+    #[test]
+    fn what_python_writes_for_a_nan_is_no_number_and_no_garbage() {
+        for text in ["NaN", "null", "Infinity", "-Infinity"] {
+            let line = format!(r#"{{"type": "evaluation", "id": 1, "valid_accuracy": {text}}}"#);
+            let Answer::Evaluation(figures) = Answer::parse(&line).unwrap() else {
+                panic!("another answer")
+            };
+            assert!(figures.evaluation(1, 0.0, "cpu").valid_accuracy.is_nan());
+        }
+        let line = r#"{"type": "failure", "id": 1, "message": "loss \" is NaN", "kind": NaN}"#;
+        assert!(without_nan(line).contains(r#"loss \" is NaN", "kind": null"#));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_refused_with_the_reason() {
+        for (line, named) in [
+            ("hello", "hello"),
+            (r#"{"type":"evaluation","id":1}"#, "valid_accuracy"),
+            (
+                r#"{"type":"evaluation","id":1,"valid_accuracy":0.5,"test_accuracy":0.9}"#,
+                "test_accuracy",
+            ),
+            (r#"{"type":"evaluation","id":-1,"valid_accuracy":0.5}"#, "-1"),
+            (r#"{"type":"answer"}"#, "answer"),
+            (
+                r#"{"type":"failure","id":1,"kind":"tired","message":""}"#,
+                "tired",
+            ),
+            ("", "EOF"),
+        ] {
+            let refused = Answer::parse(line).unwrap_err();
+            assert!(refused.contains(named), "{refused}");
+        }
+        let long = "x".repeat(5_000);
+        assert!(Answer::parse(&long).unwrap_err().len() < 400);
+    }
+}

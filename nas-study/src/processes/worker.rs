@@ -1,0 +1,306 @@
+//! One worker: a process that is started when it is needed, and anew where the last one is gone.
+
+use std::process::Command;
+
+use nas_space::arch::Architecture;
+use nas_space::genotype::Genotype;
+use nas_space::search::{Evaluation, Failure, FailureKind, Stop, Trial};
+
+use super::death::with_last_words;
+use super::pool::{ProcessConfig, QUICK_FAILURES, QUICK_SECONDS, Streak};
+use super::process::{Bounds, Line, Process, Wait};
+use super::protocol::{Answer, Hello, Job, MAX_LINE, PROTOCOL, Request, shortened};
+use crate::clock::Stopwatch;
+
+/// Seconds within which a program has to be ready: it may import libraries and read its data.
+const READY_SECONDS: f64 = 600.0;
+/// Starts in a row that come to nothing and put a worker out of service.
+const STARTS: u32 = 3;
+/// Seconds that a trial has to come to an end after a stop was requested.
+const GRACE_SECONDS: f64 = 3.0;
+
+/// A worker and, while it has one, its process.
+pub(super) struct Worker {
+    number: usize,
+    program: Vec<String>,
+    hello: Hello,
+    process: Option<Process>,
+    description: String,
+    failed_starts: u32,
+    streak: Streak,
+    out_of_service: Option<String>,
+}
+
+/// What came of starting a process.
+pub(super) enum Start {
+    /// It is ready; this is what it says of itself.
+    Ready(String),
+    /// A stop was requested meanwhile.
+    Halted,
+    /// It is not, for this reason.
+    Failed(String),
+}
+
+/// What came of a trial.
+pub(super) enum End {
+    /// This.
+    Of(Result<Evaluation, Failure>),
+    /// Its process was gone before it could be handed the trial.
+    NotBegun,
+}
+
+impl Worker {
+    /// Worker `number`, without a process yet.
+    pub(super) fn new(number: usize, config: &ProcessConfig) -> Self {
+        Self {
+            number,
+            program: config.program.clone(),
+            hello: Hello {
+                protocol: PROTOCOL,
+                worker: number,
+                device: config.device_of(number).map(str::to_owned),
+                threads: config.threads_of(number),
+                settings: config.settings.clone(),
+            },
+            process: None,
+            description: String::new(),
+            failed_starts: 0,
+            streak: Streak::default(),
+            out_of_service: None,
+        }
+    }
+
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Why it is to be used no more, if it is.
+    pub(super) fn out_of_service(&self) -> Option<&str> {
+        self.out_of_service.as_deref()
+    }
+
+    /// Sees to it that there is a process that is ready, and is what is expected.
+    pub(super) fn start(&mut self, expected: Option<&str>, stop: &Stop) -> Start {
+        if self.process.as_mut().is_some_and(Process::is_running) {
+            return Start::Ready(self.description.clone());
+        }
+        self.process = None;
+        let started = self.begin(expected, stop);
+        match &started {
+            Start::Ready(description) => {
+                self.failed_starts = 0;
+                self.description.clone_from(description);
+            }
+            Start::Halted => {}
+            Start::Failed(reason) => self.count_start(reason),
+        }
+        started
+    }
+
+    fn count_start(&mut self, reason: &str) {
+        self.process = None;
+        self.failed_starts += 1;
+        if self.failed_starts >= STARTS {
+            self.out_of_service = Some(format!(
+                "it could not be started {STARTS} times in a row: {reason}"
+            ));
+        }
+    }
+
+    fn begin(&mut self, expected: Option<&str>, stop: &Stop) -> Start {
+        let mut words = self.program.iter();
+        let mut command = Command::new(words.next().map_or("", String::as_str));
+        command.args(words);
+        let mut process = match Process::spawn(command) {
+            Ok(process) => process,
+            Err(error) => return Start::Failed(error.to_string()),
+        };
+        if process.send(&Request::Hello(self.hello.clone())).is_err() {
+            // The reason is in what it leaves behind.
+            process.close_input();
+        }
+        let bounds = Bounds {
+            timeout_seconds: Some(READY_SECONDS),
+            memory_bytes: None,
+            go_on: &|| !stop.is_requested(),
+        };
+        let reason = match process.wait_for_line(&bounds) {
+            Wait::Halted => return Start::Halted,
+            Wait::TimeOut => format!("it was not ready within {READY_SECONDS} s"),
+            Wait::Closed | Wait::OverMemory(_) => process.death().failure().message,
+            Wait::Line(line) => match read(line) {
+                Ok(Answer::Ready(ready)) if ready.protocol != PROTOCOL => format!(
+                    "it speaks version {} of the protocol; expected {PROTOCOL}",
+                    ready.protocol
+                ),
+                Ok(Answer::Ready(ready)) if ready.description.trim().is_empty() => {
+                    "its description is empty; expected a line that says what decides its evaluations"
+                        .to_owned()
+                }
+                Ok(Answer::Ready(ready)) => match expected {
+                    Some(expected) if expected != ready.description => format!(
+                        "it says that it is '{}'; expected '{}'",
+                        shortened(&ready.description),
+                        shortened(expected)
+                    ),
+                    _ => {
+                        self.process = Some(process);
+                        return Start::Ready(ready.description);
+                    }
+                },
+                Ok(Answer::Refused(refused)) => refused.message,
+                Ok(_) => "it answered before it was asked; expected it to say that it is ready".to_owned(),
+                Err(reason) => format!("its first line is no message of the protocol: {reason}"),
+            },
+        };
+        Start::Failed(with_last_words(reason, &process.last_words()))
+    }
+
+    /// Has a trial evaluated. [`Worker::start`] comes before.
+    pub(super) fn evaluate(
+        &mut self,
+        trial: &Trial,
+        genotype: Option<Genotype>,
+        config: &ProcessConfig,
+        stop: &Stop,
+    ) -> End {
+        let Some(mut process) = self.process.take() else {
+            return End::NotBegun;
+        };
+        process.watch_memory();
+        let watch = Stopwatch::start();
+        let job = Request::Trial(Box::new(Job::of(trial, genotype)));
+        if process.send(&job).is_err() {
+            let reason = process.death().failure().message;
+            self.count_start(&reason);
+            return End::NotBegun;
+        }
+        let bounds = Bounds {
+            timeout_seconds: config.trial_timeout_seconds,
+            memory_bytes: config.trial_memory_bytes,
+            go_on: &|| !stop.is_requested(),
+        };
+        let mut wait = process.wait_for_line(&bounds);
+        if wait == Wait::Halted {
+            // The end of its input tells it to stop; what it can still finish is welcome.
+            process.close_input();
+            let grace = Bounds {
+                timeout_seconds: Some(GRACE_SECONDS),
+                go_on: &|| true,
+                ..bounds
+            };
+            wait = process.wait_for_line(&grace);
+            let answered = match wait {
+                Wait::Line(line) => read(line).ok().map(|answer| self.result(answer, trial, &watch)),
+                _ => None,
+            };
+            return End::Of(
+                answered
+                    .filter(Result::is_ok)
+                    .unwrap_or_else(|| Err(Failure::new(FailureKind::Interrupted, "a stop was requested"))),
+            );
+        }
+        let result = match wait {
+            Wait::Line(line) => match read(line) {
+                Ok(answer) => self.result(answer, trial, &watch),
+                Err(reason) => Err(Failure::new(
+                    FailureKind::BadAnswer,
+                    with_last_words(
+                        format!("the worker's answer is no message of the protocol: {reason}"),
+                        &process.last_words(),
+                    ),
+                )),
+            },
+            Wait::TimeOut => Err(Failure::new(
+                FailureKind::TimedOut,
+                format!(
+                    "it took longer than the {} s that a trial may take",
+                    config.trial_timeout_seconds.unwrap_or_default()
+                ),
+            )),
+            Wait::OverMemory(used) => Err(Failure::new(
+                FailureKind::OutOfMemory,
+                format!(
+                    "the worker had {} in memory; a trial may have {}",
+                    mebibytes(used),
+                    mebibytes(config.trial_memory_bytes.unwrap_or_default())
+                ),
+            )),
+            Wait::Closed | Wait::Halted => Err(process.death().failure()),
+        };
+        if !is_spoiled(&result) && process.is_running() {
+            self.process = Some(process);
+        }
+        End::Of(result)
+    }
+
+    /// The result that an answer is.
+    fn result(&self, answer: Answer, trial: &Trial, watch: &Stopwatch) -> Result<Evaluation, Failure> {
+        let bad = |message: String| Err(Failure::new(FailureKind::BadAnswer, message));
+        let other = |id| {
+            bad(format!(
+                "the worker answered for trial {id}; expected an answer for trial {}",
+                trial.id
+            ))
+        };
+        match answer {
+            Answer::Evaluation(figures) if figures.id != trial.id => other(figures.id),
+            Answer::Evaluation(figures) => {
+                let device = self.hello.device.as_deref().unwrap_or("process");
+                Ok(figures.evaluation(trial.fidelity.epochs, watch.seconds(), device))
+            }
+            Answer::Failure(reason) if reason.id != trial.id => other(reason.id),
+            Answer::Failure(reason) if reason.kind == FailureKind::Interrupted => {
+                bad("the worker gave the trial up, and nobody had asked it to".to_owned())
+            }
+            Answer::Failure(reason) => Err(Failure::new(reason.kind, reason.message)),
+            Answer::Interrupted(_) => {
+                // It was told so by somebody else, such as a signal: as good as lost.
+                let message = "the worker gave the trial up, and the study had not asked it to";
+                Err(Failure::new(FailureKind::LostWorker, message))
+            }
+            Answer::Ready(_) | Answer::Refused(_) => {
+                bad("the worker said that it is ready; expected an answer to a trial".to_owned())
+            }
+        }
+    }
+
+    /// Counts what became of a trial on this worker: three quick failures in a row of different architectures put it out
+    /// of service.
+    pub(super) fn count(
+        &mut self,
+        architecture: &Architecture,
+        result: &Result<Evaluation, Failure>,
+        seconds: f64,
+    ) {
+        if self.streak.add(architecture, result, seconds)
+            && let Err(failure) = result
+        {
+            self.process = None;
+            self.out_of_service = Some(format!(
+                "trials of {} different architectures failed on it one after the other, each within {} s; the last one \
+                 because: {}",
+                QUICK_FAILURES, QUICK_SECONDS, failure.message
+            ));
+        }
+    }
+}
+
+/// Whether the process is still at work, or nobody can tell what is left of it.
+fn is_spoiled(result: &Result<Evaluation, Failure>) -> bool {
+    use FailureKind::{BadAnswer, LostWorker, OutOfMemory, TimedOut};
+
+    matches!(result, Err(failure) if [BadAnswer, LostWorker, OutOfMemory, TimedOut].contains(&failure.kind))
+}
+
+fn read(line: Line) -> Result<Answer, String> {
+    match line {
+        Line::Text(text) => Answer::parse(&text),
+        Line::TooLong => Err(format!("it has more than {} bytes in one line", MAX_LINE)),
+        Line::NotText => Err("it is not UTF-8".to_owned()),
+    }
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
+}

@@ -1,0 +1,117 @@
+//! How a study stands, at a glance: sums that the database makes, so that it takes no longer than reading once.
+
+use rusqlite::OptionalExtension;
+
+use super::records::parse_choices;
+use super::{Records, StoreError};
+use crate::summary::Best;
+
+/// How a study stands.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// Trials that were proposed.
+    pub asked: u64,
+    /// Those that have an outcome.
+    pub finished: u64,
+    /// Those whose outcome is a failure.
+    pub failed: u64,
+    /// Attempts that came to nothing and were followed by others.
+    pub retried: u64,
+    /// Epochs that the finished trials have added.
+    pub epochs: u64,
+    /// Cost of the finished trials, in seconds.
+    pub seconds: f64,
+    /// When the last trial was finished, in seconds since 1970-01-01 00:00 UTC.
+    pub last_finished_unix_seconds: Option<f64>,
+    /// The best trial.
+    pub best: Option<Best>,
+}
+
+const SUMS: &str = "
+    SELECT count(*) AS asked,
+           coalesce(sum(state <> 'asked'), 0) AS finished,
+           coalesce(sum(state = 'failed'), 0) AS failed,
+           coalesce(sum(CASE WHEN state <> 'asked' THEN fidelity_epochs END), 0) AS epochs,
+           coalesce(sum(cost_seconds), 0.0) AS seconds,
+           max(finished_unix_seconds) AS last_finished
+    FROM trials";
+
+/// Epochs of trials that others continue, which those do not train again.
+const CONTINUED: &str = "
+    SELECT coalesce(sum(earlier.fidelity_epochs), 0) AS epochs
+    FROM trials JOIN trials AS earlier ON earlier.id = trials.continues
+    WHERE trials.state <> 'asked'";
+
+/// As [`Best`] has it: the longest trained, of those the most accurate, of those the first.
+const BEST: &str = "
+    SELECT id, choices, genotype, fidelity_epochs, valid_accuracy
+    FROM trials WHERE state = 'done'
+    ORDER BY fidelity_epochs DESC, valid_accuracy DESC, id LIMIT 1";
+
+impl Records {
+    /// How the study stands.
+    ///
+    /// # Errors
+    /// As [`Records::study`].
+    pub fn standing(&self) -> Result<Standing, StoreError> {
+        let sqlite = |e| StoreError::sqlite(&self.path, e);
+        // What is read within a transaction is of one moment. Nothing is written, so it ends by being dropped.
+        let _snapshot = self.connection.unchecked_transaction().map_err(sqlite)?;
+        let best = self
+            .connection
+            .query_row(BEST, [], |row| Ok(self.best(row)))
+            .optional()
+            .map_err(sqlite)?
+            .transpose()?;
+        // Records of earlier versions do not have all of it.
+        let has = |what: &str| -> Result<bool, StoreError> {
+            let sql = "SELECT count(*) FROM sqlite_schema WHERE sql LIKE ?1";
+            self.connection
+                .query_row(sql, [what], |row| row.get(0))
+                .map_err(sqlite)
+        };
+        let count = |sql: &str| -> Result<u64, StoreError> {
+            let value: i64 = self
+                .connection
+                .query_row(sql, [], |row| row.get(0))
+                .map_err(sqlite)?;
+            u64::try_from(value).map_err(|_| StoreError::damaged(&self.path, format!("a number is {value}")))
+        };
+        let retried = if has("%TABLE attempts%")? {
+            count("SELECT count(*) FROM attempts")?
+        } else {
+            0
+        };
+        let continued = if has("%continues%")? { count(CONTINUED)? } else { 0 };
+        let standing = self.connection.query_row(SUMS, [], |row| {
+            Ok((|| {
+                Ok(Standing {
+                    asked: self.unsigned(row, "asked")?,
+                    finished: self.unsigned(row, "finished")?,
+                    failed: self.unsigned(row, "failed")?,
+                    retried,
+                    epochs: self.unsigned(row, "epochs")?.saturating_sub(continued),
+                    seconds: self.get(row, "seconds")?,
+                    last_finished_unix_seconds: self.get(row, "last_finished")?,
+                    best: None,
+                })
+            })())
+        });
+        let standing: Result<Standing, StoreError> = standing.map_err(sqlite)?;
+        Ok(Standing { best, ..standing? })
+    }
+
+    fn best(&self, row: &rusqlite::Row<'_>) -> Result<Best, StoreError> {
+        let choices: String = self.get(row, "choices")?;
+        let architecture = parse_choices(&choices)
+            .ok_or_else(|| StoreError::damaged(&self.path, format!("a trial has the choices '{choices}'")))?;
+        Ok(Best {
+            trial: self.unsigned(row, "id")?,
+            architecture,
+            genotype: self.get::<Option<String>>(row, "genotype")?.unwrap_or_default(),
+            valid_accuracy: self.get(row, "valid_accuracy")?,
+            epochs: Some(self.get(row, "fidelity_epochs")?),
+        })
+    }
+}
