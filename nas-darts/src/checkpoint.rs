@@ -2,7 +2,8 @@
 //!
 //! A checkpoint is one file in a directory: what the search is (so that another one is refused), how far it got, and the
 //! tensors of weights, running statistics, momentum and architecture parameters. It is replaced as a whole, so that a
-//! process killed at any moment leaves that of this epoch or of the last one.
+//! process killed at any moment leaves that of this epoch or of the last one. One that is asked to stop leaves that of its
+//! last step.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use nas_eval::Device;
 use nas_eval::nn::{OptimizerState, Snapshot, tensor_file};
+use nas_eval::train::Progress;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DartsError;
@@ -28,6 +30,8 @@ const FILE: &str = "search.safetensors";
 struct Content {
     identity: Identity,
     history: Vec<EpochReport>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
     stopped: Option<Stopped>,
     projection: Option<Projection>,
     seconds: f64,
@@ -92,6 +96,7 @@ impl Search {
         let content = Content {
             identity: self.identity(),
             history: self.history.clone(),
+            progress: self.progress,
             stopped: self.stopped.clone(),
             projection: self.projection.clone(),
             seconds: self.seconds,
@@ -186,6 +191,7 @@ impl Search {
         self.architecture.adopt(adam);
         self.weights = optimizer;
         self.history = content.history;
+        self.progress = content.progress;
         self.stopped = content.stopped;
         self.projection = content.projection;
         self.seconds = content.seconds;

@@ -16,7 +16,7 @@ pub enum DartsError {
     Space(#[from] SpaceError),
     /// The supernet cannot be built, trained, saved or loaded.
     #[error(transparent)]
-    Eval(#[from] EvalError),
+    Eval(EvalError),
     /// The images cannot be batched.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -44,6 +44,9 @@ pub enum DartsError {
         /// Step within the epoch, from 0.
         step: usize,
     },
+    /// A stop was requested meanwhile.
+    #[error("interrupted: a stop was requested")]
+    Interrupted,
     /// A checkpoint that is not of this search.
     #[error("{}: {reason}", path.display())]
     Checkpoint {
@@ -52,6 +55,15 @@ pub enum DartsError {
         /// What was found and expected.
         reason: String,
     },
+}
+
+impl From<EvalError> for DartsError {
+    fn from(error: EvalError) -> Self {
+        match error {
+            EvalError::Interrupted => Self::Interrupted,
+            error => Self::Eval(error),
+        }
+    }
 }
 
 impl DartsError {

@@ -121,7 +121,10 @@ impl Search {
             for epoch in 0..tuning_epochs {
                 // Streams of the search's epochs come first.
                 let stream = self.config.epochs + index as u32 * tuning_epochs + epoch;
-                self.train_epoch(self.config.epochs - 1, stream, false, Some(&fixed))?;
+                let trained = self.train_epoch(self.config.epochs - 1, stream, false, Some(&fixed));
+                // Interrupted, it goes on from the decision before: the checkpoint is of that.
+                self.progress = None;
+                trained?;
             }
             self.seconds += watch.seconds();
             self.projection = Some(projection.clone());

@@ -46,8 +46,9 @@ use nas_eval::data::{BatchPlan, Batcher, Dataset};
 use nas_eval::model::Pass;
 use nas_eval::nn::{Moment, Optimizer, OptimizerConfig};
 use nas_eval::supernet::{Mixture, Supernet, Wanted};
-use nas_eval::train::{Scores, Tally, TrainingData};
+use nas_eval::train::{Progress, Scores, Tally, TrainingData};
 use nas_eval::{DType, Device};
+use nas_space::search::Stop;
 use nas_space::seed::Seed;
 use nas_space::spaces::{CellSpace, ChosenEdge, RelaxedCell, Space};
 
@@ -96,8 +97,8 @@ pub enum Event<'a> {
 
 /// A differentiable search of one space on one data set.
 ///
-/// Every random stream is derived from the seed, the epoch and the step, so that a search that was saved after any epoch
-/// goes on bit for bit as if it had never stopped.
+/// Every random stream is derived from the seed, the epoch and the step, so that a search that was saved after any epoch, or
+/// when it was interrupted, goes on bit for bit as if it had never stopped.
 #[derive(Debug)]
 pub struct Search {
     pub(crate) space: CellSpace,
@@ -111,6 +112,9 @@ pub struct Search {
     pub(crate) weights: Box<dyn Optimizer>,
     pub(crate) architecture: Architecture,
     pub(crate) history: Vec<EpochReport>,
+    /// Where the next epoch was interrupted.
+    pub(crate) progress: Option<Progress>,
+    stop: Stop,
     pub(crate) stopped: Option<Stopped>,
     pub(crate) projection: Option<Projection>,
     pub(crate) seconds: f64,
@@ -166,11 +170,22 @@ impl Search {
             weights,
             architecture,
             history: Vec::new(),
+            progress: None,
+            stop: Stop::new(),
             stopped: None,
             projection: None,
             seconds: 0.0,
             config,
         })
+    }
+
+    /// The same search, which is given up between two steps, as [`DartsError::Interrupted`], once a stop is requested.
+    /// [`Search::run`] then leaves a checkpoint, from which it goes on.
+    #[must_use]
+    pub fn stopping_at(mut self, stop: Stop) -> Self {
+        self.supernet = self.supernet.stopping_at(stop.clone());
+        self.stop = stop;
+        self
     }
 
     /// The supernet.
@@ -195,6 +210,7 @@ impl Search {
     /// leaves one after each epoch.
     ///
     /// # Errors
+    /// [`DartsError::Interrupted`] where a stop was requested;
     /// [`DartsError::NonFinite`] or [`nas_eval::error::EvalError::NonFinite`] where a gradient or a loss is not a number;
     /// [`DartsError::Checkpoint`] for a checkpoint of another search; whatever the device or the file system says.
     pub fn run(
@@ -209,7 +225,7 @@ impl Search {
             });
         }
         while self.epochs_done() < self.config.epochs && self.stopped.is_none() {
-            self.epoch()?;
+            self.epoch(checkpoint)?;
             self.stopped = self.config.stop.check(&self.history, self.config.frozen_epochs);
             if let Some(directory) = checkpoint {
                 self.save(directory)?;
@@ -260,9 +276,33 @@ impl Search {
         }
     }
 
-    /// Trains one epoch, evaluates the supernet, and reads off what the architecture would be.
-    fn epoch(&mut self) -> Result<(), DartsError> {
+    /// An epoch, or what is left of it. Where it is interrupted, its progress is saved.
+    fn epoch(&mut self, checkpoint: Option<&Path>) -> Result<(), DartsError> {
         let watch = Stopwatch::start();
+        let before = self.progress.map_or(0.0, |progress| progress.seconds);
+        let result = self.rest_of_epoch();
+        let seconds = before + watch.seconds();
+        match (&result, self.progress) {
+            (Ok(()), _) => {
+                self.progress = None;
+                if let Some(report) = self.history.last_mut() {
+                    report.seconds = seconds;
+                }
+                self.seconds += seconds;
+            }
+            (Err(DartsError::Interrupted), Some(progress)) => {
+                self.progress = Some(Progress { seconds, ..progress });
+                if let Some(directory) = checkpoint {
+                    self.save(directory)?;
+                }
+            }
+            _ => self.progress = None,
+        }
+        result
+    }
+
+    /// Trains one epoch, evaluates the supernet, and reads off what the architecture would be.
+    fn rest_of_epoch(&mut self) -> Result<(), DartsError> {
         let epoch = self.epochs_done();
         let learns = epoch >= self.config.frozen_epochs;
         let (train, learning_rate) = self.train_epoch(epoch, epoch, learns, None)?;
@@ -279,7 +319,6 @@ impl Search {
         };
         let cells = self.cells.iter().zip(&strengths).zip(&chosen);
         let cells = cells.map(|((cell, strengths), chosen)| cell_report(cell, strengths, chosen));
-        let seconds = watch.seconds();
         self.history.push(EpochReport {
             epoch,
             train_loss: train.loss,
@@ -290,9 +329,8 @@ impl Search {
             genotype: self.space.chosen(&chosen)?.to_string(),
             cells: cells.collect(),
             eigenvalue,
-            seconds,
+            seconds: 0.0,
         });
-        self.seconds += seconds;
         Ok(())
     }
 
@@ -309,8 +347,10 @@ impl Search {
         let dtype = self.supernet.parameters().dtype();
         // Each training epoch goes through the validation half from a start of its own.
         let rounds = train.batches().div_ceil(valid.batches()) as u64;
-        let mut round = u64::from(stream) * rounds;
-        let mut valid_batches = valid.epoch(round, 0)?;
+        let first = self.progress.map_or(0, |progress| progress.steps);
+        let consumed = if learns { first } else { 0 };
+        let mut round = u64::from(stream) * rounds + (consumed / valid.batches()) as u64;
+        let mut valid_batches = valid.epoch(round, consumed % valid.batches())?;
         let start = Moment {
             epochs: self.config.epochs,
             steps_per_epoch: train.batches(),
@@ -322,8 +362,13 @@ impl Search {
             self.config.schedule.rate(self.config.learning_rate, moment)
         };
         let rates: Vec<f64> = (0..train.batches()).map(rate_at).collect();
-        let mut tally = Tally::default();
-        for (step, batch) in train.epoch(stream.into(), 0)?.enumerate() {
+        let mut tally = Tally::resumed(self.progress.as_ref());
+        for (step, batch) in (first..).zip(train.epoch(stream.into(), first)?) {
+            if self.stop.is_requested() {
+                check(&mut tally, epoch)?;
+                self.note_progress(step, &tally);
+                return Err(DartsError::Interrupted);
+            }
             let train = Examples::new(&batch?, dtype)?;
             let rate = rates[step];
             let draw = u64::from(stream) << 32 | step as u64;
@@ -372,7 +417,16 @@ impl Search {
                 .step(self.supernet.parameters(), &done.gradients, rate)?;
         }
         check(&mut tally, epoch)?;
+        self.note_progress(rates.len(), &tally);
         Ok((tally.scores(), rates[0]))
+    }
+
+    fn note_progress(&mut self, steps: usize, tally: &Tally) {
+        self.progress = (steps > 0).then(|| Progress {
+            steps,
+            tallied: tally.tallied(),
+            seconds: 0.0,
+        });
     }
 
     /// The gradient of the architecture parameters, of the order asked for.

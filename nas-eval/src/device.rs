@@ -13,6 +13,15 @@ pub fn device_name(device: &Device) -> String {
     }
 }
 
+/// The kind of a device: `cpu`, `cuda`, `metal`. Which one of a kind decides no result.
+pub(crate) fn device_kind(device: &Device) -> &'static str {
+    match device.location() {
+        DeviceLocation::Cpu => "cpu",
+        DeviceLocation::Cuda { .. } => "cuda",
+        DeviceLocation::Metal { .. } => "metal",
+    }
+}
+
 /// The instruction set that the kernels use on this machine's CPU: `AVX-512`, `AVX2` or `the target's baseline`.
 pub fn instruction_set() -> &'static str {
     match level() {

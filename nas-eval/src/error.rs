@@ -66,6 +66,9 @@ pub enum EvalError {
         /// The data set given.
         got: String,
     },
+    /// A stop was requested meanwhile.
+    #[error("interrupted: a stop was requested")]
+    Interrupted,
     /// A file that could not be read or written.
     #[error("{}: {reason}", path.display())]
     Io {

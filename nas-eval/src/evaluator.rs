@@ -1,20 +1,22 @@
 //! Performance estimation by training.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use nas_space::network::{Network, NetworkConfig};
-use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Trial};
+use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Stop, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stopwatch;
 use crate::data::Dataset;
-use crate::device::{computes_in_tf32, device_name};
+use crate::device::{computes_in_tf32, device_kind, device_name};
 use crate::error::EvalError;
 use crate::final_training::{Validation, check_fit};
+use crate::memory::MemoryEstimate;
 use crate::model::Model;
 use crate::train::{TrainConfig, Trainer, TrainingData};
 
@@ -78,6 +80,11 @@ impl Span {
 /// gives the same figures, bit for bit on the CPU. Nothing is removed: a folder takes the space of a network's weights and
 /// its optimizer's state for each training, until whoever made it does.
 ///
+/// **Stopping.** Once a [`Stop`](TrainingEvaluator::stopping_at) is requested, a trial is given up between two steps, as
+/// [`FailureKind::Interrupted`]. With a folder, here or by
+/// [`resuming_from`](TrainingEvaluator::resuming_from), it leaves the state of its training there, from which the same trial
+/// goes on when it is evaluated again.
+///
 /// All trials of a study share one split. It holds the data set's training images only, so no strategy can see a test
 /// image; for the test, see [`FinalTraining`](crate::final_training::FinalTraining).
 #[derive(Debug, Clone)]
@@ -88,8 +95,16 @@ pub struct TrainingEvaluator {
     device: Device,
     dtype: DType,
     description: String,
-    /// The folder of the trainings' checkpoints, where they are kept.
-    checkpoints: Option<PathBuf>,
+    checkpoints: Option<Checkpoints>,
+    stop: Stop,
+}
+
+/// Where the state of trainings is left.
+#[derive(Debug, Clone)]
+struct Checkpoints {
+    folder: PathBuf,
+    /// That of trials that have ended, too.
+    of_all: bool,
 }
 
 /// What [`Evaluator::description`] says, as JSON.
@@ -155,7 +170,7 @@ impl TrainingEvaluator {
             network: &config.network,
             span: config.span,
             train,
-            device: &device_name(device),
+            device: device_kind(device),
             dtype: dtype.as_str(),
             tf32: computes_in_tf32(device),
         });
@@ -168,6 +183,7 @@ impl TrainingEvaluator {
             dtype,
             description,
             checkpoints: None,
+            stop: Stop::new(),
         })
     }
 
@@ -176,15 +192,71 @@ impl TrainingEvaluator {
     #[must_use]
     pub fn with_checkpoints(self, folder: impl Into<PathBuf>) -> Self {
         Self {
-            checkpoints: Some(folder.into()),
+            checkpoints: Some(Checkpoints {
+                folder: folder.into(),
+                of_all: true,
+            }),
             ..self
         }
     }
 
+    /// The same evaluator, whose trials leave the state of their trainings below this folder where they are interrupted, and
+    /// take it away once they have ended.
+    #[must_use]
+    pub fn resuming_from(self, folder: impl Into<PathBuf>) -> Self {
+        Self {
+            checkpoints: Some(Checkpoints {
+                folder: folder.into(),
+                of_all: false,
+            }),
+            ..self
+        }
+    }
+
+    /// The same evaluator, whose trials are given up once this is requested.
+    #[must_use]
+    pub fn stopping_at(self, stop: Stop) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// How much memory a trial will take, with so many threads, before anything is allocated; `None` where it does not train on
+    /// the CPU, whose memory alone is known.
+    ///
+    /// # Errors
+    /// [`EvalError::Space`] for an architecture that cannot be built at this size, [`EvalError::UnsupportedLayer`].
+    pub fn memory_estimate(
+        &self,
+        trial: &Trial,
+        threads: usize,
+    ) -> Result<Option<MemoryEstimate>, EvalError> {
+        if !self.device.is_cpu() {
+            return Ok(None);
+        }
+        let network = self.space.network(&trial.architecture, &self.config.network)?;
+        let data = self.data.images().bytes();
+        MemoryEstimate::new(&network, &self.config.train, threads, data).map(Some)
+    }
+
     /// The folder of a trial's training: all trials that continue one another, and no others, have its seed.
     fn checkpoint(&self, trial: &Trial) -> Option<PathBuf> {
-        let folder = self.checkpoints.as_ref()?;
+        let folder = &self.checkpoints.as_ref()?.folder;
         Some(folder.join(format!("{:016x}", trial.seed.value())))
+    }
+
+    /// Leaves what a trial came to. Without it, what continues the trial, or the trial itself, trains from the start: no
+    /// reason to lose an evaluation.
+    fn leave(&self, trainer: &Trainer, checkpoint: &Path, interrupted: bool) {
+        let of_all = self
+            .checkpoints
+            .as_ref()
+            .is_some_and(|checkpoints| checkpoints.of_all);
+        let _ = if of_all || interrupted {
+            trainer.save(checkpoint)
+        } else if checkpoint.exists() {
+            fs::remove_dir_all(checkpoint).map_err(|error| EvalError::io(checkpoint, error))
+        } else {
+            Ok(())
+        };
     }
 
     /// The epochs that the schedules of a trial's training span.
@@ -213,7 +285,8 @@ impl TrainingEvaluator {
         trainer.load(checkpoint)?;
         let own = (trial.fidelity.epochs - trial.added_epochs()) as usize;
         let done = trainer.history().iter().take(trial.fidelity.epochs as usize);
-        Ok(done.skip(own).map(|metrics| metrics.seconds).sum())
+        let begun = trainer.progress().map_or(0.0, |progress| progress.seconds);
+        Ok(done.skip(own).map(|metrics| metrics.seconds).sum::<f64>() + begun)
     }
 
     /// A trainer at the start of the trial's training.
@@ -225,7 +298,8 @@ impl TrainingEvaluator {
             return Err(EvalError::ParameterCount { expected, got });
         }
         let train = self.config.train.with_epochs(self.span(trial)?);
-        Trainer::new(model, self.data.clone(), train, trial.seed.derive("train", 0))
+        let trainer = Trainer::new(model, self.data.clone(), train, trial.seed.derive("train", 0))?;
+        Ok(trainer.stopping_at(self.stop.clone()))
     }
 
     fn train(&self, trial: &Trial) -> Result<Evaluation, EvalError> {
@@ -246,11 +320,18 @@ impl TrainingEvaluator {
                 }
             },
         };
-        let before = trainer.epochs_done();
-        trainer.run_until(epochs, |_| {})?;
-        if let Some(checkpoint) = checkpoint.filter(|_| trainer.epochs_done() > before) {
-            // Without it, what continues this trial trains from the start: no reason to lose the trial itself.
-            let _ = trainer.save(&checkpoint);
+        let place = |trainer: &Trainer| (trainer.epochs_done(), trainer.progress().map(|p| p.steps));
+        let before = place(&trainer);
+        let interrupted = match trainer.run_until(epochs, |_| {}).map(drop) {
+            Ok(()) => false,
+            Err(EvalError::Interrupted) => true,
+            Err(error) => return Err(error),
+        };
+        if let Some(checkpoint) = checkpoint.filter(|_| place(&trainer) != before) {
+            self.leave(&trainer, &checkpoint, interrupted);
+        }
+        if interrupted {
+            return Err(EvalError::Interrupted);
         }
         // The last one of this trial: a checkpoint may be of one that continues it.
         let last = trainer.history().get(epochs as usize - 1);
@@ -290,6 +371,7 @@ fn failure(error: &EvalError) -> Failure {
         .any(|text| lower.contains(text));
     let kind = match error {
         EvalError::NonFinite { .. } => FailureKind::NonFinite,
+        EvalError::Interrupted => FailureKind::Interrupted,
         EvalError::Tensor(_) if out_of_memory => FailureKind::OutOfMemory,
         EvalError::Space(_) | EvalError::UnsupportedLayer { .. } | EvalError::Config { .. } => {
             FailureKind::Invalid

@@ -8,7 +8,7 @@ use nas_space::cost::Cost;
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
-use nas_space::search::TestReport;
+use nas_space::search::{Stop, TestReport};
 use nas_space::seed::Seed;
 
 use crate::clock::Stopwatch;
@@ -42,6 +42,9 @@ pub struct FinalTraining<'a> {
     pub dtype: DType,
     /// A directory to which a checkpoint is written after each epoch, and from which an interrupted training goes on.
     pub checkpoint: Option<&'a Path>,
+    /// By which it can be asked to stop. It then leaves a checkpoint, if there is a directory for it, and fails with
+    /// [`EvalError::Interrupted`].
+    pub stop: Stop,
 }
 
 /// Which training images a final training is validated on.
@@ -104,7 +107,8 @@ impl FinalTraining<'_> {
         let network = Arc::new(self.genotype.network(self.operations, &self.network)?);
         let cost = network.cost();
         let model = Model::new(network, self.seed.derive("init", 0), self.device, self.dtype)?;
-        let mut trainer = Trainer::new(model, data, self.train.clone(), self.seed.derive("train", 0))?;
+        let mut trainer = Trainer::new(model, data, self.train.clone(), self.seed.derive("train", 0))?
+            .stopping_at(self.stop);
         if let Some(directory) = self
             .checkpoint
             .filter(|directory| Trainer::has_checkpoint(directory))
@@ -113,9 +117,20 @@ impl FinalTraining<'_> {
             trainer.history().iter().for_each(&observer);
         }
         while !trainer.is_finished() {
-            observer(trainer.epoch()?);
-            if let Some(directory) = self.checkpoint {
+            let interrupted = match trainer.epoch() {
+                Ok(metrics) => {
+                    observer(metrics);
+                    None
+                }
+                Err(EvalError::Interrupted) => Some(EvalError::Interrupted),
+                Err(error) => return Err(error),
+            };
+            let moved = interrupted.is_none() || trainer.progress().is_some();
+            if let Some(directory) = self.checkpoint.filter(|_| moved) {
                 trainer.save(directory)?;
+            }
+            if let Some(error) = interrupted {
+                return Err(error);
             }
         }
         let history = trainer.history().to_vec();
@@ -210,6 +225,7 @@ mod tests {
             device: &Device::Cpu,
             dtype: DType::F32,
             checkpoint,
+            stop: Stop::new(),
         }
         .run(|metrics| observer(metrics.epoch))
         .unwrap()

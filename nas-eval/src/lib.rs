@@ -28,6 +28,7 @@ pub mod data;
 pub mod error;
 pub mod evaluator;
 pub mod final_training;
+pub mod memory;
 pub mod model;
 pub mod nn;
 pub mod ops;

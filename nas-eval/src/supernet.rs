@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Result, Tensor};
 use nas_space::network::Network;
+use nas_space::search::Stop;
 use nas_space::seed::Seed;
 use ndarray::Array2;
 
@@ -22,6 +23,7 @@ use crate::train::{Scores, evaluate_by};
 #[derive(Debug)]
 pub struct Supernet {
     model: Model,
+    stop: Stop,
 }
 
 /// What differentiating a pass gives.
@@ -60,7 +62,14 @@ impl Supernet {
         dtype: DType,
     ) -> std::result::Result<Self, EvalError> {
         let model = Model::new(network, seed, device, dtype)?;
-        Ok(Self { model })
+        let stop = Stop::new();
+        Ok(Self { model, stop })
+    }
+
+    /// The same supernet, whose evaluations are given up, as [`EvalError::Interrupted`], once this is requested.
+    #[must_use]
+    pub fn stopping_at(self, stop: Stop) -> Self {
+        Self { stop, ..self }
     }
 
     /// The network.
@@ -106,7 +115,7 @@ impl Supernet {
     /// `pass` says by which statistics batch norms normalise.
     ///
     /// # Errors
-    /// As [`crate::train::evaluate`] and [`Supernet::forward`].
+    /// As [`crate::train::evaluate`] and [`Supernet::forward`]; [`EvalError::Interrupted`].
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the images, how they are seen, and by what"
@@ -128,6 +137,7 @@ impl Supernet {
             (images, normalization, indices),
             batch_size,
             epoch,
+            &self.stop,
         )
     }
 }

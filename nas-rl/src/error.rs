@@ -17,7 +17,10 @@ pub enum RlError {
     Space(#[from] SpaceError),
     /// The controller cannot be built or trained.
     #[error(transparent)]
-    Eval(#[from] EvalError),
+    Eval(EvalError),
+    /// A stop was requested meanwhile.
+    #[error("interrupted: a stop was requested")]
+    Interrupted,
     /// The images cannot be divided or batched.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -64,6 +67,15 @@ pub enum RlError {
         /// Updates made.
         updates: usize,
     },
+}
+
+impl From<EvalError> for RlError {
+    fn from(error: EvalError) -> Self {
+        match error {
+            EvalError::Interrupted => Self::Interrupted,
+            error => Self::Eval(error),
+        }
+    }
 }
 
 impl RlError {

@@ -463,3 +463,39 @@ fn the_second_order_gradient_is_that_through_the_step() {
         far.sqrt()
     );
 }
+
+/// A stop that is requested after so many milliseconds.
+fn stop_after(milliseconds: u64) -> Stop {
+    let stop = Stop::new();
+    let requested = stop.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        requested.request();
+    });
+    stop
+}
+
+#[test]
+fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = DartsConfig {
+        selection: Selection::Perturbation { tuning_epochs: 1 },
+        ..config(&digits(80))
+    };
+    let straight = search(&nb201(), &config, 8).run(None, |_| {}).unwrap();
+    let (mut between_steps, mut milliseconds) = (0, 1);
+    let report = loop {
+        let mut search = search(&nb201(), &config, 8).stopping_at(stop_after(milliseconds));
+        // More each time, or it would never come further than the first step.
+        milliseconds += 2;
+        match search.run(Some(dir.path()), |_| {}) {
+            Ok(report) => break report,
+            Err(DartsError::Interrupted) => between_steps += u32::from(search.progress.is_some()),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(between_steps > 0, "it was never stopped within an epoch");
+    assert_eq!(timeless(&report.history), timeless(&straight.history));
+    assert_eq!(report.perturbations, straight.perturbations);
+    assert_eq!(report.genotype, straight.genotype);
+}

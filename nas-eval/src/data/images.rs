@@ -22,6 +22,11 @@ pub struct Images {
 }
 
 impl Images {
+    /// Bytes of memory that they take.
+    pub fn bytes(&self) -> u64 {
+        (self.pixels.len() + size_of::<u32>() * self.labels.len()) as u64
+    }
+
     /// One image per label, with labels below `classes`.
     ///
     /// # Errors

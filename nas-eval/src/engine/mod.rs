@@ -16,6 +16,7 @@ mod norm;
 mod pass;
 mod plan;
 mod prepare;
+mod room;
 mod run;
 
 #[cfg(test)]

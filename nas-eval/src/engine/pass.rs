@@ -52,6 +52,21 @@ impl Engine {
         Ok(Self { plan, level, memory })
     }
 
+    /// Elements of all maps, for images in batches of so many.
+    pub(crate) fn elements_of_maps(&self, batch: usize) -> u64 {
+        self.plan.elements_of_maps(batch)
+    }
+
+    /// Elements of the gradients of maps.
+    pub(crate) fn elements_of_gradients(&self, batch: usize) -> u64 {
+        self.plan.elements_of_gradients(batch)
+    }
+
+    /// Elements of what one thread works in.
+    pub(crate) fn elements_of_rooms(&self) -> u64 {
+        self.plan.elements_of_rooms()
+    }
+
     /// The class scores of a batch, without gradients.
     ///
     /// # Errors

@@ -151,3 +151,49 @@ fn the_span_and_not_the_trial_decides_the_schedule() {
     assert_eq!(failure.kind, FailureKind::Invalid);
     assert!(failure.message.contains("epochs of a trial"), "{failure}");
 }
+
+/// A stop that is requested after so many milliseconds.
+fn stop_after(milliseconds: u64) -> Stop {
+    let stop = Stop::new();
+    let requested = stop.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        requested.request();
+    });
+    stop
+}
+
+#[test]
+fn a_trial_that_is_stopped_again_and_again_is_the_trial_that_was_not() {
+    let plain = evaluator(|_| {}).unwrap();
+    let expected = figures(&plain, &trial(0, 3));
+    let dir = tempfile::tempdir().unwrap();
+    let (mut within_epochs, mut milliseconds) = (0, 2);
+    let evaluation = loop {
+        let stopping = plain
+            .clone()
+            .resuming_from(dir.path())
+            .stopping_at(stop_after(milliseconds));
+        // More each time, or it would never come further than the first step.
+        milliseconds += 4;
+        match stopping.evaluate(&trial(0, 3)) {
+            Ok(evaluation) => break evaluation,
+            Err(failure) => assert_eq!(failure.kind, FailureKind::Interrupted, "{failure}"),
+        }
+        let left = fs::read_dir(dir.path()).unwrap().next();
+        if let Some(Ok(left)) = left {
+            let position = fs::read_to_string(left.path().join("position.json")).unwrap();
+            within_epochs += u32::from(position.contains("progress"));
+        }
+    };
+    assert!(within_epochs > 0, "it was never stopped within an epoch");
+    assert_eq!(
+        [evaluation.valid_accuracy, evaluation.train_loss.unwrap()].map(f64::to_bits),
+        [expected[0], expected[3]]
+    );
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "taken away once it has ended"
+    );
+}

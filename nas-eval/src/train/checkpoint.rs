@@ -12,7 +12,7 @@ use nas_space::network::Network;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{EpochMetrics, Trainer, TrainingData};
+use super::{EpochMetrics, Progress, Trainer, TrainingData};
 use crate::durable;
 use crate::error::EvalError;
 use crate::exact::Exact;
@@ -46,6 +46,9 @@ struct Position {
     /// SHA-256 of labels, split and normalisation constants.
     data: String,
     history: Vec<Recorded>,
+    /// Where the next epoch was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
 }
 
 /// [`EpochMetrics`] with numbers that come back exactly.
@@ -92,6 +95,7 @@ impl Trainer {
             seed: self.seed.value(),
             data: data_fingerprint(&self.data),
             history: self.history.iter().map(Recorded::from).collect(),
+            progress: self.progress,
         };
         let path = directory.join(POSITION);
         let text =
@@ -149,6 +153,10 @@ impl Trainer {
             );
             return Err(EvalError::format(&path, reason));
         }
+        if position.progress.is_some() && done == self.config.epochs {
+            let reason = format!("all {done} epochs are done, and another one is said to be under way");
+            return Err(EvalError::format(&path, reason));
+        }
         let parameters = self.model.parameters();
         let state = OptimizerState::load(
             &optimizer_file(directory, position.generation),
@@ -157,7 +165,7 @@ impl Trainer {
         let mut optimizer = self.config.optimizer.build()?;
         optimizer.restore(&state, parameters)?;
         parameters.load(&weights_file(directory, position.generation))?;
-        (self.optimizer, self.history) = (optimizer, history);
+        (self.optimizer, self.history, self.progress) = (optimizer, history, position.progress);
         Ok(())
     }
 

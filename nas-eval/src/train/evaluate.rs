@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use nas_space::search::Stop;
 
 use super::metrics::{Scores, Tally};
 use crate::data::{BatchPlan, Batcher, Images, Normalization};
@@ -35,16 +36,19 @@ pub fn evaluate(
         (images, normalization, indices),
         batch_size,
         epoch,
+        &Stop::new(),
     )
 }
 
-/// The same of anything that gives class scores \[N, classes\] for images \[N, C, H, W\] on this device.
+/// The same of anything that gives class scores \[N, classes\] for images \[N, C, H, W\] on this device; given up, as
+/// [`EvalError::Interrupted`], between two batches where a stop is requested.
 pub(crate) fn evaluate_by(
     scores: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     (device, dtype): (&Device, DType),
     (images, normalization, indices): (&Arc<Images>, &Arc<Normalization>, &[u32]),
     batch_size: usize,
     epoch: u32,
+    stop: &Stop,
 ) -> Result<Scores, EvalError> {
     let batcher = Batcher::new(
         Arc::clone(images),
@@ -55,6 +59,9 @@ pub(crate) fn evaluate_by(
     )?;
     let mut tally = Tally::default();
     for batch in batcher.epoch(0, 0)? {
+        if stop.is_requested() {
+            return Err(EvalError::Interrupted);
+        }
         let batch = batch?;
         let logits = scores(&batch.images.to_dtype(dtype)?)?.detach();
         let loss = cross_entropy(&logits, &batch.labels, 0.0)?;

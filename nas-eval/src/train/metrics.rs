@@ -3,6 +3,8 @@
 use candle_core::{D, DType, Device, Result, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::progress::{Progress, Tallied};
+
 /// What became of one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -67,6 +69,26 @@ pub struct NotFinite {
 }
 
 impl Tally {
+    /// The tally of an epoch that goes on; of one that begins, where there is no progress.
+    pub fn resumed(progress: Option<&Progress>) -> Self {
+        progress.map_or_else(Self::default, |progress| Self {
+            pending: Vec::new(),
+            fetched: progress.steps,
+            images: progress.tallied.images,
+            loss: progress.tallied.loss,
+            hits: progress.tallied.hits,
+        })
+    }
+
+    /// The sums over what was fetched.
+    pub fn tallied(&self) -> Tallied {
+        Tallied {
+            images: self.images,
+            loss: self.loss,
+            hits: self.hits,
+        }
+    }
+
     /// Counts a batch: `loss` is its mean loss, which is summed; `checked` the loss that must be finite.
     ///
     /// # Shapes

@@ -3,7 +3,7 @@
 //! A [`Trainer`] takes a [`Model`](crate::model::Model), [`TrainingData`] and a [`TrainConfig`] and trains epoch by epoch.
 //!
 //! **Invariant:** a training run is a function of the network, the data, the configuration and the seed: the same bits
-//! on the CPU for any number of threads, and however often it is stopped and resumed between epochs.
+//! on the CPU for any number of threads, and however often it is stopped and resumed between steps.
 //!
 //! **Invariant:** nothing here sees test images unless they are handed to [`evaluate`].
 //!
@@ -38,6 +38,7 @@ mod config;
 mod data;
 mod evaluate;
 mod metrics;
+mod progress;
 #[cfg(test)]
 mod tests;
 mod trainer;
@@ -47,4 +48,5 @@ pub use data::TrainingData;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_by;
 pub use metrics::{EpochMetrics, NotFinite, Scores, Tally};
+pub use progress::{Progress, Tallied};
 pub use trainer::Trainer;

@@ -1,11 +1,12 @@
 //! The training loop.
 
 use candle_core::Tensor;
+use nas_space::search::Stop;
 use nas_space::seed::Seed;
 
-use super::evaluate::{check, evaluate};
+use super::evaluate::{check, evaluate_by};
 use super::metrics::Tally;
-use super::{EpochMetrics, Scores, TrainConfig, TrainingData};
+use super::{EpochMetrics, Progress, Scores, TrainConfig, TrainingData};
 use crate::clock::Stopwatch;
 use crate::error::EvalError;
 use crate::model::{Logits, Model, Pass};
@@ -14,8 +15,8 @@ use crate::ops::cross_entropy;
 
 /// Trains a model, epoch by epoch.
 ///
-/// Every random stream is derived from the seed, the epoch and the step, so a trainer that is saved after any epoch and
-/// loaded into a new one goes on bit for bit as if it had never stopped (see [`Trainer::save`]).
+/// Every random stream is derived from the seed, the epoch and the step, so a trainer that is saved after any epoch or when
+/// it was interrupted, and loaded into a new one, goes on bit for bit as if it had never stopped (see [`Trainer::save`]).
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) model: Model,
@@ -24,6 +25,9 @@ pub struct Trainer {
     pub(super) seed: Seed,
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) history: Vec<EpochMetrics>,
+    /// Where the next epoch was interrupted.
+    pub(super) progress: Option<Progress>,
+    stop: Stop,
 }
 
 impl Trainer {
@@ -41,7 +45,18 @@ impl Trainer {
             seed,
             optimizer,
             history: Vec::new(),
+            progress: None,
+            stop: Stop::new(),
         })
+    }
+
+    /// The same trainer, whose epochs are given up between two steps once a stop is requested:
+    /// [`Trainer::epoch`] then fails with [`EvalError::Interrupted`], and goes on from there when it is called again, by this
+    /// trainer or by one that has loaded what this one has saved.
+    #[must_use]
+    pub fn stopping_at(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
     }
 
     /// Trains all epochs that are left and shows each to `observer`.
@@ -68,13 +83,35 @@ impl Trainer {
         Ok(&self.history)
     }
 
-    /// Trains one epoch and validates.
+    /// Trains one epoch, or what is left of one that was interrupted, and validates.
     ///
     /// # Errors
+    /// [`EvalError::Interrupted`] where a stop is requested;
     /// [`EvalError::NonFinite`] as soon as a loss is not a number (on an accelerator, some steps later);
     /// [`EvalError::Data`] where images and configuration do not fit; [`EvalError::Tensor`] from the device.
     pub fn epoch(&mut self) -> Result<&EpochMetrics, EvalError> {
         let watch = Stopwatch::start();
+        let before = self.progress.map_or(0.0, |progress| progress.seconds);
+        let result = self.rest_of_epoch();
+        let seconds = before + watch.seconds();
+        match result {
+            Ok(metrics) => {
+                self.progress = None;
+                self.history.push(EpochMetrics { seconds, ..metrics });
+                Ok(&self.history[self.history.len() - 1])
+            }
+            Err(error) => {
+                self.progress = match (&error, self.progress) {
+                    (EvalError::Interrupted, Some(progress)) => Some(Progress { seconds, ..progress }),
+                    _ => None,
+                };
+                Err(error)
+            }
+        }
+    }
+
+    /// What is left of the epoch, without the seconds. Notes its progress where it is interrupted.
+    fn rest_of_epoch(&mut self) -> Result<EpochMetrics, EvalError> {
         let epoch = self.epochs_done();
         let (device, dtype) = (self.model.parameters().device(), self.model.parameters().dtype());
         let batcher = self
@@ -88,8 +125,14 @@ impl Trainer {
             epoch,
             step: 0,
         };
-        let mut tally = Tally::default();
-        for (step, batch) in batcher.epoch(epoch.into(), 0)?.enumerate() {
+        let mut tally = Tally::resumed(self.progress.as_ref());
+        let first = self.progress.map_or(0, |progress| progress.steps);
+        for (step, batch) in (first..).zip(batcher.epoch(epoch.into(), first)?) {
+            if self.stop.is_requested() {
+                check(&mut tally, epoch)?;
+                self.note_progress(step, &tally);
+                return Err(EvalError::Interrupted);
+            }
             let batch = batch?;
             let pass = Pass::Train {
                 seed: passes.derive("step", step as u64),
@@ -121,18 +164,26 @@ impl Trainer {
             self.optimizer.step(self.model.parameters(), &gradients, rate)?;
         }
         check(&mut tally, epoch)?;
+        self.note_progress(start.steps_per_epoch, &tally);
         let train = tally.scores();
         let valid = self.validate(epoch)?;
-        self.history.push(EpochMetrics {
+        Ok(EpochMetrics {
             epoch,
             train_loss: train.loss,
             train_accuracy: train.accuracy,
             valid_loss: valid.map(|scores| scores.loss),
             valid_accuracy: valid.map(|scores| scores.accuracy),
             learning_rate: self.config.schedule.rate(self.config.learning_rate, start),
-            seconds: watch.seconds(),
+            seconds: 0.0,
+        })
+    }
+
+    fn note_progress(&mut self, steps: usize, tally: &Tally) {
+        self.progress = (steps > 0).then(|| Progress {
+            steps,
+            tallied: tally.tallied(),
+            seconds: 0.0,
         });
-        Ok(&self.history[epoch as usize])
     }
 
     /// The loss of the class scores, and that with the auxiliary head's share.
@@ -152,15 +203,14 @@ impl Trainer {
         if self.data.valid().is_empty() {
             return Ok(None);
         }
-        let (images, normalization) = (self.data.images(), self.data.normalization());
-        let batch_size = self.config.evaluation_batch_size;
-        evaluate(
-            &self.model,
-            images,
-            normalization,
-            self.data.valid(),
-            batch_size,
+        let parameters = self.model.parameters();
+        evaluate_by(
+            |images| Ok(self.model.forward(images, &Pass::Eval)?.main),
+            (parameters.device(), parameters.dtype()),
+            (self.data.images(), self.data.normalization(), self.data.valid()),
+            self.config.evaluation_batch_size,
             epoch,
+            &self.stop,
         )
         .map(Some)
     }
@@ -174,6 +224,11 @@ impl Trainer {
     pub fn epochs_done(&self) -> u32 {
         // There is one entry for each of at most `u32` epochs.
         self.history.len() as u32
+    }
+
+    /// How far the next epoch has come, where it was interrupted.
+    pub fn progress(&self) -> Option<&Progress> {
+        self.progress.as_ref()
     }
 
     /// What became of the epochs that are done, in order.

@@ -2,7 +2,7 @@
 //!
 //! A checkpoint is one file in a directory: what the search is (so that another one is refused), how far it got, and the tensors
 //! of the weights and the controller and of what their optimizers remember. It is replaced as a whole, so that a process
-//! killed at any moment leaves that of this epoch or of the last one.
+//! killed at any moment leaves that of this epoch or of the last one. One that is asked to stop leaves that of its last step.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use nas_eval::Device;
 use nas_eval::nn::{OptimizerState, Snapshot, tensor_file};
 use serde::{Deserialize, Serialize};
 
+use super::progress::Progress;
 use super::{Enas, EpochReport};
 use crate::baseline::Baseline;
 use crate::error::RlError;
@@ -26,6 +27,8 @@ const FILE: &str = "enas.safetensors";
 struct Content {
     identity: Identity,
     history: Vec<EpochReport>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
     seconds: f64,
     baseline: Baseline,
     updates: usize,
@@ -99,6 +102,7 @@ impl Enas {
         let content = Content {
             identity: self.identity(),
             history: self.history.clone(),
+            progress: self.progress,
             seconds: self.seconds,
             baseline: self.learner.baseline.clone(),
             updates: self.learner.updates,
@@ -181,6 +185,7 @@ impl Enas {
         self.learner.baseline = content.baseline;
         self.learner.updates = content.updates;
         self.history = content.history;
+        self.progress = content.progress;
         self.seconds = content.seconds;
         Ok(())
     }

@@ -59,6 +59,7 @@ mod audit;
 mod checkpoint;
 mod config;
 mod one_hot;
+mod progress;
 mod report;
 mod search;
 

@@ -11,13 +11,15 @@ use nas_eval::model::Pass;
 use nas_eval::nn::{Moment, Optimizer, OptimizerConfig};
 use nas_eval::ops::cross_entropy;
 use nas_eval::supernet::{Supernet, Wanted};
-use nas_eval::train::{Scores, Tally, TrainingData};
+use nas_eval::train::{self, Scores, Tally, TrainingData};
 use nas_space::arch::Architecture;
+use nas_space::search::Stop;
 use nas_space::seed::Seed;
 use nas_space::spaces::{CellSpace, MixedChannels, RelaxedCell, Space};
 
 use super::checkpoint::Identity;
 use super::one_hot::one_hot;
+use super::progress::{ControllerProgress, Progress};
 use super::{Audit, Audited, Candidate, EnasConfig, EnasReport, EpochReport, Event};
 use crate::controller::{Controller, Drawn};
 use crate::error::RlError;
@@ -31,8 +33,8 @@ const TRAIN: Pass = Pass::Train {
 
 /// A search by ENAS of one space on one data set; see the [module](super) for how.
 ///
-/// Every random stream is derived from the seed, the epoch and the step, so that a search that was saved after any epoch goes
-/// on bit for bit as if it had never stopped.
+/// Every random stream is derived from the seed, the epoch and the step, so that a search that was saved after any epoch, or
+/// when it was interrupted, goes on bit for bit as if it had never stopped.
 #[derive(Debug)]
 pub struct Enas {
     space: CellSpace,
@@ -45,6 +47,9 @@ pub struct Enas {
     pub(super) weights: Box<dyn Optimizer>,
     pub(super) learner: Learner,
     pub(super) history: Vec<EpochReport>,
+    /// Where the next epoch was interrupted.
+    pub(super) progress: Option<Progress>,
+    stop: Stop,
     pub(super) seconds: f64,
 }
 
@@ -89,9 +94,20 @@ impl Enas {
             data,
             data_fingerprint: dataset.train.fingerprint(),
             history: Vec::new(),
+            progress: None,
+            stop: Stop::new(),
             seconds: 0.0,
             config,
         })
+    }
+
+    /// The same search, which is given up between two steps, as [`RlError::Interrupted`], once a stop is requested.
+    /// [`Enas::run`] then leaves a checkpoint, from which it goes on.
+    #[must_use]
+    pub fn stopping_at(mut self, stop: Stop) -> Self {
+        self.supernet = self.supernet.stopping_at(stop.clone());
+        self.stop = stop;
+        self
     }
 
     /// The supernet.
@@ -113,6 +129,7 @@ impl Enas {
     /// after each epoch.
     ///
     /// # Errors
+    /// [`RlError::Interrupted`] where a stop was requested;
     /// [`RlError::NonFinite`] or [`EvalError::NonFinite`] where scores or a loss are not numbers; [`RlError::Checkpoint`] for a
     /// checkpoint of another search; whatever the device or the file system says.
     pub fn run(
@@ -127,7 +144,7 @@ impl Enas {
             });
         }
         while self.epochs_done() < self.config.epochs {
-            self.epoch()?;
+            self.epoch(checkpoint)?;
             if let Some(directory) = checkpoint {
                 self.save(directory)?;
             }
@@ -199,12 +216,35 @@ impl Enas {
         self.history.len() as u32
     }
 
-    fn epoch(&mut self) -> Result<(), RlError> {
+    /// An epoch, or what is left of it. Where it is interrupted, its progress is saved.
+    fn epoch(&mut self, checkpoint: Option<&Path>) -> Result<(), RlError> {
         let watch = Stopwatch::start();
+        let before = self.progress.map_or(0.0, |progress| progress.weights.seconds);
+        let result = self.rest_of_epoch();
+        let seconds = before + watch.seconds();
+        match (&result, &mut self.progress) {
+            (Ok(()), _) => {
+                self.progress = None;
+                if let Some(report) = self.history.last_mut() {
+                    report.seconds = seconds;
+                }
+                self.seconds += seconds;
+            }
+            (Err(RlError::Interrupted), Some(progress)) => {
+                progress.weights.seconds = seconds;
+                if let Some(directory) = checkpoint {
+                    self.save(directory)?;
+                }
+            }
+            _ => self.progress = None,
+        }
+        result
+    }
+
+    fn rest_of_epoch(&mut self) -> Result<(), RlError> {
         let epoch = self.epochs_done();
         let (train, learning_rate) = self.train_weights(epoch)?;
         let learned = self.train_controller(epoch)?;
-        let seconds = watch.seconds();
         self.history.push(EpochReport {
             epoch,
             train_loss: train.loss,
@@ -213,9 +253,8 @@ impl Enas {
             reward: learned.reward,
             baseline: learned.baseline,
             entropy: learned.entropy,
-            seconds,
+            seconds: 0.0,
         });
-        self.seconds += seconds;
         Ok(())
     }
 
@@ -238,8 +277,15 @@ impl Enas {
         };
         let rates: Vec<f64> = (0..batcher.batches()).map(rate_at).collect();
         let dtype = self.supernet.parameters().dtype();
-        let mut tally = Tally::default();
-        for (step, batch) in batcher.epoch(epoch.into(), 0)?.enumerate() {
+        let begun = self.progress.map(|progress| progress.weights);
+        let first = begun.map_or(0, |progress| progress.steps);
+        let mut tally = Tally::resumed(begun.as_ref());
+        for (step, batch) in (first..).zip(batcher.epoch(epoch.into(), first)?) {
+            if self.stop.is_requested() {
+                check(&mut tally, epoch)?;
+                self.note_progress(step, &tally);
+                return Err(RlError::Interrupted);
+            }
             let batch = batch?;
             let drawn = self.draw("weights", epoch, step as u64)?;
             let mixture = one_hot(&self.space, &self.cells, &drawn.architecture)?;
@@ -259,7 +305,24 @@ impl Enas {
                 .step(self.supernet.parameters(), &done.gradients, rates[step])?;
         }
         check(&mut tally, epoch)?;
+        self.note_progress(rates.len(), &tally);
         Ok((tally.scores(), rates[0]))
+    }
+
+    /// Notes how far the weights have come; what the controller has learned after them stays noted.
+    fn note_progress(&mut self, steps: usize, tally: &Tally) {
+        let controller = self
+            .progress
+            .map(|progress| progress.controller)
+            .unwrap_or_default();
+        self.progress = (steps > 0).then(|| Progress {
+            weights: train::Progress {
+                steps,
+                tallied: tally.tallied(),
+                seconds: 0.0,
+            },
+            controller,
+        });
     }
 
     /// Updates of the controller, each from a batch of architectures on a validation batch each.
@@ -269,13 +332,32 @@ impl Enas {
             u64::from(self.config.controller_updates),
             self.config.rl.batch as u64,
         );
-        let mut next = u64::from(epoch) * updates * count;
+        let ControllerProgress {
+            updates: done,
+            reward: mut reward_sum,
+            entropy: mut entropy_sum,
+            mut baseline,
+        } = self
+            .progress
+            .map(|progress| progress.controller)
+            .unwrap_or_default();
+        let mut next = (u64::from(epoch) * updates + done) * count;
         let round_and_place = |next: u64| (next / batcher.batches() as u64, next % batcher.batches() as u64);
         let (mut round, place) = round_and_place(next);
         let mut batches = batcher.epoch(round, place as usize)?;
         let dtype = self.supernet.parameters().dtype();
-        let (mut reward_sum, mut entropy_sum, mut baseline) = (0.0, 0.0, 0.0);
-        for _ in 0..updates {
+        for update in done..updates {
+            if let Some(progress) = &mut self.progress {
+                progress.controller = ControllerProgress {
+                    updates: update,
+                    reward: reward_sum,
+                    entropy: entropy_sum,
+                    baseline,
+                };
+            }
+            if self.stop.is_requested() {
+                return Err(RlError::Interrupted);
+            }
             let (mut draws, mut rewards) = (Vec::new(), Vec::new());
             for _ in 0..count {
                 let batch = match batches.next() {

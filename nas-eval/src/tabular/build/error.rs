@@ -71,6 +71,14 @@ pub enum BuildError {
         /// How many there are.
         needed: usize,
     },
+    /// A stop was requested before all was done.
+    #[error("interrupted: a stop was requested after {done} of {needed} trainings")]
+    Interrupted {
+        /// How many are done.
+        done: usize,
+        /// How many there are.
+        needed: usize,
+    },
     /// The threads cannot be started.
     #[error("the workers cannot be started: {0}")]
     Threads(String),

@@ -22,6 +22,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use nas_space::network::NetworkConfig;
+use nas_space::search::Stop;
 use nas_space::spaces::{Space, SpaceConfig};
 use serde::{Deserialize, Serialize};
 
@@ -138,17 +139,18 @@ impl TableBuild {
     }
 
     /// Does the trainings that are not in the journal yet, so many at a time, each on one thread. The number of workers
-    /// changes no accuracy.
+    /// changes no accuracy. Once a stop is requested, trainings under way are given up.
     ///
     /// # Errors
-    /// [`BuildError`] where the journal cannot be written. A training that fails is written down as a failure.
+    /// [`BuildError`] where the journal cannot be written, or not all was done because a stop was requested. A training that fails is written down as a failure.
     pub fn run(
         &self,
         journal: &mut Journal,
         workers: NonZeroUsize,
+        stop: &Stop,
         observer: impl FnMut(BuildProgress),
     ) -> Result<(), BuildError> {
-        training::run(self, journal, workers, observer)
+        training::run(self, journal, workers, stop, observer)
     }
 
     /// What is still to be trained, repeat by repeat.

@@ -8,6 +8,7 @@ use std::sync::mpsc::channel;
 
 use candle_core::{DType, Device};
 use nas_space::arch::Architecture;
+use nas_space::search::Stop;
 use nas_space::seed::Seed;
 use rayon::ThreadPoolBuilder;
 
@@ -27,6 +28,7 @@ pub(super) fn run(
     build: &TableBuild,
     journal: &mut Journal,
     workers: NonZeroUsize,
+    stop: &Stop,
     mut observer: impl FnMut(BuildProgress),
 ) -> Result<(), BuildError> {
     let missing = build.missing(journal);
@@ -44,10 +46,16 @@ pub(super) fn run(
             let (queue, results) = (&queue, results.clone());
             scope.spawn(move || {
                 loop {
+                    if stop.is_requested() {
+                        return;
+                    }
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((form, seed)) = next else { return };
                     let architecture = &build.forms.representatives[form];
-                    let result = pool.install(|| train(build, architecture, seed));
+                    let result = pool.install(|| train(build, architecture, seed, stop));
+                    if matches!(result, Err(EvalError::Interrupted)) {
+                        return;
+                    }
                     let training = Training {
                         architecture: architecture.clone(),
                         seed,
@@ -68,6 +76,9 @@ pub(super) fn run(
             done += 1;
             observer(BuildProgress { done, needed, last });
         }
+        if done < needed {
+            return Err(BuildError::Interrupted { done, needed });
+        }
         Ok(())
     })
 }
@@ -84,7 +95,12 @@ fn validation(build: &TableBuild) -> Validation {
     }
 }
 
-fn train(build: &TableBuild, architecture: &Architecture, seed: u64) -> Result<Figures, EvalError> {
+fn train(
+    build: &TableBuild,
+    architecture: &Architecture,
+    seed: u64,
+    stop: &Stop,
+) -> Result<Figures, EvalError> {
     let recipe = &build.recipe;
     let watch = ThreadStopwatch::start();
     let seconds = RefCell::new(Vec::new());
@@ -99,6 +115,7 @@ fn train(build: &TableBuild, architecture: &Architecture, seed: u64) -> Result<F
         device: &Device::Cpu,
         dtype: DType::F32,
         checkpoint: None,
+        stop: stop.clone(),
     }
     .run(|_| seconds.borrow_mut().push(watch.seconds()))?;
     let valid = report.history.iter().filter_map(|metrics| metrics.valid_accuracy);

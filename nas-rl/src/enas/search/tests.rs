@@ -163,7 +163,7 @@ fn a_search_that_stops_after_any_epoch_ends_as_if_it_had_not() {
         let path = dir.path().join(stop.to_string());
         let mut first = search(&space, &config, 4);
         for _ in 0..stop {
-            first.epoch().unwrap();
+            first.epoch(None).unwrap();
             first.save(&path).unwrap();
         }
         let mut second = search(&space, &config, 4);
@@ -238,4 +238,43 @@ fn what_has_no_supernet_or_does_not_fit_is_refused() {
         refused.to_string().contains("expected the data's: images of"),
         "{refused}"
     );
+}
+
+/// A stop that is requested after so many milliseconds.
+fn stop_after(milliseconds: u64) -> Stop {
+    let stop = Stop::new();
+    let requested = stop.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        requested.request();
+    });
+    stop
+}
+
+#[test]
+fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
+    let dir = tempfile::tempdir().unwrap();
+    let (space, config) = (nb201(), config());
+    let straight = search(&space, &config, 8).run(None, |_| {}).unwrap();
+    let (mut between_steps, mut between_updates, mut milliseconds) = (0, 0, 1);
+    let report = loop {
+        let mut search = search(&space, &config, 8).stopping_at(stop_after(milliseconds));
+        // More each time, or it would never come further than the first step.
+        milliseconds += 1;
+        match search.run(Some(dir.path()), |_| {}) {
+            Ok(report) => break report,
+            Err(RlError::Interrupted) => {
+                let updates = search.progress.map(|progress| progress.controller.updates);
+                between_steps += u32::from(updates == Some(0));
+                between_updates += u32::from(updates > Some(0));
+            }
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(
+        between_steps + between_updates > 0,
+        "it was never stopped within an epoch"
+    );
+    assert_eq!(timeless(&report.history), timeless(&straight.history));
+    assert_eq!(report.candidates, straight.candidates);
 }

@@ -1,0 +1,88 @@
+//! How much memory a training takes, told from its network before anything is allocated.
+
+use nas_space::network::Network;
+
+use crate::engine::Engine;
+use crate::error::EvalError;
+use crate::train::TrainConfig;
+
+/// Bytes of an element: networks are estimated in `f32`.
+const ELEMENT: u64 = 4;
+/// What the program takes before it has read any data: its code, its threads and what its allocator keeps ready.
+const PROGRAM: u64 = 48 << 20;
+/// For each parameter: itself, its gradient, what the optimizer remembers of it (two values at most), what kernels take of it
+/// forward and backward, and the gradients that chunks of a batch find before they are added up.
+const PER_PARAMETER: u64 = 8;
+/// Batches that are under way: in use, finished, in the making.
+const BATCHES: u64 = 4;
+/// What an allocator takes beyond what it was asked for, in percent.
+const OVERHEAD_PERCENT: u64 = 10;
+
+/// What a training takes on the CPU, in bytes, part by part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryEstimate {
+    /// The maps of all layers, of the larger of the training's and the evaluation's batches.
+    pub maps: u64,
+    /// Gradients of maps.
+    pub gradients: u64,
+    /// Parameters, their gradients and what the optimizer remembers.
+    pub parameters: u64,
+    /// Batches of images, on their way.
+    pub batches: u64,
+    /// What threads work in.
+    pub rooms: u64,
+    /// The program itself and the data set.
+    pub base: u64,
+}
+
+impl MemoryEstimate {
+    /// Of a training of this network, with so many threads, of a data set that takes so many bytes.
+    ///
+    /// # Errors
+    /// [`EvalError::UnsupportedLayer`].
+    pub fn new(
+        network: &Network,
+        config: &TrainConfig,
+        threads: usize,
+        data_bytes: u64,
+    ) -> Result<Self, EvalError> {
+        let engine = Engine::new(network)?;
+        let largest_batch = config.batch_size.max(config.evaluation_batch_size);
+        let image = network.image().numel() as u64;
+        Ok(Self {
+            maps: ELEMENT * engine.elements_of_maps(largest_batch),
+            gradients: ELEMENT * engine.elements_of_gradients(config.batch_size),
+            parameters: PER_PARAMETER * ELEMENT * network.cost().params,
+            batches: BATCHES * ELEMENT * image * largest_batch as u64,
+            rooms: ELEMENT * engine.elements_of_rooms() * threads as u64,
+            base: PROGRAM + data_bytes,
+        })
+    }
+
+    /// All of it: the peak of the process.
+    pub fn total(&self) -> u64 {
+        let parts = [
+            self.maps,
+            self.gradients,
+            self.parameters,
+            self.batches,
+            self.rooms,
+        ];
+        let asked = parts.into_iter().fold(0_u64, u64::saturating_add);
+        asked
+            .saturating_add(asked / 100 * OVERHEAD_PERCENT)
+            .saturating_add(self.base)
+    }
+}
+
+/// Bytes of memory that this machine, or the control group of this process, has free; `None` where that cannot be known.
+pub fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
+    let of_group = number("/sys/fs/cgroup/memory.max")
+        .zip(number("/sys/fs/cgroup/memory.current"))
+        .map(|(most, used)| most.saturating_sub(used));
+    Some(of_group.unwrap_or(u64::MAX).min(kibibytes.saturating_mul(1024)))
+}

@@ -1,0 +1,28 @@
+//! How far an epoch has come that was interrupted.
+
+use serde::{Deserialize, Serialize};
+
+/// An epoch that was interrupted between two steps, or after the last one. With the weights and what the optimizer remembers,
+/// it goes on from here bit for bit as if it had not been.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// Steps that are done.
+    pub steps: usize,
+    /// What they came to.
+    pub tallied: Tallied,
+    /// Wall-clock seconds that they took.
+    pub seconds: f64,
+}
+
+/// Sums over the images of the steps that are done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tallied {
+    /// Number of images.
+    pub images: usize,
+    /// Sum of their losses.
+    pub loss: f64,
+    /// Number of those that were classified correctly.
+    pub hits: f64,
+}
