@@ -6,6 +6,27 @@ pub fn dominates(a: &[f64], b: &[f64]) -> bool {
     pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
 }
 
+/// The places of the points that nobody dominates, in the order given: the first of the [`fronts`].
+///
+/// # Complexity
+/// O(M N F) for N points of M objectives, of which no more than F at a time are dominated by nobody before them: for a front alone,
+/// of very many points.
+pub fn first_front(points: &[impl AsRef<[f64]>]) -> Vec<usize> {
+    let mut front: Vec<usize> = Vec::new();
+    for (place, point) in points.iter().enumerate() {
+        let point = point.as_ref();
+        if front
+            .iter()
+            .any(|&other| dominates(points[other].as_ref(), point))
+        {
+            continue;
+        }
+        front.retain(|&other| !dominates(point, points[other].as_ref()));
+        front.push(place);
+    }
+    front
+}
+
 /// The points, by their places, in fronts: nobody dominates one of the first front, only those of earlier fronts dominate one of
 /// a later, and somebody of the front before does. Within a front they are in the order given.
 ///
@@ -84,6 +105,17 @@ mod tests {
     fn a_third_objective_can_save_a_point() {
         let points = [[1.0, 1.0, 2.0], [2.0, 2.0, 1.0], [2.0, 2.0, 3.0]];
         assert_eq!(fronts(&points), [vec![0, 1], vec![2]]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_front_alone_is_the_first_of_all(
+            points in proptest::collection::vec(proptest::collection::vec(0_u8..6, 3), 0..40)
+        ) {
+            let points: Vec<Vec<f64>> = points.iter().map(|p| p.iter().map(|&v| f64::from(v)).collect()).collect();
+            let first = fronts(&points).into_iter().next().unwrap_or_default();
+            prop_assert_eq!(first_front(&points), first);
+        }
     }
 
     /// The rank of a point: the length of the longest chain of points each of which dominates the next, up to it.

@@ -60,6 +60,6 @@ mod strategy;
 
 pub use config::Nsga2Config;
 pub use crowding::crowding_distances;
-pub use front::{dominates, fronts};
+pub use front::{dominates, first_front, fronts};
 pub use objective::Objective;
 pub use strategy::{Nsga2, REDRAWS};
