@@ -3,9 +3,29 @@
 use anyhow::{Context, Result, bail};
 use nas_eval::{Device, allow_tf32};
 
-/// Checks that `text` names a device, which this machine may not have: `cpu`, `cuda`, `cuda:N`, `metal` or `metal:N`.
+/// The devices that a list names, such as `cuda:0,cuda:1`: workers get them in turn, and this process the first.
+pub(crate) fn listed(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim)
+}
+
+/// Checks that `text` names devices of one kind, which this machine may not have: `cpu`, `cuda`, `cuda:N`, `metal` or `metal:N`,
+/// or several of them, separated by commas.
 pub(crate) fn check(text: &str) -> Result<()> {
-    split(text).map(|_| ())
+    let mut kinds = Vec::new();
+    for device in listed(text) {
+        kinds.push(split(device)?.0);
+    }
+    if kinds.windows(2).any(|pair| pair[0] != pair[1]) {
+        bail!(
+            "the devices '{text}' are of different kinds, whose results differ; expected devices of one kind"
+        );
+    }
+    Ok(())
+}
+
+/// The first device of a list.
+fn first(text: &str) -> &str {
+    listed(text).next().unwrap_or(text)
 }
 
 /// Kind and number.
@@ -23,7 +43,8 @@ fn split(text: &str) -> Result<(&str, usize)> {
 
 /// Checks that a choice of TF32 has a meaning on the device that `text` names.
 pub(crate) fn check_tf32(text: &str, tf32: bool) -> Result<()> {
-    let (kind, _) = split(text)?;
+    check(text)?;
+    let (kind, _) = split(first(text))?;
     if tf32 && kind != "cuda" {
         bail!(
             "tf32 is a format of CUDA devices, and the device is {text}; expected cuda or cuda:N, or no tf32"
@@ -36,7 +57,7 @@ pub(crate) fn check_tf32(text: &str, tf32: bool) -> Result<()> {
 /// that is wanted, else in f32.
 pub(crate) fn open(text: &str, tf32: bool) -> Result<Device> {
     check_tf32(text, tf32)?;
-    let device = parse(text)?;
+    let device = parse(first(text))?;
     allow_tf32(tf32);
     Ok(device)
 }

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod args;
+mod clock;
 mod commands;
 mod data_dir;
 mod device;
@@ -14,11 +15,14 @@ mod page;
 mod pareto;
 mod plan;
 mod plot;
+mod preflight;
 mod progress;
 mod progressive;
 mod report;
 mod session;
+mod signals;
 mod size;
+mod traced;
 mod usage;
 
 use std::process::ExitCode;
@@ -38,6 +42,10 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if let Some(signal) = signals::received() => {
+            note(&format!("{error:#}{}", signals::how_to_go_on()));
+            ExitCode::from(signals::exit_code(signal))
+        }
         Err(error) => {
             note(&format!("error: {error:#}"));
             // As clap exits where it is the one that refuses.
@@ -70,8 +78,10 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Show(args) => commands::show::run(args, output),
         Command::Compare(args) => commands::compare::run(args, output),
         Command::Table(args) => commands::table::run(args, output),
+        Command::Status(args) => commands::status::run(args, output),
         Command::Report(args) => commands::report::run(args, output),
         Command::List => commands::list::run(output),
         Command::Doctor(args) => commands::doctor::run(args, output),
+        Command::Worker => commands::worker::run(),
     }
 }

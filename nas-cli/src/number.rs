@@ -1,5 +1,10 @@
 //! Numbers as people read them.
 
+/// Bytes in MiB.
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", grouped(bytes >> 20))
+}
+
 /// An integer with thin groups: `3,349,342`.
 pub(crate) fn grouped(n: u64) -> String {
     let digits = n.to_string();

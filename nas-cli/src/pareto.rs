@@ -1,10 +1,11 @@
 //! The trials of a run as points of accuracy and cost, and those of them that nothing is better than in every way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::Result;
 use nas_evo::Objective;
-use nas_evo::nsga2::fronts;
+use nas_evo::nsga2::first_front;
+use nas_space::arch::Architecture;
 use nas_space::cost::Cost;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Evaluation, TrialId};
@@ -48,18 +49,35 @@ impl Pareto {
             .filter_map(|record| Some((record, record.conclusion.as_ref()?.result.as_ref().ok()?)))
             .collect();
         let most = evaluated.iter().map(|(record, _)| record.trial.fidelity).max();
+        // A search may come back to an architecture many times.
+        let mut written: HashMap<&Architecture, String> = HashMap::new();
+        let mut counted: HashMap<&Architecture, Cost> = HashMap::new();
         let mut points = Vec::new();
         for (record, evaluation) in evaluated {
             if Some(record.trial.fidelity) != most {
                 continue;
             }
             let architecture = &record.trial.architecture;
-            let genotype = space.genotype(architecture)?;
+            let arch = match written.get(architecture) {
+                Some(arch) => arch.clone(),
+                None => {
+                    let arch = space.genotype(architecture)?.to_string();
+                    written.insert(architecture, arch.clone());
+                    arch
+                }
+            };
             let cost = match (evaluation.params, evaluation.macs) {
                 (Some(params), Some(macs)) => Cost { params, macs },
                 (params, macs) => {
                     let Some(network) = network else { continue };
-                    let counted = space.network(architecture, network)?.cost();
+                    let counted = match counted.get(architecture) {
+                        Some(cost) => *cost,
+                        None => {
+                            let cost = space.network(architecture, network)?.cost();
+                            counted.insert(architecture, cost);
+                            cost
+                        }
+                    };
                     Cost {
                         params: params.unwrap_or(counted.params),
                         macs: macs.unwrap_or(counted.macs),
@@ -68,7 +86,7 @@ impl Pareto {
             };
             points.push(Point {
                 trial: record.trial.id,
-                arch: genotype.to_string(),
+                arch,
                 valid_accuracy: evaluation.valid_accuracy,
                 params: cost.params,
                 macs: cost.macs,
@@ -79,8 +97,16 @@ impl Pareto {
 
     /// Those points, in the order of their trials.
     pub(crate) fn of(points: Vec<Point>, objectives: &[Objective]) -> Self {
-        let values: Vec<Vec<f64>> = points.iter().map(|point| point.values(objectives)).collect();
-        let mut front = fronts(&values).into_iter().next().unwrap_or_default();
+        // What is the same once more need not be compared again.
+        let mut different = HashSet::new();
+        let places: Vec<usize> = (0..points.len())
+            .filter(|&place| different.insert((&points[place].arch, points[place].valid_accuracy.to_bits())))
+            .collect();
+        let values: Vec<Vec<f64>> = places
+            .iter()
+            .map(|&place| points[place].values(objectives))
+            .collect();
+        let mut front: Vec<usize> = first_front(&values).into_iter().map(|at| places[at]).collect();
         let mut seen = BTreeSet::new();
         front.retain(|&place| seen.insert(points[place].arch.as_str()));
         let key = |place: usize| {
@@ -92,6 +118,28 @@ impl Pareto {
             objectives: objectives.to_vec(),
             points,
             front,
+        }
+    }
+
+    /// No more than about so many points: those of the front, and of the others every so manieth.
+    pub(crate) fn thinned(&self, most: usize) -> Self {
+        let front: HashSet<usize> = self.front.iter().copied().collect();
+        let every = self.points.len().div_ceil(most.max(1)).max(1);
+        let (mut points, mut places) = (Vec::new(), HashMap::new());
+        for (place, point) in self.points.iter().enumerate() {
+            if front.contains(&place) || place.is_multiple_of(every) {
+                places.insert(place, points.len());
+                points.push(point.clone());
+            }
+        }
+        Self {
+            objectives: self.objectives.clone(),
+            points,
+            front: self
+                .front
+                .iter()
+                .filter_map(|place| places.get(place).copied())
+                .collect(),
         }
     }
 
@@ -124,6 +172,16 @@ mod tests {
             params,
             macs,
         }
+    }
+
+    #[test]
+    fn a_thinned_picture_has_all_of_the_front_and_some_of_the_rest() {
+        let points = (0..1000).map(|i| point(i, &format!("{i}"), f64::from(i as u32 % 7) / 10.0, 5 + i, 1));
+        let all = Pareto::of(points.collect(), &[Objective::Accuracy, Objective::Params]);
+        let thinned = all.thinned(100);
+        assert_eq!(thinned.front(), all.front());
+        assert!((100..=100 + all.front.len()).contains(&thinned.points.len()));
+        assert_eq!(all.thinned(1000), all);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use clap::{Args, ValueEnum};
 use nas_eval::tabular::BUILT_IN;
 use nas_space::search::Budget;
 
-use super::{DataArgs, LimitArgs, SearchArgs, SizeArgs, TrainingArgs, at_least, positive};
+use super::{
+    BoundArgs, DataArgs, LimitArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs, at_least, positive,
+};
 use crate::method::Method;
 use crate::plan::benchmarks;
 
@@ -71,6 +73,10 @@ pub(crate) struct CompareArgs {
     /// Runs at a time, which share the threads [default: one per thread, or 1 with a GPU]. Never changes a result
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(crate) jobs: Option<usize>,
+    #[command(flatten)]
+    pub(crate) workers: WorkerArgs,
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
     /// Directory of the comparison; one that is there goes on [default: runs/compare-SPACE, numbered]
     #[arg(long, value_name = "DIR")]
     pub(crate) run: Option<PathBuf>,
@@ -197,6 +203,7 @@ impl CompareArgs {
             size: self.size.clone(),
             limits: self.limits.clone(),
             training: self.training.clone(),
+            bounds: self.bounds.clone(),
             config,
             ..SearchArgs::default()
         }

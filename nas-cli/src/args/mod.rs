@@ -7,6 +7,7 @@ mod progressive;
 mod rl;
 mod supernet;
 mod table;
+mod workers;
 
 pub(crate) use compare::{CompareArgs, Entrant, What};
 pub(crate) use evolution::EvolutionArgs;
@@ -15,10 +16,9 @@ pub(crate) use progressive::{ExplorationName, ProgressiveArgs, SurrogateName};
 pub(crate) use rl::{AlgorithmName, PresetName, RlArgs};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};
+pub(crate) use workers::{BoundArgs, WorkerArgs};
 
-use std::num::{NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -62,16 +62,21 @@ pub(crate) enum Command {
     /// Parameters, multiply-accumulates and a picture of an architecture
     Show(ShowArgs),
     /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
-    Compare(CompareArgs),
+    Compare(Box<CompareArgs>),
     /// Benchmark tables: make one by training, take over a published one, describe one
     #[command(subcommand)]
     Table(TableCommand),
+    /// How a search stands, also while it runs
+    Status(StatusArgs),
     /// One page of HTML on a run: what it found and how, in pictures and numbers
     Report(ReportArgs),
     /// What there is: spaces, methods, data sets, named architectures
     List,
     /// What this machine can do, and what is missing
     Doctor(DoctorArgs),
+    /// Evaluates trials that come in on stdin: what --workers starts
+    #[command(hide = true)]
+    Worker,
 }
 
 /// Where the images come from.
@@ -158,6 +163,10 @@ pub(crate) struct SearchArgs {
     /// Which of the table's data sets to search on [default: its first]
     #[arg(long, value_name = "NAME")]
     pub(crate) table_data: Option<String>,
+    /// Evaluate trials by this command of the shell instead of training them here: it reads trials and answers with evaluations,
+    /// one JSON object a line, as nas-study/EVALUATORS.md says. --workers of it run
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["benchmark", "table", "table_data"])]
+    pub(crate) evaluator: Option<String>,
     /// Most trials; of darts, each is a search of its own [default: 1 for darts, else 20, or 100 in a table]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
@@ -182,9 +191,10 @@ pub(crate) struct SearchArgs {
     pub(crate) limits: LimitArgs,
     #[command(flatten)]
     pub(crate) training: TrainingArgs,
-    /// Trials evaluated at a time; more than --batch find nothing to do. Never changes a result
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) workers: Workers,
+    #[command(flatten)]
+    pub(crate) workers: WorkerArgs,
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
     /// Trials proposed before the first one's outcome is known [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: Option<u32>,
@@ -214,24 +224,6 @@ impl SearchArgs {
     }
 }
 
-/// How many trials are evaluated at a time.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Workers(pub(crate) NonZeroUsize);
-
-impl Default for Workers {
-    fn default() -> Self {
-        Self(NonZeroUsize::MIN)
-    }
-}
-
-impl FromStr for Workers {
-    type Err = ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct ResumeArgs {
     /// The run directory
@@ -240,9 +232,8 @@ pub(crate) struct ResumeArgs {
     /// Where the data set's files are now, if they moved
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Trials evaluated at a time; more than the run's batch find nothing to do. Never changes a result
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) workers: Workers,
+    #[command(flatten)]
+    pub(crate) workers: WorkerArgs,
     /// A larger number of trials than the run was started with
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
@@ -334,6 +325,13 @@ pub(crate) enum ShowFormat {
     Dot,
     /// A picture
     Svg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The run directory
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
 }
 
 #[derive(Debug, Args)]

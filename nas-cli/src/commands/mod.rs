@@ -7,6 +7,8 @@ pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod search;
 pub(crate) mod show;
+pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod test;
 pub(crate) mod train;
+pub(crate) mod worker;

@@ -8,6 +8,7 @@ use crate::data_dir;
 use crate::output::Output;
 use crate::plan::RunConfig;
 use crate::session::Session;
+use crate::signals;
 use crate::usage::Typed;
 
 /// Reads the run's configuration and runs what is left of it.
@@ -15,6 +16,7 @@ use crate::usage::Typed;
 /// A process that is killed in here, or fails, leaves a run that can be resumed: the configuration is replaced only
 /// once all of the new one is known to be good, and before the store, which every call brings up to it.
 pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
+    let stop = signals::stop()?;
     let run = RunDir::open(&args.run)?;
     let recorded: RunConfig = run.read_config()?;
     let mut config = recorded.clone();
@@ -23,7 +25,8 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     }
     config.budget.trials = args.trials.or(config.budget.trials);
     config.budget.epochs = args.budget_epochs.or(config.budget.epochs);
-    let session = Session::prepare(config)?;
+    let session = Session::prepare(config, &stop)?;
+    let workers = session.workers(args.workers.count())?;
     let config = session.config();
     let mut store = run.store()?;
     let study = store.records().study()?;
@@ -46,5 +49,6 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     if grows {
         store.extend_budget(config.budget)?;
     }
-    session.run(&run, store, args.workers.0, output)
+    signals::goes_on_by(format!("nas resume {}", args.run.display()));
+    session.run(&run, store, workers, output)
 }

@@ -9,19 +9,23 @@ use crate::args::SearchArgs;
 use crate::output::{Output, note};
 use crate::plan;
 use crate::session::Session;
+use crate::signals;
 
 /// Makes the run directory and runs the search in it.
 pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
-    let session = Session::prepare(plan::resolve(args)?)?;
+    let stop = signals::stop()?;
+    let session = Session::prepare(plan::resolve(args)?, &stop)?;
+    let workers = session.workers(args.workers.count())?;
     let path = args.run.clone().unwrap_or_else(|| free_directory(&session));
     let (run, store) = RunDir::create(&path, session.config())?;
+    signals::goes_on_by(format!("nas resume {}", path.display()));
     if output == Output::Text {
         note(&format!(
             "run directory: {} (go on after an interruption with: nas resume {0})",
             path.display()
         ));
     }
-    session.run(&run, store, args.workers.0, output)
+    session.run(&run, store, workers, output)
 }
 
 /// The first of `runs/METHOD-SPACE-SEED`, `runs/METHOD-SPACE-SEED-2`, … that does not exist.

@@ -21,6 +21,7 @@ use crate::number::counted;
 use crate::output::Output;
 use crate::plan::{self, RunConfig};
 use crate::progress::{EpochBar, Screen};
+use crate::signals;
 use crate::size::{Size, Skeleton};
 use crate::usage::Typed;
 use crate::{architecture, data_dir, device, number};
@@ -117,6 +118,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         device: &device,
         dtype: DType::F32,
         checkpoint: args.checkpoints.as_deref(),
+        stop: signals::stop()?,
     }
     .run(|metrics| bar.borrow_mut().show(metrics))?;
     bar.borrow().finish();

@@ -48,7 +48,8 @@ impl Darts<'_> {
         } = self.supernet;
         let seed = self.supernet.seed_of(index);
         let search = Search::new(space, dataset, self.config.clone(), seed, device, DType::F32);
-        search.context("the supernet cannot be made")
+        let search = search.context("the supernet cannot be made")?;
+        Ok(search.stopping_at(self.supernet.stop.clone()))
     }
 
     /// The epochs so far, for who looks on.

@@ -83,7 +83,8 @@ impl Enas<'_> {
         } = self.supernet;
         let (config, seed) = (self.config.clone(), self.supernet.seed_of(index));
         let search = nas_rl::enas::Enas::new(space, dataset, config, seed, device, DType::F32);
-        search.context("the supernet cannot be made")
+        let search = search.context("the supernet cannot be made")?;
+        Ok(search.stopping_at(self.supernet.stop.clone()))
     }
 
     /// The epochs so far, for who looks on.

@@ -20,13 +20,15 @@ pub(crate) use record::SearchRecord;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use nas_darts::DartsError;
 use nas_darts::stop::Stopped;
 use nas_eval::Device;
 use nas_eval::data::Dataset;
+use nas_rl::RlError;
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
 use nas_space::op::Role;
-use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, Turns};
+use nas_space::search::{Ask, Outcome, Proposal, Stop, Strategy, StrategyError, Turns};
 use nas_space::seed::Seed;
 use nas_space::spaces::{CellSpace, Space};
 use nas_study::RunDir;
@@ -43,6 +45,8 @@ pub(crate) struct Supernet<'a> {
     /// The study's; that of each search is derived from it.
     pub(crate) seed: Seed,
     pub(crate) device: &'a Device,
+    /// By which a search can be asked to stop.
+    pub(crate) stop: &'a Stop,
 }
 
 impl Supernet<'_> {
@@ -152,6 +156,19 @@ fn skip_connections(genotype: &Genotype, space: &CellSpace) -> usize {
     edges.filter(|(name, _)| is_identity(name)).count()
 }
 
+/// That a search was asked to stop is no failure of it.
+fn interrupted_or_other(error: anyhow::Error) -> StrategyError {
+    let interrupted = error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(DartsError::Interrupted))
+            || matches!(cause.downcast_ref(), Some(RlError::Interrupted))
+    });
+    if interrupted {
+        StrategyError::Interrupted
+    } else {
+        StrategyError::Other(error.into())
+    }
+}
+
 impl Strategy for Oneshot<'_> {
     fn name(&self) -> &str {
         self.searches.method().name()
@@ -165,7 +182,7 @@ impl Strategy for Oneshot<'_> {
         let (architecture, found) = self
             .searches
             .search(index, self.run, self.screen)
-            .map_err(|error| StrategyError::Other(error.into()))?;
+            .map_err(interrupted_or_other)?;
         self.spent += found.seconds;
         self.found.push(found);
         self.turns.ask();
@@ -201,6 +218,7 @@ mod tests {
         dataset: Dataset,
         config: DartsConfig,
         screen: Screen,
+        stop: Stop,
     }
 
     impl Parts {
@@ -226,6 +244,7 @@ mod tests {
                 dataset,
                 config,
                 screen: Screen::default(),
+                stop: Stop::new(),
             }
         }
 
@@ -235,6 +254,7 @@ mod tests {
                 dataset: &self.dataset,
                 seed: Seed::new(7),
                 device: &Device::Cpu,
+                stop: &self.stop,
             };
             let searches = Darts {
                 supernet,

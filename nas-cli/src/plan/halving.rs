@@ -145,8 +145,8 @@ impl RunConfig {
         }
         let Estimation::Training(plan) = &self.estimation else {
             bail!(
-                "halving has no meaning with a benchmark table, of which a search sees one figure for each architecture; it is for \
-                 trials that train"
+                "halving has no meaning with a benchmark table, of which a search sees one figure for each architecture, nor with an \
+                 evaluator of your own; it is for trials that this program trains"
             );
         };
         if plan.evaluator.span != Span::Trial {

@@ -15,7 +15,7 @@ impl RunConfig {
     /// Where too few networks are within them.
     pub(crate) fn searched(&self, space: &Arc<dyn Space>) -> Result<Arc<dyn Space>> {
         let known = match &self.estimation {
-            Estimation::Training(_) => Arc::clone(space),
+            Estimation::Training(_) | Estimation::Command(_) => Arc::clone(space),
             Estimation::Table(plan) => plan.known()?,
         };
         Ok(match self.limits {

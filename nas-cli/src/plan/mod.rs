@@ -1,5 +1,6 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
+mod command;
 mod evolution;
 mod halving;
 mod limits;
@@ -8,11 +9,14 @@ mod resolve;
 mod rl;
 mod supernet;
 mod table;
+mod trial;
 
+pub(crate) use command::CommandPlan;
 pub(crate) use halving::HalvingPlan;
 pub(crate) use resolve::{resolve, space, training_defaults};
 pub(crate) use supernet::{Images, SupernetPlan, cells};
 pub(crate) use table::{TablePlan, benchmarks};
+pub(crate) use trial::TrialPlan;
 
 use std::path::PathBuf;
 
@@ -61,6 +65,9 @@ pub(crate) struct RunConfig {
     /// How large a network may be, where it may not be of any size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limits: Option<Limits>,
+    /// What a trial may take, where that is bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trial: Option<TrialPlan>,
     /// How trainings are halved: present exactly where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) halving: Option<HalvingPlan>,
@@ -77,6 +84,8 @@ pub(crate) enum Estimation {
     Training(Box<TrainingPlan>),
     /// By looking it up.
     Table(TablePlan),
+    /// By a program of the user's.
+    Command(CommandPlan),
 }
 
 /// Training on a data set.
@@ -110,7 +119,7 @@ impl RunConfig {
     pub(crate) fn training(&self) -> Option<&TrainingPlan> {
         match &self.estimation {
             Estimation::Training(plan) => Some(plan),
-            Estimation::Table(_) => None,
+            Estimation::Table(_) | Estimation::Command(_) => None,
         }
     }
 
@@ -119,6 +128,7 @@ impl RunConfig {
         Ok(match &self.estimation {
             Estimation::Training(plan) => plan.evaluator.network,
             Estimation::Table(plan) => plan.network()?,
+            Estimation::Command(plan) => plan.network,
         })
     }
 
@@ -133,7 +143,7 @@ impl RunConfig {
                 tf32: plan.tf32,
             }),
             (Estimation::Table(_), Some(supernet)) => Some(supernet.images.as_ref()?.borrowed()),
-            (Estimation::Table(_), None) => None,
+            (Estimation::Table(_), None) | (Estimation::Command(_), _) => None,
         }
     }
 
@@ -142,6 +152,7 @@ impl RunConfig {
         match (&mut self.estimation, &mut self.supernet) {
             (Estimation::Training(plan), _) => Some(&mut plan.data_dir),
             (Estimation::Table(_), Some(supernet)) => Some(&mut supernet.images.as_mut()?.data_dir),
+            (Estimation::Command(plan), _) => Some(&mut plan.data_dir),
             (Estimation::Table(_), None) => None,
         }
     }
@@ -175,8 +186,10 @@ impl RunConfig {
                 let only_seconds = self.budget.trials.is_none() && self.budget.epochs.is_none();
                 plan.validate(&self.space, only_seconds && self.supernet.is_none())?;
             }
+            Estimation::Command(plan) => plan.validate(self)?,
         }
         self.limits.iter().try_for_each(Limits::validate)?;
+        self.trial.iter().try_for_each(TrialPlan::validate)?;
         evolution::validate(self)?;
         rl::validate(self)?;
         self.halving()?;

@@ -15,7 +15,9 @@ use toml::{Table, Value};
 
 use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
-use super::{DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, progressive, rl, table};
+use super::{
+    CommandPlan, DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, progressive, rl, table,
+};
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
@@ -54,6 +56,12 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     reconcile(&mut file, args, method);
     let surrogate = progressive::reconcile(&mut file, &args.progressive, method);
     let tabular = args.is_tabular() || text_at(&file, &["estimation", "kind"]) == Some("table");
+    if tabular && args.evaluator.is_some() {
+        return Err(meaningless_with_a_table("--evaluator").into());
+    }
+    let recorded_command = text_at(&file, &["estimation", "kind"]).filter(|kind| *kind == "command");
+    let recorded_command = recorded_command.and_then(|_| text_at(&file, &["estimation", "command"]));
+    let command = args.evaluator.as_deref().or(recorded_command).map(str::to_owned);
     let lookup = tabular.then(|| table::resolve(args, &file)).transpose()?;
     let space = match (&args.space, file.get("space")) {
         (Some(text), _) => space(text)?,
@@ -73,6 +81,8 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     let halved = args.halving.halving.is_some() || file.contains_key("halving");
     let estimation = if let Some(lookup) = lookup {
         Estimation::Table(lookup)
+    } else if let Some(command) = &command {
+        Estimation::Command(CommandPlan::new(command, training_defaults(data, &space)?))
     } else {
         let mut plan = training_defaults(data, &space)?;
         if halved {
@@ -115,7 +125,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     let budget = match (other_limit, &estimation) {
         (true, _) => Budget::default(),
         (false, _) if supernet.is_some() => Budget::trials(SUPERNET_TRIALS),
-        (false, Estimation::Training(_)) => Budget::trials(TRIALS),
+        (false, Estimation::Training(_) | Estimation::Command(_)) => Budget::trials(TRIALS),
         (false, Estimation::Table(_)) => Budget::trials(TABLE_TRIALS),
     };
     let limited = args.trials.is_some()
@@ -151,6 +161,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         nsga2: evolution::nsga2(method),
         rl: rl::defaults(method, &args.rl),
         limits: None,
+        trial: None,
         halving: halved.then(HalvingPlan::default),
         pnas,
     };
@@ -265,7 +276,18 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
             darts.remove("relaxation");
         }
     }
-    let tabular = text_at(file, &["estimation", "kind"]) == Some("table");
+    let kind = text_at(file, &["estimation", "kind"]);
+    if let Some(command) = &args.evaluator {
+        if kind == Some("command") {
+            if let Some(estimation) = section_at(file, &["estimation"]) {
+                estimation.insert("command".to_owned(), Value::String(command.clone()));
+            }
+        } else {
+            file.remove("estimation");
+        }
+        return;
+    }
+    let tabular = kind == Some("table");
     let other_kind = if tabular {
         // A supernet has images beside the table's.
         args.data.data.is_some() && method.proposes()
@@ -448,10 +470,16 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
         limits.max_params = args.limits.max_params.or(limits.max_params);
         limits.max_macs = args.limits.max_macs.or(limits.max_macs);
     }
+    if args.bounds.trial_timeout.is_some() || args.bounds.trial_memory.is_some() {
+        let trial = config.trial.get_or_insert_default();
+        trial.timeout_seconds = args.bounds.trial_timeout.or(trial.timeout_seconds);
+        trial.memory_bytes = args.bounds.trial_memory.or(trial.memory_bytes);
+    }
     if let Some(pnas) = &mut config.pnas {
         progressive::overlay(pnas, &args.progressive);
     }
     match &mut config.estimation {
+        Estimation::Command(plan) => plan.overlay(args)?,
         Estimation::Training(plan) => {
             plan.limit = args.data.limit.or(plan.limit);
             plan.epochs = args.epochs.unwrap_or(plan.epochs);

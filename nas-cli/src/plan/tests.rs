@@ -27,7 +27,7 @@ fn resolved(config: &str, words: &str) -> Result<RunConfig> {
 fn plan(config: &str, words: &str) -> TrainingPlan {
     match resolved(config, words).unwrap().estimation {
         Estimation::Training(plan) => *plan,
-        Estimation::Table(plan) => panic!("{plan:?} trains nothing"),
+        other => panic!("{other:?} trains nothing"),
     }
 }
 

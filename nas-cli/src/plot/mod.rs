@@ -33,7 +33,7 @@ pub(crate) use boxes::{BoxChart, Sample, boxes};
 pub(crate) use curves::{Curve, CurveChart, Point, curves};
 pub(crate) use dimension::{Dimension, Scale};
 pub(crate) use letters::escaped;
-pub(crate) use pareto::pareto;
+pub(crate) use pareto::{POINTS, pareto};
 pub(crate) use ranks::{Joined, Ranked};
 pub(crate) use ranks::{RankChart, critical_difference};
 pub(crate) use reward::{Reference, reward, shared_reward};

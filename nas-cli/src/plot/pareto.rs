@@ -17,6 +17,9 @@ const FRAME: [f64; 4] = [70.0, 84.0, 696.0, 412.0];
 const FRONT: &str = "#dd6b20";
 const TRIAL: &str = "#3b7dd8";
 
+/// More points than about this many are not drawn: the picture of a million would be too large for any program.
+pub(crate) const POINTS: usize = 5_000;
+
 /// Accuracy against the first cost that the points are compared by, as an SVG document, which needs no other file. The same
 /// points always give the same text.
 pub(crate) fn pareto(pareto: &Pareto) -> String {

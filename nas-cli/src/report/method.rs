@@ -47,7 +47,7 @@ fn controller(run: &Run) -> Result<Html> {
     let uniform: Option<Reference> = run.file(UNIFORM_FILE)?;
     let reference = match (uniform, &run.config.estimation) {
         (Some(uniform), _) => Some(uniform),
-        (None, Estimation::Training(_)) => first_proposals(&updates),
+        (None, Estimation::Training(_) | Estimation::Command(_)) => first_proposals(&updates),
         (None, Estimation::Table(_)) => None,
     };
     html.figure(

@@ -12,9 +12,6 @@ use crate::pareto::Pareto;
 use crate::plan::Estimation;
 use crate::plot;
 
-/// More trials than this are not drawn one by one.
-const DRAWN: usize = 5_000;
-
 /// The numbers that matter most.
 pub(super) fn figures(run: &Run) -> Result<Html> {
     let mut html = Html::new();
@@ -23,7 +20,7 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
     };
     let (epochs, accuracy) = best.standing();
     let judged = match run.config.estimation {
-        Estimation::Training(_) => format!(
+        Estimation::Training(_) | Estimation::Command(_) => format!(
             "trial {}, {}",
             best.record.trial.id,
             counted(epochs as usize, "epoch")
@@ -44,7 +41,7 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
             "Test accuracy",
             percent(last.test.test_accuracy),
             match run.config.estimation {
-                Estimation::Training(_) => format!(
+                Estimation::Training(_) | Estimation::Command(_) => format!(
                     "of that architecture, trained in full ({}); measured once, after the search",
                     counted(last.epochs as usize, "epoch")
                 ),
@@ -54,7 +51,17 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
                 ),
             },
         ),
-        None => ("Test accuracy", "–".to_owned(), "not measured yet".to_owned()),
+        None => (
+            "Test accuracy",
+            "–".to_owned(),
+            match run.config.estimation {
+                Estimation::Command(_) => {
+                    "not measured: an evaluator of your own answers for validation alone"
+                }
+                _ => "not measured yet",
+            }
+            .to_owned(),
+        ),
     });
     let cost = run.cost(&best)?;
     figures.push((
@@ -132,7 +139,7 @@ pub(super) fn front(run: &Run) -> Result<Html> {
         return Ok(html);
     }
     match pareto.points.len() {
-        0..=DRAWN => {
+        0..=plot::POINTS => {
             let caption = match run.is_halved() {
                 true => "Every trial of those trained longest. Point at one to see what it is.",
                 false => "Every trial that was evaluated. Point at one to see what it is.",

@@ -14,6 +14,7 @@ pub(super) fn title(run: &Run) -> String {
     let data = match &run.config.estimation {
         Estimation::Training(plan) => plan.data.clone(),
         Estimation::Table(plan) => plan.title(),
+        Estimation::Command(plan) => plan.data.clone(),
     };
     format!(
         "{} in the space {}, on {data}",
@@ -165,6 +166,14 @@ fn judgement(config: &RunConfig) -> Result<Vec<(&'static str, String)>> {
             ));
         }
         Estimation::Table(plan) => facts.push(("A trial", format!("is looked up: {}", plan.title()))),
+        Estimation::Command(plan) => facts.push((
+            "A trial",
+            format!(
+                "is evaluated by an evaluator of your own, for {}: {}",
+                counted(plan.epochs as usize, "epoch"),
+                plan.command
+            ),
+        )),
     }
     Ok(facts)
 }

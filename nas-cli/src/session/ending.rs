@@ -34,14 +34,14 @@ pub(crate) struct FinalRecord {
 }
 
 impl Session {
-    /// The final record: read if this architecture has one, made otherwise.
+    /// The final record: read if this architecture has one, made otherwise; nothing where nobody can make one.
     pub(super) fn end(
         &self,
         run: &RunDir,
         best: &Best,
         genotype: &Genotype,
         screen: &Screen,
-    ) -> Result<FinalRecord> {
+    ) -> Result<Option<FinalRecord>> {
         let arch = &best.architecture;
         let path = run.path().join("final.json");
         if path.is_file() {
@@ -51,11 +51,12 @@ impl Session {
                 serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
             // A larger budget may have found a better one since.
             if record.arch == *arch {
-                return Ok(record);
+                return Ok(Some(record));
             }
         }
         let record = match &self.source {
             Source::Training { plan, .. } => self.train(run, best, genotype, (plan, screen))?,
+            Source::Command(_) => return Ok(None),
             Source::Table(evaluator) => {
                 let test = evaluator.test_report(arch)?;
                 FinalRecord {
@@ -69,7 +70,7 @@ impl Session {
             }
         };
         run.write_json("final.json", &record)?;
-        Ok(record)
+        Ok(Some(record))
     }
 
     fn train(
@@ -96,6 +97,7 @@ impl Session {
             device,
             dtype: DType::F32,
             checkpoint: Some(&checkpoint),
+            stop: self.stop.clone(),
         }
         .run(|metrics| bar.borrow_mut().show(metrics))?;
         bar.borrow().finish();

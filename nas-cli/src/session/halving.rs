@@ -1,18 +1,17 @@
-//! A search whose trainings are halved: its strategy, and the checkpoints that its trials leave.
+//! A search whose trainings are halved: its strategy, and the checkpoints that trials leave.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use nas_eval::evaluator::TrainingEvaluator;
 use nas_evo::{Halving, HalvingConfig};
 use nas_space::search::Strategy;
 use nas_study::RunDir;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Session, Source};
+use super::Session;
 use crate::output::note;
 
 /// What decides a search that is halved: kept on record with the study.
@@ -47,16 +46,6 @@ impl Session {
         let parameters = serde_json::to_string(&Parameters { halving, method })?;
         Ok((Box::new(Halving::new(strategy, halving)?), parameters))
     }
-
-    /// The evaluator of trials that continue one another; nothing where none does.
-    pub(super) fn keeping_checkpoints(&self, run: &RunDir) -> Result<Option<TrainingEvaluator>> {
-        match (self.config.halving()?, &self.source) {
-            (Some(_), Source::Training { evaluator, .. }) => Ok(Some(
-                evaluator.as_ref().clone().with_checkpoints(checkpoints(run)),
-            )),
-            _ => Ok(None),
-        }
-    }
 }
 
 /// Removes what trials have left, once there will be none that continues them. Where a larger budget brings some after
@@ -71,6 +60,7 @@ pub(super) fn remove_checkpoints(run: &RunDir) -> Result<()> {
     }
 }
 
-fn checkpoints(run: &RunDir) -> PathBuf {
+/// Where trainings of trials leave their state.
+pub(super) fn checkpoints(run: &RunDir) -> PathBuf {
     run.checkpoints_path().join("trials")
 }

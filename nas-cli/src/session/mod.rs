@@ -1,6 +1,7 @@
 //! Runs a search to its end: the study, then the best architecture in full and its test, once.
 
 mod ending;
+mod evaluation;
 mod halving;
 mod learning;
 mod report;
@@ -18,7 +19,7 @@ use nas_eval::{DType, Device};
 use nas_evo::Objective;
 use nas_pnas::ProgressiveSearch;
 use nas_space::genotype::Genotype;
-use nas_space::search::{Evaluator, Fidelity, Strategy};
+use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
@@ -28,11 +29,13 @@ use crate::environment::Environment;
 use crate::oneshot::{AuditRecord, Darts, Enas, Found, Oneshot, Searches, Supernet};
 use crate::output::{Output, note};
 use crate::pareto::Pareto;
-use crate::plan::{Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
+use crate::plan::{CommandPlan, Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
+use crate::traced::Traced;
 use crate::{device, method, plan, plot, progressive};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
+pub(crate) use evaluation::{Worker, WorkerSettings};
 use halving::remove_checkpoints;
 use learning::Learned;
 pub(crate) use learning::{UNIFORM_FILE, UPDATES_FILE, first_proposals};
@@ -49,7 +52,21 @@ pub(crate) struct Session {
     /// What is trained on: by trials, by a supernet, or by nothing.
     images: Option<Loaded>,
     source: Source,
+    /// By which all of it can be asked to stop.
+    stop: Stop,
 }
+
+/// A search that was asked to stop, and did.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted: a stop was requested")
+    }
+}
+
+impl std::error::Error for Stopped {}
 
 /// Images, and where they are trained on.
 struct Loaded {
@@ -64,6 +81,8 @@ enum Source {
         evaluator: Box<TrainingEvaluator>,
     },
     Table(TabularEvaluator),
+    /// A program of the user's, which runs in workers alone.
+    Command(CommandPlan),
 }
 
 /// Who proposes.
@@ -81,7 +100,8 @@ pub(crate) struct Concluded {
     extra: Extra,
     /// How a controller's reward grew.
     reward_picture: Option<PathBuf>,
-    pub(crate) last: FinalRecord,
+    /// Nothing where an evaluator of the user's judges, which knows no test.
+    pub(crate) last: Option<FinalRecord>,
 }
 
 /// What a method has to tell besides its best architecture.
@@ -115,7 +135,7 @@ impl Loaded {
 
 impl Session {
     /// Reads the data and builds the parts. Nothing is written.
-    pub(crate) fn prepare(config: RunConfig) -> Result<Self> {
+    pub(crate) fn prepare(config: RunConfig, stop: &Stop) -> Result<Self> {
         config.validate()?;
         let space = config.space.build()?;
         let searched = config.searched(&space)?;
@@ -136,10 +156,11 @@ impl Session {
                     TrainingEvaluator::new(Arc::clone(&space), dataset, of_trials, seed, device, DType::F32)?;
                 Source::Training {
                     plan: plan.clone(),
-                    evaluator: Box::new(evaluator),
+                    evaluator: Box::new(evaluator.stopping_at(stop.clone())),
                 }
             }
             Estimation::Table(plan) => Source::Table(plan.evaluator()?),
+            Estimation::Command(plan) => Source::Command(plan.clone()),
         };
         let session = Self {
             config,
@@ -147,6 +168,7 @@ impl Session {
             searched,
             images,
             source,
+            stop: stop.clone(),
         };
         if let Some(plan) = &session.config.supernet {
             // What cannot be is found out before anything is written.
@@ -170,18 +192,21 @@ impl Session {
 
     /// What judges architectures, limits included.
     pub(crate) fn description(&self) -> Result<String> {
-        let gate = self.config.gate(self.evaluator(), &self.space)?;
-        Ok(gate.map_or_else(|| self.evaluator().description(), |gate| gate.description()))
+        let evaluator = self.evaluator()?;
+        let gate = self.config.gate(evaluator, &self.space)?;
+        Ok(gate.map_or_else(|| evaluator.description(), |gate| gate.description()))
     }
 
     fn seed(&self) -> Seed {
         Seed::new(self.config.seed)
     }
 
-    fn evaluator(&self) -> &dyn Evaluator {
+    /// What judges in this process.
+    fn evaluator(&self) -> Result<&dyn Evaluator> {
         match &self.source {
-            Source::Training { evaluator, .. } => evaluator.as_ref(),
-            Source::Table(evaluator) => evaluator,
+            Source::Training { evaluator, .. } => Ok(evaluator.as_ref()),
+            Source::Table(evaluator) => Ok(evaluator),
+            Source::Command(_) => bail!("an evaluator of your own runs in workers alone"),
         }
     }
 
@@ -192,6 +217,7 @@ impl Session {
             dataset,
             seed: self.seed(),
             device,
+            stop: &self.stop,
         })
     }
 
@@ -217,7 +243,7 @@ impl Session {
             supernet: self.supernet()?,
             config,
         };
-        let audit = enas.audit(run, index, plan.audit, self.evaluator(), self.fidelity()?)?;
+        let audit = enas.audit(run, index, plan.audit, self.evaluator()?, self.fidelity()?)?;
         Ok(Some(audit))
     }
 
@@ -262,6 +288,7 @@ impl Session {
         let epochs = match &self.config.estimation {
             Estimation::Training(plan) => plan.epochs,
             Estimation::Table(plan) => plan.search_epochs()?,
+            Estimation::Command(plan) => plan.epochs,
         };
         Ok(Fidelity { epochs })
     }
@@ -282,17 +309,11 @@ impl Session {
     }
 
     /// Runs what is left of the search, and prints the result.
-    pub(crate) fn run(
-        &self,
-        run: &RunDir,
-        mut store: Store,
-        workers: NonZeroUsize,
-        output: Output,
-    ) -> Result<()> {
-        let (batch, count) = (self.config.batch, workers.get());
-        if count > batch as usize {
+    pub(crate) fn run(&self, run: &RunDir, mut store: Store, workers: usize, output: Output) -> Result<()> {
+        let batch = self.config.batch;
+        if workers > batch as usize {
             note(&format!(
-                "note: {count} workers, but a batch of {batch}: no more than that run at a time. A larger batch \
+                "note: {workers} workers, but a batch of {batch}: no more than that run at a time. A larger batch \
                  (--batch of a new search) is another search"
             ));
         }
@@ -300,19 +321,31 @@ impl Session {
         self.report(run, &concluded, output)
     }
 
-    /// Runs what is left of the study and of the final training.
+    /// Runs what is left of the study, with so many worker processes or none, and of the final training.
+    ///
+    /// # Errors
+    /// [`Stopped`] where it was asked to stop.
     pub(crate) fn search(
         &self,
         run: &RunDir,
         store: &mut Store,
-        workers: NonZeroUsize,
+        workers: usize,
         screen: &Screen,
     ) -> Result<Concluded> {
-        Environment::here(workers).record(run)?;
+        Environment::here(NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)).record(run)?;
         let learned = Learned::default();
         let (mut searcher, parameters) = self.searcher(run, screen, &learned)?;
-        let keeping = self.keeping_checkpoints(run)?;
-        let evaluator: &dyn Evaluator = keeping.as_ref().map_or(self.evaluator(), |keeping| keeping);
+        let evaluator: Box<dyn Evaluator + '_> = match NonZeroUsize::new(workers) {
+            // No more than a batch are ever at work.
+            Some(workers) => {
+                let batch = NonZeroUsize::new(self.config.batch as usize).unwrap_or(NonZeroUsize::MIN);
+                Box::new(self.processes(run, workers.min(batch))?)
+            }
+            None => self.here(run)?,
+        };
+        let traced = Traced(evaluator.as_ref());
+        let preflight = self.preflight(&traced, workers);
+        let evaluator: &dyn Evaluator = preflight.as_ref().map_or(&traced, |preflight| preflight);
         let gate = self.config.gate(evaluator, &self.space)?;
         let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
         let strategy: &mut dyn Strategy = match &mut searcher {
@@ -331,17 +364,21 @@ impl Session {
             _ => Commit::EveryStep,
         };
         let options = RunOptions {
-            workers,
+            workers: NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN),
             commit,
-            ..RunOptions::default()
+            stop: self.stop.clone(),
         };
         let mut bar = TrialBar::new(screen, &self.config.budget);
         let study = Study::resume(store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
-        if keeping.is_some() && summary.end != Some(End::Stopped) {
-            remove_checkpoints(run)?;
+        if summary.end == Some(End::Stopped) {
+            if let Some(best) = &summary.best {
+                run.write_best(best)?;
+            }
+            return Err(Stopped.into());
         }
+        remove_checkpoints(run)?;
         if let Searcher::Progressive(search) = &searcher {
             progressive::record(run, search)?;
         }
@@ -378,7 +415,7 @@ impl Session {
         if network.is_none() && pareto.points.is_empty() {
             return Ok(None);
         }
-        run.write_text(PARETO_FILE, &plot::pareto(&pareto))?;
+        run.write_text(PARETO_FILE, &plot::pareto(&pareto.thinned(plot::POINTS)))?;
         Ok(Some(pareto))
     }
 }

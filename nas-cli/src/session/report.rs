@@ -28,9 +28,10 @@ struct SearchResult {
     /// Of trials and supernets.
     seconds: f64,
     best: BestResult,
-    test_accuracy: f64,
-    #[serde(rename = "final")]
-    last: FinalRecord,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_accuracy: Option<f64>,
+    #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
+    last: Option<FinalRecord>,
     #[serde(flatten)]
     oneshot: Option<OneshotResult>,
     #[serde(flatten)]
@@ -135,7 +136,7 @@ impl Session {
                 valid_accuracy: best.valid_accuracy,
                 epochs: best.epochs,
             },
-            test_accuracy: last.test.test_accuracy,
+            test_accuracy: last.as_ref().map(|last| last.test.test_accuracy),
             last: last.clone(),
             oneshot: found,
             front,
@@ -216,19 +217,23 @@ impl Session {
                 result.best.trial
             ),
         ));
-        let source = match &self.source {
-            Source::Training { .. } => self.images_text(),
-            Source::Table(_) => "in the table".to_owned(),
-        };
-        lines.push(line(
-            "test accuracy",
-            &format!(
-                "{} (after {} {source})",
-                percent(result.test_accuracy),
-                counted(result.last.epochs as usize, "epoch")
-            ),
-        ));
-        if let (Some(params), Some(macs)) = (result.last.params, result.last.macs) {
+        if let Some(last) = &result.last {
+            let source = match &self.source {
+                Source::Training { .. } => self.images_text(),
+                Source::Table(_) => "in the table".to_owned(),
+                Source::Command(_) => String::new(),
+            };
+            lines.push(line(
+                "test accuracy",
+                &format!(
+                    "{} (after {} {source})",
+                    percent(last.test.test_accuracy),
+                    counted(last.epochs as usize, "epoch")
+                ),
+            ));
+        }
+        let size = result.last.as_ref().and_then(|last| last.params.zip(last.macs));
+        if let Some((params, macs)) = size {
             let macs = macs as f64 / 1e6;
             lines.push(line(
                 "size",
@@ -290,6 +295,7 @@ impl Session {
         let alone = match &self.source {
             Source::Training { .. } => "trained alone",
             Source::Table(_) => "in the table",
+            Source::Command(_) => "by the evaluator",
         };
         format!(
             "Kendall's tau {tau}, {} by shared weights and {alone}",

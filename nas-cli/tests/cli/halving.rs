@@ -109,7 +109,10 @@ fn a_halved_search_killed_among_its_promotions_goes_on_with_its_checkpoints_or_w
         let checkpoints = run.join("checkpoints/trials");
         assert!(checkpoints.is_dir(), "{name}");
         if without {
-            fs::remove_dir_all(checkpoints).unwrap();
+            // The workers of the killed search may still leave a checkpoint.
+            wait_for(Duration::from_secs(10), || {
+                fs::remove_dir_all(&checkpoints).is_ok()
+            });
         }
         let resumed = json(&["resume", run.to_str().unwrap(), "--json"]);
         assert_eq!(trials(&run), trials(&whole), "killed when {name}");

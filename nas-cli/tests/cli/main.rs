@@ -8,13 +8,18 @@
 mod compare;
 mod darts;
 mod enas;
+#[cfg(unix)]
+mod faults;
 mod halving;
 mod killed;
 mod limits;
 mod pnas;
 mod report;
 mod rl;
+#[cfg(unix)]
+mod signals;
 mod tables;
+mod workers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -266,7 +271,9 @@ fn numbers_out_of_range_are_refused_before_anything_is_written() {
         ("--batch", "0"),
         ("--batch-size", "1"),
         ("--learning-rate", "-1"),
-        ("--workers", "0"),
+        ("--workers", "-1"),
+        ("--trial-timeout", "0"),
+        ("--trial-memory", "many"),
         ("--limit", "0"),
         ("--search-epochs", "0"),
         ("--search-channels", "0"),

@@ -1,23 +1,22 @@
 //! A task: what judges architectures, and a run of a method on it.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::tabular::TabularEvaluator;
-use nas_space::search::{Evaluator, Fidelity};
+use nas_space::search::{Evaluator, Fidelity, Stop};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
-use nas_study::{Commit, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, Summary};
+use nas_study::{Commit, End, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, Summary};
 
 use crate::method;
 use crate::number::counted;
 use crate::plan::{Estimation, RunConfig};
 use crate::progress::Screen;
-use crate::session::Session;
+use crate::session::{Session, Stopped};
 
 /// Uniform draws whose mean is what nothing chose is worth.
 const DRAWS: u64 = 1000;
@@ -32,11 +31,13 @@ pub(super) struct Bench {
     /// What looks up, where nothing is trained.
     table: Option<TabularEvaluator>,
     description: String,
+    /// By which runs can be asked to stop.
+    stop: Stop,
 }
 
 impl Bench {
     /// The task of these configurations, which differ in method alone. There is at least one.
-    pub(super) fn new(configs: Vec<RunConfig>) -> Result<Self> {
+    pub(super) fn new(configs: Vec<RunConfig>, stop: &Stop) -> Result<Self> {
         let first = &configs[0];
         for other in &configs[1..] {
             for (what, differs) in [
@@ -58,6 +59,10 @@ impl Bench {
         let table = match &first.estimation {
             Estimation::Table(plan) => Some(plan.evaluator()?),
             Estimation::Training(_) => None,
+            Estimation::Command(_) => bail!(
+                "an evaluator of your own answers for validation alone, and methods are compared by test accuracy; expected a \
+                 data set to train on, or a table"
+            ),
         };
         let description = match &table {
             Some(table) => {
@@ -65,7 +70,7 @@ impl Bench {
                 gate.map_or_else(|| table.description(), |gate| gate.description())
             }
             // Made once, to find out what cannot be before anything is written.
-            None => Session::prepare(first.clone())?.description()?,
+            None => Session::prepare(first.clone(), stop)?.description()?,
         };
         Ok(Self {
             configs,
@@ -73,6 +78,7 @@ impl Bench {
             searched,
             table,
             description,
+            stop: stop.clone(),
         })
     }
 
@@ -81,6 +87,7 @@ impl Bench {
         match &self.configs[0].estimation {
             Estimation::Table(plan) => &plan.data,
             Estimation::Training(plan) => &plan.data,
+            Estimation::Command(plan) => &plan.data,
         }
     }
 
@@ -116,6 +123,7 @@ impl Bench {
         match &self.configs[0].estimation {
             Estimation::Table(plan) => plan.search_epochs(),
             Estimation::Training(plan) => Ok(plan.epochs),
+            Estimation::Command(plan) => Ok(plan.epochs),
         }
     }
 
@@ -159,14 +167,20 @@ impl Bench {
     }
 
     /// One run of the method at this place, with this seed; of one that trains, in this directory.
-    pub(super) fn run(&self, place: usize, seed: u64, directory: &Path) -> Result<Run> {
+    pub(super) fn run(
+        &self,
+        place: usize,
+        seed: u64,
+        directory: &Path,
+        workers: Option<usize>,
+    ) -> Result<Run> {
         let config = RunConfig {
             seed,
             ..self.configs[place].clone()
         };
         match &self.table {
             Some(table) => self.look_up(&config, table),
-            None => train(config, directory),
+            None => train(config, directory, workers, &self.stop),
         }
     }
 
@@ -193,9 +207,13 @@ impl Bench {
         let options = RunOptions {
             // Nobody reads it: it is gone with the run.
             commit: Commit::Within(Duration::MAX),
+            stop: self.stop.clone(),
             ..RunOptions::default()
         };
         let summary = Study::create(&mut store, study, parts)?.run(&options, &mut Silent)?;
+        if summary.end == Some(End::Stopped) {
+            return Err(Stopped.into());
+        }
         let mut chosen = incumbents(&store.records().trials()?);
         for one in &mut chosen {
             one.test_accuracy = Some(table.test_report(&one.architecture)?.test_accuracy);
@@ -207,8 +225,8 @@ impl Bench {
 }
 
 /// A search like any other, in its own directory, where it goes on if it was begun.
-fn train(config: RunConfig, directory: &Path) -> Result<Run> {
-    let session = Session::prepare(config)?;
+fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Stop) -> Result<Run> {
+    let session = Session::prepare(config, stop)?;
     let (run, mut store) = match RunDir::open(directory) {
         Ok(run) => {
             let recorded: RunConfig = run.read_config()?;
@@ -224,14 +242,10 @@ fn train(config: RunConfig, directory: &Path) -> Result<Run> {
         Err(_) => RunDir::create(directory, session.config())
             .with_context(|| format!("cannot begin a run in {}", directory.display()))?,
     };
-    let concluded = session.search(&run, &mut store, NonZeroUsize::MIN, &Screen::hidden())?;
+    let concluded = session.search(&run, &mut store, session.workers(workers)?, &Screen::hidden())?;
     let chosen = incumbents(&store.records().trials()?);
-    to_run(
-        &concluded.summary,
-        concluded.last.test.test_accuracy,
-        concluded.last.seconds,
-        chosen,
-    )
+    let last = concluded.last.context("nothing was tested")?;
+    to_run(&concluded.summary, last.test.test_accuracy, last.seconds, chosen)
 }
 
 fn to_run(

@@ -29,6 +29,7 @@ use crate::method::Method;
 use crate::output::{Output, note};
 use crate::plan::{self, RunConfig};
 use crate::progress::RunsBar;
+use crate::signals;
 use crate::usage::Usage;
 use bench::Bench;
 
@@ -90,6 +91,12 @@ impl Contestant {
 
 /// Runs every method with every seed on every task, and compares what they found.
 pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
+    if let (Some(_), false) = (args.workers.count(), args.trains()) {
+        let why = "--workers: nothing is trained where accuracies are looked up in a table; expected --data, or --jobs for \
+                   several runs at a time";
+        return Err(Usage::new(why).into());
+    }
+    let stop = signals::stop()?;
     let entrants = entrants(args)?;
     let tasks: Vec<Option<&str>> = match &args.table_data[..] {
         [] => vec![None],
@@ -98,13 +105,14 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     let mut benches = Vec::new();
     for task in tasks {
         let configs = entrants.iter().map(|entrant| config(args, entrant, task));
-        benches.push(Bench::new(configs.collect::<Result<Vec<_>>>()?)?);
+        benches.push(Bench::new(configs.collect::<Result<Vec<_>>>()?, &stop)?);
     }
     let contestants = contestants(&entrants, &benches[0].configs);
     let directory = match &args.run {
         Some(directory) => directory.clone(),
         None => free_directory(benches[0].space_name()),
     };
+    signals::goes_on_by(format!("the same command with --run {}", directory.display()));
     fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
     let identity = identity(&benches, &contestants)?;
     let (journal, done) = Journal::open(&directory.join("runs.jsonl"), &identity)?;
@@ -263,6 +271,7 @@ fn compare(
                 place,
                 contestant.seed(seed),
                 &directory.join("runs").join(format!("{}-{seed}", contestant.name)),
+                args.workers.count(),
             )
             .with_context(|| format!("method {}, seed {seed}, {}", contestant.name, bench.name()))?;
         let entry = Entry {

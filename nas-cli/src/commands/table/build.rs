@@ -17,6 +17,7 @@ use crate::number::grouped;
 use crate::output::{Output, note};
 use crate::plan::{self, DATA};
 use crate::progress::BuildBar;
+use crate::signals;
 use crate::usage::{Typed, Usage};
 
 /// Epochs that are recorded where nothing is said.
@@ -43,7 +44,9 @@ pub(crate) fn run(args: &BuildArgs, output: Output) -> Result<()> {
         ));
     }
     let mut bar = BuildBar::new(build.needed(), build.done(&journal));
-    build.run(&mut journal, workers, |progress| bar.show(&progress))?;
+    let stop = signals::stop()?;
+    signals::goes_on_by("the same command".to_owned());
+    build.run(&mut journal, workers, &stop, |progress| bar.show(&progress))?;
     bar.finish();
     let name = match &args.name {
         Some(name) => name.clone(),

@@ -1,0 +1,90 @@
+//! SIGINT and SIGTERM. The first one asks for a stop: nothing new begins, what runs leaves a checkpoint, and the program ends
+//! within five seconds. The second ends it at once. What was acknowledged is on disk in either case, so that ending at once
+//! loses no more than the work since the last checkpoint.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use anyhow::Result;
+use nas_space::search::Stop;
+
+/// The first signal that came; 0 where none did.
+static RECEIVED: AtomicI32 = AtomicI32::new(0);
+/// The command that goes on with what is being done.
+static GOES_ON_BY: Mutex<Option<String>> = Mutex::new(None);
+
+/// The signal that asked this program to stop, if one did.
+pub(crate) fn received() -> Option<i32> {
+    Some(RECEIVED.load(Ordering::Acquire)).filter(|&signal| signal != 0)
+}
+
+/// The exit code of a program that a signal has ended.
+pub(crate) fn exit_code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
+}
+
+/// Says by which command one goes on with what is being done.
+pub(crate) fn goes_on_by(command: String) {
+    *GOES_ON_BY.lock().unwrap_or_else(PoisonError::into_inner) = Some(command);
+}
+
+/// What is said of how to go on, where that is known.
+pub(crate) fn how_to_go_on() -> String {
+    let command = GOES_ON_BY.lock().unwrap_or_else(PoisonError::into_inner);
+    command
+        .as_ref()
+        .map_or(String::new(), |command| format!("; go on with: {command}"))
+}
+
+/// A stop that is requested by the first signal. From here on this program handles both signals.
+#[cfg(unix)]
+pub(crate) fn stop() -> Result<Stop> {
+    use anyhow::Context;
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let stop = Stop::new();
+    let requested = stop.clone();
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context("signals cannot be handled")?;
+    std::thread::Builder::new()
+        .name("nas-signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if RECEIVED
+                    .compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire)
+                    .is_err()
+                {
+                    std::process::exit(exit_code(signal).into());
+                }
+                requested.request();
+                crate::output::note(&format!(
+                    "stopping: what runs leaves a checkpoint (once more ends it at once){}",
+                    how_to_go_on()
+                ));
+                end_after_grace(signal);
+            }
+        })
+        .context("signals cannot be handled")?;
+    Ok(stop)
+}
+
+/// Where there are no such signals.
+#[cfg(not(unix))]
+pub(crate) fn stop() -> Result<Stop> {
+    Ok(Stop::new())
+}
+
+/// Ends the program if it has not ended by itself.
+#[cfg(unix)]
+fn end_after_grace(signal: i32) {
+    /// The program promises five seconds.
+    const GRACE: std::time::Duration = std::time::Duration::from_millis(4500);
+    let end = move || {
+        std::thread::sleep(GRACE);
+        std::process::exit(exit_code(signal).into());
+    };
+    if std::thread::Builder::new().spawn(end).is_err() {
+        std::process::exit(exit_code(signal).into());
+    }
+}

@@ -1,0 +1,171 @@
+//! Whatever is killed, and wherever there is no room: a search comes to the same, and nothing acknowledged is lost.
+//!
+//! `NAS_FAULTS=N` kills N times as often: `.ci/soak` is that.
+
+use std::os::unix::process::CommandExt as _;
+
+use nas_space::seed::Seed;
+
+use super::*;
+
+/// How much more often than in an ordinary test.
+fn times() -> u64 {
+    let typed = std::env::var("NAS_FAULTS").ok();
+    typed.and_then(|times| times.parse().ok()).unwrap_or(1)
+}
+
+/// The records, with everything that decides anything.
+fn trials(run: &Path) -> Vec<String> {
+    let records = Records::open(run.join("study.db")).unwrap().trials().unwrap();
+    let told = records.iter().map(|record| {
+        let result = record.outcome().map(|outcome| outcome.result);
+        let bits = result.map(|result| result.map(|evaluation| evaluation.valid_accuracy.to_bits()));
+        format!("{:?} {bits:?}", record.trial)
+    });
+    told.collect()
+}
+
+/// Runs the program in a process group of its own, and kills all of the group after so long. `false` where it had ended
+/// before, which must have been well.
+#[expect(clippy::disallowed_methods, reason = "a test that kills needs a clock")]
+fn killed_after(args: &[String], limit: Duration) -> bool {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nas"))
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        if let Some(status) = child.try_wait().unwrap() {
+            let said = child.wait_with_output().unwrap().stderr;
+            assert!(status.success(), "{args:?}: {}", text(&said));
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let group = format!("-{}", child.id());
+    let killed = Command::new("kill").args(["-9", "--", &group]).output().unwrap();
+    child.wait().unwrap();
+    killed.status.success()
+}
+
+/// A search that is killed again and again at random moments, and resumed each time, comes to what one comes to that is not.
+fn is_killed_again_and_again(name: &str, search: &str, kills: u64, milliseconds: [u64; 2]) {
+    let dir = tempfile::tempdir().unwrap();
+    let begun = |run: &Path| {
+        let mut args: Vec<String> = format!("search {search}").split(' ').map(str::to_owned).collect();
+        args.extend(["--json", "--run", run.to_str().unwrap()].map(str::to_owned));
+        args
+    };
+    let whole = dir.path().join("whole");
+    let expected = json(&borrowed(&begun(&whole)));
+    let run = dir.path().join("killed");
+    let resume: Vec<String> = ["resume", run.to_str().unwrap(), "--json"]
+        .map(str::to_owned)
+        .to_vec();
+    let seed = Seed::new(1).derive(name, 0);
+    let [least, most] = milliseconds;
+    let mut killed = 0;
+    for number in 0..kills {
+        let limit = Duration::from_millis(least + seed.derive("moment", number).value() % (most - least));
+        let args = if run.join("config.toml").exists() {
+            &resume
+        } else {
+            &begun(&run)
+        };
+        if !killed_after(args, limit) {
+            break;
+        }
+        killed += 1;
+    }
+    let resumed = json(&borrowed(&resume));
+    for key in ["trials", "failed", "epochs", "best", "test_accuracy"] {
+        assert_eq!(resumed[key], expected[key], "{name}: {key}, after {killed} kills");
+    }
+    // No trial twice, none missing: the records are those of the search that was let alone.
+    assert_eq!(trials(&run), trials(&whole), "{name}, after {killed} kills");
+    println!("{name}: killed {killed} times");
+    assert!(killed >= kills.min(5), "{name}: killed {killed} times only");
+}
+
+#[test]
+fn random_search_in_a_table_survives_fifty_kills() {
+    let words = "random --benchmark digits --trials 4000 --seed 4 --batch 4 --workers 2";
+    is_killed_again_and_again("random", words, 50 * times(), [20, 120]);
+}
+
+#[test]
+fn evolution_in_a_table_survives_fifty_kills() {
+    let words =
+        "evolution --population 50 --tournament 10 --benchmark digits --trials 30000 --seed 4 --batch 4";
+    is_killed_again_and_again("evolution", words, 50 * times(), [20, 120]);
+}
+
+#[test]
+fn a_controller_in_a_table_survives_fifty_kills() {
+    let words = "rl --benchmark digits --trials 1500 --seed 4";
+    is_killed_again_and_again("rl", words, 50 * times(), [20, 250]);
+}
+
+#[test]
+fn progressive_search_in_a_table_survives_fifty_kills() {
+    let words = "pnas --benchmark digits --trials 300 --seed 4";
+    is_killed_again_and_again("pnas", words, 50 * times(), [20, 250]);
+}
+
+#[test]
+fn training_and_supernets_survive_kills() {
+    let digits = "--data digits --limit 400 --channels 4 --seed 4";
+    let random = format!("random {digits} --trials 16 --epochs 2 --final-epochs 8 --batch 2 --workers 2");
+    is_killed_again_and_again("training", &random, 8 * times(), [30, 250]);
+    let darts = format!(
+        "darts --space nb201 {digits} --search-epochs 6 --search-channels 4 --epochs 1 --final-epochs 4"
+    );
+    is_killed_again_and_again("darts", &darts, 8 * times(), [50, 500]);
+}
+
+#[test]
+fn a_disk_without_room_is_reported_and_what_was_acknowledged_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    // What the shell bounds is the length of a file, in blocks of 512 or 1,024 bytes; to the program it looks like a full disk.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 3000; exec {} search evolution --benchmark digits --trials 20000 --seed 4 --run {}",
+        env!("CARGO_BIN_EXE_nas"),
+        run.display()
+    );
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("study.db"), "{said}");
+    let status = json(&["status", run.to_str().unwrap(), "--json"]);
+    assert_eq!(status["state"], "interrupted");
+    let kept = status["finished"].as_u64().unwrap();
+    assert!((1..20_000).contains(&kept), "{status}");
+    // With room again it comes to what it would have come to.
+    let resumed = json(&["resume", run.to_str().unwrap(), "--json"]);
+    let whole = dir.path().join("whole");
+    let words = "search evolution --benchmark digits --trials 20000 --seed 4 --json --run";
+    let mut args: Vec<&str> = words.split(' ').collect();
+    args.push(whole.to_str().unwrap());
+    assert_eq!(json(&args)["best"], resumed["best"]);
+    assert_eq!(trials(&run), trials(&whole));
+}
+
+#[test]
+fn where_nothing_can_be_written_nothing_is_begun_and_the_reason_is_given() {
+    for place in ["/proc/run", "/dev/null/run"] {
+        let message = refused(1, &["search", "random", "--benchmark", "digits", "--run", place]);
+        assert!(
+            message.contains(place) && message.contains("cannot create"),
+            "{message}"
+        );
+    }
+}
