@@ -268,6 +268,10 @@ fn keep_last(mut stream: impl Read, kept: &Mutex<VecDeque<u8>>) {
 mod tests {
     use super::*;
 
+    #[expect(
+        clippy::unwrap_used,
+        reason = "clippy.toml lets tests do so, but not the functions beside them"
+    )]
     fn shell(script: &str) -> Process {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
