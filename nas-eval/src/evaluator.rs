@@ -91,6 +91,8 @@ impl Span {
 pub struct TrainingEvaluator {
     space: Arc<dyn Space>,
     data: TrainingData,
+    /// Memory of the data set, with its test images.
+    data_bytes: u64,
     config: TrainingEvaluatorConfig,
     device: Device,
     dtype: DType,
@@ -178,6 +180,7 @@ impl TrainingEvaluator {
         Ok(Self {
             space,
             data,
+            data_bytes: dataset.bytes(),
             config,
             device: device.clone(),
             dtype,
@@ -233,8 +236,8 @@ impl TrainingEvaluator {
             return Ok(None);
         }
         let network = self.space.network(&trial.architecture, &self.config.network)?;
-        let data = self.data.images().bytes();
-        MemoryEstimate::new(&network, &self.config.train, threads, data).map(Some)
+        let evaluated = self.data.valid().len();
+        MemoryEstimate::new(&network, &self.config.train, threads, self.data_bytes, evaluated).map(Some)
     }
 
     /// The folder of a trial's training: all trials that continue one another, and no others, have its seed.

@@ -9,10 +9,10 @@ use crate::train::TrainConfig;
 /// Bytes of an element: networks are estimated in `f32`.
 const ELEMENT: u64 = 4;
 /// What the program takes before it has read any data: its code, its threads and what its allocator keeps ready.
-const PROGRAM: u64 = 48 << 20;
+const PROGRAM: u64 = 26 << 20;
 /// For each parameter: itself, its gradient, what the optimizer remembers of it (two values at most), what kernels take of it
 /// forward and backward, and the gradients that chunks of a batch find before they are added up.
-const PER_PARAMETER: u64 = 8;
+const PER_PARAMETER: u64 = 10;
 /// Batches that are under way: in use, finished, in the making.
 const BATCHES: u64 = 4;
 /// What an allocator takes beyond what it was asked for, in percent.
@@ -36,7 +36,8 @@ pub struct MemoryEstimate {
 }
 
 impl MemoryEstimate {
-    /// Of a training of this network, with so many threads, of a data set that takes so many bytes.
+    /// Of a training of this network, with so many threads, of a data set that takes so many bytes and of which no more than so
+    /// many images are evaluated at once.
     ///
     /// # Errors
     /// [`EvalError::UnsupportedLayer`].
@@ -45,9 +46,12 @@ impl MemoryEstimate {
         config: &TrainConfig,
         threads: usize,
         data_bytes: u64,
+        evaluated_images: usize,
     ) -> Result<Self, EvalError> {
         let engine = Engine::new(network)?;
-        let largest_batch = config.batch_size.max(config.evaluation_batch_size);
+        let largest_batch = config
+            .batch_size
+            .max(config.evaluation_batch_size.min(evaluated_images));
         let image = network.image().numel() as u64;
         Ok(Self {
             maps: ELEMENT * engine.elements_of_maps(largest_batch),
@@ -73,6 +77,14 @@ impl MemoryEstimate {
             .saturating_add(asked / 100 * OVERHEAD_PERCENT)
             .saturating_add(self.base)
     }
+}
+
+/// The most resident memory that this process has held, in bytes; `None` where that cannot be known.
+pub fn peak() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kibibytes.saturating_mul(1024))
 }
 
 /// Bytes of memory that this machine, or the control group of this process, has free; `None` where that cannot be known.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use nas_eval::DType;
 use nas_eval::data::Dataset;
 use nas_eval::final_training::{FinalTraining, Validation};
+use nas_eval::memory::{self, MemoryEstimate};
 use nas_eval::train::{EpochMetrics, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
@@ -41,6 +42,10 @@ struct Trained {
     epochs: u32,
     seed: u64,
     device: String,
+    /// The most memory that this process has held, in bytes, on Linux.
+    peak_memory_bytes: Option<u64>,
+    /// What of it was to be expected, in bytes, on the CPU.
+    memory_estimate_bytes: Option<u64>,
     /// Whether matrix products ran in TF32.
     tf32: bool,
     seconds: f64,
@@ -106,6 +111,18 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         },
     };
     let device = device::open(device, tf32)?;
+    if args.checkpoints.is_some() {
+        signals::goes_on_by("the same command".to_owned());
+    }
+    let memory_estimate_bytes = if device.is_cpu() {
+        let built = genotype.network(&Operations::standard(), &network)?;
+        let threads = rayon::current_num_threads();
+        let held_out = (args.valid_fraction * dataset.train.len() as f64) as usize;
+        let evaluated = dataset.test.len().max(held_out);
+        Some(MemoryEstimate::new(&built, &train, threads, dataset.bytes(), evaluated)?.total())
+    } else {
+        None
+    };
     let bar = RefCell::new(EpochBar::new(&Screen::default(), train.epochs));
     let report = FinalTraining {
         genotype: &genotype,
@@ -140,6 +157,8 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         epochs: train.epochs,
         seed: args.seed,
         device: nas_eval::device_name(&device),
+        peak_memory_bytes: memory::peak(),
+        memory_estimate_bytes,
         tf32,
         seconds: report.seconds,
         valid_accuracy: report.valid_accuracy,

@@ -13,6 +13,7 @@ mod faults;
 mod halving;
 mod killed;
 mod limits;
+mod memory;
 mod pnas;
 mod report;
 mod rl;

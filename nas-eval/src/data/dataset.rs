@@ -28,6 +28,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Bytes of memory that its images take, those of the test among them.
+    pub fn bytes(&self) -> u64 {
+        self.train.bytes() + self.test.bytes()
+    }
+
     /// Reads the data set of this name, from files below `data_dir` unless it is built in.
     ///
     /// # Errors

@@ -63,6 +63,18 @@ pub enum StoreError {
         /// What was found.
         reason: String,
     },
+    /// The file is to lie on a file system of other machines.
+    #[error(
+        "'{}' is on a network file system ({kind}), where neither locks nor a write-ahead log can be relied on; put the run on a \
+         disk of this machine and copy it when it has ended",
+        path.display()
+    )]
+    Network {
+        /// The file.
+        path: PathBuf,
+        /// Which kind.
+        kind: &'static str,
+    },
     /// The store holds no study: the process that created it was killed before it began.
     #[error("'{}' holds no study yet", path.display())]
     Empty {

@@ -6,6 +6,7 @@
 
 mod error;
 mod lock;
+mod place;
 mod record;
 mod records;
 mod schema;
@@ -61,6 +62,7 @@ impl Store {
 
     /// Takes the lock of a store that is not there yet.
     pub(crate) fn reserve(path: &Path) -> Result<Lock, StoreError> {
+        place::check(path)?;
         Lock::take(path)
     }
 
@@ -91,6 +93,7 @@ impl Store {
                 path: path.to_owned(),
             });
         }
+        place::check(path)?;
         let lock = Lock::take(path)?;
         Self::locked(path, lock)
     }
