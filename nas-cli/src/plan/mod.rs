@@ -217,4 +217,6 @@ impl RunConfig {
 }
 
 #[cfg(test)]
+mod fuzzing;
+#[cfg(test)]
 mod tests;
