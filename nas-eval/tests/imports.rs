@@ -133,6 +133,22 @@ fn a_file_cannot_ask_for_far_more_than_it_holds() {
     assert!(error.contains("columns of 2000 rows"), "{error}");
 }
 
+#[test]
+fn empty_lines_are_passed_over_unless_there_is_no_end_of_them() {
+    let empty = format!(
+        "{}{}",
+        "\n".repeat(1000),
+        nats_line(CONV, "cifar10-valid", "12", 7, 50.0, 1.0)
+    );
+    for (text, named) in [
+        (empty.as_str(), "lacks"),
+        (&format!("\n{empty}"), "more than 1000 empty lines"),
+    ] {
+        let error = imported(text, nats::import).unwrap_err();
+        assert!(error.contains(named), "{named}: {error}");
+    }
+}
+
 /// A module as the interface gives it: accuracies of three trainings, the first one's given.
 fn nb101_line(matrix: &str, operations: &str, accuracy: f64) -> String {
     let training = |plus: f64| {
