@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_saved_network_tests_exactly_as_the_trained_one_and_only_on_its_own_data() {
-        let report = train(None, HOLD_OUT, |_| {});
+        let mut report = train(None, HOLD_OUT, |_| {});
         assert!(report.test.test_accuracy > 0.5, "{:?}", report.test);
         assert!(report.valid_accuracy.unwrap() > 0.5);
         assert_eq!(report.cost.params, report.network.model.parameters().count());
@@ -249,6 +249,11 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let torn = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
         assert!(torn.to_string().contains("network.safetensors"), "{torn}");
+        // A few digits more, and the network would take some hundred gigabytes.
+        report.network.network.channels = 65_536;
+        report.network.save(&path).unwrap();
+        let huge = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
+        assert!(huge.to_string().contains("numbers"), "{huge}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Normalization};
 use crate::error::EvalError;
 use crate::exact::Exact;
-use crate::model::Model;
+use crate::model::{Model, stored_numbers};
 use crate::nn::tensor_file;
 use crate::train::{Scores, TrainConfig, evaluate};
 
@@ -90,6 +90,19 @@ impl TrainedNetwork {
         } else {
             DType::F32
         };
+        // What a few words say can be larger than any memory: nothing is made that the file does not hold.
+        let (needed, stored) = (
+            stored_numbers(&network),
+            tensors.values().map(Tensor::elem_count).sum::<usize>(),
+        );
+        if needed > stored as u64 {
+            return Err(EvalError::TensorMismatch {
+                place: path.display().to_string(),
+                tensor: "all".to_owned(),
+                expected: format!("{needed} numbers"),
+                got: format!("{stored} numbers"),
+            });
+        }
         // Every drawn value is replaced by a stored one.
         let model = Model::new(network, Seed::new(0), device, dtype)?;
         model.parameters().adopt(&tensors, &path.display().to_string())?;
