@@ -69,7 +69,7 @@ fn target() -> Target {
         "darts --search-channels 12",
         "enas",
         "random --benchmark digits",
-        "random --halving sync --bracket 12",
+        "random --halving sync",
     ];
     let made = made.map(|words| {
         toml::to_string(&resolved("", words).unwrap())
