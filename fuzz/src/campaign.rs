@@ -171,11 +171,9 @@ impl<'a> Campaign<'a> {
         self.report.inputs += 1;
         self.report.peak = self.report.peak.max(peak);
         let due = self.due(target.read, input, peak);
-        if peak > due {
-            bail!(harm(format!("{peak} bytes were allocated, {due} are due")));
-        }
         match answer {
             Err(_) => bail!(harm("the parser panicked".to_owned())),
+            _ if peak > due => bail!(harm(format!("{peak} bytes were allocated, {due} are due"))),
             Ok(Err(refusal)) => Ok(self.answers.insert(gist(&refusal))),
             Ok(Ok(using)) => {
                 self.report.accepted += 1;
