@@ -249,7 +249,15 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let torn = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
         assert!(torn.to_string().contains("network.safetensors"), "{torn}");
-        // A few digits more, and the network would take some hundred gigabytes.
+        // A few digits more, and the network would have thousands of cells, or take some hundred gigabytes.
+        report.network.network.cells = 1000;
+        report.network.save(&path).unwrap();
+        let long = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
+        assert!(
+            long.to_string().contains("operations, expected at most"),
+            "{long}"
+        );
+        report.network.network.cells = 1;
         report.network.network.channels = 65_536;
         report.network.save(&path).unwrap();
         let huge = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();

@@ -69,6 +69,12 @@ const TENSORS: Due = Due {
     per_byte: 64,
 };
 
+/// Memory for a network, which may have some operations whatever is stored.
+const NETWORK: Due = Due {
+    base: 16 * MIB,
+    per_byte: 64,
+};
+
 /// A network that is small enough to be trained while one waits.
 fn architecture() -> Result<Genotype> {
     let text = r#"{"kind": "chain", "layers": [{"filter_height": 1, "filter_width": 1, "stride_height": 4, "stride_width": 4,
@@ -138,22 +144,38 @@ pub(super) fn trained() -> Result<Target> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("network");
     let trainer = trainer()?;
-    let network = TrainedNetwork {
-        genotype: architecture()?,
-        network: size(),
-        dataset: "digits".to_owned(),
-        normalization: Arc::clone(trainer.data().normalization()),
-        train: trainer.config().clone(),
-        model: trainer.into_model(),
-    };
-    network.save(&path)?;
+    let mut made = Vec::new();
+    for genotype in [
+        architecture()?,
+        "|nor_conv_1x1~0|+|skip_connect~0|avg_pool_3x3~1|".parse()?,
+        "Genotype(normal=[('skip_connect', 0), ('sep_conv_3x3', 1)], normal_concat=[2], \
+         reduce=[('max_pool_3x3', 0), ('skip_connect', 1)], reduce_concat=[2])"
+            .parse()?,
+    ] {
+        let network = NetworkConfig {
+            channels: 2,
+            cells: 1,
+            ..size()
+        };
+        let built = genotype.network(&Operations::standard(), &network)?;
+        let network = TrainedNetwork {
+            genotype,
+            network,
+            dataset: "digits".to_owned(),
+            normalization: Arc::clone(trainer.data().normalization()),
+            train: trainer.config().clone(),
+            model: Model::new(Arc::new(built), Seed::new(1), &Device::Cpu, DType::F32)?,
+        };
+        network.save(&path)?;
+        made.push(fs::read(&path)?);
+    }
     let digits = Dataset::load("digits", None)?;
     let load = |path: &Path| TrainedNetwork::load(path, &Operations::standard(), &Device::Cpu);
     Ok(Target {
         envelope: Envelope::Tensors,
-        made: vec![fs::read(&path)?],
-        read: TENSORS,
-        using: TENSORS,
+        made,
+        read: NETWORK,
+        using: NETWORK,
         ..Target::new("trained", WORDS, move |input, scratch| {
             let path = scratch.join("network");
             put(&path, input)?;
