@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_saved_network_tests_exactly_as_the_trained_one_and_only_on_its_own_data() {
-        let report = train(None, HOLD_OUT, |_| {});
+        let mut report = train(None, HOLD_OUT, |_| {});
         assert!(report.test.test_accuracy > 0.5, "{:?}", report.test);
         assert!(report.valid_accuracy.unwrap() > 0.5);
         assert_eq!(report.cost.params, report.network.model.parameters().count());
@@ -265,6 +265,19 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let torn = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
         assert!(torn.to_string().contains("network.safetensors"), "{torn}");
+        // A few digits more, and the network would have thousands of cells, or take some hundred gigabytes.
+        report.network.network.cells = 1000;
+        report.network.save(&path).unwrap();
+        let long = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
+        assert!(
+            long.to_string().contains("operations, expected at most"),
+            "{long}"
+        );
+        report.network.network.cells = 1;
+        report.network.network.channels = 65_536;
+        report.network.save(&path).unwrap();
+        let huge = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
+        assert!(huge.to_string().contains("numbers"), "{huge}");
     }
 
     #[test]

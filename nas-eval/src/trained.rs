@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
+use candle_core::{DType, Device, Tensor};
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
@@ -14,12 +14,17 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Normalization};
 use crate::error::EvalError;
 use crate::exact::Exact;
-use crate::model::Model;
+use crate::model::{Model, stored_numbers};
 use crate::nn::tensor_file;
 use crate::train::{Scores, TrainConfig, evaluate};
 
 const FORMAT: &str = "nas-network";
 const VERSION: u32 = 1;
+/// Operations that a network may have on the edges of its cells, however little is stored: several times what any published
+/// one has.
+const EDGES_OF_ANY: usize = 2048;
+/// Stored numbers for each operation beyond these. Most operations have a convolution, which has more.
+const NUMBERS_PER_EDGE: usize = 64;
 
 /// A trained network, what it is made of and what it was trained on.
 ///
@@ -84,12 +89,38 @@ impl TrainedNetwork {
         let numbers = |values: Vec<Exact>| values.into_iter().map(|value| value.0).collect();
         let normalization = Normalization::new(numbers(content.mean), numbers(content.std))
             .map_err(|e| EvalError::format(path, e.to_string()))?;
+        // A few digits say how often a cell is repeated: no network is laid out that is out of proportion to the file.
+        let edges: usize = content
+            .genotype
+            .cells()
+            .iter()
+            .map(|(_, cell)| cell.graph().edge_count())
+            .sum();
+        let edges = edges.saturating_mul(content.network.cells);
+        let stored: usize = tensors.values().map(Tensor::elem_count).sum();
+        let most = EDGES_OF_ANY + stored / NUMBERS_PER_EDGE;
+        if edges > most {
+            let reason = format!(
+                "its network would have some {edges} operations, expected at most {most} where {stored} numbers are stored"
+            );
+            return Err(EvalError::format(path, reason));
+        }
         let network = Arc::new(content.genotype.network(operations, &content.network)?);
         let dtype = if content.double_precision {
             DType::F64
         } else {
             DType::F32
         };
+        // What a few words say can be larger than any memory: nothing is made that the file does not hold.
+        let needed = stored_numbers(&network);
+        if needed > stored as u64 {
+            return Err(EvalError::TensorMismatch {
+                place: path.display().to_string(),
+                tensor: "all".to_owned(),
+                expected: format!("{needed} numbers"),
+                got: format!("{stored} numbers"),
+            });
+        }
         // Every drawn value is replaced by a stored one.
         let model = Model::new(network, Seed::new(0), device, dtype)?;
         model.parameters().adopt(&tensors, &path.display().to_string())?;

@@ -113,6 +113,42 @@ fn the_sizes_of_nats_bench_bring_their_space_along() {
     assert_eq!(table.row(&Architecture::new([0, 1, 2, 3, 7])), Some(0));
 }
 
+#[test]
+fn a_file_cannot_ask_for_far_more_than_it_holds() {
+    // A seed of its own for each architecture: two thousand columns, all but empty.
+    let channels = ["8", "16", "24", "32", "40", "48", "56", "64"];
+    let line = |number: usize| {
+        let layers = [512, 64, 8, 1].map(|unit| channels[number / unit % 8]);
+        nats_line(
+            &format!("8:{}", layers.join(":")),
+            "cifar10-valid",
+            "12",
+            number as u64,
+            50.0,
+            1.0,
+        )
+    };
+    let text: String = (0..2000).map(line).collect();
+    let error = imported(&text, nats::import).unwrap_err();
+    assert!(error.contains("columns of 2000 rows"), "{error}");
+}
+
+#[test]
+fn empty_lines_are_passed_over_unless_there_is_no_end_of_them() {
+    let empty = format!(
+        "{}{}",
+        "\n".repeat(1000),
+        nats_line(CONV, "cifar10-valid", "12", 7, 50.0, 1.0)
+    );
+    for (text, named) in [
+        (empty.as_str(), "lacks"),
+        (&format!("\n{empty}"), "more than 1000 empty lines"),
+    ] {
+        let error = imported(text, nats::import).unwrap_err();
+        assert!(error.contains(named), "{named}: {error}");
+    }
+}
+
 /// A module as the interface gives it: accuracies of three trainings, the first one's given.
 fn nb101_line(matrix: &str, operations: &str, accuracy: f64) -> String {
     let training = |plus: f64| {

@@ -230,4 +230,6 @@ impl RunConfig {
 }
 
 #[cfg(test)]
+mod fuzzing;
+#[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use super::*;
 use crate::args::{Cli, Command};
 
 /// What `nas search` with these words means, with `config` as its `--config`.
-fn resolved(config: &str, words: &str) -> Result<RunConfig> {
+pub(super) fn resolved(config: &str, words: &str) -> Result<RunConfig> {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), config).unwrap();
     let mut args = vec!["nas", "search", "--config", file.path().to_str().unwrap()];

@@ -248,6 +248,15 @@ impl Model {
     }
 }
 
+/// How many numbers the parameters and running statistics of a network are; `u64::MAX` stands for that many or more.
+pub(crate) fn stored_numbers(network: &Network) -> u64 {
+    let statistics = network.layers().iter().map(|layer| match layer.kind {
+        LayerKind::BatchNorm { .. } => 2 * layer.shape.channels as u64,
+        _ => 0,
+    });
+    statistics.fold(network.cost().params, u64::saturating_add)
+}
+
 fn create_parameters(parameters: &mut Parameters, network: &Network, layer: &Layer) -> Result<(), EvalError> {
     let input = layer.inputs.first().map(|&id| network.layer(id).shape);
     let name = |suffix: &str| format!("{}.{suffix}", layer.name);

@@ -130,6 +130,14 @@ pub fn load<C: DeserializeOwned>(
                 )));
             }
         };
+        // An empty tensor may be of any size in its other dimensions; strides are products of them.
+        let sizes = view.shape().iter().filter(|size| **size != 0);
+        if sizes.copied().try_fold(1, usize::checked_mul).is_none() {
+            return Err(wrong(format!(
+                "tensor '{name}' has shape {:?}, whose sizes have no product",
+                view.shape()
+            )));
+        }
         let tensor = Tensor::from_raw_buffer(view.data(), dtype, view.shape(), device)?;
         tensors.insert(name.to_owned(), tensor);
     }

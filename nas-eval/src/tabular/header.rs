@@ -136,6 +136,10 @@ impl Header {
         if self.name.is_empty() {
             return Err("it has no name".to_owned());
         }
+        // Nothing can be drawn from a table without rows.
+        if self.row_count == 0 {
+            return Err("it has no rows".to_owned());
+        }
         if self.datasets.is_empty() || self.datasets.len() > MAX_DATASETS {
             let got = self.datasets.len();
             return Err(format!("it has {got} data sets; expected 1 to {MAX_DATASETS}"));

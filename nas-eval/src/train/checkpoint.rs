@@ -77,8 +77,9 @@ impl Trainer {
     /// [`EvalError::Io`] where it cannot be written.
     pub fn save(&self, directory: &Path) -> Result<(), EvalError> {
         fs::create_dir_all(directory).map_err(|e| EvalError::io(directory, e))?;
+        // Whatever a file says, the next generation is another one.
         let previous = read_position(directory).ok().map(|position| position.generation);
-        let generation = previous.map_or(0, |generation| generation + 1);
+        let generation = previous.map_or(0, |generation| generation.wrapping_add(1));
         self.model
             .parameters()
             .save(&weights_file(directory, generation))?;

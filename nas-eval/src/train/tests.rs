@@ -296,6 +296,23 @@ fn a_save_that_is_cut_off_leaves_the_checkpoint_before() {
 }
 
 #[test]
+fn a_save_goes_on_from_any_generation_that_a_file_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut saved = trainer(&config(), 1);
+    saved.epoch().unwrap();
+    saved.save(directory.path()).unwrap();
+    let path = directory.path().join("position.json");
+    let last = format!("\"generation\": {}", u64::MAX);
+    let text = std::fs::read_to_string(&path)
+        .unwrap()
+        .replace("\"generation\": 0", &last);
+    assert!(text.contains(&last));
+    std::fs::write(&path, text).unwrap();
+    saved.save(directory.path()).unwrap();
+    trainer(&config(), 1).load(directory.path()).unwrap();
+}
+
+#[test]
 fn a_save_removes_no_file_but_those_of_checkpoints() {
     let directory = tempfile::tempdir().unwrap();
     let theirs = [

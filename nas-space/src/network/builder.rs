@@ -1,6 +1,6 @@
 //! Puts a network together, layer by layer.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::{Conv2d, Layer, LayerId, LayerKind, Network, Pool2d};
 use crate::error::SpaceError;
@@ -27,7 +27,8 @@ use crate::shape::Shape;
 #[derive(Debug)]
 pub struct NetworkBuilder {
     layers: Vec<Layer>,
-    names: HashSet<String>,
+    /// The names that are taken, each with the number that is tried next for another layer that asks for it.
+    names: HashMap<String, usize>,
     scope: Vec<String>,
 }
 
@@ -51,7 +52,7 @@ impl NetworkBuilder {
             shape: image,
         };
         Ok(Self {
-            names: HashSet::from([input.name.clone()]),
+            names: HashMap::from([(input.name.clone(), 2)]),
             layers: vec![input],
             scope: Vec::new(),
         })
@@ -106,7 +107,7 @@ impl NetworkBuilder {
             shape: shapes.first().copied().unwrap_or(self.layers[0].shape),
             reason,
         })?;
-        self.names.insert(path.clone());
+        self.names.insert(path.clone(), 2);
         self.layers.push(Layer {
             name: path,
             kind,
@@ -116,22 +117,24 @@ impl NetworkBuilder {
         Ok(LayerId(self.layers.len() - 1))
     }
 
-    fn unused_name(&self, name: &str) -> String {
+    fn unused_name(&mut self, name: &str) -> String {
         let mut path = self.scope.join(".");
         if !path.is_empty() {
             path.push('.');
         }
         path.push_str(name);
-        if !self.names.contains(&path) {
+        let Some(&next) = self.names.get(&path) else {
             return path;
-        }
-        let mut count = 2;
+        };
+        // Names are never given back: all numbers below are taken still, and need not be tried again.
+        let mut count = next;
         loop {
             let candidate = format!("{path}_{count}");
-            if !self.names.contains(&candidate) {
+            count += 1;
+            if !self.names.contains_key(&candidate) {
+                self.names.insert(path, count);
                 return candidate;
             }
-            count += 1;
         }
     }
 

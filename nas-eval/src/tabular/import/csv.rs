@@ -206,7 +206,7 @@ pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
         origin: mapping.origin,
         space: mapping.space,
         keys: RowKeys::Architectures(architectures),
-        columns: figures.into_columns(rows),
+        columns: figures.into_columns(rows)?,
     }
     .table()
 }

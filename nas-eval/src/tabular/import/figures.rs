@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::tabular::TableError;
 use crate::tabular::header::{Column, Encoding, Figure};
 use crate::tabular::writer::ColumnData;
 
@@ -14,20 +15,26 @@ pub(super) struct Place {
     pub(super) seed: Option<u64>,
 }
 
-/// The figures of so many rows.
+/// Most places in a table for each figure that is there. A published benchmark lacks some repeats, not most of its figures.
+const MAX_PLACES_PER_FIGURE: usize = 64;
+/// Places that a table may have, however few figures there are.
+const ALWAYS_PLACES: usize = 1 << 16;
+
+/// The figures that there are, by column and row. They take memory only where they are: a file may name a column in each line
+/// and so ask for a table of the square of its length.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
-    columns: BTreeMap<Place, Vec<Option<f64>>>,
+    columns: BTreeMap<Place, BTreeMap<usize, f64>>,
 }
 
 impl Figures {
     /// Notes a figure of a row. Gives whether there was none yet.
     pub(super) fn set(&mut self, row: usize, place: Place, value: f64) -> bool {
-        let column = self.columns.entry(place).or_default();
-        if column.len() <= row {
-            column.resize(row + 1, None);
-        }
-        column[row].replace(value).is_none()
+        self.columns
+            .entry(place)
+            .or_default()
+            .insert(row, value)
+            .is_none()
     }
 
     /// Epochs with such figures, in increasing order.
@@ -43,9 +50,27 @@ impl Figures {
     }
 
     /// The columns of so many rows, each written in the fewest bytes that lose nothing.
-    pub(super) fn into_columns(self, rows: usize) -> Vec<ColumnData> {
-        let columns = self.columns.into_iter().map(|(place, mut values)| {
-            values.resize(rows, None);
+    ///
+    /// # Errors
+    /// [`TableError::Draft`] where next to all figures are missing, so that the table would be far larger than they are.
+    pub(super) fn into_columns(self, rows: usize) -> Result<Vec<ColumnData>, TableError> {
+        let figures: usize = self.columns.values().map(BTreeMap::len).sum();
+        let places = self.columns.len().saturating_mul(rows);
+        let most = figures.saturating_mul(MAX_PLACES_PER_FIGURE).max(ALWAYS_PLACES);
+        if places > most {
+            let columns = self.columns.len();
+            return Err(TableError::Draft {
+                reason: format!(
+                    "there are {figures} figures for {columns} columns of {rows} rows; expected one for each \
+                     {MAX_PLACES_PER_FIGURE} places or more"
+                ),
+            });
+        }
+        let columns = self.columns.into_iter().map(|(place, figures)| {
+            let mut values = vec![None; rows];
+            for (row, figure) in figures {
+                values[row] = Some(figure);
+            }
             let fits = |legal: &dyn Fn(f64) -> bool| values.iter().flatten().all(|&value| legal(value));
             let encoding = match place.figure {
                 Figure::Params | Figure::Macs if fits(&|value| value < f64::from(u32::MAX)) => Encoding::U32,
@@ -64,6 +89,6 @@ impl Figures {
                 values,
             }
         });
-        columns.collect()
+        Ok(columns.collect())
     }
 }

@@ -13,6 +13,8 @@ use crate::tabular::TableError;
 
 /// Longest line.
 const MAX_LINE: u64 = 1 << 20;
+/// Most empty lines in a row. There need not be any; gzip makes a thousand of each byte.
+const MAX_EMPTY: usize = 1000;
 
 /// Reads the values line by line, and gives each with the number of its line, from 1, to `take`.
 pub(super) fn each<T: DeserializeOwned>(
@@ -32,6 +34,7 @@ pub(super) fn each<T: DeserializeOwned>(
         Box::new(file)
     };
     let mut line = Vec::new();
+    let mut empty = 0;
     for number in 1.. {
         line.clear();
         content
@@ -49,8 +52,16 @@ pub(super) fn each<T: DeserializeOwned>(
             ));
         }
         if line.iter().all(u8::is_ascii_whitespace) {
+            empty += 1;
+            if empty > MAX_EMPTY {
+                return Err(wrong(
+                    path,
+                    format!("more than {MAX_EMPTY} empty lines end with line {number}; expected {expected}"),
+                ));
+            }
             continue;
         }
+        empty = 0;
         let value = serde_json::from_slice(&line)
             .map_err(|error| wrong(path, format!("line {number}: {error}; expected {expected}")))?;
         take(number, value)?;

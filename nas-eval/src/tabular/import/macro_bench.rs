@@ -113,7 +113,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             report_epochs: EPOCHS,
             valid_is_test: true,
         }],
-        columns: figures.into_columns(count),
+        columns: figures.into_columns(count)?,
     }
     .table()
 }

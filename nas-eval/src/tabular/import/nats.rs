@@ -161,7 +161,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         }
     });
     let datasets = headers.collect();
-    let mut columns = figures.into_columns(count);
+    let mut columns = figures.into_columns(count)?;
     columns.retain_mut(|data| {
         let Some(dataset) = data.column.dataset else {
             return true;

@@ -111,7 +111,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             report_epochs: epochs,
             valid_is_test: false,
         }],
-        columns: figures.into_columns(count),
+        columns: figures.into_columns(count)?,
     }
     .table()
 }

@@ -251,8 +251,9 @@ fn with_header(change: impl FnOnce(&mut serde_json::Value)) -> Result<Table, Tab
 fn a_header_that_lies_is_refused() {
     type Change = fn(&mut serde_json::Value);
     assert!(with_header(|_| {}).is_ok());
-    let cases: [(Change, &str); 11] = [
+    let cases: [(Change, &str); 12] = [
         (|h| h["row_count"] = 4.into(), "it describes a file of"),
+        (|h| h["row_count"] = 0.into(), "it has no rows"),
         (|h| h["row_count"] = u32::MAX.into(), "it describes a file of"),
         (|h| h["rows"] = "every".into(), "3 rows for the 6 architectures"),
         (|h| h["rows"] = "listed_nb101".into(), "not that of NAS-Bench-101"),

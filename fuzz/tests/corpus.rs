@@ -1,0 +1,63 @@
+//! Every parser stands its corpus and a few mutations of it. The program of this crate gives it as many as one likes.
+
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, ensure};
+use nas_fuzz::{Campaign, Effort, targets};
+use nas_space::seed::Seed;
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Memory is counted for the whole process: one target at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn stands(name: &str, inputs: u64) -> Result<()> {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_, make) = targets::ALL
+        .iter()
+        .find(|(known, _)| *known == name)
+        .context("no target")?;
+    let report = Campaign::new(&make()?, Seed::new(1))?.run(Effort::Inputs(inputs))?;
+    ensure!(report.inputs >= inputs && report.answers > 1, "{report:?}");
+    Ok(())
+}
+
+macro_rules! targets {
+    ($($test:ident: $name:literal, $inputs:literal;)*) => {
+        $(#[test]
+        fn $test() -> Result<()> {
+            stands($name, $inputs)
+        })*
+
+        #[test]
+        fn every_target_has_a_test() {
+            let tested = [$($name),*];
+            assert!(targets::ALL.iter().map(|(name, _)| *name).eq(tested));
+        }
+    };
+}
+
+targets! {
+    genotypes_stand_anything: "genotype", 1000;
+    motifs_stand_anything: "motif", 1000;
+    shapes_stand_anything: "shape", 1000;
+    descriptions_of_spaces_stand_anything: "space", 500;
+    idx_files_stand_anything: "idx", 300;
+    cifar_files_stand_anything: "cifar", 300;
+    tables_stand_anything: "table", 500;
+    accuracies_of_nas_bench_201_stand_anything: "nb201-csv", 100;
+    comma_separated_text_stands_anything: "csv", 500;
+    records_of_nats_bench_stand_anything: "nats", 500;
+    records_of_nas_bench_101_stand_anything: "nb101", 500;
+    records_of_nas_bench_macro_stand_anything: "macro", 500;
+    journals_of_tables_stand_anything: "table-journal", 200;
+    files_of_tensors_stand_anything: "tensors", 300;
+    trained_networks_stand_anything: "trained", 300;
+    positions_of_trainings_stand_anything: "position", 300;
+    configurations_of_studies_stand_anything: "study-config", 1000;
+    the_best_of_a_study_stands_anything: "best", 500;
+    journals_of_comparisons_stand_anything: "runs", 200;
+    records_of_studies_stand_anything: "store", 200;
+}
