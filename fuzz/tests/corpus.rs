@@ -60,4 +60,5 @@ targets! {
     the_best_of_a_study_stands_anything: "best", 500;
     journals_of_comparisons_stand_anything: "runs", 200;
     records_of_studies_stand_anything: "store", 200;
+    lines_of_the_protocol_stand_anything: "protocol", 1000;
 }

@@ -3,6 +3,7 @@
 mod genotypes;
 mod images;
 mod imports;
+mod processes;
 mod spaces;
 mod studies;
 mod tables;
@@ -16,7 +17,7 @@ use crate::target::{Due, Target};
 type Make = fn() -> Result<Target>;
 
 /// All targets by name.
-pub const ALL: [(&str, Make); 20] = [
+pub const ALL: [(&str, Make); 21] = [
     ("genotype", genotypes::genotype),
     ("motif", genotypes::motif),
     ("shape", genotypes::shape),
@@ -37,6 +38,7 @@ pub const ALL: [(&str, Make); 20] = [
     ("best", studies::best),
     ("runs", studies::runs),
     ("store", studies::store),
+    ("protocol", processes::protocol),
 ];
 
 const MIB: usize = 1 << 20;
