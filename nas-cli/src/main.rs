@@ -24,6 +24,7 @@ mod signals;
 mod size;
 mod traced;
 mod usage;
+mod worker;
 
 use std::process::ExitCode;
 

@@ -18,19 +18,18 @@ const CHARACTERS: usize = 4_000;
 /// An evaluator whose panics are failures with a backtrace.
 pub(crate) struct Traced<'a>(pub(crate) &'a dyn Evaluator);
 
-impl Traced<'_> {
-    fn trace(&self, evaluate: impl FnOnce() -> Result<Evaluation, Failure>) -> Result<Evaluation, Failure> {
-        install();
-        UNDER_WAY.fetch_add(1, Ordering::AcqRel);
-        // An evaluator has to be sound after a panic: it is shared between threads.
-        let caught = catch_unwind(AssertUnwindSafe(evaluate));
-        UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
-        caught.unwrap_or_else(|_| {
-            let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let what = last.unwrap_or_else(|| "no message".to_owned());
-            Err(Failure::new(FailureKind::Panic, format!("the evaluator {what}")))
-        })
-    }
+/// The failure that a panic of `evaluate` is, or what it gives.
+pub(crate) fn trace<T>(evaluate: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    install();
+    UNDER_WAY.fetch_add(1, Ordering::AcqRel);
+    // An evaluator has to be sound after a panic: it is shared between threads.
+    let caught = catch_unwind(AssertUnwindSafe(evaluate));
+    UNDER_WAY.fetch_sub(1, Ordering::AcqRel);
+    caught.unwrap_or_else(|_| {
+        let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let what = last.unwrap_or_else(|| "no message".to_owned());
+        Err(Failure::new(FailureKind::Panic, format!("the evaluator {what}")))
+    })
 }
 
 impl Evaluator for Traced<'_> {
@@ -39,11 +38,11 @@ impl Evaluator for Traced<'_> {
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
-        self.trace(|| self.0.evaluate(trial))
+        trace(|| self.0.evaluate(trial))
     }
 
     fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
-        self.trace(|| self.0.evaluate_noting(trial, note))
+        trace(|| self.0.evaluate_noting(trial, note))
     }
 }
 

@@ -1,16 +1,15 @@
 //! The command line of `nas table`.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{DataArgs, SizeArgs, share};
+use super::{BoundArgs, DataArgs, SizeArgs, share};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TableCommand {
     /// Train every architecture of a small space and make a table of it
-    Build(BuildArgs),
+    Build(Box<BuildArgs>),
     /// Make a table of a published benchmark's file
     Import(ImportArgs),
     /// Describe a table
@@ -79,9 +78,12 @@ pub(crate) struct BuildArgs {
     /// Share of the training images kept for validation
     #[arg(long, value_name = "FRACTION", default_value_t = 0.3, value_parser = share)]
     pub(crate) valid_fraction: f64,
-    /// Networks trained at a time, each on one thread [default: one per thread]. Changes no accuracy
-    #[arg(long, value_name = "N")]
-    pub(crate) workers: Option<NonZeroUsize>,
+    /// Processes that train, each one network at a time on one thread, so that what goes wrong in one takes a training and not
+    /// the table; 0 trains in this process [default: one per thread]. Changes no accuracy
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub(crate) workers: Option<u16>,
+    #[command(flatten)]
+    pub(crate) bounds: BoundArgs,
     /// The table
     #[arg(long, short, value_name = "FILE")]
     pub(crate) out: PathBuf,

@@ -7,9 +7,11 @@ use std::time::Duration;
 use anyhow::Result;
 use nas_space::search::Stop;
 use nas_study::processes::protocol::Hello;
-use nas_study::processes::serve;
+use nas_study::processes::{Served, serve};
 
-use crate::session::{Worker, WorkerSettings};
+use crate::commands::table::Trainings;
+use crate::session::Worker;
+use crate::worker::Settings;
 
 /// Time that a trial has to leave a checkpoint once the study is gone or wants no more.
 const GRACE: Duration = Duration::from_secs(3);
@@ -28,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-fn make(hello: &Hello, stop: &Stop) -> Result<Worker> {
+fn make(hello: &Hello, stop: &Stop) -> Result<Box<dyn Served>> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(hello.threads)
         .build_global()?;
@@ -40,6 +42,8 @@ fn make(hello: &Hello, stop: &Stop) -> Result<Worker> {
         thread::sleep(GRACE);
         std::process::exit(0);
     })?;
-    let settings: WorkerSettings = serde_json::from_value(hello.settings.clone())?;
-    Worker::new(settings, hello.device.as_deref(), stop)
+    Ok(match serde_json::from_value(hello.settings.clone())? {
+        Settings::Search(settings) => Box::new(Worker::new(*settings, hello.device.as_deref(), stop)?),
+        Settings::Table(settings) => Box::new(Trainings::new(*settings, stop)?),
+    })
 }

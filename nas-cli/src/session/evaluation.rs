@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::memory;
 use nas_eval::tabular::TabularEvaluator;
@@ -21,11 +21,12 @@ use crate::plan::{CommandPlan, Estimation, RunConfig};
 use crate::preflight::Preflight;
 use crate::traced::Traced;
 use crate::usage::Usage;
+use crate::worker::{self, Settings};
 
 /// What a worker of this program is told besides its device and its threads.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WorkerSettings {
+pub(crate) struct TrialSettings {
     /// The search.
     config: RunConfig,
     /// Where trainings leave their state.
@@ -42,7 +43,7 @@ pub(crate) enum Worker {
 
 impl Worker {
     /// The evaluator that these settings describe, on this device.
-    pub(crate) fn new(settings: WorkerSettings, device: Option<&str>, stop: &Stop) -> Result<Self> {
+    pub(crate) fn new(settings: TrialSettings, device: Option<&str>, stop: &Stop) -> Result<Self> {
         let mut config = settings.config;
         if let (Estimation::Training(plan), Some(device)) = (&mut config.estimation, device) {
             device.clone_into(&mut plan.device);
@@ -108,16 +109,14 @@ impl Session {
         let (program, settings, description) = match &self.source {
             Source::Command(plan) => (shell(&plan.command), self.command_settings(plan), None),
             _ => {
-                let this = std::env::current_exe().context("this program cannot find its own file")?;
-                let this = this.to_str().context("the path of this program is not UTF-8")?;
-                let settings = serde_json::to_value(WorkerSettings {
+                let settings = Settings::Search(Box::new(TrialSettings {
                     config: self.config.clone(),
                     checkpoints: std::path::absolute(checkpoints(run))?,
-                })?;
+                }));
                 let description = self.evaluator()?.description();
                 (
-                    vec![this.to_owned(), "worker".to_owned()],
-                    settings,
+                    worker::program()?,
+                    serde_json::to_value(settings)?,
                     Some(description),
                 )
             }

@@ -35,7 +35,7 @@ use crate::traced::Traced;
 use crate::{device, method, plan, plot, progressive};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
-pub(crate) use evaluation::{Worker, WorkerSettings};
+pub(crate) use evaluation::{TrialSettings, Worker};
 use halving::remove_checkpoints;
 use learning::Learned;
 pub(crate) use learning::{UNIFORM_FILE, UPDATES_FILE, first_proposals};

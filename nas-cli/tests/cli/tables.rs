@@ -229,6 +229,9 @@ fn a_table_in_the_making_survives_kill_9_and_ends_as_one_that_was_not_killed() {
     assert_eq!(after.lines().count(), 1 + 4 * 2);
     let second = as_text(build(&straight, "1"));
     assert_eq!(first["datasets"], second["datasets"]);
+    // In the process itself.
+    let here = as_text(build(&path("here.nastab"), "0"));
+    assert_eq!(first["datasets"], here["datasets"]);
     assert_eq!(first["datasets"][0]["repeats"], 2);
     assert_eq!(
         (&first["complete"], &first["datasets"][0]["seconds"]),

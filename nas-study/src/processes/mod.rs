@@ -31,7 +31,7 @@ mod worker;
 
 pub use pool::{ProcessConfig, ProcessError, Processes, QUICK_FAILURES, QUICK_SECONDS, RETRIES};
 pub(crate) use serve::panic_message;
-pub use serve::{ServeError, serve};
+pub use serve::{ServeError, Served, serve};
 
 #[cfg(doc)]
 use nas_space::search::FailureKind;

@@ -10,6 +10,7 @@ use nas_space::spaces::Space;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::protocol::Detailed;
 use super::worker::{End, Start, Worker};
 use crate::clock;
 
@@ -134,6 +135,49 @@ impl Processes {
         self.config.workers
     }
 
+    /// As [`Evaluator::evaluate_noting`], with what else the program has to say.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    pub fn evaluate_detailed(
+        &self,
+        trial: &Trial,
+        note: &mut dyn FnMut(Attempt),
+    ) -> Result<Detailed, Failure> {
+        let mut lost = 0;
+        loop {
+            let mut worker = self.take()?;
+            let (result, seconds) = clock::timed(|| self.attempt(&mut worker, trial));
+            let Some(result) = result else {
+                // Another worker, or the same one anew; each is out of service after a few such starts.
+                self.give_back(worker);
+                continue;
+            };
+            let again = lost < RETRIES
+                && matches!(&result, Err(failure) if failure.kind == FailureKind::LostWorker)
+                && !self.stop.is_requested();
+            if !again {
+                worker.count(&trial.architecture, &result, seconds);
+            }
+            self.give_back(worker);
+            match result {
+                Err(failure) if again => {
+                    lost += 1;
+                    note(Attempt { failure, seconds });
+                }
+                Err(failure) if failure.kind == FailureKind::LostWorker && lost > 0 => {
+                    let message = format!(
+                        "lost {} times in a row; the last time: {}",
+                        lost + 1,
+                        failure.message
+                    );
+                    return Err(Failure::new(FailureKind::LostWorker, message));
+                }
+                result => return result,
+            }
+        }
+    }
+
     fn seats(&self) -> MutexGuard<'_, Vec<Seat>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -171,7 +215,7 @@ impl Processes {
     }
 
     /// One attempt by one worker. `None` where that could not begin the trial, which is not the trial's fault.
-    fn attempt(&self, worker: &mut Worker, trial: &Trial) -> Option<Result<Evaluation, Failure>> {
+    fn attempt(&self, worker: &mut Worker, trial: &Trial) -> Option<Result<Detailed, Failure>> {
         match worker.start(self.config.description.as_deref(), &self.stop) {
             Start::Ready(_) => {}
             Start::Halted => {
@@ -184,7 +228,9 @@ impl Processes {
         }
         let genotype = self.space.genotype(&trial.architecture).ok();
         match worker.evaluate(trial, genotype, &self.config, &self.stop) {
-            End::Of(result) => Some(result.and_then(Evaluation::checked)),
+            End::Of(result) => {
+                Some(result.and_then(|(evaluation, details)| Ok((evaluation.checked()?, details))))
+            }
             End::NotBegun => None,
         }
     }
@@ -217,38 +263,8 @@ impl Evaluator for Processes {
     }
 
     fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
-        let mut lost = 0;
-        loop {
-            let mut worker = self.take()?;
-            let (result, seconds) = clock::timed(|| self.attempt(&mut worker, trial));
-            let Some(result) = result else {
-                // Another worker, or the same one anew; each is out of service after a few such starts.
-                self.give_back(worker);
-                continue;
-            };
-            let again = lost < RETRIES
-                && matches!(&result, Err(failure) if failure.kind == FailureKind::LostWorker)
-                && !self.stop.is_requested();
-            if !again {
-                worker.count(&trial.architecture, &result, seconds);
-            }
-            self.give_back(worker);
-            match result {
-                Err(failure) if again => {
-                    lost += 1;
-                    note(Attempt { failure, seconds });
-                }
-                Err(failure) if failure.kind == FailureKind::LostWorker && lost > 0 => {
-                    let message = format!(
-                        "lost {} times in a row; the last time: {}",
-                        lost + 1,
-                        failure.message
-                    );
-                    return Err(Failure::new(FailureKind::LostWorker, message));
-                }
-                result => return result,
-            }
-        }
+        self.evaluate_detailed(trial, note)
+            .map(|(evaluation, _)| evaluation)
     }
 }
 
@@ -275,7 +291,7 @@ impl Streak {
     pub(super) fn add(
         &mut self,
         architecture: &Architecture,
-        result: &Result<Evaluation, Failure>,
+        result: &Result<Detailed, Failure>,
         seconds: f64,
     ) -> bool {
         match result {

@@ -18,6 +18,9 @@ pub const PROTOCOL: u32 = 1;
 /// Most bytes of a line that is read. A longer one is no message.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// An evaluation, and what else a program has to say of it.
+pub type Detailed = (Evaluation, Option<Value>);
+
 /// What a study says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -132,6 +135,9 @@ pub struct Figures {
     /// What it ran on; that of the hello, or `process`, where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
+    /// Anything else, which a study takes no notice of: see [`Processes::evaluate_detailed`](super::Processes::evaluate_detailed).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
 }
 
 /// Why a trial has no figures.
@@ -197,9 +203,9 @@ impl Answer {
     }
 
     /// The answer that a trial's result is.
-    pub fn of(id: TrialId, result: Result<Evaluation, Failure>) -> Self {
+    pub fn of(id: TrialId, result: Result<Detailed, Failure>) -> Self {
         match result {
-            Ok(evaluation) => Self::Evaluation(Figures {
+            Ok((evaluation, details)) => Self::Evaluation(Figures {
                 id,
                 valid_accuracy: Some(evaluation.valid_accuracy),
                 valid_loss: evaluation.valid_loss,
@@ -210,6 +216,7 @@ impl Answer {
                 epochs: Some(evaluation.epochs),
                 cost_seconds: Some(evaluation.cost_seconds),
                 device: Some(evaluation.device),
+                details,
             }),
             Err(failure) if failure.kind == FailureKind::Interrupted => Self::Interrupted(Interrupted { id }),
             Err(Failure { kind, message }) => Self::Failure(Reason { id, kind, message }),
@@ -247,8 +254,8 @@ impl Job {
 
 impl Figures {
     /// The evaluation; what the program has left out is what the study knows.
-    pub(crate) fn evaluation(self, epochs: u32, seconds: f64, device: &str) -> Evaluation {
-        Evaluation {
+    pub(crate) fn evaluation(self, epochs: u32, seconds: f64, device: &str) -> Detailed {
+        let evaluation = Evaluation {
             valid_accuracy: self.valid_accuracy.unwrap_or(f64::NAN),
             valid_loss: self.valid_loss,
             train_accuracy: self.train_accuracy,
@@ -258,7 +265,8 @@ impl Figures {
             epochs: self.epochs.unwrap_or(epochs),
             cost_seconds: self.cost_seconds.unwrap_or(seconds),
             device: self.device.unwrap_or_else(|| device.to_owned()),
-        }
+        };
+        (evaluation, self.details)
     }
 }
 
@@ -327,6 +335,7 @@ mod tests {
             epochs: None,
             cost_seconds: None,
             device: None,
+            details: Some(serde_json::json!([1.5, "x"])),
         }
     }
 
@@ -363,7 +372,7 @@ mod tests {
             let Answer::Evaluation(figures) = Answer::parse(&line).unwrap() else {
                 panic!("another answer")
             };
-            assert!(figures.evaluation(1, 0.0, "cpu").valid_accuracy.is_nan());
+            assert!(figures.evaluation(1, 0.0, "cpu").0.valid_accuracy.is_nan());
         }
         let line = r#"{"type": "failure", "id": 1, "message": "loss \" is NaN", "kind": NaN}"#;
         assert!(without_nan(line).contains(r#"loss \" is NaN", "kind": null"#));

@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 use std::thread::Builder;
 
-use nas_space::search::{Evaluator, Failure, FailureKind, Stop};
+use nas_space::search::{Evaluator, Failure, FailureKind, Stop, Trial};
 use thiserror::Error;
 
-use super::protocol::{Answer, Hello, MAX_LINE, PROTOCOL, Ready, Refused, Request};
+use super::protocol::{Answer, Detailed, Hello, MAX_LINE, PROTOCOL, Ready, Refused, Request};
 
 /// Why a process stops evaluating before its input ends.
 #[derive(Debug, Error)]
@@ -26,6 +26,38 @@ pub enum ServeError {
     Refused(String),
 }
 
+/// What evaluates trials in a process of its own: every [`Evaluator`], and whatever has more to say than one.
+pub trait Served {
+    /// As [`Evaluator::description`].
+    fn description(&self) -> String;
+
+    /// As [`Evaluator::evaluate`], with anything else that there is to say.
+    ///
+    /// # Errors
+    /// As [`Evaluator::evaluate`].
+    fn evaluate_detailed(&self, trial: &Trial) -> Result<Detailed, Failure>;
+}
+
+impl<E: Evaluator> Served for E {
+    fn description(&self) -> String {
+        Evaluator::description(self)
+    }
+
+    fn evaluate_detailed(&self, trial: &Trial) -> Result<Detailed, Failure> {
+        self.evaluate(trial).map(|evaluation| (evaluation, None))
+    }
+}
+
+impl Served for Box<dyn Served> {
+    fn description(&self) -> String {
+        (**self).description()
+    }
+
+    fn evaluate_detailed(&self, trial: &Trial) -> Result<Detailed, Failure> {
+        (**self).evaluate_detailed(trial)
+    }
+}
+
 /// Evaluates the trials that come in on `input` and writes the answers to `output`, until the input ends: the program's side
 /// of the [protocol](super).
 ///
@@ -34,7 +66,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// [`ServeError`]; the study has been told where it could be.
-pub fn serve<E: Evaluator>(
+pub fn serve<E: Served>(
     input: impl BufRead + Send + 'static,
     mut output: impl Write,
     make: impl FnOnce(&Hello, &Stop) -> Result<E, String>,
@@ -86,7 +118,7 @@ pub fn serve<E: Evaluator>(
         };
         let trial = job.trial();
         // An evaluator has to be sound after a panic, as one that is shared between threads.
-        let caught = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&trial)));
+        let caught = catch_unwind(AssertUnwindSafe(|| evaluator.evaluate_detailed(&trial)));
         let result = caught.unwrap_or_else(|payload| {
             let message = format!("the evaluator panicked: {}", panic_message(payload.as_ref()));
             Err(Failure::new(FailureKind::Panic, message))

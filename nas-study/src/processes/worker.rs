@@ -4,12 +4,12 @@ use std::process::Command;
 
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
-use nas_space::search::{Evaluation, Failure, FailureKind, Stop, Trial};
+use nas_space::search::{Failure, FailureKind, Stop, Trial};
 
 use super::death::with_last_words;
 use super::pool::{ProcessConfig, QUICK_FAILURES, QUICK_SECONDS, Streak};
 use super::process::{Bounds, Line, Process, Wait};
-use super::protocol::{Answer, Hello, Job, MAX_LINE, PROTOCOL, Request, shortened};
+use super::protocol::{Answer, Detailed, Hello, Job, MAX_LINE, PROTOCOL, Request, shortened};
 use crate::clock::Stopwatch;
 
 /// Seconds within which a program has to be ready: it may import libraries and read its data.
@@ -44,7 +44,7 @@ pub(super) enum Start {
 /// What came of a trial.
 pub(super) enum End {
     /// This.
-    Of(Result<Evaluation, Failure>),
+    Of(Result<Detailed, Failure>),
     /// Its process was gone before it could be handed the trial.
     NotBegun,
 }
@@ -235,7 +235,7 @@ impl Worker {
     }
 
     /// The result that an answer is.
-    fn result(&self, answer: Answer, trial: &Trial, watch: &Stopwatch) -> Result<Evaluation, Failure> {
+    fn result(&self, answer: Answer, trial: &Trial, watch: &Stopwatch) -> Result<Detailed, Failure> {
         let bad = |message: String| Err(Failure::new(FailureKind::BadAnswer, message));
         let other = |id| {
             bad(format!(
@@ -270,7 +270,7 @@ impl Worker {
     pub(super) fn count(
         &mut self,
         architecture: &Architecture,
-        result: &Result<Evaluation, Failure>,
+        result: &Result<Detailed, Failure>,
         seconds: f64,
     ) {
         if self.streak.add(architecture, result, seconds)
@@ -287,7 +287,7 @@ impl Worker {
 }
 
 /// Whether the process is still at work, or nobody can tell what is left of it.
-fn is_spoiled(result: &Result<Evaluation, Failure>) -> bool {
+fn is_spoiled(result: &Result<Detailed, Failure>) -> bool {
     use FailureKind::{BadAnswer, LostWorker, OutOfMemory, TimedOut};
 
     matches!(result, Err(failure) if [BadAnswer, LostWorker, OutOfMemory, TimedOut].contains(&failure.kind))

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::data::Dataset;
 use nas_eval::tabular::build::{Journal, Recipe, TableBuild};
+use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
-use nas_space::seed::Seed;
 
-use super::info;
+use super::{info, trainings};
 use crate::args::BuildArgs;
 use crate::data_dir;
 use crate::number::grouped;
@@ -29,9 +28,6 @@ pub(crate) fn run(args: &BuildArgs, output: Output) -> Result<()> {
     let build = prepare(args, &fidelities)?;
     let path = args.journal.clone().unwrap_or_else(|| journal_beside(&args.out));
     let mut journal = Journal::open(&path, build.recipe())?;
-    let workers = args
-        .workers
-        .unwrap_or_else(|| NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN));
     if output == Output::Text {
         note(&format!(
             "{} architectures, {} different networks, {} trainings, {} of them done; kept in {} (go on after an \
@@ -46,7 +42,26 @@ pub(crate) fn run(args: &BuildArgs, output: Output) -> Result<()> {
     let mut bar = BuildBar::new(build.needed(), build.done(&journal));
     let stop = signals::stop()?;
     signals::goes_on_by("the same command".to_owned());
-    build.run(&mut journal, workers, &stop, |progress| bar.show(&progress))?;
+    let threads = NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN);
+    let show = |progress| bar.show(&progress);
+    match args.workers.map(|workers| NonZeroUsize::new(workers.into())) {
+        Some(None) if args.bounds.trial_timeout.is_some() || args.bounds.trial_memory.is_some() => {
+            let why = "--workers 0: a training's time and memory are bounded, which takes worker processes; expected at least 1";
+            return Err(Usage::new(why).into());
+        }
+        Some(None) => build.run(&mut journal, threads, &stop, show)?,
+        workers => {
+            let workers = workers.flatten().unwrap_or(threads);
+            let data_dir = data_dir::choose(args.data.data_dir.as_deref(), None)?;
+            let origin = (data_dir, args.seeds);
+            let processes = trainings::start(&build, origin, workers, &args.bounds, &stop)?;
+            let epochs = build.recipe().train.epochs;
+            let train = |architecture: &Architecture, repeat| {
+                trainings::train(&processes, architecture, repeat, epochs)
+            };
+            build.run_by(&mut journal, workers, &stop, train, show)?;
+        }
+    }
     bar.finish();
     let name = match &args.name {
         Some(name) => name.clone(),
@@ -101,10 +116,7 @@ fn prepare(args: &BuildArgs, fidelities: &[u32]) -> Result<TableBuild> {
     let space = plan::space(&args.space)?;
     let data = args.data.data.as_deref().unwrap_or(DATA);
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), None)?;
-    let mut dataset = Dataset::load(data, data_dir.as_deref())?;
-    if let Some(limit) = args.data.limit {
-        dataset = dataset.with_training_images(limit, Seed::new(0).derive("limit", 0))?;
-    }
+    let dataset = trainings::images(data, data_dir.as_deref(), args.data.limit)?;
     let defaults = plan::training_defaults(data, &space)?.evaluator;
     let network = NetworkConfig {
         channels: args.size.channels.unwrap_or(defaults.network.channels),

@@ -3,6 +3,9 @@
 mod build;
 mod import;
 mod info;
+mod trainings;
+
+pub(crate) use trainings::{TrainingSettings, Trainings};
 
 use anyhow::Result;
 

@@ -28,17 +28,17 @@ pub(super) struct Training {
 /// The figures of a training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Figures {
+pub struct Figures {
     /// Validation accuracy after each epoch.
-    pub(super) valid: Vec<f64>,
+    pub valid: Vec<f64>,
     /// Seconds from the start to the end of each epoch.
-    pub(super) seconds: Vec<f64>,
+    pub seconds: Vec<f64>,
     /// Test accuracy after the last epoch.
-    pub(super) test: f64,
+    pub test: f64,
     /// Trainable parameters.
-    pub(super) params: u64,
+    pub params: u64,
     /// Multiply-accumulates for one image.
-    pub(super) macs: u64,
+    pub macs: u64,
 }
 
 /// The first line.

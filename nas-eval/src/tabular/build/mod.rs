@@ -16,17 +16,20 @@ mod training;
 
 pub use error::BuildError;
 pub use forms::MAX_ARCHITECTURES;
-pub use journal::Journal;
+pub use journal::{Figures, Journal};
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Stop;
 use nas_space::spaces::{Space, SpaceConfig};
+use rayon::ThreadPool;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
+use crate::error::EvalError;
 use crate::final_training::check_fit;
 use crate::train::TrainConfig;
 use forms::Forms;
@@ -118,6 +121,11 @@ impl TableBuild {
         self.space.as_ref()
     }
 
+    /// The space, to be shared.
+    pub fn shared_space(&self) -> &Arc<dyn Space> {
+        &self.space
+    }
+
     /// Number of architectures.
     pub fn architectures(&self) -> usize {
         self.forms.form_of.len()
@@ -150,7 +158,39 @@ impl TableBuild {
         stop: &Stop,
         observer: impl FnMut(BuildProgress),
     ) -> Result<(), BuildError> {
-        training::run(self, journal, workers, stop, observer)
+        let train = |pool: &ThreadPool, architecture: &Architecture, repeat| match pool
+            .install(|| self.train(architecture, repeat, stop))
+        {
+            Err(EvalError::Interrupted) => None,
+            result => Some(result.map_err(|error| error.to_string())),
+        };
+        training::run(self, journal, workers, stop, train, observer)
+    }
+
+    /// As [`TableBuild::run`], where `train` does the trainings: of an architecture, with the number of the repeat. It gives what
+    /// the training came to, why it failed, or `None` where it was given up because a stop is requested.
+    ///
+    /// # Errors
+    /// As [`TableBuild::run`].
+    pub fn run_by(
+        &self,
+        journal: &mut Journal,
+        workers: NonZeroUsize,
+        stop: &Stop,
+        train: impl Fn(&Architecture, u64) -> Option<Result<Figures, String>> + Sync,
+        observer: impl FnMut(BuildProgress),
+    ) -> Result<(), BuildError> {
+        let train = |_: &ThreadPool, architecture: &Architecture, repeat| train(architecture, repeat);
+        training::run(self, journal, workers, stop, train, observer)
+    }
+
+    /// One training: of an architecture, with the number of the repeat. Its seconds are those of the thread that calls this, which
+    /// has to be one of a pool of its own.
+    ///
+    /// # Errors
+    /// [`EvalError`]; [`EvalError::Interrupted`] where a stop was requested.
+    pub fn train(&self, architecture: &Architecture, repeat: u64, stop: &Stop) -> Result<Figures, EvalError> {
+        training::train(self, architecture, repeat, stop)
     }
 
     /// What is still to be trained, repeat by repeat.

@@ -10,7 +10,7 @@ use candle_core::{DType, Device};
 use nas_space::arch::Architecture;
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
-use rayon::ThreadPoolBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::journal::{Figures, Journal, Training};
 use super::{BuildError, BuildProgress, TableBuild};
@@ -29,6 +29,7 @@ pub(super) fn run(
     journal: &mut Journal,
     workers: NonZeroUsize,
     stop: &Stop,
+    train: impl Fn(&ThreadPool, &Architecture, u64) -> Option<Result<Figures, String>> + Sync,
     mut observer: impl FnMut(BuildProgress),
 ) -> Result<(), BuildError> {
     let missing = build.missing(journal);
@@ -43,7 +44,7 @@ pub(super) fn run(
                 .thread_name(move |_| format!("nas-table-{worker}"))
                 .build()
                 .map_err(|error| BuildError::Threads(error.to_string()))?;
-            let (queue, results) = (&queue, results.clone());
+            let (queue, results, train) = (&queue, results.clone(), &train);
             scope.spawn(move || {
                 loop {
                     if stop.is_requested() {
@@ -52,14 +53,13 @@ pub(super) fn run(
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some((form, seed)) = next else { return };
                     let architecture = &build.forms.representatives[form];
-                    let result = pool.install(|| train(build, architecture, seed, stop));
-                    if matches!(result, Err(EvalError::Interrupted)) {
+                    let Some(result) = train(&pool, architecture, seed) else {
                         return;
-                    }
+                    };
                     let training = Training {
                         architecture: architecture.clone(),
                         seed,
-                        result: result.map_err(|error| error.to_string()),
+                        result,
                     };
                     // Nobody listens where the journal cannot be written.
                     if results.send(training).is_err() {
@@ -95,7 +95,7 @@ fn validation(build: &TableBuild) -> Validation {
     }
 }
 
-fn train(
+pub(super) fn train(
     build: &TableBuild,
     architecture: &Architecture,
     seed: u64,
