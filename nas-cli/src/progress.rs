@@ -96,8 +96,10 @@ impl TrialBar {
             }
             Event::Finished { record, progress } => {
                 if let Some(Err(failure)) = record.conclusion.as_ref().map(|conclusion| &conclusion.result) {
+                    // The rest, such as a backtrace, is in the records.
+                    let first = failure.message.lines().next().unwrap_or_default();
                     self.bar
-                        .println(format!("trial {} failed: {}", record.trial.id, failure.message));
+                        .println(format!("trial {} failed: {first}", record.trial.id));
                 }
                 self.advance(record, progress);
             }
