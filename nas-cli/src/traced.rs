@@ -16,7 +16,7 @@ const LINES: usize = 48;
 const CHARACTERS: usize = 4_000;
 
 /// An evaluator whose panics are failures with a backtrace.
-pub(crate) struct Traced<'a>(pub(crate) &'a dyn Evaluator);
+pub(crate) struct Traced<E>(pub(crate) E);
 
 /// The failure that a panic of `evaluate` is, or what it gives.
 pub(crate) fn trace<T>(evaluate: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
@@ -32,7 +32,7 @@ pub(crate) fn trace<T>(evaluate: impl FnOnce() -> Result<T, Failure>) -> Result<
     })
 }
 
-impl Evaluator for Traced<'_> {
+impl<E: Evaluator> Evaluator for Traced<E> {
     fn description(&self) -> String {
         self.0.description()
     }
@@ -114,7 +114,7 @@ mod tests {
             seed: Seed::new(0),
             continues: None,
         };
-        let failure = Traced(&Panicking).evaluate(&trial).unwrap_err();
+        let failure = Traced(Panicking).evaluate(&trial).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Panic);
         let (first, trace) = failure.message.split_once('\n').unwrap();
         assert!(

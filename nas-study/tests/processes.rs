@@ -238,15 +238,18 @@ fn a_program_that_does_not_get_ready_is_refused_with_its_reason() {
     assert!(refused(with(json!({"refuse": "no GPU"}))).contains("no GPU"));
     let broken = refused(with(json!({"broken": true})));
     assert!(broken.contains("RuntimeError: no such library"), "{broken}");
+    // Where it is known what it has to be, it is started with the first trial.
     let other = ProcessConfig {
         description: Some("gentle".to_owned()),
         ..with(json!({}))
     };
-    let other = refused(other);
-    assert!(
-        other.contains("'troubled'") && other.contains("'gentle'"),
-        "{other}"
-    );
+    let other = Processes::start(other, troubles(), Stop::new()).unwrap();
+    let (failure, _) = evaluate(&other, 0, 10);
+    let failure = failure.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Interrupted);
+    for named in ["'troubled'", "'gentle'", "could not be started 3 times"] {
+        assert!(failure.message.contains(named), "{failure}");
+    }
     let program = |words: &[&str]| ProcessConfig {
         program: words.iter().map(|&word| word.to_owned()).collect(),
         ..with(json!({}))

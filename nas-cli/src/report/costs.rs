@@ -71,6 +71,13 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         .map(|record| u64::from(record.trial.added_epochs()))
         .sum();
     let mut facts = vec![("Epochs of the trials", grouped(epochs))];
+    if !run.attempts.is_empty() {
+        let lost: f64 = run.attempts.iter().map(|record| record.attempt.seconds).sum();
+        facts.push((
+            "Lost and made again",
+            format!("{}, {}", counted(run.attempts.len(), "attempt"), seconds(lost)),
+        ));
+    }
     if let Some(study) = &run.study {
         facts.push(("Begun", origin::date(study.created_unix_seconds)));
         let finished = conclusions.map(|conclusion| conclusion.finished_unix_seconds);
@@ -118,7 +125,8 @@ pub(super) fn failures(run: &Run) -> Html {
             Cell::text(name(kind)),
             Cell::text(trials.len()),
             Cell::text(first),
-            Cell::text(message),
+            // The rest, such as a backtrace, is in the records.
+            Cell::text(message.lines().next().unwrap_or_default()),
         ]);
     }
     html.table(&table);
@@ -134,6 +142,7 @@ fn name(kind: FailureKind) -> &'static str {
         FailureKind::Invalid => "the network cannot be built",
         FailureKind::OverLimit => "the network is larger than allowed",
         FailureKind::LostWorker => "its process went away",
+        FailureKind::BadAnswer => "its process did not answer as it should",
         _ => "something else",
     }
 }

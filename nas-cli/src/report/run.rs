@@ -9,7 +9,7 @@ use nas_space::cost::Cost;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluation, FailureKind};
 use nas_space::spaces::Space;
-use nas_study::{End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
+use nas_study::{AttemptRecord, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
 use serde::de::DeserializeOwned;
 
 use crate::environment::Environment;
@@ -28,6 +28,8 @@ pub(crate) struct Run {
     /// None where the process was stopped before it began one.
     pub(super) study: Option<StudyRecord>,
     pub(super) trials: Vec<TrialRecord>,
+    /// Attempts at trials that were lost, and made again.
+    pub(super) attempts: Vec<AttemptRecord>,
     /// The final training and test of the best.
     pub(super) last: Option<FinalRecord>,
     pub(super) environments: Vec<Environment>,
@@ -49,14 +51,14 @@ impl Run {
         let config_text = fs::read_to_string(&config_path)
             .with_context(|| format!("cannot read {}", config_path.display()))?;
         let space = config.space.build()?;
-        let (study, trials) = match directory.records() {
+        let (study, trials, attempts) = match directory.records() {
             Ok(records) => {
                 // The study first: what says that it has ended was written after all of its trials.
                 let study = records.study()?;
-                (study, records.trials()?)
+                (study, records.trials()?, records.attempts()?)
             }
             Err(StudyError::Store(StoreError::Missing { .. } | StoreError::Empty { .. })) => {
-                (None, Vec::new())
+                (None, Vec::new(), Vec::new())
             }
             Err(error) => return Err(error.into()),
         };
@@ -67,6 +69,7 @@ impl Run {
             space,
             study,
             trials,
+            attempts,
             last: None,
             environments: Environment::of_run(path)?,
         };

@@ -99,8 +99,8 @@ impl Session {
     /// The evaluator of trials in this process.
     pub(super) fn here(&self, run: &RunDir) -> Result<Box<dyn Evaluator + '_>> {
         Ok(match self.training(checkpoints(run))? {
-            Some(training) => Box::new(training),
-            None => Box::new(self.evaluator()?),
+            Some(training) => Box::new(Traced(training)),
+            None => Box::new(Traced(self.evaluator()?)),
         })
     }
 

@@ -31,7 +31,6 @@ use crate::output::{Output, note};
 use crate::pareto::Pareto;
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::traced::Traced;
 use crate::{device, method, plan, plot, progressive};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
@@ -335,43 +334,7 @@ impl Session {
         Environment::here(NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)).record(run)?;
         let learned = Learned::default();
         let (mut searcher, parameters) = self.searcher(run, screen, &learned)?;
-        let evaluator: Box<dyn Evaluator + '_> = match NonZeroUsize::new(workers) {
-            // No more than a batch are ever at work.
-            Some(workers) => {
-                let batch = NonZeroUsize::new(self.config.batch as usize).unwrap_or(NonZeroUsize::MIN);
-                Box::new(self.processes(run, workers.min(batch))?)
-            }
-            None => self.here(run)?,
-        };
-        let traced = Traced(evaluator.as_ref());
-        let preflight = self.preflight(&traced, workers);
-        let evaluator: &dyn Evaluator = preflight.as_ref().map_or(&traced, |preflight| preflight);
-        let gate = self.config.gate(evaluator, &self.space)?;
-        let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
-        let strategy: &mut dyn Strategy = match &mut searcher {
-            Searcher::Strategy(strategy) => strategy.as_mut(),
-            Searcher::Progressive(search) => search.as_mut(),
-            Searcher::Oneshot(oneshot) => oneshot.as_mut(),
-        };
-        let config = self.study_config(strategy.name(), parameters, evaluator)?;
-        let parts = Parts {
-            space: self.space.as_ref(),
-            strategy,
-            evaluator,
-        };
-        let commit = match (&self.source, &self.config.supernet) {
-            (Source::Table(_), None) => Commit::Within(Duration::from_millis(50)),
-            _ => Commit::EveryStep,
-        };
-        let options = RunOptions {
-            workers: NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN),
-            commit,
-            stop: self.stop.clone(),
-        };
-        let mut bar = TrialBar::new(screen, &self.config.budget);
-        let study = Study::resume(store, config, parts)?;
-        let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
-        bar.finish();
+        let summary = self.study(run, store, workers, screen, (&mut searcher, parameters))?;
         if summary.end == Some(End::Stopped) {
             if let Some(best) = &summary.best {
                 run.write_best(best)?;
@@ -400,6 +363,57 @@ impl Session {
             reward_picture,
             last,
         })
+    }
+
+    /// Runs what is left of the study. Whoever has evaluated its trials is gone afterwards.
+    fn study(
+        &self,
+        run: &RunDir,
+        store: &mut Store,
+        workers: usize,
+        screen: &Screen,
+        (searcher, parameters): (&mut Searcher<'_>, String),
+    ) -> Result<Summary> {
+        let evaluator: Box<dyn Evaluator + '_> = match NonZeroUsize::new(workers) {
+            // No more than a batch are ever at work.
+            Some(workers) => {
+                let batch = NonZeroUsize::new(self.config.batch as usize).unwrap_or(NonZeroUsize::MIN);
+                Box::new(self.processes(run, workers.min(batch))?)
+            }
+            None => self.here(run)?,
+        };
+        let preflight = self.preflight(evaluator.as_ref(), workers);
+        let evaluator: &dyn Evaluator = match &preflight {
+            Some(preflight) => preflight,
+            None => evaluator.as_ref(),
+        };
+        let gate = self.config.gate(evaluator, &self.space)?;
+        let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let strategy: &mut dyn Strategy = match searcher {
+            Searcher::Strategy(strategy) => strategy.as_mut(),
+            Searcher::Progressive(search) => search.as_mut(),
+            Searcher::Oneshot(oneshot) => oneshot.as_mut(),
+        };
+        let config = self.study_config(strategy.name(), parameters, evaluator)?;
+        let parts = Parts {
+            space: self.space.as_ref(),
+            strategy,
+            evaluator,
+        };
+        let commit = match (&self.source, &self.config.supernet) {
+            (Source::Table(_), None) => Commit::Within(Duration::from_millis(50)),
+            _ => Commit::EveryStep,
+        };
+        let options = RunOptions {
+            workers: NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN),
+            commit,
+            stop: self.stop.clone(),
+        };
+        let mut bar = TrialBar::new(screen, &self.config.budget);
+        let study = Study::resume(store, config, parts)?;
+        let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
+        bar.finish();
+        Ok(summary)
     }
 
     /// What the trials came to in accuracy and cost, drawn into the run directory; nothing where no cost is known.

@@ -98,7 +98,8 @@ enum Seat {
 }
 
 impl Processes {
-    /// Starts the first worker and learns from it what it is; the others are started when there is work for them.
+    /// Workers, which are started when there is work for them. Where no description is expected, the first is started now, to learn
+    /// it from it.
     ///
     /// # Errors
     /// [`ProcessError`] where it cannot be started, refuses, or is not what was expected.
@@ -106,11 +107,13 @@ impl Processes {
         let program = config.program.first().ok_or(ProcessError::NoProgram)?.clone();
         let count = config.workers.get();
         let mut workers: Vec<Worker> = (0..count).map(|number| Worker::new(number, &config)).collect();
-        let started = workers[0].start(config.description.as_deref(), &stop);
-        let description = match started {
-            Start::Ready(description) => description,
-            Start::Halted => return Err(ProcessError::Interrupted),
-            Start::Failed(reason) => return Err(ProcessError::NotReady { program, reason }),
+        let description = match &config.description {
+            Some(description) => description.clone(),
+            None => match workers[0].start(None, &stop) {
+                Start::Ready(description) => description,
+                Start::Halted => return Err(ProcessError::Interrupted),
+                Start::Failed(reason) => return Err(ProcessError::NotReady { program, reason }),
+            },
         };
         Ok(Self {
             config: ProcessConfig {
@@ -232,6 +235,17 @@ impl Processes {
                 Some(result.and_then(|(evaluation, details)| Ok((evaluation.checked()?, details))))
             }
             End::NotBegun => None,
+        }
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        // All of them end at the same time; each is killed if it does not.
+        for seat in self.seats().iter_mut() {
+            if let Seat::Free(worker) = seat {
+                worker.dismiss();
+            }
         }
     }
 }

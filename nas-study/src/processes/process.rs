@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
@@ -24,11 +24,15 @@ const LINES: usize = 16;
 /// How long a process that was killed, or has closed its output, may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 
-/// A process with its three streams. Dropping it kills it and all that it has started.
+/// How long a process may take to end by itself where no trial is left for it.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// A process with its three streams. Dropping it ends its input, and then kills it and all that it has started.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    input: Option<ChildStdin>,
+    /// Written by a thread of its own: a process that does not read would hold up who writes to it.
+    input: Option<Sender<String>>,
     lines: Receiver<Line>,
     last_words: Arc<Mutex<VecDeque<u8>>>,
     listener: Option<JoinHandle<()>>,
@@ -79,12 +83,13 @@ impl Process {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let killed_for_memory = KilledForMemory::so_far();
         let mut child = command.spawn()?;
-        let (input, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (input, requests) = channel();
         let (sender, lines) = sync_channel(LINES);
         let last_words = Arc::new(Mutex::new(VecDeque::new()));
         let mut process = Self {
             child,
-            input,
+            input: Some(input),
             lines,
             last_words: Arc::clone(&last_words),
             listener: None,
@@ -92,9 +97,12 @@ impl Process {
             status: None,
         };
         // Where one of these fails, the process is dropped and so killed.
-        let (Some(output), Some(errors)) = (output, errors) else {
+        let (Some(stdin), Some(output), Some(errors)) = (stdin, output, errors) else {
             return Err(io::Error::other("it has no streams"));
         };
+        Builder::new()
+            .name("nas-requests".to_owned())
+            .spawn(move || write_lines(stdin, &requests))?;
         Builder::new()
             .name("nas-answers".to_owned())
             .spawn(move || read_lines(output, &sender))?;
@@ -110,13 +118,13 @@ impl Process {
         self.child.id()
     }
 
-    /// Writes a message.
-    pub(super) fn send(&mut self, request: &Request) -> io::Result<()> {
-        let Some(input) = &mut self.input else {
-            return Err(io::ErrorKind::BrokenPipe.into());
-        };
-        input.write_all(request.line().as_bytes())?;
-        input.flush()
+    /// Has a message written. `false` where there is nobody to read it.
+    pub(super) fn send(&mut self, request: &Request) -> bool {
+        self.is_running()
+            && self
+                .input
+                .as_ref()
+                .is_some_and(|input| input.send(request.line()).is_ok())
     }
 
     /// Lets the process know that there will be nothing more.
@@ -212,6 +220,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        self.close_input();
+        let watch = Stopwatch::start();
+        while self.is_running() && watch.seconds() < GOODBYE.as_secs_f64() {
+            sleep(Duration::from_millis(1));
+        }
         self.kill();
     }
 }
@@ -228,6 +241,19 @@ fn kill_group(leader: u32) {
 
 #[cfg(not(unix))]
 fn kill_group(_: u32) {}
+
+/// Writes each line, until there will be no more or nobody reads them.
+fn write_lines(mut stream: impl Write, lines: &Receiver<String>) {
+    while let Ok(line) = lines.recv() {
+        if stream
+            .write_all(line.as_bytes())
+            .and_then(|()| stream.flush())
+            .is_err()
+        {
+            return;
+        }
+    }
+}
 
 /// Sends each line on, until the stream ends, one is too long, or nobody listens any more.
 fn read_lines(stream: impl Read, lines: &SyncSender<Line>) {
@@ -302,6 +328,7 @@ mod tests {
     fn a_line_without_end_is_not_kept() {
         let mut process = shell("yes | tr -d '\\n'");
         assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Line(Line::TooLong));
+        process.kill();
     }
 
     #[test]

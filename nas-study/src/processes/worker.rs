@@ -70,6 +70,13 @@ impl Worker {
         }
     }
 
+    /// Lets its process know that there will be nothing more, if it has one.
+    pub(super) fn dismiss(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.close_input();
+        }
+    }
+
     pub(super) fn number(&self) -> usize {
         self.number
     }
@@ -115,10 +122,8 @@ impl Worker {
             Ok(process) => process,
             Err(error) => return Start::Failed(error.to_string()),
         };
-        if process.send(&Request::Hello(self.hello.clone())).is_err() {
-            // The reason is in what it leaves behind.
-            process.close_input();
-        }
+        // Where nobody reads it, the reason is in what is left behind.
+        process.send(&Request::Hello(self.hello.clone()));
         let bounds = Bounds {
             timeout_seconds: Some(READY_SECONDS),
             memory_bytes: None,
@@ -170,7 +175,7 @@ impl Worker {
         process.watch_memory();
         let watch = Stopwatch::start();
         let job = Request::Trial(Box::new(Job::of(trial, genotype)));
-        if process.send(&job).is_err() {
+        if !process.send(&job) {
             let reason = process.death().failure().message;
             self.count_start(&reason);
             return End::NotBegun;
@@ -194,6 +199,7 @@ impl Worker {
                 Wait::Line(line) => read(line).ok().map(|answer| self.result(answer, trial, &watch)),
                 _ => None,
             };
+            process.kill();
             return End::Of(
                 answered
                     .filter(Result::is_ok)
@@ -228,7 +234,9 @@ impl Worker {
             )),
             Wait::Closed | Wait::Halted => Err(process.death().failure()),
         };
-        if !is_spoiled(&result) && process.is_running() {
+        if is_spoiled(&result) {
+            process.kill();
+        } else if process.is_running() {
             self.process = Some(process);
         }
         End::Of(result)
