@@ -55,7 +55,7 @@ pub(crate) fn stop() -> Result<Stop> {
                     .compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire)
                     .is_err()
                 {
-                    std::process::exit(exit_code(signal).into());
+                    end(signal);
                 }
                 requested.request();
                 crate::output::note(&format!(
@@ -80,11 +80,18 @@ pub(crate) fn stop() -> Result<Stop> {
 fn end_after_grace(signal: i32) {
     /// The program promises five seconds.
     const GRACE: std::time::Duration = std::time::Duration::from_millis(4500);
-    let end = move || {
+    let wait = move || {
         std::thread::sleep(GRACE);
-        std::process::exit(exit_code(signal).into());
+        end(signal);
     };
-    if std::thread::Builder::new().spawn(end).is_err() {
-        std::process::exit(exit_code(signal).into());
+    if std::thread::Builder::new().spawn(wait).is_err() {
+        end(signal);
     }
+}
+
+/// Ends the program and its workers at once.
+#[cfg(unix)]
+fn end(signal: i32) -> ! {
+    nas_study::processes::kill_all();
+    std::process::exit(exit_code(signal).into());
 }

@@ -142,7 +142,8 @@ fn a_search_that_is_asked_to_stop_leaves_a_checkpoint_within_five_seconds_and_go
 }
 
 /// An evaluator that hangs at its second trial, and takes no notice of the end of its input.
-const HANGS: &str = r#"read hello
+const HANGS: &str = r#"echo $$ >"$1"
+read hello
 echo '{"type": "ready", "protocol": 1, "description": "hangs"}'
 read trial
 echo '{"type": "evaluation", "id": 0, "valid_accuracy": 0.5}'
@@ -156,8 +157,12 @@ fn a_trial_that_does_not_stop_is_given_up_in_time_and_a_second_signal_ends_it_at
     fs::write(&script, HANGS).unwrap();
     for (name, signals, least, most) in [("once", 1, 1.0, 5.0), ("twice", 2, 0.0, 1.0)] {
         let run = dir.path().join(name);
+        let pid = dir.path().join(format!("{name}.pid"));
         let mut args = words(&run, "search random --trials 5 --seed 1");
-        args.extend(["--evaluator".to_owned(), format!("sh {}", script.display())]);
+        args.extend([
+            "--evaluator".to_owned(),
+            format!("sh {} {}", script.display(), pid.display()),
+        ]);
         let child = start(&args);
         let finished = || {
             let records = Records::look(run.join("study.db"));
@@ -173,6 +178,14 @@ fn a_trial_that_does_not_stop_is_given_up_in_time_and_a_second_signal_ends_it_at
         let (code, said, seconds) = end(child);
         assert_eq!(code, Some(130), "{name}: {said}");
         assert!((least..most).contains(&seconds), "{name}: {seconds} s");
+        // It is gone, and so is what it has started.
+        let group = fs::read_to_string(&pid).unwrap();
+        let none = || {
+            let alive = Command::new("pgrep").args(["-g", group.trim()]).output().unwrap();
+            alive.stdout.is_empty()
+        };
+        wait_for(Duration::from_secs(5), none);
+        assert!(none(), "{name}: the evaluator is left behind");
         // What was acknowledged is there, and nothing was made up.
         let status = json(&["status", run.to_str().unwrap(), "--json"]);
         assert_eq!(

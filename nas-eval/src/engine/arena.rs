@@ -11,8 +11,10 @@ use crate::kernels::Frame;
 pub(super) struct Arena<T> {
     /// The map of each step, image by image; no longer than the largest batch has needed.
     pub(super) maps: Vec<Vec<T>>,
-    /// The gradient of what is read of each map, where it has a place of its own.
+    /// The gradient of what is read of each map, where it has a place of its own, while it is needed.
     pub(super) gradients: Vec<Vec<T>>,
+    /// Places for gradients that are not needed now.
+    free: Vec<Vec<T>>,
     pub(super) steps: Vec<Held<T>>,
     rooms: Mutex<Vec<Rooms<T>>>,
 }
@@ -103,8 +105,32 @@ impl<T: Float> Arena<T> {
         Self {
             maps: empty(),
             gradients: empty(),
+            free: Vec::new(),
             steps: std::iter::repeat_with(Held::default).take(steps).collect(),
             rooms: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// A place for a gradient of so many elements, whatever they are: the smallest that is free and large enough, or a new one.
+    pub(super) fn take_place(&mut self, elements: usize) -> Vec<T> {
+        let fitting = self
+            .free
+            .iter()
+            .enumerate()
+            .filter(|(_, place)| place.len() >= elements);
+        match fitting.min_by_key(|(_, place)| place.len()) {
+            Some((number, _)) => self.free.swap_remove(number),
+            None => vec![T::ZERO; elements],
+        }
+    }
+
+    /// Frees the places of the gradients of these steps.
+    pub(super) fn free_places(&mut self, steps: &[usize]) {
+        for &index in steps {
+            let place = std::mem::take(&mut self.gradients[index]);
+            if !place.is_empty() {
+                self.free.push(place);
+            }
         }
     }
 

@@ -108,6 +108,15 @@ impl<T: Float> Run<'_, T> {
         }
     }
 
+    /// In whose place the gradient of a step lies.
+    pub(super) fn holder(&self, index: usize) -> Option<usize> {
+        match self.sources[index] {
+            Source::Nowhere => None,
+            Source::Own => Some(index),
+            Source::Sum { step, .. } => Some(step),
+        }
+    }
+
     /// Computes the gradients of a wave of steps, all at the same time, when those of later waves are done.
     pub(super) fn backward_wave(&self, arena: &mut Arena<T>, wave: &[usize]) -> Found<T> {
         let steps = &self.plan.steps;
@@ -123,9 +132,10 @@ impl<T: Float> Run<'_, T> {
             let per_chunk = images_per_chunk(self.batch, 3 * readers + step.len());
             let wanted = self.useful[*index] && !matches!(step.op, Op::Image | Op::Zero);
             if wanted && gradient.len() < self.batch * step.len() {
-                *gradient = vec![T::ZERO; self.batch * step.len()];
+                *gradient = arena.take_place(self.batch * step.len());
             }
-            let mut parts = gradient.chunks_mut(per_chunk * step.len());
+            let used = gradient.len().min(self.batch * step.len());
+            let mut parts = gradient[..used].chunks_mut(per_chunk * step.len());
             for first in (0..self.batch).step_by(per_chunk) {
                 let images = per_chunk.min(self.batch - first);
                 jobs.push(Job {

@@ -12,6 +12,7 @@ mod backward;
 mod forward;
 mod geometry;
 mod host;
+mod lifetime;
 mod norm;
 mod pass;
 mod plan;

@@ -30,6 +30,7 @@ mod serve;
 mod worker;
 
 pub use pool::{ProcessConfig, ProcessError, Processes, QUICK_FAILURES, QUICK_SECONDS, RETRIES};
+pub use process::kill_all;
 pub(crate) use serve::panic_message;
 pub use serve::{ServeError, Served, serve};
 

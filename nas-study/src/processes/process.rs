@@ -1,10 +1,10 @@
 //! One process that evaluates, seen from the study.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
@@ -26,6 +26,17 @@ const GONE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long a process may take to end by itself where no trial is left for it.
 const GOODBYE: Duration = Duration::from_secs(1);
+
+/// The process groups that are alive, by their leaders.
+static ALIVE: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Kills every process that evaluates for this program, with all that they have started: for a program that is about to exit
+/// without dropping its evaluators. Trials under way are lost, and nothing that was acknowledged.
+pub fn kill_all() {
+    for &leader in alive().iter() {
+        kill_group(leader);
+    }
+}
 
 /// A process with its three streams. Dropping it ends its input, and then kills it and all that it has started.
 #[derive(Debug)]
@@ -83,6 +94,7 @@ impl Process {
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let killed_for_memory = KilledForMemory::so_far();
         let mut child = command.spawn()?;
+        alive().insert(child.id());
         let (stdin, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (input, requests) = channel();
         let (sender, lines) = sync_channel(LINES);
@@ -215,6 +227,7 @@ impl Process {
             let _ = self.child.kill();
             self.status = self.child.wait().ok();
         }
+        alive().remove(&self.child.id());
     }
 }
 
@@ -227,6 +240,10 @@ impl Drop for Process {
         }
         self.kill();
     }
+}
+
+fn alive() -> MutexGuard<'static, BTreeSet<u32>> {
+    ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(unix)]

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::Found;
 use crate::engine::arena::Arena;
+use crate::engine::lifetime::free_after;
 use crate::engine::norm::set_back;
 use crate::engine::pass::Request;
 use crate::engine::plan::Op;
@@ -29,9 +30,11 @@ impl<T: Float> Run<'_, T> {
         self.find_sources(&outputs);
         let mut named = HashMap::new();
         let mut mixture = request.weights.zeros();
-        for wave in self.plan.waves.iter().rev() {
+        let free = free_after(self.plan, |index| self.holder(index));
+        for (wave, free) in self.plan.waves.iter().zip(&free).rev() {
             let found = self.backward_wave(arena, wave);
             self.take_in(arena, request, found, &mut named, &mut mixture)?;
+            arena.free_places(free);
         }
         Ok((named, mixture))
     }
