@@ -385,36 +385,6 @@ fn a_search_trains_stores_tests_and_never_overwrites() {
     );
 }
 
-#[test]
-fn workers_and_threads_change_nothing_and_the_config_file_repeats_a_run() {
-    let dir = tempfile::tempdir().unwrap();
-    let result = |name: &str, extra: &[&str]| {
-        let run = dir.path().join(name);
-        let mut args = tiny_search(&run);
-        args.extend(extra.iter().map(|&word| word.to_owned()));
-        let result = json(&borrowed(&args));
-        let last = &result["final"]["test"];
-        (result["best"].clone(), last.clone())
-    };
-    let alone = result("alone", &["--batch", "3"]);
-    assert_eq!(result("workers", &["--batch", "3", "--workers", "3"]), alone);
-    assert_eq!(result("threads", &["--batch", "3", "--threads", "1"]), alone);
-    let config = dir.path().join("alone/config.toml");
-    let run = dir.path().join("repeated");
-    let repeated = json(&[
-        "search",
-        "--config",
-        config.to_str().unwrap(),
-        "--run",
-        run.to_str().unwrap(),
-        "--json",
-    ]);
-    assert_eq!(
-        (repeated["best"].clone(), repeated["final"]["test"].clone()),
-        alone
-    );
-}
-
 /// Waits until `done`, at most this long.
 #[expect(clippy::disallowed_methods, reason = "a test that kills needs a clock")]
 fn wait_for(limit: Duration, done: impl Fn() -> bool) {
@@ -447,21 +417,6 @@ fn a_resume_that_fails_and_one_cut_off_between_its_two_writes_leave_a_run_that_g
         json(&["resume", path, "--trials", "8", "--json"])["trials"],
         8,
         "and again"
-    );
-}
-
-#[test]
-fn more_workers_than_a_batch_has_trials_are_noted() {
-    let dir = tempfile::tempdir().unwrap();
-    let run = dir.path().join("run");
-    let mut args = tiny_search(&run);
-    args.extend(["--workers".to_owned(), "2".to_owned()]);
-    let output = nas(&borrowed(&args));
-    assert!(output.status.success());
-    assert!(
-        text(&output.stderr).contains("--batch"),
-        "{}",
-        text(&output.stderr)
     );
 }
 

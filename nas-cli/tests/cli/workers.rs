@@ -163,3 +163,48 @@ fn an_evaluator_that_cannot_be_is_refused_with_the_reason_and_what_has_no_meanin
     let message = with(1, "search random --space nb201 --seed 3", "echo what is this");
     assert!(message.contains("what is this"), "{message}");
 }
+
+#[test]
+fn workers_and_threads_change_nothing_and_the_config_file_repeats_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let result = |name: &str, extra: &[&str]| {
+        let run = dir.path().join(name);
+        let mut args = tiny_search(&run);
+        args.extend(extra.iter().map(|&word| word.to_owned()));
+        let result = json(&borrowed(&args));
+        let last = &result["final"]["test"];
+        (result["best"].clone(), last.clone())
+    };
+    let alone = result("alone", &["--batch", "3"]);
+    assert_eq!(result("workers", &["--batch", "3", "--workers", "3"]), alone);
+    assert_eq!(result("threads", &["--batch", "3", "--threads", "1"]), alone);
+    let config = dir.path().join("alone/config.toml");
+    let run = dir.path().join("repeated");
+    let repeated = json(&[
+        "search",
+        "--config",
+        config.to_str().unwrap(),
+        "--run",
+        run.to_str().unwrap(),
+        "--json",
+    ]);
+    assert_eq!(
+        (repeated["best"].clone(), repeated["final"]["test"].clone()),
+        alone
+    );
+}
+
+#[test]
+fn more_workers_than_a_batch_has_trials_are_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let mut args = tiny_search(&run);
+    args.extend(["--workers".to_owned(), "2".to_owned()]);
+    let output = nas(&borrowed(&args));
+    assert!(output.status.success());
+    assert!(
+        text(&output.stderr).contains("--batch"),
+        "{}",
+        text(&output.stderr)
+    );
+}
