@@ -41,6 +41,11 @@ fn split(text: &str) -> Result<(&str, usize)> {
     }
 }
 
+/// Checks that `text` names one device.
+pub(crate) fn check_one(text: &str) -> Result<()> {
+    split(text).map(|_| ())
+}
+
 /// Checks that a choice of TF32 has a meaning on the device that `text` names.
 pub(crate) fn check_tf32(text: &str, tf32: bool) -> Result<()> {
     check(text)?;

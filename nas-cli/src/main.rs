@@ -2,7 +2,6 @@
 
 mod architecture;
 mod args;
-mod clock;
 mod commands;
 mod data_dir;
 mod device;

@@ -87,14 +87,13 @@ pub fn peak() -> Option<u64> {
     Some(kibibytes.saturating_mul(1024))
 }
 
-/// Bytes of memory that this machine, or the control group of this process, has free; `None` where that cannot be known.
-pub fn available() -> Option<u64> {
+/// Bytes of memory that this machine has, or that the control group of this process may use; `None` where that cannot be known.
+/// Not what is free: that changes from moment to moment, and what is decided by it with it.
+pub fn installed() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    let number = |path: &str| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok();
-    let of_group = number("/sys/fs/cgroup/memory.max")
-        .zip(number("/sys/fs/cgroup/memory.current"))
-        .map(|(most, used)| most.saturating_sub(used));
+    let of_group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let of_group = of_group.and_then(|text| text.trim().parse::<u64>().ok());
     Some(of_group.unwrap_or(u64::MAX).min(kibibytes.saturating_mul(1024)))
 }

@@ -3,7 +3,8 @@
 //! A [`Study`] brings a [`Strategy`](nas_space::search::Strategy), a [`Space`](nas_space::spaces::Space) and an
 //! [`Evaluator`](nas_space::search::Evaluator) together. Its loop asks for architectures, evaluates them on as many
 //! threads as it is given, tells the outcomes and writes everything into a [`Store`]. It never prints: whoever wants
-//! to watch passes an [`Observer`]. With [`processes::Processes`] as the evaluator, trials run in processes of their own, in whatever language.
+//! to watch passes an [`Observer`]. With [`processes::Processes`] as the evaluator, trials run in processes of their own,
+//! in whatever language.
 //!
 //! - **Invariant:** a study is a function of its [`StudyConfig`] and of the evaluator; the number of threads is not
 //!   part of it. Outcomes are told in trial order, and how many trials are asked before the first is told is.

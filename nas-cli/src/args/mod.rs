@@ -124,7 +124,7 @@ pub(crate) struct TrainingArgs {
     /// Peak learning rate
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub(crate) learning_rate: Option<f64>,
-    /// cpu, cuda, cuda:1 or metal [default: cpu]
+    /// cpu, cuda, cuda:1 or metal; of a search with workers also several, as in cuda:0,cuda:1 [default: cpu]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
     /// On CUDA, let matrix products of f32 run in TF32: much faster from Ampere on, with 10 bits of mantissa in place of 23.

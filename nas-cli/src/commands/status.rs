@@ -9,7 +9,6 @@ use nas_study::{Best, End, RunDir, Standing, StoreError, StudyError};
 use serde::Serialize;
 
 use crate::args::StatusArgs;
-use crate::clock;
 use crate::number::{counted, grouped, percent, seconds};
 use crate::output::Output;
 use crate::plan::RunConfig;
@@ -99,10 +98,7 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         retried: count(|s| s.retried),
         epochs: count(|s| s.epochs),
         seconds: standing.as_ref().map_or(0.0, |standing| standing.seconds),
-        idle_seconds: standing
-            .as_ref()
-            .and_then(|standing| standing.last_finished_unix_seconds)
-            .map(|then| (clock::unix_seconds() - then).max(0.0)),
+        idle_seconds: standing.as_ref().and_then(|standing| standing.idle_seconds),
         best: best.map(best_so_far),
         test_accuracy: last.map(|last| last.test.test_accuracy),
     };

@@ -65,7 +65,7 @@ struct Origin {
 /// Trains the network, tests it, saves it if asked to.
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let device = args.training.device.as_deref().unwrap_or("cpu");
-    device::check(device).typed("--device")?;
+    device::check_one(device).typed("--device")?;
     let tf32 = args.training.tf32.unwrap_or(false);
     device::check_tf32(device, tf32).typed("--tf32")?;
     if let Some(out) = &args.out {

@@ -1,10 +1,12 @@
 //! Who evaluates the trials of a search: this process, or workers.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::memory;
 use nas_eval::tabular::TabularEvaluator;
@@ -14,7 +16,6 @@ use nas_study::processes::{ProcessConfig, ProcessError, Processes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::halving::checkpoints;
 use super::{Session, Source};
 use crate::device;
 use crate::plan::{CommandPlan, Estimation, RunConfig};
@@ -156,12 +157,16 @@ impl Session {
             return None;
         };
         let at_a_time = workers.min(self.config.batch as usize).max(1);
-        let share = memory::available().map(|bytes| bytes / at_a_time as u64);
         Some(Preflight {
             training,
             evaluator,
             threads: (rayon::current_num_threads() / at_a_time).max(1),
-            limit: self.config.trial.and_then(|trial| trial.memory_bytes).or(share),
+            // All of it, however many workers share it: how many there are must decide nothing.
+            limit: self
+                .config
+                .trial
+                .and_then(|trial| trial.memory_bytes)
+                .or_else(memory::installed),
         })
     }
 
@@ -201,4 +206,21 @@ fn shell(command: &str) -> Vec<String> {
         .into_iter()
         .chain([command.to_owned()])
         .collect()
+}
+
+/// Removes what trials have left, once there will be none that continues them. Where a larger budget brings some after
+/// all, they train from the start and give the same.
+pub(super) fn remove_checkpoints(run: &RunDir) -> Result<()> {
+    let folder = checkpoints(run);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Where trainings of trials leave their state.
+fn checkpoints(run: &RunDir) -> PathBuf {
+    run.checkpoints_path().join("trials")
 }

@@ -1,13 +1,8 @@
-//! A search whose trainings are halved: its strategy, and the checkpoints that trials leave.
+//! A search whose trainings are halved.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nas_evo::{Halving, HalvingConfig};
 use nas_space::search::Strategy;
-use nas_study::RunDir;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -46,21 +41,4 @@ impl Session {
         let parameters = serde_json::to_string(&Parameters { halving, method })?;
         Ok((Box::new(Halving::new(strategy, halving)?), parameters))
     }
-}
-
-/// Removes what trials have left, once there will be none that continues them. Where a larger budget brings some after
-/// all, they train from the start and give the same.
-pub(super) fn remove_checkpoints(run: &RunDir) -> Result<()> {
-    let folder = checkpoints(run);
-    match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Where trainings of trials leave their state.
-pub(super) fn checkpoints(run: &RunDir) -> PathBuf {
-    run.checkpoints_path().join("trials")
 }

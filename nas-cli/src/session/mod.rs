@@ -34,8 +34,8 @@ use crate::progress::{Screen, TrialBar};
 use crate::{device, method, plan, plot, progressive};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
+use evaluation::remove_checkpoints;
 pub(crate) use evaluation::{TrialSettings, Worker};
-use halving::remove_checkpoints;
 use learning::Learned;
 pub(crate) use learning::{UNIFORM_FILE, UPDATES_FILE, first_proposals};
 

@@ -208,3 +208,18 @@ fn more_workers_than_a_batch_has_trials_are_noted() {
         text(&output.stderr)
     );
 }
+
+#[test]
+fn several_devices_are_for_workers_and_of_one_kind() {
+    for (words, named) in [
+        (
+            "train NB201_RESNET --device cuda:0,cuda:1",
+            "no device 'cuda:0,cuda:1'",
+        ),
+        ("search random --device cpu,cuda", "different kinds"),
+        ("search random --device cuda:0,tpu", "no device 'tpu'"),
+    ] {
+        let message = refused(2, &words.split(' ').collect::<Vec<_>>());
+        assert!(message.contains(named), "{words}: {message}");
+    }
+}

@@ -164,15 +164,7 @@ impl Records {
     /// As [`Records::study`].
     pub fn attempts(&self) -> Result<Vec<AttemptRecord>, StoreError> {
         let sqlite = |e| StoreError::sqlite(&self.path, e);
-        let known: bool = self
-            .connection
-            .query_row(
-                "SELECT count(*) FROM sqlite_schema WHERE name = 'attempts'",
-                [],
-                |row| row.get(0),
-            )
-            .map_err(sqlite)?;
-        if !known {
+        if !self.has("attempts", "trial")? {
             // Records of an earlier version, read as they are.
             return Ok(Vec::new());
         }
@@ -220,14 +212,18 @@ impl Records {
         Ok(tally.into_summary(&study.config, study.end))
     }
 
+    /// Whether a table has a column. Records of earlier versions, read as they are, do not have all of them.
+    pub(super) fn has(&self, table: &str, column: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
+        self.connection
+            .query_row(sql, [table, column], |row| row.get(0))
+            .map_err(|e| StoreError::sqlite(&self.path, e))
+    }
+
     /// The columns to read, in the order of [`COLUMNS`]. Records of version 1, read as they are, have no trial that continues
     /// another.
     fn columns(&self) -> Result<[&'static str; COLUMNS.len()], StoreError> {
-        let sql = "SELECT count(*) FROM pragma_table_info('trials') WHERE name = 'continues'";
-        let continues: bool = self
-            .connection
-            .query_row(sql, [], |row| row.get(0))
-            .map_err(|e| StoreError::sqlite(&self.path, e))?;
+        let continues = self.has("trials", "continues")?;
         Ok(COLUMNS.map(|name| match name {
             "continues" if !continues => "NULL AS continues",
             name => name,

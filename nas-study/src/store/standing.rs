@@ -4,6 +4,7 @@ use rusqlite::OptionalExtension;
 
 use super::records::parse_choices;
 use super::{Records, StoreError};
+use crate::clock;
 use crate::summary::Best;
 
 /// How a study stands.
@@ -22,8 +23,8 @@ pub struct Standing {
     pub epochs: u64,
     /// Cost of the finished trials, in seconds.
     pub seconds: f64,
-    /// When the last trial was finished, in seconds since 1970-01-01 00:00 UTC.
-    pub last_finished_unix_seconds: Option<f64>,
+    /// Seconds since the last trial was finished, by the clock of this machine; at least 0.
+    pub idle_seconds: Option<f64>,
     /// The best trial.
     pub best: Option<Best>,
 }
@@ -64,13 +65,6 @@ impl Records {
             .optional()
             .map_err(sqlite)?
             .transpose()?;
-        // Records of earlier versions do not have all of it.
-        let has = |what: &str| -> Result<bool, StoreError> {
-            let sql = "SELECT count(*) FROM sqlite_schema WHERE sql LIKE ?1";
-            self.connection
-                .query_row(sql, [what], |row| row.get(0))
-                .map_err(sqlite)
-        };
         let count = |sql: &str| -> Result<u64, StoreError> {
             let value: i64 = self
                 .connection
@@ -78,12 +72,16 @@ impl Records {
                 .map_err(sqlite)?;
             u64::try_from(value).map_err(|_| StoreError::damaged(&self.path, format!("a number is {value}")))
         };
-        let retried = if has("%TABLE attempts%")? {
+        let retried = if self.has("attempts", "trial")? {
             count("SELECT count(*) FROM attempts")?
         } else {
             0
         };
-        let continued = if has("%continues%")? { count(CONTINUED)? } else { 0 };
+        let continued = if self.has("trials", "continues")? {
+            count(CONTINUED)?
+        } else {
+            0
+        };
         let standing = self.connection.query_row(SUMS, [], |row| {
             Ok((|| {
                 Ok(Standing {
@@ -93,7 +91,9 @@ impl Records {
                     retried,
                     epochs: self.unsigned(row, "epochs")?.saturating_sub(continued),
                     seconds: self.get(row, "seconds")?,
-                    last_finished_unix_seconds: self.get(row, "last_finished")?,
+                    idle_seconds: self
+                        .get::<Option<f64>>(row, "last_finished")?
+                        .map(|then| (clock::unix_seconds() - then).max(0.0)),
                     best: None,
                 })
             })())
