@@ -5,12 +5,13 @@ use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Tr
 
 use crate::number::mebibytes;
 
+/// Threads that are reckoned with: how many there are, and how many workers share them, must decide nothing.
+const THREADS: usize = 1;
+
 /// An evaluator that refuses what cannot be built, or needs more memory than there is, and leaves the rest to the one behind it.
 pub(crate) struct Preflight<'a> {
     pub(crate) training: &'a TrainingEvaluator,
     pub(crate) evaluator: &'a dyn Evaluator,
-    /// Threads of a worker.
-    pub(crate) threads: usize,
     /// Bytes that a trial may take.
     pub(crate) limit: Option<u64>,
 }
@@ -19,7 +20,7 @@ impl Preflight<'_> {
     fn check(&self, trial: &Trial) -> Result<(), Failure> {
         let estimate = self
             .training
-            .memory_estimate(trial, self.threads)
+            .memory_estimate(trial, THREADS)
             .map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
         let (Some(estimate), Some(limit)) = (estimate, self.limit) else {
             return Ok(());

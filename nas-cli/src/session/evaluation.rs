@@ -145,22 +145,16 @@ impl Session {
     }
 
     /// What looks at trials that are trained before they are.
-    pub(super) fn preflight<'a>(
-        &'a self,
-        evaluator: &'a dyn Evaluator,
-        workers: usize,
-    ) -> Option<Preflight<'a>> {
+    pub(super) fn preflight<'a>(&'a self, evaluator: &'a dyn Evaluator) -> Option<Preflight<'a>> {
         let Source::Training {
             evaluator: training, ..
         } = &self.source
         else {
             return None;
         };
-        let at_a_time = workers.min(self.config.batch as usize).max(1);
         Some(Preflight {
             training,
             evaluator,
-            threads: (rayon::current_num_threads() / at_a_time).max(1),
             // All of it, however many workers share it: how many there are must decide nothing.
             limit: self
                 .config

@@ -382,7 +382,7 @@ impl Session {
             }
             None => self.here(run)?,
         };
-        let preflight = self.preflight(evaluator.as_ref(), workers);
+        let preflight = self.preflight(evaluator.as_ref());
         let evaluator: &dyn Evaluator = match &preflight {
             Some(preflight) => preflight,
             None => evaluator.as_ref(),
