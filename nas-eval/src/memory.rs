@@ -2,7 +2,7 @@
 
 use nas_space::network::Network;
 
-use crate::engine::Engine;
+use crate::engine::{EVALUATED_TOGETHER, Engine};
 use crate::error::EvalError;
 use crate::train::TrainConfig;
 
@@ -15,13 +15,18 @@ const PROGRAM: u64 = 26 << 20;
 const PER_PARAMETER: u64 = 10;
 /// Batches that are under way: in use, finished, in the making.
 const BATCHES: u64 = 4;
-/// What an allocator takes beyond what it was asked for, in percent.
-const OVERHEAD_PERCENT: u64 = 10;
+/// What the allocator takes beyond what it was asked for: this many percent, measured, for pieces that are rounded up and memory
+/// that is kept for the next piece;
+const OVERHEAD_PERCENT: u64 = 30;
+/// and the pages that it sets aside for each size of piece, of which a larger network has more, up to about this many bytes.
+const SET_ASIDE: u64 = 25 << 20;
+/// So many times what was asked for is set aside where that is less.
+const SET_ASIDE_FOR_EACH: u64 = 2;
 
 /// What a training takes on the CPU, in bytes, part by part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// The maps of all layers, of the larger of the training's and the evaluation's batches.
+    /// The maps of all layers, of as many images as pass at once.
     pub maps: u64,
     /// Gradients of maps.
     pub gradients: u64,
@@ -49,12 +54,12 @@ impl MemoryEstimate {
         evaluated_images: usize,
     ) -> Result<Self, EvalError> {
         let engine = Engine::new(network)?;
-        let largest_batch = config
-            .batch_size
-            .max(config.evaluation_batch_size.min(evaluated_images));
+        let evaluated = config.evaluation_batch_size.min(evaluated_images);
+        let largest_batch = config.batch_size.max(evaluated);
+        let passed_at_once = config.batch_size.max(evaluated.min(EVALUATED_TOGETHER));
         let image = network.image().numel() as u64;
         Ok(Self {
-            maps: ELEMENT * engine.elements_of_maps(largest_batch),
+            maps: ELEMENT * engine.elements_of_maps(passed_at_once),
             gradients: ELEMENT * engine.elements_of_gradients(config.batch_size),
             parameters: PER_PARAMETER * ELEMENT * network.cost().params,
             batches: BATCHES * ELEMENT * image * largest_batch as u64,
@@ -75,6 +80,7 @@ impl MemoryEstimate {
         let asked = parts.into_iter().fold(0_u64, u64::saturating_add);
         asked
             .saturating_add(asked / 100 * OVERHEAD_PERCENT)
+            .saturating_add(asked.saturating_mul(SET_ASIDE_FOR_EACH).min(SET_ASIDE))
             .saturating_add(self.base)
     }
 }

@@ -17,6 +17,7 @@ fn the_estimate_of_memory_is_close_to_what_a_training_has_held() {
         (pools, "--channels 32 --cells 3"),
         ("DARTS_V2", "--channels 16 --cells 5"),
         ("DARTS_V2", "--channels 24 --cells 8 --batch-size 200"),
+        ("DARTS_V2", "--channels 16 --cells 3 --batch-size 16"),
         (dense, "--channels 4 --cells 1"),
     ] {
         let mut args = vec!["train", arch, "--limit", "600", "--epochs", "1", "--json"];

@@ -24,4 +24,4 @@ mod run;
 mod tests;
 
 pub(crate) use self::host::runs_here;
-pub(crate) use self::pass::{Engine, Request};
+pub(crate) use self::pass::{EVALUATED_TOGETHER, Engine, Request};

@@ -15,7 +15,7 @@ use crate::model::{Differentiated, Logits, Pass, Wanted, Weights};
 use crate::nn::{Gradients, Parameters};
 
 /// How many images are evaluated at a time where they do not depend on each other: few enough to need little memory.
-const EVALUATED_TOGETHER: usize = 64;
+pub(crate) const EVALUATED_TOGETHER: usize = 64;
 
 /// Computes what a network gives for batches of images, and the gradients, on the CPU.
 #[derive(Debug)]
