@@ -1,7 +1,8 @@
 //! Dense convolution: every output channel sees every input channel.
 //!
 //! A tile of a few pixels times a few vectors of output channels stays in registers while taps and input channels are gone
-//! through; an input value is spread over a vector, the weights of its output channels are read.
+//! through; an input value is spread over a vector, the weights of its output channels are read. Of 16 registers a tile takes at most
+//! fifteen: six pixels times two vectors, the two vectors of weights and the input value. With one more some are kept in memory.
 
 #![allow(
     clippy::needless_range_loop,
@@ -129,7 +130,7 @@ impl<T: Float> Forward<'_, T> {
                         self.rows::<V, 1>(at);
                         first += 1;
                     }
-                    2 | 4 => {
+                    left if left == 2 || left == 4 || !V::MANY_REGISTERS => {
                         self.rows::<V, 2>(at);
                         first += 2;
                     }
@@ -148,8 +149,10 @@ impl<T: Float> Forward<'_, T> {
         for row in 0..self.conv.windows.size[0] {
             // SAFETY: the caller's.
             unsafe {
-                if columns >= 8 && V::MANY_REGISTERS {
+                if columns >= 8 && (V::MANY_REGISTERS || B == 1) {
                     self.row::<V, B, 8>(row, filter);
+                } else if columns >= 6 && B == 2 {
+                    self.row_of_sixes::<V, B>(row, filter);
                 } else if columns >= 4 {
                     self.row::<V, B, 4>(row, filter);
                 } else if columns >= 2 {
@@ -158,6 +161,25 @@ impl<T: Float> Forward<'_, T> {
                     self.row::<V, B, 1>(row, filter);
                 }
             }
+        }
+    }
+
+    /// A row in tiles of six pixels, and of four where it comes out even so; else the last one is moved back as in [`Self::row`].
+    #[inline(always)]
+    unsafe fn row_of_sixes<V: Vector<Elem = T>, const B: usize>(&mut self, row: usize, filter: usize) {
+        let columns = self.conv.windows.size[1];
+        let mut column = 0;
+        while column < columns {
+            // SAFETY: the caller's.
+            column += unsafe {
+                if matches!(columns - column, 4 | 8) {
+                    self.tile::<V, B, 4>(row, column, filter);
+                    4
+                } else {
+                    self.tile::<V, B, 6>(row, column.min(columns - 6), filter);
+                    6
+                }
+            };
         }
     }
 
@@ -262,7 +284,7 @@ impl<T: Float> Weights<'_, T> {
                         self.channels::<V, 1>(at);
                         first += 1;
                     }
-                    2 | 4 => {
+                    left if left == 2 || left == 4 || !V::MANY_REGISTERS => {
                         self.channels::<V, 2>(at);
                         first += 2;
                     }
@@ -283,8 +305,10 @@ impl<T: Float> Weights<'_, T> {
                 let left = self.conv.channels - channel;
                 // SAFETY: the caller's.
                 channel += unsafe {
-                    if left >= 8 && V::MANY_REGISTERS {
+                    if left >= 8 && (V::MANY_REGISTERS || B == 1) {
                         self.tile::<V, B, 8>(tap, channel, filter)
+                    } else if left >= 6 && left != 8 && B == 2 {
+                        self.tile::<V, B, 6>(tap, channel, filter)
                     } else if left >= 4 {
                         self.tile::<V, B, 4>(tap, channel, filter)
                     } else {
