@@ -2,7 +2,7 @@
 
 use nas_space::network::Network;
 
-use crate::engine::{EVALUATED_TOGETHER, Engine};
+use crate::engine::Engine;
 use crate::error::EvalError;
 use crate::train::TrainConfig;
 
@@ -26,10 +26,8 @@ const SET_ASIDE_FOR_EACH: u64 = 2;
 /// What a training takes on the CPU, in bytes, part by part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryEstimate {
-    /// The maps of all layers, of as many images as pass at once.
+    /// The maps of all layers, of as many images as pass at once, and their gradients.
     pub maps: u64,
-    /// Gradients of maps.
-    pub gradients: u64,
     /// Parameters, their gradients and what the optimizer remembers.
     pub parameters: u64,
     /// Batches of images, on their way.
@@ -56,11 +54,9 @@ impl MemoryEstimate {
         let engine = Engine::new(network)?;
         let evaluated = config.evaluation_batch_size.min(evaluated_images);
         let largest_batch = config.batch_size.max(evaluated);
-        let passed_at_once = config.batch_size.max(evaluated.min(EVALUATED_TOGETHER));
         let image = network.image().numel() as u64;
         Ok(Self {
-            maps: ELEMENT * engine.elements_of_maps(passed_at_once),
-            gradients: ELEMENT * engine.elements_of_gradients(config.batch_size),
+            maps: ELEMENT.saturating_mul(engine.elements_of_places(config.batch_size, evaluated)),
             parameters: PER_PARAMETER * ELEMENT * network.cost().params,
             batches: BATCHES * ELEMENT * image * largest_batch as u64,
             rooms: ELEMENT * engine.elements_of_rooms() * threads as u64,
@@ -70,13 +66,7 @@ impl MemoryEstimate {
 
     /// All of it: the peak of the process.
     pub fn total(&self) -> u64 {
-        let parts = [
-            self.maps,
-            self.gradients,
-            self.parameters,
-            self.batches,
-            self.rooms,
-        ];
+        let parts = [self.maps, self.parameters, self.batches, self.rooms];
         let asked = parts.into_iter().fold(0_u64, u64::saturating_add);
         asked
             .saturating_add(asked / 100 * OVERHEAD_PERCENT)

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::places::Places;
 use super::plan::Read;
 use crate::kernels::Float;
 use crate::kernels::Frame;
@@ -9,12 +10,14 @@ use crate::kernels::Frame;
 /// What the passes of one model write to and read from.
 #[derive(Debug)]
 pub(super) struct Arena<T> {
-    /// The map of each step, image by image; no longer than the largest batch has needed.
+    /// The map of each step, image by image, in a place that may be longer, while it is needed.
     pub(super) maps: Vec<Vec<T>>,
     /// The gradient of what is read of each map, where it has a place of its own, while it is needed.
     pub(super) gradients: Vec<Vec<T>>,
-    /// Places for gradients that are not needed now.
-    free: Vec<Vec<T>>,
+    /// What is free of the places that maps and gradients take.
+    places: Places<Vec<T>>,
+    /// The largest batch so far.
+    batch: usize,
     pub(super) steps: Vec<Held<T>>,
     rooms: Mutex<Vec<Rooms<T>>>,
 }
@@ -105,32 +108,52 @@ impl<T: Float> Arena<T> {
         Self {
             maps: empty(),
             gradients: empty(),
-            free: Vec::new(),
+            places: Places::default(),
+            batch: 0,
             steps: std::iter::repeat_with(Held::default).take(steps).collect(),
             rooms: Mutex::new(Vec::new()),
         }
     }
 
-    /// A place for a gradient of so many elements, whatever they are: the smallest that is free and large enough, or a new one.
+    /// Begins a pass with a batch of this size, for which all places are free.
+    pub(super) fn begin(&mut self, batch: usize) {
+        let held = self.maps.iter_mut().chain(&mut self.gradients);
+        held.for_each(|place| self.places.give_back(std::mem::take(place)));
+        if batch > self.batch {
+            // Most are too small now.
+            self.places = Places::default();
+            self.batch = batch;
+        }
+    }
+
+    /// A place for so many elements, whatever they are.
     pub(super) fn take_place(&mut self, elements: usize) -> Vec<T> {
-        let fitting = self
-            .free
-            .iter()
-            .enumerate()
-            .filter(|(_, place)| place.len() >= elements);
-        match fitting.min_by_key(|(_, place)| place.len()) {
-            Some((number, _)) => self.free.swap_remove(number),
-            None => vec![T::ZERO; elements],
+        let place = self.places.take(elements);
+        let place = place.unwrap_or_else(|| vec![T::ZERO; elements]);
+        // Nothing may be read before it is written.
+        #[cfg(test)]
+        let place = vec![T::from_f64(f64::NAN); place.len()];
+        place
+    }
+
+    /// Elements of all places, free or not.
+    #[cfg(test)]
+    pub(super) fn elements(&self) -> usize {
+        let held = self.maps.iter().chain(&self.gradients).map(Vec::len);
+        held.sum::<usize>() + self.places.elements()
+    }
+
+    /// Frees the places of the maps of these steps.
+    pub(super) fn free_maps(&mut self, steps: &[usize]) {
+        for &index in steps {
+            self.places.give_back(std::mem::take(&mut self.maps[index]));
         }
     }
 
     /// Frees the places of the gradients of these steps.
-    pub(super) fn free_places(&mut self, steps: &[usize]) {
+    pub(super) fn free_gradients(&mut self, steps: &[usize]) {
         for &index in steps {
-            let place = std::mem::take(&mut self.gradients[index]);
-            if !place.is_empty() {
-                self.free.push(place);
-            }
+            self.places.give_back(std::mem::take(&mut self.gradients[index]));
         }
     }
 

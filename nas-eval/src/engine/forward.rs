@@ -49,12 +49,7 @@ impl<T: Float> Run<'_, T> {
             .filter(|&&index| self.needed[index] && !matches!(steps[index].op, Op::Zero))
             .map(|&index| {
                 let step = &steps[index];
-                let mut map = std::mem::take(&mut arena.maps[index]);
-                let len = self.batch * step.len();
-                if map.len() < len {
-                    // Not `resize`, which would copy what is overwritten anyway.
-                    map = vec![T::ZERO; len];
-                }
+                let map = arena.take_place(self.batch * step.len());
                 let wants_moments = self.by_batch && step.norm.is_some();
                 let moments = if wants_moments {
                     self.batch * 2 * step.pixel()

@@ -15,6 +15,7 @@ mod host;
 mod lifetime;
 mod norm;
 mod pass;
+mod places;
 mod plan;
 mod prepare;
 mod room;
@@ -24,4 +25,4 @@ mod run;
 mod tests;
 
 pub(crate) use self::host::runs_here;
-pub(crate) use self::pass::{EVALUATED_TOGETHER, Engine, Request};
+pub(crate) use self::pass::{Engine, Request};

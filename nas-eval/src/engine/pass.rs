@@ -15,7 +15,7 @@ use crate::model::{Differentiated, Logits, Pass, Wanted, Weights};
 use crate::nn::{Gradients, Parameters};
 
 /// How many images are evaluated at a time where they do not depend on each other: few enough to need little memory.
-pub(crate) const EVALUATED_TOGETHER: usize = 64;
+const EVALUATED_TOGETHER: usize = 64;
 
 /// Computes what a network gives for batches of images, and the gradients, on the CPU.
 #[derive(Debug)]
@@ -52,14 +52,19 @@ impl Engine {
         Ok(Self { plan, level, memory })
     }
 
-    /// Elements of all maps, for images in batches of so many.
-    pub(crate) fn elements_of_maps(&self, batch: usize) -> u64 {
-        self.plan.elements_of_maps(batch)
+    /// Elements of the maps and gradients that are held at a time, with training in batches of so many images and evaluations of so many.
+    pub(crate) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
+        self.plan
+            .elements_of_places(trained, evaluated.min(EVALUATED_TOGETHER))
     }
 
-    /// Elements of the gradients of maps.
-    pub(crate) fn elements_of_gradients(&self, batch: usize) -> u64 {
-        self.plan.elements_of_gradients(batch)
+    /// Elements of all places that maps and gradients have taken.
+    #[cfg(test)]
+    pub(super) fn held_elements(&self) -> usize {
+        match &*self.memory.lock().unwrap_or_else(PoisonError::into_inner) {
+            Memory::F32(arena) => arena.elements(),
+            Memory::F64(arena) => arena.elements(),
+        }
     }
 
     /// Elements of what one thread works in.

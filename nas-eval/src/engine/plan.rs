@@ -10,6 +10,7 @@ use nas_space::network::{LayerId, LayerKind, Network, PoolKind, Term};
 use nas_space::shape::Shape;
 
 use super::geometry::{Convolution, Pooling};
+use super::lifetime::MapLifetimes;
 use crate::error::EvalError;
 use crate::kernels::{Frame, padded_channels};
 
@@ -20,6 +21,7 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The steps by how far they are from the image: those of a wave read earlier waves alone.
     pub(super) waves: Vec<Vec<usize>>,
+    pub(super) lifetimes: MapLifetimes,
     /// The step of the class scores.
     pub(super) logits: usize,
     /// That of the auxiliary head's.
@@ -174,9 +176,12 @@ impl Plan {
         }
         share_frames(&mut steps);
         let waves = waves(&steps);
+        let outputs: Vec<usize> = std::iter::once(logits).chain(auxiliary).collect();
+        let lifetimes = MapLifetimes::new(&steps, &waves, &outputs);
         Ok(Self {
             steps,
             waves,
+            lifetimes,
             logits,
             auxiliary,
         })

@@ -1,37 +1,78 @@
 //! How much memory passes will take, told from the plan before anything is allocated.
 
-use super::lifetime::free_after;
+use super::lifetime::gradients_free_after;
+use super::places::Places;
 use super::plan::{Op, Plan};
 
+/// The places that passes take, as sizes.
+#[derive(Default)]
+struct Reckoned {
+    places: Places<usize>,
+    /// Elements of all places, free or not.
+    elements: u64,
+}
+
+impl Reckoned {
+    fn take(&mut self, elements: usize) -> usize {
+        self.places.take(elements).unwrap_or_else(|| {
+            self.elements = self.elements.saturating_add(elements as u64);
+            elements
+        })
+    }
+}
+
 impl Plan {
-    /// Elements of all maps, for images in batches of so many.
-    pub(super) fn elements_of_maps(&self, batch: usize) -> u64 {
-        self.steps.iter().map(|step| elements(step.len(), batch)).sum()
+    /// Elements of the places that maps and gradients take, with training in batches of so many images, and of so many in
+    /// evaluations between: what is taken and freed as passes do it in which everything counts.
+    pub(super) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
+        let mut reckoned = Reckoned::default();
+        self.reckon(&mut reckoned, trained, true);
+        let mut most = reckoned.elements;
+        if evaluated > trained {
+            reckoned = Reckoned::default();
+        }
+        self.reckon(&mut reckoned, evaluated, false);
+        self.reckon(&mut reckoned, trained, true);
+        most = most.max(reckoned.elements);
+        most
     }
 
-    /// Elements of the places for gradients of maps, each of which is used again once it is free: as the way back takes them where
-    /// everything counts.
-    pub(super) fn elements_of_gradients(&self, batch: usize) -> u64 {
-        let holders = self.holders();
-        let free_after = free_after(self, |index| holders[index]);
-        let mut held: Vec<Option<u64>> = vec![None; self.steps.len()];
-        let (mut free, mut all) = (Vec::<u64>::new(), 0);
-        for (wave, freed) in self.waves.iter().zip(free_after).rev() {
-            for &index in wave.iter().filter(|&&index| holders[index] == Some(index)) {
-                let needed = elements(self.steps[index].len(), batch);
-                let fitting = free.iter().enumerate().filter(|(_, place)| **place >= needed);
-                let place = match fitting.min_by_key(|(_, place)| **place).map(|(number, _)| number) {
-                    Some(number) => free.swap_remove(number),
-                    None => {
-                        all += needed;
-                        needed
-                    }
-                };
-                held[index] = Some(place);
+    /// A pass with so many images, forward alone or back, too.
+    fn reckon(&self, reckoned: &mut Reckoned, batch: usize, goes_back: bool) {
+        let place_of = |index: usize| self.steps[index].len().saturating_mul(batch);
+        let mut maps = vec![0; self.steps.len()];
+        for (wave, free) in self.waves.iter().zip(&self.lifetimes.forward) {
+            for &index in wave {
+                if !matches!(self.steps[index].op, Op::Zero) {
+                    maps[index] = reckoned.take(place_of(index));
+                }
             }
-            free.extend(freed.iter().filter_map(|&index| held[index].take()));
+            if !goes_back {
+                for &index in free {
+                    reckoned.places.give_back(std::mem::take(&mut maps[index]));
+                }
+            }
         }
-        all
+        if goes_back {
+            let holders = self.holders();
+            let mut gradients = vec![0; self.steps.len()];
+            let free = gradients_free_after(self, |index| holders[index]);
+            let free = free.iter().zip(&self.lifetimes.back);
+            for (wave, (free_gradients, free_maps)) in self.waves.iter().zip(free).rev() {
+                for &index in wave.iter().filter(|&&index| holders[index] == Some(index)) {
+                    gradients[index] = reckoned.take(place_of(index));
+                }
+                for &index in free_gradients {
+                    reckoned.places.give_back(std::mem::take(&mut gradients[index]));
+                }
+                for &index in free_maps {
+                    reckoned.places.give_back(std::mem::take(&mut maps[index]));
+                }
+            }
+        }
+        for place in maps {
+            reckoned.places.give_back(place);
+        }
     }
 
     /// In whose place the gradient of each step lies: as `find_sources` has it where everything counts.
@@ -64,8 +105,4 @@ impl Plan {
         let largest = self.steps.iter().map(super::plan::Step::len).max();
         ROOMS * largest.unwrap_or(0) as u64
     }
-}
-
-fn elements(of_image: usize, batch: usize) -> u64 {
-    (of_image as u64).saturating_mul(batch as u64)
 }

@@ -24,6 +24,8 @@ pub(super) struct Run<'a, T> {
     pub(super) needed: Vec<bool>,
     /// The weight of each term of each weighted sum; of other steps none.
     pub(super) term_weights: Vec<Vec<f64>>,
+    /// Whether gradients are wanted.
+    goes_back: bool,
     pub(super) wants_weights: bool,
     pub(super) wants_mixture: bool,
     /// The steps whose gradient the loss gives.
@@ -88,6 +90,7 @@ impl<'a, T: Float> Run<'a, T> {
             by_batch: !matches!(request.pass, Pass::Eval),
             needed,
             term_weights,
+            goes_back: wanted.is_some(),
             wants_weights,
             wants_mixture,
             outputs: Vec::new(),
@@ -96,9 +99,10 @@ impl<'a, T: Float> Run<'a, T> {
         })
     }
 
-    /// Computes all maps that are needed.
+    /// Computes all maps that are needed, and keeps those that the way back needs.
     pub(super) fn forward(&self, arena: &mut Arena<T>, request: &Request<'_>) -> Result<()> {
-        for wave in &self.plan.waves {
+        arena.begin(self.batch);
+        for (wave, free) in self.plan.waves.iter().zip(&self.plan.lifetimes.forward) {
             let moments = self.forward_wave(arena, wave);
             let follow = matches!(request.pass, Pass::Train { .. });
             for (index, moments) in moments {
@@ -111,6 +115,9 @@ impl<'a, T: Float> Run<'a, T> {
                     let held = &mut arena.steps[index];
                     set_line(step, norm, held, request.parameters, mean, &variance)?;
                 }
+            }
+            if !self.goes_back {
+                arena.free_maps(free);
             }
         }
         Ok(())
@@ -136,15 +143,16 @@ impl<'a, T: Float> Run<'a, T> {
     pub(super) fn seed(&mut self, arena: &mut Arena<T>, index: usize, gradient: &Tensor) -> Result<()> {
         let step = &self.plan.steps[index];
         let gradient = gradient.flatten_all()?.to_vec1::<T>()?;
-        let map = &mut arena.gradients[index];
-        map.clear();
-        map.resize(self.batch * step.len(), T::ZERO);
+        let mut place = arena.take_place(self.batch * step.len());
+        let maps = &mut place[..self.batch * step.len()];
+        maps.fill(T::ZERO);
         let images = gradient.chunks_exact(step.shape.numel());
-        for (map, values) in map.chunks_exact_mut(step.len()).zip(images) {
+        for (map, values) in maps.chunks_exact_mut(step.len()).zip(images) {
             for (i, value) in values.iter().enumerate() {
                 map[i % step.pixels() * step.pixel() + i / step.pixels()] = *value;
             }
         }
+        arena.gradients[index] = place;
         self.outputs.push(index);
         Ok(())
     }

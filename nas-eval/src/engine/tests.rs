@@ -333,6 +333,49 @@ fn memory_of_a_larger_batch_does_not_show_in_a_smaller_one() {
     }
 }
 
+#[test]
+fn memory_is_used_again_and_known_beforehand() {
+    let network = zoo(8);
+    let model = Model::new(Arc::clone(&network), Seed::new(3), &Device::Cpu, DType::F32).unwrap();
+    for (trained, evaluated) in [(6, 3), (3, 6)] {
+        let engine = Engine::new(&network).unwrap();
+        let evaluate = || {
+            let (images, _) = batch(&network, evaluated, DType::F32);
+            let request = Request {
+                network: &network,
+                parameters: model.parameters(),
+                images: &images,
+                pass: &Pass::Eval,
+                weights: &Weights::Missing,
+            };
+            engine.forward(&request).unwrap();
+        };
+        evaluate();
+        let forward_alone = engine.held_elements();
+        by_engine(&engine, &model, trained);
+        evaluate();
+        by_engine(&engine, &model, trained);
+        let held = engine.held_elements();
+        assert_eq!(held as u64, engine.elements_of_places(trained, evaluated));
+        for _ in 0..3 {
+            by_engine(&engine, &model, trained);
+            evaluate();
+        }
+        assert_eq!(engine.held_elements(), held, "more for the same passes");
+        let plan = super::plan::Plan::new(&network).unwrap();
+        let all_maps: usize = plan.steps.iter().map(super::plan::Step::len).sum();
+        // Gradients lie where maps have lain, and an evaluation forgets what has been read.
+        assert!(
+            2 * held < 3 * all_maps * trained.max(evaluated),
+            "{held} of {all_maps}"
+        );
+        assert!(
+            2 * forward_alone < all_maps * evaluated,
+            "{forward_alone} of {all_maps}"
+        );
+    }
+}
+
 /// Mean 1000, standard deviation 1: the square of the mean is a million times the variance.
 #[test]
 fn statistics_are_right_far_from_zero() {

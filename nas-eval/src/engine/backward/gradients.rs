@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Found;
 use crate::engine::arena::Arena;
-use crate::engine::lifetime::free_after;
+use crate::engine::lifetime::gradients_free_after;
 use crate::engine::norm::set_back;
 use crate::engine::pass::Request;
 use crate::engine::plan::Op;
@@ -30,11 +30,13 @@ impl<T: Float> Run<'_, T> {
         self.find_sources(&outputs);
         let mut named = HashMap::new();
         let mut mixture = request.weights.zeros();
-        let free = free_after(self.plan, |index| self.holder(index));
-        for (wave, free) in self.plan.waves.iter().zip(&free).rev() {
+        let gradients = gradients_free_after(self.plan, |index| self.holder(index));
+        let free = gradients.iter().zip(&self.plan.lifetimes.back);
+        for (wave, (gradients, maps)) in self.plan.waves.iter().zip(free).rev() {
             let found = self.backward_wave(arena, wave);
             self.take_in(arena, request, found, &mut named, &mut mixture)?;
-            arena.free_places(free);
+            arena.free_gradients(gradients);
+            arena.free_maps(maps);
         }
         Ok((named, mixture))
     }
