@@ -370,7 +370,7 @@ fn memory_is_used_again_and_known_beforehand() {
             "{held} of {all_maps}"
         );
         assert!(
-            2 * forward_alone < all_maps * evaluated,
+            3 * forward_alone < 2 * all_maps * evaluated,
             "{forward_alone} of {all_maps}"
         );
     }
