@@ -23,7 +23,8 @@ const LAST_WORDS: usize = 4096;
 const LINES: usize = 16;
 /// How long a process that was killed, or has closed its output, may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
-
+/// How long the last words of a process that is gone may take to be read.
+const HEARD_WITHIN: Duration = Duration::from_secs(1);
 /// How long a process may take to end by itself where no trial is left for it.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -192,11 +193,12 @@ impl Process {
             sleep(Duration::from_millis(1));
         }
         self.kill();
-        if let Some(listener) = self.listener.take()
-            && listener.is_finished()
-        {
-            // All that it wrote is there.
-            let _ = listener.join();
+        if let Some(listener) = self.listener.take() {
+            // All that it wrote is there when the listener has finished, and what it has started may hold its output open.
+            let watch = Stopwatch::start();
+            while !listener.is_finished() && watch.seconds() < HEARD_WITHIN.as_secs_f64() {
+                sleep(Duration::from_millis(1));
+            }
         }
         Death {
             status: self.status,
