@@ -15,12 +15,12 @@ const PROGRAM: u64 = 26 << 20;
 const PER_PARAMETER: u64 = 10;
 /// Batches that are under way: in use, finished, in the making.
 const BATCHES: u64 = 4;
-/// What the allocator takes beyond what it was asked for: this many percent, measured, for pieces that are rounded up and memory
-/// that is kept for the next piece;
+/// What the allocator takes beyond what it was asked for, in percent, as measured: pieces are rounded up, and memory is kept for
+/// the next ones.
 const OVERHEAD_PERCENT: u64 = 30;
-/// and the pages that it sets aside for each size of piece, of which a larger network has more, up to about this many bytes.
+/// The most that the allocator sets aside beside that, as measured: pages for each size of piece, of which a larger network has more.
 const SET_ASIDE: u64 = 25 << 20;
-/// So many times what was asked for is set aside where that is less.
+/// What it sets aside for a small network is so many times what was asked for.
 const SET_ASIDE_FOR_EACH: u64 = 2;
 
 /// What a training takes on the CPU, in bytes, part by part.

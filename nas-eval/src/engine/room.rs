@@ -27,14 +27,14 @@ impl Plan {
     pub(super) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
         let mut reckoned = Reckoned::default();
         self.reckon(&mut reckoned, trained, true);
-        let mut most = reckoned.elements;
+        let at_first = reckoned.elements;
+        // As `Arena::begin` has it.
         if evaluated > trained {
             reckoned = Reckoned::default();
         }
         self.reckon(&mut reckoned, evaluated, false);
         self.reckon(&mut reckoned, trained, true);
-        most = most.max(reckoned.elements);
-        most
+        at_first.max(reckoned.elements)
     }
 
     /// A pass with so many images, forward alone or back, too.
