@@ -81,13 +81,26 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_memory_of_a_group_is_that_of_its_processes() {
+        use std::io::{BufRead as _, BufReader, Write as _};
         use std::os::unix::process::CommandExt as _;
-        use std::process::Command;
+        use std::process::{Command, Stdio};
 
-        let mut child = Command::new("sleep").arg("60").process_group(0).spawn().unwrap();
+        let mut child = Command::new("cat")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        // It has a page or so until the program is loaded. An echo tells that it is.
+        child.stdin.as_mut().unwrap().write_all(b"loaded\n").unwrap();
+        let mut echo = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut echo)
+            .unwrap();
         let resident = resident_of_group(child.id());
         child.kill().unwrap();
         child.wait().unwrap();
+        assert_eq!(echo, "loaded\n");
         let resident = resident.unwrap();
         assert!((100_000..100_000_000).contains(&resident), "{resident}");
         assert_eq!(resident_of_group(u32::MAX), None);
