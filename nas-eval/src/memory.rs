@@ -10,9 +10,8 @@ use crate::train::TrainConfig;
 const ELEMENT: u64 = 4;
 /// What the program takes before it has read any data: its code, its threads and what its allocator keeps ready.
 const PROGRAM: u64 = 26 << 20;
-/// For each parameter: itself, its gradient, what the optimizer remembers of it (two values at most), what kernels take of it
-/// forward and backward, and the gradients that chunks of a batch find before they are added up.
-const PER_PARAMETER: u64 = 10;
+/// For each parameter: itself, its gradient, and what the optimizer remembers of it (two values at most).
+const PER_PARAMETER: u64 = 4;
 /// Batches that are under way: in use, finished, in the making.
 const BATCHES: u64 = 4;
 /// What the allocator takes beyond what it was asked for, in percent, as measured: pieces are rounded up, and memory is kept for
@@ -28,7 +27,8 @@ const SET_ASIDE_FOR_EACH: u64 = 2;
 pub struct MemoryEstimate {
     /// The maps of all layers, of as many images as pass at once, and their gradients.
     pub maps: u64,
-    /// Parameters, their gradients and what the optimizer remembers.
+    /// Parameters, their gradients and what the optimizer remembers; weights as kernels take them, and the gradients that the parts of
+    /// a batch find before they are added up.
     pub parameters: u64,
     /// Batches of images, on their way.
     pub batches: u64,
@@ -57,7 +57,9 @@ impl MemoryEstimate {
         let image = network.image().numel() as u64;
         Ok(Self {
             maps: ELEMENT.saturating_mul(engine.elements_of_places(config.batch_size, evaluated)),
-            parameters: PER_PARAMETER * ELEMENT * network.cost().params,
+            parameters: ELEMENT.saturating_mul(
+                PER_PARAMETER * network.cost().params + engine.elements_of_weights(config.batch_size),
+            ),
             batches: BATCHES * ELEMENT * image * largest_batch as u64,
             rooms: ELEMENT * engine.elements_of_rooms() * threads as u64,
             base: PROGRAM + data_bytes,

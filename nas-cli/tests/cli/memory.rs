@@ -26,7 +26,7 @@ fn the_estimate_of_memory_is_close_to_what_a_training_has_held() {
         let bytes = |key: &str| trained[key].as_f64().unwrap();
         let (estimate, peak) = (bytes("memory_estimate_bytes"), bytes("peak_memory_bytes"));
         println!(
-            "{arch} {words}: {:.0} MiB expected, {:.0} MiB held",
+            "{arch} {words}: {:.0} MB expected, {:.0} MB held",
             estimate / 1e6,
             peak / 1e6
         );

@@ -66,6 +66,8 @@ pub(super) struct Rooms<T> {
     pub(super) output: Vec<T>,
     pub(super) gradient: Vec<T>,
     pub(super) inner: Vec<T>,
+    /// What [`winograd`](crate::kernels::winograd) transforms a few rows to.
+    pub(super) tiles: Vec<T>,
 }
 
 /// A map in its frame, which convolutions that read the same share.
@@ -171,6 +173,7 @@ impl<T: Float> Arena<T> {
             output: Vec::new(),
             gradient: Vec::new(),
             inner: Vec::new(),
+            tiles: Vec::new(),
         });
         rooms.framed.key = None;
         let result = f(&mut rooms);

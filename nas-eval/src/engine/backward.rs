@@ -128,8 +128,7 @@ impl<T: Float> Run<'_, T> {
         let mut jobs = Vec::new();
         for (index, gradient) in &mut filled {
             let step = &steps[*index];
-            let readers: usize = step.readers.iter().map(|&(reader, _)| steps[reader].work()).sum();
-            let per_chunk = images_per_chunk(self.batch, 3 * readers + step.len());
+            let per_chunk = images_per_chunk(self.batch, self.plan.work_back(*index));
             let wanted = self.useful[*index] && !matches!(step.op, Op::Image | Op::Zero);
             if wanted && gradient.len() < self.batch * step.len() {
                 *gradient = arena.take_place(self.batch * step.len());

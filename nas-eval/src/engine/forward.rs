@@ -9,8 +9,8 @@ use super::run::Run;
 use crate::kernels::Float;
 use crate::kernels::items_per_chunk;
 use crate::kernels::{
-    Affine, Dense, Frame, Grid, Term, add_sums, add_terms, average_pool, copy, dense, depthwise, max_pool,
-    moments,
+    Affine, Dense, Frame, Grid, Term, Winograd, add_sums, add_terms, average_pool, copy, dense, depthwise,
+    max_pool, moments, winograd,
 };
 
 /// The most parts a batch is cut into.
@@ -244,6 +244,7 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// A convolution of what is in its frame.
+    #[expect(clippy::too_many_arguments, reason = "two maps and what lies between them")]
     pub(super) fn convolve(
         &self,
         conv: &Convolution,
@@ -251,9 +252,17 @@ impl<T: Float> Run<'_, T> {
         weight: &[T],
         bias: Option<&[T]>,
         out: &mut [T],
+        tiles: &mut Vec<T>,
     ) {
         let grid = conv.output_grid(Grid::whole(conv.output, conv.back.pixel));
-        if conv.depthwise {
+        if conv.winograd {
+            let fast = Winograd {
+                windows: conv.windows,
+                channels: conv.channels,
+                filters: conv.back.pixel,
+            };
+            winograd(self.level, fast, x, weight, bias, out, grid, tiles);
+        } else if conv.depthwise {
             depthwise(
                 self.level,
                 conv.back.pixel,
@@ -298,14 +307,15 @@ impl<T: Float> Run<'_, T> {
             Op::Zero => {}
             Op::Convolution(conv) => {
                 let x = self.framed(arena, index, image, conv, &mut rooms.framed);
-                self.convolve(conv, x, &held.weights[0][0], bias, out);
+                self.convolve(conv, x, &held.weights[0][0], bias, out, &mut rooms.tiles);
             }
             Op::Separable(convs) => {
                 let [first, second] = &**convs;
                 let x = self.framed(arena, index, image, first, &mut rooms.framed);
                 let between = room(&mut rooms.between, second.frame.len());
-                self.convolve(first, x, &held.weights[0][0], None, between);
-                self.convolve(second, between, &held.weights[1][0], bias, out);
+                let tiles = &mut rooms.tiles;
+                self.convolve(first, x, &held.weights[0][0], None, between, tiles);
+                self.convolve(second, between, &held.weights[1][0], bias, out, tiles);
             }
             Op::Pooling(pool) => {
                 let border = if pool.max { T::NEG_INFINITY } else { T::ZERO };

@@ -3,7 +3,11 @@
 use nas_space::network::{Conv2d, Pool2d};
 use nas_space::shape::Shape;
 
-use crate::kernels::{Frame, Grid, padded_channels};
+use crate::kernels::{Frame, Grid, POSITIONS, padded_channels, plain_weight};
+
+/// Channels and pixels of the output from which on a convolution with fewer products is faster, transforms included: as measured.
+const WINOGRAD_CHANNELS: usize = 8;
+const WINOGRAD_PIXELS: usize = 64;
 
 /// A convolution of one image, forward and backward.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub(super) struct Convolution {
     pub(super) depthwise: bool,
     /// Whether it is pointwise, of stride 1 and without padding, so that a map can be read where it is.
     pub(super) in_place: bool,
+    /// Whether it is computed as [`winograd`](crate::kernels::winograd) does it, in all directions.
+    pub(super) winograd: bool,
     stride: [usize; 2],
     dilation: [usize; 2],
     pub(super) padding: [usize; 2],
@@ -64,6 +70,13 @@ impl Convolution {
         );
         let start = skipped[0] * back.size[1] * back_pixel + skipped[1] * back_pixel;
         let in_place = conv.kernel == [1, 1] && conv.stride == [1, 1] && conv.padding == [0, 0];
+        let winograd = conv.kernel == [3, 3]
+            && conv.stride == [1, 1]
+            && conv.dilation == [1, 1]
+            && conv.groups == 1
+            && input.channels.min(conv.channels) >= WINOGRAD_CHANNELS
+            && output[0] * output[1] >= WINOGRAD_PIXELS
+            && output.iter().all(|pixels| pixels % 2 == 0);
         let mut windows = frame.windows(output, conv.stride);
         let mut back_windows = back.windows(size, [1, 1]).moved(start);
         if in_place {
@@ -82,6 +95,7 @@ impl Convolution {
             filters: conv.channels,
             depthwise: conv.groups == input.channels && conv.channels == input.channels,
             in_place,
+            winograd,
             output,
             taps: frame.taps(conv.kernel, conv.dilation),
             windows,
@@ -135,11 +149,21 @@ impl Convolution {
         if self.depthwise {
             self.taps.len() * padded_channels(self.channels)
         } else {
-            self.taps.len() * self.channels * padded_channels(self.filters)
+            self.matrices() * self.channels * padded_channels(self.filters)
         }
     }
 
-    /// Where each element of the weight, \[filters, channels / groups, kernel rows, kernel columns\], is in that:
+    /// How many matrices of input and output channels a dense weight is.
+    fn matrices(&self) -> usize {
+        if self.winograd { POSITIONS } else { self.taps.len() }
+    }
+
+    /// Where the taps begin in a weight as the kernels take it, before that is transformed.
+    pub(super) fn taps_at(&self, packed: usize) -> usize {
+        if self.winograd { plain_weight(packed) } else { 0 }
+    }
+
+    /// Where each element of the weight, \[filters, channels / groups, kernel rows, kernel columns\], is among the taps:
     /// \[taps, channels\] of a depthwise convolution, else \[taps, input channels, output channels\], the last one padded.
     /// A grouped one has zeros for what its groups do not see.
     pub(super) fn each_weight(&self, mut f: impl FnMut(usize, usize)) {
@@ -191,7 +215,7 @@ impl Convolution {
         if self.depthwise {
             self.taps.len() * padded_channels(self.channels)
         } else {
-            self.taps.len() * self.filters * padded_channels(self.channels)
+            self.matrices() * self.filters * padded_channels(self.channels)
         }
     }
 }

@@ -67,6 +67,11 @@ impl Engine {
         }
     }
 
+    /// Elements of the weights and their gradients as kernels take and make them, with training in batches of so many images.
+    pub(crate) fn elements_of_weights(&self, trained: usize) -> u64 {
+        self.plan.elements_of_weights(trained)
+    }
+
     /// Elements of what one thread works in.
     pub(crate) fn elements_of_rooms(&self) -> u64 {
         self.plan.elements_of_rooms()

@@ -144,6 +144,14 @@ impl Step {
 }
 
 impl Plan {
+    /// About how many multiply-adds, or elements moved, the gradient of a step's map takes for an image, those of its readers' weights
+    /// included.
+    pub(super) fn work_back(&self, index: usize) -> usize {
+        let step = &self.steps[index];
+        let readers = step.readers.iter().map(|&(reader, _)| self.steps[reader].work());
+        3 * readers.sum::<usize>() + step.len()
+    }
+
     pub(super) fn new(network: &Network) -> Result<Self, EvalError> {
         let layers = network.layers();
         let mut readers = vec![0usize; layers.len()];

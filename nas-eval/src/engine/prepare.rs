@@ -11,7 +11,7 @@ use super::norm::{buffer, set_line};
 use super::pass::Request;
 use super::plan::{Op, Step};
 use super::run::Run;
-use crate::kernels::{Float, padded_channels};
+use crate::kernels::{Float, padded_channels, transform_weights};
 use crate::model::layer_mask;
 use crate::nn::Parameters;
 
@@ -24,7 +24,7 @@ impl<T: Float> Run<'_, T> {
             .filter(|&(_, needed)| *needed)
             .try_for_each(|((step, held), _)| {
                 for (conv, packed) in step.convolutions().iter().zip(&mut held.weights) {
-                    pack(conv, request.parameters, packed, backward)?;
+                    self.pack(conv, request.parameters, packed, backward)?;
                     if conv.bias {
                         held.bias.clear();
                         held.bias
@@ -45,6 +45,37 @@ impl<T: Float> Run<'_, T> {
                 }
                 Ok(())
             })
+    }
+
+    /// Puts the weight of a convolution where the kernels take it from.
+    fn pack(
+        &self,
+        conv: &Convolution,
+        parameters: &Parameters,
+        [forward, back]: &mut [Vec<T>; 2],
+        backward: bool,
+    ) -> Result<()> {
+        let weight = parameter(parameters, &conv.weight)?
+            .as_detached_tensor()
+            .contiguous()?;
+        let weight = host(&weight);
+        let weight = weight.slice::<T>()?;
+        // What is padding stays zero.
+        forward.resize(conv.packed_len(), T::ZERO);
+        let taps = conv.taps_at(forward.len());
+        conv.each_weight(|from, to| forward[taps + to] = weight[from]);
+        if backward {
+            back.resize(conv.packed_back_len(), T::ZERO);
+            let taps = conv.taps_at(back.len());
+            conv.each_back_weight(|from, to| back[taps + to] = weight[from]);
+        }
+        if conv.winograd {
+            transform_weights(self.level, forward);
+            if backward {
+                transform_weights(self.level, back);
+            }
+        }
+        Ok(())
     }
 
     /// The masks of drop-path and dropout.
@@ -79,28 +110,6 @@ impl<T: Float> Run<'_, T> {
         }
         Ok(())
     }
-}
-
-/// Puts the weight of a convolution where the kernels take it from.
-fn pack<T: Float>(
-    conv: &Convolution,
-    parameters: &Parameters,
-    [forward, back]: &mut [Vec<T>; 2],
-    backward: bool,
-) -> Result<()> {
-    let weight = parameter(parameters, &conv.weight)?
-        .as_detached_tensor()
-        .contiguous()?;
-    let weight = host(&weight);
-    let weight = weight.slice::<T>()?;
-    // What is padding stays zero.
-    forward.resize(conv.packed_len(), T::ZERO);
-    conv.each_weight(|from, to| forward[to] = weight[from]);
-    if backward {
-        back.resize(conv.packed_back_len(), T::ZERO);
-        conv.each_back_weight(|from, to| back[to] = weight[from]);
-    }
-    Ok(())
 }
 
 pub(super) fn parameter<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a Var> {

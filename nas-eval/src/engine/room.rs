@@ -1,5 +1,7 @@
 //! How much memory passes will take, told from the plan before anything is allocated.
 
+use super::forward::images_per_chunk;
+use super::geometry::Convolution;
 use super::lifetime::gradients_free_after;
 use super::places::Places;
 use super::plan::{Op, Plan};
@@ -96,6 +98,21 @@ impl Plan {
             holders[index] = Some(sum.unwrap_or(index));
         }
         holders
+    }
+
+    /// Elements of the weights of convolutions as the kernels take them, forward and back, and the most that the parts of a batch
+    /// hold of their gradients at a time.
+    pub(super) fn elements_of_weights(&self, batch: usize) -> u64 {
+        let convs = self.steps.iter().flat_map(|step| step.convolutions());
+        let taken: usize = convs.map(|conv| conv.packed_len() + conv.packed_back_len()).sum();
+        let found_for = |index: usize| -> usize {
+            let readers = self.steps[index].readers.iter();
+            let convs = readers.flat_map(|&(reader, _)| self.steps[reader].convolutions());
+            let parts = batch.div_ceil(images_per_chunk(batch, self.work_back(index)));
+            parts * convs.map(Convolution::packed_len).sum::<usize>()
+        };
+        let of_wave = |wave: &Vec<usize>| wave.iter().map(|&index| found_for(index)).sum::<usize>();
+        (taken + self.waves.iter().map(of_wave).max().unwrap_or(0)) as u64
     }
 
     /// Elements of the maps of one image that a thread works on, at the largest step.

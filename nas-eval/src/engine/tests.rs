@@ -9,6 +9,7 @@ use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 use rand::RngExt;
 
+use super::plan::Plan;
 use super::{Engine, Request};
 use crate::kernels::{Level, level};
 use crate::model::{Differentiated, Logits, Model, Pass, Wanted, Weights};
@@ -255,6 +256,42 @@ fn zoo(channels: usize) -> Arc<Network> {
     })
 }
 
+/// Dense 3×3 convolutions of even maps, with this padding, one of which shares its frame with a wider one.
+fn even(padding: usize, channels: usize, filters: usize) -> Arc<Network> {
+    let size = 10 - 2 * padding;
+    network(Shape::new(2, size, size + 2), channels, |b, x| {
+        let rectified = b.relu(x).unwrap();
+        let conv = Conv2d {
+            padding: [padding, padding],
+            bias: padding == 0,
+            ..Conv2d::same(filters, [3, 3])
+        };
+        let first = b.conv(rectified, conv).unwrap();
+        let first = b.batch_norm(first, true).unwrap();
+        let wide = Conv2d {
+            padding: [padding + 1, padding + 1],
+            ..Conv2d::same(filters, [5, 5])
+        };
+        let second = b.conv(rectified, wide).unwrap();
+        let sum = b.add(&[first, second]).unwrap();
+        b.conv(sum, Conv2d::same(channels, [3, 3])).unwrap()
+    })
+}
+
+#[test]
+fn convolutions_of_even_maps_are_those_of_the_tape() {
+    for padding in 0..=4 {
+        for (channels, filters) in [(8, 8), (20, 9), (16, 40)] {
+            let network = even(padding, channels, filters);
+            let what = format!("padding {padding}, {channels} to {filters} channels");
+            assert_is_the_tape(&network, 3, &what);
+            let plan = Plan::new(&network).unwrap();
+            let convs = plan.steps.iter().flat_map(|step| step.convolutions());
+            assert_eq!(convs.filter(|conv| conv.winograd).count(), 2, "{what}");
+        }
+    }
+}
+
 #[test]
 fn all_other_layers_are_those_of_the_tape() {
     for channels in [5, 8, 16] {
@@ -264,16 +301,22 @@ fn all_other_layers_are_those_of_the_tape() {
 
 #[test]
 fn gradients_are_finite_differences() {
+    for (network, every) in [(zoo(3), 5), (even(1, 8, 8), 37)] {
+        check_differences(&network, every);
+    }
+}
+
+/// Compares the gradients of every so manyth element with differences.
+fn check_differences(network: &Arc<Network>, every: usize) {
     const STEP: f64 = 1e-6;
-    let network = zoo(3);
-    let model = Model::new(Arc::clone(&network), Seed::new(3), &Device::Cpu, DType::F64).unwrap();
-    let engine = Engine::new(&network).unwrap();
+    let model = Model::new(Arc::clone(network), Seed::new(3), &Device::Cpu, DType::F64).unwrap();
+    let engine = Engine::new(network).unwrap();
     let found = by_engine(&engine, &model, 4);
     let mut checked = 0;
     for (name, gradient) in found.gradients.iter() {
         let var = &model.parameters().get(name).unwrap().var;
         let (start, gradient) = (values(var), values(gradient));
-        for i in (0..start.len()).step_by(5) {
+        for i in (0..start.len()).step_by(every) {
             let at = |by: f64| {
                 let mut moved = start.clone();
                 moved[i] += by;
@@ -297,22 +340,25 @@ fn gradients_are_finite_differences() {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    let network = zoo(16);
-    let bits = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        pool.install(|| {
-            let model = Model::new(Arc::clone(&network), Seed::new(3), &Device::Cpu, DType::F32).unwrap();
-            let found = by_engine(&Engine::new(&network).unwrap(), &model, 70);
-            let all = found.gradients.iter().map(|(_, gradient)| gradient);
-            let all = all.chain([&found.logits.main]);
-            all.flat_map(values).map(f64::to_bits).collect::<Vec<_>>()
-        })
-    };
-    let one = bits(1);
-    assert!(one == bits(2) && one == bits(3));
+    for network in [zoo(16), even(1, 16, 16)] {
+        let one = bits(&network, 1);
+        assert!(one == bits(&network, 2) && one == bits(&network, 3));
+    }
+}
+
+/// The bits of scores and gradients as so many threads compute them.
+fn bits(network: &Arc<Network>, threads: usize) -> Vec<u64> {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(|| {
+        let model = Model::new(Arc::clone(network), Seed::new(3), &Device::Cpu, DType::F32).unwrap();
+        let found = by_engine(&Engine::new(network).unwrap(), &model, 70);
+        let all = found.gradients.iter().map(|(_, gradient)| gradient);
+        let all = all.chain([&found.logits.main]);
+        all.flat_map(values).map(f64::to_bits).collect()
+    })
 }
 
 #[test]

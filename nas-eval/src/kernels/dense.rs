@@ -81,6 +81,61 @@ pub(crate) fn dense_weight_gradient<T: Float>(
     );
 }
 
+/// [`dense`] within a task, with output pixels beside each other.
+///
+/// # Panics
+/// If a slice is too short.
+///
+/// # Safety
+/// That of [`Vector`].
+#[inline(always)]
+pub(super) unsafe fn dense_within<V: Vector>(
+    conv: Dense<'_>,
+    x: &[V::Elem],
+    weight: &[V::Elem],
+    out: &mut [V::Elem],
+) {
+    let out_grid = Grid::whole(conv.windows.size, conv.filters);
+    check(&conv, x, out.len(), out_grid, weight.len());
+    let task = Forward {
+        conv,
+        x,
+        weight,
+        bias: None,
+        out,
+        out_grid,
+    };
+    // SAFETY: the caller's.
+    unsafe { task.run::<V>() }
+}
+
+/// [`dense_weight_gradient`] within a task, with output pixels beside each other.
+///
+/// # Panics
+/// If a slice is too short.
+///
+/// # Safety
+/// That of [`Vector`].
+#[inline(always)]
+pub(super) unsafe fn dense_weight_gradient_within<V: Vector>(
+    conv: Dense<'_>,
+    x: &[V::Elem],
+    dy: &[V::Elem],
+    dw: &mut [V::Elem],
+) {
+    let dy_grid = Grid::whole(conv.windows.size, conv.filters);
+    check(&conv, x, dy.len(), dy_grid, dw.len());
+    let task = Weights {
+        conv,
+        x,
+        dy,
+        dy_grid,
+        dw,
+    };
+    // SAFETY: the caller's.
+    unsafe { task.run::<V>() }
+}
+
 fn check<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, weight: usize) {
     let last = conv.taps.iter().copied().max().unwrap_or(0);
     assert_eq!(conv.windows.size, out_grid.size, "windows and outputs");

@@ -24,6 +24,7 @@ mod product;
 mod simd;
 mod sums;
 mod vector;
+mod winograd;
 
 pub(crate) use dense::{Dense, dense, dense_weight_gradient};
 pub(crate) use depthwise::{depthwise, depthwise_weight_gradient};
@@ -34,6 +35,9 @@ pub(crate) use pool::{average_pool, average_pool_backward, max_pool, max_pool_ba
 pub(crate) use product::{times, times_transposed};
 pub(crate) use simd::{Level, level};
 pub(crate) use sums::{add_products, add_sums, moments};
+pub(crate) use winograd::{
+    POSITIONS, Winograd, gather_gradient, plain_weight, transform_weights, winograd, winograd_weight_gradient,
+};
 
 /// How many channels a map of `channels` is stored with.
 pub(crate) const fn padded_channels(channels: usize) -> usize {

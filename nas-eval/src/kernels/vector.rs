@@ -39,6 +39,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// `self - other`.
+    unsafe fn sub(self, other: Self) -> Self;
     /// `self * factor`.
     unsafe fn mul(self, factor: Self) -> Self;
     /// The larger one in each lane; what is not a number stays so.
@@ -103,6 +105,15 @@ impl<T: Float, const N: usize> Vector for Lanes<T, N> {
         let mut out = self.0;
         for i in 0..N {
             out[i] += other.0[i];
+        }
+        Self(out)
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..N {
+            out[i] = out[i] - other.0[i];
         }
         Self(out)
     }
@@ -219,6 +230,12 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm256_sub_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
         unsafe fn mul(self, factor: Self) -> Self {
             // SAFETY: see above.
             Self(unsafe { _mm256_mul_ps(self.0, factor.0) })
@@ -306,6 +323,12 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn sub(self, other: Self) -> Self {
+            // SAFETY: see above.
+            Self(unsafe { _mm512_sub_ps(self.0, other.0) })
+        }
+
+        #[inline(always)]
         unsafe fn mul(self, factor: Self) -> Self {
             // SAFETY: see above.
             Self(unsafe { _mm512_mul_ps(self.0, factor.0) })
@@ -390,6 +413,7 @@ mod tests {
                 let two = V::splat(T::from_f64(2.0));
                 let nan = V::splat(T::from_f64(f64::NAN));
                 check(v.add(two), &|x| x + T::from_f64(2.0));
+                check(v.sub(two), &|x| x - T::from_f64(2.0));
                 check(v.mul(two), &|x| x * T::from_f64(2.0));
                 check(v.max(two), &|x| {
                     if x > T::from_f64(2.0) { x } else { T::from_f64(2.0) }

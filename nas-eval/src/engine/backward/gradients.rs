@@ -14,7 +14,7 @@ use crate::engine::pass::Request;
 use crate::engine::plan::Op;
 use crate::engine::prepare::parameter;
 use crate::engine::run::Run;
-use crate::kernels::Float;
+use crate::kernels::{Float, gather_gradient};
 
 /// Gradients by the names of the parameters.
 type Named = HashMap<String, Tensor>;
@@ -76,11 +76,11 @@ impl<T: Float> Run<'_, T> {
             .into_par_iter()
             .map(|given| {
                 let mut tensors = Vec::new();
-                for (conv, packed) in self.plan.steps[given.step]
-                    .convolutions()
-                    .iter()
-                    .zip(&given.weights)
-                {
+                let convs = self.plan.steps[given.step].convolutions();
+                for (conv, mut packed) in convs.iter().zip(given.weights) {
+                    if conv.winograd {
+                        gather_gradient(self.level, &mut packed);
+                    }
                     let shape = parameter(request.parameters, &conv.weight)?.shape().clone();
                     let mut values = vec![T::ZERO; shape.elem_count()];
                     conv.each_weight(|from, to| values[from] = packed[to]);

@@ -6,8 +6,9 @@ use crate::engine::geometry::Convolution;
 use crate::engine::plan::Op;
 use crate::engine::run::Run;
 use crate::kernels::{
-    Dense, Float, Grid, accumulate, average_pool_backward, copy_gradient, dense, dense_weight_gradient,
-    depthwise, depthwise_weight_gradient, max_pool_backward,
+    Dense, Float, Grid, Winograd, accumulate, average_pool_backward, copy_gradient, dense,
+    dense_weight_gradient, depthwise, depthwise_weight_gradient, max_pool_backward, winograd,
+    winograd_weight_gradient,
 };
 
 impl<T: Float> Run<'_, T> {
@@ -161,6 +162,7 @@ impl<T: Float> Run<'_, T> {
             framed,
             output,
             gradient,
+            tiles,
             ..
         } = rooms;
         let (dy, grid) = if conv.in_place {
@@ -175,7 +177,7 @@ impl<T: Float> Run<'_, T> {
         };
         if let Some(given) = weights {
             let x = self.framed(arena, index, image, conv, framed);
-            self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0]);
+            self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0], tiles);
             bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
         }
         if wants_input {
@@ -183,7 +185,7 @@ impl<T: Float> Run<'_, T> {
                 output,
                 conv.frame.inner.size[0] * conv.frame.inner.size[1] * conv.frame.pixel,
             );
-            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx);
+            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx, tiles);
         }
     }
 
@@ -205,6 +207,7 @@ impl<T: Float> Run<'_, T> {
             output,
             gradient,
             inner,
+            tiles,
             ..
         } = rooms;
         let held = &arena.steps[index];
@@ -229,21 +232,36 @@ impl<T: Float> Run<'_, T> {
         if let Some(given) = weights {
             let x = self.framed(arena, index, image, first, framed);
             let between = room(between, second.frame.len());
-            self.convolve(first, x, &held.weights[0][0], None, between);
-            self.weight_gradient(second, between, (dy, whole.flat()), &mut given.weights[1]);
-            self.weight_gradient(first, x, (d_between, first.back.inner), &mut given.weights[0]);
-            bias_gradient(second.back.pixel, (dy, whole.flat()), &mut given.bias);
+            self.convolve(first, x, &held.weights[0][0], None, between, tiles);
+            let (dy, d_between) = ((dy, whole.flat()), (&*d_between, first.back.inner));
+            self.weight_gradient(second, between, dy, &mut given.weights[1], tiles);
+            self.weight_gradient(first, x, d_between, &mut given.weights[0], tiles);
+            bias_gradient(second.back.pixel, dy, &mut given.bias);
         }
         if wants_input {
             let size = first.frame.inner.size;
             let dx = room(output, size[0] * size[1] * first.frame.pixel);
-            self.convolve_back(first, d_between, &held.weights[0][1], dx);
+            self.convolve_back(first, d_between, &held.weights[0][1], dx, tiles);
         }
     }
 
-    fn weight_gradient(&self, conv: &Convolution, x: &[T], (dy, grid): (&[T], Grid), dw: &mut [T]) {
+    fn weight_gradient(
+        &self,
+        conv: &Convolution,
+        x: &[T],
+        (dy, grid): (&[T], Grid),
+        dw: &mut [T],
+        tiles: &mut Vec<T>,
+    ) {
         let grid = conv.output_grid(grid);
-        if conv.depthwise {
+        if conv.winograd {
+            let fast = Winograd {
+                windows: conv.windows,
+                channels: conv.channels,
+                filters: conv.back.pixel,
+            };
+            winograd_weight_gradient(self.level, fast, x, dy, grid, dw, tiles);
+        } else if conv.depthwise {
             depthwise_weight_gradient(
                 self.level,
                 conv.frame.pixel,
@@ -266,9 +284,16 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// The gradient of what a convolution reads, from that of what it gives in the frame for it.
-    fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T]) {
+    fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T], tiles: &mut Vec<T>) {
         let grid = conv.output_grid(Grid::whole(conv.frame.inner.size, conv.frame.pixel));
-        if conv.depthwise {
+        if conv.winograd {
+            let back = Winograd {
+                windows: conv.back_windows,
+                channels: conv.filters,
+                filters: conv.frame.pixel,
+            };
+            winograd(self.level, back, dy, weight, None, dx, grid, tiles);
+        } else if conv.depthwise {
             depthwise(
                 self.level,
                 conv.frame.pixel,
