@@ -116,7 +116,7 @@ fn config(settings: Value, workers: usize) -> ProcessConfig {
         threads: 2.try_into().unwrap(),
         settings,
         description: None,
-        trial_timeout_seconds: Some(1.0),
+        trial_timeout_seconds: Some(60.0),
         trial_memory_bytes: Some(300 << 20),
     }
 }
@@ -155,7 +155,6 @@ fn every_trouble_is_an_outcome_of_its_own_and_the_next_trial_is_evaluated() {
         (2, FailureKind::Other, "no such class"),
         (3, FailureKind::BadAnswer, "loading weights..."),
         (4, FailureKind::Other, "ValueError: no such layer"),
-        (5, FailureKind::TimedOut, "1 s"),
         (6, FailureKind::OutOfMemory, "300 MiB"),
         (8, FailureKind::BadAnswer, "without an answer"),
         (9, FailureKind::BadAnswer, "answered for trial"),
@@ -179,6 +178,25 @@ fn every_trouble_is_an_outcome_of_its_own_and_the_next_trial_is_evaluated() {
         assert_eq!((evaluation.epochs, evaluation.cost_seconds), (3, 0.25));
         id += 2;
     }
+}
+
+#[test]
+fn a_trial_that_takes_too_long_is_an_outcome_and_the_next_one_is_evaluated() {
+    if !python() {
+        return;
+    }
+    let hasty = ProcessConfig {
+        trial_timeout_seconds: Some(3.0),
+        ..config(json!({}), 1)
+    };
+    let processes = Processes::start(hasty, troubles(), Stop::new()).unwrap();
+    let (result, attempts) = evaluate(&processes, 0, 5);
+    let failure = result.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::TimedOut, "{failure}");
+    assert!(failure.message.contains("3 s"), "{failure}");
+    assert_eq!(attempts, []);
+    let (result, _) = evaluate(&processes, 1, 0);
+    assert!(result.is_ok(), "{result:?}");
 }
 
 #[test]
@@ -367,12 +385,8 @@ fn a_stop_gives_up_what_runs_within_seconds_and_records_nothing_of_it() {
     if !python() {
         return;
     }
-    let unbounded = ProcessConfig {
-        trial_timeout_seconds: None,
-        ..config(json!({}), 2)
-    };
     let stop = Stop::new();
-    let processes = Processes::start(unbounded, troubles(), stop.clone()).unwrap();
+    let processes = Processes::start(config(json!({}), 2), troubles(), stop.clone()).unwrap();
     let mut store = Store::in_memory().unwrap();
     let begun = Instant::now();
     let records = thread::scope(|scope| {
