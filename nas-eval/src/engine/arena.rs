@@ -65,7 +65,10 @@ pub(super) struct Rooms<T> {
     pub(super) between: Vec<T>,
     pub(super) output: Vec<T>,
     pub(super) gradient: Vec<T>,
-    pub(super) inner: Vec<T>,
+    /// The gradient of what a convolution gives, in the frame for its way back.
+    pub(super) back: Bordered<T>,
+    /// That of what is between the two of a separable one.
+    pub(super) inner: Bordered<T>,
     /// What [`winograd`](crate::kernels::winograd) transforms a few rows to.
     pub(super) tiles: Vec<T>,
 }
@@ -73,9 +76,38 @@ pub(super) struct Rooms<T> {
 /// A map in its frame, which convolutions that read the same share.
 #[derive(Debug)]
 pub(super) struct Framed<T> {
-    pub(super) room: Vec<T>,
+    pub(super) room: Bordered<T>,
     /// What it is of and where it lies; nothing at the start of a job.
     pub(super) key: Option<(Read, usize, Frame)>,
+}
+
+/// Room for maps in frames with zeros around them, of which nothing else is written than the maps.
+#[derive(Debug)]
+pub(super) struct Bordered<T> {
+    room: Vec<T>,
+    /// The frame that the zeros are of.
+    frame: Option<Frame>,
+}
+
+impl<T> Default for Bordered<T> {
+    fn default() -> Self {
+        Self {
+            room: Vec::new(),
+            frame: None,
+        }
+    }
+}
+
+impl<T: Float> Bordered<T> {
+    /// A frame with zeros around its map. What is in the map is left from before.
+    pub(super) fn frame(&mut self, frame: &Frame) -> &mut [T] {
+        let out = room(&mut self.room, frame.len());
+        if self.frame != Some(*frame) {
+            frame.clear(out, T::ZERO);
+            self.frame = Some(*frame);
+        }
+        out
+    }
 }
 
 impl<T> Default for Line<T> {
@@ -165,14 +197,15 @@ impl<T: Float> Arena<T> {
         let taken = free().pop();
         let mut rooms = taken.unwrap_or_else(|| Rooms {
             framed: Framed {
-                room: Vec::new(),
+                room: Bordered::default(),
                 key: None,
             },
             input: Vec::new(),
             between: Vec::new(),
             output: Vec::new(),
             gradient: Vec::new(),
-            inner: Vec::new(),
+            back: Bordered::default(),
+            inner: Bordered::default(),
             tiles: Vec::new(),
         });
         rooms.framed.key = None;

@@ -232,12 +232,12 @@ impl<T: Float> Run<'_, T> {
                 return map;
             }
         }
-        let out = room(&mut framed.room, conv.frame.len());
+        let out = framed.room.frame(&conv.frame);
         let read = &self.plan.steps[step].reads[0];
         let there =
             |(of, at, frame): &(Read, usize, Frame)| of == read && *at == image && *frame == conv.frame;
         if !framed.key.as_ref().is_some_and(there) {
-            self.frame(arena, (step, 0), image, &conv.frame, T::ZERO, out);
+            self.copy_read(arena, (step, 0), image, (&mut *out, conv.frame.inner));
             framed.key = Some((read.clone(), image, conv.frame));
         }
         out

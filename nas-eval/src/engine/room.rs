@@ -117,7 +117,7 @@ impl Plan {
 
     /// Elements of the maps of one image that a thread works on, at the largest step.
     pub(super) fn elements_of_rooms(&self) -> u64 {
-        /// Input in its frame, input, between, output, gradient, inner; a frame is at most some pixels wider.
+        /// Two gradients and the input in their frames, input, between, output, gradient; a frame is at most some pixels wider.
         const ROOMS: u64 = 8;
         let largest = self.steps.iter().map(super::plan::Step::len).max();
         ROOMS * largest.unwrap_or(0) as u64

@@ -162,6 +162,7 @@ impl<T: Float> Run<'_, T> {
             framed,
             output,
             gradient,
+            back: framed_back,
             tiles,
             ..
         } = rooms;
@@ -169,8 +170,7 @@ impl<T: Float> Run<'_, T> {
             let dy = self.map_gradient(arena, index, image, gradient);
             (dy, Grid::whole(conv.output, conv.back.pixel).flat())
         } else {
-            let dy = room(gradient, conv.back.len());
-            conv.back.clear(dy, T::ZERO);
+            let dy = framed_back.frame(&conv.back);
             let (g, back) = self.back(arena, index, image);
             copy_gradient(self.level, conv.back.pixel, back, g, (dy, conv.back.inner));
             (&*dy, conv.back.inner)
@@ -214,8 +214,7 @@ impl<T: Float> Run<'_, T> {
         let dy = self.map_gradient(arena, index, image, gradient);
         let whole = Grid::whole(second.output, second.back.pixel);
         // The gradient of what is between them, in the frame of the first one.
-        let d_between = room(inner, first.back.len());
-        first.back.clear(d_between, T::ZERO);
+        let d_between = inner.frame(&first.back);
         let windows = Grid::whole(first.output, second.back.pixel);
         let (windows, to) = if first.back.inner.flat().size == windows.flat().size {
             (windows.flat(), first.back.inner.flat())
