@@ -2,7 +2,7 @@
 
 /// About how many elementary operations (multiply-adds, or elements moved) a chunk should hold: enough to hide what
 /// handing it to a thread costs, few enough that all threads get their share.
-const CHUNK_WORK: usize = 1 << 18;
+const CHUNK_WORK: usize = 1 << 14;
 
 /// The most chunks a problem is cut into, however large it is.
 const MAX_CHUNKS: usize = 64;
