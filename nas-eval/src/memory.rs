@@ -17,10 +17,11 @@ const BATCHES: u64 = 4;
 /// What the allocator takes beyond what it was asked for, in percent, as measured: pieces are rounded up, and memory is kept for
 /// the next ones.
 const OVERHEAD_PERCENT: u64 = 30;
-/// The most that the allocator sets aside beside that, as measured: pages for each size of piece, of which a larger network has more.
-const SET_ASIDE: u64 = 25 << 20;
+/// The most that the allocator sets aside beside that, as measured: pages for each size of piece, of which a larger network has more, and
+/// for each thread that a pass has run on.
+const SET_ASIDE: u64 = 33 << 20;
 /// What it sets aside for a small network is so many times what was asked for.
-const SET_ASIDE_FOR_EACH: u64 = 2;
+const SET_ASIDE_FOR_EACH: u64 = 3;
 
 /// What a training takes on the CPU, in bytes, part by part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

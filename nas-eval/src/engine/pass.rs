@@ -110,7 +110,7 @@ impl Engine {
         let arena = T::arena(&mut memory, self.plan.steps.len());
         let run = Run::new(&self.plan, self.level, request, images.slice::<T>()?, None)?;
         run.prepare(arena, request, false)?;
-        run.forward(arena, request)?;
+        among_threads(|| run.forward(arena, request))?;
         self.logits(&run, arena)
     }
 
@@ -145,7 +145,7 @@ impl Engine {
             Some(wanted),
         )?;
         run.prepare(arena, request, true)?;
-        run.forward(arena, request)?;
+        among_threads(|| run.forward(arena, request))?;
         let Logits { main, auxiliary } = self.logits(&run, arena)?;
         let (main, auxiliary) = (
             Var::from_tensor(&main)?,
@@ -166,7 +166,7 @@ impl Engine {
                 run.seed(arena, index, &gradient)?;
             }
         }
-        let (named, mixture) = run.backward(arena, request)?;
+        let (named, mixture) = among_threads(|| run.backward(arena, request))?;
         Ok(Differentiated {
             logits,
             loss,
@@ -182,6 +182,12 @@ impl Engine {
             auxiliary: auxiliary.map(|index| run.scores(arena, index)).transpose()?,
         })
     }
+}
+
+/// Calls `f` on a thread of the pool. Each of the many small pieces of work that it then deals out goes to whoever is awake; from
+/// any other thread every one of them would wake threads and be waited for asleep.
+fn among_threads<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| f())
 }
 
 /// The arena of an element type.
