@@ -244,7 +244,6 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// A convolution of what is in its frame.
-    #[expect(clippy::too_many_arguments, reason = "two maps and what lies between them")]
     pub(super) fn convolve(
         &self,
         conv: &Convolution,

@@ -15,6 +15,7 @@ pub(crate) trait Float:
     WithDType
     + std::ops::Add<Output = Self>
     + std::ops::AddAssign
+    + std::ops::SubAssign
     + std::ops::Sub<Output = Self>
     + std::ops::Mul<Output = Self>
     + std::ops::Div<Output = Self>

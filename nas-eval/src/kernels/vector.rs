@@ -113,7 +113,7 @@ impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     unsafe fn sub(self, other: Self) -> Self {
         let mut out = self.0;
         for i in 0..N {
-            out[i] = out[i] - other.0[i];
+            out[i] -= other.0[i];
         }
         Self(out)
     }

@@ -131,7 +131,6 @@ pub(crate) fn winograd<T: Float>(
 ///
 /// # Panics
 /// If a slice is too short, or rows or columns are odd.
-#[expect(clippy::too_many_arguments, reason = "two maps and what lies between them")]
 pub(crate) fn winograd_weight_gradient<T: Float>(
     level: Level,
     conv: Winograd,
