@@ -9,8 +9,8 @@ use super::run::Run;
 use crate::kernels::Float;
 use crate::kernels::items_per_chunk;
 use crate::kernels::{
-    Affine, Dense, Frame, Grid, Term, Winograd, add_sums, add_terms, average_pool, copy, dense, depthwise,
-    max_pool, moments, winograd,
+    Affine, Frame, Grid, Term, add_sums, add_terms, average_pool, copy, dense, depthwise, max_pool, moments,
+    winograd,
 };
 
 /// The most parts a batch is cut into.
@@ -255,12 +255,7 @@ impl<T: Float> Run<'_, T> {
     ) {
         let grid = conv.output_grid(Grid::whole(conv.output, conv.back.pixel));
         if conv.winograd {
-            let fast = Winograd {
-                windows: conv.windows,
-                channels: conv.channels,
-                filters: conv.back.pixel,
-            };
-            winograd(self.level, fast, x, weight, bias, out, grid, tiles);
+            winograd(self.level, conv.tiled(), x, weight, bias, out, grid, tiles);
         } else if conv.depthwise {
             depthwise(
                 self.level,
@@ -280,13 +275,7 @@ impl<T: Float> Run<'_, T> {
                 }
             }
         } else {
-            let dense_conv = Dense {
-                windows: conv.windows,
-                taps: &conv.taps,
-                channels: conv.channels,
-                filters: conv.back.pixel,
-            };
-            dense(self.level, dense_conv, x, weight, bias, out, grid);
+            dense(self.level, conv.dense(), x, weight, bias, out, grid);
         }
     }
 

@@ -3,7 +3,7 @@
 use nas_space::network::{Conv2d, Pool2d};
 use nas_space::shape::Shape;
 
-use crate::kernels::{Frame, Grid, POSITIONS, padded_channels, plain_weight};
+use crate::kernels::{Dense, Frame, Grid, POSITIONS, Winograd, padded_channels, plain_weight};
 
 /// Channels and pixels of the output from which on a convolution with fewer products is faster, transforms included: as measured.
 const WINOGRAD_CHANNELS: usize = 8;
@@ -132,6 +132,44 @@ impl Convolution {
             bias: true,
         };
         Self::new(name, &conv, input)
+    }
+
+    /// Itself, as the kernels of a dense convolution want to know it.
+    pub(super) fn dense(&self) -> Dense<'_> {
+        Dense {
+            windows: self.windows,
+            taps: &self.taps,
+            channels: self.channels,
+            filters: self.back.pixel,
+        }
+    }
+
+    /// The convolution that gives the gradient of what it reads.
+    pub(super) fn dense_back(&self) -> Dense<'_> {
+        Dense {
+            windows: self.back_windows,
+            taps: &self.back_taps,
+            channels: self.filters,
+            filters: self.frame.pixel,
+        }
+    }
+
+    /// [`Self::dense`] where it is computed tile by tile.
+    pub(super) fn tiled(&self) -> Winograd {
+        Winograd {
+            windows: self.windows,
+            channels: self.channels,
+            filters: self.back.pixel,
+        }
+    }
+
+    /// [`Self::dense_back`] where it is computed tile by tile.
+    pub(super) fn tiled_back(&self) -> Winograd {
+        Winograd {
+            windows: self.back_windows,
+            channels: self.filters,
+            filters: self.frame.pixel,
+        }
     }
 
     /// Output pixels as one row where input pixels are, too.

@@ -6,9 +6,8 @@ use crate::engine::geometry::Convolution;
 use crate::engine::plan::Op;
 use crate::engine::run::Run;
 use crate::kernels::{
-    Dense, Float, Grid, Winograd, accumulate, average_pool_backward, copy_gradient, dense,
-    dense_weight_gradient, depthwise, depthwise_weight_gradient, max_pool_backward, winograd,
-    winograd_weight_gradient,
+    Dense, Float, Grid, accumulate, average_pool_backward, copy_gradient, dense, dense_weight_gradient,
+    depthwise, depthwise_weight_gradient, max_pool_backward, winograd, winograd_weight_gradient,
 };
 
 impl<T: Float> Run<'_, T> {
@@ -223,9 +222,7 @@ impl<T: Float> Run<'_, T> {
         };
         let back = Dense {
             windows,
-            taps: &second.back_taps,
-            channels: second.filters,
-            filters: second.frame.pixel,
+            ..second.dense_back()
         };
         dense(self.level, back, dy, &held.weights[1][1], None, d_between, to);
         if let Some(given) = weights {
@@ -254,12 +251,7 @@ impl<T: Float> Run<'_, T> {
     ) {
         let grid = conv.output_grid(grid);
         if conv.winograd {
-            let fast = Winograd {
-                windows: conv.windows,
-                channels: conv.channels,
-                filters: conv.back.pixel,
-            };
-            winograd_weight_gradient(self.level, fast, x, dy, grid, dw, tiles);
+            winograd_weight_gradient(self.level, conv.tiled(), x, dy, grid, dw, tiles);
         } else if conv.depthwise {
             depthwise_weight_gradient(
                 self.level,
@@ -272,13 +264,7 @@ impl<T: Float> Run<'_, T> {
                 dw,
             );
         } else {
-            let dense_conv = Dense {
-                windows: conv.windows,
-                taps: &conv.taps,
-                channels: conv.channels,
-                filters: conv.back.pixel,
-            };
-            dense_weight_gradient(self.level, dense_conv, x, dy, grid, dw);
+            dense_weight_gradient(self.level, conv.dense(), x, dy, grid, dw);
         }
     }
 
@@ -286,12 +272,7 @@ impl<T: Float> Run<'_, T> {
     fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T], tiles: &mut Vec<T>) {
         let grid = conv.output_grid(Grid::whole(conv.frame.inner.size, conv.frame.pixel));
         if conv.winograd {
-            let back = Winograd {
-                windows: conv.back_windows,
-                channels: conv.filters,
-                filters: conv.frame.pixel,
-            };
-            winograd(self.level, back, dy, weight, None, dx, grid, tiles);
+            winograd(self.level, conv.tiled_back(), dy, weight, None, dx, grid, tiles);
         } else if conv.depthwise {
             depthwise(
                 self.level,
@@ -304,13 +285,7 @@ impl<T: Float> Run<'_, T> {
                 grid,
             );
         } else {
-            let back = Dense {
-                windows: conv.back_windows,
-                taps: &conv.back_taps,
-                channels: conv.filters,
-                filters: conv.frame.pixel,
-            };
-            dense(self.level, back, dy, weight, None, dx, grid);
+            dense(self.level, conv.dense_back(), dy, weight, None, dx, grid);
         }
     }
 }
