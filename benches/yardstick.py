@@ -4,17 +4,20 @@
     cargo build --release --package nas-benches --bin step
     python3 benches/yardstick.py --operations [--python PYTHON]
     python3 benches/yardstick.py --peer PATH/torch_peer.py [--python PYTHON] [--works nb201,darts-eval] [--rounds 2] [--threads 2]
+    python3 benches/yardstick.py --peer PATH/torch_peer.py --first [--rest 20]
     python3 benches/yardstick.py --peer PATH/torch_peer.py --device cuda    # `step` built with --features cuda
 
 The peer is a script that takes the same words as `target/release/step` and prints the same JSON object; PyTorch is timed
 eagerly, in the better of its two memory layouts. Both draw random images; a step is forward, backward and update. A
-ratio above 1 says that this project is faster. Leave the machine alone meanwhile.
+ratio above 1 says that this project is faster. `--first` times what comes before: from the start of the process to the end
+of its first step. Leave the machine alone meanwhile.
 """
 import argparse
 import json
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 WORKS = {
@@ -39,11 +42,14 @@ def run(command):
 
 
 def measure(command):
+    begun = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True)
+    seconds = time.monotonic() - begun
     if done.returncode:
         sys.exit(done.stderr)
     report = json.loads(done.stdout.strip().splitlines()[-1])
     # Kilobytes on Linux.
+    report["seconds_before_measured_steps"] = seconds - sum(report["step_seconds"])
     report["peak_kilobytes"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(json.dumps(report))
 
@@ -65,12 +71,36 @@ def operations(given, step, peer):
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
+def first_steps(given, step):
+    """The table of what comes before the second step: each process with one step to warm up and one that is taken off."""
+    print("| training step | this, s | PyTorch, s | this takes of PyTorch's |")
+    print("|---|---|---|---|")
+    for name in given.works.split(","):
+        words = WORKS[name] + ["--threads", str(given.threads), "--device", given.device, "--steps", "1"]
+
+        def before(command):
+            time.sleep(given.rest)
+            return run(command)["seconds_before_measured_steps"]
+
+        ours, theirs = [], []
+        for _ in range(given.rounds):
+            ours.append(before([step] + words))
+            peer = [given.python, str(given.peer)] + words
+            theirs.append(min(before(peer), before(peer + ["--channels-last"])))
+        text = [", ".join(f"{value:.3g}" for value in values) for values in (ours, theirs)]
+        parts = ", ".join(f"1/{b / a:.1f}" for a, b in zip(ours, theirs))
+        print(f"| {name} | {text[0]} | {text[1]} | {parts} |", flush=True)
+
+
 def main():
     if sys.argv[1:2] == ["--measure"]:
         return measure(sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", type=Path, help="the script for whole steps")
     parser.add_argument("--operations", action="store_true", help="time single operations instead of whole steps")
+    parser.add_argument("--first", action="store_true", help="time the start and the first step instead of the later ones")
+    parser.add_argument("--rest", type=float, default=0, metavar="SECONDS",
+                        help="before each process of --first: a host may take back memory that is not used")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has torch")
     parser.add_argument("--works", default="nb201,darts-eval,darts-search")
     parser.add_argument("--rounds", type=int, default=2)
@@ -84,6 +114,8 @@ def main():
         return operations(given, str(step), str(here / "torch_operation.py"))
     if given.peer is None:
         parser.error("whole steps need --peer")
+    if given.first:
+        return first_steps(given, str(step))
     print("| training step | this, s | PyTorch, s | ratio | this, GB | PyTorch, GB |")
     print("|---|---|---|---|---|---|")
     for name in given.works.split(","):
