@@ -18,6 +18,10 @@
 )]
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
+mod weights;
+
+pub(crate) use weights::{gather_gradient, plain_weight, transform_weights};
+
 use super::Grid;
 use super::dense::{Dense, dense_weight_gradient_within, dense_within};
 use super::float::Float;
@@ -26,8 +30,6 @@ use super::vector::{Task, Vector};
 
 /// Positions in a tile of inputs.
 pub(crate) const POSITIONS: usize = 16;
-/// Weights of a pair of channels.
-const TAPS: usize = 9;
 /// Tiles that are transformed at a time, where a row of them has no more: few enough to stay in the cache between transform and product.
 const TILES: usize = 32;
 /// Elements between the matrices of two positions, so that they do not all fall on the same lines of a cache.
@@ -154,30 +156,6 @@ pub(crate) fn winograd_weight_gradient<T: Float>(
             outputs,
         },
     );
-}
-
-/// Where the plain weight \[9, channels, filters\] lies in a slice of \[16, channels, filters\] before it is transformed.
-pub(crate) const fn plain_weight(transformed: usize) -> usize {
-    transformed / POSITIONS * (POSITIONS - TAPS)
-}
-
-/// `G g Gᵀ` in place: of the weight \[9, channels, filters\] at [`plain_weight`] the one \[16, channels, filters\].
-///
-/// # Panics
-/// If the length is no multiple of 128.
-pub(crate) fn transform_weights<T: Float>(level: Level, weight: &mut [T]) {
-    assert_eq!(weight.len() % (POSITIONS * 8), 0, "padded filters");
-    T::dispatch(level, TransformWeights { weight });
-}
-
-/// `Gᵀ u G` in place: of the sums \[16, channels, filters\] of [`winograd_weight_gradient`] the gradient \[9, channels, filters\], at the
-/// beginning.
-///
-/// # Panics
-/// If the length is no multiple of 128.
-pub(crate) fn gather_gradient<T: Float>(level: Level, sums: &mut [T]) {
-    assert_eq!(sums.len() % (POSITIONS * 8), 0, "padded filters");
-    T::dispatch(level, GatherGradient { sums });
 }
 
 fn rooms<T: Float>(room: &mut Vec<T>, [inputs, outputs]: [usize; 2]) -> (&mut [T], &mut [T]) {
@@ -315,103 +293,6 @@ impl<T: Float> Weights<'_, T> {
                         let to = to.wrapping_add(4 * i * matrix);
                         store_each([a, a.add(b), a.sub(b), b], to, matrix);
                     }
-                }
-            }
-        }
-    }
-}
-
-struct TransformWeights<'a, T> {
-    weight: &'a mut [T],
-}
-
-impl<T: Float> Task<T> for TransformWeights<'_, T> {
-    #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(self) {
-        // SAFETY: the caller's.
-        unsafe {
-            if (self.weight.len() / POSITIONS).is_multiple_of(V::LANES) {
-                self.pairs::<V>();
-            } else {
-                self.pairs::<V::Narrow>();
-            }
-        }
-    }
-}
-
-impl<T: Float> TransformWeights<'_, T> {
-    #[inline(always)]
-    unsafe fn pairs<V: Vector<Elem = T>>(self) {
-        let pairs = self.weight.len() / POSITIONS;
-        for pair in (0..pairs).step_by(V::LANES) {
-            let to = self.weight.as_mut_ptr().wrapping_add(pair);
-            let from = to.wrapping_add(plain_weight(self.weight.len()));
-            // SAFETY: the caller's. What is read of these pairs is read before anything of them is written.
-            unsafe {
-                let half = V::splat(T::from_f64(0.5));
-                let mut taps = [[V::splat(T::ZERO); 3]; 3];
-                for tap in 0..TAPS {
-                    taps[tap / 3][tap % 3] = V::load(from.wrapping_add(tap * pairs));
-                }
-                let [first, second, third] = taps;
-                let ends = add_each(first, third);
-                let lines = [
-                    first,
-                    scale_each(add_each(ends, second), half),
-                    scale_each(sub_each(ends, second), half),
-                    third,
-                ];
-                for (i, [a, b, c]) in lines.into_iter().enumerate() {
-                    let ends = a.add(c);
-                    let line = [a, ends.add(b).mul(half), ends.sub(b).mul(half), c];
-                    store_each(line, to.wrapping_add(4 * i * pairs), pairs);
-                }
-            }
-        }
-    }
-}
-
-struct GatherGradient<'a, T> {
-    sums: &'a mut [T],
-}
-
-impl<T: Float> Task<T> for GatherGradient<'_, T> {
-    #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(self) {
-        // SAFETY: the caller's.
-        unsafe {
-            if (self.sums.len() / POSITIONS).is_multiple_of(V::LANES) {
-                self.pairs::<V>();
-            } else {
-                self.pairs::<V::Narrow>();
-            }
-        }
-    }
-}
-
-impl<T: Float> GatherGradient<'_, T> {
-    #[inline(always)]
-    unsafe fn pairs<V: Vector<Elem = T>>(self) {
-        let pairs = self.sums.len() / POSITIONS;
-        for pair in (0..pairs).step_by(V::LANES) {
-            let at = self.sums.as_mut_ptr().wrapping_add(pair);
-            // SAFETY: the caller's. What is read of these pairs is read before anything of them is written.
-            unsafe {
-                let half = V::splat(T::from_f64(0.5));
-                let line = |i: usize| {
-                    let [a, b, c, d] = load_each::<V>(at.wrapping_add(4 * i * pairs), pairs);
-                    let middle = b.add(c).mul(half);
-                    [a.add(middle), b.sub(c).mul(half), middle.add(d)]
-                };
-                let (second, third) = (line(1), line(2));
-                let middle = scale_each(add_each(second, third), half);
-                let lines = [
-                    add_each(line(0), middle),
-                    scale_each(sub_each(second, third), half),
-                    add_each(middle, line(3)),
-                ];
-                for (i, line) in lines.into_iter().enumerate() {
-                    store_each(line, at.wrapping_add(3 * i * pairs), pairs);
                 }
             }
         }
@@ -596,7 +477,7 @@ mod tests {
             row: 2 * size[1] * padded,
             pixel: padded,
         };
-        let mut plain = numbers::<T>(TAPS * channels * padded, 9);
+        let mut plain = numbers::<T>(taps.len() * channels * padded, 9);
         for weight in plain.chunks_exact_mut(padded) {
             weight[filters..].fill(T::ZERO);
         }
