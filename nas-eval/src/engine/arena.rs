@@ -4,18 +4,17 @@ use std::sync::{Mutex, PoisonError};
 
 use super::places::Places;
 use super::plan::Read;
-use crate::kernels::Float;
-use crate::kernels::Frame;
+use crate::kernels::{Aligned, Float, Frame};
 
 /// What the passes of one model write to and read from.
 #[derive(Debug)]
 pub(super) struct Arena<T> {
     /// The map of each step, image by image, in a place that may be longer, while it is needed.
-    pub(super) maps: Vec<Vec<T>>,
+    pub(super) maps: Vec<Aligned<T>>,
     /// The gradient of what is read of each map, where it has a place of its own, while it is needed.
-    pub(super) gradients: Vec<Vec<T>>,
+    pub(super) gradients: Vec<Aligned<T>>,
     /// What is free of the places that maps and gradients take.
-    places: Places<Vec<T>>,
+    places: Places<Aligned<T>>,
     /// The largest batch so far.
     batch: usize,
     pub(super) steps: Vec<Held<T>>,
@@ -61,16 +60,16 @@ pub(super) struct Rooms<T> {
     /// What convolutions read, in its frame.
     pub(super) framed: Framed<T>,
     /// What other steps read.
-    pub(super) input: Vec<T>,
-    pub(super) between: Vec<T>,
-    pub(super) output: Vec<T>,
-    pub(super) gradient: Vec<T>,
+    pub(super) input: Aligned<T>,
+    pub(super) between: Aligned<T>,
+    pub(super) output: Aligned<T>,
+    pub(super) gradient: Aligned<T>,
     /// The gradient of what a convolution gives, in the frame for its way back.
     pub(super) back: Bordered<T>,
     /// That of what is between the two of a separable one.
     pub(super) inner: Bordered<T>,
     /// What [`winograd`](crate::kernels::winograd) transforms a few rows to.
-    pub(super) tiles: Vec<T>,
+    pub(super) tiles: Aligned<T>,
 }
 
 /// A map in its frame, which convolutions that read the same share.
@@ -84,7 +83,7 @@ pub(super) struct Framed<T> {
 /// Room for maps in frames with zeros around them, of which nothing else is written than the maps.
 #[derive(Debug)]
 pub(super) struct Bordered<T> {
-    room: Vec<T>,
+    room: Aligned<T>,
     /// The frame that the zeros are of.
     frame: Option<Frame>,
 }
@@ -92,7 +91,7 @@ pub(super) struct Bordered<T> {
 impl<T> Default for Bordered<T> {
     fn default() -> Self {
         Self {
-            room: Vec::new(),
+            room: Aligned::default(),
             frame: None,
         }
     }
@@ -101,7 +100,7 @@ impl<T> Default for Bordered<T> {
 impl<T: Float> Bordered<T> {
     /// A frame with zeros around its map. What is in the map is left from before.
     pub(super) fn frame(&mut self, frame: &Frame) -> &mut [T] {
-        let out = room(&mut self.room, frame.len());
+        let out = self.room.first(frame.len());
         if self.frame != Some(*frame) {
             frame.clear(out, T::ZERO);
             self.frame = Some(*frame);
@@ -138,7 +137,7 @@ impl<T> Default for Held<T> {
 
 impl<T: Float> Arena<T> {
     pub(super) fn new(steps: usize) -> Self {
-        let empty = || std::iter::repeat_with(Vec::new).take(steps).collect();
+        let empty = || std::iter::repeat_with(Aligned::default).take(steps).collect();
         Self {
             maps: empty(),
             gradients: empty(),
@@ -161,19 +160,23 @@ impl<T: Float> Arena<T> {
     }
 
     /// A place for so many elements, whatever they are.
-    pub(super) fn take_place(&mut self, elements: usize) -> Vec<T> {
+    pub(super) fn take_place(&mut self, elements: usize) -> Aligned<T> {
         let place = self.places.take(elements);
-        let place = place.unwrap_or_else(|| vec![T::ZERO; elements]);
+        let place = place.unwrap_or_else(|| Aligned::zeros(elements));
         // Nothing may be read before it is written.
         #[cfg(test)]
-        let place = vec![T::from_f64(f64::NAN); place.len()];
+        let place = {
+            let mut place = place;
+            place.fill(T::from_f64(f64::NAN));
+            place
+        };
         place
     }
 
     /// Elements of all places, free or not.
     #[cfg(test)]
     pub(super) fn elements(&self) -> usize {
-        let held = self.maps.iter().chain(&self.gradients).map(Vec::len);
+        let held = self.maps.iter().chain(&self.gradients).map(|place| place.len());
         held.sum::<usize>() + self.places.elements()
     }
 
@@ -200,25 +203,17 @@ impl<T: Float> Arena<T> {
                 room: Bordered::default(),
                 key: None,
             },
-            input: Vec::new(),
-            between: Vec::new(),
-            output: Vec::new(),
-            gradient: Vec::new(),
+            input: Aligned::default(),
+            between: Aligned::default(),
+            output: Aligned::default(),
+            gradient: Aligned::default(),
             back: Bordered::default(),
             inner: Bordered::default(),
-            tiles: Vec::new(),
+            tiles: Aligned::default(),
         });
         rooms.framed.key = None;
         let result = f(&mut rooms);
         free().push(rooms);
         result
     }
-}
-
-/// The first `len` elements of a room, which grows where it is smaller. What is in them is left from before.
-pub(super) fn room<T: Float>(room: &mut Vec<T>, len: usize) -> &mut [T] {
-    if room.len() < len {
-        room.resize(len, T::ZERO);
-    }
-    &mut room[..len]
 }

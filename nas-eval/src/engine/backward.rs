@@ -12,11 +12,13 @@ mod hand_down;
 
 use rayon::prelude::*;
 
-use super::arena::{Arena, Rooms, room};
+use super::arena::{Arena, Rooms};
 use super::forward::images_per_chunk;
 use super::plan::Op;
 use super::run::Run;
-use crate::kernels::{Back, Float, Grid, add_products, add_sums, copy_gradient};
+use crate::kernels::{
+    Aligned, Back, Float, Grid, add_products, add_sums, add_sums_and_products, copy_gradient,
+};
 
 /// Where the gradient of what is read of a map is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,6 +59,32 @@ pub(super) struct Found<T> {
     /// For the terms of each sum: the step, the position, Σ g and Σ g · (z − center) of the term's map.
     pub(super) terms: Vec<(usize, usize, [Vec<f64>; 2])>,
     pub(super) weights: Vec<ForWeights<T>>,
+}
+
+/// A step that reads a map and hands a gradient down to it.
+#[derive(Debug, Clone, Copy)]
+struct Giver {
+    /// The step, and the position among what it reads.
+    reader: (usize, usize),
+    arrives: Arrives,
+}
+
+/// How a gradient arrives at a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrives {
+    /// Made elsewhere, read through the gate of the reader and then added.
+    Through,
+    /// Added by the convolution that makes it, what has arrived before being none or from the same kind of reader. If it is the `last`
+    /// of several that read through one ReLU, all goes through that.
+    Added { last: bool },
+}
+
+/// The gradient of a map, where others are handed down to it.
+struct Receiver<'a, T> {
+    map: &'a mut [T],
+    /// Whether nothing is there yet.
+    first: bool,
+    arrives: Arrives,
 }
 
 /// Some images of one step.
@@ -120,7 +148,7 @@ impl<T: Float> Run<'_, T> {
     /// Computes the gradients of a wave of steps, all at the same time, when those of later waves are done.
     pub(super) fn backward_wave(&self, arena: &mut Arena<T>, wave: &[usize]) -> Found<T> {
         let steps = &self.plan.steps;
-        let mut filled: Vec<(usize, Vec<T>)> = wave
+        let mut filled: Vec<(usize, Aligned<T>)> = wave
             .iter()
             .filter(|&&index| self.sources[index] == Source::Own)
             .map(|&index| (index, std::mem::take(&mut arena.gradients[index])))
@@ -202,6 +230,39 @@ impl<T: Float> Run<'_, T> {
         found
     }
 
+    /// The steps that hand a gradient down to this one, in the order in which they do.
+    ///
+    /// First come those that read it through a ReLU and have a depthwise convolution to go through: what these give is added up where it
+    /// shall be, and the ReLU, the same for all, is gone through once.
+    fn givers(&self, index: usize) -> Vec<Giver> {
+        let step = &self.plan.steps[index];
+        let adds = |&(reader, position): &(usize, usize)| {
+            let reader = &self.plan.steps[reader];
+            let first = reader.convolutions().first();
+            first.is_some_and(|conv| conv.depthwise) && reader.reads[position].drop.is_none()
+        };
+        let rectified =
+            |&(reader, position): &(usize, usize)| self.plan.steps[reader].reads[position].rectified;
+        let readers = step.readers.iter().copied().filter(|&at| self.hands_down(at));
+        // Where the loss has given something, that does not go through the ReLU.
+        let empty = !self.outputs.contains(&index);
+        let (together, rest): (Vec<_>, Vec<_>) = readers.partition(|at| empty && adds(at) && rectified(at));
+        let count = together.len();
+        let together = together.into_iter().enumerate().map(|(i, reader)| Giver {
+            reader,
+            arrives: Arrives::Added { last: i + 1 == count },
+        });
+        let rest = rest.into_iter().map(|reader| Giver {
+            reader,
+            arrives: if adds(&reader) && !rectified(&reader) {
+                Arrives::Added { last: false }
+            } else {
+                Arrives::Through
+            },
+        });
+        together.chain(rest).collect()
+    }
+
     fn backward_images(&self, arena: &Arena<T>, rooms: &mut Rooms<T>, mut job: Job<'_, T>) -> Part<T> {
         let index = job.step;
         let step = &self.plan.steps[index];
@@ -212,11 +273,12 @@ impl<T: Float> Run<'_, T> {
             terms: Vec::new(),
             weights: Vec::new(),
         };
+        let givers = self.givers(index);
         if self.wants_weights {
-            for &(reader, position) in &step.readers {
-                if !self.hands_down((reader, position)) {
-                    continue;
-                }
+            for &Giver {
+                reader: (reader, _), ..
+            } in &givers
+            {
                 let convs = self.plan.steps[reader].convolutions();
                 if convs.is_empty() {
                     continue;
@@ -238,34 +300,40 @@ impl<T: Float> Run<'_, T> {
         if step.norm.is_some() && job.gradient.is_some() {
             part.norm = Some([vec![0.0; pixel], vec![0.0; pixel]]);
         }
+        // What the loss has given is there already.
+        let empty = !self.outputs.contains(&index);
         for image in job.first..job.first + job.images {
             let at = (image - job.first) * step.len();
             let mut gradient = job.gradient.as_mut().map(|all| &mut all[at..at + step.len()]);
             let mut weights = part.weights.iter_mut();
-            // What the loss has given is there already.
-            let mut first = !self.outputs.contains(&index);
-            for &(reader, position) in &step.readers {
-                if !self.hands_down((reader, position)) {
-                    continue;
-                }
-                let has_weights = !self.plan.steps[reader].convolutions().is_empty();
+            for (number, &Giver { reader, arrives }) in givers.iter().enumerate() {
+                let has_weights = !self.plan.steps[reader.0].convolutions().is_empty();
                 let for_weights = if has_weights { weights.next() } else { None };
                 if gradient.is_none() && for_weights.is_none() {
                     continue;
                 }
-                let to = gradient.as_deref_mut().map(|to| (to, first));
-                self.hand_down(arena, rooms, (reader, position), image, to, for_weights);
-                first = false;
+                let to = gradient.as_deref_mut().map(|map| Receiver {
+                    map,
+                    first: empty && number == 0,
+                    arrives,
+                });
+                self.hand_down(arena, rooms, reader, image, to, for_weights);
             }
             let Some(gradient) = gradient else { continue };
-            if first {
+            if empty && givers.is_empty() {
                 gradient.fill(T::ZERO);
             }
             if let Some([sums, products]) = &mut part.norm {
                 let z = &arena.maps[index][image * step.len()..][..step.len()];
                 let center = &arena.steps[index].norm.center[..];
-                add_sums(self.level, pixel, gradient, step.pixels(), sums);
-                add_products(self.level, pixel, gradient, (z, center), step.pixels(), products);
+                add_sums_and_products(
+                    self.level,
+                    pixel,
+                    gradient,
+                    (z, center),
+                    step.pixels(),
+                    [sums, products],
+                );
             }
             if matches!(step.op, Op::Sum(_)) && step.norm.is_none() {
                 self.term_sums(arena, rooms, index, image, gradient, &mut part.terms);
@@ -326,7 +394,7 @@ impl<T: Float> Run<'_, T> {
                 &zeros[..]
             };
             let z = if affine.rectified {
-                let values = room(&mut rooms.input, step.len());
+                let values = rooms.input.first(step.len());
                 let whole = Grid::whole(step.size(), pixel);
                 self.copy_read(arena, (index, position), image, (values, whole));
                 &*values
@@ -367,14 +435,14 @@ impl<T: Float> Run<'_, T> {
         arena: &'a Arena<T>,
         index: usize,
         image: usize,
-        out: &'a mut Vec<T>,
+        out: &'a mut Aligned<T>,
     ) -> &'a [T] {
         let step = &self.plan.steps[index];
         let (g, back) = self.back(arena, index, image);
         if back.norm.is_none() && back.factor == T::ONE {
             return g;
         }
-        let out = room(out, step.len());
+        let out = out.first(step.len());
         let to = Grid::whole(step.size(), step.pixel()).flat();
         copy_gradient(self.level, step.pixel(), back, g, (out, to));
         out

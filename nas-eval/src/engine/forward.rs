@@ -2,15 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::arena::{Arena, Framed, Rooms, room};
+use super::arena::{Arena, Framed, Rooms};
 use super::geometry::Convolution;
 use super::plan::{Op, Read, Step};
 use super::run::Run;
 use crate::kernels::Float;
 use crate::kernels::items_per_chunk;
 use crate::kernels::{
-    Affine, Frame, Grid, Term, add_sums, add_terms, average_pool, copy, dense, depthwise, max_pool, moments,
-    winograd,
+    Affine, Aligned, End, Frame, Grid, Term, add_sums, add_terms, average_pool, copy, dense, depthwise,
+    max_pool, moments, winograd,
 };
 
 /// The most parts a batch is cut into.
@@ -22,7 +22,7 @@ pub(super) fn images_per_chunk(batch: usize, work: usize) -> usize {
 }
 
 /// A step of a wave, with its maps and moments.
-type Filled<T> = (usize, Vec<T>, Vec<f64>);
+type Filled<T> = (usize, Aligned<T>, Vec<f64>);
 
 /// Some images of some steps, which read the same.
 struct Job<'a, T> {
@@ -251,7 +251,7 @@ impl<T: Float> Run<'_, T> {
         weight: &[T],
         bias: Option<&[T]>,
         out: &mut [T],
-        tiles: &mut Vec<T>,
+        tiles: &mut Aligned<T>,
     ) {
         let grid = conv.output_grid(Grid::whole(conv.output, conv.back.pixel));
         if conv.winograd {
@@ -266,6 +266,7 @@ impl<T: Float> Run<'_, T> {
                 weight,
                 out,
                 grid,
+                End::PUT,
             );
             if let Some(bias) = bias {
                 for pixel in out.chunks_exact_mut(conv.back.pixel) {
@@ -300,14 +301,14 @@ impl<T: Float> Run<'_, T> {
             Op::Separable(convs) => {
                 let [first, second] = &**convs;
                 let x = self.framed(arena, index, image, first, &mut rooms.framed);
-                let between = room(&mut rooms.between, second.frame.len());
+                let between = rooms.between.first(second.frame.len());
                 let tiles = &mut rooms.tiles;
                 self.convolve(first, x, &held.weights[0][0], None, between, tiles);
                 self.convolve(second, between, &held.weights[1][0], bias, out, tiles);
             }
             Op::Pooling(pool) => {
                 let border = if pool.max { T::NEG_INFINITY } else { T::ZERO };
-                let x = room(&mut rooms.input, pool.frame.len());
+                let x = rooms.input.first(pool.frame.len());
                 self.frame(arena, (index, 0), image, &pool.frame, border, x);
                 if pool.max {
                     max_pool(self.level, step.pixel(), &pool.taps, x, pool.windows, out);
@@ -325,7 +326,7 @@ impl<T: Float> Run<'_, T> {
             }
             Op::GlobalAverage => {
                 let source = self.source(index, 0);
-                let x = room(&mut rooms.input, source.len());
+                let x = rooms.input.first(source.len());
                 self.copy_read(
                     arena,
                     (index, 0),
@@ -339,7 +340,7 @@ impl<T: Float> Run<'_, T> {
                 }
             }
             Op::Crop(frame) => {
-                let x = room(&mut rooms.input, frame.len());
+                let x = rooms.input.first(frame.len());
                 let whole = Grid::whole(frame.size, frame.pixel);
                 self.copy_read(arena, (index, 0), image, (x, whole));
                 let to = Grid::whole(step.size(), step.pixel());
@@ -380,7 +381,7 @@ impl<T: Float> Run<'_, T> {
                         start += source.shape.channels;
                         continue;
                     }
-                    let x = room(&mut rooms.input, source.len());
+                    let x = rooms.input.first(source.len());
                     let whole = Grid::whole(source.size(), source.pixel());
                     self.copy_read(arena, (index, position), image, (x, whole));
                     let channels = source.shape.channels;
@@ -396,7 +397,7 @@ impl<T: Float> Run<'_, T> {
             }
             Op::Channels { .. } | Op::Shuffle { .. } => {
                 let source = self.source(index, 0);
-                let x = room(&mut rooms.input, source.len());
+                let x = rooms.input.first(source.len());
                 let whole = Grid::whole(source.size(), source.pixel());
                 self.copy_read(arena, (index, 0), image, (x, whole));
                 let channel = step.channel_map();

@@ -187,7 +187,7 @@ impl Convolution {
         if self.depthwise {
             self.taps.len() * padded_channels(self.channels)
         } else {
-            self.matrices() * self.channels * padded_channels(self.filters)
+            self.matrices() * self.rows(self.channels) * padded_channels(self.filters)
         }
     }
 
@@ -196,13 +196,23 @@ impl Convolution {
         if self.winograd { POSITIONS } else { self.taps.len() }
     }
 
+    /// Rows of a matrix of a dense weight with so many input channels.
+    fn rows(&self, channels: usize) -> usize {
+        if self.winograd {
+            padded_channels(channels)
+        } else {
+            channels
+        }
+    }
+
     /// Where the taps begin in a weight as the kernels take it, before that is transformed.
     pub(super) fn taps_at(&self, packed: usize) -> usize {
         if self.winograd { plain_weight(packed) } else { 0 }
     }
 
     /// Where each element of the weight, \[filters, channels / groups, kernel rows, kernel columns\], is among the taps:
-    /// \[taps, channels\] of a depthwise convolution, else \[taps, input channels, output channels\], the last one padded.
+    /// \[taps, channels\] of a depthwise convolution, else \[taps, input channels, output channels\], the last one padded; the
+    /// one before too where products are saved.
     /// A grouped one has zeros for what its groups do not see.
     pub(super) fn each_weight(&self, mut f: impl FnMut(usize, usize)) {
         let taps = self.taps.len();
@@ -217,7 +227,8 @@ impl Convolution {
                         if self.depthwise {
                             tap * padded_channels(self.channels) + filter
                         } else {
-                            (tap * self.channels + first + channel) * padded_channels(self.filters) + filter
+                            (tap * self.rows(self.channels) + first + channel) * padded_channels(self.filters)
+                                + filter
                         },
                     );
                 }
@@ -240,7 +251,9 @@ impl Convolution {
                         if self.depthwise {
                             tap * padded_channels(self.channels) + filter
                         } else {
-                            (tap * self.filters + filter) * padded_channels(self.channels) + first + channel
+                            (tap * self.rows(self.filters) + filter) * padded_channels(self.channels)
+                                + first
+                                + channel
                         },
                     );
                 }
@@ -253,7 +266,7 @@ impl Convolution {
         if self.depthwise {
             self.taps.len() * padded_channels(self.channels)
         } else {
-            self.matrices() * self.filters * padded_channels(self.channels)
+            self.matrices() * self.rows(self.filters) * padded_channels(self.channels)
         }
     }
 }

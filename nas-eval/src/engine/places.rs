@@ -1,5 +1,7 @@
 //! Memory that is used again: one place after the other for maps and gradients that are not needed at the same time.
 
+use crate::kernels::Aligned;
+
 /// Free places: real ones, or sizes alone to find out how much memory passes will take.
 #[derive(Debug)]
 pub(super) struct Places<P> {
@@ -11,7 +13,7 @@ pub(super) trait Place {
     fn elements(&self) -> usize;
 }
 
-impl<T> Place for Vec<T> {
+impl<T> Place for Aligned<T> {
     fn elements(&self) -> usize {
         self.len()
     }

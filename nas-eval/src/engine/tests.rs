@@ -256,6 +256,34 @@ fn zoo(channels: usize) -> Arc<Network> {
     })
 }
 
+/// Maps that many convolutions read, through a ReLU and without: those whose gradients are added up where they arrive, alone and with others.
+fn shared(size: [usize; 2], channels: usize) -> Arc<Network> {
+    network(Shape::new(channels, size[0], size[1]), channels, |b, x| {
+        let separable = |b: &mut NetworkBuilder, x, kernel, dilation| {
+            let y = b.conv(x, Conv2d::depthwise(channels, kernel, dilation)).unwrap();
+            let y = b.conv(y, Conv2d::pointwise(channels)).unwrap();
+            b.batch_norm(y, true).unwrap()
+        };
+        let normal = b.batch_norm(x, true).unwrap();
+        let mut terms = vec![normal];
+        for x in [normal, x] {
+            let rectified = b.relu(x).unwrap();
+            for (kernel, dilation) in [(3, 1), (5, 1), (3, 2)] {
+                terms.push(separable(b, rectified, kernel, dilation));
+            }
+            terms.push(separable(b, x, 3, 1));
+            terms.push(b.conv(x, Conv2d::depthwise(channels, 3, 1)).unwrap());
+            terms.push(b.conv(rectified, Conv2d::pointwise(channels)).unwrap());
+            // One after the other, each the only one that reads the map before it.
+            let once = b.relu(terms[1]).unwrap();
+            terms.push(separable(b, once, 3, 1));
+            let dropped = b.push(LayerKind::DropPath, &[rectified]).unwrap();
+            terms.push(separable(b, dropped, 3, 1));
+        }
+        b.add(&terms).unwrap()
+    })
+}
+
 /// Dense 3×3 convolutions of even maps, with this padding, one of which shares its frame with a wider one.
 fn even(padding: usize, channels: usize, filters: usize) -> Arc<Network> {
     let size = 10 - 2 * padding;
@@ -300,8 +328,16 @@ fn all_other_layers_are_those_of_the_tape() {
 }
 
 #[test]
+fn convolutions_that_read_the_same_map_are_those_of_the_tape() {
+    for (size, channels) in [([9, 7], 5), ([4, 11], 24), ([8, 8], 40), ([3, 2], 16)] {
+        let what = format!("{size:?}, {channels} channels");
+        assert_is_the_tape(&shared(size, channels), 3, &what);
+    }
+}
+
+#[test]
 fn gradients_are_finite_differences() {
-    for (network, every) in [(zoo(3), 5), (even(1, 8, 8), 37)] {
+    for (network, every) in [(zoo(3), 5), (even(1, 8, 8), 37), (shared([5, 4], 3), 11)] {
         check_differences(&network, every);
     }
 }
@@ -340,7 +376,7 @@ fn check_differences(network: &Arc<Network>, every: usize) {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for network in [zoo(16), even(1, 16, 16)] {
+    for network in [zoo(16), even(1, 16, 16), shared([6, 5], 24)] {
         let one = bits(&network, 1);
         assert!(one == bits(&network, 2) && one == bits(&network, 3));
     }

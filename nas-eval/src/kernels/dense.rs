@@ -81,7 +81,15 @@ pub(crate) fn dense_weight_gradient<T: Float>(
     );
 }
 
-/// [`dense`] within a task, with output pixels beside each other.
+/// Outputs whose channels do not lie together: one vector of them at each position of the grid, the next one so many elements
+/// further on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Apart {
+    pub(super) grid: Grid,
+    pub(super) vector: usize,
+}
+
+/// [`dense`] within a task. Vectors of `V` divide the filters.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -94,22 +102,23 @@ pub(super) unsafe fn dense_within<V: Vector>(
     x: &[V::Elem],
     weight: &[V::Elem],
     out: &mut [V::Elem],
+    Apart { grid, vector }: Apart,
 ) {
-    let out_grid = Grid::whole(conv.windows.size, conv.filters);
-    check(&conv, x, out.len(), out_grid, weight.len());
-    let task = Forward {
+    let last_vector = (conv.filters / V::LANES - 1) * vector;
+    check_all(&conv, x, out.len(), grid, V::LANES + last_vector, weight.len());
+    let mut task = Forward {
         conv,
         x,
         weight,
         bias: None,
         out,
-        out_grid,
+        out_grid: grid,
     };
-    // SAFETY: the caller's.
-    unsafe { task.run::<V>() }
+    // SAFETY: the caller's; `check_all` has seen that all positions lie in their slices.
+    unsafe { task.blocks::<V>(0, conv.filters, vector) }
 }
 
-/// [`dense_weight_gradient`] within a task, with output pixels beside each other.
+/// [`dense_weight_gradient`] within a task. Vectors of `V` divide the filters.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -121,32 +130,42 @@ pub(super) unsafe fn dense_weight_gradient_within<V: Vector>(
     conv: Dense<'_>,
     x: &[V::Elem],
     dy: &[V::Elem],
+    Apart { grid, vector }: Apart,
     dw: &mut [V::Elem],
 ) {
-    let dy_grid = Grid::whole(conv.windows.size, conv.filters);
-    check(&conv, x, dy.len(), dy_grid, dw.len());
-    let task = Weights {
+    let last_vector = (conv.filters / V::LANES - 1) * vector;
+    check_all(&conv, x, dy.len(), grid, V::LANES + last_vector, dw.len());
+    let mut task = Weights {
         conv,
         x,
         dy,
-        dy_grid,
+        dy_grid: grid,
         dw,
     };
-    // SAFETY: the caller's.
-    unsafe { task.run::<V>() }
+    // SAFETY: the caller's; `check_all` has seen that all positions lie in their slices.
+    unsafe { task.blocks::<V>(0, conv.filters, vector) }
 }
 
 fn check<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, weight: usize) {
+    check_all(conv, x, out, out_grid, conv.filters, weight);
+}
+
+/// Checks the lengths of slices, the last output being so many elements after the start of its pixel.
+fn check_all<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, end: usize, weight: usize) {
     let last = conv.taps.iter().copied().max().unwrap_or(0);
     assert_eq!(conv.windows.size, out_grid.size, "windows and outputs");
     assert_eq!(conv.filters % 8, 0, "padded filters");
     assert!(conv.windows.end(conv.channels) + last <= x.len(), "input");
-    assert!(out_grid.end(conv.filters) <= out, "output");
+    assert!(out_grid.end(end) <= out, "output");
     assert!(
         conv.taps.len() * conv.channels * conv.filters <= weight,
         "weights"
     );
 }
+
+/// Some vectors of output channels: the number of the first channel, where it is in an output pixel, and elements from one vector to the
+/// next there.
+type Filter = (usize, usize, usize);
 
 struct Forward<'a, T> {
     conv: Dense<'a>,
@@ -162,25 +181,22 @@ impl<T: Float> Task<T> for Forward<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.conv.filters.is_multiple_of(V::LANES) {
-                self.blocks::<V>();
-            } else {
-                self.blocks::<V::Narrow>();
-            }
+            let wide = self.conv.filters / V::LANES * V::LANES;
+            self.blocks::<V>(0, wide, V::LANES);
+            self.blocks::<V::Narrow>(wide, self.conv.filters, V::Narrow::LANES);
         }
     }
 }
 
 impl<T: Float> Forward<'_, T> {
     #[inline(always)]
-    unsafe fn blocks<V: Vector<Elem = T>>(&mut self) {
-        let blocks = self.conv.filters / V::LANES;
-        let mut first = 0;
-        while first < blocks {
-            let at = first * V::LANES;
+    unsafe fn blocks<V: Vector<Elem = T>>(&mut self, from: usize, to: usize, vector: usize) {
+        let mut first = from / V::LANES;
+        while first < to / V::LANES {
+            let at = (first * V::LANES, first * vector, vector);
             // SAFETY: the caller's.
             unsafe {
-                match blocks - first {
+                match to / V::LANES - first {
                     1 => {
                         self.rows::<V, 1>(at);
                         first += 1;
@@ -199,12 +215,14 @@ impl<T: Float> Forward<'_, T> {
     }
 
     #[inline(always)]
-    unsafe fn rows<V: Vector<Elem = T>, const B: usize>(&mut self, filter: usize) {
+    unsafe fn rows<V: Vector<Elem = T>, const B: usize>(&mut self, filter: Filter) {
         let columns = self.conv.windows.size[1];
         for row in 0..self.conv.windows.size[0] {
             // SAFETY: the caller's.
             unsafe {
-                if columns >= 8 && (V::MANY_REGISTERS || B == 1) {
+                if columns >= 16 && V::MANY_REGISTERS && B == 1 {
+                    self.row::<V, B, 16>(row, filter);
+                } else if columns >= 8 && (V::MANY_REGISTERS || B == 1) {
                     self.row::<V, B, 8>(row, filter);
                 } else if columns >= 6 && B == 2 {
                     self.row_of_sixes::<V, B>(row, filter);
@@ -221,7 +239,7 @@ impl<T: Float> Forward<'_, T> {
 
     /// A row in tiles of six pixels, and of four where it comes out even so; else the last one is moved back as in [`Self::row`].
     #[inline(always)]
-    unsafe fn row_of_sixes<V: Vector<Elem = T>, const B: usize>(&mut self, row: usize, filter: usize) {
+    unsafe fn row_of_sixes<V: Vector<Elem = T>, const B: usize>(&mut self, row: usize, filter: Filter) {
         let columns = self.conv.windows.size[1];
         let mut column = 0;
         while column < columns {
@@ -240,7 +258,11 @@ impl<T: Float> Forward<'_, T> {
 
     /// A row in tiles of `P` pixels; the last one is moved back to where it fits, and computes some pixels again, alike.
     #[inline(always)]
-    unsafe fn row<V: Vector<Elem = T>, const B: usize, const P: usize>(&mut self, row: usize, filter: usize) {
+    unsafe fn row<V: Vector<Elem = T>, const B: usize, const P: usize>(
+        &mut self,
+        row: usize,
+        filter: Filter,
+    ) {
         let columns = self.conv.windows.size[1];
         for column in (0..columns).step_by(P) {
             // SAFETY: the caller's.
@@ -253,7 +275,7 @@ impl<T: Float> Forward<'_, T> {
         &mut self,
         row: usize,
         column: usize,
-        filter: usize,
+        (filter, at, vector): Filter,
     ) {
         let Dense {
             windows,
@@ -265,7 +287,7 @@ impl<T: Float> Forward<'_, T> {
         let out = self
             .out
             .as_mut_ptr()
-            .wrapping_add(self.out_grid.at(row, column) + filter);
+            .wrapping_add(self.out_grid.at(row, column) + at);
         // SAFETY: all positions lie in their slices: see `check`.
         unsafe {
             let mut sums = [[V::splat(T::ZERO); B]; P];
@@ -296,7 +318,7 @@ impl<T: Float> Forward<'_, T> {
             }
             for p in 0..P {
                 for b in 0..B {
-                    sums[p][b].store(out.wrapping_add(p * self.out_grid.pixel + b * V::LANES));
+                    sums[p][b].store(out.wrapping_add(p * self.out_grid.pixel + b * vector));
                 }
             }
         }
@@ -316,25 +338,22 @@ impl<T: Float> Task<T> for Weights<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.conv.filters.is_multiple_of(V::LANES) {
-                self.blocks::<V>();
-            } else {
-                self.blocks::<V::Narrow>();
-            }
+            let wide = self.conv.filters / V::LANES * V::LANES;
+            self.blocks::<V>(0, wide, V::LANES);
+            self.blocks::<V::Narrow>(wide, self.conv.filters, V::Narrow::LANES);
         }
     }
 }
 
 impl<T: Float> Weights<'_, T> {
     #[inline(always)]
-    unsafe fn blocks<V: Vector<Elem = T>>(&mut self) {
-        let blocks = self.conv.filters / V::LANES;
-        let mut first = 0;
-        while first < blocks {
-            let at = first * V::LANES;
+    unsafe fn blocks<V: Vector<Elem = T>>(&mut self, from: usize, to: usize, vector: usize) {
+        let mut first = from / V::LANES;
+        while first < to / V::LANES {
+            let at = (first * V::LANES, first * vector, vector);
             // SAFETY: the caller's.
             unsafe {
-                match blocks - first {
+                match to / V::LANES - first {
                     1 => {
                         self.channels::<V, 1>(at);
                         first += 1;
@@ -353,14 +372,16 @@ impl<T: Float> Weights<'_, T> {
     }
 
     #[inline(always)]
-    unsafe fn channels<V: Vector<Elem = T>, const B: usize>(&mut self, filter: usize) {
+    unsafe fn channels<V: Vector<Elem = T>, const B: usize>(&mut self, filter: Filter) {
         for tap in 0..self.conv.taps.len() {
             let mut channel = 0;
             while channel < self.conv.channels {
                 let left = self.conv.channels - channel;
                 // SAFETY: the caller's.
                 channel += unsafe {
-                    if left >= 8 && (V::MANY_REGISTERS || B == 1) {
+                    if left >= 16 && V::MANY_REGISTERS && B == 1 {
+                        self.tile::<V, B, 16>(tap, channel, filter)
+                    } else if left >= 8 && (V::MANY_REGISTERS || B == 1) {
                         self.tile::<V, B, 8>(tap, channel, filter)
                     } else if left >= 6 && left != 8 && B == 2 {
                         self.tile::<V, B, 6>(tap, channel, filter)
@@ -379,7 +400,7 @@ impl<T: Float> Weights<'_, T> {
         &mut self,
         tap: usize,
         channel: usize,
-        filter: usize,
+        (filter, at, vector): Filter,
     ) -> usize {
         let Dense {
             windows,
@@ -388,7 +409,7 @@ impl<T: Float> Weights<'_, T> {
             filters,
         } = self.conv;
         let x = self.x.as_ptr().wrapping_add(taps[tap] + channel);
-        let dy = self.dy.as_ptr().wrapping_add(filter);
+        let dy = self.dy.as_ptr().wrapping_add(at);
         let dw = self
             .dw
             .as_mut_ptr()
@@ -402,7 +423,7 @@ impl<T: Float> Weights<'_, T> {
                 for _ in 0..windows.size[1] {
                     let mut d = [V::splat(T::ZERO); B];
                     for b in 0..B {
-                        d[b] = V::load(dy.wrapping_add(b * V::LANES));
+                        d[b] = V::load(dy.wrapping_add(b * vector));
                     }
                     for c in 0..C {
                         let value = V::splat(x.wrapping_add(c).read());

@@ -8,10 +8,28 @@
 
 use super::Grid;
 use super::float::Float;
+use super::map::Affine;
 use super::simd::Level;
 use super::vector::{Task, Vector};
 
-/// `out` = the convolution of `x` with `weight` \[taps, channels\], `channels` being padded.
+/// What becomes of results.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct End<'a, T> {
+    /// Whether they are added to what is in `out`.
+    pub(crate) adds: bool,
+    /// Whether the sum is put where this map, whose pixels lie as those of `out` do, is above 0 as it is read, and 0 elsewhere.
+    pub(crate) gate: Option<(Affine<'a, T>, &'a [T])>,
+}
+
+impl<T> End<'_, T> {
+    /// They are put to `out`.
+    pub(crate) const PUT: Self = Self {
+        adds: false,
+        gate: None,
+    };
+}
+
+/// `out` = the convolution of `x` with `weight` \[taps, channels\], `channels` being padded, or what `end` says.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -25,8 +43,13 @@ pub(crate) fn depthwise<T: Float>(
     weight: &[T],
     out: &mut [T],
     out_grid: Grid,
+    end: End<'_, T>,
 ) {
     check(channels, taps, x, windows, weight.len(), out.len(), out_grid);
+    if let Some((affine, z)) = end.gate {
+        affine.check(channels);
+        assert!(out_grid.end(channels) <= z.len(), "gate");
+    }
     T::dispatch(
         level,
         Forward {
@@ -37,6 +60,7 @@ pub(crate) fn depthwise<T: Float>(
             weight,
             out,
             out_grid,
+            end,
         },
     );
 }
@@ -96,17 +120,19 @@ struct Forward<'a, T> {
     weight: &'a [T],
     out: &'a mut [T],
     out_grid: Grid,
+    end: End<'a, T>,
 }
 
 impl<T: Float> Task<T> for Forward<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(mut self) {
+    unsafe fn run<V: Vector<Elem = T>>(self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.channels.is_multiple_of(V::LANES) {
-                self.rows::<V>();
-            } else {
-                self.rows::<V::Narrow>();
+            match (self.end.adds, self.end.gate.is_some()) {
+                (false, false) => self.rows::<V, false, false>(),
+                (false, true) => self.rows::<V, false, true>(),
+                (true, false) => self.rows::<V, true, false>(),
+                (true, true) => self.rows::<V, true, true>(),
             }
         }
     }
@@ -114,53 +140,92 @@ impl<T: Float> Task<T> for Forward<'_, T> {
 
 impl<T: Float> Forward<'_, T> {
     #[inline(always)]
-    unsafe fn rows<V: Vector<Elem = T>>(&mut self) {
-        let columns = self.windows.size[1];
-        for channel in (0..self.channels).step_by(V::LANES) {
-            for row in 0..self.windows.size[0] {
-                // SAFETY: the caller's.
-                unsafe {
-                    if columns >= 8 {
-                        self.row::<V, 8>(row, channel);
-                    } else if columns >= 4 {
-                        self.row::<V, 4>(row, channel);
-                    } else {
-                        self.row::<V, 1>(row, channel);
-                    }
+    unsafe fn rows<V: Vector<Elem = T>, const ADDS: bool, const GATED: bool>(mut self) {
+        let wide = self.channels / V::LANES * V::LANES;
+        let rows = self.windows.size[0];
+        // SAFETY: the caller's.
+        unsafe {
+            for channel in (0..wide).step_by(V::LANES) {
+                for row in 0..rows {
+                    self.row::<V, ADDS, GATED>(row, channel);
+                }
+            }
+            for channel in (wide..self.channels).step_by(V::Narrow::LANES) {
+                for row in 0..rows {
+                    self.row::<V::Narrow, ADDS, GATED>(row, channel);
                 }
             }
         }
     }
 
-    /// A row in tiles of `P` pixels; the last one is moved back to where it fits, and computes some pixels again, alike.
     #[inline(always)]
-    unsafe fn row<V: Vector<Elem = T>, const P: usize>(&mut self, row: usize, channel: usize) {
+    unsafe fn row<V: Vector<Elem = T>, const ADDS: bool, const GATED: bool>(
+        &mut self,
+        row: usize,
+        channel: usize,
+    ) {
         let columns = self.windows.size[1];
-        for column in (0..columns).step_by(P) {
-            let column = column.min(columns - P);
-            let x = self
-                .x
-                .as_ptr()
-                .wrapping_add(self.windows.at(row, column) + channel);
-            let out = self
-                .out
-                .as_mut_ptr()
-                .wrapping_add(self.out_grid.at(row, column) + channel);
-            // SAFETY: all positions lie in their slices: see `check`.
-            unsafe {
-                let mut sums = [V::splat(T::ZERO); P];
-                let mut weight = self.weight.as_ptr().wrapping_add(channel);
-                for &tap in self.taps {
-                    let w = V::load(weight);
-                    let x = x.wrapping_add(tap);
-                    for p in 0..P {
-                        sums[p] = V::load(x.wrapping_add(p * self.windows.pixel)).mul_add(w, sums[p]);
-                    }
-                    weight = weight.wrapping_add(self.channels);
+        let mut column = 0;
+        while column < columns {
+            let left = columns - column;
+            // The last tile is moved back to where it fits, and computes some pixels again, alike: not where they are added.
+            let fits = |pixels: usize| left >= pixels || !ADDS && columns >= pixels;
+            // SAFETY: the caller's.
+            column += unsafe {
+                if fits(8) {
+                    self.tile::<V, 8, ADDS, GATED>(row, column.min(columns - 8), channel);
+                    8
+                } else if fits(4) {
+                    self.tile::<V, 4, ADDS, GATED>(row, column.min(columns - 4), channel);
+                    4
+                } else {
+                    self.tile::<V, 1, ADDS, GATED>(row, column, channel);
+                    1
                 }
+            };
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile<V: Vector<Elem = T>, const P: usize, const ADDS: bool, const GATED: bool>(
+        &mut self,
+        row: usize,
+        column: usize,
+        channel: usize,
+    ) {
+        let x = self
+            .x
+            .as_ptr()
+            .wrapping_add(self.windows.at(row, column) + channel);
+        let at = self.out_grid.at(row, column) + channel;
+        let out = self.out.as_mut_ptr().wrapping_add(at);
+        // SAFETY: all positions lie in their slices: see `check`.
+        unsafe {
+            let mut sums = [V::splat(T::ZERO); P];
+            if ADDS {
                 for p in 0..P {
-                    sums[p].store(out.wrapping_add(p * self.out_grid.pixel));
+                    sums[p] = V::load(out.wrapping_add(p * self.out_grid.pixel));
                 }
+            }
+            let mut weight = self.weight.as_ptr().wrapping_add(channel);
+            for &tap in self.taps {
+                let w = V::load(weight);
+                let x = x.wrapping_add(tap);
+                for p in 0..P {
+                    sums[p] = V::load(x.wrapping_add(p * self.windows.pixel)).mul_add(w, sums[p]);
+                }
+                weight = weight.wrapping_add(self.channels);
+            }
+            if let (true, Some((affine, z))) = (GATED, self.end.gate) {
+                let [scale, shift] = affine.line_at::<V>(channel);
+                let z = z.as_ptr().wrapping_add(at);
+                for p in 0..P {
+                    let read = V::load(z.wrapping_add(p * self.out_grid.pixel)).mul_add(scale, shift);
+                    sums[p] = sums[p].where_positive(read);
+                }
+            }
+            for p in 0..P {
+                sums[p].store(out.wrapping_add(p * self.out_grid.pixel));
             }
         }
     }
@@ -181,11 +246,9 @@ impl<T: Float> Task<T> for Weights<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.channels.is_multiple_of(V::LANES) {
-                self.groups::<V>();
-            } else {
-                self.groups::<V::Narrow>();
-            }
+            let wide = self.channels / V::LANES * V::LANES;
+            self.groups::<V>(0, wide);
+            self.groups::<V::Narrow>(wide, self.channels);
         }
     }
 }
@@ -193,10 +256,10 @@ impl<T: Float> Task<T> for Weights<'_, T> {
 impl<T: Float> Weights<'_, T> {
     /// The taps in groups of about the same size, at most nine, whose sums stay in registers.
     #[inline(always)]
-    unsafe fn groups<V: Vector<Elem = T>>(&mut self) {
+    unsafe fn groups<V: Vector<Elem = T>>(&mut self, from: usize, to: usize) {
         let taps = self.taps.len();
         let groups = taps.div_ceil(9);
-        for channel in (0..self.channels).step_by(V::LANES) {
+        for channel in (from..to).step_by(V::LANES) {
             let mut first = 0;
             for group in 0..groups {
                 let end = taps * (group + 1) / groups;
@@ -244,6 +307,106 @@ impl<T: Float> Weights<'_, T> {
                     .as_mut_ptr()
                     .wrapping_add((first + g) * self.channels + channel);
                 sums[g].add(V::load(at)).store(at);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Frame;
+    use super::*;
+
+    fn numbers<T: Float>(count: usize, start: usize) -> Vec<T> {
+        (start..start + count)
+            .map(|i| T::from_f64((i as f64 * 0.7).sin()))
+            .collect()
+    }
+
+    /// Against the definition, in double precision, whatever becomes of the results.
+    fn check<T: Float>(level: Level, size: [usize; 2], channels: usize, tolerance: f64) {
+        let what = format!("{size:?}, {channels} channels, {level:?}");
+        let frame = Frame::new([size[0] + 4, size[1] + 4], channels, size, [2, 2], [1, 1]);
+        let windows = frame.windows(size, [1, 1]);
+        let taps = frame.taps([3, 3], [2, 2]);
+        let x = numbers::<T>(frame.len(), 0);
+        let weight = numbers::<T>(taps.len() * channels, 9);
+        // Output pixels with something between the rows.
+        let grid = Grid {
+            start: 8,
+            size,
+            row: (size[1] + 1) * channels,
+            pixel: channels,
+        };
+        let before = numbers::<T>(grid.end(channels), 5);
+        let z = numbers::<T>(grid.end(channels), 2);
+        let (scale, shift) = (numbers::<T>(channels, 1), numbers::<T>(channels, 4));
+        let affine = Affine {
+            line: Some([&scale, &shift]),
+            rectified: true,
+            factor: T::ONE,
+        };
+        for (adds, gated) in [(false, false), (false, true), (true, false), (true, true)] {
+            let end = End {
+                adds,
+                gate: gated.then_some((affine, &z[..])),
+            };
+            let mut out = before.clone();
+            depthwise(level, channels, &taps, &x, windows, &weight, &mut out, grid, end);
+            let mut expected: Vec<f64> = before.iter().map(|value| value.to_f64()).collect();
+            for row in 0..size[0] {
+                for column in 0..size[1] {
+                    for channel in 0..channels {
+                        let (from, to) = (windows.at(row, column) + channel, grid.at(row, column) + channel);
+                        let product = |(number, &tap): (usize, &usize)| {
+                            x[from + tap].to_f64() * weight[number * channels + channel].to_f64()
+                        };
+                        let sum: f64 = taps.iter().enumerate().map(product).sum();
+                        let sum = if adds { sum + expected[to] } else { sum };
+                        let read = scale[channel].to_f64() * z[to].to_f64() + shift[channel].to_f64();
+                        expected[to] = if gated && read <= 0.0 { 0.0 } else { sum };
+                    }
+                }
+            }
+            for (i, (got, expected)) in out.iter().zip(&expected).enumerate() {
+                let got = got.to_f64();
+                let difference = (got - expected).abs();
+                assert!(
+                    difference <= tolerance,
+                    "{what}, adds {adds}, gated {gated}: element {i}: {got} and {expected}"
+                );
+            }
+        }
+        let mut dw = weight.clone();
+        depthwise_weight_gradient(level, channels, &taps, &x, windows, &before, grid, &mut dw);
+        for (i, got) in dw.iter().enumerate() {
+            let (tap, channel, got) = (taps[i / channels], i % channels, got.to_f64());
+            let mut expected = weight[i].to_f64();
+            for row in 0..size[0] {
+                for column in 0..size[1] {
+                    let from = windows.at(row, column) + tap + channel;
+                    expected += x[from].to_f64() * before[grid.at(row, column) + channel].to_f64();
+                }
+            }
+            let difference = (got - expected).abs();
+            assert!(
+                difference <= 9.0 * tolerance,
+                "{what}: gradient {i}: {got} and {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn it_is_the_sum_over_the_taps() {
+        for level in [Level::Plain, Level::Avx2, Level::Avx512] {
+            if level > super::super::level() {
+                continue;
+            }
+            for size in [[1, 1], [3, 2], [5, 7], [2, 12], [8, 16]] {
+                for channels in [8, 16, 24, 40] {
+                    check::<f64>(level, size, channels, 1e-13);
+                    check::<f32>(level, size, channels, 1e-5);
+                }
             }
         }
     }

@@ -24,7 +24,7 @@ impl<T: Float> Affine<'_, T> {
         self.line.is_none() && !self.rectified && self.factor == T::ONE
     }
 
-    fn check(&self, channels: usize) {
+    pub(super) fn check(&self, channels: usize) {
         assert!(
             self.line
                 .is_none_or(|line| line.iter().all(|values| values.len() >= channels)),
@@ -35,7 +35,7 @@ impl<T: Float> Affine<'_, T> {
     /// # Safety
     /// That of [`Vector`]; there is a vector of channels at `channel`.
     #[inline(always)]
-    unsafe fn line_at<V: Vector<Elem = T>>(&self, channel: usize) -> [V; 2] {
+    pub(super) unsafe fn line_at<V: Vector<Elem = T>>(&self, channel: usize) -> [V; 2] {
         // SAFETY: the caller's.
         unsafe {
             match self.line {
@@ -98,12 +98,23 @@ struct Copy<'a, T> {
 impl<T: Float> Task<T> for Copy<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
+        let (size, channels) = (self.from.size, self.channels);
         // SAFETY: the caller's; lengths have been checked.
+        unsafe { all_runs::<V>(size, channels, &mut self) }
+    }
+}
+
+impl<T: Float> Runs<T> for Copy<'_, T> {
+    #[inline(always)]
+    unsafe fn pixels<V: Vector<Elem = T>>(&mut self, at: [usize; 2], count: usize, channel: usize) {
+        // SAFETY: the caller's.
         unsafe {
-            if self.channels.is_multiple_of(V::LANES) {
-                self.all::<V>();
+            if self.affine.is_identity() {
+                self.read::<V, true, false>(at, count, channel);
+            } else if self.affine.rectified {
+                self.read::<V, false, true>(at, count, channel);
             } else {
-                self.all::<V::Narrow>();
+                self.read::<V, false, false>(at, count, channel);
             }
         }
     }
@@ -111,28 +122,32 @@ impl<T: Float> Task<T> for Copy<'_, T> {
 
 impl<T: Float> Copy<'_, T> {
     #[inline(always)]
-    unsafe fn all<V: Vector<Elem = T>>(&mut self) {
-        let plain = self.affine.is_identity();
-        for row in 0..self.from.size[0] {
-            for channel in (0..self.channels).step_by(V::LANES) {
-                // SAFETY: the caller's.
-                unsafe {
-                    let [scale, shift] = self.affine.line_at::<V>(channel);
-                    let factor = V::splat(self.affine.factor);
-                    let x = self.x.as_ptr().wrapping_add(self.from.at(row, 0) + channel);
-                    let out = self.out.as_mut_ptr().wrapping_add(self.to.at(row, 0) + channel);
-                    for column in 0..self.from.size[1] {
-                        let mut value = V::load(x.wrapping_add(column * self.from.pixel));
-                        if !plain {
-                            value = value.mul_add(scale, shift);
-                            if self.affine.rectified {
-                                value = value.positive_part();
-                            }
-                            value = value.mul(factor);
-                        }
-                        value.store(out.wrapping_add(column * self.to.pixel));
+    unsafe fn read<V: Vector<Elem = T>, const PLAIN: bool, const RECTIFIED: bool>(
+        &mut self,
+        [row, column]: [usize; 2],
+        count: usize,
+        channel: usize,
+    ) {
+        let x = self.x.as_ptr().wrapping_add(self.from.at(row, column) + channel);
+        let out = self
+            .out
+            .as_mut_ptr()
+            .wrapping_add(self.to.at(row, column) + channel);
+        let apart = [self.from.pixel, self.to.pixel];
+        // SAFETY: the caller's.
+        unsafe {
+            let [scale, shift] = self.affine.line_at::<V>(channel);
+            let factor = V::splat(self.affine.factor);
+            for pixel in 0..count {
+                let mut value = V::load(x.wrapping_add(pixel * apart[0]));
+                if !PLAIN {
+                    value = value.mul_add(scale, shift);
+                    if RECTIFIED {
+                        value = value.positive_part();
                     }
+                    value = value.mul(factor);
                 }
+                value.store(out.wrapping_add(pixel * apart[1]));
             }
         }
     }
@@ -181,49 +196,49 @@ struct CopyGradient<'a, T> {
 impl<T: Float> Task<T> for CopyGradient<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
+        let (size, channels) = (self.from.size, self.channels);
         // SAFETY: the caller's; lengths have been checked.
-        unsafe {
-            if self.channels.is_multiple_of(V::LANES) {
-                self.all::<V>();
-            } else {
-                self.all::<V::Narrow>();
-            }
-        }
+        unsafe { all_runs::<V>(size, channels, &mut self) }
     }
 }
 
-impl<T: Float> CopyGradient<'_, T> {
+impl<T: Float> Runs<T> for CopyGradient<'_, T> {
     #[inline(always)]
-    unsafe fn all<V: Vector<Elem = T>>(&mut self) {
-        for row in 0..self.from.size[0] {
-            for channel in (0..self.channels).step_by(V::LANES) {
-                let at = self.from.at(row, 0) + channel;
-                let g = self.g.as_ptr().wrapping_add(at);
-                let out = self.out.as_mut_ptr().wrapping_add(self.to.at(row, 0) + channel);
-                // SAFETY: the caller's.
-                unsafe {
-                    let factor = V::splat(self.back.factor);
-                    match self.back.norm {
-                        Some(([a, b, c], z)) => {
-                            let z = z.as_ptr().wrapping_add(at);
-                            let a = V::load(a.as_ptr().wrapping_add(channel)).mul(factor);
-                            let b = V::load(b.as_ptr().wrapping_add(channel));
-                            let c = V::load(c.as_ptr().wrapping_add(channel));
-                            for column in 0..self.from.size[1] {
-                                let offset = column * self.channels;
-                                let constant = V::load(z.wrapping_add(offset)).mul_add(b, c);
-                                V::load(g.wrapping_add(offset))
-                                    .mul_add(a, constant)
-                                    .store(out.wrapping_add(column * self.to.pixel));
-                            }
-                        }
-                        None => {
-                            for column in 0..self.from.size[1] {
-                                V::load(g.wrapping_add(column * self.channels))
-                                    .mul(factor)
-                                    .store(out.wrapping_add(column * self.to.pixel));
-                            }
-                        }
+    unsafe fn pixels<V: Vector<Elem = T>>(
+        &mut self,
+        [row, column]: [usize; 2],
+        count: usize,
+        channel: usize,
+    ) {
+        let at = self.from.at(row, column) + channel;
+        let g = self.g.as_ptr().wrapping_add(at);
+        let out = self
+            .out
+            .as_mut_ptr()
+            .wrapping_add(self.to.at(row, column) + channel);
+        let apart = [self.channels, self.to.pixel];
+        // SAFETY: the caller's.
+        unsafe {
+            let factor = V::splat(self.back.factor);
+            match self.back.norm {
+                Some(([a, b, c], z)) => {
+                    let z = z.as_ptr().wrapping_add(at);
+                    let a = V::load(a.as_ptr().wrapping_add(channel)).mul(factor);
+                    let b = V::load(b.as_ptr().wrapping_add(channel));
+                    let c = V::load(c.as_ptr().wrapping_add(channel));
+                    for pixel in 0..count {
+                        let offset = pixel * apart[0];
+                        let constant = V::load(z.wrapping_add(offset)).mul_add(b, c);
+                        V::load(g.wrapping_add(offset))
+                            .mul_add(a, constant)
+                            .store(out.wrapping_add(pixel * apart[1]));
+                    }
+                }
+                None => {
+                    for pixel in 0..count {
+                        V::load(g.wrapping_add(pixel * apart[0]))
+                            .mul(factor)
+                            .store(out.wrapping_add(pixel * apart[1]));
                     }
                 }
             }
@@ -280,13 +295,21 @@ struct Accumulate<'a, T> {
 impl<T: Float> Task<T> for Accumulate<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
+        let (size, channels) = (self.from.size, self.channels);
         // SAFETY: the caller's; lengths have been checked.
+        unsafe { all_runs::<V>(size, channels, &mut self) }
+    }
+}
+
+impl<T: Float> Runs<T> for Accumulate<'_, T> {
+    #[inline(always)]
+    unsafe fn pixels<V: Vector<Elem = T>>(&mut self, at: [usize; 2], count: usize, channel: usize) {
+        // SAFETY: the caller's.
         unsafe {
-            match (self.channels.is_multiple_of(V::LANES), self.gate.rectified) {
-                (true, true) => self.all::<V, true>(),
-                (true, false) => self.all::<V, false>(),
-                (false, true) => self.all::<V::Narrow, true>(),
-                (false, false) => self.all::<V::Narrow, false>(),
+            if self.gate.rectified {
+                self.add::<V, true>(at, count, channel);
+            } else {
+                self.add::<V, false>(at, count, channel);
             }
         }
     }
@@ -294,31 +317,33 @@ impl<T: Float> Task<T> for Accumulate<'_, T> {
 
 impl<T: Float> Accumulate<'_, T> {
     #[inline(always)]
-    unsafe fn all<V: Vector<Elem = T>, const RECTIFIED: bool>(&mut self) {
-        for row in 0..self.from.size[0] {
-            for channel in (0..self.channels).step_by(V::LANES) {
-                let at = self.whole.at(row, 0) + channel;
-                let dx = self.dx.as_ptr().wrapping_add(self.from.at(row, 0) + channel);
-                let z = self.z.as_ptr().wrapping_add(at);
-                let to = self.to.as_mut_ptr().wrapping_add(at);
-                // SAFETY: the caller's.
-                unsafe {
-                    let [scale, shift] = self.gate.line_at::<V>(channel);
-                    let factor = V::splat(self.gate.factor);
-                    for column in 0..self.from.size[1] {
-                        let offset = column * self.channels;
-                        let mut value = V::load(dx.wrapping_add(column * self.from.pixel));
-                        if RECTIFIED {
-                            let read = V::load(z.wrapping_add(offset)).mul_add(scale, shift);
-                            value = value.where_positive(read);
-                        }
-                        let to = to.wrapping_add(offset);
-                        if self.first {
-                            value.mul(factor).store(to);
-                        } else {
-                            value.mul_add(factor, V::load(to)).store(to);
-                        }
-                    }
+    unsafe fn add<V: Vector<Elem = T>, const RECTIFIED: bool>(
+        &mut self,
+        [row, column]: [usize; 2],
+        count: usize,
+        channel: usize,
+    ) {
+        let at = self.whole.at(row, column) + channel;
+        let dx = self.dx.as_ptr().wrapping_add(self.from.at(row, column) + channel);
+        let z = self.z.as_ptr().wrapping_add(at);
+        let to = self.to.as_mut_ptr().wrapping_add(at);
+        let (apart, first) = ([self.from.pixel, self.channels], self.first);
+        // SAFETY: the caller's.
+        unsafe {
+            let [scale, shift] = self.gate.line_at::<V>(channel);
+            let factor = V::splat(self.gate.factor);
+            for pixel in 0..count {
+                let offset = pixel * apart[1];
+                let mut value = V::load(dx.wrapping_add(pixel * apart[0]));
+                if RECTIFIED {
+                    let read = V::load(z.wrapping_add(offset)).mul_add(scale, shift);
+                    value = value.where_positive(read);
+                }
+                let to = to.wrapping_add(offset);
+                if first {
+                    value.mul(factor).store(to);
+                } else {
+                    value.mul_add(factor, V::load(to)).store(to);
                 }
             }
         }
@@ -333,9 +358,6 @@ pub(crate) struct Term<'a, T> {
     /// How it is read; its factor is the term's weight, of any sign.
     pub(crate) affine: Affine<'a, T>,
 }
-
-/// Elements of the sum that are finished before the next ones: they should stay in the first-level cache.
-const BLOCK: usize = 1 << 11;
 
 /// `out` = the sum of the terms, from the first to the last; all maps are whole, of `pixels` pixels.
 ///
@@ -380,54 +402,82 @@ struct AddTerms<'a, T> {
 impl<T: Float> Task<T> for AddTerms<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
+        let (size, channels) = ([1, self.pixels], self.channels);
         // SAFETY: the caller's; lengths have been checked.
-        unsafe {
-            if self.channels.is_multiple_of(V::LANES) {
-                self.all::<V>();
-            } else {
-                self.all::<V::Narrow>();
+        unsafe { all_runs::<V>(size, channels, &mut self) }
+    }
+}
+
+impl<T: Float> Runs<T> for AddTerms<'_, T> {
+    #[inline(always)]
+    unsafe fn pixels<V: Vector<Elem = T>>(&mut self, [_, first]: [usize; 2], count: usize, channel: usize) {
+        let at = first * self.channels + channel;
+        let (out, apart) = (self.out.as_mut_ptr().wrapping_add(at), self.channels);
+        for (i, term) in self.terms.iter().enumerate() {
+            let z = term.z.as_ptr().wrapping_add(at);
+            // SAFETY: the caller's.
+            unsafe {
+                let [scale, shift] = term.affine.line_at::<V>(channel);
+                let weight = V::splat(term.affine.factor);
+                if term.affine.rectified {
+                    for pixel in 0..count {
+                        let to = out.wrapping_add(pixel * apart);
+                        let value = V::load(z.wrapping_add(pixel * apart))
+                            .mul_add(scale, shift)
+                            .positive_part();
+                        let before = if i == 0 { V::splat(T::ZERO) } else { V::load(to) };
+                        value.mul_add(weight, before).store(to);
+                    }
+                } else {
+                    let (scale, shift) = (scale.mul(weight), shift.mul(weight));
+                    for pixel in 0..count {
+                        let to = out.wrapping_add(pixel * apart);
+                        let before = if i == 0 { shift } else { V::load(to).add(shift) };
+                        V::load(z.wrapping_add(pixel * apart))
+                            .mul_add(scale, before)
+                            .store(to);
+                    }
+                }
             }
         }
     }
 }
 
-impl<T: Float> AddTerms<'_, T> {
-    #[inline(always)]
-    unsafe fn all<V: Vector<Elem = T>>(&mut self) {
-        let block = (BLOCK / self.channels).max(1);
-        for first in (0..self.pixels).step_by(block) {
-            let count = block.min(self.pixels - first);
-            for (i, term) in self.terms.iter().enumerate() {
-                for channel in (0..self.channels).step_by(V::LANES) {
-                    let at = first * self.channels + channel;
-                    let z = term.z.as_ptr().wrapping_add(at);
-                    let out = self.out.as_mut_ptr().wrapping_add(at);
-                    // SAFETY: the caller's.
-                    unsafe {
-                        let [scale, shift] = term.affine.line_at::<V>(channel);
-                        let weight = V::splat(term.affine.factor);
-                        if term.affine.rectified {
-                            for pixel in 0..count {
-                                let to = out.wrapping_add(pixel * self.channels);
-                                let value = V::load(z.wrapping_add(pixel * self.channels))
-                                    .mul_add(scale, shift)
-                                    .positive_part();
-                                let before = if i == 0 { V::splat(T::ZERO) } else { V::load(to) };
-                                value.mul_add(weight, before).store(to);
-                            }
-                        } else {
-                            let (scale, shift) = (scale.mul(weight), shift.mul(weight));
-                            for pixel in 0..count {
-                                let to = out.wrapping_add(pixel * self.channels);
-                                let before = if i == 0 { shift } else { V::load(to).add(shift) };
-                                V::load(z.wrapping_add(pixel * self.channels))
-                                    .mul_add(scale, before)
-                                    .store(to);
-                            }
-                        }
-                    }
+/// What is done alike to all pixels of a map.
+trait Runs<T: Float> {
+    /// Does it to so many pixels of a row, from one on, and a vector of their channels.
+    ///
+    /// # Safety
+    /// That of [`Vector`]; the pixels are in the map, and the channels among its.
+    unsafe fn pixels<V: Vector<Elem = T>>(&mut self, from: [usize; 2], count: usize, channel: usize);
+}
+
+/// Elements that are finished before the next ones: all that is done to them should find them in the first-level cache.
+const BLOCK: usize = 1 << 11;
+
+/// Does `runs` to all pixels of a map of this size: with vectors of `V` as far as they divide the channels, then narrower ones.
+///
+/// # Safety
+/// That of [`Vector`]; the map is of this size.
+#[inline(always)]
+unsafe fn all_runs<V: Vector>(size: [usize; 2], channels: usize, runs: &mut impl Runs<V::Elem>) {
+    let wide = channels / V::LANES * V::LANES;
+    let block = (BLOCK / channels).max(1);
+    for row in 0..size[0] {
+        // No `step_by`, which divides for each row.
+        let mut column = 0;
+        while column < size[1] {
+            let count = block.min(size[1] - column);
+            // SAFETY: the caller's.
+            unsafe {
+                for channel in (0..wide).step_by(V::LANES) {
+                    runs.pixels::<V>([row, column], count, channel);
+                }
+                for channel in (wide..channels).step_by(V::Narrow::LANES) {
+                    runs.pixels::<V::Narrow>([row, column], count, channel);
                 }
             }
+            column += count;
         }
     }
 }

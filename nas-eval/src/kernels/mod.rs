@@ -12,8 +12,9 @@
 //! All take slices and check that they are long enough. None starts threads: images are what is divided among them.
 //! Each is compiled for several instruction sets, of which the best one is chosen at run time ([`simd`]).
 //!
-//! **Invariant:** this is the only module of the workspace with `unsafe` code.
+//! **Invariant:** outside the CUDA launches and the mapping of a file, this is the only module of the workspace with `unsafe` code.
 
+mod aligned;
 mod dense;
 mod depthwise;
 mod float;
@@ -26,15 +27,16 @@ mod sums;
 mod vector;
 mod winograd;
 
+pub(crate) use aligned::Aligned;
 pub(crate) use dense::{Dense, dense, dense_weight_gradient};
-pub(crate) use depthwise::{depthwise, depthwise_weight_gradient};
+pub(crate) use depthwise::{End, depthwise, depthwise_weight_gradient};
 pub(crate) use float::Float;
 pub(crate) use map::{Affine, Back, Term, accumulate, add_terms, copy, copy_gradient};
 pub(crate) use parallel::items_per_chunk;
 pub(crate) use pool::{average_pool, average_pool_backward, max_pool, max_pool_backward};
 pub(crate) use product::{times, times_transposed};
 pub(crate) use simd::{Level, level};
-pub(crate) use sums::{add_products, add_sums, moments};
+pub(crate) use sums::{add_products, add_sums, add_sums_and_products, moments};
 pub(crate) use winograd::{
     POSITIONS, Winograd, gather_gradient, plain_weight, transform_weights, winograd, winograd_weight_gradient,
 };

@@ -158,11 +158,7 @@ impl<T: Float> Task<T> for Pool<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
         unsafe {
-            if self.channels.is_multiple_of(V::LANES) {
-                self.all::<V>();
-            } else {
-                self.all::<V::Narrow>();
-            }
+            self.all::<V>();
         }
     }
 }
@@ -171,13 +167,20 @@ impl<T: Float> Pool<'_, T> {
     #[inline(always)]
     unsafe fn all<V: Vector<Elem = T>>(&mut self) {
         let [rows, columns] = self.windows.size;
+        let wide = self.channels / V::LANES * V::LANES;
         for row in 0..rows {
             for column in 0..columns {
                 let window = self.windows.at(row, column);
                 let pixel = row * columns + column;
-                for channel in (0..self.channels).step_by(V::LANES) {
-                    // SAFETY: the caller's.
-                    unsafe { self.window::<V>(window + channel, pixel, pixel * self.channels + channel) }
+                let at = pixel * self.channels;
+                // SAFETY: the caller's.
+                unsafe {
+                    for channel in (0..wide).step_by(V::LANES) {
+                        self.window::<V>(window + channel, pixel, at + channel);
+                    }
+                    for channel in (wide..self.channels).step_by(V::Narrow::LANES) {
+                        self.window::<V::Narrow>(window + channel, pixel, at + channel);
+                    }
                 }
             }
         }

@@ -23,17 +23,21 @@ mod weights;
 pub(crate) use weights::{gather_gradient, plain_weight, transform_weights};
 
 use super::Grid;
-use super::dense::{Dense, dense_weight_gradient_within, dense_within};
+use super::aligned::Aligned;
+use super::dense::{Apart, Dense, dense_weight_gradient_within, dense_within};
 use super::float::Float;
 use super::simd::Level;
 use super::vector::{Task, Vector};
 
 /// Positions in a tile of inputs.
 pub(crate) const POSITIONS: usize = 16;
-/// Tiles that are transformed at a time, where a row of them has no more: few enough to stay in the cache between transform and product.
-const TILES: usize = 32;
-/// Elements between the matrices of two positions, so that they do not all fall on the same lines of a cache.
-const GAP: usize = 16;
+/// Elements of transformed inputs and outputs that are worked on at a time: few enough to stay in a cache between transform and product.
+const TOGETHER: usize = 1 << 14;
+/// The least and the most tiles that are: fewer would not share what they read of the weights, more need not.
+const TILES: [usize; 2] = [16, 64];
+/// Vectors from one transformed tile to the next: one more than there are positions, so that those of one position in all tiles do not
+/// fall on the same few lines of a cache.
+const APART: usize = POSITIONS + 1;
 
 /// What both directions know of a convolution of one image.
 #[derive(Debug, Clone, Copy)]
@@ -47,28 +51,37 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    /// Rows and columns of tiles.
-    fn tiles(&self) -> [usize; 2] {
-        self.windows.size.map(|pixels| pixels / 2)
+    /// Tiles of the map.
+    fn tiles(&self) -> usize {
+        self.windows.size[0] / 2 * (self.windows.size[1] / 2)
     }
 
-    /// Rows of tiles that are worked on at a time.
-    fn rows_together(&self) -> usize {
-        (TILES / self.tiles()[1]).clamp(1, self.tiles()[0])
-    }
-
-    /// Elements of the matrix of one position, with so many channels, and the gap after it.
-    fn matrix(&self, channels: usize) -> usize {
-        self.rows_together() * self.tiles()[1] * channels + GAP
+    /// Tiles that are worked on at a time.
+    fn together(&self) -> usize {
+        let fit = TOGETHER / (POSITIONS * (self.padded_channels() + self.filters));
+        (fit / 8 * 8).clamp(TILES[0], TILES[1]).min(self.tiles())
     }
 
     fn padded_channels(&self) -> usize {
         self.channels.next_multiple_of(8)
     }
 
-    /// Elements of the room for transformed tiles of inputs and outputs.
+    /// Elements of the room for transformed tiles of inputs and outputs, \[vectors of channels, tiles, 17, lanes\].
     fn room(&self) -> [usize; 2] {
-        [self.padded_channels(), self.filters].map(|channels| POSITIONS * self.matrix(channels))
+        [self.padded_channels(), self.filters].map(|channels| channels * self.together() * APART)
+    }
+
+    /// Whether vectors of so many lanes divide inputs and outputs.
+    fn fits(&self, lanes: usize) -> bool {
+        self.padded_channels().is_multiple_of(lanes) && self.filters.is_multiple_of(lanes)
+    }
+
+    /// Where the vectors of input channels begin, one after the other, in the room for a tile.
+    fn input_vectors(&self, lanes: usize) -> Vec<usize> {
+        let vectors = self.padded_channels() / lanes;
+        (0..vectors)
+            .map(|vector| vector * self.together() * APART * lanes)
+            .collect()
     }
 
     fn check<T>(&self, x: &[T], out: usize, out_grid: Grid, weight: usize) {
@@ -88,13 +101,13 @@ impl Winograd {
         );
         assert!(out_grid.end(self.filters) <= out, "output");
         assert!(
-            POSITIONS * self.channels * self.filters <= weight,
+            POSITIONS * self.padded_channels() * self.filters <= weight,
             "transformed weights"
         );
     }
 }
 
-/// `out` = the convolution of `x` with the weight \[16, channels, filters\] of [`transform_weights`], plus `bias` \[filters\].
+/// `out` = the convolution of `x` with the weight \[16, padded channels, filters\] of [`transform_weights`], plus `bias` \[filters\].
 /// `room` grows to what is needed.
 ///
 /// # Panics
@@ -108,7 +121,7 @@ pub(crate) fn winograd<T: Float>(
     bias: Option<&[T]>,
     out: &mut [T],
     out_grid: Grid,
-    room: &mut Vec<T>,
+    room: &mut Aligned<T>,
 ) {
     conv.check(x, out.len(), out_grid, weight.len());
     assert!(bias.is_none_or(|bias| bias.len() >= conv.filters));
@@ -128,7 +141,7 @@ pub(crate) fn winograd<T: Float>(
     );
 }
 
-/// `dw` \[16, channels, filters\] += what [`gather_gradient`] makes the gradient of the weight of, from the input and the gradient of
+/// `dw` \[16, padded channels, filters\] += what [`gather_gradient`] makes the gradient of the weight of, from the input and the gradient of
 /// the output. `room` grows to what is needed.
 ///
 /// # Panics
@@ -140,7 +153,7 @@ pub(crate) fn winograd_weight_gradient<T: Float>(
     dy: &[T],
     dy_grid: Grid,
     dw: &mut [T],
-    room: &mut Vec<T>,
+    room: &mut Aligned<T>,
 ) {
     conv.check(x, dy.len(), dy_grid, dw.len());
     let (inputs, outputs) = rooms(room, conv.room());
@@ -158,11 +171,8 @@ pub(crate) fn winograd_weight_gradient<T: Float>(
     );
 }
 
-fn rooms<T: Float>(room: &mut Vec<T>, [inputs, outputs]: [usize; 2]) -> (&mut [T], &mut [T]) {
-    if room.len() < inputs + outputs {
-        room.resize(inputs + outputs, T::ZERO);
-    }
-    room[..inputs + outputs].split_at_mut(inputs)
+fn rooms<T: Float>(room: &mut Aligned<T>, [inputs, outputs]: [usize; 2]) -> (&mut [T], &mut [T]) {
+    room.first(inputs + outputs).split_at_mut(inputs)
 }
 
 struct Forward<'a, T> {
@@ -178,56 +188,65 @@ struct Forward<'a, T> {
 
 impl<T: Float> Task<T> for Forward<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(mut self) {
-        let conv = self.conv;
-        let wide = conv.filters.is_multiple_of(V::LANES);
-        for block in conv.blocks() {
-            // SAFETY: the caller's; `Winograd::check` has seen that all positions lie in their slices.
-            unsafe {
-                conv.transform_inputs::<V>(self.x, block, self.inputs);
-                for position in 0..POSITIONS {
-                    let (product, inputs, outputs) = conv.product(position, block);
-                    let weight = &self.weight[position * conv.channels * conv.filters..];
-                    let (x, out) = (&self.inputs[inputs..], &mut self.outputs[outputs..]);
-                    dense_within::<V>(product, x, weight, out);
-                }
-                if wide {
-                    self.transform_outputs::<V>(block);
-                } else {
-                    self.transform_outputs::<V::Narrow>(block);
-                }
+    unsafe fn run<V: Vector<Elem = T>>(self) {
+        // SAFETY: the caller's; `Winograd::check` has seen that all positions lie in their slices.
+        unsafe {
+            if self.conv.fits(V::LANES) {
+                self.all::<V>();
+            } else {
+                self.all::<V::Narrow>();
             }
         }
     }
 }
 
 impl<T: Float> Forward<'_, T> {
+    #[inline(always)]
+    unsafe fn all<V: Vector<Elem = T>>(mut self) {
+        let conv = self.conv;
+        let vectors = conv.input_vectors(V::LANES);
+        for block in conv.blocks() {
+            // SAFETY: the caller's.
+            unsafe {
+                conv.transform_inputs::<V>(self.x, block, self.inputs);
+                for position in 0..POSITIONS {
+                    let (product, to) = conv.product(&vectors, position, block, V::LANES);
+                    let weight = &self.weight[position * conv.padded_channels() * conv.filters..];
+                    dense_within::<V>(product, self.inputs, weight, self.outputs, to);
+                }
+                self.transform_outputs::<V>(block);
+            }
+        }
+    }
+
     /// `Aᵀ m A` of the tiles of a block, plus the bias.
     #[inline(always)]
     unsafe fn transform_outputs<V: Vector<Elem = T>>(&mut self, block: Block) {
-        let filters = self.conv.filters;
-        let matrix = self.conv.matrix(filters);
         let Grid { row, pixel, .. } = self.out_grid;
-        for (number, [tile_row, tile_column]) in self.conv.tiles_of(block).enumerate() {
-            let from = self.outputs.as_ptr().wrapping_add(number * filters);
-            let at = self.out_grid.at(2 * tile_row, 2 * tile_column);
-            let to = self.out.as_mut_ptr().wrapping_add(at);
-            for filter in (0..filters).step_by(V::LANES) {
-                let from = from.wrapping_add(filter);
-                // SAFETY: the caller's; the tile's positions and pixels lie in their slices.
+        for vector in 0..self.conv.filters / V::LANES {
+            for run in self.conv.runs(block) {
+                let tile = vector * self.conv.together() + run.number;
+                let mut from = self.outputs.as_ptr().wrapping_add(tile * APART * V::LANES);
+                let at = self.out_grid.at(2 * run.row, 2 * run.column) + vector * V::LANES;
+                let mut upper = self.out.as_mut_ptr().wrapping_add(at);
+                // SAFETY: the caller's; the tiles' positions and pixels lie in their slices.
                 unsafe {
                     let bias = match self.bias {
-                        Some(bias) => V::load(bias.as_ptr().wrapping_add(filter)),
+                        Some(bias) => V::load(bias.as_ptr().wrapping_add(vector * V::LANES)),
                         None => V::splat(T::ZERO),
                     };
-                    let line = |i: usize| load_each::<V>(from.wrapping_add(4 * i * matrix), matrix);
-                    let (second, third) = (line(1), line(2));
-                    let upper = add_each(add_each(line(0), second), third);
-                    let lower = add_each(sub_each(second, third), line(3));
-                    for (i, [a, b, c, d]) in [upper, lower].into_iter().enumerate() {
-                        let to = to.wrapping_add(i * row + filter);
-                        a.add(b).add(c).add(bias).store(to);
-                        b.sub(c).add(d).add(bias).store(to.wrapping_add(pixel));
+                    for _ in 0..run.tiles {
+                        let line = |i: usize| load_each::<V>(from.wrapping_add(4 * i * V::LANES), V::LANES);
+                        let (second, third) = (line(1), line(2));
+                        let [a, b, c, d] = add_each(add_each(line(0), second), third);
+                        a.add(b).add(c).add(bias).store(upper);
+                        b.sub(c).add(d).add(bias).store(upper.wrapping_add(pixel));
+                        let lower = upper.wrapping_add(row);
+                        let [a, b, c, d] = add_each(sub_each(second, third), line(3));
+                        a.add(b).add(c).add(bias).store(lower);
+                        b.sub(c).add(d).add(bias).store(lower.wrapping_add(pixel));
+                        from = from.wrapping_add(APART * V::LANES);
+                        upper = upper.wrapping_add(2 * pixel);
                     }
                 }
             }
@@ -247,96 +266,135 @@ struct Weights<'a, T> {
 
 impl<T: Float> Task<T> for Weights<'_, T> {
     #[inline(always)]
-    unsafe fn run<V: Vector<Elem = T>>(mut self) {
-        let conv = self.conv;
-        let wide = conv.filters.is_multiple_of(V::LANES);
-        for block in conv.blocks() {
-            // SAFETY: the caller's; `Winograd::check` has seen that all positions lie in their slices.
-            unsafe {
-                conv.transform_inputs::<V>(self.x, block, self.inputs);
-                if wide {
-                    self.transform_gradients::<V>(block);
-                } else {
-                    self.transform_gradients::<V::Narrow>(block);
-                }
-                for position in 0..POSITIONS {
-                    let (product, inputs, outputs) = conv.product(position, block);
-                    let dw = &mut self.dw[position * conv.channels * conv.filters..];
-                    let (x, dy) = (&self.inputs[inputs..], &self.outputs[outputs..]);
-                    dense_weight_gradient_within::<V>(product, x, dy, dw);
-                }
+    unsafe fn run<V: Vector<Elem = T>>(self) {
+        // SAFETY: the caller's; `Winograd::check` has seen that all positions lie in their slices.
+        unsafe {
+            if self.conv.fits(V::LANES) {
+                self.all::<V>();
+            } else {
+                self.all::<V::Narrow>();
             }
         }
     }
 }
 
 impl<T: Float> Weights<'_, T> {
+    #[inline(always)]
+    unsafe fn all<V: Vector<Elem = T>>(mut self) {
+        let conv = self.conv;
+        let vectors = conv.input_vectors(V::LANES);
+        for block in conv.blocks() {
+            // SAFETY: the caller's.
+            unsafe {
+                conv.transform_inputs::<V>(self.x, block, self.inputs);
+                self.transform_gradients::<V>(block);
+                for position in 0..POSITIONS {
+                    let (product, from) = conv.product(&vectors, position, block, V::LANES);
+                    let dw = &mut self.dw[position * conv.padded_channels() * conv.filters..];
+                    dense_weight_gradient_within::<V>(product, self.inputs, self.outputs, from, dw);
+                }
+            }
+        }
+    }
+
     /// `A y Aᵀ` of the tiles of a block.
     #[inline(always)]
     unsafe fn transform_gradients<V: Vector<Elem = T>>(&mut self, block: Block) {
-        let filters = self.conv.filters;
-        let matrix = self.conv.matrix(filters);
         let Grid { row, pixel, .. } = self.dy_grid;
-        for (number, [tile_row, tile_column]) in self.conv.tiles_of(block).enumerate() {
-            let at = self.dy_grid.at(2 * tile_row, 2 * tile_column);
-            let from = self.dy.as_ptr().wrapping_add(at);
-            let to = self.outputs.as_mut_ptr().wrapping_add(number * filters);
-            for filter in (0..filters).step_by(V::LANES) {
-                let (from, to) = (from.wrapping_add(filter), to.wrapping_add(filter));
-                // SAFETY: the caller's; the tile's pixels and positions lie in their slices.
-                unsafe {
-                    let upper = [V::load(from), V::load(from.wrapping_add(pixel))];
-                    let from = from.wrapping_add(row);
-                    let lower = [V::load(from), V::load(from.wrapping_add(pixel))];
-                    let lines = [upper, add_each(upper, lower), sub_each(upper, lower), lower];
-                    for (i, [a, b]) in lines.into_iter().enumerate() {
-                        let to = to.wrapping_add(4 * i * matrix);
-                        store_each([a, a.add(b), a.sub(b), b], to, matrix);
+        for vector in 0..self.conv.filters / V::LANES {
+            for run in self.conv.runs(block) {
+                let at = self.dy_grid.at(2 * run.row, 2 * run.column) + vector * V::LANES;
+                let mut from = self.dy.as_ptr().wrapping_add(at);
+                let tile = vector * self.conv.together() + run.number;
+                let mut to = self.outputs.as_mut_ptr().wrapping_add(tile * APART * V::LANES);
+                for _ in 0..run.tiles {
+                    // SAFETY: the caller's; the tile's pixels and positions lie in their slices.
+                    unsafe {
+                        let upper = [V::load(from), V::load(from.wrapping_add(pixel))];
+                        let below = from.wrapping_add(row);
+                        let lower = [V::load(below), V::load(below.wrapping_add(pixel))];
+                        let lines = [upper, add_each(upper, lower), sub_each(upper, lower), lower];
+                        for i in 0..4 {
+                            let [a, b] = lines[i];
+                            let line = [a, a.add(b), a.sub(b), b];
+                            store_each(line, to.wrapping_add(4 * i * V::LANES), V::LANES);
+                        }
                     }
+                    from = from.wrapping_add(2 * pixel);
+                    to = to.wrapping_add(APART * V::LANES);
                 }
             }
         }
     }
 }
 
-/// Some rows of tiles.
+/// Some tiles, row by row.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     first: usize,
-    rows: usize,
+    tiles: usize,
+}
+
+/// Tiles of a block beside each other.
+#[derive(Debug, Clone, Copy)]
+struct Tiles {
+    /// Of the first one in the block.
+    number: usize,
+    /// Where that is among the tiles of the map.
+    row: usize,
+    column: usize,
+    tiles: usize,
 }
 
 impl Winograd {
     fn blocks(self) -> impl Iterator<Item = Block> {
-        let (all, together) = (self.tiles()[0], self.rows_together());
+        let (all, together) = (self.tiles(), self.together());
         (0..all).step_by(together).map(move |first| Block {
             first,
-            rows: together.min(all - first),
+            tiles: together.min(all - first),
         })
     }
 
-    /// The tiles of a block, as rows and columns of tiles.
-    #[inline(always)]
-    fn tiles_of(self, block: Block) -> impl Iterator<Item = [usize; 2]> {
-        let columns = self.tiles()[1];
-        (block.first..block.first + block.rows)
-            .flat_map(move |row| (0..columns).map(move |column| [row, column]))
+    /// The tiles of a block, row by row.
+    fn runs(self, block: Block) -> impl Iterator<Item = Tiles> {
+        let columns = self.windows.size[1] / 2;
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let tile = block.first + next;
+            let run = Tiles {
+                number: next,
+                row: tile / columns,
+                column: tile % columns,
+                tiles: (columns - tile % columns).min(block.tiles - next),
+            };
+            next += run.tiles;
+            (run.tiles > 0).then_some(run)
+        })
     }
 
-    /// The product of the matrices of a position, and where those of inputs and outputs begin.
-    fn product(&self, position: usize, block: Block) -> (Dense<'static>, usize, usize) {
-        let pixel = self.padded_channels();
+    /// The product of the matrices of a position, and where its outputs lie.
+    #[inline(always)]
+    fn product<'a>(
+        &self,
+        vectors: &'a [usize],
+        position: usize,
+        block: Block,
+        lanes: usize,
+    ) -> (Dense<'a>, Apart) {
+        let grid = Grid {
+            start: position * lanes,
+            size: [1, block.tiles],
+            row: 0,
+            pixel: APART * lanes,
+        };
         let product = Dense {
-            windows: Grid::whole([1, block.rows * self.tiles()[1]], pixel),
-            taps: &[0],
-            channels: self.channels,
+            windows: grid,
+            taps: vectors,
+            channels: lanes,
             filters: self.filters,
         };
-        (
-            product,
-            position * self.matrix(pixel),
-            position * self.matrix(self.filters),
-        )
+        let vector = self.together() * APART * lanes;
+        (product, Apart { grid, vector })
     }
 
     /// `Bᵀ d B` of the tiles of a block.
@@ -345,40 +403,32 @@ impl Winograd {
     /// That of [`Vector`]; `check` has seen `x`.
     #[inline(always)]
     unsafe fn transform_inputs<V: Vector>(self, x: &[V::Elem], block: Block, to: &mut [V::Elem]) {
-        // SAFETY: the caller's.
-        unsafe {
-            if self.padded_channels().is_multiple_of(V::LANES) {
-                self.transform_inputs_by::<V>(x, block, to);
-            } else {
-                self.transform_inputs_by::<V::Narrow>(x, block, to);
-            }
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn transform_inputs_by<V: Vector>(self, x: &[V::Elem], block: Block, to: &mut [V::Elem]) {
-        let channels = self.padded_channels();
-        let matrix = self.matrix(channels);
         let Grid { row, pixel, .. } = self.windows;
-        for (number, [tile_row, tile_column]) in self.tiles_of(block).enumerate() {
-            let x = x
-                .as_ptr()
-                .wrapping_add(self.windows.at(2 * tile_row, 2 * tile_column));
-            let to = to.as_mut_ptr().wrapping_add(number * channels);
-            for channel in (0..channels).step_by(V::LANES) {
-                let (x, to) = (x.wrapping_add(channel), to.wrapping_add(channel));
-                // SAFETY: the caller's; the tile's pixels and positions lie in their slices.
+        for vector in 0..self.padded_channels() / V::LANES {
+            for run in self.runs(block) {
+                let at = self.windows.at(2 * run.row, 2 * run.column) + vector * V::LANES;
+                let mut x = x.as_ptr().wrapping_add(at);
+                let tile = vector * self.together() + run.number;
+                let mut to = to.as_mut_ptr().wrapping_add(tile * APART * V::LANES);
+                // SAFETY: the caller's; the tiles' pixels and positions lie in their slices.
                 unsafe {
-                    let line = |i: usize| {
-                        let [a, b, c, d] = load_each::<V>(x.wrapping_add(i * row), pixel);
+                    let column = |x: *const V::Elem| {
+                        let [a, b, c, d] = load_each::<V>(x, row);
                         [a.sub(c), b.add(c), c.sub(b), d.sub(b)]
                     };
-                    let to = |i: usize| to.wrapping_add(4 * i * matrix);
-                    let (second, third) = (line(1), line(2));
-                    store_each(add_each(second, third), to(1), matrix);
-                    store_each(sub_each(third, second), to(2), matrix);
-                    store_each(sub_each(line(0), third), to(0), matrix);
-                    store_each(sub_each(line(3), second), to(3), matrix);
+                    // Two columns are shared by a tile and the next.
+                    let mut left = [column(x), column(x.wrapping_add(pixel))];
+                    for _ in 0..run.tiles {
+                        x = x.wrapping_add(2 * pixel);
+                        let right = [column(x), column(x.wrapping_add(pixel))];
+                        for i in 0..4 {
+                            let [a, b, c, d] = [left[0][i], left[1][i], right[0][i], right[1][i]];
+                            let line = [a.sub(c), b.add(c), c.sub(b), d.sub(b)];
+                            store_each(line, to.wrapping_add(4 * i * V::LANES), V::LANES);
+                        }
+                        left = right;
+                        to = to.wrapping_add(APART * V::LANES);
+                    }
                 }
             }
         }
@@ -493,11 +543,15 @@ mod tests {
             channels,
             filters: padded,
         };
-        let mut weight = vec![T::ZERO; POSITIONS * channels * padded];
+        // The channels are padded, too.
+        let pairs = pixel * padded;
+        let mut weight = vec![T::ZERO; POSITIONS * pairs];
         let at = plain_weight(weight.len());
-        weight[at..].copy_from_slice(&plain);
+        for (tap, plain) in plain.chunks_exact(channels * padded).enumerate() {
+            weight[at + tap * pairs..][..plain.len()].copy_from_slice(plain);
+        }
         transform_weights(level, &mut weight);
-        let mut room = Vec::new();
+        let mut room = Aligned::default();
         for bias in [None, Some(&bias[..])] {
             let [mut expected, mut got] = [0, 0].map(|_| vec![T::ONE; dy.len()]);
             dense(level, direct, &x, &plain, bias, &mut expected, grid);
@@ -512,7 +566,12 @@ mod tests {
         }
         gather_gradient(level, &mut got);
         let many = (size[0] * size[1]) as f64;
-        assert_close(&got[..plain.len()], &expected, many * tolerance, &what);
+        for (got, expected) in got
+            .chunks_exact(pairs)
+            .zip(expected.chunks_exact(channels * padded))
+        {
+            assert_close(&got[..expected.len()], expected, many * tolerance, &what);
+        }
     }
 
     #[test]

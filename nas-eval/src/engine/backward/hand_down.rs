@@ -1,13 +1,14 @@
 //! What each operation hands down to the maps it reads, and the gradients of its weights.
 
-use super::ForWeights;
-use crate::engine::arena::{Arena, Rooms, room};
+use super::{Arrives, ForWeights, Receiver};
+use crate::engine::arena::{Arena, Rooms};
 use crate::engine::geometry::Convolution;
 use crate::engine::plan::Op;
 use crate::engine::run::Run;
 use crate::kernels::{
-    Dense, Float, Grid, accumulate, average_pool_backward, copy_gradient, dense, dense_weight_gradient,
-    depthwise, depthwise_weight_gradient, max_pool_backward, winograd, winograd_weight_gradient,
+    Aligned, Dense, End, Float, Grid, accumulate, average_pool_backward, copy_gradient, dense,
+    dense_weight_gradient, depthwise, depthwise_weight_gradient, max_pool_backward, winograd,
+    winograd_weight_gradient,
 };
 
 impl<T: Float> Run<'_, T> {
@@ -18,31 +19,40 @@ impl<T: Float> Run<'_, T> {
         rooms: &mut Rooms<T>,
         (index, position): (usize, usize),
         image: usize,
-        to: Option<(&mut [T], bool)>,
+        to: Option<Receiver<'_, T>>,
         weights: Option<&mut ForWeights<T>>,
     ) {
         let step = &self.plan.steps[index];
         let source = self.source(index, position);
         let pixel = source.pixel();
         let whole = Grid::whole(source.size(), pixel);
-        let give = |dx: &[T], from: Grid, to: (&mut [T], bool), share: T| {
+        let give = |dx: &[T], from: Grid, to: Receiver<'_, T>, share: T| {
             let (z, mut gate) = self.read(arena, (index, position), image);
             gate.factor *= share;
-            accumulate(self.level, pixel, gate, z, (dx, from), to.0, to.1);
+            accumulate(self.level, pixel, gate, z, (dx, from), to.map, to.first);
         };
         let held = &arena.steps[index];
         match &step.op {
             Op::Image | Op::Zero => {}
-            Op::Convolution(conv) => {
-                self.convolution_back(arena, rooms, index, conv, image, weights, to.is_some());
-                if let Some(to) = to {
-                    give(&rooms.output, whole.flat(), to, T::ONE);
-                }
-            }
-            Op::Separable(convs) => {
-                self.separable_back(arena, rooms, index, convs, image, weights, to.is_some());
-                if let Some(to) = to {
-                    give(&rooms.output, whole.flat(), to, T::ONE);
+            Op::Convolution(_) | Op::Separable(_) => {
+                let Some(to) = to else {
+                    self.convolutions_back(arena, rooms, index, image, weights, None);
+                    return;
+                };
+                if let Arrives::Added { last } = to.arrives {
+                    let (z, affine) = self.read(arena, (index, position), image);
+                    let gate = (last && affine.rectified).then_some((affine, z));
+                    let end = End {
+                        adds: !to.first,
+                        gate,
+                    };
+                    self.convolutions_back(arena, rooms, index, image, weights, Some((to.map, end)));
+                } else {
+                    let mut output = std::mem::take(&mut rooms.output);
+                    let dx = output.first(source.len());
+                    self.convolutions_back(arena, rooms, index, image, weights, Some((dx, End::PUT)));
+                    give(dx, whole.flat(), to, T::ONE);
+                    rooms.output = output;
                 }
             }
             Op::Sum(terms) => {
@@ -57,10 +67,10 @@ impl<T: Float> Run<'_, T> {
             Op::Pooling(pool) => {
                 let Some(to) = to else { return };
                 let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
-                let dx = room(&mut rooms.output, pool.frame.len());
+                let dx = rooms.output.first(pool.frame.len());
                 dx.fill(T::ZERO);
                 if pool.max {
-                    let x = room(&mut rooms.input, pool.frame.len());
+                    let x = rooms.input.first(pool.frame.len());
                     self.frame(arena, (index, 0), image, &pool.frame, T::NEG_INFINITY, x);
                     let y = &arena.maps[index][image * step.len()..][..step.len()];
                     max_pool_backward(self.level, pixel, &pool.taps, x, pool.windows, y, dy, dx);
@@ -82,7 +92,7 @@ impl<T: Float> Run<'_, T> {
             }
             Op::Crop(frame) => {
                 let Some(to) = to else { return };
-                let dx = room(&mut rooms.output, frame.len());
+                let dx = rooms.output.first(frame.len());
                 frame.clear(dx, T::ZERO);
                 let (g, back) = self.back(arena, index, image);
                 copy_gradient(self.level, pixel, back, g, (dx, frame.inner));
@@ -105,7 +115,7 @@ impl<T: Float> Run<'_, T> {
                     give(dy, part, to, T::ONE);
                     return;
                 }
-                let dx = room(&mut rooms.output, source.len());
+                let dx = rooms.output.first(source.len());
                 for (dx, dy) in dx.chunks_exact_mut(pixel).zip(dy.chunks_exact(step.pixel())) {
                     dx[..channels].copy_from_slice(&dy[start..start + channels]);
                     dx[channels..].fill(T::ZERO);
@@ -115,7 +125,7 @@ impl<T: Float> Run<'_, T> {
             Op::Channels { .. } | Op::Shuffle { .. } => {
                 let Some(to) = to else { return };
                 let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
-                let dx = room(&mut rooms.output, source.len());
+                let dx = rooms.output.first(source.len());
                 let channels = step.channel_map();
                 for (dx, dy) in dx.chunks_exact_mut(pixel).zip(dy.chunks_exact(step.pixel())) {
                     dx.fill(T::ZERO);
@@ -128,7 +138,7 @@ impl<T: Float> Run<'_, T> {
             Op::Dropout { .. } => {
                 let Some(to) = to else { return };
                 let dy = self.map_gradient(arena, index, image, &mut rooms.gradient);
-                let dx = room(&mut rooms.output, step.len());
+                let dx = rooms.output.first(step.len());
                 dx.copy_from_slice(&dy[..step.len()]);
                 if let Some(mask) = held.mask.get(image * step.len()..(image + 1) * step.len()) {
                     for (dx, factor) in dx.iter_mut().zip(mask) {
@@ -145,7 +155,24 @@ impl<T: Float> Run<'_, T> {
         }
     }
 
-    /// The gradients of a convolution: of what it reads, in `rooms.output`, and of its weight.
+    /// The gradients of the convolutions of a step: of what it reads, and of their weights.
+    fn convolutions_back(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        image: usize,
+        weights: Option<&mut ForWeights<T>>,
+        input: Option<(&mut [T], End<'_, T>)>,
+    ) {
+        match &self.plan.steps[index].op {
+            Op::Convolution(conv) => self.convolution_back(arena, rooms, index, conv, image, weights, input),
+            Op::Separable(convs) => self.separable_back(arena, rooms, index, convs, image, weights, input),
+            _ => {}
+        }
+    }
+
+    /// The gradients of a convolution.
     #[expect(clippy::too_many_arguments, reason = "a step, an image, and what is wanted")]
     fn convolution_back(
         &self,
@@ -155,11 +182,10 @@ impl<T: Float> Run<'_, T> {
         conv: &Convolution,
         image: usize,
         weights: Option<&mut ForWeights<T>>,
-        wants_input: bool,
+        input: Option<(&mut [T], End<'_, T>)>,
     ) {
         let Rooms {
             framed,
-            output,
             gradient,
             back: framed_back,
             tiles,
@@ -179,12 +205,8 @@ impl<T: Float> Run<'_, T> {
             self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0], tiles);
             bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
         }
-        if wants_input {
-            let dx = room(
-                output,
-                conv.frame.inner.size[0] * conv.frame.inner.size[1] * conv.frame.pixel,
-            );
-            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx, tiles);
+        if let Some((dx, end)) = input {
+            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx, end, tiles);
         }
     }
 
@@ -198,12 +220,11 @@ impl<T: Float> Run<'_, T> {
         [first, second]: &[Convolution; 2],
         image: usize,
         weights: Option<&mut ForWeights<T>>,
-        wants_input: bool,
+        input: Option<(&mut [T], End<'_, T>)>,
     ) {
         let Rooms {
             framed,
             between,
-            output,
             gradient,
             inner,
             tiles,
@@ -227,17 +248,15 @@ impl<T: Float> Run<'_, T> {
         dense(self.level, back, dy, &held.weights[1][1], None, d_between, to);
         if let Some(given) = weights {
             let x = self.framed(arena, index, image, first, framed);
-            let between = room(between, second.frame.len());
+            let between = between.first(second.frame.len());
             self.convolve(first, x, &held.weights[0][0], None, between, tiles);
             let (dy, d_between) = ((dy, whole.flat()), (&*d_between, first.back.inner));
             self.weight_gradient(second, between, dy, &mut given.weights[1], tiles);
             self.weight_gradient(first, x, d_between, &mut given.weights[0], tiles);
             bias_gradient(second.back.pixel, dy, &mut given.bias);
         }
-        if wants_input {
-            let size = first.frame.inner.size;
-            let dx = room(output, size[0] * size[1] * first.frame.pixel);
-            self.convolve_back(first, d_between, &held.weights[0][1], dx, tiles);
+        if let Some((dx, end)) = input {
+            self.convolve_back(first, d_between, &held.weights[0][1], dx, end, tiles);
         }
     }
 
@@ -247,7 +266,7 @@ impl<T: Float> Run<'_, T> {
         x: &[T],
         (dy, grid): (&[T], Grid),
         dw: &mut [T],
-        tiles: &mut Vec<T>,
+        tiles: &mut Aligned<T>,
     ) {
         let grid = conv.output_grid(grid);
         if conv.winograd {
@@ -268,8 +287,17 @@ impl<T: Float> Run<'_, T> {
         }
     }
 
-    /// The gradient of what a convolution reads, from that of what it gives in the frame for it.
-    fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T], tiles: &mut Vec<T>) {
+    /// The gradient of what a convolution reads, from that of what it gives in the frame for it. Only depthwise ones know another
+    /// `end` than to put it to `dx`.
+    fn convolve_back(
+        &self,
+        conv: &Convolution,
+        dy: &[T],
+        weight: &[T],
+        dx: &mut [T],
+        end: End<'_, T>,
+        tiles: &mut Aligned<T>,
+    ) {
         let grid = conv.output_grid(Grid::whole(conv.frame.inner.size, conv.frame.pixel));
         if conv.winograd {
             winograd(self.level, conv.tiled_back(), dy, weight, None, dx, grid, tiles);
@@ -283,6 +311,7 @@ impl<T: Float> Run<'_, T> {
                 weight,
                 dx,
                 grid,
+                end,
             );
         } else {
             dense(self.level, conv.dense_back(), dy, weight, None, dx, grid);
