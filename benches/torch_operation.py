@@ -53,7 +53,8 @@ def main():
         nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         update.step()
         seconds.append(time.perf_counter() - start)
-    print(json.dumps({"work": given.operation, "step_seconds_median": statistics.median(seconds[2:])}))
+    median = statistics.median(seconds[2:])
+    print(json.dumps({"work": given.operation, "step_seconds_median": median, "step_seconds": seconds}))
 
 
 if __name__ == "__main__":
