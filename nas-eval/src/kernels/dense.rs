@@ -3,6 +3,10 @@
 //! A tile of a few pixels times a few vectors of output channels stays in registers while taps and input channels are gone
 //! through; an input value is spread over a vector, the weights of its output channels are read. Of 16 registers a tile takes at most
 //! fifteen: six pixels times two vectors, the two vectors of weights and the input value. With one more some are kept in memory.
+//! Where the last output channels fill half a vector, half a register of each pixel is added to a tile: the input value is there already.
+//!
+//! A processor takes in four instructions at a time, or two while the other half of its core is busy; two of them may be products. So
+//! tiles are as large as they can be, and the pixels of one have a pointer each (see [`of_its_own`]).
 
 #![allow(
     clippy::needless_range_loop,
@@ -13,7 +17,7 @@
 use super::Grid;
 use super::float::Float;
 use super::simd::Level;
-use super::vector::{Task, Vector};
+use super::vector::{Task, Vector, of_its_own};
 
 /// What both directions know of a convolution of one image.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +119,7 @@ pub(super) unsafe fn dense_within<V: Vector>(
         out_grid: grid,
     };
     // SAFETY: the caller's; `check_all` has seen that all positions lie in their slices.
-    unsafe { task.blocks::<V>(0, conv.filters, vector) }
+    unsafe { task.blocks::<V, false>(vector) }
 }
 
 /// [`dense_weight_gradient`] within a task. Vectors of `V` divide the filters.
@@ -143,7 +147,7 @@ pub(super) unsafe fn dense_weight_gradient_within<V: Vector>(
         dw,
     };
     // SAFETY: the caller's; `check_all` has seen that all positions lie in their slices.
-    unsafe { task.blocks::<V>(0, conv.filters, vector) }
+    unsafe { task.blocks::<V, false>(vector) }
 }
 
 fn check<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, weight: usize) {
@@ -167,6 +171,19 @@ fn check_all<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, end: usiz
 /// next there.
 type Filter = (usize, usize, usize);
 
+/// How many vectors of output channels the next tiles take, and whether half a one besides, of the vectors and the half one that are left.
+fn next_vectors<V: Vector>(left: usize, half: bool, many_columns: bool) -> (usize, bool) {
+    match left {
+        1 => (1, half),
+        2 => (2, half),
+        _ if !V::MANY_REGISTERS => (2, false),
+        4 if half && many_columns => (4, true),
+        4 if !many_columns => (2, false),
+        4 | 7 | 8 if many_columns => (4, false),
+        _ => (3, false),
+    }
+}
+
 struct Forward<'a, T> {
     conv: Dense<'a>,
     x: &'a [T],
@@ -180,85 +197,98 @@ impl<T: Float> Task<T> for Forward<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
-        unsafe {
-            let wide = self.conv.filters / V::LANES * V::LANES;
-            self.blocks::<V>(0, wide, V::LANES);
-            self.blocks::<V::Narrow>(wide, self.conv.filters, V::Narrow::LANES);
-        }
+        unsafe { self.blocks::<V, true>(V::LANES) }
     }
 }
 
 impl<T: Float> Forward<'_, T> {
+    /// All output channels; `HALF` if they may end in half a vector.
     #[inline(always)]
-    unsafe fn blocks<V: Vector<Elem = T>>(&mut self, from: usize, to: usize, vector: usize) {
-        let mut first = from / V::LANES;
-        while first < to / V::LANES {
+    unsafe fn blocks<V: Vector<Elem = T>, const HALF: bool>(&mut self, vector: usize) {
+        let vectors = self.conv.filters / V::LANES;
+        let mut half = HALF && !self.conv.filters.is_multiple_of(V::LANES);
+        let many_columns = self.conv.windows.size[1] >= 16;
+        let mut first = 0;
+        while first < vectors {
             let at = (first * V::LANES, first * vector, vector);
+            let (next, with_half) = next_vectors::<V>(vectors - first, half, many_columns);
             // SAFETY: the caller's.
             unsafe {
-                match to / V::LANES - first {
-                    1 => {
-                        self.rows::<V, 1>(at);
-                        first += 1;
+                match (next, HALF && with_half) {
+                    (1, false) => self.rows::<V, 1, false>(at),
+                    (1, true) => self.rows::<V, 1, true>(at),
+                    (2, false) => self.rows::<V, 2, false>(at),
+                    (2, true) => self.rows::<V, 2, true>(at),
+                    (3, _) => self.rows::<V, 3, false>(at),
+                    (4, true) => {
+                        for row in 0..self.conv.windows.size[0] {
+                            self.row::<V, 4, true, 5>(row, at);
+                        }
                     }
-                    left if left == 2 || left == 4 || !V::MANY_REGISTERS => {
-                        self.rows::<V, 2>(at);
-                        first += 2;
-                    }
-                    _ => {
-                        self.rows::<V, 3>(at);
-                        first += 3;
-                    }
+                    _ => self.rows_of_sixes::<V, 4>(at),
                 }
             }
+            first += next;
+            half &= !with_half;
+        }
+        if HALF && half {
+            let at = (vectors * V::LANES, vectors * vector, vector);
+            // SAFETY: the caller's.
+            unsafe { self.rows::<V::Narrow, 1, false>(at) }
         }
     }
 
     #[inline(always)]
-    unsafe fn rows<V: Vector<Elem = T>, const B: usize>(&mut self, filter: Filter) {
+    unsafe fn rows<V: Vector<Elem = T>, const B: usize, const HALF: bool>(&mut self, filter: Filter) {
         let columns = self.conv.windows.size[1];
+        if columns >= 6 && B == 2 && !V::MANY_REGISTERS {
+            // SAFETY: the caller's.
+            unsafe { self.rows_of_sixes::<V, B>(filter) };
+            return;
+        }
         for row in 0..self.conv.windows.size[0] {
             // SAFETY: the caller's.
             unsafe {
-                if columns >= 16 && V::MANY_REGISTERS && B == 1 {
-                    self.row::<V, B, 16>(row, filter);
+                if columns >= 16 && V::MANY_REGISTERS && B == 1 && !HALF {
+                    self.row::<V, B, HALF, 16>(row, filter);
                 } else if columns >= 8 && (V::MANY_REGISTERS || B == 1) {
-                    self.row::<V, B, 8>(row, filter);
-                } else if columns >= 6 && B == 2 {
-                    self.row_of_sixes::<V, B>(row, filter);
+                    self.row::<V, B, HALF, 8>(row, filter);
                 } else if columns >= 4 {
-                    self.row::<V, B, 4>(row, filter);
+                    self.row::<V, B, HALF, 4>(row, filter);
                 } else if columns >= 2 {
-                    self.row::<V, B, 2>(row, filter);
+                    self.row::<V, B, HALF, 2>(row, filter);
                 } else {
-                    self.row::<V, B, 1>(row, filter);
+                    self.row::<V, B, HALF, 1>(row, filter);
                 }
             }
         }
     }
 
-    /// A row in tiles of six pixels, and of four where it comes out even so; else the last one is moved back as in [`Self::row`].
+    /// Rows of at least six pixels in tiles of six, and of four where it comes out even so; else the last one is moved back as in
+    /// [`Self::row`].
     #[inline(always)]
-    unsafe fn row_of_sixes<V: Vector<Elem = T>, const B: usize>(&mut self, row: usize, filter: Filter) {
+    unsafe fn rows_of_sixes<V: Vector<Elem = T>, const B: usize>(&mut self, filter: Filter) {
         let columns = self.conv.windows.size[1];
-        let mut column = 0;
-        while column < columns {
-            // SAFETY: the caller's.
-            column += unsafe {
-                if matches!(columns - column, 4 | 8) {
-                    self.tile::<V, B, 4>(row, column, filter);
-                    4
-                } else {
-                    self.tile::<V, B, 6>(row, column.min(columns - 6), filter);
-                    6
-                }
-            };
+        for row in 0..self.conv.windows.size[0] {
+            let mut column = 0;
+            while column < columns {
+                // SAFETY: the caller's.
+                column += unsafe {
+                    if matches!(columns - column, 4 | 8) {
+                        self.tile::<V, B, false, 4>(row, column, filter);
+                        4
+                    } else {
+                        self.tile::<V, B, false, 6>(row, column.min(columns - 6), filter);
+                        6
+                    }
+                };
+            }
         }
     }
 
     /// A row in tiles of `P` pixels; the last one is moved back to where it fits, and computes some pixels again, alike.
     #[inline(always)]
-    unsafe fn row<V: Vector<Elem = T>, const B: usize, const P: usize>(
+    unsafe fn row<V: Vector<Elem = T>, const B: usize, const HALF: bool, const P: usize>(
         &mut self,
         row: usize,
         filter: Filter,
@@ -266,12 +296,12 @@ impl<T: Float> Forward<'_, T> {
         let columns = self.conv.windows.size[1];
         for column in (0..columns).step_by(P) {
             // SAFETY: the caller's.
-            unsafe { self.tile::<V, B, P>(row, column.min(columns - P), filter) }
+            unsafe { self.tile::<V, B, HALF, P>(row, column.min(columns - P), filter) }
         }
     }
 
     #[inline(always)]
-    unsafe fn tile<V: Vector<Elem = T>, const B: usize, const P: usize>(
+    unsafe fn tile<V: Vector<Elem = T>, const B: usize, const HALF: bool, const P: usize>(
         &mut self,
         row: usize,
         column: usize,
@@ -291,39 +321,66 @@ impl<T: Float> Forward<'_, T> {
         // SAFETY: all positions lie in their slices: see `check`.
         unsafe {
             let mut sums = [[V::splat(T::ZERO); B]; P];
+            let mut half_sums = [V::splat(T::ZERO).narrow(); P];
             if let Some(bias) = self.bias {
-                for b in 0..B {
-                    let bias = V::load(bias.as_ptr().wrapping_add(filter + b * V::LANES));
-                    for p in 0..P {
-                        sums[p][b] = bias;
+                let bias = bias.as_ptr().wrapping_add(filter);
+                for p in 0..P {
+                    for b in 0..B {
+                        sums[p][b] = V::load(bias.wrapping_add(b * V::LANES));
+                    }
+                    if HALF {
+                        half_sums[p] = V::Narrow::load(bias.wrapping_add(B * V::LANES));
                     }
                 }
             }
             let mut weight = self.weight.as_ptr().wrapping_add(filter);
+            // In few channels it does not pay.
+            let own = P > 4 && P <= 8 && channels >= 16;
             for &tap in taps {
-                let x = x.wrapping_add(tap);
+                let mut pixels = [x.wrapping_add(tap); P];
+                for p in 0..P {
+                    pixels[p] = pixels[p].wrapping_add(p * windows.pixel);
+                    if own {
+                        pixels[p] = of_its_own(pixels[p]);
+                    }
+                }
                 for channel in 0..channels {
                     let mut w = [V::splat(T::ZERO); B];
                     for b in 0..B {
                         w[b] = V::load(weight.wrapping_add(b * V::LANES));
                     }
+                    let mut half_w = V::splat(T::ZERO).narrow();
+                    if HALF {
+                        half_w = V::Narrow::load(weight.wrapping_add(B * V::LANES));
+                    }
                     for p in 0..P {
-                        let value = V::splat(x.wrapping_add(p * windows.pixel + channel).read());
+                        let value = V::splat(pixels[p].wrapping_add(channel).read());
                         for b in 0..B {
                             sums[p][b] = value.mul_add(w[b], sums[p][b]);
+                        }
+                        if HALF {
+                            half_sums[p] = value.narrow().mul_add(half_w, half_sums[p]);
                         }
                     }
                     weight = weight.wrapping_add(filters);
                 }
             }
             for p in 0..P {
+                let out = out.wrapping_add(p * self.out_grid.pixel);
                 for b in 0..B {
-                    sums[p][b].store(out.wrapping_add(p * self.out_grid.pixel + b * vector));
+                    sums[p][b].store(out.wrapping_add(b * vector));
+                }
+                if HALF {
+                    half_sums[p].store(out.wrapping_add(B * vector));
                 }
             }
         }
     }
 }
+
+/// Pixels whose part in the gradient of a weight is added up before the next ones: what is read of a few vectors of output channels should
+/// stay in the first-level cache while the input channels are gone through.
+const TOGETHER: usize = 64;
 
 struct Weights<'a, T> {
     conv: Dense<'a>,
@@ -336,59 +393,64 @@ struct Weights<'a, T> {
 impl<T: Float> Task<T> for Weights<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
-        // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
-        unsafe {
-            let wide = self.conv.filters / V::LANES * V::LANES;
-            self.blocks::<V>(0, wide, V::LANES);
-            self.blocks::<V::Narrow>(wide, self.conv.filters, V::Narrow::LANES);
+        let (windows, dy_grid) = (self.conv.windows, self.dy_grid);
+        for part in windows.parts(TOGETHER) {
+            self.conv.windows = windows.part(part);
+            self.dy_grid = dy_grid.part(part);
+            // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
+            unsafe { self.blocks::<V, true>(V::LANES) }
         }
     }
 }
 
 impl<T: Float> Weights<'_, T> {
+    /// As [`Forward::blocks`].
     #[inline(always)]
-    unsafe fn blocks<V: Vector<Elem = T>>(&mut self, from: usize, to: usize, vector: usize) {
-        let mut first = from / V::LANES;
-        while first < to / V::LANES {
+    unsafe fn blocks<V: Vector<Elem = T>, const HALF: bool>(&mut self, vector: usize) {
+        let vectors = self.conv.filters / V::LANES;
+        let mut half = HALF && !self.conv.filters.is_multiple_of(V::LANES);
+        let mut first = 0;
+        while first < vectors {
             let at = (first * V::LANES, first * vector, vector);
+            let (next, with_half) = next_vectors::<V>(vectors - first, half, false);
             // SAFETY: the caller's.
             unsafe {
-                match to / V::LANES - first {
-                    1 => {
-                        self.channels::<V, 1>(at);
-                        first += 1;
-                    }
-                    left if left == 2 || left == 4 || !V::MANY_REGISTERS => {
-                        self.channels::<V, 2>(at);
-                        first += 2;
-                    }
-                    _ => {
-                        self.channels::<V, 3>(at);
-                        first += 3;
-                    }
+                match (next, HALF && with_half) {
+                    (1, false) => self.channels::<V, 1, false>(at),
+                    (1, true) => self.channels::<V, 1, true>(at),
+                    (2, false) => self.channels::<V, 2, false>(at),
+                    (2, true) => self.channels::<V, 2, true>(at),
+                    _ => self.channels::<V, 3, false>(at),
                 }
             }
+            first += next;
+            half &= !with_half;
+        }
+        if HALF && half {
+            let at = (vectors * V::LANES, vectors * vector, vector);
+            // SAFETY: the caller's.
+            unsafe { self.channels::<V::Narrow, 1, false>(at) }
         }
     }
 
     #[inline(always)]
-    unsafe fn channels<V: Vector<Elem = T>, const B: usize>(&mut self, filter: Filter) {
+    unsafe fn channels<V: Vector<Elem = T>, const B: usize, const HALF: bool>(&mut self, filter: Filter) {
         for tap in 0..self.conv.taps.len() {
             let mut channel = 0;
             while channel < self.conv.channels {
                 let left = self.conv.channels - channel;
                 // SAFETY: the caller's.
                 channel += unsafe {
-                    if left >= 16 && V::MANY_REGISTERS && B == 1 {
-                        self.tile::<V, B, 16>(tap, channel, filter)
+                    if left >= 16 && V::MANY_REGISTERS && B == 1 && !HALF {
+                        self.tile::<V, B, HALF, 16>(tap, channel, filter)
                     } else if left >= 8 && (V::MANY_REGISTERS || B == 1) {
-                        self.tile::<V, B, 8>(tap, channel, filter)
+                        self.tile::<V, B, HALF, 8>(tap, channel, filter)
                     } else if left >= 6 && left != 8 && B == 2 {
-                        self.tile::<V, B, 6>(tap, channel, filter)
+                        self.tile::<V, B, HALF, 6>(tap, channel, filter)
                     } else if left >= 4 {
-                        self.tile::<V, B, 4>(tap, channel, filter)
+                        self.tile::<V, B, HALF, 4>(tap, channel, filter)
                     } else {
-                        self.tile::<V, B, 1>(tap, channel, filter)
+                        self.tile::<V, B, HALF, 1>(tap, channel, filter)
                     }
                 };
             }
@@ -396,7 +458,7 @@ impl<T: Float> Weights<'_, T> {
     }
 
     #[inline(always)]
-    unsafe fn tile<V: Vector<Elem = T>, const B: usize, const C: usize>(
+    unsafe fn tile<V: Vector<Elem = T>, const B: usize, const HALF: bool, const C: usize>(
         &mut self,
         tap: usize,
         channel: usize,
@@ -417,6 +479,7 @@ impl<T: Float> Weights<'_, T> {
         // SAFETY: all positions lie in their slices: see `check`.
         unsafe {
             let mut sums = [[V::splat(T::ZERO); B]; C];
+            let mut half_sums = [V::splat(T::ZERO).narrow(); C];
             for row in 0..windows.size[0] {
                 let mut x = x.wrapping_add(windows.at(row, 0));
                 let mut dy = dy.wrapping_add(self.dy_grid.at(row, 0));
@@ -425,10 +488,17 @@ impl<T: Float> Weights<'_, T> {
                     for b in 0..B {
                         d[b] = V::load(dy.wrapping_add(b * vector));
                     }
+                    let mut half_d = V::splat(T::ZERO).narrow();
+                    if HALF {
+                        half_d = V::Narrow::load(dy.wrapping_add(B * vector));
+                    }
                     for c in 0..C {
                         let value = V::splat(x.wrapping_add(c).read());
                         for b in 0..B {
                             sums[c][b] = value.mul_add(d[b], sums[c][b]);
+                        }
+                        if HALF {
+                            half_sums[c] = value.narrow().mul_add(half_d, half_sums[c]);
                         }
                     }
                     x = x.wrapping_add(windows.pixel);
@@ -436,12 +506,20 @@ impl<T: Float> Weights<'_, T> {
                 }
             }
             for c in 0..C {
+                let dw = dw.wrapping_add(c * filters);
                 for b in 0..B {
-                    let at = dw.wrapping_add(c * filters + b * V::LANES);
+                    let at = dw.wrapping_add(b * V::LANES);
                     sums[c][b].add(V::load(at)).store(at);
+                }
+                if HALF {
+                    let at = dw.wrapping_add(B * V::LANES);
+                    half_sums[c].add(V::Narrow::load(at)).store(at);
                 }
             }
         }
         C
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use super::Grid;
 use super::float::Float;
 use super::map::Affine;
 use super::simd::Level;
-use super::vector::{Task, Vector};
+use super::vector::{Task, Vector, of_its_own};
 
 /// What becomes of results.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +61,7 @@ pub(crate) fn depthwise<T: Float>(
             out,
             out_grid,
             end,
+            beside: taps_beside(taps, windows.pixel),
         },
     );
 }
@@ -121,6 +122,18 @@ struct Forward<'a, T> {
     out: &'a mut [T],
     out_grid: Grid,
     end: End<'a, T>,
+    /// Taps of a row of the kernel, and pixels from one to the next, where windows are a pixel apart: see [`taps_beside`].
+    beside: Option<[usize; 2]>,
+}
+
+/// How many taps lie beside each other in each row of a kernel, and how many pixels apart: if that is the same everywhere.
+fn taps_beside(taps: &[usize], pixel: usize) -> Option<[usize; 2]> {
+    let step = taps.get(1)?.checked_sub(taps[0])?;
+    let evenly = |row: &[usize]| row.windows(2).all(|pair| pair[0] + step == pair[1]);
+    let in_row = 1 + taps.windows(2).take_while(|pair| evenly(pair)).count();
+    let rows = taps.chunks(in_row);
+    let alike = taps.len().is_multiple_of(in_row) && rows.clone().all(evenly);
+    (alike && step.is_multiple_of(pixel)).then_some([in_row, step / pixel])
 }
 
 impl<T: Float> Task<T> for Forward<'_, T> {
@@ -186,6 +199,62 @@ impl<T: Float> Forward<'_, T> {
         }
     }
 
+    /// Adds the products of each tap with `P` windows that start at `x`.
+    #[inline(always)]
+    unsafe fn add_taps<V: Vector<Elem = T>, const P: usize>(
+        &self,
+        x: *const T,
+        channel: usize,
+        sums: &mut [V; P],
+    ) {
+        let mut pixels = [x; P];
+        for p in 0..P {
+            pixels[p] = of_its_own(x.wrapping_add(p * self.windows.pixel));
+        }
+        let mut weight = self.weight.as_ptr().wrapping_add(channel);
+        for &tap in self.taps {
+            // SAFETY: the caller's.
+            unsafe {
+                let w = V::load(weight);
+                for p in 0..P {
+                    sums[p] = V::load(pixels[p].wrapping_add(tap)).mul_add(w, sums[p]);
+                }
+            }
+            weight = weight.wrapping_add(self.channels);
+        }
+    }
+
+    /// The same, alike, where there are `W` taps in a row of the kernel, `D` pixels apart: an input goes into all the windows that it is in
+    /// as soon as it is read.
+    #[inline(always)]
+    unsafe fn add_rows<V: Vector<Elem = T>, const P: usize, const W: usize, const D: usize>(
+        &self,
+        x: *const T,
+        channel: usize,
+        sums: &mut [V; P],
+    ) {
+        let mut weight = self.weight.as_ptr().wrapping_add(channel);
+        for row in self.taps.chunks_exact(W) {
+            let x = x.wrapping_add(row[0]);
+            // SAFETY: the caller's.
+            unsafe {
+                let mut w = [V::splat(T::ZERO); W];
+                for k in 0..W {
+                    w[k] = V::load(weight.wrapping_add(k * self.channels));
+                }
+                for j in 0..P + (W - 1) * D {
+                    let value = V::load(x.wrapping_add(j * self.windows.pixel));
+                    for k in 0..W {
+                        if k * D <= j && j < k * D + P {
+                            sums[j - k * D] = value.mul_add(w[k], sums[j - k * D]);
+                        }
+                    }
+                }
+            }
+            weight = weight.wrapping_add(W * self.channels);
+        }
+    }
+
     #[inline(always)]
     unsafe fn tile<V: Vector<Elem = T>, const P: usize, const ADDS: bool, const GATED: bool>(
         &mut self,
@@ -207,14 +276,12 @@ impl<T: Float> Forward<'_, T> {
                     sums[p] = V::load(out.wrapping_add(p * self.out_grid.pixel));
                 }
             }
-            let mut weight = self.weight.as_ptr().wrapping_add(channel);
-            for &tap in self.taps {
-                let w = V::load(weight);
-                let x = x.wrapping_add(tap);
-                for p in 0..P {
-                    sums[p] = V::load(x.wrapping_add(p * self.windows.pixel)).mul_add(w, sums[p]);
-                }
-                weight = weight.wrapping_add(self.channels);
+            match self.beside {
+                Some([3, 1]) if P == 8 => self.add_rows::<V, P, 3, 1>(x, channel, &mut sums),
+                Some([3, 2]) if P == 8 => self.add_rows::<V, P, 3, 2>(x, channel, &mut sums),
+                Some([5, 1]) if P == 8 => self.add_rows::<V, P, 5, 1>(x, channel, &mut sums),
+                Some([5, 2]) if P == 8 => self.add_rows::<V, P, 5, 2>(x, channel, &mut sums),
+                _ => self.add_taps::<V, P>(x, channel, &mut sums),
             }
             if let (true, Some((affine, z))) = (GATED, self.end.gate) {
                 let [scale, shift] = affine.line_at::<V>(channel);
@@ -315,20 +382,25 @@ impl<T: Float> Weights<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::super::Frame;
+    use super::super::testing::{assert_close, levels, numbers};
     use super::*;
 
-    fn numbers<T: Float>(count: usize, start: usize) -> Vec<T> {
-        (start..start + count)
-            .map(|i| T::from_f64((i as f64 * 0.7).sin()))
-            .collect()
-    }
+    /// Rows and columns, dilation and stride.
+    type Kernel = ([usize; 2], usize, usize);
 
     /// Against the definition, in double precision, whatever becomes of the results.
-    fn check<T: Float>(level: Level, size: [usize; 2], channels: usize, tolerance: f64) {
-        let what = format!("{size:?}, {channels} channels, {level:?}");
-        let frame = Frame::new([size[0] + 4, size[1] + 4], channels, size, [2, 2], [1, 1]);
-        let windows = frame.windows(size, [1, 1]);
-        let taps = frame.taps([3, 3], [2, 2]);
+    fn check<T: Float>(
+        level: Level,
+        size: [usize; 2],
+        (kernel, dilation, stride): Kernel,
+        channels: usize,
+        tolerance: f64,
+    ) {
+        let what = format!("{size:?}, {kernel:?}, {dilation}, {stride}, {channels} channels, {level:?}");
+        let around = [0, 1].map(|axis| (size[axis] - 1) * stride + (kernel[axis] - 1) * dilation + 1);
+        let frame = Frame::new(around, channels, around, [0, 0], [1, 1]);
+        let windows = frame.windows(size, [stride, stride]);
+        let taps = frame.taps(kernel, [dilation, dilation]);
         let x = numbers::<T>(frame.len(), 0);
         let weight = numbers::<T>(taps.len() * channels, 9);
         // Output pixels with something between the rows.
@@ -368,46 +440,72 @@ mod tests {
                     }
                 }
             }
-            for (i, (got, expected)) in out.iter().zip(&expected).enumerate() {
-                let got = got.to_f64();
-                let difference = (got - expected).abs();
-                assert!(
-                    difference <= tolerance,
-                    "{what}, adds {adds}, gated {gated}: element {i}: {got} and {expected}"
-                );
-            }
+            let what = format!("{what}, adds {adds}, gated {gated}");
+            assert_close(&out, &expected, tolerance, &what);
         }
         let mut dw = weight.clone();
         depthwise_weight_gradient(level, channels, &taps, &x, windows, &before, grid, &mut dw);
-        for (i, got) in dw.iter().enumerate() {
-            let (tap, channel, got) = (taps[i / channels], i % channels, got.to_f64());
-            let mut expected = weight[i].to_f64();
+        let gradient = |(i, before_it): (usize, &T)| {
+            let (tap, channel) = (taps[i / channels], i % channels);
+            let mut expected = before_it.to_f64();
             for row in 0..size[0] {
                 for column in 0..size[1] {
                     let from = windows.at(row, column) + tap + channel;
                     expected += x[from].to_f64() * before[grid.at(row, column) + channel].to_f64();
                 }
             }
-            let difference = (got - expected).abs();
-            assert!(
-                difference <= 9.0 * tolerance,
-                "{what}: gradient {i}: {got} and {expected}"
-            );
-        }
+            expected
+        };
+        let expected: Vec<f64> = weight.iter().enumerate().map(gradient).collect();
+        assert_close(
+            &dw,
+            &expected,
+            (taps.len() + size[0] * size[1]) as f64 * tolerance,
+            &what,
+        );
     }
 
     #[test]
     fn it_is_the_sum_over_the_taps() {
-        for level in [Level::Plain, Level::Avx2, Level::Avx512] {
-            if level > super::super::level() {
-                continue;
-            }
+        for level in levels() {
             for size in [[1, 1], [3, 2], [5, 7], [2, 12], [8, 16]] {
                 for channels in [8, 16, 24, 40] {
-                    check::<f64>(level, size, channels, 1e-13);
-                    check::<f32>(level, size, channels, 1e-5);
+                    let kernel = ([3, 3], 2, 1);
+                    check::<f64>(level, size, kernel, channels, 1e-13);
+                    check::<f32>(level, size, kernel, channels, 1e-5);
+                }
+                for kernel in [
+                    ([3, 3], 1, 1),
+                    ([5, 5], 1, 1),
+                    ([5, 5], 2, 1),
+                    ([7, 7], 1, 1),
+                    ([3, 3], 3, 1),
+                    ([1, 1], 1, 1),
+                    ([1, 5], 1, 1),
+                    ([3, 1], 1, 1),
+                    ([2, 3], 1, 1),
+                    ([3, 3], 1, 2),
+                    ([3, 3], 2, 2),
+                ] {
+                    check::<f64>(level, size, kernel, 24, 1e-13);
+                    check::<f32>(level, size, kernel, 24, 1e-5);
                 }
             }
         }
+    }
+
+    #[test]
+    fn rows_of_taps_are_found() {
+        let frame = Frame::new([12, 12], 8, [12, 12], [0, 0], [1, 1]);
+        let found = |kernel, dilation| taps_beside(&frame.taps(kernel, dilation), frame.pixel);
+        assert_eq!(found([3, 3], [1, 1]), Some([3, 1]));
+        assert_eq!(found([5, 5], [2, 2]), Some([5, 2]));
+        assert_eq!(found([2, 3], [3, 1]), Some([3, 1]));
+        assert_eq!(found([1, 1], [1, 1]), None);
+        // A column is one row of taps that lie far apart.
+        assert_eq!(found([3, 1], [1, 1]), Some([3, 12]));
+        // Two pixels from a window to the next, one from a tap to the next.
+        assert_eq!(taps_beside(&frame.taps([3, 3], [1, 1]), 2 * frame.pixel), None);
+        assert_eq!(taps_beside(&[0, 8, 16, 96, 104], 8), None);
     }
 }

@@ -24,6 +24,8 @@ mod pool;
 mod product;
 mod simd;
 mod sums;
+#[cfg(test)]
+mod testing;
 mod vector;
 mod winograd;
 
@@ -92,6 +94,27 @@ impl Grid {
         }
     }
 
+    /// Its pixels in parts of whole rows, or of rows where these are longer than so many pixels.
+    pub(crate) fn parts(self, pixels: usize) -> impl Iterator<Item = Part> {
+        let [rows, columns] = self.size;
+        let together = [(pixels / columns.max(1)).max(1), pixels];
+        (0..rows).step_by(together[0]).flat_map(move |row| {
+            (0..columns).step_by(together[1]).map(move |column| Part {
+                from: [row, column],
+                size: [together[0].min(rows - row), together[1].min(columns - column)],
+            })
+        })
+    }
+
+    /// The pixels of this part alone.
+    pub(crate) const fn part(self, part: Part) -> Self {
+        Self {
+            start: self.at(part.from[0], part.from[1]),
+            size: part.size,
+            ..self
+        }
+    }
+
     /// How long a slice must be that holds `channels` elements at each pixel.
     pub(crate) const fn end(&self, channels: usize) -> usize {
         if self.size[0] == 0 || self.size[1] == 0 {
@@ -104,6 +127,15 @@ impl Grid {
     pub(crate) const fn at(&self, row: usize, column: usize) -> usize {
         self.start + row * self.row + column * self.pixel
     }
+}
+
+/// Some pixels of a grid.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Part {
+    /// The row and column of the first one.
+    from: [usize; 2],
+    /// Rows and columns.
+    size: [usize; 2],
 }
 
 /// A map with room around it, and between its pixels.

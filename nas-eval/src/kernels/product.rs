@@ -176,16 +176,13 @@ impl<T: Float> Task<T> for Rows<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::super::level;
+    use super::super::testing::numbers;
     use super::*;
-
-    fn numbers(count: usize, start: usize) -> Vec<f64> {
-        (start..start + count).map(|i| (i as f64 * 0.7).sin()).collect()
-    }
 
     #[test]
     fn products_are_sums_of_products_at_every_level() {
         for (m, k, n) in [(1, 1, 1), (1, 33, 20), (4, 16, 3), (5, 7, 9), (9, 100, 37)] {
-            let (a, b) = (numbers(m * k, 0), numbers(k * n, 5));
+            let (a, b) = (numbers::<f64>(m * k, 0), numbers::<f64>(k * n, 5));
             let sum = |a: &dyn Fn(usize, usize) -> f64, b: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
                 let of = |i: usize| (0..k).map(|j| a(i / n, j) * b(j, i % n)).sum();
                 (0..m * n).map(of).collect()

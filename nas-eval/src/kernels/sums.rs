@@ -294,14 +294,8 @@ unsafe fn over_pixels<V: Vector, const K: usize>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::levels;
     use super::*;
-    use crate::kernels::simd::level;
-
-    fn levels() -> impl Iterator<Item = Level> {
-        [Level::Plain, Level::Avx2, Level::Avx512]
-            .into_iter()
-            .filter(|&l| l <= level())
-    }
 
     /// Values of every magnitude around one that is far from 0.
     fn map(pixels: usize, channels: usize, around: f64) -> Vec<f32> {

@@ -31,6 +31,8 @@ pub(crate) trait Vector: Copy {
 
     /// The same element in all lanes.
     unsafe fn splat(value: Self::Elem) -> Self;
+    /// The first lanes.
+    unsafe fn narrow(self) -> Self::Narrow;
     /// Reads all lanes; no alignment is needed.
     unsafe fn load(from: *const Self::Elem) -> Self;
     /// Writes all lanes; no alignment is needed.
@@ -64,6 +66,22 @@ pub(crate) trait Task<T: Float> {
     unsafe fn run<V: Vector<Elem = T>>(self);
 }
 
+/// The same pointer, of which the compiler does not know where it comes from. Of pointers that it knows to lie evenly apart it keeps one,
+/// and adds to that for each of the others, each time: with one instruction more for each value that is read.
+#[inline(always)]
+#[cfg_attr(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    expect(clippy::pointers_in_nomem_asm_block, reason = "nothing is done with it")
+)]
+pub(super) fn of_its_own<T>(mut pointer: *const T) -> *const T {
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    // SAFETY: there are no instructions but a comment.
+    unsafe {
+        std::arch::asm!("/* {0} */", inout(reg) pointer, options(pure, nomem, nostack, preserves_flags));
+    }
+    pointer
+}
+
 /// An array as a vector: for types and processors without one of their own. The compiler makes of it what it can.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<T, const N: usize>([T; N]);
@@ -77,6 +95,11 @@ impl<T: Float, const N: usize> Vector for Lanes<T, N> {
     #[inline(always)]
     unsafe fn splat(value: T) -> Self {
         Self([value; N])
+    }
+
+    #[inline(always)]
+    unsafe fn narrow(self) -> Self {
+        self
     }
 
     #[inline(always)]
@@ -206,6 +229,11 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn narrow(self) -> Self {
+            self
+        }
+
+        #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
             // SAFETY: see above.
             Self(unsafe { _mm256_loadu_ps(from) })
@@ -299,6 +327,12 @@ mod x86 {
         }
 
         #[inline(always)]
+        unsafe fn narrow(self) -> Avx2 {
+            // SAFETY: see above.
+            Avx2(unsafe { _mm512_castps512_ps256(self.0) })
+        }
+
+        #[inline(always)]
         unsafe fn load(from: *const f32) -> Self {
             // SAFETY: see above.
             Self(unsafe { _mm512_loadu_ps(from) })
@@ -381,8 +415,8 @@ mod x86 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::levels;
     use super::*;
-    use crate::kernels::simd::{Level, level};
 
     /// Checks each method of one vector type against plain arithmetic.
     struct Check;
@@ -432,16 +466,17 @@ mod tests {
                     if x == T::from_f64(2.0) { T::ZERO } else { x }
                 });
                 check(v.where_different(v, nan), &|x| x);
+                v.narrow().store(out.as_mut_ptr());
+                for i in 0..V::Narrow::LANES {
+                    assert_eq!(out[i].to_f64(), x[i + 1].to_f64());
+                }
             }
         }
     }
 
     #[test]
     fn every_vector_type_computes_what_it_says() {
-        for level in [Level::Plain, Level::Avx2, Level::Avx512]
-            .into_iter()
-            .filter(|&l| l <= level())
-        {
+        for level in levels() {
             f32::dispatch(level, Check);
             f64::dispatch(level, Check);
         }

@@ -487,26 +487,9 @@ unsafe fn scale_each<V: Vector, const N: usize>(mut a: [V; N], factor: V) -> [V;
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{assert_close, levels, numbers};
     use super::super::{Frame, dense, dense_weight_gradient, padded_channels};
     use super::*;
-
-    fn numbers<T: Float>(count: usize, start: usize) -> Vec<T> {
-        (start..start + count)
-            .map(|i| T::from_f64((i as f64 * 0.7).sin()))
-            .collect()
-    }
-
-    fn assert_close<T: Float>(got: &[T], expected: &[T], tolerance: f64, what: &str) {
-        assert_eq!(got.len(), expected.len(), "{what}");
-        for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
-            let (got, expected) = (got.to_f64(), expected.to_f64());
-            let difference = (got - expected).abs();
-            assert!(
-                difference <= tolerance,
-                "{what}: element {i}: {got} and {expected}"
-            );
-        }
-    }
 
     /// Against the convolution that goes through all nine taps: forward, and the gradient of the weight of two images.
     fn check<T: Float>(level: Level, size: [usize; 2], channels: usize, filters: usize, tolerance: f64) {
@@ -576,10 +559,7 @@ mod tests {
 
     #[test]
     fn it_is_the_convolution_tap_by_tap() {
-        for level in [Level::Plain, Level::Avx2, Level::Avx512] {
-            if level > super::super::level() {
-                continue;
-            }
+        for level in levels() {
             for size in [[2, 2], [2, 6], [4, 10], [8, 8], [6, 40], [32, 32]] {
                 for (channels, filters) in [(1, 3), (8, 8), (5, 16), (20, 24), (16, 40), (36, 36)] {
                     check::<f64>(level, size, channels, filters, 1e-13 * channels as f64);
