@@ -13,7 +13,6 @@ mod hand_down;
 use rayon::prelude::*;
 
 use super::arena::{Arena, Rooms};
-use super::forward::images_per_chunk;
 use super::plan::Op;
 use super::run::Run;
 use crate::kernels::{
@@ -156,7 +155,7 @@ impl<T: Float> Run<'_, T> {
         let mut jobs = Vec::new();
         for (index, gradient) in &mut filled {
             let step = &steps[*index];
-            let per_chunk = images_per_chunk(self.batch, self.plan.work_back(*index));
+            let per_chunk = self.plan.images_per_part(*index, self.batch);
             let wanted = self.useful[*index] && !matches!(step.op, Op::Image | Op::Zero);
             if wanted && gradient.len() < self.batch * step.len() {
                 *gradient = arena.take_place(self.batch * step.len());

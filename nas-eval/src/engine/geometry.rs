@@ -182,6 +182,13 @@ impl Convolution {
         self.output[0] * self.output[1] * self.taps.len() * self.channels / self.groups * self.filters
     }
 
+    /// How often each element of the weight as the kernels take it is multiplied for one image: once for each output pixel, or for each two
+    /// of a tile of four, of which the weight has nearly twice as many elements.
+    pub(super) fn products_per_weight(&self) -> usize {
+        let pixels = self.output[0] * self.output[1];
+        if self.winograd { pixels / 2 } else { pixels }
+    }
+
     /// Elements of the weight as the kernels take it.
     pub(super) fn packed_len(&self) -> usize {
         if self.depthwise {

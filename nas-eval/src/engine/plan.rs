@@ -9,10 +9,16 @@ use std::collections::HashMap;
 use nas_space::network::{LayerId, LayerKind, Network, PoolKind, Term};
 use nas_space::shape::Shape;
 
+use super::forward::images_per_chunk;
 use super::geometry::{Convolution, Pooling};
 use super::lifetime::MapLifetimes;
 use crate::error::EvalError;
 use crate::kernels::{Frame, padded_channels};
+
+/// Products of each weight that a part of a batch should have, to be worth sums of its own for the gradient of the weight.
+const PRODUCTS_PER_PART: usize = 256;
+/// The fewest parts that a batch is cut into for that, so that threads have something to do.
+const FEWEST_PARTS: usize = 4;
 
 /// The steps of a network.
 #[derive(Debug)]
@@ -144,12 +150,19 @@ impl Step {
 }
 
 impl Plan {
-    /// About how many multiply-adds, or elements moved, the gradient of a step's map takes for an image, those of its readers' weights
-    /// included.
-    pub(super) fn work_back(&self, index: usize) -> usize {
+    /// How many images of a batch a thread makes the gradient of a step's map for, and adds up those of its readers' weights, at a time.
+    ///
+    /// Each such part has sums of its own for all these weights, to be zeroed, and added to those of the others: of small maps it takes
+    /// several images, so that this does not take as long as the products. It depends on nothing but sizes.
+    pub(super) fn images_per_part(&self, index: usize, batch: usize) -> usize {
         let step = &self.steps[index];
-        let readers = step.readers.iter().map(|&(reader, _)| self.steps[reader].work());
-        3 * readers.sum::<usize>() + step.len()
+        let readers = || step.readers.iter().map(|&(reader, _)| &self.steps[reader]);
+        // About how many multiply-adds, or elements moved, an image takes.
+        let work = 3 * readers().map(Step::work).sum::<usize>() + step.len();
+        let convs = readers().flat_map(Step::convolutions);
+        let fewest = convs.map(Convolution::products_per_weight).min();
+        let enough = fewest.map_or(1, |products| PRODUCTS_PER_PART.div_ceil(products));
+        images_per_chunk(batch, work).max(enough.min(batch.div_ceil(FEWEST_PARTS)))
     }
 
     pub(super) fn new(network: &Network) -> Result<Self, EvalError> {

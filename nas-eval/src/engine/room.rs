@@ -1,6 +1,5 @@
 //! How much memory passes will take, told from the plan before anything is allocated.
 
-use super::forward::images_per_chunk;
 use super::geometry::Convolution;
 use super::lifetime::gradients_free_after;
 use super::places::Places;
@@ -108,7 +107,7 @@ impl Plan {
         let found_for = |index: usize| -> usize {
             let readers = self.steps[index].readers.iter();
             let convs = readers.flat_map(|&(reader, _)| self.steps[reader].convolutions());
-            let parts = batch.div_ceil(images_per_chunk(batch, self.work_back(index)));
+            let parts = batch.div_ceil(self.images_per_part(index, batch));
             parts * convs.map(Convolution::packed_len).sum::<usize>()
         };
         let of_wave = |wave: &Vec<usize>| wave.iter().map(|&index| found_for(index)).sum::<usize>();
