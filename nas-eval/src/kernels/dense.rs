@@ -334,13 +334,14 @@ impl<T: Float> Forward<'_, T> {
                 }
             }
             let mut weight = self.weight.as_ptr().wrapping_add(filter);
-            // In few channels it does not pay.
-            let own = P > 4 && P <= 8 && channels >= 16;
+            // In few channels it does not pay; more pointers than this do not fit into registers.
+            let own = (5..=8).contains(&P);
             for &tap in taps {
-                let mut pixels = [x.wrapping_add(tap); P];
+                let x = x.wrapping_add(tap);
+                let mut pixels = [x; P];
                 for p in 0..P {
-                    pixels[p] = pixels[p].wrapping_add(p * windows.pixel);
-                    if own {
+                    pixels[p] = x.wrapping_add(p * windows.pixel);
+                    if own && channels >= 16 {
                         pixels[p] = of_its_own(pixels[p]);
                     }
                 }
@@ -354,7 +355,12 @@ impl<T: Float> Forward<'_, T> {
                         half_w = V::Narrow::load(weight.wrapping_add(B * V::LANES));
                     }
                     for p in 0..P {
-                        let value = V::splat(pixels[p].wrapping_add(channel).read());
+                        let pixel = if own {
+                            pixels[p]
+                        } else {
+                            x.wrapping_add(p * windows.pixel)
+                        };
+                        let value = V::splat(pixel.wrapping_add(channel).read());
                         for b in 0..B {
                             sums[p][b] = value.mul_add(w[b], sums[p][b]);
                         }
@@ -378,9 +384,11 @@ impl<T: Float> Forward<'_, T> {
     }
 }
 
-/// Pixels whose part in the gradient of a weight is added up before the next ones: what is read of a few vectors of output channels should
-/// stay in the first-level cache while the input channels are gone through.
-const TOGETHER: usize = 64;
+/// Elements of the gradient of the output whose part in that of the weight is added up before the next ones: what is read of a few
+/// vectors of output channels should stay in the first-level cache while the input channels are gone through.
+const TOGETHER: usize = 2048;
+/// The fewest and the most pixels that these are.
+const PIXELS: [usize; 2] = [64, 256];
 
 struct Weights<'a, T> {
     conv: Dense<'a>,
@@ -394,7 +402,8 @@ impl<T: Float> Task<T> for Weights<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         let (windows, dy_grid) = (self.conv.windows, self.dy_grid);
-        for part in windows.parts(TOGETHER) {
+        let pixels = (TOGETHER / self.conv.filters).clamp(PIXELS[0], PIXELS[1]);
+        for part in windows.parts(pixels) {
             self.conv.windows = windows.part(part);
             self.dy_grid = dy_grid.part(part);
             // SAFETY: the caller's; `check` has seen that all positions lie in their slices.

@@ -242,14 +242,20 @@ impl<T: Float> Forward<'_, T> {
                 for k in 0..W {
                     w[k] = V::load(weight.wrapping_add(k * self.channels));
                 }
-                for j in 0..P + (W - 1) * D {
-                    let value = V::load(x.wrapping_add(j * self.windows.pixel));
-                    for k in 0..W {
-                        if k * D <= j && j < k * D + P {
-                            sums[j - k * D] = value.mul_add(w[k], sums[j - k * D]);
+                // Each by itself: the compiler unrolls a loop only where what comes of that is short.
+                macro_rules! inputs {
+                    ($($j:literal)+) => {$(
+                        if $j < P + (W - 1) * D {
+                            let value = V::load(x.wrapping_add($j * self.windows.pixel));
+                            for k in 0..W {
+                                if (k * D..k * D + P).contains(&$j) {
+                                    sums[$j - k * D] = value.mul_add(w[k], sums[$j - k * D]);
+                                }
+                            }
                         }
-                    }
+                    )+};
                 }
+                inputs!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
             }
             weight = weight.wrapping_add(W * self.channels);
         }
