@@ -107,7 +107,7 @@ impl Supernet {
     ) -> Result<SupernetStep> {
         let done = self
             .model
-            .differentiate_with(images, pass, Some(mixture), wanted, loss)?;
+            .differentiate_with(images, pass, Some(mixture), wanted, Box::new(loss))?;
         Ok(done.into())
     }
 

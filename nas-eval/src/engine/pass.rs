@@ -11,7 +11,7 @@ use super::plan::Plan;
 use super::run::Run;
 use crate::error::EvalError;
 use crate::kernels::{Float, Level, level};
-use crate::model::{Differentiated, Logits, Pass, Wanted, Weights};
+use crate::model::{Differentiated, Logits, Loss, Pass, Wanted, Weights};
 use crate::nn::{Gradients, Parameters};
 
 /// How many images are evaluated at a time where they do not depend on each other: few enough to need little memory.
@@ -122,7 +122,7 @@ impl Engine {
         &self,
         request: &Request<'_>,
         wanted: Wanted,
-        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+        loss: Loss<'_>,
     ) -> Result<Differentiated> {
         for_float!(request.images.dtype(), T => self.differentiate_typed::<T>(request, wanted, loss))
     }
@@ -131,7 +131,7 @@ impl Engine {
         &self,
         request: &Request<'_>,
         wanted: Wanted,
-        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+        loss: Loss<'_>,
     ) -> Result<Differentiated> {
         let images = request.images.contiguous()?;
         let images = host(&images);

@@ -72,7 +72,7 @@ fn by_engine(engine: &Engine, model: &Model, n: usize) -> Differentiated {
         weights: &Weights::Missing,
     };
     engine
-        .differentiate(&request, Wanted::Weights, loss(&labels))
+        .differentiate(&request, Wanted::Weights, Box::new(loss(&labels)))
         .unwrap()
 }
 
@@ -107,7 +107,7 @@ fn assert_is_the_tape(network: &Arc<Network>, n: usize, what: &str) {
         let (images, labels) = batch(network, n, dtype);
         let start = model.parameters().snapshot().unwrap();
         let tape = model
-            .differentiate_on_tape(&images, &TRAIN, None, Wanted::Weights, loss(&labels))
+            .differentiate_on_tape(&images, &TRAIN, None, Wanted::Weights, Box::new(loss(&labels)))
             .unwrap();
         let statistics: Vec<Tensor> = model
             .parameters()

@@ -42,6 +42,10 @@ pub(crate) struct Differentiated {
     pub(crate) mixture: Vec<Array2<f64>>,
 }
 
+/// What makes a loss of class scores. Behind the public functions it is of one type whatever the closure: else the engine, which is
+/// generic over the element, would be compiled once more in every crate that has a loss.
+pub(crate) type Loss<'a> = Box<dyn FnOnce(&Logits) -> Result<Tensor> + 'a>;
+
 impl Model {
     /// The class scores of a training pass, the loss that `loss` makes of them, and its gradients.
     ///
@@ -55,7 +59,7 @@ impl Model {
         pass: &Pass,
         loss: impl FnOnce(&Logits) -> Result<Tensor>,
     ) -> Result<(Logits, Tensor, Gradients)> {
-        let done = self.differentiate_with(images, pass, None, Wanted::Weights, loss)?;
+        let done = self.differentiate_with(images, pass, None, Wanted::Weights, Box::new(loss))?;
         Ok((done.logits, done.loss, done.gradients))
     }
 
@@ -66,7 +70,7 @@ impl Model {
         pass: &Pass,
         mixture: Option<&Mixture>,
         wanted: Wanted,
-        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+        loss: Loss<'_>,
     ) -> Result<Differentiated> {
         if !matches!(pass, Pass::Train { .. }) {
             bail!("gradients are those of a training pass");
@@ -87,7 +91,7 @@ impl Model {
         pass: &Pass,
         mixture: Option<&Mixture>,
         wanted: Wanted,
-        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+        loss: Loss<'_>,
     ) -> Result<Differentiated> {
         let weights = on_tape(mixture, images)?;
         let logits = self.forward_with(images, pass, &weights, Tape::On)?;

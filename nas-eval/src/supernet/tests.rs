@@ -117,7 +117,7 @@ fn assert_the_tape_gives_the_same(
         net.parameters().restore(&start).unwrap();
         let on = run(&|| {
             net.model
-                .differentiate_on_tape(&x, &TRAIN, Some(&mixture), Wanted::Both, loss)
+                .differentiate_on_tape(&x, &TRAIN, Some(&mixture), Wanted::Both, Box::new(loss))
                 .unwrap()
         });
         let scalar = |t: &Tensor| t.to_scalar::<f64>().unwrap();
