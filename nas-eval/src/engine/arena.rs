@@ -1,5 +1,6 @@
 //! The memory of an engine: kept from pass to pass, so that a step of training allocates next to nothing.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::places::Places;
@@ -72,27 +73,27 @@ pub(super) struct Rooms<T> {
     pub(super) tiles: Aligned<T>,
 }
 
-/// A map in its frame, which convolutions that read the same share.
+/// The maps of some images in their frames, which convolutions that read the same share.
 #[derive(Debug)]
 pub(super) struct Framed<T> {
     pub(super) room: Bordered<T>,
-    /// What it is of and where it lies; nothing at the start of a job.
-    pub(super) key: Option<(Read, usize, Frame)>,
+    /// What they are of, which images, and where they lie; nothing at the start of a job.
+    pub(super) key: Option<(Read, Range<usize>, Frame)>,
 }
 
 /// Room for maps in frames with zeros around them, of which nothing else is written than the maps.
 #[derive(Debug)]
 pub(super) struct Bordered<T> {
     room: Aligned<T>,
-    /// The frame that the zeros are of.
-    frame: Option<Frame>,
+    /// The frame that the zeros are of, and how many there are.
+    frames: Option<(Frame, usize)>,
 }
 
 impl<T> Default for Bordered<T> {
     fn default() -> Self {
         Self {
             room: Aligned::default(),
-            frame: None,
+            frames: None,
         }
     }
 }
@@ -100,10 +101,18 @@ impl<T> Default for Bordered<T> {
 impl<T: Float> Bordered<T> {
     /// A frame with zeros around its map. What is in the map is left from before.
     pub(super) fn frame(&mut self, frame: &Frame) -> &mut [T] {
-        let out = self.room.first(frame.len());
-        if self.frame != Some(*frame) {
-            frame.clear(out, T::ZERO);
-            self.frame = Some(*frame);
+        self.frames(frame, 1)
+    }
+
+    /// So many of them, one after the other.
+    pub(super) fn frames(&mut self, frame: &Frame, count: usize) -> &mut [T] {
+        let out = self.room.first(count * frame.len());
+        let there = self.frames.filter(|(of, _)| of == frame);
+        if there.is_none_or(|(_, there)| there < count) {
+            for out in out.chunks_exact_mut(frame.len()) {
+                frame.clear(out, T::ZERO);
+            }
+            self.frames = Some((*frame, count));
         }
         out
     }

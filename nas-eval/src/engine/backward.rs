@@ -78,7 +78,7 @@ enum Arrives {
     Added { last: bool },
 }
 
-/// The gradient of a map, where others are handed down to it.
+/// The gradients of a map of some images, where others are handed down to them.
 struct Receiver<'a, T> {
     map: &'a mut [T],
     /// Whether nothing is there yet.
@@ -301,9 +301,14 @@ impl<T: Float> Run<'_, T> {
         }
         // What the loss has given is there already.
         let empty = !self.outputs.contains(&index);
-        for image in job.first..job.first + job.images {
-            let at = (image - job.first) * step.len();
-            let mut gradient = job.gradient.as_mut().map(|all| &mut all[at..at + step.len()]);
+        let together = givers
+            .iter()
+            .map(|giver| self.plan.steps[giver.reader.0].images_together());
+        let together = together.max().unwrap_or(1);
+        for start in (0..job.images).step_by(together) {
+            let images = job.first + start..job.first + (start + together).min(job.images);
+            let at = start * step.len()..(start + images.len()) * step.len();
+            let mut gradient = job.gradient.as_mut().map(|all| &mut all[at]);
             let mut weights = part.weights.iter_mut();
             for (number, &Giver { reader, arrives }) in givers.iter().enumerate() {
                 let has_weights = !self.plan.steps[reader.0].convolutions().is_empty();
@@ -316,26 +321,28 @@ impl<T: Float> Run<'_, T> {
                     first: empty && number == 0,
                     arrives,
                 });
-                self.hand_down(arena, rooms, reader, image, to, for_weights);
+                self.hand_down(arena, rooms, reader, images.clone(), to, for_weights);
             }
             let Some(gradient) = gradient else { continue };
             if empty && givers.is_empty() {
                 gradient.fill(T::ZERO);
             }
-            if let Some([sums, products]) = &mut part.norm {
-                let z = &arena.maps[index][image * step.len()..][..step.len()];
-                let center = &arena.steps[index].norm.center[..];
-                add_sums_and_products(
-                    self.level,
-                    pixel,
-                    gradient,
-                    (z, center),
-                    step.pixels(),
-                    [sums, products],
-                );
-            }
-            if matches!(step.op, Op::Sum(_)) && step.norm.is_none() {
-                self.term_sums(arena, rooms, index, image, gradient, &mut part.terms);
+            for (image, gradient) in images.zip(gradient.chunks_exact(step.len())) {
+                if let Some([sums, products]) = &mut part.norm {
+                    let z = &arena.maps[index][image * step.len()..][..step.len()];
+                    let center = &arena.steps[index].norm.center[..];
+                    add_sums_and_products(
+                        self.level,
+                        pixel,
+                        gradient,
+                        (z, center),
+                        step.pixels(),
+                        [sums, products],
+                    );
+                }
+                if matches!(step.op, Op::Sum(_)) && step.norm.is_none() {
+                    self.term_sums(arena, rooms, index, image, gradient, &mut part.terms);
+                }
             }
         }
         part

@@ -1,5 +1,7 @@
 //! Forward through the steps of a plan.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::arena::{Arena, Framed, Rooms};
@@ -124,14 +126,37 @@ impl<T: Float> Run<'_, T> {
     }
 
     fn forward_images(&self, arena: &Arena<T>, rooms: &mut Rooms<T>, mut job: Job<'_, T>) {
-        for image in 0..job.images {
+        let steps = &self.plan.steps;
+        let together = job
+            .outputs
+            .iter()
+            .map(|output| steps[output.step].images_together());
+        let together = together.max().unwrap_or(1);
+        for start in (0..job.images).step_by(together) {
+            let images = start..(start + together).min(job.images);
             for output in &mut job.outputs {
-                let step = &self.plan.steps[output.step];
-                let map = &mut output.maps[image * step.len()..(image + 1) * step.len()];
-                self.forward_image(arena, rooms, output.step, job.first + image, map);
+                let step = &steps[output.step];
+                let maps = &mut output.maps[images.start * step.len()..images.end * step.len()];
+                let of_batch = job.first + images.start..job.first + images.end;
+                match &step.op {
+                    Op::Convolution(conv) if conv.tile.is_some() => {
+                        self.forward_tiles(arena, rooms, output.step, conv, of_batch, maps);
+                    }
+                    _ => {
+                        for (image, map) in of_batch.zip(maps.chunks_exact_mut(step.len())) {
+                            self.forward_image(arena, rooms, output.step, image, map);
+                        }
+                    }
+                }
                 if !output.moments.is_empty() {
-                    let of_image = &mut output.moments[image * 2 * step.pixel()..][..2 * step.pixel()];
-                    moments(self.level, step.pixel(), map, step.pixels(), of_image);
+                    let size = 2 * step.pixel();
+                    let of_images = &mut output.moments[images.start * size..images.end * size];
+                    for (map, of_image) in maps
+                        .chunks_exact(step.len())
+                        .zip(of_images.chunks_exact_mut(size))
+                    {
+                        moments(self.level, step.pixel(), map, step.pixels(), of_image);
+                    }
                 }
             }
         }
@@ -217,7 +242,7 @@ impl<T: Float> Run<'_, T> {
         copy(self.level, source.pixel(), affine, (map, from), (out, to));
     }
 
-    /// What a convolution reads, in its frame: where it is, if it can be read there, else in `framed`.
+    /// What a convolution reads of an image, in its frame: where it is, if it can be read there, else in `framed`.
     pub(super) fn framed<'a>(
         &self,
         arena: &'a Arena<T>,
@@ -232,18 +257,58 @@ impl<T: Float> Run<'_, T> {
                 return map;
             }
         }
-        let out = framed.room.frame(&conv.frame);
+        self.all_framed(arena, step, image..image + 1, conv, framed)
+    }
+
+    /// What a convolution reads of some images, in a frame for each.
+    pub(super) fn all_framed<'a>(
+        &self,
+        arena: &Arena<T>,
+        step: usize,
+        images: Range<usize>,
+        conv: &Convolution,
+        framed: &'a mut Framed<T>,
+    ) -> &'a [T] {
+        let len = conv.frame.len();
         let read = &self.plan.steps[step].reads[0];
-        let there =
-            |(of, at, frame): &(Read, usize, Frame)| of == read && *at == image && *frame == conv.frame;
-        if !framed.key.as_ref().is_some_and(there) {
-            self.copy_read(arena, (step, 0), image, (&mut *out, conv.frame.inner));
-            framed.key = Some((read.clone(), image, conv.frame));
+        if let Some((of, there, frame)) = &framed.key
+            && of == read
+            && *frame == conv.frame
+            && there.start <= images.start
+            && images.end <= there.end
+        {
+            let frames = framed.room.frames(&conv.frame, there.len());
+            return &frames[(images.start - there.start) * len..(images.end - there.start) * len];
         }
+        let out = framed.room.frames(&conv.frame, images.len());
+        for (image, out) in images.clone().zip(out.chunks_exact_mut(len)) {
+            self.copy_read(arena, (step, 0), image, (out, conv.frame.inner));
+        }
+        framed.key = Some((read.clone(), images, conv.frame));
         out
     }
 
-    /// A convolution of what is in its frame.
+    /// A convolution that is computed tile by tile, of some images.
+    fn forward_tiles(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        index: usize,
+        conv: &Convolution,
+        images: Range<usize>,
+        out: &mut [T],
+    ) {
+        let Some(tile) = conv.tile else { return };
+        let held = &arena.steps[index];
+        let bias = Some(&held.bias[..]).filter(|bias| !bias.is_empty());
+        let tiled = conv.tiled(tile, images.len(), self.plan.steps[index].len());
+        let grid = Grid::whole(conv.output, conv.back.pixel);
+        let x = self.all_framed(arena, index, images, conv, &mut rooms.framed);
+        let (weight, tiles) = (&held.weights[0][0], &mut rooms.tiles);
+        winograd(self.level, tiled, x, weight, bias, out, grid, tiles);
+    }
+
+    /// A convolution of what is in its frame, window by window.
     pub(super) fn convolve(
         &self,
         conv: &Convolution,
@@ -251,12 +316,9 @@ impl<T: Float> Run<'_, T> {
         weight: &[T],
         bias: Option<&[T]>,
         out: &mut [T],
-        tiles: &mut Aligned<T>,
     ) {
         let grid = conv.output_grid(Grid::whole(conv.output, conv.back.pixel));
-        if conv.winograd {
-            winograd(self.level, conv.tiled(), x, weight, bias, out, grid, tiles);
-        } else if conv.depthwise {
+        if conv.depthwise {
             depthwise(
                 self.level,
                 conv.back.pixel,
@@ -296,15 +358,14 @@ impl<T: Float> Run<'_, T> {
             Op::Zero => {}
             Op::Convolution(conv) => {
                 let x = self.framed(arena, index, image, conv, &mut rooms.framed);
-                self.convolve(conv, x, &held.weights[0][0], bias, out, &mut rooms.tiles);
+                self.convolve(conv, x, &held.weights[0][0], bias, out);
             }
             Op::Separable(convs) => {
                 let [first, second] = &**convs;
                 let x = self.framed(arena, index, image, first, &mut rooms.framed);
                 let between = rooms.between.first(second.frame.len());
-                let tiles = &mut rooms.tiles;
-                self.convolve(first, x, &held.weights[0][0], None, between, tiles);
-                self.convolve(second, between, &held.weights[1][0], bias, out, tiles);
+                self.convolve(first, x, &held.weights[0][0], None, between);
+                self.convolve(second, between, &held.weights[1][0], bias, out);
             }
             Op::Pooling(pool) => {
                 let border = if pool.max { T::NEG_INFINITY } else { T::ZERO };

@@ -3,11 +3,14 @@
 use nas_space::network::{Conv2d, Pool2d};
 use nas_space::shape::Shape;
 
-use crate::kernels::{Dense, Frame, Grid, POSITIONS, Winograd, padded_channels, plain_weight};
+use crate::kernels::{Dense, Frame, Grid, Tile, Winograd, padded_channels, plain_weight};
 
-/// Channels and pixels of the output from which on a convolution with fewer products is faster, transforms included: as measured.
-const WINOGRAD_CHANNELS: usize = 8;
-const WINOGRAD_PIXELS: usize = 64;
+/// Channels from which on a convolution with fewer products is faster, transforms included: as measured.
+const TILES_CHANNELS: usize = 8;
+/// Pixels of the output from which on small and large tiles are, if they save products.
+const TILES_PIXELS: [(Tile, usize); 2] = [(Tile::Two, 16), (Tile::Four, 36)];
+/// Tiles that make up for reading the weights: a small map has fewer, so that several images are computed together.
+const TILES_TOGETHER: usize = 32;
 
 /// A convolution of one image, forward and backward.
 #[derive(Debug, Clone)]
@@ -25,8 +28,8 @@ pub(super) struct Convolution {
     pub(super) depthwise: bool,
     /// Whether it is pointwise, of stride 1 and without padding, so that a map can be read where it is.
     pub(super) in_place: bool,
-    /// Whether it is computed as [`winograd`](crate::kernels::winograd) does it, in all directions.
-    pub(super) winograd: bool,
+    /// The tiles of [`winograd`](crate::kernels::winograd), where it is computed in them, in all directions.
+    pub(super) tile: Option<Tile>,
     stride: [usize; 2],
     dilation: [usize; 2],
     pub(super) padding: [usize; 2],
@@ -50,9 +53,17 @@ impl Convolution {
         // How far the last tap is from the first.
         let reach = along(&|i| conv.dilation[i] * (conv.kernel[i] - 1));
         let output = along(&|i| (size[i] + 2 * conv.padding[i] - reach[i] - 1) / conv.stride[i] + 1);
+        let three_by_three = conv.kernel == [3, 3]
+            && conv.stride == [1, 1]
+            && conv.dilation == [1, 1]
+            && conv.groups == 1
+            && input.channels.min(conv.channels) >= TILES_CHANNELS;
+        let tile = if three_by_three { tile_for(output) } else { None };
+        // Tiles may reach further than the map and its padding.
+        let filled = |output: [usize; 2]| tile.map_or(output, |tile| tile.filled(output));
         let pixel = padded_channels(input.channels);
         let frame = Frame::new(
-            along(&|i| size[i] + 2 * conv.padding[i]),
+            along(&|i| (size[i] + 2 * conv.padding[i]).max(filled(output)[i] + reach[i])),
             pixel,
             size,
             conv.padding,
@@ -62,7 +73,10 @@ impl Convolution {
         let skipped = along(&|i| conv.padding[i].saturating_sub(reach[i]));
         let back_pixel = padded_channels(conv.channels);
         let back = Frame::new(
-            along(&|i| (skipped[i] + size[i] + reach[i]).max(at[i] + conv.stride[i] * (output[i] - 1) + 1)),
+            along(&|i| {
+                let read = skipped[i] + filled(size)[i] + reach[i];
+                read.max(at[i] + conv.stride[i] * (filled(output)[i] - 1) + 1)
+            }),
             back_pixel,
             output,
             at,
@@ -70,13 +84,6 @@ impl Convolution {
         );
         let start = skipped[0] * back.size[1] * back_pixel + skipped[1] * back_pixel;
         let in_place = conv.kernel == [1, 1] && conv.stride == [1, 1] && conv.padding == [0, 0];
-        let winograd = conv.kernel == [3, 3]
-            && conv.stride == [1, 1]
-            && conv.dilation == [1, 1]
-            && conv.groups == 1
-            && input.channels.min(conv.channels) >= WINOGRAD_CHANNELS
-            && output[0] * output[1] >= WINOGRAD_PIXELS
-            && output.iter().all(|pixels| pixels % 2 == 0);
         let mut windows = frame.windows(output, conv.stride);
         let mut back_windows = back.windows(size, [1, 1]).moved(start);
         if in_place {
@@ -95,7 +102,7 @@ impl Convolution {
             filters: conv.channels,
             depthwise: conv.groups == input.channels && conv.channels == input.channels,
             in_place,
-            winograd,
+            tile,
             output,
             taps: frame.taps(conv.kernel, conv.dilation),
             windows,
@@ -106,13 +113,20 @@ impl Convolution {
         }
     }
 
-    /// Lets the input lie in a frame with this padding, which is at least its own.
-    pub(super) fn widen(&mut self, padding: [usize; 2]) {
+    /// Rows and columns of a frame that has this padding, which is at least its own, and all that it reads.
+    pub(super) fn frame_with(&self, padding: [usize; 2]) -> [usize; 2] {
+        [0, 1].map(|i| {
+            let more = padding[i] - self.padding[i];
+            (self.frame.inner.size[i] + 2 * padding[i]).max(self.frame.size[i] + more)
+        })
+    }
+
+    /// Lets the input lie in a frame with this padding and of this size, which are at least its own.
+    pub(super) fn widen(&mut self, padding: [usize; 2], size: [usize; 2]) {
         if self.in_place {
             return;
         }
         let inner = self.frame.inner.size;
-        let size = [inner[0] + 2 * padding[0], inner[1] + 2 * padding[1]];
         self.frame = Frame::new(size, self.frame.pixel, inner, padding, [1, 1]);
         let skipped = [padding[0] - self.padding[0], padding[1] - self.padding[1]];
         let start = (skipped[0] * size[1] + skipped[1]) * self.frame.pixel;
@@ -154,22 +168,37 @@ impl Convolution {
         }
     }
 
-    /// [`Self::dense`] where it is computed tile by tile.
-    pub(super) fn tiled(&self) -> Winograd {
+    /// [`Self::dense`] for so many images in tiles of this size, the outputs being so many elements apart.
+    pub(super) fn tiled(&self, tile: Tile, images: usize, next_output: usize) -> Winograd {
         Winograd {
+            tile,
+            images,
+            next_image: [self.frame.len(), next_output],
             windows: self.windows,
             channels: self.channels,
             filters: self.back.pixel,
         }
     }
 
-    /// [`Self::dense_back`] where it is computed tile by tile.
-    pub(super) fn tiled_back(&self) -> Winograd {
+    /// [`Self::dense_back`] for so many images in tiles of this size.
+    pub(super) fn tiled_back(&self, tile: Tile, images: usize) -> Winograd {
+        let [rows, columns] = self.frame.inner.size;
         Winograd {
+            tile,
+            images,
+            next_image: [self.back.len(), rows * columns * self.frame.pixel],
             windows: self.back_windows,
             channels: self.filters,
             filters: self.frame.pixel,
         }
+    }
+
+    /// Images that are computed together.
+    pub(super) fn images_together(&self) -> usize {
+        self.tile.map_or(1, |tile| {
+            let [rows, columns] = self.output.map(|side| side.div_ceil(tile.outputs()));
+            TILES_TOGETHER.div_ceil(rows * columns)
+        })
     }
 
     /// Output pixels as one row where input pixels are, too.
@@ -182,11 +211,11 @@ impl Convolution {
         self.output[0] * self.output[1] * self.taps.len() * self.channels / self.groups * self.filters
     }
 
-    /// How often each element of the weight as the kernels take it is multiplied for one image: once for each output pixel, or for each two
-    /// of a tile of four, of which the weight has nearly twice as many elements.
+    /// How many products there are for each weight of a tap and one image: one for each output pixel, or fewer where tiles save some.
     pub(super) fn products_per_weight(&self) -> usize {
-        let pixels = self.output[0] * self.output[1];
-        if self.winograd { pixels / 2 } else { pixels }
+        self.tile.map_or(self.output[0] * self.output[1], |tile| {
+            tile.products(self.output) / self.taps.len()
+        })
     }
 
     /// Elements of the weight as the kernels take it.
@@ -200,12 +229,12 @@ impl Convolution {
 
     /// How many matrices of input and output channels a dense weight is.
     fn matrices(&self) -> usize {
-        if self.winograd { POSITIONS } else { self.taps.len() }
+        self.tile.map_or(self.taps.len(), Tile::positions)
     }
 
     /// Rows of a matrix of a dense weight with so many input channels.
     fn rows(&self, channels: usize) -> usize {
-        if self.winograd {
+        if self.tile.is_some() {
             padded_channels(channels)
         } else {
             channels
@@ -214,7 +243,7 @@ impl Convolution {
 
     /// Where the taps begin in a weight as the kernels take it, before that is transformed.
     pub(super) fn taps_at(&self, packed: usize) -> usize {
-        if self.winograd { plain_weight(packed) } else { 0 }
+        self.tile.map_or(0, |tile| plain_weight(tile, packed))
     }
 
     /// Where each element of the weight, \[filters, channels / groups, kernel rows, kernel columns\], is among the taps:
@@ -276,6 +305,16 @@ impl Convolution {
             self.matrices() * self.rows(self.filters) * padded_channels(self.channels)
         }
     }
+}
+
+/// The tiles for an output of this size, if any are worth it.
+fn tile_for(output: [usize; 2]) -> Option<Tile> {
+    let large_enough = TILES_PIXELS
+        .into_iter()
+        .filter(|&(_, least)| output[0] * output[1] >= least);
+    large_enough
+        .map(|(tile, _)| tile)
+        .min_by_key(|tile| tile.products(output))
 }
 
 /// A pooling layer.

@@ -126,6 +126,15 @@ impl Step {
         self.pixels() * self.pixel()
     }
 
+    /// How many images are computed together, beside each other where they are not.
+    pub(super) fn images_together(&self) -> usize {
+        self.convolutions()
+            .iter()
+            .map(Convolution::images_together)
+            .max()
+            .unwrap_or(1)
+    }
+
     /// The convolution that reads its map from a frame.
     pub(super) fn framed(&self) -> Option<&Convolution> {
         let conv = match &self.op {
@@ -211,20 +220,31 @@ impl Plan {
 
 /// Gives convolutions that read the same map in the same way frames of one size, so that it is put there once.
 fn share_frames(steps: &mut [Step]) {
-    let mut widest: HashMap<Read, [usize; 2]> = HashMap::new();
+    /// The larger ones of rows and columns.
+    fn larger(a: [usize; 2], b: [usize; 2]) -> [usize; 2] {
+        [a[0].max(b[0]), a[1].max(b[1])]
+    }
+    // The widest padding, and the size of the frame with it.
+    let mut widest: HashMap<Read, [[usize; 2]; 2]> = HashMap::new();
     for step in steps.iter() {
         if let Some(conv) = step.framed() {
-            let padding = widest.entry(step.reads[0].clone()).or_default();
-            *padding = [padding[0].max(conv.padding[0]), padding[1].max(conv.padding[1])];
+            let [padding, _] = widest.entry(step.reads[0].clone()).or_default();
+            *padding = larger(*padding, conv.padding);
+        }
+    }
+    for step in steps.iter() {
+        if let Some(conv) = step.framed() {
+            let [padding, size] = widest.entry(step.reads[0].clone()).or_default();
+            *size = larger(*size, conv.frame_with(*padding));
         }
     }
     for step in steps {
-        let padding = widest
+        let frame = widest
             .get(&step.reads.first().cloned().unwrap_or_default())
             .copied();
-        match (&mut step.op, padding) {
-            (Op::Convolution(conv), Some(padding)) => conv.widen(padding),
-            (Op::Separable(convs), Some(padding)) => convs[0].widen(padding),
+        match (&mut step.op, frame) {
+            (Op::Convolution(conv), Some([padding, size])) => conv.widen(padding, size),
+            (Op::Separable(convs), Some([padding, size])) => convs[0].widen(padding, size),
             _ => {}
         }
     }

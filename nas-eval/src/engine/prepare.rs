@@ -69,10 +69,10 @@ impl<T: Float> Run<'_, T> {
             let taps = conv.taps_at(back.len());
             conv.each_back_weight(|from, to| back[taps + to] = weight[from]);
         }
-        if conv.winograd {
-            transform_weights(self.level, forward);
+        if let Some(tile) = conv.tile {
+            transform_weights(self.level, tile, forward);
             if backward {
-                transform_weights(self.level, back);
+                transform_weights(self.level, tile, back);
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::geometry::Convolution;
 use super::lifetime::gradients_free_after;
 use super::places::Places;
-use super::plan::{Op, Plan};
+use super::plan::{Op, Plan, Step};
 
 /// The places that passes take, as sizes.
 #[derive(Default)]
@@ -114,11 +114,13 @@ impl Plan {
         (taken + self.waves.iter().map(of_wave).max().unwrap_or(0)) as u64
     }
 
-    /// Elements of the maps of one image that a thread works on, at the largest step.
+    /// Elements of the maps that a thread works on, at the largest step: of one image, or of those computed together.
     pub(super) fn elements_of_rooms(&self) -> u64 {
         /// Two gradients and the input in their frames, input, between, output, gradient; a frame is at most some pixels wider.
         const ROOMS: u64 = 8;
-        let largest = self.steps.iter().map(super::plan::Step::len).max();
+        let read = |step: &Step| step.reads.iter().map(|read| self.steps[read.step].len()).max();
+        let most = |step: &Step| step.len().max(read(step).unwrap_or(0)) * step.images_together();
+        let largest = self.steps.iter().map(most).max();
         ROOMS * largest.unwrap_or(0) as u64
     }
 }

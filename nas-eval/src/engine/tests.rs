@@ -11,7 +11,7 @@ use rand::RngExt;
 
 use super::plan::Plan;
 use super::{Engine, Request};
-use crate::kernels::{Level, level};
+use crate::kernels::{Level, Tile, level};
 use crate::model::{Differentiated, Logits, Model, Pass, Wanted, Weights};
 use crate::nn::Gradients;
 use crate::ops::cross_entropy;
@@ -284,10 +284,10 @@ fn shared(size: [usize; 2], channels: usize) -> Arc<Network> {
     })
 }
 
-/// Dense 3×3 convolutions of even maps, with this padding, one of which shares its frame with a wider one.
-fn even(padding: usize, channels: usize, filters: usize) -> Arc<Network> {
-    let size = 10 - 2 * padding;
-    network(Shape::new(2, size, size + 2), channels, |b, x| {
+/// Two dense 3×3 convolutions of this output, the first one with this padding; it shares its frame with a wider one.
+fn even(padding: usize, output: [usize; 2], channels: usize, filters: usize) -> Arc<Network> {
+    let [height, width] = output.map(|side| side + 2 - 2 * padding);
+    network(Shape::new(2, height, width), channels, |b, x| {
         let rectified = b.relu(x).unwrap();
         let conv = Conv2d {
             padding: [padding, padding],
@@ -307,15 +307,32 @@ fn even(padding: usize, channels: usize, filters: usize) -> Arc<Network> {
 }
 
 #[test]
-fn convolutions_of_even_maps_are_those_of_the_tape() {
-    for padding in 0..=4 {
-        for (channels, filters) in [(8, 8), (20, 9), (16, 40)] {
-            let network = even(padding, channels, filters);
-            let what = format!("padding {padding}, {channels} to {filters} channels");
-            assert_is_the_tape(&network, 3, &what);
-            let plan = Plan::new(&network).unwrap();
-            let convs = plan.steps.iter().flat_map(|step| step.convolutions());
-            assert_eq!(convs.filter(|conv| conv.winograd).count(), 2, "{what}");
+fn convolutions_in_tiles_are_those_of_the_tape() {
+    // The last images of the batch are fewer than are computed together.
+    for (output, tile, n) in [
+        ([4, 4], Tile::Two, 9),
+        ([5, 5], Tile::Two, 5),
+        ([6, 6], Tile::Two, 5),
+        ([7, 7], Tile::Four, 9),
+        ([8, 10], Tile::Four, 7),
+        ([9, 13], Tile::Four, 4),
+    ] {
+        let paddings = (0..=4).filter(|padding| output[0] + 2 > 2 * padding);
+        for padding in paddings {
+            for (channels, filters) in [(8, 8), (20, 9), (16, 40)] {
+                let network = even(padding, output, channels, filters);
+                let what = format!("{output:?}, padding {padding}, {channels} to {filters} channels");
+                assert_is_the_tape(&network, n, &what);
+                let plan = Plan::new(&network).unwrap();
+                let convs = plan.steps.iter().flat_map(|step| step.convolutions());
+                let tiled: Vec<_> = convs.filter(|conv| conv.tile.is_some()).collect();
+                assert_eq!(tiled.len(), 2, "{what}");
+                for conv in tiled {
+                    assert_eq!(conv.tile, Some(tile), "{what}");
+                    let together = conv.images_together();
+                    assert!(n > together && n % together != 0, "{what}: {together}");
+                }
+            }
         }
     }
 }
@@ -337,7 +354,13 @@ fn convolutions_that_read_the_same_map_are_those_of_the_tape() {
 
 #[test]
 fn gradients_are_finite_differences() {
-    for (network, every) in [(zoo(3), 5), (even(1, 8, 8), 37), (shared([5, 4], 3), 11)] {
+    for (network, every) in [
+        (zoo(3), 5),
+        (even(1, [4, 6], 8, 8), 37),
+        (even(1, [8, 8], 8, 8), 37),
+        (even(1, [5, 7], 8, 8), 37),
+        (shared([5, 4], 3), 11),
+    ] {
         check_differences(&network, every);
     }
 }
@@ -376,7 +399,12 @@ fn check_differences(network: &Arc<Network>, every: usize) {
 
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
-    for network in [zoo(16), even(1, 16, 16), shared([6, 5], 24)] {
+    for network in [
+        zoo(16),
+        even(1, [4, 6], 16, 16),
+        even(1, [8, 8], 16, 16),
+        shared([6, 5], 24),
+    ] {
         let one = bits(&network, 1);
         assert!(one == bits(&network, 2) && one == bits(&network, 3));
     }

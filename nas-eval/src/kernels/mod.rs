@@ -40,7 +40,7 @@ pub(crate) use product::{times, times_transposed};
 pub(crate) use simd::{Level, level};
 pub(crate) use sums::{add_products, add_sums, add_sums_and_products, moments};
 pub(crate) use winograd::{
-    POSITIONS, Winograd, gather_gradient, plain_weight, transform_weights, winograd, winograd_weight_gradient,
+    Tile, Winograd, gather_gradient, plain_weight, transform_weights, winograd, winograd_weight_gradient,
 };
 
 /// How many channels a map of `channels` is stored with.

@@ -1,16 +1,10 @@
-//! Dense 3×3 convolution of stride 1 with fewer products: Winograd's minimal filtering F(2×2, 3×3), as Lavin & Gray
+//! Dense 3×3 convolution of stride 1 with fewer products: Winograd's minimal filtering F(2×2, 3×3) and F(4×4, 3×3), as Lavin & Gray
 //! (2016, arXiv:1509.09308) take it to convolutions.
 //!
-//! Outputs are computed in tiles of 2×2, of 4×4 inputs each: `Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where d are the inputs, g the weights of a pair
-//! of channels. Sixteen products take the place of 36, and over all channels they are sixteen matrix products.
+//! Outputs are computed in [tiles](Tile) of 2×2 or 4×4, of 4×4 or 6×6 inputs each: `Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where d are the inputs, g
+//! the weights of a pair of channels. Sixteen products take the place of 36, or 36 that of 144, and over all channels they are as many
+//! matrix products.
 //! The gradient of the weight is the transpose of that: `Gᵀ [Σ (A y Aᵀ) ⊙ (Bᵀ d B)] G`, where y are the gradients of the outputs of a tile.
-//!
-//! ```text
-//!      ⎡1  0 −1  0⎤       ⎡1   0   0⎤       ⎡1  0⎤
-//! Bᵀ = ⎢0  1  1  0⎥   G = ⎢½   ½   ½⎥   A = ⎢1  1⎥
-//!      ⎢0 −1  1  0⎥       ⎢½  −½   ½⎥       ⎢1 −1⎥
-//!      ⎣0 −1  0  1⎦       ⎣0   0   1⎦       ⎣0  1⎦
-//! ```
 
 #![allow(
     clippy::needless_range_loop,
@@ -18,10 +12,13 @@
 )]
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
+mod tile;
 mod weights;
 
+pub(crate) use tile::Tile;
 pub(crate) use weights::{gather_gradient, plain_weight, transform_weights};
 
+use self::tile::{Lines, Minimal};
 use super::Grid;
 use super::aligned::Aligned;
 use super::dense::{Apart, Dense, dense_weight_gradient_within, dense_within};
@@ -29,20 +26,25 @@ use super::float::Float;
 use super::simd::Level;
 use super::vector::{Task, Vector};
 
-/// Positions in a tile of inputs.
-pub(crate) const POSITIONS: usize = 16;
 /// Elements of transformed inputs and outputs that are worked on at a time: few enough to stay in a cache between transform and product.
 const TOGETHER: usize = 1 << 14;
 /// The least and the most tiles that are: fewer would not share what they read of the weights, more need not.
 const TILES: [usize; 2] = [16, 64];
-/// Vectors from one transformed tile to the next: one more than there are positions, so that those of one position in all tiles do not
-/// fall on the same few lines of a cache.
-const APART: usize = POSITIONS + 1;
+/// Vectors from one transformed tile to the next: one more than there are positions in a large tile, so that those of one position in all
+/// tiles do not fall on the same few lines of a cache. It is the same for small tiles as products are faster where it is a constant.
+const APART: usize = Tile::Four.positions() + 1;
 
-/// What both directions know of a convolution of one image.
+/// What both directions know of a convolution of some images.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Winograd {
-    /// Where the windows start in the input: an even number of rows and columns, one pixel apart.
+    /// What it is computed in.
+    pub(crate) tile: Tile,
+    /// How many images: what is read of the weights is shared by the tiles of all of them.
+    pub(crate) images: usize,
+    /// Elements from one image to the next, of the input and of the output.
+    pub(crate) next_image: [usize; 2],
+    /// Where the windows start in the input of an image, one pixel apart. Where tiles do not fill the output, what lies beyond it on the right
+    /// and below is read too, of inputs and of gradients: it has to be zeros.
     pub(crate) windows: Grid,
     /// Input channels.
     pub(crate) channels: usize,
@@ -51,22 +53,38 @@ pub(crate) struct Winograd {
 }
 
 impl Winograd {
-    /// Tiles of the map.
+    /// Rows and columns of tiles of an image.
+    fn rows_and_columns(&self) -> [usize; 2] {
+        self.windows
+            .size
+            .map(|pixels| pixels.div_ceil(self.tile.outputs()))
+    }
+
+    /// Tiles of all images.
     fn tiles(&self) -> usize {
-        self.windows.size[0] / 2 * (self.windows.size[1] / 2)
+        let [rows, columns] = self.rows_and_columns();
+        self.images * rows * columns
     }
 
     /// Tiles that are worked on at a time.
     fn together(&self) -> usize {
-        let fit = TOGETHER / (POSITIONS * (self.padded_channels() + self.filters));
+        let fit = TOGETHER / (self.tile.positions() * (self.padded_channels() + self.filters));
         (fit / 8 * 8).clamp(TILES[0], TILES[1]).min(self.tiles())
+    }
+
+    /// A grid of one pixel for each output, with those that tiles take beyond.
+    fn filled(&self, grid: Grid) -> Grid {
+        Grid {
+            size: self.tile.filled(grid.size),
+            ..grid
+        }
     }
 
     fn padded_channels(&self) -> usize {
         self.channels.next_multiple_of(8)
     }
 
-    /// Elements of the room for transformed tiles of inputs and outputs, \[vectors of channels, tiles, 17, lanes\].
+    /// Elements of the room for transformed tiles of inputs and outputs, \[vectors of channels, tiles, 37, lanes\].
     fn room(&self) -> [usize; 2] {
         [self.padded_channels(), self.filters].map(|channels| channels * self.together() * APART)
     }
@@ -85,33 +103,28 @@ impl Winograd {
     }
 
     fn check<T>(&self, x: &[T], out: usize, out_grid: Grid, weight: usize) {
-        assert_eq!(self.windows.size, out_grid.size, "windows and outputs");
-        assert!(
-            self.windows
-                .size
-                .iter()
-                .all(|&pixels| pixels > 0 && pixels % 2 == 0),
-            "tiles"
-        );
+        assert!(self.windows.size.iter().all(|&pixels| pixels > 0), "pixels");
         assert_eq!(self.filters % 8, 0, "padded filters");
+        assert!(self.images > 0, "images");
         let last = 2 * self.windows.row + 2 * self.windows.pixel;
+        let [input, output] = self.next_image.map(|next| (self.images - 1) * next);
         assert!(
-            self.windows.end(self.padded_channels()) + last <= x.len(),
+            input + self.filled(self.windows).end(self.padded_channels()) + last <= x.len(),
             "input"
         );
-        assert!(out_grid.end(self.filters) <= out, "output");
+        assert!(output + out_grid.end(self.filters) <= out, "output");
         assert!(
-            POSITIONS * self.padded_channels() * self.filters <= weight,
+            self.tile.positions() * self.padded_channels() * self.filters <= weight,
             "transformed weights"
         );
     }
 }
 
-/// `out` = the convolution of `x` with the weight \[16, padded channels, filters\] of [`transform_weights`], plus `bias` \[filters\].
+/// `out` = the convolution of `x` with the weight \[positions, padded channels, filters\] of [`transform_weights`], plus `bias` \[filters\].
 /// `room` grows to what is needed.
 ///
 /// # Panics
-/// If a slice is too short, or rows or columns are odd.
+/// If a slice is too short.
 #[expect(clippy::too_many_arguments, reason = "two maps and what lies between them")]
 pub(crate) fn winograd<T: Float>(
     level: Level,
@@ -123,6 +136,7 @@ pub(crate) fn winograd<T: Float>(
     out_grid: Grid,
     room: &mut Aligned<T>,
 ) {
+    assert_eq!(conv.windows.size, out_grid.size, "windows and outputs");
     conv.check(x, out.len(), out_grid, weight.len());
     assert!(bias.is_none_or(|bias| bias.len() >= conv.filters));
     let (inputs, outputs) = rooms(room, conv.room());
@@ -141,11 +155,11 @@ pub(crate) fn winograd<T: Float>(
     );
 }
 
-/// `dw` \[16, padded channels, filters\] += what [`gather_gradient`] makes the gradient of the weight of, from the input and the gradient of
+/// `dw` \[positions, padded channels, filters\] += what [`gather_gradient`] makes the gradient of the weight of, from the input and the gradient of
 /// the output. `room` grows to what is needed.
 ///
 /// # Panics
-/// If a slice is too short, or rows or columns are odd.
+/// If a slice is too short.
 pub(crate) fn winograd_weight_gradient<T: Float>(
     level: Level,
     conv: Winograd,
@@ -155,7 +169,8 @@ pub(crate) fn winograd_weight_gradient<T: Float>(
     dw: &mut [T],
     room: &mut Aligned<T>,
 ) {
-    conv.check(x, dy.len(), dy_grid, dw.len());
+    assert_eq!(conv.windows.size, dy_grid.size, "windows and outputs");
+    conv.check(x, dy.len(), conv.filled(dy_grid), dw.len());
     let (inputs, outputs) = rooms(room, conv.room());
     T::dispatch(
         level,
@@ -209,44 +224,67 @@ impl<T: Float> Forward<'_, T> {
             // SAFETY: the caller's.
             unsafe {
                 conv.transform_inputs::<V>(self.x, block, self.inputs);
-                for position in 0..POSITIONS {
+                for position in 0..conv.tile.positions() {
                     let (product, to) = conv.product(&vectors, position, block, V::LANES);
                     let weight = &self.weight[position * conv.padded_channels() * conv.filters..];
                     dense_within::<V>(product, self.inputs, weight, self.outputs, to);
                 }
-                self.transform_outputs::<V>(block);
+                match conv.tile {
+                    Tile::Two => self.transform_outputs::<V, 2, 4>(block),
+                    Tile::Four => self.transform_outputs::<V, 4, 6>(block),
+                }
             }
         }
     }
 
     /// `Aᵀ m A` of the tiles of a block, plus the bias.
     #[inline(always)]
-    unsafe fn transform_outputs<V: Vector<Elem = T>>(&mut self, block: Block) {
-        let Grid { row, pixel, .. } = self.out_grid;
+    unsafe fn transform_outputs<V: Vector<Elem = T>, const M: usize, const N: usize>(&mut self, block: Block)
+    where
+        Minimal: Lines<M, N>,
+    {
+        let Grid { row, pixel, size, .. } = self.out_grid;
+        let apart = APART * V::LANES;
         for vector in 0..self.conv.filters / V::LANES {
             for run in self.conv.runs(block) {
                 let tile = vector * self.conv.together() + run.number;
-                let mut from = self.outputs.as_ptr().wrapping_add(tile * APART * V::LANES);
-                let at = self.out_grid.at(2 * run.row, 2 * run.column) + vector * V::LANES;
-                let mut upper = self.out.as_mut_ptr().wrapping_add(at);
+                let mut from = self.outputs.as_ptr().wrapping_add(tile * apart);
+                let at = self.out_grid.at(M * run.row, M * run.column) + vector * V::LANES;
+                let image = run.image * self.conv.next_image[1];
+                let mut out = self.out.as_mut_ptr().wrapping_add(image + at);
                 // SAFETY: the caller's; the tiles' positions and pixels lie in their slices.
                 unsafe {
                     let bias = match self.bias {
                         Some(bias) => V::load(bias.as_ptr().wrapping_add(vector * V::LANES)),
                         None => V::splat(T::ZERO),
                     };
-                    for _ in 0..run.tiles {
-                        let line = |i: usize| load_each::<V>(from.wrapping_add(4 * i * V::LANES), V::LANES);
-                        let (second, third) = (line(1), line(2));
-                        let [a, b, c, d] = add_each(add_each(line(0), second), third);
-                        a.add(b).add(c).add(bias).store(upper);
-                        b.sub(c).add(d).add(bias).store(upper.wrapping_add(pixel));
-                        let lower = upper.wrapping_add(row);
-                        let [a, b, c, d] = add_each(sub_each(second, third), line(3));
-                        a.add(b).add(c).add(bias).store(lower);
-                        b.sub(c).add(d).add(bias).store(lower.wrapping_add(pixel));
-                        from = from.wrapping_add(APART * V::LANES);
-                        upper = upper.wrapping_add(2 * pixel);
+                    let rows = size[0] - M * run.row;
+                    for tile in 0..run.tiles {
+                        let mut columns = [[bias; M]; N];
+                        for j in 0..N {
+                            let column = load_each(from.wrapping_add(j * V::LANES), N * V::LANES);
+                            columns[j] = Minimal::output(column);
+                        }
+                        let left = size[1] - M * (run.column + tile);
+                        let whole = rows >= M && left >= M;
+                        for i in 0..M {
+                            let mut line = Minimal::output(each(columns, i));
+                            for j in 0..M {
+                                line[j] = line[j].add(bias);
+                            }
+                            let out = out.wrapping_add(i * row);
+                            if whole {
+                                store_each(line, out, pixel);
+                            } else if i < rows {
+                                for j in 0..M {
+                                    if j < left {
+                                        line[j].store(out.wrapping_add(j * pixel));
+                                    }
+                                }
+                            }
+                        }
+                        from = from.wrapping_add(apart);
+                        out = out.wrapping_add(M * pixel);
                     }
                 }
             }
@@ -287,8 +325,11 @@ impl<T: Float> Weights<'_, T> {
             // SAFETY: the caller's.
             unsafe {
                 conv.transform_inputs::<V>(self.x, block, self.inputs);
-                self.transform_gradients::<V>(block);
-                for position in 0..POSITIONS {
+                match conv.tile {
+                    Tile::Two => self.transform_gradients::<V, 2, 4>(block),
+                    Tile::Four => self.transform_gradients::<V, 4, 6>(block),
+                }
+                for position in 0..conv.tile.positions() {
                     let (product, from) = conv.product(&vectors, position, block, V::LANES);
                     let dw = &mut self.dw[position * conv.padded_channels() * conv.filters..];
                     dense_weight_gradient_within::<V>(product, self.inputs, self.outputs, from, dw);
@@ -299,36 +340,42 @@ impl<T: Float> Weights<'_, T> {
 
     /// `A y Aᵀ` of the tiles of a block.
     #[inline(always)]
-    unsafe fn transform_gradients<V: Vector<Elem = T>>(&mut self, block: Block) {
+    unsafe fn transform_gradients<V: Vector<Elem = T>, const M: usize, const N: usize>(
+        &mut self,
+        block: Block,
+    ) where
+        Minimal: Lines<M, N>,
+    {
         let Grid { row, pixel, .. } = self.dy_grid;
+        let apart = APART * V::LANES;
         for vector in 0..self.conv.filters / V::LANES {
             for run in self.conv.runs(block) {
-                let at = self.dy_grid.at(2 * run.row, 2 * run.column) + vector * V::LANES;
-                let mut from = self.dy.as_ptr().wrapping_add(at);
+                let at = self.dy_grid.at(M * run.row, M * run.column) + vector * V::LANES;
+                let image = run.image * self.conv.next_image[1];
+                let mut from = self.dy.as_ptr().wrapping_add(image + at);
                 let tile = vector * self.conv.together() + run.number;
-                let mut to = self.outputs.as_mut_ptr().wrapping_add(tile * APART * V::LANES);
+                let mut to = self.outputs.as_mut_ptr().wrapping_add(tile * apart);
                 for _ in 0..run.tiles {
                     // SAFETY: the caller's; the tile's pixels and positions lie in their slices.
                     unsafe {
-                        let upper = [V::load(from), V::load(from.wrapping_add(pixel))];
-                        let below = from.wrapping_add(row);
-                        let lower = [V::load(below), V::load(below.wrapping_add(pixel))];
-                        let lines = [upper, add_each(upper, lower), sub_each(upper, lower), lower];
-                        for i in 0..4 {
-                            let [a, b] = lines[i];
-                            let line = [a, a.add(b), a.sub(b), b];
-                            store_each(line, to.wrapping_add(4 * i * V::LANES), V::LANES);
+                        let mut columns = [[V::splat(T::ZERO); N]; M];
+                        for j in 0..M {
+                            columns[j] = Minimal::gradient(load_each(from.wrapping_add(j * pixel), row));
+                        }
+                        for i in 0..N {
+                            let line = Minimal::gradient(each(columns, i));
+                            store_each(line, to.wrapping_add(N * i * V::LANES), V::LANES);
                         }
                     }
-                    from = from.wrapping_add(2 * pixel);
-                    to = to.wrapping_add(APART * V::LANES);
+                    from = from.wrapping_add(M * pixel);
+                    to = to.wrapping_add(apart);
                 }
             }
         }
     }
 }
 
-/// Some tiles, row by row.
+/// Some tiles, image by image and row by row.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     first: usize,
@@ -340,7 +387,8 @@ struct Block {
 struct Tiles {
     /// Of the first one in the block.
     number: usize,
-    /// Where that is among the tiles of the map.
+    /// Where that is among the tiles of the maps.
+    image: usize,
     row: usize,
     column: usize,
     tiles: usize,
@@ -355,15 +403,16 @@ impl Winograd {
         })
     }
 
-    /// The tiles of a block, row by row.
+    /// The tiles of a block, image by image and row by row.
     fn runs(self, block: Block) -> impl Iterator<Item = Tiles> {
-        let columns = self.windows.size[1] / 2;
+        let [rows, columns] = self.rows_and_columns();
         let mut next = 0;
         std::iter::from_fn(move || {
             let tile = block.first + next;
             let run = Tiles {
                 number: next,
-                row: tile / columns,
+                image: tile / (rows * columns),
+                row: tile / columns % rows,
                 column: tile % columns,
                 tiles: (columns - tile % columns).min(block.tiles - next),
             };
@@ -403,31 +452,51 @@ impl Winograd {
     /// That of [`Vector`]; `check` has seen `x`.
     #[inline(always)]
     unsafe fn transform_inputs<V: Vector>(self, x: &[V::Elem], block: Block, to: &mut [V::Elem]) {
+        // SAFETY: the caller's.
+        unsafe {
+            match self.tile {
+                Tile::Two => self.transform_inputs_of::<V, 2, 4>(x, block, to),
+                Tile::Four => self.transform_inputs_of::<V, 4, 6>(x, block, to),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn transform_inputs_of<V: Vector, const M: usize, const N: usize>(
+        self,
+        x: &[V::Elem],
+        block: Block,
+        to: &mut [V::Elem],
+    ) where
+        Minimal: Lines<M, N>,
+    {
         let Grid { row, pixel, .. } = self.windows;
+        let apart = APART * V::LANES;
         for vector in 0..self.padded_channels() / V::LANES {
             for run in self.runs(block) {
-                let at = self.windows.at(2 * run.row, 2 * run.column) + vector * V::LANES;
-                let mut x = x.as_ptr().wrapping_add(at);
+                let at = self.windows.at(M * run.row, M * run.column) + vector * V::LANES;
+                let mut x = x.as_ptr().wrapping_add(run.image * self.next_image[0] + at);
                 let tile = vector * self.together() + run.number;
-                let mut to = to.as_mut_ptr().wrapping_add(tile * APART * V::LANES);
+                let mut to = to.as_mut_ptr().wrapping_add(tile * apart);
                 // SAFETY: the caller's; the tiles' pixels and positions lie in their slices.
                 unsafe {
-                    let column = |x: *const V::Elem| {
-                        let [a, b, c, d] = load_each::<V>(x, row);
-                        [a.sub(c), b.add(c), c.sub(b), d.sub(b)]
-                    };
+                    let column = |x: *const V::Elem| Minimal::input(load_each(x, row));
                     // Two columns are shared by a tile and the next.
-                    let mut left = [column(x), column(x.wrapping_add(pixel))];
+                    let mut columns = [[V::splat(V::Elem::ZERO); N]; N];
+                    columns[M] = column(x);
+                    columns[M + 1] = column(x.wrapping_add(pixel));
                     for _ in 0..run.tiles {
-                        x = x.wrapping_add(2 * pixel);
-                        let right = [column(x), column(x.wrapping_add(pixel))];
-                        for i in 0..4 {
-                            let [a, b, c, d] = [left[0][i], left[1][i], right[0][i], right[1][i]];
-                            let line = [a.sub(c), b.add(c), c.sub(b), d.sub(b)];
-                            store_each(line, to.wrapping_add(4 * i * V::LANES), V::LANES);
+                        columns[0] = columns[M];
+                        columns[1] = columns[M + 1];
+                        for j in 2..N {
+                            columns[j] = column(x.wrapping_add(j * pixel));
                         }
-                        left = right;
-                        to = to.wrapping_add(APART * V::LANES);
+                        for i in 0..N {
+                            let line = Minimal::input(each(columns, i));
+                            store_each(line, to.wrapping_add(N * i * V::LANES), V::LANES);
+                        }
+                        x = x.wrapping_add(M * pixel);
+                        to = to.wrapping_add(apart);
                     }
                 }
             }
@@ -438,15 +507,14 @@ impl Winograd {
 /// # Safety
 /// That of [`Vector`], for this function and those below.
 #[inline(always)]
-unsafe fn load_each<V: Vector>(from: *const V::Elem, apart: usize) -> [V; 4] {
+unsafe fn load_each<V: Vector, const N: usize>(from: *const V::Elem, apart: usize) -> [V; N] {
     // SAFETY: the caller's.
     unsafe {
-        [
-            V::load(from),
-            V::load(from.wrapping_add(apart)),
-            V::load(from.wrapping_add(2 * apart)),
-            V::load(from.wrapping_add(3 * apart)),
-        ]
+        let mut values = [V::splat(V::Elem::ZERO); N];
+        for i in 0..N {
+            values[i] = V::load(from.wrapping_add(i * apart));
+        }
+        values
     }
 }
 
@@ -458,114 +526,15 @@ unsafe fn store_each<V: Vector, const N: usize>(values: [V; N], to: *mut V::Elem
     }
 }
 
+/// The element of this number of each array.
 #[inline(always)]
-unsafe fn add_each<V: Vector, const N: usize>(mut a: [V; N], b: [V; N]) -> [V; N] {
+fn each<V: Copy, const N: usize, const M: usize>(arrays: [[V; M]; N], number: usize) -> [V; N] {
+    let mut line = [arrays[0][number]; N];
     for i in 0..N {
-        // SAFETY: the caller's.
-        a[i] = unsafe { a[i].add(b[i]) };
+        line[i] = arrays[i][number];
     }
-    a
-}
-
-#[inline(always)]
-unsafe fn sub_each<V: Vector, const N: usize>(mut a: [V; N], b: [V; N]) -> [V; N] {
-    for i in 0..N {
-        // SAFETY: the caller's.
-        a[i] = unsafe { a[i].sub(b[i]) };
-    }
-    a
-}
-
-#[inline(always)]
-unsafe fn scale_each<V: Vector, const N: usize>(mut a: [V; N], factor: V) -> [V; N] {
-    for i in 0..N {
-        // SAFETY: the caller's.
-        a[i] = unsafe { a[i].mul(factor) };
-    }
-    a
+    line
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::testing::{assert_close, levels, numbers};
-    use super::super::{Frame, dense, dense_weight_gradient, padded_channels};
-    use super::*;
-
-    /// Against the convolution that goes through all nine taps: forward, and the gradient of the weight of two images.
-    fn check<T: Float>(level: Level, size: [usize; 2], channels: usize, filters: usize, tolerance: f64) {
-        let what = format!("{size:?}, {channels} to {filters}, {level:?}");
-        let pixel = padded_channels(channels);
-        let padded = padded_channels(filters);
-        let frame = Frame::new([size[0] + 4, size[1] + 3], pixel, size, [1, 1], [1, 1]);
-        let windows = frame.windows(size, [1, 1]).moved(pixel);
-        let taps = frame.taps([3, 3], [1, 1]);
-        let (x, dy) = (
-            numbers::<T>(frame.len(), 0),
-            numbers(2 * size[0] * size[1] * padded + 8, 3),
-        );
-        // Output pixels with something between them.
-        let grid = Grid {
-            start: 8,
-            size,
-            row: 2 * size[1] * padded,
-            pixel: padded,
-        };
-        let mut plain = numbers::<T>(taps.len() * channels * padded, 9);
-        for weight in plain.chunks_exact_mut(padded) {
-            weight[filters..].fill(T::ZERO);
-        }
-        let bias = numbers::<T>(padded, 5);
-        let direct = Dense {
-            windows,
-            taps: &taps,
-            channels,
-            filters: padded,
-        };
-        let fast = Winograd {
-            windows,
-            channels,
-            filters: padded,
-        };
-        // The channels are padded, too.
-        let pairs = pixel * padded;
-        let mut weight = vec![T::ZERO; POSITIONS * pairs];
-        let at = plain_weight(weight.len());
-        for (tap, plain) in plain.chunks_exact(channels * padded).enumerate() {
-            weight[at + tap * pairs..][..plain.len()].copy_from_slice(plain);
-        }
-        transform_weights(level, &mut weight);
-        let mut room = Aligned::default();
-        for bias in [None, Some(&bias[..])] {
-            let [mut expected, mut got] = [0, 0].map(|_| vec![T::ONE; dy.len()]);
-            dense(level, direct, &x, &plain, bias, &mut expected, grid);
-            winograd(level, fast, &x, &weight, bias, &mut got, grid, &mut room);
-            assert_close(&got, &expected, tolerance, &what);
-        }
-        let mut expected = vec![T::ZERO; plain.len()];
-        let mut got = vec![T::ZERO; weight.len()];
-        for _ in 0..2 {
-            dense_weight_gradient(level, direct, &x, &dy, grid, &mut expected);
-            winograd_weight_gradient(level, fast, &x, &dy, grid, &mut got, &mut room);
-        }
-        gather_gradient(level, &mut got);
-        let many = (size[0] * size[1]) as f64;
-        for (got, expected) in got
-            .chunks_exact(pairs)
-            .zip(expected.chunks_exact(channels * padded))
-        {
-            assert_close(&got[..expected.len()], expected, many * tolerance, &what);
-        }
-    }
-
-    #[test]
-    fn it_is_the_convolution_tap_by_tap() {
-        for level in levels() {
-            for size in [[2, 2], [2, 6], [4, 10], [8, 8], [6, 40], [32, 32]] {
-                for (channels, filters) in [(1, 3), (8, 8), (5, 16), (20, 24), (16, 40), (36, 36)] {
-                    check::<f64>(level, size, channels, filters, 1e-13 * channels as f64);
-                    check::<f32>(level, size, channels, filters, 1e-5 * channels as f64);
-                }
-            }
-        }
-    }
-}
+mod tests;

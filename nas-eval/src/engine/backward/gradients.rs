@@ -78,8 +78,8 @@ impl<T: Float> Run<'_, T> {
                 let mut tensors = Vec::new();
                 let convs = self.plan.steps[given.step].convolutions();
                 for (conv, mut packed) in convs.iter().zip(given.weights) {
-                    if conv.winograd {
-                        gather_gradient(self.level, &mut packed);
+                    if let Some(tile) = conv.tile {
+                        gather_gradient(self.level, tile, &mut packed);
                     }
                     let shape = parameter(request.parameters, &conv.weight)?.shape().clone();
                     let mut values = vec![T::ZERO; shape.elem_count()];

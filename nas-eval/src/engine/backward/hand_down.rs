@@ -1,19 +1,46 @@
 //! What each operation hands down to the maps it reads, and the gradients of its weights.
 
+use std::ops::Range;
+
 use super::{Arrives, ForWeights, Receiver};
 use crate::engine::arena::{Arena, Rooms};
 use crate::engine::geometry::Convolution;
 use crate::engine::plan::Op;
 use crate::engine::run::Run;
 use crate::kernels::{
-    Aligned, Dense, End, Float, Grid, accumulate, average_pool_backward, copy_gradient, dense,
-    dense_weight_gradient, depthwise, depthwise_weight_gradient, max_pool_backward, winograd,
-    winograd_weight_gradient,
+    Dense, End, Float, Grid, accumulate, average_pool_backward, copy_gradient, dense, dense_weight_gradient,
+    depthwise, depthwise_weight_gradient, max_pool_backward, winograd, winograd_weight_gradient,
 };
 
 impl<T: Float> Run<'_, T> {
-    /// What a step that reads a map hands down to it, and the gradients of the weights in between.
+    /// What a step that reads a map hands down to it for some images, and the gradients of the weights in between.
     pub(super) fn hand_down(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        at: (usize, usize),
+        images: Range<usize>,
+        mut to: Option<Receiver<'_, T>>,
+        mut weights: Option<&mut ForWeights<T>>,
+    ) {
+        match &self.plan.steps[at.0].op {
+            Op::Convolution(conv) if conv.tile.is_some() => {
+                self.tiles_back(arena, rooms, at, conv, images, to, weights);
+            }
+            _ => {
+                let len = self.source(at.0, at.1).len();
+                for (number, image) in images.enumerate() {
+                    let to = to.as_mut().map(|to| Receiver {
+                        map: &mut to.map[number * len..(number + 1) * len],
+                        ..*to
+                    });
+                    self.hand_down_image(arena, rooms, at, image, to, weights.as_deref_mut());
+                }
+            }
+        }
+    }
+
+    fn hand_down_image(
         &self,
         arena: &Arena<T>,
         rooms: &mut Rooms<T>,
@@ -188,7 +215,6 @@ impl<T: Float> Run<'_, T> {
             framed,
             gradient,
             back: framed_back,
-            tiles,
             ..
         } = rooms;
         let (dy, grid) = if conv.in_place {
@@ -202,11 +228,57 @@ impl<T: Float> Run<'_, T> {
         };
         if let Some(given) = weights {
             let x = self.framed(arena, index, image, conv, framed);
-            self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0], tiles);
+            self.weight_gradient(conv, x, (dy, grid), &mut given.weights[0]);
             bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
         }
         if let Some((dx, end)) = input {
-            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx, end, tiles);
+            self.convolve_back(conv, dy, &arena.steps[index].weights[0][1], dx, end);
+        }
+    }
+
+    /// The gradients of a convolution that is computed tile by tile, for some images.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a step, some images, and what is wanted"
+    )]
+    fn tiles_back(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        (index, position): (usize, usize),
+        conv: &Convolution,
+        images: Range<usize>,
+        to: Option<Receiver<'_, T>>,
+        weights: Option<&mut ForWeights<T>>,
+    ) {
+        let Some(tile) = conv.tile else { return };
+        let dy = rooms.back.frames(&conv.back, images.len());
+        let (next, grid) = (conv.back.len(), conv.back.inner);
+        for (image, dy) in images.clone().zip(dy.chunks_exact_mut(next)) {
+            let (g, back) = self.back(arena, index, image);
+            copy_gradient(self.level, conv.back.pixel, back, g, (dy, grid));
+        }
+        if let Some(given) = weights {
+            let x = self.all_framed(arena, index, images.clone(), conv, &mut rooms.framed);
+            let tiled = conv.tiled(tile, images.len(), next);
+            let (dw, tiles) = (&mut given.weights[0], &mut rooms.tiles);
+            winograd_weight_gradient(self.level, tiled, x, dy, grid, dw, tiles);
+            for dy in dy.chunks_exact(next) {
+                bias_gradient(conv.back.pixel, (dy, grid), &mut given.bias);
+            }
+        }
+        if let Some(to) = to {
+            let (pixel, len) = (conv.frame.pixel, self.source(index, position).len());
+            let whole = Grid::whole(conv.frame.inner.size, pixel);
+            let tiled = conv.tiled_back(tile, images.len());
+            let (weight, tiles) = (&arena.steps[index].weights[0][1], &mut rooms.tiles);
+            let dx = rooms.output.first(images.len() * len);
+            winograd(self.level, tiled, dy, weight, None, dx, whole, tiles);
+            let maps = to.map.chunks_exact_mut(len);
+            for ((image, map), dx) in images.zip(maps).zip(dx.chunks_exact(len)) {
+                let (z, gate) = self.read(arena, (index, position), image);
+                accumulate(self.level, pixel, gate, z, (dx, whole.flat()), map, to.first);
+            }
         }
     }
 
@@ -227,7 +299,6 @@ impl<T: Float> Run<'_, T> {
             between,
             gradient,
             inner,
-            tiles,
             ..
         } = rooms;
         let held = &arena.steps[index];
@@ -249,29 +320,20 @@ impl<T: Float> Run<'_, T> {
         if let Some(given) = weights {
             let x = self.framed(arena, index, image, first, framed);
             let between = between.first(second.frame.len());
-            self.convolve(first, x, &held.weights[0][0], None, between, tiles);
+            self.convolve(first, x, &held.weights[0][0], None, between);
             let (dy, d_between) = ((dy, whole.flat()), (&*d_between, first.back.inner));
-            self.weight_gradient(second, between, dy, &mut given.weights[1], tiles);
-            self.weight_gradient(first, x, d_between, &mut given.weights[0], tiles);
+            self.weight_gradient(second, between, dy, &mut given.weights[1]);
+            self.weight_gradient(first, x, d_between, &mut given.weights[0]);
             bias_gradient(second.back.pixel, dy, &mut given.bias);
         }
         if let Some((dx, end)) = input {
-            self.convolve_back(first, d_between, &held.weights[0][1], dx, end, tiles);
+            self.convolve_back(first, d_between, &held.weights[0][1], dx, end);
         }
     }
 
-    fn weight_gradient(
-        &self,
-        conv: &Convolution,
-        x: &[T],
-        (dy, grid): (&[T], Grid),
-        dw: &mut [T],
-        tiles: &mut Aligned<T>,
-    ) {
+    fn weight_gradient(&self, conv: &Convolution, x: &[T], (dy, grid): (&[T], Grid), dw: &mut [T]) {
         let grid = conv.output_grid(grid);
-        if conv.winograd {
-            winograd_weight_gradient(self.level, conv.tiled(), x, dy, grid, dw, tiles);
-        } else if conv.depthwise {
+        if conv.depthwise {
             depthwise_weight_gradient(
                 self.level,
                 conv.frame.pixel,
@@ -289,19 +351,9 @@ impl<T: Float> Run<'_, T> {
 
     /// The gradient of what a convolution reads, from that of what it gives in the frame for it. Only depthwise ones know another
     /// `end` than to put it to `dx`.
-    fn convolve_back(
-        &self,
-        conv: &Convolution,
-        dy: &[T],
-        weight: &[T],
-        dx: &mut [T],
-        end: End<'_, T>,
-        tiles: &mut Aligned<T>,
-    ) {
+    fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T], end: End<'_, T>) {
         let grid = conv.output_grid(Grid::whole(conv.frame.inner.size, conv.frame.pixel));
-        if conv.winograd {
-            winograd(self.level, conv.tiled_back(), dy, weight, None, dx, grid, tiles);
-        } else if conv.depthwise {
+        if conv.depthwise {
             depthwise(
                 self.level,
                 conv.frame.pixel,
