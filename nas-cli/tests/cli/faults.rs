@@ -72,23 +72,25 @@ fn are_killed_again_and_again(name: &str, search: &str, kills: u64) {
     while killed < kills {
         searches += 1;
         let run = dir.path().join(searches.to_string());
-        let resume: Vec<String> = ["resume", run.to_str().unwrap(), "--json"]
-            .map(str::to_owned)
-            .to_vec();
+        // A search that was killed before it was on record is begun once more.
+        let next = || {
+            if run.join("config.toml").exists() {
+                ["resume", run.to_str().unwrap(), "--json"]
+                    .map(str::to_owned)
+                    .to_vec()
+            } else {
+                begun(&run)
+            }
+        };
         loop {
             let moment = seed.derive("moment", lives).value() % microseconds;
             lives += 1;
-            let args = if run.join("config.toml").exists() {
-                &resume
-            } else {
-                &begun(&run)
-            };
-            if killed == kills || !killed_after(args, Duration::from_micros(moment)) {
+            if killed == kills || !killed_after(&next(), Duration::from_micros(moment)) {
                 break;
             }
             killed += 1;
         }
-        let resumed = json(&borrowed(&resume));
+        let resumed = json(&borrowed(&next()));
         for key in ["trials", "failed", "epochs", "best", "test_accuracy"] {
             assert_eq!(resumed[key], expected[key], "{name}: {key}, after {killed} kills");
         }
