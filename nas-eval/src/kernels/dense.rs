@@ -197,7 +197,13 @@ impl<T: Float> Task<T> for Forward<'_, T> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(mut self) {
         // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
-        unsafe { self.blocks::<V, true>(V::LANES) }
+        unsafe {
+            if V::NARROWER {
+                self.blocks::<V, true>(V::LANES);
+            } else {
+                self.blocks::<V, false>(V::LANES);
+            }
+        }
     }
 }
 
@@ -214,13 +220,14 @@ impl<T: Float> Forward<'_, T> {
             let (next, with_half) = next_vectors::<V>(vectors - first, half, many_columns);
             // SAFETY: the caller's.
             unsafe {
-                match (next, HALF && with_half) {
-                    (1, false) => self.rows::<V, 1, false>(at),
-                    (1, true) => self.rows::<V, 1, true>(at),
-                    (2, false) => self.rows::<V, 2, false>(at),
-                    (2, true) => self.rows::<V, 2, true>(at),
-                    (3, _) => self.rows::<V, 3, false>(at),
-                    (4, true) => {
+                match next {
+                    1 if HALF && with_half => self.rows::<V, 1, true>(at),
+                    1 => self.rows::<V, 1, false>(at),
+                    2 if HALF && with_half => self.rows::<V, 2, true>(at),
+                    2 => self.rows::<V, 2, false>(at),
+                    _ if !V::MANY_REGISTERS => unreachable!("two vectors at most"),
+                    3 => self.rows::<V, 3, false>(at),
+                    _ if HALF && with_half => {
                         for row in 0..self.conv.windows.size[0] {
                             self.row::<V, 4, true, 5>(row, at);
                         }
@@ -241,7 +248,7 @@ impl<T: Float> Forward<'_, T> {
     #[inline(always)]
     unsafe fn rows<V: Vector<Elem = T>, const B: usize, const HALF: bool>(&mut self, filter: Filter) {
         let columns = self.conv.windows.size[1];
-        if columns >= 6 && B == 2 && !V::MANY_REGISTERS {
+        if const { B == 2 && !V::MANY_REGISTERS } && columns >= 6 {
             // SAFETY: the caller's.
             unsafe { self.rows_of_sixes::<V, B>(filter) };
             return;
@@ -249,9 +256,9 @@ impl<T: Float> Forward<'_, T> {
         for row in 0..self.conv.windows.size[0] {
             // SAFETY: the caller's.
             unsafe {
-                if columns >= 16 && V::MANY_REGISTERS && B == 1 && !HALF {
+                if const { V::MANY_REGISTERS && B == 1 && !HALF } && columns >= 16 {
                     self.row::<V, B, HALF, 16>(row, filter);
-                } else if columns >= 8 && (V::MANY_REGISTERS || B == 1) {
+                } else if const { V::MANY_REGISTERS || B == 1 } && columns >= 8 {
                     self.row::<V, B, HALF, 8>(row, filter);
                 } else if columns >= 4 {
                     self.row::<V, B, HALF, 4>(row, filter);
@@ -407,7 +414,13 @@ impl<T: Float> Task<T> for Weights<'_, T> {
             self.conv.windows = windows.part(part);
             self.dy_grid = dy_grid.part(part);
             // SAFETY: the caller's; `check` has seen that all positions lie in their slices.
-            unsafe { self.blocks::<V, true>(V::LANES) }
+            unsafe {
+                if V::NARROWER {
+                    self.blocks::<V, true>(V::LANES);
+                } else {
+                    self.blocks::<V, false>(V::LANES);
+                }
+            }
         }
     }
 }
@@ -424,11 +437,12 @@ impl<T: Float> Weights<'_, T> {
             let (next, with_half) = next_vectors::<V>(vectors - first, half, false);
             // SAFETY: the caller's.
             unsafe {
-                match (next, HALF && with_half) {
-                    (1, false) => self.channels::<V, 1, false>(at),
-                    (1, true) => self.channels::<V, 1, true>(at),
-                    (2, false) => self.channels::<V, 2, false>(at),
-                    (2, true) => self.channels::<V, 2, true>(at),
+                match next {
+                    1 if HALF && with_half => self.channels::<V, 1, true>(at),
+                    1 => self.channels::<V, 1, false>(at),
+                    2 if HALF && with_half => self.channels::<V, 2, true>(at),
+                    2 => self.channels::<V, 2, false>(at),
+                    _ if !V::MANY_REGISTERS => unreachable!("two vectors at most"),
                     _ => self.channels::<V, 3, false>(at),
                 }
             }
@@ -450,11 +464,11 @@ impl<T: Float> Weights<'_, T> {
                 let left = self.conv.channels - channel;
                 // SAFETY: the caller's.
                 channel += unsafe {
-                    if left >= 16 && V::MANY_REGISTERS && B == 1 && !HALF {
+                    if const { V::MANY_REGISTERS && B == 1 && !HALF } && left >= 16 {
                         self.tile::<V, B, HALF, 16>(tap, channel, filter)
-                    } else if left >= 8 && (V::MANY_REGISTERS || B == 1) {
+                    } else if const { V::MANY_REGISTERS || B == 1 } && left >= 8 {
                         self.tile::<V, B, HALF, 8>(tap, channel, filter)
-                    } else if left >= 6 && left != 8 && B == 2 {
+                    } else if const { B == 2 } && left >= 6 && left != 8 {
                         self.tile::<V, B, HALF, 6>(tap, channel, filter)
                     } else if left >= 4 {
                         self.tile::<V, B, HALF, 4>(tap, channel, filter)

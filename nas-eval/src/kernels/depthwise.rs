@@ -163,9 +163,11 @@ impl<T: Float> Forward<'_, T> {
                     self.row::<V, ADDS, GATED>(row, channel);
                 }
             }
-            for channel in (wide..self.channels).step_by(V::Narrow::LANES) {
-                for row in 0..rows {
-                    self.row::<V::Narrow, ADDS, GATED>(row, channel);
+            if V::NARROWER {
+                for channel in (wide..self.channels).step_by(V::Narrow::LANES) {
+                    for row in 0..rows {
+                        self.row::<V::Narrow, ADDS, GATED>(row, channel);
+                    }
                 }
             }
         }
@@ -321,7 +323,9 @@ impl<T: Float> Task<T> for Weights<'_, T> {
         unsafe {
             let wide = self.channels / V::LANES * V::LANES;
             self.groups::<V>(0, wide);
-            self.groups::<V::Narrow>(wide, self.channels);
+            if V::NARROWER {
+                self.groups::<V::Narrow>(wide, self.channels);
+            }
         }
     }
 }

@@ -473,8 +473,10 @@ unsafe fn all_runs<V: Vector>(size: [usize; 2], channels: usize, runs: &mut impl
                 for channel in (0..wide).step_by(V::LANES) {
                     runs.pixels::<V>([row, column], count, channel);
                 }
-                for channel in (wide..channels).step_by(V::Narrow::LANES) {
-                    runs.pixels::<V::Narrow>([row, column], count, channel);
+                if V::NARROWER {
+                    for channel in (wide..channels).step_by(V::Narrow::LANES) {
+                        runs.pixels::<V::Narrow>([row, column], count, channel);
+                    }
                 }
             }
             column += count;

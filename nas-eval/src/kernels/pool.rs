@@ -178,8 +178,10 @@ impl<T: Float> Pool<'_, T> {
                     for channel in (0..wide).step_by(V::LANES) {
                         self.window::<V>(window + channel, pixel, at + channel);
                     }
-                    for channel in (wide..self.channels).step_by(V::Narrow::LANES) {
-                        self.window::<V::Narrow>(window + channel, pixel, at + channel);
+                    if V::NARROWER {
+                        for channel in (wide..self.channels).step_by(V::Narrow::LANES) {
+                            self.window::<V::Narrow>(window + channel, pixel, at + channel);
+                        }
                     }
                 }
             }

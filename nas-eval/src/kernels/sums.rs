@@ -157,7 +157,9 @@ impl<T: Float> Task<T> for Sums<'_, T> {
         unsafe {
             let wide = self.channels / V::LANES * V::LANES;
             self.all::<V>(0, wide);
-            self.all::<V::Narrow>(wide, self.channels);
+            if V::NARROWER {
+                self.all::<V::Narrow>(wide, self.channels);
+            }
         }
     }
 }

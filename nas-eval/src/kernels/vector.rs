@@ -28,6 +28,8 @@ pub(crate) trait Vector: Copy {
     const LANES: usize;
     /// Whether there are 32 registers rather than 16.
     const MANY_REGISTERS: bool;
+    /// Whether the narrow vector is narrower than this one. What is behind it as a condition of its own is not compiled where it is not.
+    const NARROWER: bool = Self::Narrow::LANES < Self::LANES;
 
     /// The same element in all lanes.
     unsafe fn splat(value: Self::Elem) -> Self;

@@ -206,10 +206,10 @@ impl<T: Float> Task<T> for Forward<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(self) {
         // SAFETY: the caller's; `Winograd::check` has seen that all positions lie in their slices.
         unsafe {
-            if self.conv.fits(V::LANES) {
-                self.all::<V>();
-            } else {
+            if V::NARROWER && !self.conv.fits(V::LANES) {
                 self.all::<V::Narrow>();
+            } else {
+                self.all::<V>();
             }
         }
     }
@@ -307,10 +307,10 @@ impl<T: Float> Task<T> for Weights<'_, T> {
     unsafe fn run<V: Vector<Elem = T>>(self) {
         // SAFETY: the caller's; `Winograd::check` has seen that all positions lie in their slices.
         unsafe {
-            if self.conv.fits(V::LANES) {
-                self.all::<V>();
-            } else {
+            if V::NARROWER && !self.conv.fits(V::LANES) {
                 self.all::<V::Narrow>();
+            } else {
+                self.all::<V>();
             }
         }
     }

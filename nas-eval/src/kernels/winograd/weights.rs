@@ -60,10 +60,10 @@ impl<T: Float, const BACK: bool> Task<T> for Change<'_, T, BACK> {
         let pairs = self.matrices.len() / self.tile.positions();
         // SAFETY: the caller's.
         unsafe {
-            if pairs.is_multiple_of(V::LANES) {
-                self.each::<V>(pairs);
-            } else {
+            if V::NARROWER && !pairs.is_multiple_of(V::LANES) {
                 self.each::<V::Narrow>(pairs);
+            } else {
+                self.each::<V>(pairs);
             }
         }
     }
