@@ -27,7 +27,7 @@ use super::simd::Level;
 use super::vector::{Task, Vector};
 
 /// Elements of transformed inputs and outputs that are worked on at a time: few enough to stay in a cache between transform and product.
-const TOGETHER: usize = 1 << 14;
+const TOGETHER: usize = 1 << 15;
 /// The least and the most tiles that are: fewer would not share what they read of the weights, more need not.
 const TILES: [usize; 2] = [16, 64];
 /// Vectors from one transformed tile to the next: one more than there are positions in a large tile, so that those of one position in all
