@@ -8,7 +8,9 @@ use crate::kernels::{Dense, Frame, Grid, Tile, Winograd, padded_channels, plain_
 /// Channels from which on a convolution with fewer products is faster, transforms included: as measured.
 const TILES_CHANNELS: usize = 8;
 /// Pixels of the output from which on small and large tiles are, if they save products.
-const TILES_PIXELS: [(Tile, usize); 2] = [(Tile::Two, 16), (Tile::Four, 36)];
+const TILES_PIXELS: [(Tile, usize); 2] = [(Tile::Two, 4), (Tile::Four, 36)];
+/// Taps of a convolution that is computed in tiles.
+const TAPS: usize = 9;
 /// Tiles that make up for reading the weights: a small map has fewer, so that several images are computed together.
 const TILES_TOGETHER: usize = 32;
 
@@ -214,7 +216,7 @@ impl Convolution {
     /// How many products there are for each weight of a tap and one image: one for each output pixel, or fewer where tiles save some.
     pub(super) fn products_per_weight(&self) -> usize {
         self.tile.map_or(self.output[0] * self.output[1], |tile| {
-            tile.products(self.output) / self.taps.len()
+            tile.products(self.output) / TAPS
         })
     }
 
@@ -309,11 +311,11 @@ impl Convolution {
 
 /// The tiles for an output of this size, if any are worth it.
 fn tile_for(output: [usize; 2]) -> Option<Tile> {
-    let large_enough = TILES_PIXELS
-        .into_iter()
-        .filter(|&(_, least)| output[0] * output[1] >= least);
+    let pixels = output[0] * output[1];
+    let large_enough = TILES_PIXELS.into_iter().filter(|&(_, least)| pixels >= least);
     large_enough
         .map(|(tile, _)| tile)
+        .filter(|tile| tile.products(output) < TAPS * pixels)
         .min_by_key(|tile| tile.products(output))
 }
 

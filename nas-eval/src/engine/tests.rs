@@ -310,6 +310,8 @@ fn even(padding: usize, output: [usize; 2], channels: usize, filters: usize) -> 
 fn convolutions_in_tiles_are_those_of_the_tape() {
     // The last images of the batch are fewer than are computed together.
     for (output, tile, n) in [
+        ([2, 2], Tile::Two, 33),
+        ([3, 3], Tile::Two, 9),
         ([4, 4], Tile::Two, 9),
         ([5, 5], Tile::Two, 5),
         ([6, 6], Tile::Two, 5),
