@@ -1,4 +1,4 @@
-//! Kernels of the CPU, on one image whose channels lie together: \[rows, columns, channels\].
+//! Kernels of the CPU, on one image or a few whose channels lie together: \[rows, columns, channels\].
 //!
 //! With the channels innermost, a vector holds channels of one pixel. Every operation that treats channels alike then
 //! needs no shuffling, whatever its window, stride or dilation: a tap of a kernel is an offset, a stride is a longer step.
