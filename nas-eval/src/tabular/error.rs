@@ -108,7 +108,7 @@ pub enum TableError {
 
     /// A table of another version of the format.
     #[error(
-        "{}: it is a table of format {got}; this program reads format {}. Use a newer program, or make the table anew",
+        "{}: it is a table of format {got}; this program reads formats 1 to {}. Use a newer program, or make the table anew",
         path.display(), super::VERSION
     )]
     Version {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, TestReport, Trial};
+use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Metric, TestReport, Trial};
 use nas_space::seed::Seed;
 
 use super::fidelities::Repeats;
-use super::{DatasetHeader, Figure, Table, TableError};
+use super::{DatasetHeader, Extra, Figure, Table, TableError};
 
 /// Looks architectures up in a table: a trial's evaluation is the validation accuracy after its epochs, the report the test
 /// accuracy after the epochs that the table reports.
@@ -54,6 +54,31 @@ impl TabularEvaluator {
         &self.table.header().datasets[self.dataset]
     }
 
+    /// What its validation and test figures are.
+    pub fn metric(&self) -> &Metric {
+        &self.dataset().metric
+    }
+
+    /// The extra figures that the table has on this data set.
+    pub fn extras(&self) -> impl Iterator<Item = &Extra> {
+        let has = |extra: &&Extra| self.table.extra_column(&extra.name, self.dataset).is_some();
+        self.table.extras().iter().filter(has)
+    }
+
+    /// The extra figure of this name of an architecture; none where the table has no such figure or no such row, or the figure
+    /// is missing there.
+    pub fn extra(&self, name: &str, architecture: &Architecture) -> Option<f64> {
+        let column = self.table.extra_column(name, self.dataset)?;
+        self.table.figure(column, self.table.row(architecture)?)
+    }
+
+    /// The extra figure of this name of each row; none where the table has no such figure.
+    pub fn extra_figures(&self, name: &str) -> Option<Vec<Option<f64>>> {
+        let column = self.table.extra_column(name, self.dataset)?;
+        let rows = 0..self.table.header().row_count;
+        Some(rows.map(|row| self.table.figure(column, row)).collect())
+    }
+
     /// Whether the table knows what trainings cost.
     pub fn has_seconds(&self) -> bool {
         self.table
@@ -78,7 +103,7 @@ impl TabularEvaluator {
         })
     }
 
-    /// The test accuracy after the full training: for the architecture that validation chose, once.
+    /// The score of the test figure after the full training, which is the test accuracy, if that is the metric: for the architecture that validation chose, once.
     ///
     /// # Errors
     /// [`TableError`] for an architecture that has no row, or no such figure in it.
@@ -95,22 +120,23 @@ impl TabularEvaluator {
         })
     }
 
-    /// The highest test accuracy there is: what regret is measured from.
+    /// The best test score there is, which is the highest accuracy, if that is the metric: what regret is measured from.
     pub fn best_test(&self) -> Option<f64> {
         self.test_accuracies().into_iter().max_by(f64::total_cmp)
     }
 
-    /// The test accuracies that are reported, row by row where there are any. Not for a strategy's eyes.
+    /// The scores of the test figures that are reported, row by row where there are any. Not for a strategy's eyes.
     pub fn test_accuracies(&self) -> Vec<f64> {
         let rows = 0..self.table.header().row_count;
         rows.filter_map(|row| self.test_accuracy(row)).collect()
     }
 
-    /// The validation accuracies after the epochs of a search, means over repeats, row by row where there are any.
+    /// The scores of the validation figures after the epochs of a search, means over repeats, row by row where there are any.
     pub fn valid_accuracies(&self) -> Vec<f64> {
         let rows = 0..self.table.header().row_count;
         let repeats = self.searched();
-        rows.filter_map(|row| self.mean(repeats?, row)).collect()
+        rows.filter_map(|row| Some(self.metric().score(self.mean(repeats?, row)?)))
+            .collect()
     }
 
     /// How many trainings of each architecture there are after the epochs of a search; 0 where there is only their mean.
@@ -125,8 +151,8 @@ impl TabularEvaluator {
 
     fn test_accuracy(&self, row: u32) -> Option<f64> {
         let known = self.table.fidelities(self.dataset)?;
-        let accuracy = self.mean(known.test.get(&self.dataset().report_epochs)?, row)?;
-        (0.0..=1.0).contains(&accuracy).then_some(accuracy)
+        let value = self.mean(known.test.get(&self.dataset().report_epochs)?, row)?;
+        self.metric().allows(value).then(|| self.metric().score(value))
     }
 
     fn row(&self, architecture: &Architecture) -> Result<u32, TableError> {
@@ -220,18 +246,24 @@ impl Evaluator for TabularEvaluator {
             name,
             search_epochs,
             valid_is_test,
+            metric,
             ..
         } = self.dataset();
         let (table, identity) = (&self.table.header().name, self.table.identity());
         let on = if *valid_is_test { " on test images" } else { "" };
-        format!("{table} table {identity}, {name}, validation{on} after {search_epochs} epochs")
+        let metric = if metric.is_accuracy() {
+            String::new()
+        } else {
+            format!(" {metric}")
+        };
+        format!("{table} table {identity}, {name}, validation{metric}{on} after {search_epochs} epochs")
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
         let invalid = |e: TableError| Failure::new(FailureKind::Invalid, e.to_string());
         let row = self.row(&trial.architecture).map_err(invalid)?;
         let (epochs, repeats) = self.answering(trial.fidelity.epochs).map_err(invalid)?;
-        let (repeat, valid_accuracy) = self.drawn(repeats, row, trial.seed).ok_or_else(|| {
+        let (repeat, valid) = self.drawn(repeats, row, trial.seed).ok_or_else(|| {
             let lacking = self.lacking("validation accuracy", &trial.architecture, epochs);
             Failure::new(FailureKind::Other, lacking.to_string())
         })?;
@@ -239,7 +271,7 @@ impl Evaluator for TabularEvaluator {
             .continues
             .map_or(0.0, |continued| self.seconds(continued.epochs, repeat, row));
         Evaluation {
-            valid_accuracy,
+            valid_accuracy: self.metric().score(valid),
             valid_loss: None,
             train_accuracy: None,
             train_loss: None,

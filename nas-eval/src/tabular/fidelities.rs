@@ -32,7 +32,7 @@ impl Fidelities {
                 Figure::Valid => &mut known.valid,
                 Figure::Test => &mut known.test,
                 Figure::Seconds => &mut known.seconds,
-                Figure::Params | Figure::Macs => continue,
+                Figure::Params | Figure::Macs | Figure::Extra => continue,
             };
             let (Some(epochs), true) = (column.epochs, column.dataset == Some(dataset)) else {
                 continue;
@@ -41,6 +41,15 @@ impl Fidelities {
             match column.seed {
                 None => repeats.mean = Some(index),
                 Some(seed) => repeats.single.push((seed, index)),
+            }
+        }
+        // One figure may stand for both.
+        if let Some(dataset) = header.datasets.get(dataset) {
+            if dataset.valid_is_test && known.valid.is_empty() {
+                known.valid = known.test.clone();
+            }
+            if dataset.test_is_valid && known.test.is_empty() {
+                known.test = known.valid.clone();
             }
         }
         known

@@ -23,7 +23,7 @@ pub mod import;
 pub use built_in::{BUILT_IN, BuiltIn, built_in};
 pub use error::TableError;
 pub use evaluator::TabularEvaluator;
-pub use header::{Column, DatasetHeader, Encoding, Figure, Header, Rows};
+pub use header::{Column, DatasetHeader, Encoding, Extra, Figure, Header, Rows};
 pub use known::KnownSpace;
 pub use nb201::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS};
 pub use preamble::{MAGIC, VERSION};

@@ -8,8 +8,9 @@ use super::header::Header;
 
 /// What every table begins with. The first byte is no text, and the last one shows a transfer that changed line ends.
 pub const MAGIC: [u8; 8] = *b"\x89nastab\n";
-/// The version of the format that this program writes, and the newest it reads.
-pub const VERSION: u32 = 1;
+/// The newest version of the format that this program reads and writes. Tables that use nothing of version 2 are written as
+/// version 1, which earlier programs read as well.
+pub const VERSION: u32 = 2;
 
 /// Bytes before the header.
 pub(super) const PREAMBLE: usize = 28;
@@ -31,7 +32,7 @@ pub(super) fn read_header(bytes: &[u8], path: &Path) -> Result<Header, TableErro
             got: bytes.len() as u64,
         });
     };
-    if version != VERSION {
+    if !(1..=VERSION).contains(&version) {
         return Err(TableError::Version {
             path: path(),
             got: version,
@@ -72,6 +73,12 @@ pub(super) fn read_header(bytes: &[u8], path: &Path) -> Result<Header, TableErro
         })?;
     let header: Header = serde_json::from_slice(header).map_err(|error| refuse(error.to_string()))?;
     header.validate().map_err(refuse)?;
+    if header.version() > version {
+        let least = header.version();
+        return Err(refuse(format!(
+            "it says that it is of format {version} and uses what format {least} added"
+        )));
+    }
     Ok(header)
 }
 
@@ -99,11 +106,11 @@ fn checksum(bytes: &[u8]) -> u32 {
 }
 
 /// The file of a table: preamble, header, and what follows it.
-pub(super) fn assemble(header: &[u8], blocks: &[u8]) -> Vec<u8> {
+pub(super) fn assemble(version: u32, header: &[u8], blocks: &[u8]) -> Vec<u8> {
     let length = PREAMBLE + header.len() + blocks.len();
     let mut bytes = Vec::with_capacity(length);
     bytes.extend(MAGIC);
-    bytes.extend(VERSION.to_le_bytes());
+    bytes.extend(version.to_le_bytes());
     bytes.extend((header.len() as u32).to_le_bytes());
     bytes.extend((length as u64).to_le_bytes());
     bytes.extend([0; 4]);

@@ -6,7 +6,7 @@
 //! | from | bytes | what |
 //! |---|---|---|
 //! | 0 | 8 | [`MAGIC`](super::MAGIC) |
-//! | 8 | 4 | [`VERSION`](super::VERSION) |
+//! | 8 | 4 | the version, 1 to [`VERSION`](super::VERSION) |
 //! | 12 | 4 | length H of the header |
 //! | 16 | 8 | length of the file |
 //! | 24 | 4 | CRC-32 (IEEE) of all other bytes, in order |
@@ -15,7 +15,11 @@
 //! | | | the columns, one after the other, in each a number for each row: [`Encoding`] |
 //!
 //! Nothing else is in the file, so that its length follows from the header. A version of the format that an earlier program
-//! cannot read has another number.
+//! cannot read has another number:
+//!
+//! | version | what it added |
+//! |---|---|
+//! | 2 | extra figures, metrics that are not accuracies, one figure for both validation and test |
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -29,7 +33,7 @@ use num_bigint::BigUint;
 use super::bytes::Bytes;
 use super::error::TableError;
 use super::fidelities::Fidelities;
-use super::header::{Column, Encoding, Figure, Header, Rows};
+use super::header::{Column, Encoding, Extra, Figure, Header, Rows};
 use super::nb101;
 use super::nb201::Nb201Table;
 use super::preamble::{PREAMBLE, header_length, read_header, stored_checksum};
@@ -285,6 +289,22 @@ impl Table {
     pub(super) fn size_column(&self, figure: Figure, dataset: usize) -> Option<usize> {
         let of = |wanted: Option<usize>| {
             let is = |column: &Column| column.figure == figure && column.dataset == wanted;
+            self.header.columns.iter().position(is)
+        };
+        of(Some(dataset)).or_else(|| of(None))
+    }
+
+    /// The extra figures there are, on any data set.
+    pub fn extras(&self) -> &[Extra] {
+        &self.header.extras
+    }
+
+    /// Number of the column with the extra figure of this name on a data set: its own, or that of all data sets. None where
+    /// there is no such figure.
+    pub(super) fn extra_column(&self, name: &str, dataset: usize) -> Option<usize> {
+        let extra = self.header.extras.iter().position(|extra| extra.name == name)?;
+        let of = |wanted: Option<usize>| {
+            let is = |column: &Column| column.extra == Some(extra) && column.dataset == wanted;
             self.header.columns.iter().position(is)
         };
         of(Some(dataset)).or_else(|| of(None))

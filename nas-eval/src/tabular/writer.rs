@@ -1,12 +1,14 @@
 //! Makes tables.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use nas_space::arch::Architecture;
+use nas_space::search::Scale;
 use nas_space::spaces::SpaceConfig;
 
 use super::error::TableError;
-use super::header::{Column, DatasetHeader, Encoding, Figure, Header, Rows};
+use super::header::{Column, DatasetHeader, Encoding, Extra, Figure, Header, Rows};
 use super::nb101;
 use super::preamble::assemble;
 use super::table::{NO_ROW, Table};
@@ -47,6 +49,8 @@ pub(super) struct Draft {
     pub(super) space: SpaceConfig,
     pub(super) keys: RowKeys,
     pub(super) datasets: Vec<DatasetHeader>,
+    /// What the columns of kind [`Figure::Extra`] hold.
+    pub(super) extras: Vec<Extra>,
     pub(super) columns: Vec<ColumnData>,
 }
 
@@ -107,8 +111,9 @@ impl Draft {
                     order.len()
                 ));
             }
+            let legal = legal(&data.column, &self.datasets);
             for &row in &order {
-                write(&mut blocks, &data.column, data.values[row])?;
+                write(&mut blocks, &data.column, &legal, data.values[row])?;
             }
             if blocks.len() > MAX_BYTES {
                 return Err(format!("it would be longer than {MAX_BYTES} bytes"));
@@ -121,10 +126,12 @@ impl Draft {
             rows,
             row_count,
             datasets: self.datasets,
+            extras: self.extras,
             columns: self.columns.into_iter().map(|data| data.column).collect(),
         };
+        let version = header.version();
         let header = serde_json::to_vec(&header).map_err(|error| error.to_string())?;
-        Ok(assemble(&header, &blocks))
+        Ok(assemble(version, &header, &blocks))
     }
 }
 
@@ -181,13 +188,28 @@ fn listed<'a>(architectures: impl Iterator<Item = &'a [usize]>) -> Result<Vec<u8
     bytes.collect()
 }
 
-/// Appends a figure.
-fn write(bytes: &mut Vec<u8>, column: &Column, value: Option<f64>) -> Result<(), String> {
-    let legal = match column.figure {
+/// The figures that a column may hold.
+fn legal(column: &Column, datasets: &[DatasetHeader]) -> RangeInclusive<f64> {
+    let scale = column
+        .dataset
+        .and_then(|dataset| datasets.get(dataset))
+        .map(|dataset| dataset.metric.scale());
+    match column.figure {
+        Figure::Valid | Figure::Test if scale == Some(Scale::Plain) => f64::MIN..=f64::MAX,
         Figure::Valid | Figure::Test => 0.0..=1.0,
         Figure::Seconds => 0.0..=1e12,
         Figure::Params | Figure::Macs => 0.0..=9e15,
-    };
+        Figure::Extra => f64::MIN..=f64::MAX,
+    }
+}
+
+/// Appends a figure.
+fn write(
+    bytes: &mut Vec<u8>,
+    column: &Column,
+    legal: &RangeInclusive<f64>,
+    value: Option<f64>,
+) -> Result<(), String> {
     if let Some(value) = value
         && !legal.contains(&value)
     {

@@ -10,6 +10,7 @@
 mod budget;
 mod evaluator;
 mod gate;
+mod metric;
 mod outcome;
 mod stop;
 mod strategy;
@@ -19,6 +20,7 @@ mod turns;
 pub use budget::{Budget, BudgetError, Spent};
 pub use evaluator::Evaluator;
 pub use gate::Gate;
+pub use metric::{Direction, Metric, MetricError, Scale};
 pub use outcome::{Attempt, Evaluation, Failure, FailureKind, Outcome, TestReport};
 pub use stop::Stop;
 pub use strategy::{Ask, Strategy, StrategyError};

@@ -31,6 +31,7 @@ pub mod hierarchical;
 mod limited;
 mod nasnet;
 mod nb201;
+mod nb201_index;
 mod pnas;
 mod product;
 mod relaxed;
@@ -47,6 +48,7 @@ pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, Hierarchical
 pub use limited::LimitedSpace;
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
+pub use nb201_index::nb201_by_index;
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
 pub use product::{ProductConfig, ProductSpace};
 pub use relaxed::{ChosenEdge, MixedChannels, RelaxedCell};

@@ -1,6 +1,7 @@
 //! From the trainings to the table.
 
 use nas_space::arch::Architecture;
+use nas_space::search::Metric;
 
 use super::journal::{Figures, Journal};
 use super::training::held_out;
@@ -57,7 +58,10 @@ impl TableBuild {
                 search_epochs: most,
                 report_epochs: most,
                 valid_is_test: false,
+                test_is_valid: false,
+                metric: Metric::default(),
             }],
+            extras: Vec::new(),
             columns: self.columns(&runs, fidelities)?,
         };
         Ok(draft.table()?)
@@ -94,6 +98,7 @@ impl TableBuild {
                     dataset: Some(0),
                     epochs,
                     seed,
+                    extra: None,
                     encoding,
                 },
                 values,

@@ -73,6 +73,7 @@ fn repeated() -> Arc<Table> {
             dataset: Some(0),
             epochs: Some(epochs),
             seed: Some(seed),
+            extra: None,
             encoding: Encoding::F64,
         },
         values: values.to_vec(),
@@ -121,7 +122,10 @@ fn repeated() -> Arc<Table> {
             search_epochs: 3,
             report_epochs: 3,
             valid_is_test: false,
+            test_is_valid: false,
+            metric: Metric::default(),
         }],
+        extras: Vec::new(),
         columns,
     };
     Arc::new(draft.table().unwrap())
@@ -194,6 +198,7 @@ fn strategies_are_shown_no_more_than_the_table_knows() {
             dataset: Some(0),
             epochs: Some(1),
             seed: None,
+            extra: None,
             encoding: Encoding::F32,
         },
         values: vec![Some(0.5); 3],
@@ -209,7 +214,10 @@ fn strategies_are_shown_no_more_than_the_table_knows() {
             search_epochs: 1,
             report_epochs: 1,
             valid_is_test: false,
+            test_is_valid: false,
+            metric: Metric::default(),
         }],
+        extras: Vec::new(),
         columns: vec![column(Figure::Valid), column(Figure::Test)],
     };
     let space = KnownSpace::of(&Arc::new(draft.table().unwrap()));

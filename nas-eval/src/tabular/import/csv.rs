@@ -39,6 +39,7 @@ use csv::StringRecord;
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
+use nas_space::search::Metric;
 use nas_space::spaces::{Space, SpaceConfig};
 use serde::Deserialize;
 
@@ -198,7 +199,9 @@ pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
         network: dataset.network,
         search_epochs: dataset.search_epochs,
         report_epochs: dataset.report_epochs,
+        metric: Metric::default(),
         valid_is_test: dataset.valid_is_test,
+        test_is_valid: false,
     };
     Draft {
         datasets: mapping.datasets.iter().map(header).collect(),
@@ -206,6 +209,7 @@ pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
         origin: mapping.origin,
         space: mapping.space,
         keys: RowKeys::Architectures(architectures),
+        extras: Vec::new(),
         columns: figures.into_columns(rows)?,
     }
     .table()

@@ -84,6 +84,7 @@ impl Figures {
                     dataset: place.dataset,
                     epochs: place.epochs,
                     seed: place.seed,
+                    extra: None,
                     encoding,
                 },
                 values,

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nas_space::arch::{Architecture, Decision};
+use nas_space::search::Metric;
 use nas_space::spaces::{ProductConfig, SpaceConfig};
 use serde::Deserialize;
 
@@ -112,7 +113,10 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             search_epochs: EPOCHS,
             report_epochs: EPOCHS,
             valid_is_test: true,
+            test_is_valid: false,
+            metric: Metric::default(),
         }],
+        extras: Vec::new(),
         columns: figures.into_columns(count)?,
     }
     .table()

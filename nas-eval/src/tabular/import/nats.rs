@@ -33,6 +33,7 @@ use std::path::Path;
 
 use nas_space::arch::{Architecture, Decision};
 use nas_space::genotype::Genotype;
+use nas_space::search::Metric;
 use nas_space::spaces::{ProductConfig, Space, SpaceConfig, nb201};
 use serde::Deserialize;
 
@@ -158,6 +159,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             search_epochs: first(Figure::Valid),
             report_epochs: last(Figure::Test),
             valid_is_test: false,
+            test_is_valid: false,
+            metric: Metric::default(),
         }
     });
     let datasets = headers.collect();
@@ -177,6 +180,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         space,
         keys: RowKeys::Architectures(architectures),
         datasets,
+        extras: Vec::new(),
         columns,
     }
     .table()

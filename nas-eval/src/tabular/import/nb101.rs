@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nas_space::arch::Architecture;
+use nas_space::search::Metric;
 use nas_space::spaces::SpaceConfig;
 use serde::Deserialize;
 
@@ -110,7 +111,10 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             search_epochs: epochs,
             report_epochs: epochs,
             valid_is_test: false,
+            test_is_valid: false,
+            metric: Metric::default(),
         }],
+        extras: Vec::new(),
         columns: figures.into_columns(count)?,
     }
     .table()

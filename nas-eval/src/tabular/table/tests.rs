@@ -1,8 +1,10 @@
 use nas_space::arch::Decision;
+use nas_space::search::{Direction, Evaluator, Metric, Scale};
 use nas_space::spaces::{ProductConfig, SpaceConfig};
 use proptest::prelude::*;
 
 use super::*;
+use crate::tabular::TabularEvaluator;
 use crate::tabular::header::DatasetHeader;
 use crate::tabular::preamble::assemble;
 use crate::tabular::writer::{ColumnData, Draft, RowKeys};
@@ -26,6 +28,7 @@ fn column(figure: Figure, encoding: Encoding, values: Vec<Option<f64>>) -> Colum
             dataset: of_training.then_some(0),
             epochs: of_training.then_some(3),
             seed: None,
+            extra: None,
             encoding,
         },
         values,
@@ -46,7 +49,10 @@ fn draft(keys: RowKeys, rows: usize) -> Draft {
             search_epochs: 3,
             report_epochs: 3,
             valid_is_test: false,
+            test_is_valid: false,
+            metric: Metric::default(),
         }],
+        extras: Vec::new(),
         columns: vec![
             column(
                 Figure::Valid,
@@ -220,9 +226,12 @@ fn a_table_with_any_byte_changed_is_refused() {
 fn a_foreign_and_a_newer_file_are_refused_with_the_reason() {
     let whole = listed().bytes().to_vec();
     let mut newer = whole.clone();
-    newer[8] = 2;
+    newer[8] = 3;
     let error = open(newer).unwrap_err().to_string();
-    assert!(error.contains("format 2; this program reads format 1"), "{error}");
+    assert!(
+        error.contains("format 3; this program reads formats 1 to 2"),
+        "{error}"
+    );
     for foreign in [&b"\x89PNG\r\n\x1a\n and so on"[..], b"width,depth\n1,2\n", b"x"] {
         let error = open(foreign.to_vec()).unwrap_err().to_string();
         assert!(error.contains("t.nastab: it is no benchmark table"), "{error}");
@@ -242,6 +251,7 @@ fn with_header(change: impl FnOnce(&mut serde_json::Value)) -> Result<Table, Tab
     let mut header: serde_json::Value = serde_json::from_slice(&whole[PREAMBLE..PREAMBLE + length]).unwrap();
     change(&mut header);
     open(assemble(
+        2,
         &serde_json::to_vec(&header).unwrap(),
         &whole[PREAMBLE + length..],
     ))
@@ -282,10 +292,119 @@ fn a_header_that_lies_is_refused() {
     let mut whole = listed().bytes().to_vec();
     let at = PREAMBLE + header_length(&whole);
     whole.swap(at, at + 2);
-    let error = open(assemble(&whole[PREAMBLE..at], &whole[at..]))
+    let error = open(assemble(1, &whole[PREAMBLE..at], &whole[at..]))
         .unwrap_err()
         .to_string();
     assert!(error.contains("not in order"), "{error}");
+}
+
+/// The draft with a latency of every row, and an energy of the data set's networks.
+fn with_extras() -> Draft {
+    let mut draft = draft(architectures(&[[1, 2], [0, 0], [1, 0]]), 3);
+    for (number, name, dataset) in [(0, "latency", None), (1, "energy", Some(0))] {
+        draft.extras.push(Extra {
+            name: name.to_owned(),
+            unit: Some("ms".to_owned()),
+            direction: Direction::Lower,
+        });
+        let values = vec![Some(-1.5), None, Some(number as f64)];
+        let mut data = column(Figure::Extra, Encoding::F32, values);
+        (data.column.dataset, data.column.epochs) = (dataset, None);
+        data.column.extra = Some(number);
+        draft.columns.push(data);
+    }
+    draft
+}
+
+#[test]
+fn extra_figures_are_found_by_name_and_make_a_table_of_version_2() {
+    let table = Arc::new(with_extras().table().unwrap());
+    assert_eq!((table.bytes()[8], listed().bytes()[8]), (2, 1));
+    let evaluator = TabularEvaluator::new(Arc::clone(&table), "data").unwrap();
+    let names: Vec<&str> = evaluator.extras().map(|extra| extra.name.as_str()).collect();
+    assert_eq!(names, ["latency", "energy"]);
+    assert_eq!(evaluator.extra("latency", &Architecture::new([1, 2])), Some(-1.5));
+    assert_eq!(evaluator.extra("energy", &Architecture::new([1, 0])), Some(1.0));
+    assert_eq!(evaluator.extra("energy", &Architecture::new([0, 0])), None);
+    assert_eq!(evaluator.extra("power", &Architecture::new([1, 0])), None);
+    assert_eq!(
+        evaluator.extra_figures("latency"),
+        Some(vec![None, Some(0.0), Some(-1.5)])
+    );
+    // A file of version 1 has none.
+    let whole = table.bytes();
+    let at = PREAMBLE + header_length(whole);
+    let error = open(assemble(1, &whole[PREAMBLE..at], &whole[at..])).unwrap_err();
+    assert!(error.to_string().contains("what format 2 added"), "{error}");
+}
+
+#[test]
+fn extra_figures_that_cannot_be_told_apart_or_shown_are_refused() {
+    type Change = fn(&mut Draft);
+    let cases: [(Change, &str); 7] = [
+        (|d| d.extras[1].name = "latency".to_owned(), "a name of its own"),
+        (|d| d.extras[1].name = "params".to_owned(), "a name of its own"),
+        (|d| d.extras[1].name = "a=b".to_owned(), "without ','"),
+        (|d| d.extras[1].unit = Some("\n".to_owned()), "the unit"),
+        (|d| d.columns.truncate(6), "'energy' has no column"),
+        (|d| d.columns[5].column.extra = Some(9), "there are 2"),
+        (|d| d.columns[0].column.extra = Some(0), "column 0"),
+    ];
+    for (change, named) in cases {
+        let mut draft = with_extras();
+        change(&mut draft);
+        let error = draft.table().unwrap_err().to_string();
+        assert!(error.contains(named), "{named}: {error}");
+    }
+}
+
+#[test]
+fn a_metric_of_which_less_is_better_has_any_values_and_the_lowest_is_best() {
+    let loss = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
+    let mut draft = draft(architectures(&[[1, 2], [0, 0], [1, 0]]), 3);
+    draft.datasets[0].metric = loss;
+    for (number, values) in [[2.5, -0.5, 1.0], [2.0, -1.0, 7.0]].into_iter().enumerate() {
+        draft.columns[number].column.encoding = Encoding::F64;
+        draft.columns[number].values = values.map(Some).to_vec();
+    }
+    let table = Arc::new(draft.clone().table().unwrap());
+    assert_eq!(table.bytes()[8], 2);
+    let evaluator = TabularEvaluator::new(table, "data").unwrap();
+    assert_eq!(evaluator.best_test(), Some(1.0));
+    assert_eq!(evaluator.valid_accuracies(), [0.5, -1.0, -2.5]);
+    assert!(evaluator.description().contains("validation loss after 3"));
+    draft.datasets[0].metric = Metric::default();
+    let error = draft.clone().table().unwrap_err().to_string();
+    assert!(error.contains("2.5; expected a number from 0 to 1"), "{error}");
+    draft.datasets[0].metric = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
+    draft.columns[0].column.encoding = Encoding::Hits(100);
+    assert!(draft.table().unwrap_err().to_string().contains("column 0"));
+}
+
+#[test]
+fn one_figure_stands_for_validation_and_test_where_the_table_says_so() {
+    for (kept, valid_is_test) in [(Figure::Valid, false), (Figure::Test, true)] {
+        let mut draft = draft(architectures(&[[1, 2], [0, 0], [1, 0]]), 3);
+        draft.columns.retain(|data| {
+            !matches!(data.column.figure, Figure::Valid | Figure::Test) || data.column.figure == kept
+        });
+        let lacks = draft.clone().table().unwrap_err().to_string();
+        assert!(lacks.contains("lacks"), "{lacks}");
+        draft.datasets[0].valid_is_test = valid_is_test;
+        draft.datasets[0].test_is_valid = !valid_is_test;
+        let table = Arc::new(draft.clone().table().unwrap());
+        assert_eq!((table.bytes()[8], table.epochs(0)), (2, vec![3]));
+        assert!(table.header().datasets[0].is_one_figure());
+        let evaluator = TabularEvaluator::new(table, "data").unwrap();
+        assert_eq!(evaluator.valid_accuracies(), evaluator.test_accuracies());
+        assert_eq!(evaluator.valid_accuracies().len(), 3);
+        draft.datasets[0].valid_is_test = true;
+        draft.datasets[0].test_is_valid = true;
+        assert!(draft.table().unwrap_err().to_string().contains("at most one"));
+    }
+    let mut both = draft(architectures(&[[1, 2], [0, 0], [1, 0]]), 3);
+    both.datasets[0].test_is_valid = true;
+    assert!(both.table().unwrap_err().to_string().contains("has test figures"));
 }
 
 proptest! {
@@ -296,7 +415,7 @@ proptest! {
         prop_assert!(open(bytes.clone()).is_err());
         // Behind a preamble that fits.
         let cut = bytes.len() / 2;
-        prop_assert!(open(assemble(&bytes[..cut], &bytes[cut..])).is_err());
+        prop_assert!(open(assemble(2, &bytes[..cut], &bytes[cut..])).is_err());
     }
 
     #[test]
@@ -312,7 +431,7 @@ proptest! {
             let place = place.index(edited.len());
             edited[place] = byte;
         }
-        if let Ok(table) = open(assemble(&header, &figures)) {
+        if let Ok(table) = open(assemble(2, &header, &figures)) {
             for choices in [[0, 0], [0, 1], [1, 2], [9, 9]] {
                 let Some(row) = table.row(&Architecture::new(choices)) else { continue };
                 prop_assert!((row as usize) < table.len());
