@@ -24,6 +24,37 @@ pub(crate) fn counted(n: usize, thing: &str) -> String {
     format!("{n} {thing}{ending}")
 }
 
+/// What stands in the place of a figure that nobody knows.
+pub(crate) const NOT_KNOWN: &str = "not known";
+
+/// A figure as text, or that it is not known.
+pub(crate) fn known<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
+    figure.map_or_else(|| NOT_KNOWN.to_owned(), text)
+}
+
+/// Millions with two digits: `12.34 M`.
+pub(crate) fn millions(n: u64) -> String {
+    format!("{:.2} M", n as f64 / 1e6)
+}
+
+/// The size of a network: `129,306 parameters, 12.34 M multiply-accumulates`, and what of it is not known.
+pub(crate) fn size(params: Option<u64>, macs: Option<u64>) -> String {
+    match (params, macs) {
+        (None, None) => "parameters and multiply-accumulates not known".to_owned(),
+        (params, macs) => format!(
+            "{}, {}",
+            params.map_or("parameters not known".to_owned(), |n| format!(
+                "{} parameters",
+                grouped(n)
+            )),
+            macs.map_or("multiply-accumulates not known".to_owned(), |n| format!(
+                "{} multiply-accumulates",
+                millions(n)
+            )),
+        ),
+    }
+}
+
 /// An accuracy in [0, 1] as a percentage with two digits.
 pub(crate) fn percent(accuracy: f64) -> String {
     format!("{:.2} %", 100.0 * accuracy)
@@ -65,6 +96,21 @@ mod tests {
     fn integers_are_grouped_by_thousands() {
         let texts = [0, 999, 1000, 3_349_342].map(grouped);
         assert_eq!(texts, ["0", "999", "1,000", "3,349,342"]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_to_be_so() {
+        assert_eq!(known(Some(1_000), grouped), "1,000");
+        assert_eq!(known(None, grouped), "not known");
+        assert_eq!(
+            size(Some(129_306), Some(12_340_000)),
+            "129,306 parameters, 12.34 M multiply-accumulates"
+        );
+        assert_eq!(
+            size(None, Some(12_340_000)),
+            "parameters not known, 12.34 M multiply-accumulates"
+        );
+        assert_eq!(size(None, None), "parameters and multiply-accumulates not known");
     }
 
     #[test]

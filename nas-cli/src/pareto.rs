@@ -19,8 +19,10 @@ pub(crate) struct Point {
     pub(crate) trial: TrialId,
     pub(crate) arch: String,
     pub(crate) valid_accuracy: f64,
-    pub(crate) params: u64,
-    pub(crate) macs: u64,
+    /// Parameters, where they are known.
+    pub(crate) params: Option<u64>,
+    /// Multiply-accumulates, where they are known.
+    pub(crate) macs: Option<u64>,
 }
 
 /// All points of a run.
@@ -36,13 +38,14 @@ pub(crate) struct Pareto {
 
 impl Pareto {
     /// The trials on record that did not fail, of those trained for the most epochs: accuracies after different epochs are not
-    /// compared. Costs that their evaluations do not know are counted on networks of this size; where there are no networks, a
-    /// trial of unknown cost is no point.
+    /// compared. Costs that their evaluations do not know are counted on networks of this size, where there are networks.
+    /// Without objectives they are the accuracy and the first cost that is known. A trial that lacks an objective is no point;
+    /// where no trial knows any cost, there are no points.
     pub(crate) fn new(
         records: &[TrialRecord],
         space: &dyn Space,
         network: Option<&NetworkConfig>,
-        objectives: &[Objective],
+        objectives: Option<&[Objective]>,
     ) -> Result<Self> {
         let evaluated: Vec<(&TrialRecord, &Evaluation)> = records
             .iter()
@@ -67,35 +70,48 @@ impl Pareto {
                 }
             };
             let cost = match (evaluation.params, evaluation.macs) {
-                (Some(params), Some(macs)) => Cost { params, macs },
-                (params, macs) => {
-                    let Some(network) = network else { continue };
-                    let counted = match counted.get(architecture) {
-                        Some(cost) => *cost,
-                        None => {
-                            let cost = space.network(architecture, network)?.cost();
-                            counted.insert(architecture, cost);
-                            cost
-                        }
-                    };
-                    Cost {
-                        params: params.unwrap_or(counted.params),
-                        macs: macs.unwrap_or(counted.macs),
+                (Some(params), Some(macs)) => (Some(params), Some(macs)),
+                (params, macs) => match network {
+                    None => (params, macs),
+                    Some(network) => {
+                        let counted = match counted.get(architecture) {
+                            Some(cost) => *cost,
+                            None => {
+                                let cost = space.network(architecture, network)?.cost();
+                                counted.insert(architecture, cost);
+                                cost
+                            }
+                        };
+                        (params.or(Some(counted.params)), macs.or(Some(counted.macs)))
                     }
-                }
+                },
             };
             points.push(Point {
                 trial: record.trial.id,
                 arch,
                 valid_accuracy: evaluation.valid_accuracy,
-                params: cost.params,
-                macs: cost.macs,
+                params: cost.0,
+                macs: cost.1,
             });
         }
-        Ok(Self::of(points, objectives))
+        let knows = |objective: &Objective| points.iter().any(|point| point.value(*objective).is_some());
+        let objectives = match objectives {
+            Some(objectives) => objectives.to_vec(),
+            None => {
+                let costs = [Objective::Params, Objective::Macs];
+                let cost = costs.into_iter().find(knows).unwrap_or(Objective::Params);
+                vec![Objective::Accuracy, cost]
+            }
+        };
+        points.retain(|point| {
+            objectives
+                .iter()
+                .all(|objective| point.value(*objective).is_some())
+        });
+        Ok(Self::of(points, &objectives))
     }
 
-    /// Those points, in the order of their trials.
+    /// Those points, which know all objectives, in the order of their trials.
     pub(crate) fn of(points: Vec<Point>, objectives: &[Objective]) -> Self {
         // What is the same once more need not be compared again.
         let mut different = HashSet::new();
@@ -150,12 +166,18 @@ impl Pareto {
 }
 
 impl Point {
+    /// The figure to minimise, where it is known. Counts are exact up to 2⁵³.
+    fn value(&self, objective: Objective) -> Option<f64> {
+        match objective {
+            Objective::Accuracy => Some(-self.valid_accuracy),
+            Objective::Params => self.params.map(|params| params as f64),
+            Objective::Macs => self.macs.map(|macs| macs as f64),
+        }
+    }
+
     fn values(&self, objectives: &[Objective]) -> Vec<f64> {
-        let cost = Cost {
-            params: self.params,
-            macs: self.macs,
-        };
-        let value = |objective: &Objective| objective.value(self.valid_accuracy, cost);
+        // What is not known is no better than anything.
+        let value = |objective: &Objective| self.value(*objective).unwrap_or(f64::INFINITY);
         objectives.iter().map(value).collect()
     }
 }
@@ -169,8 +191,8 @@ mod tests {
             trial,
             arch: arch.to_owned(),
             valid_accuracy,
-            params,
-            macs,
+            params: Some(params),
+            macs: Some(macs),
         }
     }
 

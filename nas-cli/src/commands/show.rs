@@ -1,8 +1,11 @@
 //! `nas show`: what an architecture is and what it costs.
 
+use std::path::Path;
+
 use anyhow::Result;
 use nas_space::canonical::canonical_id;
 use nas_space::draw;
+use nas_space::error::SpaceError;
 use nas_space::genotype::Genotype;
 use nas_space::hierarchy::{Hierarchy, NONE};
 use nas_space::network::NetworkConfig;
@@ -13,9 +16,10 @@ use serde::Serialize;
 use crate::architecture;
 use crate::architecture::Found;
 use crate::args::{ShowArgs, ShowFormat};
-use crate::number::{self, counted};
+use crate::number::{counted, grouped, known};
 use crate::output::{Output, write_stdout};
 use crate::plan::RunConfig;
+use crate::report::Run;
 use crate::size::{Size, Skeleton};
 use crate::usage::Usage;
 
@@ -25,12 +29,20 @@ struct Shown<'a> {
     arch: String,
     id: String,
     genotype: &'a Genotype,
+    #[serde(flatten)]
+    built: Option<Built>,
+    /// Of the network, else of the run's records, where they know it.
+    params: Option<u64>,
+    macs: Option<u64>,
+}
+
+/// The network that it is.
+#[derive(Debug, Serialize)]
+struct Built {
     channels: usize,
     cells: usize,
     classes: usize,
     image: String,
-    params: u64,
-    macs: u64,
     layers: usize,
 }
 
@@ -60,19 +72,33 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         auxiliary: args.auxiliary,
         drop_path: false,
     };
-    let network = genotype.network(&operations, &config)?;
-    let cost = network.cost();
+    let typed = args.size.channels.is_some() || args.size.cells.is_some() || args.auxiliary;
+    let (built, (params, macs)) = match genotype.network(&operations, &config) {
+        Ok(network) => {
+            let built = Built {
+                channels: size.channels,
+                cells: size.cells,
+                classes: config.classes,
+                image: config.image.to_string(),
+                layers: network.layers().len(),
+            };
+            let cost = network.cost();
+            (Some(built), (Some(cost.params), Some(cost.macs)))
+        }
+        // It is known from a benchmark table alone, which may say how large it is.
+        Err(SpaceError::NoNetwork { .. }) if !typed && args.image.is_none() && args.classes.is_none() => {
+            let recorded = search.is_some().then(|| best_size(Path::new(&args.arch)));
+            (None, recorded.unwrap_or(Ok((None, None)))?)
+        }
+        Err(error) => return Err(error.into()),
+    };
     let shown = Shown {
         arch: genotype.to_string(),
         id: canonical_id(&genotype, &operations).to_string(),
         genotype: &genotype,
-        channels: size.channels,
-        cells: size.cells,
-        classes: config.classes,
-        image: config.image.to_string(),
-        params: cost.params,
-        macs: cost.macs,
-        layers: network.layers().len(),
+        built,
+        params,
+        macs,
     };
     match (args.format, output) {
         (ShowFormat::Dot, _) => write_stdout(&draw::dot(&genotype)),
@@ -82,29 +108,48 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
     }
 }
 
+/// Parameters and multiply-accumulates of a run's best architecture, where its records know them.
+fn best_size(path: &Path) -> Result<(Option<u64>, Option<u64>)> {
+    let run = Run::read(path)?;
+    run.best().map_or(Ok((None, None)), |best| run.size(&best))
+}
+
 fn text(shown: &Shown<'_>) -> String {
     let mut lines = vec![shown.arch.clone()];
     lines.push(format!("id      {}", shown.id));
-    lines.push(match shown.genotype {
-        Genotype::Chain(_) => format!("image   {}, {} classes", shown.image, shown.classes),
-        _ => format!(
+    lines.push(match (&shown.built, shown.genotype) {
+        (None, _) => "network not known: its choices are known from a benchmark table alone".to_owned(),
+        (Some(built), Genotype::Chain(_)) => format!("image   {}, {} classes", built.image, built.classes),
+        (Some(built), _) => format!(
             "image   {}, {} classes, {}, {}{}",
-            shown.image,
-            shown.classes,
-            counted(shown.channels, "channel"),
-            counted(shown.cells, "cell"),
+            built.image,
+            built.classes,
+            counted(built.channels, "channel"),
+            counted(built.cells, "cell"),
             match Skeleton::of(shown.genotype) {
                 Skeleton::Nb201 => " per stage",
                 Skeleton::Darts | Skeleton::Chain => "",
             }
         ),
     });
-    lines.push(format!("params  {}", number::grouped(shown.params)));
+    lines.push(format!("params  {}", known(shown.params, grouped)));
     lines.push(format!(
-        "MACs    {} ({:.1} M)",
-        number::grouped(shown.macs),
-        shown.macs as f64 / 1e6
+        "MACs    {}",
+        known(shown.macs, |macs| format!(
+            "{} ({:.1} M)",
+            grouped(macs),
+            macs as f64 / 1e6
+        ))
     ));
+    if let Genotype::Selection(selection) = shown.genotype {
+        lines.push(format!("choices of space {}", selection.space));
+        lines.extend(
+            selection
+                .choices
+                .iter()
+                .map(|(name, option)| format!("  {name} = {option}")),
+        );
+    }
     if let Genotype::Hierarchical(hierarchy) = shown.genotype {
         lines.extend(levels(hierarchy));
         return lines.join("\n");

@@ -38,6 +38,9 @@ struct Status {
     best: Option<BestSoFar>,
     /// Once the best is trained in full or looked up.
     test_accuracy: Option<f64>,
+    /// Whether trials are looked up in a table, which need not say what they cost.
+    #[serde(skip)]
+    looked_up: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,6 +104,7 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         idle_seconds: standing.as_ref().and_then(|standing| standing.idle_seconds),
         best: best.map(best_so_far),
         test_accuracy: last.map(|last| last.test.test_accuracy),
+        looked_up: matches!(config.estimation, crate::plan::Estimation::Table(_)),
     };
     output.result(&status, || text(&status))
 }
@@ -164,10 +168,13 @@ fn text(status: &Status) -> String {
         line(
             "spent",
             &format!(
-                "{}{}, {} of trials",
+                "{}{}, {}",
                 counted(usize::try_from(status.epochs).unwrap_or(usize::MAX), "epoch"),
                 of(status.budget.epochs),
-                seconds(status.seconds)
+                match status.looked_up && status.seconds == 0.0 && status.finished > 0 {
+                    true => "seconds not known to the table".to_owned(),
+                    false => format!("{} of trials", seconds(status.seconds)),
+                }
             ),
         ),
     ];

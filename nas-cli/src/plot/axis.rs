@@ -32,8 +32,8 @@ impl Axis {
         }
     }
 
-    /// A little longer than these values, which lie between 0 and `most`, so that none lies on its ends, unless nothing can
-    /// be beyond. Marks are short: `200 k`, `1.2 M`.
+    /// A little longer than these values, which are at most `most`, so that none lies on its ends, unless nothing can be beyond:
+    /// where none is negative, it begins at 0 or above. Marks are short: `200 k`, `1.2 M`.
     pub(super) fn over(values: impl Iterator<Item = f64>, most: f64) -> Self {
         let Some((least, largest)) = extent(values) else {
             return Self::steps(0.0, 1.0, 1);
@@ -41,11 +41,12 @@ impl Axis {
         let range = if largest > least {
             largest - least
         } else {
-            (0.1 * largest).max(1.0)
+            (0.1 * largest.abs()).max(1.0)
         };
         // Four to eight steps.
         let step = step(range / 6.0);
-        let first = ((least - 0.03 * range) / step).floor().max(0.0);
+        let first = ((least - 0.03 * range) / step).floor();
+        let first = if least < 0.0 { first } else { first.max(0.0) };
         let last = ((largest + 0.03 * range) / step).ceil().min((most / step).ceil());
         Self::steps(first * step, step, (last - first).max(1.0) as u32)
     }
@@ -241,7 +242,7 @@ fn short(mark: f64, step: f64) -> String {
     };
     let digits = (-(step / unit).log10().floor()).max(0.0) as usize;
     let number = format!("{:.digits$}", mark / unit);
-    if number.chars().all(|c| "0.".contains(c)) {
+    if number.chars().all(|c| "-0.".contains(c)) {
         return "0".to_owned();
     }
     format!("{number}{letter}")

@@ -8,7 +8,7 @@ use super::axis::Axis;
 use super::panel::Panel;
 use super::quantile::{far_below, sorted};
 use super::{FAINT, INK, escaped};
-use crate::number::{grouped, percent};
+use crate::number::{grouped, percent, size};
 use crate::pareto::{Pareto, Point};
 
 const SIZE: (f64, f64) = (720.0, 470.0);
@@ -27,8 +27,8 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
     let cost = costs.find(|objective| *objective != Objective::Accuracy);
     let cost = cost.unwrap_or(Objective::Params);
     let of = |point: &Point| match cost {
-        Objective::Macs => point.macs as f64,
-        _ => point.params as f64,
+        Objective::Macs => point.macs.map_or(f64::NAN, |macs| macs as f64),
+        _ => point.params.map_or(f64::NAN, |params| params as f64),
     };
     let x = Axis::over(pareto.points.iter().map(of), f64::INFINITY);
     let least = least_shown(pareto);
@@ -159,11 +159,10 @@ fn triangle(text: &mut String, x: f64, point: &Point) {
 /// What is shown where one points at a trial.
 fn tooltip(point: &Point) -> String {
     format!(
-        "<title>trial {}: {}, {} parameters, {} multiply-accumulates\n{}</title>",
+        "<title>trial {}: {}, {}\n{}</title>",
         point.trial,
         percent(point.valid_accuracy),
-        grouped(point.params),
-        grouped(point.macs),
+        size(point.params, point.macs),
         escaped(&point.arch)
     )
 }
@@ -199,8 +198,8 @@ mod tests {
             trial,
             arch: format!("<{trial}>"),
             valid_accuracy,
-            params,
-            macs: 10 * params,
+            params: Some(params),
+            macs: Some(10 * params),
         });
         Pareto::of(points.collect(), &[Objective::Accuracy, Objective::Params])
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use nas_space::search::FailureKind;
 
 use super::{Run, origin, supernet};
-use crate::number::{counted, grouped, seconds};
+use crate::number::{NOT_KNOWN, counted, grouped, seconds};
 use crate::page::{Align, Cell, Html, Table};
 use crate::plot::{self, Bar, BarChart};
 
@@ -30,7 +30,9 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     // To propose is to train a supernet where there is one.
     let strategy = if supernets.is_some() { told } else { told + asked };
     let last = run.last.as_ref().map(|last| last.seconds);
-    let mut parts = vec![("trials", evaluation)];
+    let mut parts = Vec::new();
+    // Nobody is told that what nobody knows was 0.
+    parts.extend(run.knows_seconds().then_some(("trials", evaluation)));
     parts.extend(supernets.map(|spent| ("supernets", spent)));
     parts.push(("the method itself", strategy));
     parts.extend(last.map(|spent| ("final training and test", spent)));
@@ -71,6 +73,12 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         .map(|record| u64::from(record.trial.added_epochs()))
         .sum();
     let mut facts = vec![("Epochs of the trials", grouped(epochs))];
+    if !run.knows_seconds() {
+        facts.push((
+            "Seconds of the trials",
+            format!("{NOT_KNOWN}: the table does not say them"),
+        ));
+    }
     if !run.attempts.is_empty() {
         let lost: f64 = run.attempts.iter().map(|record| record.attempt.seconds).sum();
         facts.push((

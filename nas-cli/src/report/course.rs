@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Run;
 use super::run::Evaluated;
-use crate::number::{grouped, percent, seconds};
+use crate::number::{NOT_KNOWN, grouped, percent, seconds};
 use crate::page::{Align, Cell, Html, Table};
 use crate::plot::{self, BoxChart, Curve, CurveChart, Dimension, Point, Sample, Scale};
 
@@ -25,7 +25,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             }
             None => {
                 html.paragraph(
-                    "The trials took no time: they were looked up. So there is no curve over seconds.",
+                    "The table does not know what trainings cost, so there is no curve over seconds.",
                 );
             }
         }
@@ -173,6 +173,7 @@ fn all(run: &Run) -> Table {
         ("remark", Align::Left),
     ];
     let mut table = Table::new(&columns);
+    let timed = run.knows_seconds();
     for record in run.trials.iter().take(LISTED) {
         let mut remarks = Vec::new();
         let continued = record.trial.continues;
@@ -203,7 +204,11 @@ fn all(run: &Run) -> Table {
             Cell::text(record.trial.id),
             Cell::Text(accuracy),
             Cell::text(record.trial.fidelity.epochs),
-            Cell::Text(cost.map_or("–".to_owned(), |cost| format!("{cost:.1}"))),
+            Cell::Text(match cost {
+                Some(_) if !timed => NOT_KNOWN.to_owned(),
+                Some(cost) => format!("{cost:.1}"),
+                None => "–".to_owned(),
+            }),
             Cell::Text(remarks.join("; ")),
         ]);
     }

@@ -1,12 +1,11 @@
 //! What the search found.
 
 use anyhow::Result;
-use nas_evo::Objective;
 use nas_space::draw;
 
 use super::Run;
 use super::run::Evaluated;
-use crate::number::{counted, grouped, percent};
+use crate::number::{counted, grouped, known, millions, percent, size};
 use crate::page::{Align, Cell, Html, Table};
 use crate::pareto::Pareto;
 use crate::plan::Estimation;
@@ -63,14 +62,14 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
             .to_owned(),
         ),
     });
-    let cost = run.cost(&best)?;
+    let (params, macs) = run.size(&best)?;
     figures.push((
         "Parameters",
-        grouped(cost.params),
-        format!(
-            "{:.2} M multiply-accumulates for an image",
-            cost.macs as f64 / 1e6
-        ),
+        known(params, grouped),
+        match macs {
+            Some(macs) => format!("{} multiply-accumulates for an image", millions(macs)),
+            None => "multiply-accumulates not known".to_owned(),
+        },
     ));
     figures.push(("Trials", grouped(run.finished() as u64), failed));
     html.figures(&figures);
@@ -109,13 +108,8 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             facts.push(("Test loss", format!("{loss:.4} nats")));
         }
         facts.push(("Final training", counted(last.epochs as usize, "epoch")));
-        if let (Some(params), Some(macs)) = (last.params, last.macs) {
-            let size = format!(
-                "{} parameters, {:.2} M multiply-accumulates",
-                grouped(params),
-                macs as f64 / 1e6
-            );
-            facts.push(("Network", size));
+        if last.params.is_some() || last.macs.is_some() {
+            facts.push(("Network", size(last.params, last.macs)));
         }
         html.facts(&facts);
     }
@@ -128,14 +122,15 @@ pub(super) fn front(run: &Run) -> Result<Html> {
     if run.evaluated().len() < 2 {
         return Ok(html);
     }
-    let objectives = match &run.config.nsga2 {
-        Some(nsga2) => &nsga2.objectives[..],
-        None => &[Objective::Accuracy, Objective::Params],
-    };
+    let objectives = run.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
     // Architectures of a table need not be networks of this toolkit.
     let network = run.config.network().ok();
     let pareto = Pareto::new(&run.trials, run.space.as_ref(), network.as_ref(), objectives)?;
     if pareto.points.is_empty() {
+        html.paragraph(
+            "Parameters and multiply-accumulates of these architectures are not known: the table does not say them, and its \
+             architectures are no networks on which they could be counted.",
+        );
         return Ok(html);
     }
     match pareto.points.len() {
@@ -165,8 +160,8 @@ pub(super) fn front(run: &Run) -> Result<Html> {
         table.row([
             Cell::text(point.trial),
             Cell::Text(percent(point.valid_accuracy)),
-            Cell::Text(grouped(point.params)),
-            Cell::Text(grouped(point.macs)),
+            Cell::Text(known(point.params, grouped)),
+            Cell::Text(known(point.macs, grouped)),
             Cell::code(&point.arch),
         ]);
     }
@@ -214,21 +209,24 @@ fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Result<Table> {
         ("training accuracy", Align::Right),
         ("epochs", Align::Right),
         ("parameters", Align::Right),
-        ("M multiply-accumulates", Align::Right),
+        ("multiply-accumulates", Align::Right),
         ("seconds", Align::Right),
     ];
     let mut table = Table::new(&columns);
     for trial in trials {
-        let cost = run.cost(trial)?;
+        let (params, macs) = run.size(trial)?;
         let evaluation = trial.evaluation;
         table.row([
             Cell::text(trial.record.trial.id),
             Cell::Text(percent(evaluation.valid_accuracy)),
             Cell::Text(evaluation.train_accuracy.map_or("–".to_owned(), percent)),
             Cell::text(evaluation.epochs),
-            Cell::Text(grouped(cost.params)),
-            Cell::Text(format!("{:.2}", cost.macs as f64 / 1e6)),
-            Cell::Text(format!("{:.1}", evaluation.cost_seconds)),
+            Cell::Text(known(params, grouped)),
+            Cell::Text(known(macs, millions)),
+            Cell::Text(known(
+                run.knows_seconds().then_some(evaluation.cost_seconds),
+                |seconds| format!("{seconds:.1}"),
+            )),
         ]);
     }
     Ok(table)

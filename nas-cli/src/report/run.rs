@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::environment::Environment;
 use crate::number::counted;
-use crate::plan::RunConfig;
+use crate::plan::{Estimation, RunConfig};
 use crate::session::FinalRecord;
 
 /// A run, as far as it has come.
@@ -37,7 +37,7 @@ pub(crate) struct Run {
 
 /// A trial that was evaluated.
 #[derive(Clone, Copy)]
-pub(super) struct Evaluated<'a> {
+pub(crate) struct Evaluated<'a> {
     pub(super) record: &'a TrialRecord,
     pub(super) evaluation: &'a Evaluation,
 }
@@ -122,7 +122,7 @@ impl Run {
     }
 
     /// The best trial: of those trained longest, the one of the highest validation accuracy, the first of equals.
-    pub(super) fn best(&self) -> Option<Evaluated<'_>> {
+    pub(crate) fn best(&self) -> Option<Evaluated<'_>> {
         self.evaluated()
             .into_iter()
             .reduce(|best, other| match other.beats(&best) {
@@ -173,17 +173,28 @@ impl Run {
         Ok(self.space.genotype(&record.trial.architecture)?)
     }
 
-    /// Parameters and multiply-accumulates of a trial's network: of its evaluation, or counted.
-    pub(super) fn cost(&self, trial: &Evaluated<'_>) -> Result<Cost> {
+    /// Parameters and multiply-accumulates of a trial's network: of its evaluation, or counted. Architectures of a table need
+    /// not be networks of this toolkit, and the table may say neither.
+    pub(crate) fn size(&self, trial: &Evaluated<'_>) -> Result<(Option<u64>, Option<u64>)> {
         let Evaluation { params, macs, .. } = *trial.evaluation;
-        if let (Some(params), Some(macs)) = (params, macs) {
-            return Ok(Cost { params, macs });
+        if let (Some(_), Some(_)) = (params, macs) {
+            return Ok((params, macs));
         }
-        let network = self.config.network()?;
-        Ok(self
-            .space
-            .network(&trial.record.trial.architecture, &network)?
-            .cost())
+        let Ok(network) = self.config.network() else {
+            return Ok((params, macs));
+        };
+        let network = self.space.network(&trial.record.trial.architecture, &network)?;
+        let Cost { params, macs } = network.cost();
+        Ok((Some(params), Some(macs)))
+    }
+
+    /// Whether it is known what trials cost: a table need not say.
+    pub(super) fn knows_seconds(&self) -> bool {
+        !matches!(self.config.estimation, Estimation::Table(_))
+            || self
+                .evaluated()
+                .iter()
+                .any(|trial| trial.evaluation.cost_seconds > 0.0)
     }
 
     /// Whether trials are trained for different numbers of epochs.

@@ -16,16 +16,16 @@ use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::tabular::TabularEvaluator;
 use nas_eval::{DType, Device};
-use nas_evo::Objective;
 use nas_pnas::ProgressiveSearch;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
-use nas_study::{Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
+use nas_study::{Best, Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
 use serde::Serialize;
 
 use crate::environment::Environment;
+use crate::number::grouped;
 use crate::oneshot::{AuditRecord, Darts, Enas, Found, Oneshot, Searches, Supernet};
 use crate::output::{Output, note};
 use crate::pareto::Pareto;
@@ -99,6 +99,8 @@ pub(crate) struct Concluded {
     extra: Extra,
     /// How a controller's reward grew.
     reward_picture: Option<PathBuf>,
+    /// Parameters and multiply-accumulates of the best architecture, where they are known.
+    size: (Option<u64>, Option<u64>),
     /// Nothing where an evaluator of the user's judges, which knows no test.
     pub(crate) last: Option<FinalRecord>,
 }
@@ -173,10 +175,34 @@ impl Session {
             // What cannot be is found out before anything is written.
             session.searches(plan)?.check()?;
         }
-        if let Some(rl) = &session.config.rl {
-            session.controller(rl, &Learned::default())?;
-        }
+        session.check_method()?;
         Ok(session)
+    }
+
+    /// Finds out whether the method can search here, before anything is written.
+    fn check_method(&self) -> Result<()> {
+        let searched = || Arc::clone(&self.searched);
+        if let Some(rl) = &self.config.rl {
+            self.controller(rl, &Learned::default())?;
+        } else if let Some(pnas) = &self.config.pnas {
+            if let Source::Table(evaluator) = &self.source
+                && !evaluator.table().is_complete()
+            {
+                let table = evaluator.table();
+                bail!(
+                    "method pnas builds architectures level by level and needs every one of them, but the table '{}' knows {} \
+                     of the {} of space {}; expected another method, such as evolution",
+                    table.header().name,
+                    grouped(table.len() as u64),
+                    table.space().size(),
+                    table.space().name()
+                );
+            }
+            method::progressive(pnas, searched(), self.seed())?;
+        } else if self.config.supernet.is_none() {
+            method::strategy(&self.config, searched(), self.seed())?;
+        }
+        Ok(())
     }
 
     /// What the configuration says.
@@ -356,10 +382,12 @@ impl Session {
                 Extra::Searches(oneshot.found().to_vec(), self.audit(run, best.trial)?)
             }
         };
+        let size = self.size(store, best)?;
         Ok(Concluded {
             summary,
             genotype,
             extra,
+            size,
             reward_picture,
             last,
         })
@@ -416,17 +444,28 @@ impl Session {
         Ok(summary)
     }
 
+    /// Parameters and multiply-accumulates of the best architecture: of its evaluation, else counted, where there is a network.
+    fn size(&self, store: &Store, best: &Best) -> Result<(Option<u64>, Option<u64>)> {
+        let records = store.records().trials()?;
+        let of_best = records.iter().find(|record| record.trial.id == best.trial);
+        let evaluation = of_best.and_then(|record| record.conclusion.as_ref()?.result.as_ref().ok());
+        let (params, macs) =
+            evaluation.map_or((None, None), |evaluation| (evaluation.params, evaluation.macs));
+        let (None, Ok(network)) = (params.and(macs), self.config.network()) else {
+            return Ok((params, macs));
+        };
+        let cost = self.space.network(&best.architecture, &network)?.cost();
+        Ok((Some(cost.params), Some(cost.macs)))
+    }
+
     /// What the trials came to in accuracy and cost, drawn into the run directory; nothing where no cost is known.
     fn front(&self, run: &RunDir, store: &Store) -> Result<Option<Pareto>> {
-        let objectives = match &self.config.nsga2 {
-            Some(nsga2) => &nsga2.objectives[..],
-            None => &[Objective::Accuracy, Objective::Params],
-        };
+        let objectives = self.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
         let records = store.records().trials()?;
         // Architectures of a table need not be networks of this toolkit.
         let network = self.config.network().ok();
         let pareto = Pareto::new(&records, self.space(), network.as_ref(), objectives)?;
-        if network.is_none() && pareto.points.is_empty() {
+        if pareto.points.is_empty() {
             return Ok(None);
         }
         run.write_text(PARETO_FILE, &plot::pareto(&pareto.thinned(plot::POINTS)))?;

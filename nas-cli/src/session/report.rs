@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::ending::FinalRecord;
 use super::{Concluded, Extra, PARETO_FILE, Session, Source};
 use crate::method::Method;
-use crate::number::{counted, grouped, percent};
+use crate::number::{counted, grouped, percent, size};
 use crate::oneshot::{self, AuditRecord, Found};
 use crate::output::Output;
 use crate::pareto::Point;
@@ -47,6 +47,10 @@ struct BestResult {
     arch: String,
     valid_accuracy: f64,
     epochs: Option<u32>,
+    /// Parameters, where they are known.
+    params: Option<u64>,
+    /// Multiply-accumulates, where they are known.
+    macs: Option<u64>,
 }
 
 /// What a method with a supernet adds.
@@ -90,6 +94,7 @@ impl Session {
             genotype,
             extra,
             reward_picture,
+            size,
             last,
         } = concluded;
         let best = summary.require_best()?;
@@ -135,6 +140,8 @@ impl Session {
                 arch: genotype.to_string(),
                 valid_accuracy: best.valid_accuracy,
                 epochs: best.epochs,
+                params: size.0,
+                macs: size.1,
             },
             test_accuracy: last.as_ref().map(|last| last.test.test_accuracy),
             last: last.clone(),
@@ -195,13 +202,16 @@ impl Session {
             let halved = self.config.halving.map_or(String::new(), |_| {
                 format!(", {} in all", counted(result.epochs as usize, "epoch"))
             });
+            let spent = match &self.source {
+                Source::Table(table) if !table.has_seconds() => "seconds not known to the table".to_owned(),
+                _ => format!("{:.1} s", result.seconds),
+            };
             lines.push(line(
                 "search",
                 &format!(
-                    "{} of {}{failed}{halved}, {:.1} s",
+                    "{} of {}{failed}{halved}, {spent}",
                     counted(result.trials as usize, "trial"),
                     result.space,
-                    result.seconds
                 ),
             ));
         }
@@ -232,13 +242,13 @@ impl Session {
                 ),
             ));
         }
-        let size = result.last.as_ref().and_then(|last| last.params.zip(last.macs));
-        if let Some((params, macs)) = size {
-            let macs = macs as f64 / 1e6;
-            lines.push(line(
-                "size",
-                &format!("{} parameters, {macs:.2} M multiply-accumulates", grouped(params)),
-            ));
+        let trained = result.last.as_ref().and_then(|last| last.params.zip(last.macs));
+        match (trained, &self.source) {
+            (Some((params, macs)), _) => lines.push(line("size", &size(Some(params), Some(macs)))),
+            (None, Source::Table(_)) => {
+                lines.push(line("size", &size(result.best.params, result.best.macs)));
+            }
+            (None, _) => {}
         }
         if let Some(OneshotResult { pictures, audit, .. }) = &result.oneshot {
             if let Some(audit) = audit {
@@ -259,10 +269,9 @@ impl Session {
             if self.config.method == Method::Nsga2 {
                 for (number, point) in pareto.iter().enumerate() {
                     let text = format!(
-                        "{}, {} parameters, {:.2} M multiply-accumulates: {}",
+                        "{}, {}: {}",
                         percent(point.valid_accuracy),
-                        grouped(point.params),
-                        point.macs as f64 / 1e6,
+                        size(point.params, point.macs),
                         point.arch
                     );
                     lines.push(line(if number == 0 { "front" } else { "" }, &text));

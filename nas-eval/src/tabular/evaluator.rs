@@ -144,6 +144,17 @@ impl TabularEvaluator {
         self.searched().map_or(0, |repeats| repeats.single.len())
     }
 
+    /// The parameters or the multiply-accumulates that the table gives, row by row where it gives any; none of other figures.
+    pub fn sizes(&self, figure: Figure) -> Vec<u64> {
+        let column = match figure {
+            Figure::Params => self.params,
+            Figure::Macs => self.macs,
+            _ => None,
+        };
+        let rows = 0..self.table.header().row_count;
+        rows.filter_map(|row| self.table.count(column?, row)).collect()
+    }
+
     fn searched(&self) -> Option<&Repeats> {
         let known = self.table.fidelities(self.dataset)?;
         known.valid.get(&self.dataset().search_epochs)

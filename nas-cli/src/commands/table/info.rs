@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::tabular::{BUILT_IN, Table, TabularEvaluator, built_in};
+use nas_eval::tabular::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
+use nas_evo::Objective;
 use serde::Serialize;
 
 use crate::args::InfoArgs;
-use crate::number::{grouped, percent};
+use crate::number::{NOT_KNOWN, grouped, known, percent};
 use crate::output::Output;
 
 /// The JSON of `nas table info`, and of the commands that make a table.
@@ -43,10 +44,34 @@ struct DatasetInfo {
     seconds: bool,
     /// Whether what a search sees are accuracies on test images.
     valid_is_test: bool,
+    /// Parameters and multiply-accumulates.
+    sizes: Sizes,
+    /// What architectures can be compared by here, as `--objectives` takes it.
+    objectives: Vec<&'static str>,
     /// Validation accuracies after the epochs of a search, means over repeats.
     valid: Spread,
     /// Test accuracies that are reported.
     test: Spread,
+}
+
+/// What is known of the sizes of the networks.
+#[derive(Debug, Serialize)]
+struct Sizes {
+    params: SizeInfo,
+    macs: SizeInfo,
+}
+
+/// One of them.
+#[derive(Debug, Serialize)]
+struct SizeInfo {
+    /// Whether they are counted on networks of this toolkit.
+    counted: bool,
+    /// How many rows have one in the table.
+    rows: usize,
+    /// The least that the table gives.
+    min: Option<u64>,
+    /// The largest.
+    max: Option<u64>,
 }
 
 /// How accuracies are spread over the rows.
@@ -73,6 +98,11 @@ pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Resul
     let header = table.header();
     let datasets = header.datasets.iter().enumerate().map(|(number, dataset)| {
         let evaluator = TabularEvaluator::new(Arc::clone(table), &dataset.name)?;
+        let size = |figure| SizeInfo::of(&evaluator.sizes(figure), dataset.network.is_some());
+        let sizes = Sizes {
+            params: size(Figure::Params),
+            macs: size(Figure::Macs),
+        };
         Ok(DatasetInfo {
             name: dataset.name.clone(),
             epochs: table.epochs(number),
@@ -81,6 +111,8 @@ pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Resul
             repeats: evaluator.repeats(),
             seconds: evaluator.has_seconds(),
             valid_is_test: dataset.valid_is_test,
+            objectives: objectives(&sizes, table.len()),
+            sizes,
             valid: Spread::of(evaluator.valid_accuracies()),
             test: Spread::of(evaluator.test_accuracies()),
         })
@@ -99,6 +131,49 @@ pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Resul
         datasets: datasets.collect::<Result<_>>()?,
     };
     output.result(&info, || text(&info))
+}
+
+/// What every architecture of the table can be compared by.
+fn objectives(sizes: &Sizes, rows: usize) -> Vec<&'static str> {
+    let known = |objective: &Objective| match objective {
+        Objective::Accuracy => true,
+        Objective::Params => sizes.params.is_complete(rows),
+        Objective::Macs => sizes.macs.is_complete(rows),
+    };
+    let known = Objective::ALL.into_iter().filter(known);
+    known.map(Objective::name).collect()
+}
+
+impl SizeInfo {
+    fn of(given: &[u64], counted: bool) -> Self {
+        Self {
+            counted,
+            rows: given.len(),
+            min: given.iter().min().copied(),
+            max: given.iter().max().copied(),
+        }
+    }
+
+    /// Whether it is known of every architecture of the table.
+    fn is_complete(&self, rows: usize) -> bool {
+        self.counted || self.rows == rows
+    }
+
+    /// In words, of a table with so many rows.
+    fn text(&self, rows: usize) -> String {
+        let given = self.min.zip(self.max).map(|(min, max)| {
+            let of = match self.rows == rows {
+                true => String::new(),
+                false => format!(" of {} rows", grouped(self.rows as u64)),
+            };
+            format!("{} to {} in the table{of}", grouped(min), grouped(max))
+        });
+        match (self.counted, given) {
+            (true, None) => "counted on the networks".to_owned(),
+            (true, Some(given)) => format!("counted on the networks; {given}"),
+            (false, given) => known(given, |given| given),
+        }
+    }
 }
 
 impl Spread {
@@ -122,7 +197,7 @@ impl Spread {
                 percent(median),
                 percent(third)
             ),
-            _ => "none".to_owned(),
+            _ => NOT_KNOWN.to_owned(),
         }
     }
 }
@@ -176,6 +251,13 @@ fn text(info: &Info) -> String {
         lines.push(format!("           {}", dataset.valid.text()));
         lines.push(format!("  test     after {} epochs", dataset.report_epochs));
         lines.push(format!("           {}", dataset.test.text()));
+        for (name, size) in [
+            ("params  ", &dataset.sizes.params),
+            ("macs    ", &dataset.sizes.macs),
+        ] {
+            lines.push(format!("  {name} {}", size.text(info.rows)));
+        }
+        lines.push(format!("  to compare by: {}", dataset.objectives.join(", ")));
     }
     lines.join("\n")
 }
