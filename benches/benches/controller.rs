@@ -6,6 +6,7 @@
     reason = "a bench that cannot run has nothing to say"
 )]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -47,6 +48,7 @@ fn trial(search: &mut ControllerSearch, id: TrialId) {
         train_loss: None,
         params: None,
         macs: None,
+        figures: BTreeMap::new(),
         epochs: 1,
         cost_seconds: 0.0,
         device: "none".to_owned(),

@@ -123,7 +123,7 @@ pub(crate) fn strategy(
         Method::Nsga2 => {
             let config = run.nsga2.as_ref().with_context(missing)?;
             (
-                Box::new(Nsga2::new(space, config.clone(), run.network()?, seed)?),
+                Box::new(Nsga2::new(space, config.clone(), run.sizes()?, seed)?),
                 serde_json::to_string(config)?,
             )
         }

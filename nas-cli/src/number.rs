@@ -18,6 +18,17 @@ pub(crate) fn grouped(n: u64) -> String {
     text
 }
 
+/// A figure in a unit of its own: whole ones in groups, others with up to six digits.
+pub(crate) fn figure(value: f64) -> String {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        let sign = if value < 0.0 { "-" } else { "" };
+        return format!("{sign}{}", grouped(value.abs() as u64));
+    }
+    let digits = 5 - (value.abs().log10().floor() as i32).clamp(-9, 5);
+    let text = format!("{value:.*}", digits.unsigned_abs() as usize);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// So many things: `1 cell`, `5 cells`.
 pub(crate) fn counted(n: usize, thing: &str) -> String {
     let ending = if n == 1 { "" } else { "s" };
@@ -76,6 +87,12 @@ pub(crate) fn seconds(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_are_short() {
+        let texts = [0.0, 400_346.0, -3.0, 2.5, 0.001_234_567_8, -123_456.789, 1e-12].map(figure);
+        assert_eq!(texts, ["0", "400,346", "-3", "2.5", "0.00123457", "-123457", "0"]);
+    }
 
     #[test]
     fn seconds_have_the_units_that_suit_them() {

@@ -6,9 +6,8 @@ use anyhow::Result;
 use nas_evo::Objective;
 use nas_evo::nsga2::first_front;
 use nas_space::arch::Architecture;
-use nas_space::cost::Cost;
-use nas_space::network::NetworkConfig;
 use nas_space::search::{Evaluation, TrialId};
+use nas_space::sizes::{Figures, Sizes};
 use nas_space::spaces::Space;
 use nas_study::TrialRecord;
 use serde::Serialize;
@@ -19,10 +18,8 @@ pub(crate) struct Point {
     pub(crate) trial: TrialId,
     pub(crate) arch: String,
     pub(crate) valid_accuracy: f64,
-    /// Parameters, where they are known.
-    pub(crate) params: Option<u64>,
-    /// Multiply-accumulates, where they are known.
-    pub(crate) macs: Option<u64>,
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
 }
 
 /// All points of a run.
@@ -38,13 +35,12 @@ pub(crate) struct Pareto {
 
 impl Pareto {
     /// The trials on record that did not fail, of those trained for the most epochs: accuracies after different epochs are not
-    /// compared. Costs that their evaluations do not know are counted on networks of this size, where there are networks.
-    /// Without objectives they are the accuracy and the first cost that is known. A trial that lacks an objective is no point;
-    /// where no trial knows any cost, there are no points.
+    /// compared. Figures that their evaluations do not know are those of `sizes`. Without objectives they are the accuracy and the
+    /// first cost that is known. A trial that lacks an objective is no point; where no trial knows any cost, there are no points.
     pub(crate) fn new(
         records: &[TrialRecord],
         space: &dyn Space,
-        network: Option<&NetworkConfig>,
+        sizes: Option<&dyn Sizes>,
         objectives: Option<&[Objective]>,
     ) -> Result<Self> {
         let evaluated: Vec<(&TrialRecord, &Evaluation)> = records
@@ -54,7 +50,6 @@ impl Pareto {
         let most = evaluated.iter().map(|(record, _)| record.trial.fidelity).max();
         // A search may come back to an architecture many times.
         let mut written: HashMap<&Architecture, String> = HashMap::new();
-        let mut counted: HashMap<&Architecture, Cost> = HashMap::new();
         let mut points = Vec::new();
         for (record, evaluation) in evaluated {
             if Some(record.trial.fidelity) != most {
@@ -69,32 +64,15 @@ impl Pareto {
                     arch
                 }
             };
-            let cost = match (evaluation.params, evaluation.macs) {
-                (Some(params), Some(macs)) => (Some(params), Some(macs)),
-                (params, macs) => match network {
-                    None => (params, macs),
-                    Some(network) => {
-                        let counted = match counted.get(architecture) {
-                            Some(cost) => *cost,
-                            None => {
-                                let cost = space.network(architecture, network)?.cost();
-                                counted.insert(architecture, cost);
-                                cost
-                            }
-                        };
-                        (params.or(Some(counted.params)), macs.or(Some(counted.macs)))
-                    }
-                },
-            };
+            let figures = figures(evaluation, architecture, sizes);
             points.push(Point {
                 trial: record.trial.id,
                 arch,
                 valid_accuracy: evaluation.valid_accuracy,
-                params: cost.0,
-                macs: cost.1,
+                figures,
             });
         }
-        let knows = |objective: &Objective| points.iter().any(|point| point.value(*objective).is_some());
+        let knows = |objective: &Objective| points.iter().any(|point| point.value(objective).is_some());
         let objectives = match objectives {
             Some(objectives) => objectives.to_vec(),
             None => {
@@ -106,7 +84,7 @@ impl Pareto {
         points.retain(|point| {
             objectives
                 .iter()
-                .all(|objective| point.value(*objective).is_some())
+                .all(|objective| point.value(objective).is_some())
         });
         Ok(Self::of(points, &objectives))
     }
@@ -127,7 +105,7 @@ impl Pareto {
         front.retain(|&place| seen.insert(points[place].arch.as_str()));
         let key = |place: usize| {
             let point = &points[place];
-            (point.params, point.macs, point.trial)
+            (point.figures.params, point.figures.macs, point.trial)
         };
         front.sort_by_key(|&place| key(place));
         Self {
@@ -165,25 +143,47 @@ impl Pareto {
     }
 }
 
+/// What is known of a trial's architecture: its evaluation's figures, or those of `sizes` where it has not all of them.
+pub(crate) fn figures(
+    evaluation: &Evaluation,
+    architecture: &Architecture,
+    sizes: Option<&dyn Sizes>,
+) -> Figures {
+    let of_record = Figures {
+        params: evaluation.params,
+        macs: evaluation.macs,
+        named: evaluation.figures.clone(),
+    };
+    if of_record.params.is_some() && of_record.macs.is_some() {
+        return of_record;
+    }
+    let other = sizes
+        .and_then(|sizes| sizes.of(architecture).ok())
+        .unwrap_or_default();
+    Figures {
+        params: of_record.params.or(other.params),
+        macs: of_record.macs.or(other.macs),
+        named: of_record.named,
+    }
+}
+
 impl Point {
-    /// The figure to minimise, where it is known. Counts are exact up to 2⁵³.
-    fn value(&self, objective: Objective) -> Option<f64> {
-        match objective {
-            Objective::Accuracy => Some(-self.valid_accuracy),
-            Objective::Params => self.params.map(|params| params as f64),
-            Objective::Macs => self.macs.map(|macs| macs as f64),
-        }
+    /// The figure to minimise, where it is known.
+    fn value(&self, objective: &Objective) -> Option<f64> {
+        objective.value(self.valid_accuracy, &self.figures)
     }
 
     fn values(&self, objectives: &[Objective]) -> Vec<f64> {
         // What is not known is no better than anything.
-        let value = |objective: &Objective| self.value(*objective).unwrap_or(f64::INFINITY);
+        let value = |objective: &Objective| self.value(objective).unwrap_or(f64::INFINITY);
         objectives.iter().map(value).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use nas_space::cost::Cost;
+
     use super::*;
 
     fn point(trial: TrialId, arch: &str, valid_accuracy: f64, params: u64, macs: u64) -> Point {
@@ -191,8 +191,7 @@ mod tests {
             trial,
             arch: arch.to_owned(),
             valid_accuracy,
-            params: Some(params),
-            macs: Some(macs),
+            figures: Cost { params, macs }.into(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Performance estimation by training.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -347,6 +348,7 @@ impl TrainingEvaluator {
             train_loss: last.map(|metrics| metrics.train_loss),
             params: Some(cost.params),
             macs: Some(cost.macs),
+            figures: BTreeMap::new(),
             epochs: trial.fidelity.epochs,
             cost_seconds: watch.seconds() + restored,
             device: device_name(&self.device),

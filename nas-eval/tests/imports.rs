@@ -64,10 +64,16 @@ fn records_of_nats_bench_become_a_table_of_its_protocol() {
     let conv = Architecture::new([3; 6]);
     let evaluation = evaluator.evaluate(&trial(&conv, 12)).unwrap();
     assert_eq!((evaluation.valid_accuracy, evaluation.cost_seconds), (0.8, 103.0));
+    let network = evaluator.dataset().network.unwrap();
+    let counted = table.space().network(&conv, &network).unwrap().cost();
     assert_eq!(
         (evaluation.params, evaluation.macs),
-        (Some(250_000), Some(40_500_000))
+        (Some(1_531_546), Some(counted.macs)),
+        "of the networks"
     );
+    let published = [("published_macs", 40_500_000.0), ("published_params", 250_000.0)];
+    let figures = published.map(|(name, value)| (name.to_owned(), value));
+    assert_eq!(evaluation.figures, figures.into(), "of the file");
     assert_eq!(evaluator.test_report(&conv).unwrap().test_accuracy, 0.91);
     assert_eq!(
         (

@@ -36,12 +36,12 @@ pub enum EvoError {
     },
     /// There is nothing to compare architectures by, or the same twice.
     #[error(
-        "the objectives are {}; expected one or more of accuracy, params and macs, each at most once",
+        "the objectives are {}; expected accuracy, params, macs or figures by their names, each at most once",
         if got.is_empty() { "none".to_owned() } else { got.join(", ") }
     )]
     Objectives {
         /// Those given.
-        got: Vec<&'static str>,
+        got: Vec<String>,
     },
     /// The size of the networks, or an architecture.
     #[error(transparent)]

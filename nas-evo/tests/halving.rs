@@ -37,6 +37,7 @@ impl Evaluator for Curves {
             train_loss: None,
             params: None,
             macs: None,
+            figures: BTreeMap::new(),
             epochs: trial.fidelity.epochs,
             cost_seconds: epochs,
             device: "none".to_owned(),

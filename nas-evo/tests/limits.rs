@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "functions beside tests")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nas_evo::{
@@ -13,6 +14,7 @@ use nas_space::limits::Limits;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Ask, Evaluation, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
+use nas_space::sizes::{Counted, Sizes};
 use nas_space::spaces::{LimitedSpace, Space, nb201};
 
 fn network() -> NetworkConfig {
@@ -33,12 +35,16 @@ fn limit() -> u64 {
     params(&Architecture::new([1, 1, 1, 2, 1, 1]))
 }
 
+fn sizes() -> Arc<dyn Sizes> {
+    Arc::new(Counted::new(Arc::new(nb201()), network()).unwrap())
+}
+
 fn space() -> Arc<dyn Space> {
     let limits = Limits {
         max_params: Some(limit()),
-        max_macs: None,
+        ..Limits::default()
     };
-    Arc::new(LimitedSpace::new(Arc::new(nb201()), network(), limits).unwrap())
+    Arc::new(LimitedSpace::new(Arc::new(nb201()), sizes(), limits).unwrap())
 }
 
 /// What is proposed in up to so many trials, each of which is the better the larger it is.
@@ -56,6 +62,7 @@ fn proposals(strategy: &mut dyn Strategy, trials: u64) -> Vec<Architecture> {
             train_loss: None,
             params: None,
             macs: None,
+            figures: BTreeMap::new(),
             epochs: 1,
             cost_seconds: 0.0,
             device: "none".to_owned(),
@@ -82,7 +89,7 @@ fn no_method_leaves_the_limits_though_accuracy_lies_beyond() {
         RegularizedEvolution::new(space(), EvolutionConfig::NATS_BENCH, seed).map(|s| Box::new(s) as _),
         RegularizedEvolution::new(space(), EvolutionConfig::HIERARCHICAL, seed).map(|s| Box::new(s) as _),
         LocalSearch::new(space(), seed).map(|s| Box::new(s) as _),
-        Nsga2::new(space(), Nsga2Config::small(), network(), seed).map(|s| Box::new(s) as _),
+        Nsga2::new(space(), Nsga2Config::small(), sizes(), seed).map(|s| Box::new(s) as _),
     ];
     for strategy in boxed {
         let mut strategy = strategy.unwrap();

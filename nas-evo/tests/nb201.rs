@@ -14,7 +14,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use nas_eval::tabular::{Nb201Dataset, Table, TabularEvaluator};
+use nas_eval::tabular::{Table, TabularEvaluator};
 use nas_evo::nsga2::fronts;
 use nas_evo::{
     EvolutionConfig, LocalSearch, Nsga2, Nsga2Config, RandomSearch, RandomSearchConfig, RegularizedEvolution,
@@ -149,8 +149,8 @@ fn nsga2_finds_a_better_front_of_accuracy_and_parameters_than_random_search() {
             offspring,
             ..Nsga2Config::default()
         };
-        let network = Nb201Dataset::Cifar10.network();
-        let mut strategy = Nsga2::new(Arc::clone(&space), config, network, Seed::new(seed)).unwrap();
+        let sizes = Arc::clone(evaluator.sizes());
+        let mut strategy = Nsga2::new(Arc::clone(&space), config, sizes, Seed::new(seed)).unwrap();
         volume(&mut strategy, &evaluator, 100)
     };
     let random: Vec<f64> = (0..100)

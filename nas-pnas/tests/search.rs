@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use nas_pnas::report::LevelReport;
@@ -37,6 +37,7 @@ fn told(id: u64, architecture: Architecture, accuracy: Option<f64>) -> Outcome {
         train_loss: None,
         params: None,
         macs: None,
+        figures: BTreeMap::new(),
         epochs: 1,
         cost_seconds: 0.0,
         device: "none".to_owned(),

@@ -1,5 +1,7 @@
 //! Small spaces for tests, and outcomes.
 
+use std::collections::BTreeMap;
+
 use nas_space::arch::{Architecture, Decision};
 use nas_space::error::SpaceError;
 use nas_space::genotype::Genotype;
@@ -97,6 +99,7 @@ pub(crate) fn outcome(id: TrialId, architecture: Architecture, accuracy: Option<
         train_loss: None,
         params: None,
         macs: None,
+        figures: BTreeMap::new(),
         epochs: 1,
         cost_seconds: 0.0,
         device: "table".to_owned(),

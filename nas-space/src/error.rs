@@ -2,9 +2,9 @@
 
 use thiserror::Error;
 
-use crate::cost::Cost;
 use crate::limits::Limits;
 use crate::shape::Shape;
+use crate::sizes::Quantity;
 
 /// Every error of this crate that concerns architectures and networks.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -92,12 +92,36 @@ pub enum SpaceError {
         /// How many there are.
         got: u64,
     },
+    /// A named figure beyond its limit.
+    #[error("{name} is {got}; expected {bound} {limit}")]
+    Beyond {
+        /// Which figure.
+        name: String,
+        /// `at most` or `at least`.
+        bound: &'static str,
+        /// The limit.
+        limit: f64,
+        /// What it is.
+        got: f64,
+    },
+    /// A figure that is to be limited or compared by, and is not known of every architecture.
+    #[error(
+        "'{quantity}' cannot be limited or compared by: {reason}. Known of every architecture: {}",
+        if known.is_empty() { "nothing".to_owned() } else { known.join(", ") }
+    )]
+    NotKnown {
+        /// Which figure.
+        quantity: Quantity,
+        /// Why it is not known.
+        reason: String,
+        /// Those that are.
+        known: Vec<String>,
+    },
     /// Limits that hardly any network of the space is within.
     #[error(
         "{within} of {drawn} architectures drawn from space '{space}' are within the limits of {limits}, too few to search \
-         among; the smallest drawn have {} parameters and {} multiply-accumulates. Raise the limits, or make the networks \
-         smaller by fewer channels or cells",
-        least.params, least.macs
+         among; the best drawn have {closest}. Loosen the limits; networks that are trained become smaller by fewer channels \
+         or cells"
     )]
     TooRare {
         /// The space.
@@ -108,8 +132,8 @@ pub enum SpaceError {
         drawn: u64,
         /// How many of them were within.
         within: u64,
-        /// The fewest parameters and the fewest multiply-accumulates drawn, not necessarily of one network.
-        least: Cost,
+        /// Of each figure that is limited the one drawn that is best, not necessarily of one network.
+        closest: String,
     },
     /// A layer that cannot take its input.
     #[error("layer '{layer}' cannot take a feature map of {shape}: {reason}")]

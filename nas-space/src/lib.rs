@@ -16,6 +16,7 @@
 //! | [`encode`] | architectures as numbers |
 //! | [`draw`] | architectures as pictures |
 //! | [`search`] | the traits and records of strategies and evaluators |
+//! | [`sizes`] | how large architectures are: the one count for limits, objectives and records |
 //! | [`seed`] | where all randomness comes from |
 //!
 //! # Example
@@ -50,4 +51,5 @@ pub mod op;
 pub mod search;
 pub mod seed;
 pub mod shape;
+pub mod sizes;
 pub mod spaces;

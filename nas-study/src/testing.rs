@@ -1,5 +1,7 @@
 //! A space, a strategy and an evaluator for tests.
 
+use std::collections::BTreeMap;
+
 use nas_space::arch::{Architecture, Decision};
 use nas_space::error::SpaceError;
 use nas_space::genotype::{Chain, ChainLayer, Genotype};
@@ -170,6 +172,7 @@ pub(crate) fn evaluation(valid_accuracy: f64) -> Evaluation {
         train_loss: None,
         params: Some(12),
         macs: None,
+        figures: BTreeMap::new(),
         epochs: 1,
         cost_seconds: 0.25,
         device: "none".to_owned(),

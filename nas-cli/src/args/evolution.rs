@@ -1,8 +1,7 @@
 //! Options of evolution, as typed.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
-use nas_evo::{Objective, Removal};
+use nas_evo::Removal;
 
 use super::{at_least, number};
 use crate::method::Method;
@@ -23,9 +22,10 @@ pub(crate) struct EvolutionArgs {
     /// Evolution: who dies where the population is full [default: oldest]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) removal: Option<RemovalName>,
-    /// Nsga2: what architectures are compared by, of accuracy, params and macs [default: accuracy,params]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = objectives())]
-    pub(crate) objectives: Vec<Objective>,
+    /// Nsga2: what architectures are compared by: accuracy, params, macs, or another figure of a table;
+    /// NAME:max where more of it is better, NAME:min where less is [default: as the table says] [default: accuracy,params]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) objectives: Vec<String>,
 }
 
 /// Who dies where the population is full.
@@ -77,14 +77,4 @@ fn part(text: &str) -> Result<f64, String> {
     number(text, "a number above 0 and up to 1", |value| {
         value > 0.0 && value <= 1.0
     })
-}
-
-fn objectives() -> impl TypedValueParser<Value = Objective> {
-    let named = |name: &str| {
-        Objective::ALL
-            .into_iter()
-            .find(|objective| objective.name() == name)
-    };
-    PossibleValuesParser::new(Objective::ALL.map(Objective::name))
-        .try_map(move |name| named(&name).ok_or("an objective"))
 }

@@ -113,6 +113,12 @@ pub(crate) struct LimitArgs {
     /// Most multiply-accumulates of a network for one image; what has more is never trained
     #[arg(long, value_name = "N", value_parser = count())]
     pub(crate) max_macs: Option<u64>,
+    /// Most that another figure may be, such as a table's latency; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = named)]
+    pub(crate) max: Vec<(String, f64)>,
+    /// Least that another figure may be
+    #[arg(long, value_name = "NAME=VALUE", value_parser = named)]
+    pub(crate) min: Vec<(String, f64)>,
 }
 
 /// How networks are trained.
@@ -364,6 +370,22 @@ fn seed() -> RangedU64ValueParser<u64> {
 /// A number of things from 1, below 2⁶³ so that TOML can hold it.
 fn count() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(1..=i64::MAX as u64)
+}
+
+/// The name of a figure and a number.
+fn named(text: &str) -> Result<(String, f64), String> {
+    const EXPECTED: &str = "NAME=VALUE, the name of a figure and a number";
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("expected {EXPECTED}"))?;
+    let value = number(value, EXPECTED, |_| true)?;
+    match name {
+        "" => Err(format!("expected {EXPECTED}")),
+        "params" | "macs" => Err(format!(
+            "expected another figure; for {name} there is --max-{name}"
+        )),
+        name => Ok((name.to_owned(), value)),
+    }
 }
 
 /// A number above 0.

@@ -1,5 +1,6 @@
 //! `nas show`: what an architecture is and what it costs.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
@@ -16,9 +17,9 @@ use serde::Serialize;
 use crate::architecture;
 use crate::architecture::Found;
 use crate::args::{ShowArgs, ShowFormat};
-use crate::number::{counted, grouped, known};
+use crate::number::{counted, figure, grouped, known};
 use crate::output::{Output, write_stdout};
-use crate::plan::RunConfig;
+use crate::plan::{Estimation, RunConfig};
 use crate::report::Run;
 use crate::size::{Size, Skeleton};
 use crate::usage::Usage;
@@ -34,6 +35,9 @@ struct Shown<'a> {
     /// Of the network, else of the run's records, where they know it.
     params: Option<u64>,
     macs: Option<u64>,
+    /// Other figures that a run's table has of it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    figures: BTreeMap<String, f64>,
 }
 
 /// The network that it is.
@@ -55,8 +59,9 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
     }
     let Found { genotype, search } = architecture::resolve(&args.arch)?;
     let operations = Operations::standard();
-    let training = search.as_ref().and_then(RunConfig::training);
-    let trained = training.map(|plan| plan.evaluator.network);
+    // Those that the run trained, or those whose accuracies its table has.
+    let trained = search.as_ref().and_then(|search| search.network().ok());
+    let beside = search.as_ref().map(|search| beside(search, &genotype));
     let size = trained
         .map_or(Size::published(Skeleton::of(&genotype)), |network| {
             Size::of(&network)
@@ -99,6 +104,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         built,
         params,
         macs,
+        figures: beside.unwrap_or_default(),
     };
     match (args.format, output) {
         (ShowFormat::Dot, _) => write_stdout(&draw::dot(&genotype)),
@@ -111,7 +117,19 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
 /// Parameters and multiply-accumulates of a run's best architecture, where its records know them.
 fn best_size(path: &Path) -> Result<(Option<u64>, Option<u64>)> {
     let run = Run::read(path)?;
-    run.best().map_or(Ok((None, None)), |best| run.size(&best))
+    Ok(run.best().map_or((None, None), |best| run.size(&best)))
+}
+
+/// What the table of a run, where there is one and it can be read, knows of this architecture besides the size of its network.
+fn beside(search: &RunConfig, genotype: &Genotype) -> BTreeMap<String, f64> {
+    if !matches!(search.estimation, Estimation::Table(_)) {
+        return BTreeMap::new();
+    }
+    let figures = search.sizes().and_then(|sizes| {
+        let architecture = search.space.build()?.architecture(genotype)?;
+        Ok(sizes.of(&architecture)?)
+    });
+    figures.map(|figures| figures.named).unwrap_or_default()
 }
 
 fn text(shown: &Shown<'_>) -> String {
@@ -141,6 +159,9 @@ fn text(shown: &Shown<'_>) -> String {
             macs as f64 / 1e6
         ))
     ));
+    for (name, value) in &shown.figures {
+        lines.push(format!("{name:<7} {}", figure(*value)));
+    }
     if let Genotype::Selection(selection) = shown.genotype {
         lines.push(format!("choices of space {}", selection.space));
         lines.extend(

@@ -1,9 +1,9 @@
 //! What evolution and multi-objective evolution are run with: defaults, and what was typed.
 
 use anyhow::{Result, bail};
-use nas_evo::{EvolutionConfig, Nsga2Config, Tournament};
+use nas_evo::{EvolutionConfig, Nsga2Config, Objective, Tournament};
 
-use super::RunConfig;
+use super::{Estimation, RunConfig};
 use crate::args::EvolutionArgs;
 use crate::method::Method;
 use crate::usage::Usage;
@@ -31,7 +31,10 @@ pub(super) fn refuse(args: &EvolutionArgs, method: Method) -> Result<()> {
 }
 
 /// Puts what was typed over the configuration.
-pub(super) fn overlay(config: &mut RunConfig, args: &EvolutionArgs) {
+///
+/// # Errors
+/// For an objective that cannot be read.
+pub(super) fn overlay(config: &mut RunConfig, args: &EvolutionArgs) -> Result<()> {
     if let Some(evolution) = &mut config.evolution {
         evolution.population = args.population.unwrap_or(evolution.population);
         let members = args.tournament.map(Tournament::Members);
@@ -42,9 +45,23 @@ pub(super) fn overlay(config: &mut RunConfig, args: &EvolutionArgs) {
     if let Some(nsga2) = &mut config.nsga2 {
         nsga2.population = args.population.unwrap_or(nsga2.population);
         if !args.objectives.is_empty() {
-            nsga2.objectives.clone_from(&args.objectives);
+            let objectives = args.objectives.iter().map(|text| {
+                let read = text.parse::<Objective>();
+                let mut objective: Objective =
+                    read.map_err(|error| Usage::new(format!("--objectives: '{text}': {error}")))?;
+                if let (Objective::Named { name, better }, Estimation::Table(plan)) =
+                    (&mut objective, &config.estimation)
+                    && name == text
+                {
+                    // Where nothing is typed, the table says which values are better.
+                    *better = plan.evaluator()?.sizes().direction(name).unwrap_or(*better);
+                }
+                Ok(objective)
+            });
+            nsga2.objectives = objectives.collect::<Result<_>>()?;
         }
     }
+    Ok(())
 }
 
 /// Checks that the sections are there exactly where their method is, and in range.

@@ -188,9 +188,9 @@ impl RunConfig {
             }
             Estimation::Command(plan) => plan.validate(self)?,
         }
-        self.limits.iter().try_for_each(Limits::validate)?;
         self.trial.iter().try_for_each(TrialPlan::validate)?;
         evolution::validate(self)?;
+        self.validate_sizes()?;
         rl::validate(self)?;
         self.halving()?;
         match (self.method, &self.pnas) {

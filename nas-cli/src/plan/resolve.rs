@@ -16,7 +16,8 @@ use toml::{Table, Value};
 use super::halving::{self, HalvingPlan};
 use super::supernet::{self, ImagesPlan};
 use super::{
-    CommandPlan, DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, progressive, rl, table,
+    CommandPlan, DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, limits, progressive, rl,
+    table,
 };
 use crate::args::{RelaxationName, SearchArgs};
 use crate::method::Method;
@@ -461,15 +462,11 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     if let Some(supernet) = &mut config.supernet {
         supernet::overlay(supernet, &args.supernet, &args.rl);
     }
-    evolution::overlay(config, &args.evolution);
+    evolution::overlay(config, &args.evolution)?;
     if let Some(rl) = &mut config.rl {
         rl::overlay(rl, &args.rl);
     }
-    if args.limits.max_params.is_some() || args.limits.max_macs.is_some() {
-        let limits = config.limits.get_or_insert_default();
-        limits.max_params = args.limits.max_params.or(limits.max_params);
-        limits.max_macs = args.limits.max_macs.or(limits.max_macs);
-    }
+    config.limits = limits::overlay(config.limits.take(), &args.limits);
     if args.bounds.trial_timeout.is_some() || args.bounds.trial_memory.is_some() {
         let trial = config.trial.get_or_insert_default();
         trial.timeout_seconds = args.bounds.trial_timeout.or(trial.timeout_seconds);

@@ -41,7 +41,11 @@ pub(crate) struct TablePlan {
 
 /// A table that is opened when it is first needed. It follows from the rest and takes no part in comparisons.
 #[derive(Debug, Clone, Default)]
-struct Opened(OnceLock<Arc<Table>>);
+struct Opened {
+    table: OnceLock<Arc<Table>>,
+    /// What looks up on the plan's data set, with the sizes it has counted.
+    evaluator: OnceLock<TabularEvaluator>,
+}
 
 impl PartialEq for Opened {
     fn eq(&self, _: &Self) -> bool {
@@ -113,7 +117,7 @@ impl TablePlan {
     }
 
     /// Whether the table has to be NAS-Bench-201's, of which much is known before it is opened.
-    fn is_nb201(&self) -> bool {
+    pub(super) fn is_nb201(&self) -> bool {
         self.benchmark.as_deref() == Some(NB201)
     }
 
@@ -143,7 +147,7 @@ impl TablePlan {
     /// # Errors
     /// Where there is none, or it is refused.
     pub(crate) fn open(&self) -> Result<Arc<Table>> {
-        if let Some(table) = self.opened.0.get() {
+        if let Some(table) = self.opened.table.get() {
             return Ok(Arc::clone(table));
         }
         let table = match (&self.benchmark, &self.table) {
@@ -162,7 +166,7 @@ impl TablePlan {
             );
         }
         let table = Arc::new(table);
-        Ok(Arc::clone(self.opened.0.get_or_init(|| table)))
+        Ok(Arc::clone(self.opened.table.get_or_init(|| table)))
     }
 
     /// What looks architectures up.
@@ -170,7 +174,11 @@ impl TablePlan {
     /// # Errors
     /// As [`TablePlan::open`], and for a data set that is not there.
     pub(crate) fn evaluator(&self) -> Result<TabularEvaluator> {
-        Ok(TabularEvaluator::new(self.open()?, &self.data)?)
+        if let Some(evaluator) = self.opened.evaluator.get() {
+            return Ok(evaluator.clone());
+        }
+        let evaluator = TabularEvaluator::new(self.open()?, &self.data)?;
+        Ok(self.opened.evaluator.get_or_init(|| evaluator).clone())
     }
 
     /// Epochs of the trainings whose validation accuracy a search sees.
@@ -195,7 +203,7 @@ impl TablePlan {
         let evaluator = self.evaluator()?;
         evaluator.dataset().network.with_context(|| {
             format!(
-                "the table '{}' has no networks of this toolkit, whose size could be counted or limited",
+                "the table '{}' has no networks of this toolkit",
                 evaluator.table().header().name
             )
         })

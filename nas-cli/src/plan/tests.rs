@@ -373,7 +373,7 @@ fn nsga2_takes_population_and_objectives_and_every_method_limits() {
     let both = limits("random --max-params 7 --max-macs 8");
     assert_eq!((both.max_params, both.max_macs), (Some(7), Some(8)));
     let darts = resolved("", "--max-params 70000").unwrap();
-    assert_eq!(darts.limits.unwrap().max_params, Some(70_000));
+    assert_eq!(darts.limits.as_ref().unwrap().max_params, Some(70_000));
     let written = toml::to_string_pretty(&darts).unwrap();
     assert_eq!(resolved(&written, "").unwrap(), darts);
     assert_eq!(resolved("", "").unwrap().limits, None);

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 
 use nas_evo::Objective;
+use nas_space::sizes::Quantity;
 
 use super::axis::Axis;
 use super::panel::Panel;
 use super::quantile::{far_below, sorted};
 use super::{FAINT, INK, escaped};
-use crate::number::{grouped, percent, size};
+use crate::number::{figure, grouped, percent, size};
 use crate::pareto::{Pareto, Point};
 
 const SIZE: (f64, f64) = (720.0, 470.0);
@@ -23,13 +24,10 @@ pub(crate) const POINTS: usize = 5_000;
 /// Accuracy against the first cost that the points are compared by, as an SVG document, which needs no other file. The same
 /// points always give the same text.
 pub(crate) fn pareto(pareto: &Pareto) -> String {
-    let mut costs = pareto.objectives.iter().copied();
-    let cost = costs.find(|objective| *objective != Objective::Accuracy);
-    let cost = cost.unwrap_or(Objective::Params);
-    let of = |point: &Point| match cost {
-        Objective::Macs => point.macs.map_or(f64::NAN, |macs| macs as f64),
-        _ => point.params.map_or(f64::NAN, |params| params as f64),
-    };
+    let mut costs = pareto.objectives.iter();
+    let cost = costs.find_map(Objective::quantity).unwrap_or(Quantity::Params);
+    let cost = &cost;
+    let of = |point: &Point| point.figures.get(cost).unwrap_or(f64::NAN);
     let x = Axis::over(pareto.points.iter().map(of), f64::INFINITY);
     let least = least_shown(pareto);
     let shown = pareto.points.iter().map(|point| point.valid_accuracy);
@@ -78,7 +76,7 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
 }
 
 /// The document's beginning, with its titles and legend.
-fn heading(pareto: &Pareto, cost: Objective, least: f64) -> String {
+fn heading(pareto: &Pareto, cost: &Quantity, least: f64) -> String {
     let names: Vec<&str> = pareto
         .objectives
         .iter()
@@ -109,11 +107,11 @@ fn heading(pareto: &Pareto, cost: Objective, least: f64) -> String {
          <text x=\"{:.1}\" y=\"34\" font-size=\"12\" fill=\"{INK}\">front</text>\n\
          <circle cx=\"{:.1}\" cy=\"30\" r=\"4\" fill=\"{TRIAL}\" fill-opacity=\"0.55\"/>\n\
          <text x=\"{:.1}\" y=\"34\" font-size=\"12\" fill=\"{INK}\">other trials</text>\n",
-        long_name(cost),
-        long_name(cost),
+        escaped(long_name(cost)),
+        escaped(long_name(cost)),
         grouped(pareto.points.len() as u64),
         grouped(pareto.front.len() as u64),
-        names.join(", "),
+        escaped(&names.join(", ")),
         right - 150.0,
         right - 141.0,
         right - 88.0,
@@ -122,10 +120,11 @@ fn heading(pareto: &Pareto, cost: Objective, least: f64) -> String {
     text
 }
 
-fn long_name(cost: Objective) -> &'static str {
+fn long_name(cost: &Quantity) -> &str {
     match cost {
-        Objective::Macs => "multiply-accumulates",
-        _ => "parameters",
+        Quantity::Macs => "multiply-accumulates",
+        Quantity::Params => "parameters",
+        Quantity::Named(name) => name,
     }
 }
 
@@ -158,11 +157,15 @@ fn triangle(text: &mut String, x: f64, point: &Point) {
 
 /// What is shown where one points at a trial.
 fn tooltip(point: &Point) -> String {
+    let mut text = size(point.figures.params, point.figures.macs);
+    for (name, value) in &point.figures.named {
+        text += &format!(", {name} {}", figure(*value));
+    }
     format!(
         "<title>trial {}: {}, {}\n{}</title>",
         point.trial,
         percent(point.valid_accuracy),
-        size(point.params, point.macs),
+        escaped(&text),
         escaped(&point.arch)
     )
 }
@@ -190,6 +193,8 @@ fn staircase(points: impl Iterator<Item = (f64, f64)>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use nas_space::cost::Cost;
+
     use super::*;
 
     fn points(figures: &[(f64, u64)]) -> Pareto {
@@ -198,8 +203,11 @@ mod tests {
             trial,
             arch: format!("<{trial}>"),
             valid_accuracy,
-            params: Some(params),
-            macs: Some(10 * params),
+            figures: Cost {
+                params,
+                macs: 10 * params,
+            }
+            .into(),
         });
         Pareto::of(points.collect(), &[Objective::Accuracy, Objective::Params])
     }

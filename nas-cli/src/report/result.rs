@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 use nas_space::draw;
+use nas_space::sizes::Figures;
 
 use super::Run;
 use super::run::Evaluated;
-use crate::number::{counted, grouped, known, millions, percent, size};
+use crate::number::{counted, figure, grouped, known, millions, percent, size};
 use crate::page::{Align, Cell, Html, Table};
 use crate::pareto::Pareto;
 use crate::plan::Estimation;
@@ -62,15 +63,15 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
             .to_owned(),
         ),
     });
-    let (params, macs) = run.size(&best)?;
-    figures.push((
-        "Parameters",
-        known(params, grouped),
-        match macs {
-            Some(macs) => format!("{} multiply-accumulates for an image", millions(macs)),
-            None => "multiply-accumulates not known".to_owned(),
-        },
-    ));
+    let of_best = run.figures(&best);
+    let mut beside = match of_best.macs {
+        Some(macs) => format!("{} multiply-accumulates for an image", millions(macs)),
+        None => "multiply-accumulates not known".to_owned(),
+    };
+    for (name, value) in &of_best.named {
+        beside += &format!("; {name} {}", figure(*value));
+    }
+    figures.push(("Parameters", known(of_best.params, grouped), beside));
     figures.push(("Trials", grouped(run.finished() as u64), failed));
     html.figures(&figures);
     Ok(html)
@@ -123,9 +124,7 @@ pub(super) fn front(run: &Run) -> Result<Html> {
         return Ok(html);
     }
     let objectives = run.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
-    // Architectures of a table need not be networks of this toolkit.
-    let network = run.config.network().ok();
-    let pareto = Pareto::new(&run.trials, run.space.as_ref(), network.as_ref(), objectives)?;
+    let pareto = Pareto::new(&run.trials, run.space.as_ref(), run.sizes.as_deref(), objectives)?;
     if pareto.points.is_empty() {
         html.paragraph(
             "Parameters and multiply-accumulates of these architectures are not known: the table does not say them, and its \
@@ -148,22 +147,26 @@ pub(super) fn front(run: &Run) -> Result<Html> {
             ));
         }
     }
-    let columns = [
+    let names = run.figure_names();
+    let mut columns = vec![
         ("trial", Align::Right),
         ("validation accuracy", Align::Right),
         ("parameters", Align::Right),
         ("multiply-accumulates", Align::Right),
-        ("architecture", Align::Left),
     ];
+    columns.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
+    columns.push(("architecture", Align::Left));
     let mut table = Table::new(&columns);
     for point in pareto.front() {
-        table.row([
+        let mut cells = vec![
             Cell::text(point.trial),
             Cell::Text(percent(point.valid_accuracy)),
-            Cell::Text(known(point.params, grouped)),
-            Cell::Text(known(point.macs, grouped)),
-            Cell::code(&point.arch),
-        ]);
+            Cell::Text(known(point.figures.params, grouped)),
+            Cell::Text(known(point.figures.macs, grouped)),
+        ];
+        cells.extend(names.iter().map(|name| named(&point.figures, name)));
+        cells.push(Cell::code(&point.arch));
+        table.row(cells);
     }
     let mut inner = Html::new();
     inner.table(&table);
@@ -188,7 +191,7 @@ pub(super) fn best_trials(run: &Run) -> Result<Html> {
     });
     trials.truncate(10);
     html.heading("The best trials");
-    html.table(&trials_table(run, &trials)?);
+    html.table(&trials_table(run, &trials));
     let mut table = Table::new(&[("trial", Align::Right), ("architecture", Align::Left)]);
     for trial in &trials {
         table.row([
@@ -202,8 +205,14 @@ pub(super) fn best_trials(run: &Run) -> Result<Html> {
     Ok(html)
 }
 
-fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Result<Table> {
-    let columns = [
+/// A figure with a name, or that it is not known.
+fn named(figures: &Figures, name: &str) -> Cell {
+    Cell::Text(known(figures.named.get(name), |&value| figure(value)))
+}
+
+fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Table {
+    let names = run.figure_names();
+    let mut columns = vec![
         ("trial", Align::Right),
         ("validation accuracy", Align::Right),
         ("training accuracy", Align::Right),
@@ -212,22 +221,25 @@ fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Result<Table> {
         ("multiply-accumulates", Align::Right),
         ("seconds", Align::Right),
     ];
+    columns.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
     let mut table = Table::new(&columns);
     for trial in trials {
-        let (params, macs) = run.size(trial)?;
+        let size = run.figures(trial);
         let evaluation = trial.evaluation;
-        table.row([
+        let mut cells = vec![
             Cell::text(trial.record.trial.id),
             Cell::Text(percent(evaluation.valid_accuracy)),
             Cell::Text(evaluation.train_accuracy.map_or("–".to_owned(), percent)),
             Cell::text(evaluation.epochs),
-            Cell::Text(known(params, grouped)),
-            Cell::Text(known(macs, millions)),
+            Cell::Text(known(size.params, grouped)),
+            Cell::Text(known(size.macs, millions)),
             Cell::Text(known(
                 run.knows_seconds().then_some(evaluation.cost_seconds),
                 |seconds| format!("{seconds:.1}"),
             )),
-        ]);
+        ];
+        cells.extend(names.iter().map(|name| named(&size, name)));
+        table.row(cells);
     }
-    Ok(table)
+    table
 }

@@ -1,19 +1,21 @@
 //! What is in a run directory.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use nas_space::cost::Cost;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluation, FailureKind};
+use nas_space::sizes::{Figures, Sizes};
 use nas_space::spaces::Space;
 use nas_study::{AttemptRecord, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
 use serde::de::DeserializeOwned;
 
 use crate::environment::Environment;
 use crate::number::counted;
+use crate::pareto;
 use crate::plan::{Estimation, RunConfig};
 use crate::session::FinalRecord;
 
@@ -25,6 +27,8 @@ pub(crate) struct Run {
     /// `config.toml` as it is written.
     pub(super) config_text: String,
     pub(super) space: Arc<dyn Space>,
+    /// What is known of sizes; nothing where that is in a table which is gone.
+    pub(super) sizes: Option<Arc<dyn Sizes>>,
     /// None where the process was stopped before it began one.
     pub(super) study: Option<StudyRecord>,
     pub(super) trials: Vec<TrialRecord>,
@@ -62,8 +66,22 @@ impl Run {
             }
             Err(error) => return Err(error.into()),
         };
+        let lacks_size = |record: &TrialRecord| {
+            let evaluation = record
+                .conclusion
+                .as_ref()
+                .and_then(|end| end.result.as_ref().ok());
+            evaluation.is_some_and(|evaluation| evaluation.params.is_none() || evaluation.macs.is_none())
+        };
+        // A table is opened only where the records do not say it all.
+        let sizes = trials
+            .iter()
+            .any(lacks_size)
+            .then(|| config.sizes().ok())
+            .flatten();
         let mut run = Self {
             path: path.to_owned(),
+            sizes,
             config,
             config_text,
             space,
@@ -173,19 +191,27 @@ impl Run {
         Ok(self.space.genotype(&record.trial.architecture)?)
     }
 
-    /// Parameters and multiply-accumulates of a trial's network: of its evaluation, or counted. Architectures of a table need
-    /// not be networks of this toolkit, and the table may say neither.
-    pub(crate) fn size(&self, trial: &Evaluated<'_>) -> Result<(Option<u64>, Option<u64>)> {
-        let Evaluation { params, macs, .. } = *trial.evaluation;
-        if let (Some(_), Some(_)) = (params, macs) {
-            return Ok((params, macs));
-        }
-        let Ok(network) = self.config.network() else {
-            return Ok((params, macs));
-        };
-        let network = self.space.network(&trial.record.trial.architecture, &network)?;
-        let Cost { params, macs } = network.cost();
-        Ok((Some(params), Some(macs)))
+    /// Size and other figures of a trial's architecture: those of its evaluation, or where it has none, what is known of it.
+    pub(super) fn figures(&self, trial: &Evaluated<'_>) -> Figures {
+        pareto::figures(
+            trial.evaluation,
+            &trial.record.trial.architecture,
+            self.sizes.as_deref(),
+        )
+    }
+
+    /// Parameters and multiply-accumulates of it.
+    pub(crate) fn size(&self, trial: &Evaluated<'_>) -> (Option<u64>, Option<u64>) {
+        let figures = self.figures(trial);
+        (figures.params, figures.macs)
+    }
+
+    /// The names of all other figures on record.
+    pub(super) fn figure_names(&self) -> BTreeSet<String> {
+        let evaluated = self.evaluated().into_iter();
+        evaluated
+            .flat_map(|trial| trial.evaluation.figures.keys().cloned())
+            .collect()
     }
 
     /// Whether it is known what trials cost: a table need not say.

@@ -5,7 +5,7 @@ use nas_space::search::Budget;
 
 use super::Run;
 use crate::method::Method;
-use crate::number::{counted, grouped, seconds};
+use crate::number::{counted, figure, grouped, seconds};
 use crate::page::Html;
 use crate::plan::{Estimation, RunConfig};
 
@@ -96,7 +96,8 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         ));
     }
     facts.extend(judgement(config)?);
-    if let Some(limits) = config.limits {
+    if let Some(limits) = &config.limits {
+        let named = (&limits.max, &limits.min);
         let limits = [
             ("parameters", limits.max_params),
             ("multiply-accumulates", limits.max_macs),
@@ -104,7 +105,12 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         let limits = limits
             .into_iter()
             .filter_map(|(of, most)| Some(format!("at most {} {of}", grouped(most?))));
-        facts.push(("Limits", limits.collect::<Vec<_>>().join(", ")));
+        let bounds = [("at most", named.0), ("at least", named.1)];
+        let named = bounds.into_iter().flat_map(|(bound, limits)| {
+            let text = move |(name, limit): (&String, &f64)| format!("{name} {bound} {}", figure(*limit));
+            limits.iter().map(text)
+        });
+        facts.push(("Limits", limits.chain(named).collect::<Vec<_>>().join(", ")));
     }
     if let Some((_, halving)) = config.halving()? {
         let rungs: Vec<String> = halving.rung_epochs()?.iter().map(u32::to_string).collect();

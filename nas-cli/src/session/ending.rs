@@ -10,6 +10,7 @@ use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
 use nas_space::genotype::Genotype;
 use nas_space::search::TestReport;
+use nas_space::sizes::{Figures, Sizes};
 use nas_study::{Best, RunDir};
 use serde::{Deserialize, Serialize};
 
@@ -59,13 +60,14 @@ impl Session {
             Source::Command(_) => return Ok(None),
             Source::Table(evaluator) => {
                 let test = evaluator.test_report(arch)?;
+                let Figures { params, macs, .. } = evaluator.sizes().of(arch)?;
                 FinalRecord {
                     arch: arch.clone(),
                     test,
                     epochs: evaluator.dataset().report_epochs,
                     seconds: 0.0,
-                    params: None,
-                    macs: None,
+                    params,
+                    macs,
                 }
             }
         };

@@ -20,6 +20,7 @@ use nas_pnas::ProgressiveSearch;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
 use nas_space::seed::Seed;
+use nas_space::sizes::Figures;
 use nas_space::spaces::Space;
 use nas_study::{Best, Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
 use serde::Serialize;
@@ -28,7 +29,7 @@ use crate::environment::Environment;
 use crate::number::grouped;
 use crate::oneshot::{AuditRecord, Darts, Enas, Found, Oneshot, Searches, Supernet};
 use crate::output::{Output, note};
-use crate::pareto::Pareto;
+use crate::pareto::{self, Pareto};
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
 use crate::{device, method, plan, plot, progressive};
@@ -99,8 +100,8 @@ pub(crate) struct Concluded {
     extra: Extra,
     /// How a controller's reward grew.
     reward_picture: Option<PathBuf>,
-    /// Parameters and multiply-accumulates of the best architecture, where they are known.
-    size: (Option<u64>, Option<u64>),
+    /// Size and other figures of the best architecture, where they are known.
+    figures: Figures,
     /// Nothing where an evaluator of the user's judges, which knows no test.
     pub(crate) last: Option<FinalRecord>,
 }
@@ -218,7 +219,7 @@ impl Session {
     /// What judges architectures, limits included.
     pub(crate) fn description(&self) -> Result<String> {
         let evaluator = self.evaluator()?;
-        let gate = self.config.gate(evaluator, &self.space)?;
+        let gate = self.config.gate(evaluator)?;
         Ok(gate.map_or_else(|| evaluator.description(), |gate| gate.description()))
     }
 
@@ -382,12 +383,12 @@ impl Session {
                 Extra::Searches(oneshot.found().to_vec(), self.audit(run, best.trial)?)
             }
         };
-        let size = self.size(store, best)?;
+        let figures = self.figures(store, best)?;
         Ok(Concluded {
             summary,
             genotype,
             extra,
-            size,
+            figures,
             reward_picture,
             last,
         })
@@ -415,7 +416,7 @@ impl Session {
             Some(preflight) => preflight,
             None => evaluator.as_ref(),
         };
-        let gate = self.config.gate(evaluator, &self.space)?;
+        let gate = self.config.gate(evaluator)?;
         let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
         let strategy: &mut dyn Strategy = match searcher {
             Searcher::Strategy(strategy) => strategy.as_mut(),
@@ -444,27 +445,28 @@ impl Session {
         Ok(summary)
     }
 
-    /// Parameters and multiply-accumulates of the best architecture: of its evaluation, else counted, where there is a network.
-    fn size(&self, store: &Store, best: &Best) -> Result<(Option<u64>, Option<u64>)> {
+    /// Size and other figures of the best architecture, where they are known.
+    fn figures(&self, store: &Store, best: &Best) -> Result<Figures> {
         let records = store.records().trials()?;
         let of_best = records.iter().find(|record| record.trial.id == best.trial);
         let evaluation = of_best.and_then(|record| record.conclusion.as_ref()?.result.as_ref().ok());
-        let (params, macs) =
-            evaluation.map_or((None, None), |evaluation| (evaluation.params, evaluation.macs));
-        let (None, Ok(network)) = (params.and(macs), self.config.network()) else {
-            return Ok((params, macs));
+        let Some(evaluation) = evaluation else {
+            return Ok(Figures::default());
         };
-        let cost = self.space.network(&best.architecture, &network)?.cost();
-        Ok((Some(cost.params), Some(cost.macs)))
+        let sizes = self.config.sizes()?;
+        Ok(pareto::figures(
+            evaluation,
+            &best.architecture,
+            Some(sizes.as_ref()),
+        ))
     }
 
     /// What the trials came to in accuracy and cost, drawn into the run directory; nothing where no cost is known.
     fn front(&self, run: &RunDir, store: &Store) -> Result<Option<Pareto>> {
         let objectives = self.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
         let records = store.records().trials()?;
-        // Architectures of a table need not be networks of this toolkit.
-        let network = self.config.network().ok();
-        let pareto = Pareto::new(&records, self.space(), network.as_ref(), objectives)?;
+        let sizes = self.config.sizes()?;
+        let pareto = Pareto::new(&records, self.space(), Some(sizes.as_ref()), objectives)?;
         if pareto.points.is_empty() {
             return Ok(None);
         }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use nas_space::sizes::Figures;
 use nas_study::RunDir;
 use serde::Serialize;
 
 use super::ending::FinalRecord;
 use super::{Concluded, Extra, PARETO_FILE, Session, Source};
 use crate::method::Method;
-use crate::number::{counted, grouped, percent, size};
+use crate::number::{counted, figure, grouped, percent, size};
 use crate::oneshot::{self, AuditRecord, Found};
 use crate::output::Output;
 use crate::pareto::Point;
@@ -47,10 +48,8 @@ struct BestResult {
     arch: String,
     valid_accuracy: f64,
     epochs: Option<u32>,
-    /// Parameters, where they are known.
-    params: Option<u64>,
-    /// Multiply-accumulates, where they are known.
-    macs: Option<u64>,
+    #[serde(flatten)]
+    figures: Figures,
 }
 
 /// What a method with a supernet adds.
@@ -94,7 +93,7 @@ impl Session {
             genotype,
             extra,
             reward_picture,
-            size,
+            figures,
             last,
         } = concluded;
         let best = summary.require_best()?;
@@ -140,8 +139,7 @@ impl Session {
                 arch: genotype.to_string(),
                 valid_accuracy: best.valid_accuracy,
                 epochs: best.epochs,
-                params: size.0,
-                macs: size.1,
+                figures: figures.clone(),
             },
             test_accuracy: last.as_ref().map(|last| last.test.test_accuracy),
             last: last.clone(),
@@ -244,9 +242,15 @@ impl Session {
         }
         let trained = result.last.as_ref().and_then(|last| last.params.zip(last.macs));
         match (trained, &self.source) {
-            (Some((params, macs)), _) => lines.push(line("size", &size(Some(params), Some(macs)))),
+            (Some((params, macs)), _) => {
+                let beside = named_text(&result.best.figures);
+                let text = size(Some(params), Some(macs)) + &beside;
+                lines.push(line("size", &text));
+            }
             (None, Source::Table(_)) => {
-                lines.push(line("size", &size(result.best.params, result.best.macs)));
+                let figures = &result.best.figures;
+                let text = size(figures.params, figures.macs) + &named_text(figures);
+                lines.push(line("size", &text));
             }
             (None, _) => {}
         }
@@ -268,12 +272,11 @@ impl Session {
         {
             if self.config.method == Method::Nsga2 {
                 for (number, point) in pareto.iter().enumerate() {
-                    let text = format!(
-                        "{}, {}: {}",
-                        percent(point.valid_accuracy),
-                        size(point.params, point.macs),
-                        point.arch
-                    );
+                    let figures = &point.figures;
+                    let mut text = percent(point.valid_accuracy);
+                    text += &format!(", {}", size(figures.params, figures.macs));
+                    text += &named_text(figures);
+                    text += &format!(": {}", point.arch);
                     lines.push(line(if number == 0 { "front" } else { "" }, &text));
                 }
             }
@@ -322,6 +325,14 @@ impl Session {
         let images = grouped(loaded.dataset.train.len() as u64);
         format!("on {which} {images} training images of {}", loaded.dataset.name)
     }
+}
+
+/// Figures with names, each after a comma.
+fn named_text(figures: &Figures) -> String {
+    let named = figures.named.iter();
+    named
+        .map(|(name, value)| format!(", {name} {}", figure(*value)))
+        .collect()
 }
 
 fn line(name: &str, value: &str) -> String {

@@ -19,6 +19,7 @@ mod report;
 mod rl;
 #[cfg(unix)]
 mod signals;
+mod sizes;
 mod tables;
 mod workers;
 

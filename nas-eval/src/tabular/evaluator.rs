@@ -5,9 +5,10 @@ use std::sync::Arc;
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Metric, TestReport, Trial};
 use nas_space::seed::Seed;
+use nas_space::sizes::{Figures, Sizes};
 
 use super::fidelities::Repeats;
-use super::{DatasetHeader, Extra, Figure, Table, TableError};
+use super::{DatasetHeader, Extra, Figure, Table, TableError, TabularSizes};
 
 /// Looks architectures up in a table: a trial's evaluation is the validation accuracy after its epochs, the report the test
 /// accuracy after the epochs that the table reports.
@@ -19,14 +20,15 @@ use super::{DatasetHeader, Extra, Figure, Table, TableError};
 /// Where it has repeats, a trial sees one of them, drawn by the trial's seed, as a training would have given it; a report is the
 /// mean of all.
 ///
+/// An evaluation has the size and the other figures that [`TabularSizes`] knows.
+///
 /// **Simulated clock.** A trial costs the seconds that its training took, where the table has them, and nothing else; one
 /// that continues another, the seconds it adds.
 #[derive(Debug, Clone)]
 pub struct TabularEvaluator {
     table: Arc<Table>,
     dataset: usize,
-    params: Option<usize>,
-    macs: Option<usize>,
+    sizes: Arc<TabularSizes>,
 }
 
 impl TabularEvaluator {
@@ -38,8 +40,7 @@ impl TabularEvaluator {
         let dataset = table.dataset(dataset)?;
         Ok(Self {
             dataset,
-            params: table.size_column(Figure::Params, dataset),
-            macs: table.size_column(Figure::Macs, dataset),
+            sizes: Arc::new(TabularSizes::new(Arc::clone(&table), dataset)),
             table,
         })
     }
@@ -47,6 +48,11 @@ impl TabularEvaluator {
     /// What is looked up in.
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// How large its architectures are.
+    pub fn sizes(&self) -> &Arc<TabularSizes> {
+        &self.sizes
     }
 
     /// The data set.
@@ -144,11 +150,11 @@ impl TabularEvaluator {
         self.searched().map_or(0, |repeats| repeats.single.len())
     }
 
-    /// The parameters or the multiply-accumulates that the table gives, row by row where it gives any; none of other figures.
-    pub fn sizes(&self, figure: Figure) -> Vec<u64> {
+    /// The parameters or the multiply-accumulates that the table gives, row by row where it gives any; none of other figures. They
+    /// need not be the sizes of its architectures: see [`Self::sizes`].
+    pub fn published(&self, figure: Figure) -> Vec<u64> {
         let column = match figure {
-            Figure::Params => self.params,
-            Figure::Macs => self.macs,
+            Figure::Params | Figure::Macs => self.table.size_column(figure, self.dataset),
             _ => None,
         };
         let rows = 0..self.table.header().row_count;
@@ -281,13 +287,18 @@ impl Evaluator for TabularEvaluator {
         let before = trial
             .continues
             .map_or(0.0, |continued| self.seconds(continued.epochs, repeat, row));
+        let Figures { params, macs, named } = self
+            .sizes
+            .of(&trial.architecture)
+            .map_err(|error| Failure::new(FailureKind::Invalid, error.to_string()))?;
         Evaluation {
             valid_accuracy: self.metric().score(valid),
             valid_loss: None,
             train_accuracy: None,
             train_loss: None,
-            params: self.params.and_then(|column| self.table.count(column, row)),
-            macs: self.macs.and_then(|column| self.table.count(column, row)),
+            params,
+            macs,
+            figures: named,
             epochs,
             cost_seconds: (self.seconds(epochs, repeat, row) - before).max(0.0),
             device: "table".to_owned(),

@@ -14,6 +14,7 @@ mod known;
 mod nb101;
 mod nb201;
 mod preamble;
+mod sizes;
 mod table;
 mod writer;
 
@@ -27,4 +28,5 @@ pub use header::{Column, DatasetHeader, Encoding, Extra, Figure, Header, Rows};
 pub use known::KnownSpace;
 pub use nb201::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS};
 pub use preamble::{MAGIC, VERSION};
+pub use sizes::TabularSizes;
 pub use table::Table;

@@ -236,8 +236,8 @@ impl Nb201Table {
         (cell_at(best.0), best.1)
     }
 
-    /// The same figures as a [`Table`], told apart from others by the fingerprint of the file. Parameters are those of the
-    /// CIFAR-10 networks for all data sets, as the file gives them.
+    /// The same figures as a [`Table`], told apart from others by the fingerprint of the file. Parameters are known of the
+    /// CIFAR-10 networks alone, as the file gives them.
     ///
     /// # Errors
     /// None of a table that was read.
@@ -274,7 +274,7 @@ impl Nb201Table {
             columns.push(ColumnData {
                 column: Column {
                     figure,
-                    dataset: None,
+                    dataset: Some(Nb201Dataset::Cifar10 as usize),
                     epochs: None,
                     seed: None,
                     extra,

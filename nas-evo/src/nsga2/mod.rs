@@ -16,8 +16,8 @@
 //! was evaluated does, and while nobody was, it is a uniform draw. Proposal `i` takes its random numbers from
 //! `seed.derive("nsga2", i)`. A failed trial does not enter the population.
 //!
-//! Parameters and multiply-accumulates are those of the evaluation, or where it knows none, those of the architecture's network
-//! at the size given to [`Nsga2::new`].
+//! Parameters, multiply-accumulates and other figures are those of the [`Sizes`](nas_space::sizes::Sizes) given to
+//! [`Nsga2::new`]: the same that limits are checked by.
 //!
 //! # Deviations
 //! Deb et al. make children by crossover of two parents and mutation of every variable with a small probability. Here a child
@@ -34,11 +34,14 @@
 //! use nas_space::network::NetworkConfig;
 //! use nas_space::search::{Ask, Strategy};
 //! use nas_space::seed::Seed;
+//! use nas_space::sizes::Counted;
 //! use nas_space::spaces::nb201;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = Nsga2Config { objectives: vec![Objective::Accuracy, Objective::Macs], ..Nsga2Config::default() };
-//! let mut search = Nsga2::new(Arc::new(nb201()), config, NetworkConfig::default(), Seed::new(1))?;
+//! let space = Arc::new(nb201());
+//! let sizes = Arc::new(Counted::new(space.clone(), NetworkConfig::default())?);
+//! let mut search = Nsga2::new(space, config, sizes, Seed::new(1))?;
 //! assert!(matches!(search.ask()?, Ask::Evaluate(_)));
 //! # Ok(())
 //! # }

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use nas_space::arch::Architecture;
-use nas_space::cost::Cost;
 use nas_space::error::SpaceError;
-use nas_space::network::NetworkConfig;
 use nas_space::search::{Ask, Evaluation, Outcome, Proposal, Strategy, StrategyError, Turns};
 use nas_space::seed::Seed;
+use nas_space::sizes::{Quantity, Sizes};
 use nas_space::spaces::Space;
 use rand::seq::index::sample;
 use rand_chacha::ChaCha8Rng;
@@ -52,7 +51,7 @@ impl Member {
 pub struct Nsga2 {
     space: Arc<dyn Space>,
     config: Nsga2Config,
-    network: NetworkConfig,
+    sizes: Arc<dyn Sizes>,
     seed: Seed,
     turns: Turns,
     /// Everything proposed.
@@ -64,25 +63,29 @@ pub struct Nsga2 {
 }
 
 impl Nsga2 {
-    /// A search of `space` whose proposals are a function of `seed` and the outcomes. `network` is the size at which costs are
-    /// counted that an evaluation does not know.
+    /// A search of `space` whose proposals are a function of `seed` and the outcomes. The figures
+    /// that objectives other than the accuracy weigh are those of `sizes`, whatever an evaluation says of them.
     ///
     /// # Errors
-    /// [`EvoError::Config`] and [`EvoError::Objectives`] for a configuration out of its range, [`EvoError::Space`] for a size
-    /// out of its, [`EvoError::EmptyDecision`] for a space without architectures.
+    /// [`EvoError::Config`] and [`EvoError::Objectives`] for a configuration out of its range, [`EvoError::Space`] for
+    /// an objective that is not known of every architecture, [`EvoError::EmptyDecision`] for a space without architectures.
     pub fn new(
         space: Arc<dyn Space>,
         config: Nsga2Config,
-        network: NetworkConfig,
+        sizes: Arc<dyn Sizes>,
         seed: Seed,
     ) -> Result<Self, EvoError> {
         config.validate()?;
-        network.validate()?;
         EvoError::check_space(&*space)?;
+        for objective in &config.objectives {
+            objective
+                .quantity()
+                .map_or(Ok(()), |quantity| sizes.check(&quantity))?;
+        }
         Ok(Self {
             space,
             config,
-            network,
+            sizes,
             seed,
             turns: Turns::default(),
             proposed: HashSet::new(),
@@ -114,26 +117,18 @@ impl Nsga2 {
         })
     }
 
-    /// The objectives' values, with costs counted where the evaluation does not know them.
+    /// The objectives' values.
     fn values(&self, architecture: &Architecture, evaluation: &Evaluation) -> Result<Vec<f64>, SpaceError> {
-        let Evaluation { params, macs, .. } = *evaluation;
-        let objectives = || self.config.objectives.iter();
-        let unknown = objectives().any(|objective| match objective {
-            Objective::Accuracy => false,
-            Objective::Params => params.is_none(),
-            Objective::Macs => macs.is_none(),
-        });
-        let counted = if unknown {
-            self.space.network(architecture, &self.network)?.cost()
-        } else {
-            Cost::default()
+        let figures = self.sizes.of(architecture)?;
+        let value = |objective: &Objective| {
+            let value = objective.value(evaluation.valid_accuracy, &figures);
+            value.ok_or_else(|| SpaceError::NotKnown {
+                quantity: Quantity::named(objective.name()),
+                reason: format!("it is not known of {architecture}"),
+                known: self.sizes.known(),
+            })
         };
-        let cost = Cost {
-            params: params.unwrap_or(counted.params),
-            macs: macs.unwrap_or(counted.macs),
-        };
-        let value = |objective: &Objective| objective.value(evaluation.valid_accuracy, cost);
-        Ok(objectives().map(value).collect())
+        self.config.objectives.iter().map(value).collect()
     }
 
     /// Of parents and children the best become the parents, with their fronts and distances.

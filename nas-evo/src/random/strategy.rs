@@ -171,6 +171,7 @@ mod tests {
     use nas_space::limits::Limits;
     use nas_space::network::NetworkConfig;
     use nas_space::search::{Failure, FailureKind, Fidelity, Strategy, Trial, TrialId};
+    use nas_space::sizes::Counted;
     use nas_space::spaces::LimitedSpace;
     use proptest::prelude::*;
 
@@ -300,11 +301,12 @@ mod tests {
         sizes.sort_unstable();
         let limits = Limits {
             max_params: Some(sizes[40]),
-            max_macs: None,
+            ..Limits::default()
         };
         let within: BTreeSet<Architecture> = all.into_iter().filter(|a| params(a) <= sizes[40]).collect();
         assert!((41..100).contains(&within.len()), "{}", within.len());
-        let space = Arc::new(LimitedSpace::new(space.clone(), network, limits).unwrap());
+        let counted = Counted::new(space.clone(), network).unwrap();
+        let space = Arc::new(LimitedSpace::new(space.clone(), Arc::new(counted), limits).unwrap());
         let config = RandomSearchConfig {
             duplicates: Replacement::Without,
         };

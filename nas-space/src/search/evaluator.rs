@@ -28,6 +28,7 @@ use super::{Attempt, Evaluation, Failure, Trial};
 ///             train_loss: None,
 ///             params: None,
 ///             macs: None,
+///             figures: Default::default(),
 ///             epochs: trial.fidelity.epochs,
 ///             cost_seconds: 0.0,
 ///             device: "none".to_owned(),

@@ -1,5 +1,7 @@
 //! What became of a trial.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -20,12 +22,15 @@ pub struct Evaluation {
     /// Mean loss over the training batches of the last epoch, where known.
     #[serde(default)]
     pub train_loss: Option<f64>,
-    /// Trainable parameters of the network that was evaluated, where known.
+    /// Trainable parameters of the network that was evaluated, where known: see [`Sizes`](crate::sizes::Sizes).
     #[serde(default)]
     pub params: Option<u64>,
     /// Multiply-accumulates of one forward pass for one image, where known.
     #[serde(default)]
     pub macs: Option<u64>,
+    /// Other figures by their names, in the units of whoever gives them; finite.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
     /// Epochs trained.
     pub epochs: u32,
     /// Wall-clock seconds the evaluation took, or those the benchmark table gives.

@@ -7,12 +7,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{CellSpace, Growth, Space, SpaceError, mutate_within};
 use crate::arch::{Architecture, Decision};
-use crate::cost::Cost;
 use crate::genotype::Genotype;
 use crate::limits::Limits;
 use crate::network::{Network, NetworkConfig};
 use crate::op::Operations;
 use crate::seed::Seed;
+use crate::sizes::{Quantity, Sizes};
 
 /// Architectures drawn to find out how many are within the limits.
 const PROBES: u64 = 10_000;
@@ -21,7 +21,7 @@ const ENOUGH: u64 = 10;
 /// Draws for one sample. Where one in a thousand is within the limits, all of them miss with a probability of 10⁻⁴³.
 const DRAWS: usize = 100_000;
 
-/// The architectures of a space whose networks, at one size, are within [`Limits`].
+/// The architectures of a space that are within [`Limits`], by what [`Sizes`] says of them.
 ///
 /// What it samples, mutates to and gives as neighbours is within the limits; what is not is refused by [`Space::validate`] and
 /// whatever depends on it, as architectures of another space are. Samples and mutants
@@ -31,33 +31,37 @@ const DRAWS: usize = 100_000;
 #[derive(Debug, Clone)]
 pub struct LimitedSpace {
     space: Arc<dyn Space>,
-    network: NetworkConfig,
+    sizes: Arc<dyn Sizes>,
     limits: Limits,
     /// The first architecture found within the limits.
     found: Architecture,
 }
 
 impl LimitedSpace {
-    /// The part of `space` within `limits` at the size `network`. Up to 10,000 architectures are drawn, until ten are found.
+    /// The part of `space` within `limits`, by these sizes. Up to 10,000 architectures are drawn, until ten are found.
     ///
     /// # Errors
-    /// [`SpaceError::TooRare`] where there are not ten, [`SpaceError::Config`] for limits or a size out of range.
-    pub fn new(space: Arc<dyn Space>, network: NetworkConfig, limits: Limits) -> Result<Self, SpaceError> {
+    /// [`SpaceError::TooRare`] where there are not ten, [`SpaceError::Config`] for limits out of range,
+    /// [`SpaceError::NotKnown`] for limits on what is not known of every architecture.
+    pub fn new(space: Arc<dyn Space>, sizes: Arc<dyn Sizes>, limits: Limits) -> Result<Self, SpaceError> {
         limits.validate()?;
-        network.validate()?;
+        let quantities = limits.quantities();
+        quantities.iter().try_for_each(|quantity| sizes.check(quantity))?;
         let mut rng = Seed::new(0).derive("limits", 0).rng();
         let mut found = None;
         let mut within = 0;
-        let mut least = Cost {
-            params: u64::MAX,
-            macs: u64::MAX,
-        };
+        let mut closest = vec![None; quantities.len()];
         for _ in 0..PROBES {
             let architecture = space.sample(&mut rng);
-            let cost = space.network(&architecture, &network)?.cost();
-            least.params = least.params.min(cost.params);
-            least.macs = least.macs.min(cost.macs);
-            if limits.check(cost).is_ok() {
+            let figures = sizes.of(&architecture)?;
+            for (closest, quantity) in closest.iter_mut().zip(&quantities) {
+                *closest = better(
+                    *closest,
+                    figures.get(quantity),
+                    limits.min.contains_key(quantity.name()),
+                );
+            }
+            if limits.check(&figures).is_ok() {
                 within += 1;
                 found.get_or_insert(architecture);
             }
@@ -65,7 +69,7 @@ impl LimitedSpace {
                 let found = found.clone();
                 return Ok(Self {
                     space,
-                    network,
+                    sizes,
                     limits,
                     found,
                 });
@@ -76,20 +80,34 @@ impl LimitedSpace {
             limits,
             drawn: PROBES,
             within,
-            least,
+            closest: amounts(&quantities, &closest),
         })
     }
 
     /// Checks what an architecture of the space costs.
     fn check(&self, architecture: &Architecture) -> Result<(), SpaceError> {
-        let network = self.space.network(architecture, &self.network)?;
-        self.limits.check(network.cost())
+        self.limits.check(&self.sizes.of(architecture)?)
     }
 
     /// The first draw within the limits.
     fn first_within(&self, mut draw: impl FnMut() -> Architecture) -> Option<Architecture> {
         (0..DRAWS).map(|_| draw()).find(|drawn| self.check(drawn).is_ok())
     }
+}
+
+/// The smaller of two figures, or the larger one where much of it is good.
+fn better(one: Option<f64>, other: Option<f64>, large: bool) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(if large { one.max(other) } else { one.min(other) }),
+        (one, other) => one.or(other),
+    }
+}
+
+/// Figures for people.
+fn amounts(quantities: &[Quantity], values: &[Option<f64>]) -> String {
+    let known = quantities.iter().zip(values);
+    let known = known.filter_map(|(quantity, value)| Some(quantity.amount((*value)?)));
+    known.collect::<Vec<_>>().join(", ")
 }
 
 impl Space for LimitedSpace {
@@ -181,6 +199,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::sizes::Counted;
     use crate::spaces::{PnasConfig, nb201, pnas};
 
     fn network() -> NetworkConfig {
@@ -191,12 +210,16 @@ mod tests {
         }
     }
 
+    fn counted(space: impl Space + 'static) -> Arc<dyn Sizes> {
+        Arc::new(Counted::new(Arc::new(space), network()).unwrap())
+    }
+
     fn limited(max_params: u64) -> Result<LimitedSpace, SpaceError> {
         let limits = Limits {
             max_params: Some(max_params),
-            max_macs: None,
+            ..Limits::default()
         };
-        LimitedSpace::new(Arc::new(nb201()), network(), limits)
+        LimitedSpace::new(Arc::new(nb201()), counted(nb201()), limits)
     }
 
     fn params(architecture: &Architecture) -> u64 {
@@ -296,9 +319,10 @@ mod tests {
         let space = pnas(&PnasConfig { blocks: 2 }).unwrap();
         let limits = Limits {
             max_params: Some(1 << 20),
-            max_macs: None,
+            ..Limits::default()
         };
-        let limited = LimitedSpace::new(Arc::new(space.clone()), network(), limits).unwrap();
+        let limited =
+            LimitedSpace::new(Arc::new(space.clone()), counted(space.clone()), limits.clone()).unwrap();
         let (growth, whole) = (limited.growth().unwrap(), space.growth().unwrap());
         assert_eq!(growth.levels(), whole.levels());
         let first = growth.sample_at(1, &mut Seed::new(1).rng());
@@ -307,7 +331,7 @@ mod tests {
             growth.children(&first).unwrap().len(),
             whole.children(&first).unwrap().len()
         );
-        let cells = LimitedSpace::new(Arc::new(nb201()), network(), limits).unwrap();
+        let cells = LimitedSpace::new(Arc::new(nb201()), counted(nb201()), limits).unwrap();
         assert!(cells.cells().is_some());
     }
 }

@@ -165,6 +165,8 @@ fn places(first: f64, last: f64, along: Currency) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use nas_space::search::{Continued, Evaluation, Failure, FailureKind, Fidelity, Trial};
     use nas_space::seed::Seed;
 
@@ -179,6 +181,7 @@ mod tests {
             train_loss: None,
             params: None,
             macs: None,
+            figures: BTreeMap::new(),
             epochs,
             cost_seconds: 2.0,
             device: "cpu".to_owned(),

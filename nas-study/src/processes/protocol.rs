@@ -5,6 +5,8 @@
 //! program's standard input: `hello`, then one `trial` after the other. The program writes to its standard output: `ready`
 //! or `refused` once, then for each trial an `evaluation`, a `failure`, or `interrupted`.
 
+use std::collections::BTreeMap;
+
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Continued, Evaluation, Failure, FailureKind, Fidelity, Trial, TrialId};
@@ -126,6 +128,9 @@ pub struct Figures {
     /// Multiply-accumulates of one forward pass for one image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macs: Option<u64>,
+    /// Other figures by their names, such as a latency. They are recorded beside the trial.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, f64>,
     /// Epochs trained; those asked for where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
@@ -213,6 +218,7 @@ impl Answer {
                 train_loss: evaluation.train_loss,
                 params: evaluation.params,
                 macs: evaluation.macs,
+                figures: evaluation.figures,
                 epochs: Some(evaluation.epochs),
                 cost_seconds: Some(evaluation.cost_seconds),
                 device: Some(evaluation.device),
@@ -262,6 +268,7 @@ impl Figures {
             train_loss: self.train_loss,
             params: self.params,
             macs: self.macs,
+            figures: self.figures,
             epochs: self.epochs.unwrap_or(epochs),
             cost_seconds: self.cost_seconds.unwrap_or(seconds),
             device: self.device.unwrap_or_else(|| device.to_owned()),
@@ -332,6 +339,7 @@ mod tests {
             train_loss: None,
             params: Some(u64::MAX),
             macs: None,
+            figures: BTreeMap::from([("latency".to_owned(), 0.1)]),
             epochs: None,
             cost_seconds: None,
             device: None,

@@ -12,6 +12,7 @@ mod records;
 mod schema;
 mod standing;
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -233,7 +234,8 @@ fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<usi
                     "UPDATE trials SET state = 'done', finished_unix_seconds = :finished, cost_seconds = :cost,
                          valid_accuracy = :valid_accuracy, valid_loss = :valid_loss,
                          train_accuracy = :train_accuracy, train_loss = :train_loss,
-                         params = :params, macs = :macs, epochs = :epochs, device = :device
+                         params = :params, macs = :macs, figures = :figures, epochs = :epochs,
+                         device = :device
                      WHERE id = :id AND state = 'asked'",
                 )?
                 .execute(named_params! {
@@ -246,6 +248,7 @@ fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<usi
                     ":train_loss": evaluation.train_loss,
                     ":params": evaluation.params.map(integer),
                     ":macs": evaluation.macs.map(integer),
+                    ":figures": named_figures(&evaluation.figures),
                     ":epochs": evaluation.epochs,
                     ":device": evaluation.device,
                 }),
@@ -281,6 +284,11 @@ fn integer(value: u64) -> i64 {
 /// The name of a unit variant.
 fn word(value: &impl Serialize) -> String {
     json(value).trim_matches('"').to_owned()
+}
+
+/// Figures with names as they are stored; nothing where there are none.
+fn named_figures(figures: &BTreeMap<String, f64>) -> Option<String> {
+    (!figures.is_empty()).then(|| json(figures))
 }
 
 /// Our own records are made of strings, numbers and options alone, which always serialise.

@@ -1,5 +1,6 @@
 //! Reading what is on record.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use crate::config::StudyConfig;
 use crate::summary::{Summary, Tally};
 
 /// The columns of a trial as they are read: finding one by its name for each of a million rows takes longer than reading it.
-const COLUMNS: [&str; 23] = [
+const COLUMNS: [&str; 24] = [
     "id",
     "choices",
     "genotype",
@@ -39,6 +40,7 @@ const COLUMNS: [&str; 23] = [
     "failure_kind",
     "failure_message",
     "continues",
+    "figures",
 ];
 
 /// The place of a column among [`COLUMNS`]. It is found when this is compiled, which fails where there is none.
@@ -220,12 +222,14 @@ impl Records {
             .map_err(|e| StoreError::sqlite(&self.path, e))
     }
 
-    /// The columns to read, in the order of [`COLUMNS`]. Records of version 1, read as they are, have no trial that continues
-    /// another.
+    /// The columns to read, in the order of [`COLUMNS`]. Records of earlier versions, read as they are, have no trial that
+    /// continues another, or no figures with names.
     fn columns(&self) -> Result<[&'static str; COLUMNS.len()], StoreError> {
         let continues = self.has("trials", "continues")?;
+        let figures = self.has("trials", "figures")?;
         Ok(COLUMNS.map(|name| match name {
             "continues" if !continues => "NULL AS continues",
+            "figures" if !figures => "NULL AS figures",
             name => name,
         }))
     }
@@ -304,6 +308,11 @@ impl Records {
             let value: Option<i64> = self.get(row, column)?;
             Ok(value.and_then(|n| u64::try_from(n).ok()))
         };
+        let figures: Option<String> = self.get(row, const { column("figures") })?;
+        let figures = figures.map_or_else(
+            || Ok(BTreeMap::new()),
+            |text| serde_json::from_str(&text).map_err(|e| StoreError::damaged(&self.path, e.to_string())),
+        )?;
         Ok(Evaluation {
             valid_accuracy: self.get(row, const { column("valid_accuracy") })?,
             valid_loss: self.get(row, const { column("valid_loss") })?,
@@ -311,6 +320,7 @@ impl Records {
             train_loss: self.get(row, const { column("train_loss") })?,
             params: count(const { column("params") })?,
             macs: count(const { column("macs") })?,
+            figures,
             epochs: self.get(row, const { column("epochs") })?,
             cost_seconds: self.get(row, const { column("cost_seconds") })?,
             device: self.get(row, const { column("device") })?,

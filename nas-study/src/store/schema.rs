@@ -1,7 +1,8 @@
 //! The tables, and what makes a file a store.
 //!
 //! Numbers that decide anything are columns of their own and not JSON: SQLite keeps the eight bytes of a REAL as they
-//! are, while a decimal text may be read back one bit off.
+//! are, while a decimal text may be read back one bit off. Figures with names are JSON: they stand beside a trial, and what
+//! weighs them asks whoever knows them.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -16,14 +17,16 @@ use super::StoreError;
 pub(crate) const APPLICATION_ID: i32 = 0x4e41_5373;
 
 /// The version of the tables below.
-pub(crate) const SCHEMA_VERSION: i32 = 3;
+pub(crate) const SCHEMA_VERSION: i32 = 4;
 
 /// What makes tables of the version before into those of the next one, from version 1 on. Nothing that is stored changes.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     // 2: trials that continue others.
     "ALTER TABLE trials ADD COLUMN continues INTEGER REFERENCES trials (id)",
     // 3: attempts that came to nothing.
     ATTEMPTS,
+    // 4: figures with names.
+    "ALTER TABLE trials ADD COLUMN figures TEXT",
 ];
 
 const ATTEMPTS: &str = "
@@ -80,6 +83,7 @@ CREATE TABLE trials (
     failure_kind TEXT,
     failure_message TEXT,
     continues INTEGER REFERENCES trials (id),
+    figures TEXT,
     CHECK ((state = 'asked') = (cost_seconds IS NULL)),
     CHECK ((state = 'done') = (valid_accuracy IS NOT NULL)),
     CHECK ((state = 'failed') = (failure_kind IS NOT NULL))

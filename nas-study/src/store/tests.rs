@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fs;
 
 use nas_space::arch::Architecture;
@@ -75,6 +76,7 @@ fn a_study_reads_back_as_it_was_written() {
         train_loss: None,
         params: Some(i64::MAX as u64),
         macs: Some(0),
+        figures: BTreeMap::from([("latency 'ü'".to_owned(), 8.533_803_584_276_318e-5)]),
         epochs: u32::MAX,
         cost_seconds: 0.1 + 0.2,
         device: "cuda:0 'ü'\n".to_owned(),
@@ -321,6 +323,7 @@ fn of_version_1(path: &Path) {
         .execute_batch(
             "DROP TABLE attempts;
              ALTER TABLE trials DROP COLUMN continues;
+             ALTER TABLE trials DROP COLUMN figures;
              PRAGMA user_version = 1;",
         )
         .unwrap();

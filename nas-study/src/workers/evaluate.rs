@@ -1,5 +1,6 @@
 //! One evaluation, whatever happens in it.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Trial, TrialId};
@@ -69,6 +70,7 @@ fn checked(evaluation: Evaluation) -> Result<Evaluation, Failure> {
         train_loss: finite(evaluation.train_loss),
         params: countable(evaluation.params),
         macs: countable(evaluation.macs),
+        figures: recordable(evaluation.figures),
         cost_seconds: unsigned_zero(cost),
         ..evaluation
     })
@@ -77,6 +79,12 @@ fn checked(evaluation: Evaluation) -> Result<Evaluation, Failure> {
 /// SQLite has no NaN.
 fn finite(value: Option<f64>) -> Option<f64> {
     value.filter(|value| value.is_finite()).map(unsigned_zero)
+}
+
+/// JSON has no NaN either.
+fn recordable(figures: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
+    let finite = figures.into_iter().filter(|(_, value)| value.is_finite());
+    finite.map(|(name, value)| (name, unsigned_zero(value))).collect()
 }
 
 /// SQLite does not keep the sign of a zero.
@@ -102,6 +110,9 @@ mod tests {
             train_loss: Some(f64::INFINITY),
             params: Some(u64::MAX),
             macs: Some(3),
+            figures: [("latency", 0.1), ("score", f64::NAN)]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into(),
             ..evaluation(0.5)
         };
         let kept = concluded(Ok(odd), 0.0).result.unwrap();
@@ -111,6 +122,10 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(kept.macs, Some(3));
+        assert_eq!(
+            kept.figures.into_iter().collect::<Vec<_>>(),
+            [("latency".to_owned(), 0.1)]
+        );
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Bench {
         };
         let description = match &table {
             Some(table) => {
-                let gate = first.gate(table, &space)?;
+                let gate = first.gate(table)?;
                 gate.map_or_else(|| table.description(), |gate| gate.description())
             }
             // Made once, to find out what cannot be before anything is written.
@@ -187,7 +187,7 @@ impl Bench {
     fn look_up(&self, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
         let seed = Seed::new(config.seed);
         let (mut strategy, parameters) = method::strategy(config, Arc::clone(&self.searched), seed)?;
-        let gate = config.gate(table, &self.space)?;
+        let gate = config.gate(table)?;
         let evaluator: &dyn Evaluator = gate.as_ref().map_or(table, |gate| gate);
         let study = StudyConfig {
             parameters,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use nas_eval::tabular::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
-use nas_evo::Objective;
+use nas_space::sizes::Sizes as _;
 use serde::Serialize;
 
 use crate::args::InfoArgs;
@@ -46,8 +46,10 @@ struct DatasetInfo {
     valid_is_test: bool,
     /// Parameters and multiply-accumulates.
     sizes: Sizes,
-    /// What architectures can be compared by here, as `--objectives` takes it.
-    objectives: Vec<&'static str>,
+    /// What architectures can be compared and, but for the accuracy, limited by here: known of every row.
+    objectives: Vec<String>,
+    /// Figures that the table knows of some rows alone.
+    partly: Vec<String>,
     /// Validation accuracies after the epochs of a search, means over repeats.
     valid: Spread,
     /// Test accuracies that are reported.
@@ -98,20 +100,26 @@ pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Resul
     let header = table.header();
     let datasets = header.datasets.iter().enumerate().map(|(number, dataset)| {
         let evaluator = TabularEvaluator::new(Arc::clone(table), &dataset.name)?;
-        let size = |figure| SizeInfo::of(&evaluator.sizes(figure), dataset.network.is_some());
+        let of_rows = evaluator.sizes();
+        let size = |figure| SizeInfo::of(&evaluator.published(figure), of_rows.is_counted());
         let sizes = Sizes {
             params: size(Figure::Params),
             macs: size(Figure::Macs),
         };
+        let known = of_rows.known();
+        let partly = of_rows
+            .names()
+            .filter(|name| !known.iter().any(|known| known == name));
         Ok(DatasetInfo {
             name: dataset.name.clone(),
+            partly: partly.map(str::to_owned).collect(),
             epochs: table.epochs(number),
             search_epochs: dataset.search_epochs,
             report_epochs: dataset.report_epochs,
             repeats: evaluator.repeats(),
             seconds: evaluator.has_seconds(),
             valid_is_test: dataset.valid_is_test,
-            objectives: objectives(&sizes, table.len()),
+            objectives: ["accuracy".to_owned()].into_iter().chain(known).collect(),
             sizes,
             valid: Spread::of(evaluator.valid_accuracies()),
             test: Spread::of(evaluator.test_accuracies()),
@@ -133,17 +141,6 @@ pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Resul
     output.result(&info, || text(&info))
 }
 
-/// What every architecture of the table can be compared by.
-fn objectives(sizes: &Sizes, rows: usize) -> Vec<&'static str> {
-    let known = |objective: &Objective| match objective {
-        Objective::Accuracy => true,
-        Objective::Params => sizes.params.is_complete(rows),
-        Objective::Macs => sizes.macs.is_complete(rows),
-    };
-    let known = Objective::ALL.into_iter().filter(known);
-    known.map(Objective::name).collect()
-}
-
 impl SizeInfo {
     fn of(given: &[u64], counted: bool) -> Self {
         Self {
@@ -152,11 +149,6 @@ impl SizeInfo {
             min: given.iter().min().copied(),
             max: given.iter().max().copied(),
         }
-    }
-
-    /// Whether it is known of every architecture of the table.
-    fn is_complete(&self, rows: usize) -> bool {
-        self.counted || self.rows == rows
     }
 
     /// In words, of a table with so many rows.
@@ -258,6 +250,9 @@ fn text(info: &Info) -> String {
             lines.push(format!("  {name} {}", size.text(info.rows)));
         }
         lines.push(format!("  to compare by: {}", dataset.objectives.join(", ")));
+        if !dataset.partly.is_empty() {
+            lines.push(format!("  of some rows alone: {}", dataset.partly.join(", ")));
+        }
     }
     lines.join("\n")
 }

@@ -1,5 +1,6 @@
 //! The trainings of a table in worker processes.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -82,6 +83,7 @@ impl Trainings {
             train_loss: None,
             params: Some(figures.params),
             macs: Some(figures.macs),
+            figures: BTreeMap::new(),
             epochs: trial.fidelity.epochs,
             cost_seconds: figures.seconds.last().copied().unwrap_or(0.0),
             device: "cpu".to_owned(),

@@ -1,4 +1,6 @@
+use nas_space::network::NetworkConfig;
 use nas_space::search::TrialId;
+use nas_space::sizes::{Counted, Figures};
 
 use super::*;
 use crate::nsga2::hypervolume::hypervolume;
@@ -17,7 +19,43 @@ fn config(population: usize, offspring: usize) -> Nsga2Config {
 
 fn search(config: Nsga2Config, seed: u64) -> Nsga2 {
     let space = Arc::new(TinySpace::new(&[4; DECISIONS]));
-    Nsga2::new(space, config, NetworkConfig::default(), Seed::new(seed)).unwrap()
+    Nsga2::new(space, config, Arc::new(Judged), Seed::new(seed)).unwrap()
+}
+
+/// The sizes of [`judged`].
+#[derive(Debug)]
+struct Judged;
+
+impl Sizes for Judged {
+    fn of(&self, architecture: &Architecture) -> Result<Figures, SpaceError> {
+        Ok(Figures {
+            params: Some(judged(architecture).1),
+            ..Figures::default()
+        })
+    }
+
+    fn known(&self) -> Vec<String> {
+        vec!["params".to_owned()]
+    }
+}
+
+/// Every architecture has so many parameters, and the latency given by its first choice.
+#[derive(Debug)]
+struct Same(u64);
+
+impl Sizes for Same {
+    fn of(&self, architecture: &Architecture) -> Result<Figures, SpaceError> {
+        let latency = architecture.choices()[0] as f64 / 8.0;
+        Ok(Figures {
+            params: Some(self.0),
+            macs: None,
+            named: [("latency".to_owned(), latency)].into(),
+        })
+    }
+
+    fn known(&self) -> Vec<String> {
+        vec!["params".to_owned(), "latency".to_owned()]
+    }
 }
 
 fn ask(strategy: &mut dyn Strategy) -> Architecture {
@@ -27,13 +65,8 @@ fn ask(strategy: &mut dyn Strategy) -> Architecture {
     }
 }
 
-/// An outcome with this accuracy and this many parameters.
-fn evaluated(id: TrialId, architecture: Architecture, accuracy: f64, params: u64) -> Outcome {
-    let mut outcome = outcome(id, architecture, Some(accuracy));
-    if let Ok(evaluation) = &mut outcome.result {
-        evaluation.params = Some(params);
-    }
-    outcome
+fn evaluated(id: TrialId, architecture: Architecture, accuracy: f64) -> Outcome {
+    outcome(id, architecture, Some(accuracy))
 }
 
 /// Larger options are better and cost more, each step less worth than the one before: the front is convex, and its ends are the
@@ -51,7 +84,7 @@ fn run(strategy: &mut dyn Strategy, trials: u64) -> Vec<Vec<f64>> {
         .map(|id| {
             let proposal = ask(strategy);
             let (accuracy, params) = judged(&proposal);
-            strategy.tell(&evaluated(id, proposal, accuracy, params)).unwrap();
+            strategy.tell(&evaluated(id, proposal, accuracy)).unwrap();
             vec![-accuracy, params as f64]
         })
         .collect()
@@ -76,7 +109,8 @@ fn tell_points(search: &mut Nsga2, points: &[(f64, u64)]) {
     for &(accuracy, params) in points {
         let id = search.turns.asked();
         let proposal = ask(search);
-        search.tell(&evaluated(id, proposal, accuracy, params)).unwrap();
+        search.sizes = Arc::new(Same(params));
+        search.tell(&evaluated(id, proposal, accuracy)).unwrap();
     }
 }
 
@@ -155,10 +189,8 @@ fn after_the_first_population_every_proposal_is_new_and_one_change_from_someone_
                 "{child}"
             );
         }
-        let (accuracy, params) = judged(&child);
-        search
-            .tell(&evaluated(id, child.clone(), accuracy, params))
-            .unwrap();
+        let (accuracy, _) = judged(&child);
+        search.tell(&evaluated(id, child.clone(), accuracy)).unwrap();
         proposed.push(child);
     }
 }
@@ -166,34 +198,54 @@ fn after_the_first_population_every_proposal_is_new_and_one_change_from_someone_
 #[test]
 fn a_space_that_is_exhausted_is_proposed_again() {
     let space = Arc::new(TinySpace::new(&[2, 1]));
-    let mut search = Nsga2::new(space, config(2, 1), NetworkConfig::default(), Seed::new(1)).unwrap();
+    let mut search = Nsga2::new(space, config(2, 1), Arc::new(Judged), Seed::new(1)).unwrap();
     let proposals: HashSet<Architecture> = (0..20)
         .map(|id| {
             let proposal = ask(&mut search);
-            search.tell(&evaluated(id, proposal.clone(), 0.5, 10)).unwrap();
+            search.tell(&evaluated(id, proposal.clone(), 0.5)).unwrap();
             proposal
         })
         .collect();
     assert_eq!(proposals.len(), 2);
 }
 
+/// Whatever an evaluation says of its size, the one that is weighed is the one that limits are checked by.
 #[test]
-fn costs_are_the_evaluations_or_else_counted() {
-    let objectives = vec![Objective::Params, Objective::Macs, Objective::Accuracy];
+fn sizes_and_named_figures_are_those_of_the_one_source() {
+    let named = |text: &str| text.parse::<Objective>().unwrap();
     let config = Nsga2Config {
-        objectives,
+        objectives: vec![Objective::Params, named("latency"), Objective::Accuracy],
         ..config(4, 1)
     };
-    let mut search = search(config, 1);
+    let space = Arc::new(TinySpace::new(&[4; DECISIONS]));
+    let nsga2 = |config| Nsga2::new(space.clone(), config, Arc::new(Same(17)), Seed::new(1));
+    let mut search = nsga2(config.clone()).unwrap();
     let proposal = ask(&mut search);
-    let counted = search.space.network(&proposal, &search.network).unwrap().cost();
-    search.tell(&evaluated(0, proposal, 0.25, 17)).unwrap();
+    let latency = proposal.choices()[0] as f64 / 8.0;
+    let mut told = outcome(0, proposal, Some(0.25));
+    if let Ok(evaluation) = &mut told.result {
+        (evaluation.params, evaluation.macs) = (Some(99), Some(99));
+    }
+    search.tell(&told).unwrap();
+    assert_eq!(search.parents[0].values, [17.0, latency, -0.25]);
+    let more = Nsga2Config {
+        objectives: vec![named("latency:max")],
+        ..config.clone()
+    };
+    let mut search = nsga2(more).unwrap();
     let proposal = ask(&mut search);
-    let second = search.space.network(&proposal, &search.network).unwrap().cost();
-    search.tell(&outcome(1, proposal, Some(0.5))).unwrap();
-    assert_eq!(search.parents[0].values, [17.0, counted.macs as f64, -0.25]);
-    let expected = [second.params as f64, second.macs as f64, -0.5];
-    assert_eq!(search.parents[1].values, expected);
+    let latency = proposal.choices()[0] as f64 / 8.0;
+    search.tell(&outcome(0, proposal, Some(0.25))).unwrap();
+    assert_eq!(search.parents[0].values, [-latency]);
+    let unknown = Nsga2Config {
+        objectives: vec![Objective::Accuracy, named("energy")],
+        ..config
+    };
+    let refused = nsga2(unknown).unwrap_err().to_string();
+    assert!(
+        refused.contains("'energy'") && refused.contains("params, latency"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -204,7 +256,7 @@ fn asking_never_waits_and_failures_do_not_breed() {
         search.tell(&outcome(id, proposal.clone(), None)).unwrap();
     }
     assert!(search.parents.is_empty() && search.children.is_empty());
-    search.tell(&evaluated(5, proposals[5].clone(), 0.5, 3)).unwrap();
+    search.tell(&evaluated(5, proposals[5].clone(), 0.5)).unwrap();
     assert_eq!(distance(&ask(&mut search), &proposals[5]), 1);
     let refused = search.tell(&outcome(8, proposals[5].clone(), None));
     assert!(matches!(
@@ -227,8 +279,8 @@ fn the_front_of_the_population_advances() {
             let before = volume(&values(&search));
             for id in 10..120 {
                 let proposal = ask(&mut search);
-                let (accuracy, params) = judged(&proposal);
-                search.tell(&evaluated(id, proposal, accuracy, params)).unwrap();
+                let (accuracy, _) = judged(&proposal);
+                search.tell(&evaluated(id, proposal, accuracy)).unwrap();
             }
             let after = volume(&values(&search));
             assert!(after > before, "seed {seed}: {before} and then {after}");
@@ -262,13 +314,15 @@ fn the_same_calls_give_the_same_proposals() {
 #[test]
 fn what_cannot_be_searched_is_refused() {
     let empty = Arc::new(TinySpace::new(&[2, 0]));
-    let refused = Nsga2::new(empty, config(2, 1), NetworkConfig::default(), Seed::new(0)).unwrap_err();
+    let refused = Nsga2::new(empty, config(2, 1), Arc::new(Judged), Seed::new(0)).unwrap_err();
     assert!(refused.to_string().contains("'d1'"), "{refused}");
-    let network = NetworkConfig {
-        classes: 1,
-        ..NetworkConfig::default()
-    };
     let space = Arc::new(TinySpace::new(&[2]));
-    let refused = Nsga2::new(space, config(2, 1), network, Seed::new(0)).unwrap_err();
-    assert!(refused.to_string().contains("classes is 1"), "{refused}");
+    let macs = Nsga2Config {
+        objectives: vec![Objective::Macs],
+        ..config(2, 1)
+    };
+    let refused = Nsga2::new(space.clone(), macs.clone(), Arc::new(Judged), Seed::new(0)).unwrap_err();
+    assert!(refused.to_string().contains("'macs'"), "{refused}");
+    let counted = Counted::new(space.clone(), NetworkConfig::default()).unwrap();
+    Nsga2::new(space, macs, Arc::new(counted), Seed::new(0)).unwrap();
 }
