@@ -10,6 +10,9 @@ pub(crate) struct Baseline {
     decay: f64,
     rewards: f64,
     weights: f64,
+    /// Whether it begins at 0, and so is too low for long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    biased: bool,
 }
 
 impl Baseline {
@@ -18,11 +21,23 @@ impl Baseline {
             decay,
             rewards: 0.0,
             weights: 0.0,
+            biased: false,
+        }
+    }
+
+    /// One that begins at 0, as in the authors' code of ENAS.
+    pub(crate) fn from_zero(decay: f64) -> Self {
+        Self {
+            biased: true,
+            ..Self::new(decay)
         }
     }
 
     /// The average, once there is a reward.
     pub(crate) fn value(&self) -> Option<f64> {
+        if self.biased {
+            return Some(self.rewards);
+        }
         (self.weights > 0.0).then(|| self.rewards / self.weights)
     }
 
@@ -44,6 +59,11 @@ mod tests {
         assert!((baseline.value().unwrap() - 0.5).abs() < 1e-12);
         baseline.observe(1.0);
         assert!((baseline.value().unwrap() - (0.9 * 0.5 + 1.0) / 1.9).abs() < 1e-12);
+        let mut biased = Baseline::from_zero(0.9);
+        biased.observe(0.5);
+        assert!((biased.value().unwrap() - 0.05).abs() < 1e-12);
+        biased.observe(1.0);
+        assert!((biased.value().unwrap() - 0.145).abs() < 1e-12);
         let mut last = Baseline::new(0.0);
         last.observe(0.5);
         last.observe(0.25);

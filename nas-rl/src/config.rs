@@ -3,7 +3,7 @@
 use nas_eval::nn::{AdamConfig, OptimizerConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::controller::ControllerConfig;
+use crate::controller::{ControllerConfig, Form};
 use crate::error::RlError;
 
 /// The parameters of a search by a controller. The defaults are [`RlConfig::nasnet_2018`].
@@ -16,8 +16,10 @@ use crate::error::RlError;
 /// | `adam` | | Adam's other settings | see [`AdamConfig`] |
 /// | `batch` | 20 | outcomes learned from at a time | ≥ 1 |
 /// | `entropy_weight` | 1e-5 | what a nat of entropy is worth in reward | ≥ 0, finite |
+/// | `entropy_bonus` | `gradient` | where that bonus is counted | `gradient`, `reward` |
 /// | `skip_weight` | 0 | what a nat of distance from the controller's `skip_target` costs | ≥ 0, finite |
 /// | `baseline_decay` | 0.95 | memory of the moving average of rewards | \[0, 1) |
+/// | `baseline_start` | `unbiased` | what that average begins at | `unbiased`, `zero` |
 /// | `clip_norm` | 0 | largest norm of the gradients; 0 for any | ≥ 0, finite |
 /// | `reward` | `accuracy` | what an accuracy is worth | `accuracy`, `cubed` |
 /// | `failure_reward` | 0 | what a failed trial is worth | finite |
@@ -37,6 +39,9 @@ pub struct RlConfig {
     pub batch: usize,
     /// What a nat of entropy is worth in reward.
     pub entropy_weight: f64,
+    /// Where that bonus is counted.
+    #[serde(skip_serializing_if = "EntropyBonus::is_in_gradient")]
+    pub entropy_bonus: EntropyBonus,
     /// What a nat of distance between the distributions of skip connections and the controller's
     /// [`skip_target`](ControllerConfig::skip_target) costs, see [`Scores`](crate::controller::Scores): a penalty that holds
     /// their number back, for spaces with anchors. 0.8 in ENAS' code for whole networks, nothing elsewhere.
@@ -44,6 +49,9 @@ pub struct RlConfig {
     pub skip_weight: f64,
     /// Memory of the moving average of rewards.
     pub baseline_decay: f64,
+    /// What that average begins at.
+    #[serde(skip_serializing_if = "BaselineStart::is_unbiased")]
+    pub baseline_start: BaselineStart,
     /// Largest norm of the gradients; 0 for any.
     pub clip_norm: f64,
     /// What an accuracy is worth.
@@ -58,6 +66,42 @@ pub struct RlConfig {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
 fn is_zero(weight: &f64) -> bool {
     *weight == 0.0
+}
+
+/// Where the bonus for entropy is counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntropyBonus {
+    /// In the reward, and its gradient is followed as well.
+    #[default]
+    Gradient,
+    /// In the reward alone, as a number, as in the authors' code of ENAS.
+    Reward,
+}
+
+impl EntropyBonus {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+    fn is_in_gradient(&self) -> bool {
+        *self == Self::Gradient
+    }
+}
+
+/// What the moving average of rewards begins at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BaselineStart {
+    /// The mean of the first batch; the weights of the rewards add up to 1. A batch is compared with the average before it.
+    #[default]
+    Unbiased,
+    /// 0. Each reward is compared with the average that has taken it in, as in the authors' code of ENAS.
+    Zero,
+}
+
+impl BaselineStart {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+    fn is_unbiased(&self) -> bool {
+        *self == Self::Unbiased
+    }
 }
 
 /// How a controller learns from a batch.
@@ -132,8 +176,10 @@ impl RlConfig {
             adam: AdamConfig::default(),
             batch: 20,
             entropy_weight: 1e-5,
+            entropy_bonus: EntropyBonus::Gradient,
             skip_weight: 0.0,
             baseline_decay: 0.95,
+            baseline_start: BaselineStart::Unbiased,
             clip_norm: 0.0,
             reward: Reward::Accuracy,
             failure_reward: 0.0,
@@ -201,8 +247,9 @@ impl RlConfig {
         }
     }
 
-    /// The controller of ENAS for cells, as in the authors' code (Pham et al. 2018, arXiv 1802.03268): rewards of 10 draws to an
-    /// update. Without its prior for separable convolutions (see [`ControllerConfig::operation_bias`]).
+    /// The numbers of ENAS' controller for cells in the authors' code (Pham et al. 2018, arXiv 1802.03268), rewards of 10 draws
+    /// to an update, in this crate's plain controller: a softmax head for each decision, the entropy's gradient, an unbiased
+    /// baseline and no prior. [`RlConfig::enas_micro_code`] is the authors' controller.
     pub fn enas_micro() -> Self {
         Self {
             controller: ControllerConfig {
@@ -225,13 +272,45 @@ impl RlConfig {
         }
     }
 
-    /// That for whole networks, as in the authors' code: rewards of 20 draws to an update, and a penalty that holds the
-    /// probability of a skip connection to 0.4.
-    pub fn enas_macro() -> Self {
+    /// The controller of ENAS for cells as in the authors' code (`micro_controller.py`, `cifar10_micro_search.sh`): inputs by
+    /// attention, the entropy in the reward alone, a baseline from 0. Separable convolutions are favoured by biases that
+    /// begin at 10 and, in the first cell, by ±0.25 that nothing learns.
+    ///
+    /// `operations` are those that can be chosen, in the order of the options. Where none is a separable convolution, there
+    /// is no prior.
+    pub fn enas_micro_code(operations: &[String]) -> Self {
+        let favoured: Vec<bool> = operations
+            .iter()
+            .map(|name| name.starts_with("sep_conv"))
+            .collect();
+        let weigh = |yes, no| match favoured.contains(&true) {
+            true => favoured.iter().map(|&f| if f { yes } else { no }).collect(),
+            false => Vec::new(),
+        };
         let micro = Self::enas_micro();
         Self {
             controller: ControllerConfig {
+                form: Form::Attention,
+                operation_bias: weigh(10.0, 0.0),
+                operation_prior: weigh(0.25, -0.25),
+                ..micro.controller
+            },
+            entropy_bonus: EntropyBonus::Reward,
+            baseline_start: BaselineStart::Zero,
+            ..micro
+        }
+    }
+
+    /// That for whole networks, as in the authors' code (`general_controller.py`, `cifar10_macro_search.sh`): all scores are
+    /// 1.5 times their tanh, rewards of 20 draws to an update, and a penalty that holds the probability of a skip
+    /// connection to 0.4. The penalty is on σ(q) of a connection that is drawn with σ(2q): at the target of 0.4 it is drawn
+    /// with 0.308.
+    pub fn enas_macro() -> Self {
+        let micro = Self::enas_micro_code(&[]);
+        Self {
+            controller: ControllerConfig {
                 tanh_constant: 1.5,
+                operation_tanh_reduce: 1.0,
                 ..micro.controller.clone()
             },
             learning_rate: 0.001,
@@ -329,6 +408,7 @@ mod tests {
             RlConfig::small_budget(),
             grown,
             RlConfig::enas_micro(),
+            RlConfig::enas_micro_code(&["skip_connect".to_owned(), "sep_conv_3x3".to_owned()]),
             RlConfig::enas_macro(),
             RlConfig::enas_paper(),
         ] {

@@ -5,7 +5,7 @@ use nas_eval::nn::{Gradients, Optimizer, OptimizerConfig};
 use nas_space::arch::Architecture;
 
 use crate::baseline::Baseline;
-use crate::config::{Algorithm, RlConfig};
+use crate::config::{Algorithm, BaselineStart, EntropyBonus, RlConfig};
 use crate::controller::{Controller, Drawn, Scores};
 use crate::error::RlError;
 
@@ -28,6 +28,8 @@ pub(crate) struct Learner {
     algorithm: Algorithm,
     learning_rate: f64,
     entropy_weight: f64,
+    entropy_bonus: EntropyBonus,
+    baseline_start: BaselineStart,
     skip_weight: f64,
     clip_norm: f64,
     pub(crate) updates: usize,
@@ -38,33 +40,43 @@ impl Learner {
         Ok(Self {
             controller,
             optimizer: OptimizerConfig::Adam(config.adam).build()?,
-            baseline: Baseline::new(config.baseline_decay),
+            baseline: match config.baseline_start {
+                BaselineStart::Unbiased => Baseline::new(config.baseline_decay),
+                BaselineStart::Zero => Baseline::from_zero(config.baseline_decay),
+            },
             algorithm: config.algorithm,
             learning_rate: config.learning_rate,
             entropy_weight: config.entropy_weight,
+            entropy_bonus: config.entropy_bonus,
+            baseline_start: config.baseline_start,
             skip_weight: config.skip_weight,
             clip_norm: config.clip_norm,
             updates: 0,
         })
     }
 
-    /// Learns what these draws were worth, and gives the baseline that they were compared with: of the first ones, their
-    /// own mean. There is at least one.
+    /// Learns what these draws were worth, and gives the baseline that they, or the last of them, were compared with: of the
+    /// first ones, their own mean, unless it begins at 0. There is at least one.
     pub(crate) fn reward(&mut self, draws: &[&Drawn], rewards: &[f64]) -> Result<f64, RlError> {
         let with_bonus = |(drawn, reward): (&&Drawn, &f64)| reward + self.entropy_weight * drawn.entropy;
         let signals: Vec<f64> = draws.iter().zip(rewards).map(with_bonus).collect();
         let mean = signals.iter().sum::<f64>() / signals.len() as f64;
-        let baseline = self.baseline.value().unwrap_or(mean);
-        let lesson = |(drawn, signal): (&&Drawn, &f64)| Lesson {
-            architecture: drawn.architecture.clone(),
-            log_prob: drawn.log_prob,
-            advantage: signal - baseline,
-        };
-        let batch: Vec<Lesson> = draws.iter().zip(&signals).map(lesson).collect();
-        self.learn(&batch)?;
-        for signal in signals {
-            self.baseline.observe(signal);
+        let mut baseline = self.baseline.value().unwrap_or(mean);
+        let mut next = self.baseline.clone();
+        let mut batch = Vec::with_capacity(draws.len());
+        for (drawn, signal) in draws.iter().zip(signals) {
+            next.observe(signal);
+            if self.baseline_start == BaselineStart::Zero {
+                baseline = next.value().unwrap_or(mean);
+            }
+            batch.push(Lesson {
+                architecture: drawn.architecture.clone(),
+                log_prob: drawn.log_prob,
+                advantage: signal - baseline,
+            });
         }
+        self.learn(&batch)?;
+        self.baseline = next;
         Ok(baseline)
     }
 
@@ -87,7 +99,7 @@ impl Learner {
     }
 
     /// The gradients of what is minimised: −(1/m)·Σ (w·log p + β·H − λ·D), with the weights w as constants and the distance D
-    /// from the target of skip connections.
+    /// from the target of skip connections; without β·H where entropy counts in the reward alone.
     pub(crate) fn gradients(&self, batch: &[Lesson]) -> Result<Gradients, RlError> {
         let architectures: Vec<&Architecture> = batch.iter().map(|lesson| &lesson.architecture).collect();
         let Scores {
@@ -109,7 +121,7 @@ impl Learner {
             .collect();
         let weights = Tensor::new(weights, &Device::Cpu)?;
         let mut loss = (log_prob * weights)?.sum_all()?;
-        if self.entropy_weight > 0.0 {
+        if self.entropy_weight > 0.0 && self.entropy_bonus == EntropyBonus::Gradient {
             loss = (loss - (entropy.sum_all()? * (share * self.entropy_weight))?)?;
         }
         if self.skip_weight > 0.0 {

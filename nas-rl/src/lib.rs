@@ -13,7 +13,7 @@ pub mod search;
 #[cfg(test)]
 mod tiny_space;
 
-pub use config::{Algorithm, Depth, Reward, RlConfig};
-pub use controller::{Controller, ControllerConfig};
+pub use config::{Algorithm, BaselineStart, Depth, EntropyBonus, Reward, RlConfig};
+pub use controller::{Controller, ControllerConfig, Form};
 pub use error::RlError;
 pub use search::{ControllerSearch, Update};

@@ -77,6 +77,16 @@ pub(crate) fn tiny_chain(layers: usize) -> ChainSpace {
     .unwrap()
 }
 
+/// Layers with an operation, and then skip connections: decisions alone.
+pub(crate) fn tiny_macro(layers: usize) -> TinySpace {
+    let mut kinds = Vec::new();
+    for layer in 0..layers {
+        kinds.push(("operation", 6));
+        kinds.extend(vec![("skip", 2); layer]);
+    }
+    TinySpace::new(&kinds)
+}
+
 /// All architectures with the first so many choices of a space.
 pub(crate) fn all(space: &dyn Space, choices: usize) -> Vec<Architecture> {
     let mut all = vec![Vec::new()];

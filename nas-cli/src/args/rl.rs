@@ -10,8 +10,8 @@ use crate::method::Method;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Controller (methods rl, enas)")]
 pub(crate) struct RlArgs {
-    /// Of rl: whose settings it starts from; small is for budgets of about a hundred trials, the others as published for
-    /// thousands [default: small]
+    /// Whose settings it starts from; of rl: small (for budgets of about a hundred trials), nasnet, zoph-le (as published for
+    /// thousands) [default: small]; of enas: enas
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) preset: Option<PresetName>,
     /// How it learns
@@ -37,7 +37,6 @@ impl RlArgs {
         let rl = method == Method::Rl;
         let both = rl || method == Method::Enas;
         let typed = [
-            (self.preset.is_some(), rl, "--preset", "rl"),
             (self.algorithm.is_some(), both, "--algorithm", "rl and enas"),
             (
                 self.controller_rate.is_some(),
@@ -49,6 +48,9 @@ impl RlArgs {
             (self.reward.is_some(), both, "--reward", "rl and enas"),
             (self.update_every.is_some(), both, "--update-every", "rl and enas"),
         ];
+        if let Some(preset) = self.preset.filter(|preset| preset.method() != method) {
+            return Some((preset.option(), preset.method().name()));
+        }
         let meaningless = typed.into_iter().find(|&(typed, meant, ..)| typed && !meant);
         meaningless.map(|(.., name, methods)| (name, methods))
     }
@@ -63,6 +65,28 @@ pub(crate) enum PresetName {
     Nasnet,
     /// As in Zoph & Le (2017)
     ZophLe,
+    /// As in the authors' code of ENAS (2018), for method enas
+    Enas,
+}
+
+impl PresetName {
+    /// The method that these settings are for.
+    fn method(self) -> Method {
+        match self {
+            Self::Small | Self::Nasnet | Self::ZophLe => Method::Rl,
+            Self::Enas => Method::Enas,
+        }
+    }
+
+    /// As it is typed.
+    fn option(self) -> &'static str {
+        match self {
+            Self::Small => "--preset small",
+            Self::Nasnet => "--preset nasnet",
+            Self::ZophLe => "--preset zoph-le",
+            Self::Enas => "--preset enas",
+        }
+    }
 }
 
 /// How a controller learns.

@@ -95,7 +95,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         Method::Enas => Some(SupernetPlan {
             images: tabular.then(|| ImagesPlan::of(data)),
             darts: None,
-            enas: Some(supernet::enas_defaults(data, skeleton(&space))?),
+            enas: Some(supernet::enas_defaults(data, &space, args.rl.preset)?),
             audit: 0,
         }),
         Method::Darts => {
@@ -267,6 +267,9 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
     // A preset that is typed replaces all settings of the file.
     if args.rl.preset.is_some() {
         file.remove("rl");
+        if let Some(supernet) = section_at(file, &["supernet"]) {
+            supernet.remove("enas");
+        }
     }
     if let Some(typed) = args.supernet.relaxation {
         let named = text_at(file, &["supernet", "darts", "relaxation", "kind"]);
@@ -387,7 +390,7 @@ fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig>
 }
 
 /// The skeleton that a space's architectures stand in.
-fn skeleton(space: &SpaceConfig) -> Skeleton {
+pub(super) fn skeleton(space: &SpaceConfig) -> Skeleton {
     match space {
         SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
         SpaceConfig::Chain(_) => Skeleton::Chain,

@@ -10,10 +10,11 @@ use nas_eval::nn::{Curve, Schedule};
 use nas_rl::RlConfig;
 use nas_rl::enas::EnasConfig;
 use nas_space::network::NetworkConfig;
-use nas_space::spaces::{CellSpace, MixedChannels, Space};
+use nas_space::spaces::{CellSpace, MixedChannels, Space, SpaceConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::args::{RelaxationName, RlArgs, SelectionName, StopName, SupernetArgs};
+use super::resolve::skeleton;
+use crate::args::{PresetName, RelaxationName, RlArgs, SelectionName, StopName, SupernetArgs};
 use crate::method::Method;
 use crate::size::Skeleton;
 
@@ -217,19 +218,45 @@ pub(super) fn darts_defaults(
     })
 }
 
-/// ENAS as its authors run it, in a size that suits the data set: other channels, cells and epochs, batches of 64 with a
+/// ENAS with numbers of its authors, in a size that suits the data set: other channels, cells and epochs, batches of 64 with a
 /// learning rate in proportion, the data set's own augmentation, and a controller that learns faster where it has few updates.
-pub(super) fn enas_defaults(data: &str, skeleton: Skeleton) -> Result<EnasConfig> {
+/// With the preset `enas`, it is their code in that size, and the controller has their learning rate and number of updates.
+pub(super) fn enas_defaults(
+    data: &str,
+    space: &SpaceConfig,
+    preset: Option<PresetName>,
+) -> Result<EnasConfig> {
     let info = DatasetInfo::find(data)?;
     let scale = Scale::of(data);
-    let published = EnasConfig::default();
+    let authors = preset == Some(PresetName::Enas);
+    let published = match space.build()?.cells() {
+        Some(cells) if authors => EnasConfig::authors(cells),
+        _ => EnasConfig::default(),
+    };
     let part = BATCH as f64 / published.batch_size as f64;
     let curve = match published.schedule.curve {
         Curve::Cosine { floor } => Curve::Cosine { floor: floor * part },
+        Curve::Restarts {
+            floor,
+            epochs,
+            factor,
+        } => Curve::Restarts {
+            floor: floor * part,
+            epochs,
+            factor,
+        },
         other => other,
     };
+    let (rate, updates) = if authors {
+        (published.rl.learning_rate, published.controller_updates)
+    } else {
+        (scale.enas.controller_rate, scale.enas.controller_updates)
+    };
     Ok(EnasConfig {
-        network: scale.network(info, skeleton),
+        network: NetworkConfig {
+            auxiliary: published.network.auxiliary,
+            ..scale.network(info, skeleton(space))
+        },
         epochs: scale.enas.epochs,
         batch_size: BATCH,
         learning_rate: published.learning_rate * part,
@@ -240,10 +267,10 @@ pub(super) fn enas_defaults(data: &str, skeleton: Skeleton) -> Result<EnasConfig
         valid_fraction: scale.enas.valid_fraction,
         augmentation: Augmentation::standard_for(data)?,
         rl: RlConfig {
-            learning_rate: scale.enas.controller_rate,
+            learning_rate: rate,
             ..published.rl.clone()
         },
-        controller_updates: scale.enas.controller_updates,
+        controller_updates: updates,
         ..published
     })
 }

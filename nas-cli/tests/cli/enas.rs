@@ -109,6 +109,33 @@ fn what_is_found_is_looked_up_and_audited_in_a_table() {
 }
 
 #[test]
+fn the_authors_settings_are_resolved_and_what_is_typed_stands_over_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let extra = "--preset enas --entropy 0.2 --channels 4 --epochs 1 --final-epochs 1";
+    let result = json(&borrowed(&search(&run, extra)));
+    assert_eq!(result["method"], "enas");
+    let text = fs::read_to_string(run.join("config.toml")).unwrap();
+    let config: toml::Table = text.parse().unwrap();
+    let enas = &config["supernet"]["enas"];
+    assert_eq!(enas["dropout"].as_float(), Some(0.1));
+    assert_eq!(enas["schedule"]["curve"]["kind"].as_str(), Some("restarts"));
+    assert_eq!(enas["weights"]["weight_decay"].as_float(), Some(2e-4));
+    let rl = &enas["rl"];
+    assert_eq!(rl["controller"]["form"].as_str(), Some("attention"));
+    assert_eq!(rl["controller"]["hidden"].as_integer(), Some(64));
+    assert_eq!(rl["entropy_bonus"].as_str(), Some("reward"));
+    assert_eq!(rl["baseline_start"].as_str(), Some("zero"));
+    assert_eq!(rl["learning_rate"].as_float(), Some(0.0035));
+    assert_eq!(
+        (rl["entropy_weight"].as_float(), rl["batch"].as_integer()),
+        (Some(0.2), Some(2))
+    );
+    assert_eq!(enas["controller_updates"].as_integer(), Some(3));
+    assert_eq!(json(&["resume", run.to_str().unwrap(), "--json"]), result);
+}
+
+#[test]
 fn options_of_other_methods_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run");
@@ -117,6 +144,7 @@ fn options_of_other_methods_are_refused() {
         ("enas --relaxation gdas", "it is for darts"),
         ("enas --preset nasnet", "it is for rl"),
         ("rl --audit 3", "it is for enas"),
+        ("rl --preset enas", "it is for enas"),
         ("random --entropy 0.1", "rl and enas"),
         ("enas --space chain", "no supernet"),
         ("enas --halving asha", "method enas"),

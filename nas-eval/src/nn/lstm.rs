@@ -34,8 +34,8 @@ pub struct LstmSize {
 struct LstmLayer {
     input_weight: Var,
     hidden_weight: Var,
-    input_bias: Var,
-    hidden_bias: Var,
+    /// Of the input and of the state; none in a network without.
+    biases: Option<(Var, Var)>,
 }
 
 /// What an [`Lstm`] remembers: h and c of each layer, \[batch, hidden\].
@@ -56,6 +56,29 @@ impl Lstm {
         size: LstmSize,
         init: Init,
     ) -> std::result::Result<Self, EvalError> {
+        Self::make(parameters, name, size, init, true)
+    }
+
+    /// The same without biases, as PyTorch's `LSTM(bias=False)`.
+    ///
+    /// # Errors
+    /// As [`Lstm::new`].
+    pub fn without_bias(
+        parameters: &mut Parameters,
+        name: &str,
+        size: LstmSize,
+        init: Init,
+    ) -> std::result::Result<Self, EvalError> {
+        Self::make(parameters, name, size, init, false)
+    }
+
+    fn make(
+        parameters: &mut Parameters,
+        name: &str,
+        size: LstmSize,
+        init: Init,
+        biased: bool,
+    ) -> std::result::Result<Self, EvalError> {
         if size.layers == 0 {
             return Err(EvalError::config("layers of an LSTM", 0, "at least 1"));
         }
@@ -69,8 +92,11 @@ impl Lstm {
             layers.push(LstmLayer {
                 input_weight: create("weight_ih", &[gates, inputs])?,
                 hidden_weight: create("weight_hh", &[gates, size.hidden])?,
-                input_bias: create("bias_ih", &[gates])?,
-                hidden_bias: create("bias_hh", &[gates])?,
+                biases: if biased {
+                    Some((create("bias_ih", &[gates])?, create("bias_hh", &[gates])?))
+                } else {
+                    None
+                },
             });
         }
         Ok(Self { layers, size })
@@ -82,7 +108,7 @@ impl Lstm {
     /// A Candle error where the device has no memory for it.
     pub fn start(&self, batch: usize) -> Result<LstmState> {
         let zeros = |layer: &LstmLayer| {
-            let like = &layer.input_bias;
+            let like = &layer.input_weight;
             Tensor::zeros((batch, self.size.hidden), like.dtype(), like.device())
         };
         let layer = |layer| Ok((zeros(layer)?, zeros(layer)?));
@@ -112,8 +138,12 @@ impl Lstm {
 
 impl LstmLayer {
     fn step(&self, x: &Tensor, h: &Tensor, c: &Tensor, hidden: usize) -> Result<(Tensor, Tensor)> {
-        let of_input = times_transposed(x, &self.input_weight)?.broadcast_add(&self.input_bias)?;
-        let of_state = times_transposed(h, &self.hidden_weight)?.broadcast_add(&self.hidden_bias)?;
+        let mut of_input = times_transposed(x, &self.input_weight)?;
+        let mut of_state = times_transposed(h, &self.hidden_weight)?;
+        if let Some((input_bias, hidden_bias)) = &self.biases {
+            of_input = of_input.broadcast_add(input_bias)?;
+            of_state = of_state.broadcast_add(hidden_bias)?;
+        }
         let gates = (of_input + of_state)?;
         let gate = |k: usize| gates.narrow(1, k * hidden, hidden);
         let (i, f) = (sigmoid(&gate(0)?)?, sigmoid(&gate(1)?)?);

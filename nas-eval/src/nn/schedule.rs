@@ -39,6 +39,17 @@ pub enum Curve {
         #[serde(default)]
         floor: f64,
     },
+    /// Half a cosine from the base rate down to the floor, again and again, each time over more epochs (Loshchilov & Hutter
+    /// 2017, with restarts).
+    Restarts {
+        /// The rate each falls towards, ≥ 0; not a share of the base rate.
+        #[serde(default)]
+        floor: f64,
+        /// Epochs of the first, at least 1.
+        epochs: u32,
+        /// How many times as long each is as the one before, at least 1.
+        factor: u32,
+    },
     /// Multiplied by `factor` every so many epochs after the warm-up.
     Step {
         /// Epochs between changes, at least 1.
@@ -103,6 +114,19 @@ impl Schedule {
                 let share = (tick / total).min(1.0);
                 floor + (base - floor) * 0.5 * (1.0 + (std::f64::consts::PI * share).cos())
             }
+            Curve::Restarts {
+                floor,
+                epochs,
+                factor,
+            } => {
+                let mut length = f64::from(epochs.max(1)) * ticks_per_epoch;
+                let mut since = tick;
+                while since >= length {
+                    since -= length;
+                    length *= f64::from(factor.max(1));
+                }
+                floor + (base - floor) * 0.5 * (1.0 + (std::f64::consts::PI * since / length).cos())
+            }
             Curve::Step { epochs, factor } => {
                 base * factor.powf((tick / ticks_per_epoch / f64::from(epochs)).floor())
             }
@@ -123,12 +147,21 @@ impl Schedule {
             ));
         }
         match self.curve {
-            Curve::Cosine { floor } if !(floor >= 0.0 && floor.is_finite()) => Err(EvalError::config(
-                "schedule.curve.floor",
-                floor,
-                "a number of at least 0",
-            )),
-            Curve::Step { epochs: 0, .. } => Err(EvalError::config("schedule.curve.epochs", 0, "at least 1")),
+            Curve::Cosine { floor } | Curve::Restarts { floor, .. }
+                if !(floor >= 0.0 && floor.is_finite()) =>
+            {
+                Err(EvalError::config(
+                    "schedule.curve.floor",
+                    floor,
+                    "a number of at least 0",
+                ))
+            }
+            Curve::Step { epochs: 0, .. } | Curve::Restarts { epochs: 0, .. } => {
+                Err(EvalError::config("schedule.curve.epochs", 0, "at least 1"))
+            }
+            Curve::Restarts { factor: 0, .. } => {
+                Err(EvalError::config("schedule.curve.factor", 0, "at least 1"))
+            }
             Curve::Step { factor, .. } | Curve::Exponential { factor }
                 if !(factor > 0.0 && factor <= 1.0) =>
             {
@@ -228,6 +261,17 @@ mod tests {
             &[0.1, 0.097, 0.09409, 0.0912673],
         );
         assert_close(&rates(Curve::Constant {}, 0.0, 0.1, 2), &[0.1, 0.1]);
+        // CosineAnnealingWarmRestarts(o, T_0=2, T_mult=2, eta_min=0.01)
+        let restarts = Curve::Restarts {
+            floor: 0.01,
+            epochs: 2,
+            factor: 2,
+        };
+        let (half, low, high) = (0.055, 0.023180194846605, 0.086819805153395);
+        assert_close(
+            &rates(restarts, 0.0, 0.1, 8),
+            &[0.1, half, 0.1, high, half, low, 0.1, 0.096574579046022],
+        );
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::error::RlError;
 /// | `operation_tanh_reduce` | 1 | `tanh_constant` is divided by it for decisions of kind `operation` | > 0, finite |
 /// | `operation_bias` | none | what the biases of the scores of operations start from, in the order of the options | finite |
 /// | `skips` | `anchors` | how decisions of kind `skip` are made | `anchors`, `decisions` |
+/// | `form` | `heads` | how the recurrent network goes through the decisions | `heads`, `attention` |
+/// | `operation_prior` | none | with `attention`, added to the bounded scores of the operations of the first cell; nothing learns it | finite |
 /// | `skip_target` | 0.4 | the probability of a skip connection that [`RlConfig::skip_weight`](crate::RlConfig) holds anchors to | (0, 1) |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -37,6 +39,13 @@ pub struct ControllerConfig {
     pub operation_bias: Vec<f64>,
     /// How decisions of kind `skip` are made.
     pub skips: Skips,
+    /// How the recurrent network goes through the decisions.
+    #[serde(skip_serializing_if = "Form::is_heads")]
+    pub form: Form,
+    /// With [`Form::Attention`], what is added to the bounded scores of the operations of the first cell, in the order of
+    /// the options; nothing learns it. ENAS' code favours separable convolutions this way, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub operation_prior: Vec<f64>,
     /// The probability of a skip connection that anchors are held to, where
     /// [`RlConfig::skip_weight`](crate::RlConfig::skip_weight) says so. ENAS (Pham et al. 2018) has 0.4.
     #[serde(skip_serializing_if = "is_published_target")]
@@ -63,6 +72,26 @@ pub enum Skips {
     Decisions,
 }
 
+/// How a controller's recurrent network goes through the decisions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A step and a softmax head for each decision; a skip connection has the score x and the probability σ(x).
+    #[default]
+    Heads,
+    /// As in the authors' code of ENAS: inputs of nodes are chosen by attention over the nodes before, each of which ends
+    /// with a step of its own; a skip connection has the scores −q and q, and so the probability σ(2q); no biases but those
+    /// of the operations of cells.
+    Attention,
+}
+
+impl Form {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+    fn is_heads(&self) -> bool {
+        *self == Self::Heads
+    }
+}
+
 impl Default for ControllerConfig {
     fn default() -> Self {
         Self {
@@ -74,6 +103,8 @@ impl Default for ControllerConfig {
             operation_tanh_reduce: 1.0,
             operation_bias: Vec::new(),
             skips: Skips::Anchors,
+            form: Form::Heads,
+            operation_prior: Vec::new(),
             skip_target: SKIP_TARGET,
         }
     }
@@ -110,8 +141,21 @@ impl ControllerConfig {
                 return Err(RlError::config(name, value, "a number above 0"));
             }
         }
-        if let Some(bias) = self.operation_bias.iter().find(|bias| !bias.is_finite()) {
-            return Err(RlError::config("operation_bias", bias, "numbers"));
+        for (name, values) in [
+            ("operation_bias", &self.operation_bias),
+            ("operation_prior", &self.operation_prior),
+        ] {
+            if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+                return Err(RlError::config(name, value, "numbers"));
+            }
+        }
+        if !self.operation_prior.is_empty() && self.form != Form::Attention {
+            let got = format!("{:?}", self.operation_prior);
+            return Err(RlError::config(
+                "operation_prior",
+                got,
+                "nothing with the form 'heads'",
+            ));
         }
         Ok(())
     }

@@ -46,11 +46,11 @@ impl Distribution {
     }
 
     /// The log-probability of these options of the decisions, \[batch\].
-    pub(super) fn log_prob(&self, chosen: &[&[usize]]) -> Result<Tensor> {
+    pub(super) fn log_prob(&self, chosen: &[Vec<usize>]) -> Result<Tensor> {
         let (batch, decisions, options) = self.log_probs.dims3()?;
         let mut marks = vec![0.0; batch * decisions * options];
         for (row, chosen) in marks.chunks_mut(decisions * options).zip(chosen) {
-            for (marks, &option) in row.chunks_mut(options).zip(*chosen) {
+            for (marks, &option) in row.chunks_mut(options).zip(chosen) {
                 marks[option] = 1.0;
             }
         }
@@ -112,7 +112,7 @@ mod tests {
         let one = distribution(None);
         let p: [f64; 3] = [1.0 / 8.0, 2.0 / 8.0, 5.0 / 8.0];
         for (option, p) in p.iter().enumerate() {
-            assert!((scalar(&one.log_prob(&[&[option]]).unwrap()) - p.ln()).abs() < 1e-12);
+            assert!((scalar(&one.log_prob(&[vec![option]]).unwrap()) - p.ln()).abs() < 1e-12);
         }
         let entropy: f64 = p.iter().map(|p| -p * p.ln()).sum();
         assert!((scalar(&one.entropy().unwrap()) - entropy).abs() < 1e-12);
@@ -123,8 +123,8 @@ mod tests {
         let one = distribution(Some(vec![false, false, true]));
         let entropy = -(1.0 / 3.0 * (1f64 / 3.0).ln() + 2.0 / 3.0 * (2f64 / 3.0).ln());
         assert!((scalar(&one.entropy().unwrap()) - entropy).abs() < 1e-12);
-        assert!((scalar(&one.log_prob(&[&[1]]).unwrap()) - (2f64 / 3.0).ln()).abs() < 1e-12);
-        assert_eq!(scalar(&one.log_prob(&[&[2]]).unwrap()).exp(), 0.0);
+        assert!((scalar(&one.log_prob(&[vec![1]]).unwrap()) - (2f64 / 3.0).ln()).abs() < 1e-12);
+        assert_eq!(scalar(&one.log_prob(&[vec![2]]).unwrap()).exp(), 0.0);
         let mut rng = Seed::new(0).rng();
         assert!((0..1000).all(|_| one.draw(&mut rng).unwrap()[0][0] < 2));
     }

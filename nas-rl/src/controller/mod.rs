@@ -11,12 +11,21 @@
 //! earlier layer j with the probability σ(vᵀ tanh(W_prev·h_j + W_curr·h_i)), each independently of the others. The mean of
 //! the states of the layers that are read, over one more than their number, is the next step's input.
 //!
+//! With [`Form::Attention`] it is the controller of the authors' code of ENAS. Each input of a cell has a step with the first
+//! input, and stands for a zero vector; each node ends with a step whose state stands for it. A node's input is chosen with the
+//! scores vᵀ tanh(W₁·h_j + W₂·h) of the states j so far, where h_j is the state of the step that j has or ended with, and what
+//! stands for it is the next step's input. A skip connection has the two scores −z and z, and so the probability σ(2z), where
+//! z are the bounded scores as above; the penalty on skip connections is on σ(z). The LSTM has no biases.
+//!
 //! Log-probabilities are exact. The entropy of an architecture is the sum of the entropies of all distributions that its
 //! decisions were drawn from, each of which is exact; its mean over architectures is the entropy of the controller.
 //!
 //! # Deviations
 //! Zoph & Le say neither what follows an anchor point nor whether decisions share weights; the former is what ENAS does
 //! (with a zero for the layer without earlier ones, that is the first input again), the latter is by kind.
+//!
+//! With [`Form::Attention`], the entropy of skip connections and of operations of whole networks is exact, where the authors' code
+//! for those has −p·ln p of what was drawn.
 //!
 //! # Example
 //! ```
@@ -45,6 +54,6 @@ mod mask;
 mod policy;
 mod steps;
 
-pub use config::{ControllerConfig, Skips};
+pub use config::{ControllerConfig, Form, Skips};
 pub use mask::Mask;
 pub use policy::{Controller, Drawn, Scores};

@@ -12,11 +12,11 @@ use rand::Rng;
 
 use super::distribution::{Blocked, Distribution};
 use super::steps::{Step, Steps};
-use super::{ControllerConfig, Mask};
+use super::{ControllerConfig, Form, Mask};
 use crate::error::RlError;
 
 /// Kind of the decisions that `operation_tanh_reduce` and `operation_bias` are for.
-const OPERATION: &str = "operation";
+pub(super) const OPERATION: &str = "operation";
 
 /// A policy over the architectures of a space; see the [module](super) for how. It lives on the CPU in double precision.
 #[derive(Debug)]
@@ -30,10 +30,12 @@ pub struct Controller {
     tables: Vec<Embedding>,
     heads: Vec<Linear>,
     anchors: Option<AnchorWeights>,
+    /// \[1, operations\].
+    prior: Option<Tensor>,
     mask: Option<Arc<dyn Mask>>,
 }
 
-/// What skip connections are scored by: vᵀ tanh(W_prev·h_j + W_curr·h_i).
+/// What skip connections and inputs of nodes are scored by: vᵀ tanh(W_prev·h_j + W_curr·h_i).
 #[derive(Debug)]
 struct AnchorWeights {
     earlier: Linear,
@@ -77,7 +79,12 @@ impl Controller {
             space: space.name().to_owned(),
             reason,
         };
-        let steps = Steps::new(&decisions, config.skips).map_err(refuse)?;
+        let attends = config.form == Form::Attention;
+        let steps = match space.cells().filter(|_| attends) {
+            Some(cells) => Steps::attending(cells),
+            None => Steps::new(&decisions, config.skips),
+        }
+        .map_err(refuse)?;
         if let Some(growth) = space.growth() {
             for level in 1..=growth.levels() {
                 if steps.of(growth.choices_at(level)).is_none() {
@@ -97,9 +104,19 @@ impl Controller {
             hidden: width,
             layers: config.layers,
         };
-        let lstm = Lstm::new(&mut parameters, "lstm", size, init)?;
+        let lstm = if attends {
+            Lstm::without_bias(&mut parameters, "lstm", size, init)?
+        } else {
+            Lstm::new(&mut parameters, "lstm", size, init)?
+        };
         let first_input = Embedding::new(&mut parameters, "first", [1, width], init)?;
         let (mut tables, mut heads) = (Vec::new(), Vec::new());
+        let bias = match (attends, steps.have_anchors()) {
+            (false, _) => Bias::With(init),
+            (true, false) => Bias::With(Init::Zeros),
+            (true, true) => Bias::Without,
+        };
+        let mut prior = None;
         for head in &steps.heads {
             let name = format!("{}.{}", head.kind, head.options);
             let table = format!("embedding.{name}");
@@ -111,18 +128,17 @@ impl Controller {
             )?);
             let shape = [width, head.options];
             let name = format!("head.{name}");
-            heads.push(Linear::new(
-                &mut parameters,
-                &name,
-                shape,
-                init,
-                Bias::With(init),
-            )?);
+            heads.push(Linear::new(&mut parameters, &name, shape, init, bias)?);
             if head.kind == OPERATION && !config.operation_bias.is_empty() {
                 set_bias(&parameters, &name, &config.operation_bias)?;
             }
+            if head.kind == OPERATION && !config.operation_prior.is_empty() {
+                let prior_of = &config.operation_prior;
+                check_length("operation_prior", prior_of, head.options)?;
+                prior = Some(Tensor::new(prior_of.as_slice(), &Device::Cpu)?.unsqueeze(0)?);
+            }
         }
-        let anchors = if steps.have_anchors() {
+        let anchors = if steps.have_anchors() || steps.attend() {
             let mut linear = |name: &str, outputs| {
                 Linear::new(
                     &mut parameters,
@@ -150,6 +166,7 @@ impl Controller {
             tables,
             heads,
             anchors,
+            prior,
             mask: None,
         })
     }
@@ -191,7 +208,7 @@ impl Controller {
             let distribution = walk.enter(step)?;
             if let Some(distribution) = distribution {
                 let drawn = distribution.draw(rng)?;
-                walk.choose(step, &distribution, &[&drawn[0]])?;
+                walk.choose(step, &distribution, &drawn)?;
             }
         }
         let architecture = Architecture::new(walk.chosen.swap_remove(0));
@@ -281,12 +298,9 @@ impl Controller {
         let mut walk = Walk::new(self, architectures.len())?;
         for step in self.steps_of(choices)? {
             if let Some(distribution) = walk.enter(step)? {
-                let decisions = step.decisions();
-                let chosen: Vec<&[usize]> = architectures
-                    .iter()
-                    .map(|choices| &choices[decisions.clone()])
-                    .collect();
-                walk.choose(step, &distribution, &chosen)?;
+                let picks: Vec<Vec<usize>> =
+                    architectures.iter().map(|choices| step.picks(choices)).collect();
+                walk.choose(step, &distribution, &picks)?;
             }
         }
         let zeros = || Tensor::zeros(architectures.len(), DType::F64, &Device::Cpu);
@@ -321,8 +335,40 @@ impl Controller {
         self.steps_of(architecture.choices().len()).map(|_| ())
     }
 
-    /// What the mask blocks of these decisions after these choices of each architecture; nothing where it allows all.
-    fn blocked(&self, step: &Step, chosen: &[Vec<usize>]) -> Result<Option<Blocked>, RlError> {
+    /// Whether the mask allows this option.
+    fn allows(&self, decision: usize, option: usize, chosen: &[usize]) -> bool {
+        let mask = self.mask.as_ref();
+        mask.is_none_or(|mask| mask.allows(decision, option, chosen))
+    }
+
+    /// What is blocked of these decisions after these choices of each architecture, and these parts of the next one: by the
+    /// mask, and of states those that no option names. Nothing where all is allowed.
+    fn blocked(
+        &self,
+        step: &Step,
+        chosen: &[Vec<usize>],
+        parts: &[Vec<usize>],
+    ) -> Result<Option<Blocked>, RlError> {
+        if let Step::Attend {
+            decision,
+            part,
+            options,
+        } = step
+        {
+            let states = options.iter().flatten().max().map_or(0, |&most| most + 1);
+            let mut blocked = Vec::new();
+            for (chosen, parts) in chosen.iter().zip(parts) {
+                let start = blocked.len();
+                blocked.resize(start + states, true);
+                for (option, named) in options.iter().enumerate() {
+                    if named[..*part] == parts[..] && self.allows(*decision, option, chosen) {
+                        blocked[start + named[*part]] = false;
+                    }
+                }
+                self.check_any(*decision, &blocked[start..], chosen)?;
+            }
+            return Ok(blocked.contains(&true).then_some(blocked));
+        }
         let Some(mask) = &self.mask else {
             return Ok(None);
         };
@@ -332,15 +378,20 @@ impl Controller {
                 let options = self.decisions[decision].options.len();
                 let start = blocked.len();
                 blocked.extend((0..options).map(|option| !mask.allows(decision, option, chosen)));
-                if blocked[start..].iter().all(|&blocked| blocked) {
-                    return Err(RlError::NothingAllowed {
-                        decision: self.decisions[decision].name.clone(),
-                        chosen: chosen.clone(),
-                    });
-                }
+                self.check_any(decision, &blocked[start..], chosen)?;
             }
         }
         Ok(blocked.contains(&true).then_some(blocked))
+    }
+
+    fn check_any(&self, decision: usize, blocked: &[bool], chosen: &[usize]) -> Result<(), RlError> {
+        if blocked.iter().any(|&blocked| !blocked) {
+            return Ok(());
+        }
+        Err(RlError::NothingAllowed {
+            decision: self.decisions[decision].name.clone(),
+            chosen: chosen.to_vec(),
+        })
     }
 
     /// Scores as they enter the softmax.
@@ -370,14 +421,18 @@ impl Controller {
 
 fn set_bias(parameters: &Parameters, head: &str, bias: &[f64]) -> Result<(), RlError> {
     if let Some(parameter) = parameters.get(&format!("{head}.bias")) {
-        let options = parameter.var.elem_count();
-        if bias.len() != options {
-            let expected = format!("one for each of {options} operations");
-            return Err(RlError::config("operation_bias", format!("{bias:?}"), expected));
-        }
+        check_length("operation_bias", bias, parameter.var.elem_count())?;
         parameter.var.set(&Tensor::new(bias, &Device::Cpu)?)?;
     }
     Ok(())
+}
+
+fn check_length(name: &'static str, values: &[f64], options: usize) -> Result<(), RlError> {
+    if values.len() == options {
+        return Ok(());
+    }
+    let expected = format!("one for each of {options} operations");
+    Err(RlError::config(name, format!("{values:?}"), expected))
 }
 
 /// A batch of architectures on their way through the steps.
@@ -388,27 +443,33 @@ struct Walk<'a> {
     input: Tensor,
     /// The choices made so far, of each architecture.
     chosen: Vec<Vec<usize>>,
-    /// The state at each anchor point so far, \[batch, hidden\], and W_prev times it.
+    /// The states of the next decision's option that are chosen so far, of each architecture.
+    parts: Vec<Vec<usize>>,
+    /// What stands for each anchor point of the chain, or each state of the cell, so far, \[batch, hidden\], and W_prev times
+    /// the state there.
     anchors: Vec<(Tensor, Tensor)>,
     log_prob: Option<Tensor>,
     entropy: Option<Tensor>,
     /// Summed over the anchors that look back.
     skip_divergence: Option<Tensor>,
+    /// What the skip divergence is of, where that is not what skip connections are drawn from.
+    penalized: Option<Distribution>,
 }
 
 impl<'a> Walk<'a> {
     fn new(controller: &'a Controller, batch: usize) -> TensorResult<Self> {
-        let first = Tensor::zeros(batch, DType::U32, &Device::Cpu)?;
         Ok(Self {
             controller,
             batch,
             state: controller.lstm.start(batch)?,
-            input: controller.first_input.forward(&first)?,
+            input: first_input(controller, batch)?,
             chosen: vec![Vec::new(); batch],
+            parts: vec![Vec::new(); batch],
             anchors: Vec::new(),
             log_prob: None,
             entropy: None,
             skip_divergence: None,
+            penalized: None,
         })
     }
 
@@ -418,10 +479,38 @@ impl<'a> Walk<'a> {
         self.state = controller.lstm.step(&self.input, &self.state)?;
         let h = self.state.output();
         let scores = match step {
-            Step::Choice { head, .. } => {
+            Step::Choice { head, prior, .. } => {
                 let scores = controller.heads[*head].forward(h)?;
                 let kind = controller.steps.heads[*head].kind.as_str();
-                controller.tempered(scores, Some(kind))?.unsqueeze(1)?
+                let scores = controller.tempered(scores, Some(kind))?;
+                let scores = match controller.prior.as_ref().filter(|_| *prior) {
+                    Some(prior) => scores.broadcast_add(prior)?,
+                    None => scores,
+                };
+                scores.unsqueeze(1)?
+            }
+            Step::Input { first } => {
+                if let Some(weights) = &controller.anchors {
+                    if *first {
+                        self.anchors.clear();
+                    }
+                    self.anchors.push((h.zeros_like()?, weights.earlier.forward(h)?));
+                }
+                self.input = first_input(controller, self.batch)?;
+                return Ok(None);
+            }
+            Step::NodeEnd => {
+                if let Some(weights) = &controller.anchors {
+                    self.anchors.push((h.clone(), weights.earlier.forward(h)?));
+                }
+                self.input = first_input(controller, self.batch)?;
+                return Ok(None);
+            }
+            Step::Attend { .. } => {
+                let Some(weights) = &controller.anchors else {
+                    return Ok(None);
+                };
+                self.attention(weights, h)?.unsqueeze(1)?
             }
             Step::Anchor { .. } => {
                 let Some(weights) = &controller.anchors else {
@@ -437,38 +526,49 @@ impl<'a> Walk<'a> {
                 match scores {
                     Some(scores) => scores,
                     None => {
-                        let first = Tensor::zeros(self.batch, DType::U32, &Device::Cpu)?;
-                        self.input = controller.first_input.forward(&first)?;
+                        self.input = first_input(controller, self.batch)?;
                         return Ok(None);
                     }
                 }
             }
         };
-        let blocked = controller.blocked(step, &self.chosen)?;
+        let blocked = controller.blocked(step, &self.chosen, &self.parts)?;
+        if controller.config.form == Form::Attention && matches!(step, Step::Anchor { .. }) {
+            // The authors' penalty is on σ(q), although they draw with σ(2q).
+            let half = (&scores * 0.5)?;
+            self.penalized = Some(Distribution::new(&half, blocked.clone())?);
+        }
         Ok(Some(Distribution::new(&scores, blocked)?))
     }
 
-    /// The scores of reading each of the earlier layers or not, \[batch, layers, 2\]: of a softmax over (0, x), whose second
-    /// probability is σ(x).
-    fn skip_scores(&self, weights: &AnchorWeights, h: &Tensor) -> TensorResult<Tensor> {
+    /// The bounded scores of the states so far, \[batch, states\].
+    fn attention(&self, weights: &AnchorWeights, h: &Tensor) -> TensorResult<Tensor> {
         let earlier: Vec<&Tensor> = self.anchors.iter().map(|(_, earlier)| earlier).collect();
         let count = earlier.len();
         let earlier = Tensor::stack(&earlier, 1)?;
         let current = weights.current.forward(h)?.unsqueeze(1)?;
         let both = earlier.broadcast_add(&current)?.tanh()?;
         let flat = weights.vector.forward(&both.flatten_to(1)?)?;
-        let yes = self
-            .controller
-            .tempered(flat.reshape((self.batch, count, 1))?, None)?;
-        Tensor::cat(&[&yes.zeros_like()?, &yes], 2)
+        self.controller.tempered(flat.reshape((self.batch, count))?, None)
     }
 
-    /// Adds up what these options of the step's decisions come to, and makes them the next step's input.
+    /// The scores of reading each of the earlier layers or not, \[batch, layers, 2\]: of a softmax over (0, x), whose second
+    /// probability is σ(x), or over (−q, q), whose second is σ(2q).
+    fn skip_scores(&self, weights: &AnchorWeights, h: &Tensor) -> TensorResult<Tensor> {
+        let yes = self.attention(weights, h)?.unsqueeze(2)?;
+        let no = match self.controller.config.form {
+            Form::Heads => yes.zeros_like()?,
+            Form::Attention => yes.neg()?,
+        };
+        Tensor::cat(&[&no, &yes], 2)
+    }
+
+    /// Adds up what these picks of the step's distribution are worth, and makes them the next step's input.
     fn choose(
         &mut self,
         step: &Step,
         distribution: &Distribution,
-        chosen: &[&[usize]],
+        chosen: &[Vec<usize>],
     ) -> Result<(), RlError> {
         add(&mut self.log_prob, distribution.log_prob(chosen)?)?;
         add(&mut self.entropy, distribution.entropy()?)?;
@@ -480,10 +580,30 @@ impl<'a> Walk<'a> {
             }
             Step::Anchor { decisions } => {
                 let target = self.controller.config.skip_target;
-                let divergence = distribution.divergence(&[1.0 - target, target])?;
+                let penalized = self.penalized.take();
+                let penalized = penalized.as_ref().unwrap_or(distribution);
+                let divergence = penalized.divergence(&[1.0 - target, target])?;
                 add(&mut self.skip_divergence, divergence)?;
                 self.mean_of_read(decisions.len(), chosen)?
             }
+            Step::Attend {
+                decision: _,
+                part,
+                options,
+            } => {
+                let input = self.picked_anchors(chosen)?;
+                for ((all, parts), pick) in self.chosen.iter_mut().zip(&mut self.parts).zip(chosen) {
+                    parts.extend(pick);
+                    if part + 1 == options[0].len() {
+                        all.extend(options.iter().position(|named| named == parts));
+                        parts.clear();
+                    }
+                }
+                self.input = input;
+                return Ok(());
+            }
+            // These have no distribution.
+            Step::Input { .. } | Step::NodeEnd => return Ok(()),
         };
         for (all, new) in self.chosen.iter_mut().zip(chosen) {
             all.extend_from_slice(new);
@@ -492,7 +612,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The sum of the states of those of the first `count` anchors that are read, over one more than their number.
-    fn mean_of_read(&self, count: usize, chosen: &[&[usize]]) -> TensorResult<Tensor> {
+    fn mean_of_read(&self, count: usize, chosen: &[Vec<usize>]) -> TensorResult<Tensor> {
         let mut shares = Vec::with_capacity(self.batch * count);
         for chosen in chosen {
             let read: usize = chosen.iter().sum();
@@ -502,6 +622,21 @@ impl<'a> Walk<'a> {
         let states: Vec<&Tensor> = self.anchors[..count].iter().map(|(h, _)| h).collect();
         Tensor::stack(&states, 1)?.broadcast_mul(&shares)?.sum(1)
     }
+
+    /// What stands for the state that each architecture picked, \[batch, hidden\].
+    fn picked_anchors(&self, picks: &[Vec<usize>]) -> TensorResult<Tensor> {
+        let mut rows = Vec::with_capacity(self.batch);
+        for (row, pick) in picks.iter().enumerate() {
+            rows.push(self.anchors[pick[0]].0.narrow(0, row, 1)?);
+        }
+        Tensor::cat(&rows, 0)
+    }
+}
+
+/// The vector that the recurrent network starts with, for each of so many architectures.
+fn first_input(controller: &Controller, batch: usize) -> TensorResult<Tensor> {
+    let first = Tensor::zeros(batch, DType::U32, &Device::Cpu)?;
+    controller.first_input.forward(&first)
 }
 
 fn add(total: &mut Option<Tensor>, part: Tensor) -> TensorResult<()> {

@@ -1,10 +1,13 @@
 //! Which steps of the recurrent network make which decisions.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use nas_space::arch::Decision;
+use nas_space::spaces::{CellSpace, Space};
 
 use super::Skips;
+use super::policy::OPERATION;
 
 /// Kind of the decisions that are made at anchor points.
 const SKIP: &str = "skip";
@@ -18,12 +21,30 @@ pub(super) enum Step {
         decision: usize,
         /// Which head gives the scores.
         head: usize,
+        /// Whether the prior of operations is added to them.
+        prior: bool,
     },
     /// Independent skip connections of a layer, one decision for each earlier anchor; none at the first.
     Anchor {
         /// The decisions.
         decisions: Range<usize>,
     },
+    /// Attention over the states before a node, for one of the states that a decision on its inputs names.
+    Attend {
+        /// The decision.
+        decision: usize,
+        /// Which of the states that an option names: they are chosen in increasing order.
+        part: usize,
+        /// The states of each option.
+        options: Arc<Vec<Vec<usize>>>,
+    },
+    /// An input of a cell, which makes no decision.
+    Input {
+        /// Whether it is the cell's first.
+        first: bool,
+    },
+    /// The end of a node, which makes no decision.
+    NodeEnd,
 }
 
 impl Step {
@@ -32,6 +53,24 @@ impl Step {
         match self {
             Self::Choice { decision, .. } => *decision..decision + 1,
             Self::Anchor { decisions } => decisions.clone(),
+            Self::Attend {
+                decision,
+                part,
+                options,
+            } => *decision..decision + usize::from(part + 1 == options[0].len()),
+            Self::Input { .. } | Self::NodeEnd => 0..0,
+        }
+    }
+
+    /// What is drawn at this step where these are an architecture's choices.
+    pub(super) fn picks(&self, choices: &[usize]) -> Vec<usize> {
+        match self {
+            Self::Attend {
+                decision,
+                part,
+                options,
+            } => vec![options[choices[*decision]][*part]],
+            _ => choices[self.decisions()].to_vec(),
         }
     }
 }
@@ -62,12 +101,18 @@ impl Steps {
         };
         let anchored = |decision: &Decision| skips == Skips::Anchors && decision.kind == SKIP;
         let mut anchors = 0;
-        if decisions.iter().any(anchored) {
-            all.steps.push(Step::Anchor { decisions: 0..0 });
-            anchors = 1;
-        }
+        // The first layer has no earlier one to read: where its anchor is, the order of the others says.
+        let first_anchor = match decisions.iter().position(anchored) {
+            Some(first) if decisions.last().is_some_and(anchored) => Some(first / 2),
+            Some(_) => Some(0),
+            None => None,
+        };
         let mut next = 0;
         while let Some(decision) = decisions.get(next) {
+            if first_anchor == Some(next) && anchors == 0 {
+                all.steps.push(Step::Anchor { decisions: 0..0 });
+                anchors = 1;
+            }
             if decision.options.is_empty() {
                 return Err(format!("decision '{}' has no options", decision.name));
             }
@@ -92,9 +137,60 @@ impl Steps {
                 anchors += 1;
             } else {
                 let head = all.head(decision);
-                all.steps.push(Step::Choice { decision: next, head });
+                all.steps.push(Step::Choice {
+                    decision: next,
+                    head,
+                    prior: false,
+                });
                 next += 1;
             }
+        }
+        Ok(all)
+    }
+
+    /// The steps that go through cells as the authors of ENAS do: one for each input of a cell; then for each node those
+    /// that attend to its inputs, those that choose its operations, and one at its end.
+    pub(super) fn attending(space: &CellSpace) -> Result<Self, String> {
+        let decisions = space.decisions();
+        let mut all = Self {
+            heads: Vec::new(),
+            steps: Vec::new(),
+        };
+        let mut next = 0;
+        for cell in 0..space.cell_count() {
+            let start = next;
+            all.steps
+                .extend((0..space.cell_inputs()).map(|input| Step::Input { first: input == 0 }));
+            for node in 0..space.cell_nodes() {
+                for options in space.input_options(node) {
+                    let parts = options.first().map_or(0, Vec::len);
+                    let options = Arc::new(options);
+                    all.steps.extend((0..parts).map(|part| Step::Attend {
+                        decision: next,
+                        part,
+                        options: Arc::clone(&options),
+                    }));
+                    next += 1;
+                }
+                let end = start + space.decisions_of(node + 1);
+                for (decision, what) in decisions.iter().enumerate().take(end).skip(next) {
+                    let head = all.head(what);
+                    let prior = cell == 0 && what.kind == OPERATION;
+                    all.steps.push(Step::Choice {
+                        decision,
+                        head,
+                        prior,
+                    });
+                }
+                next = end;
+                all.steps.push(Step::NodeEnd);
+            }
+        }
+        if next != decisions.len() {
+            return Err(format!(
+                "its cells have {next} decisions, expected {}",
+                decisions.len()
+            ));
         }
         Ok(all)
     }
@@ -138,6 +234,11 @@ impl Steps {
     pub(super) fn have_anchors(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Anchor { .. }))
     }
+
+    /// Whether inputs are chosen by attention.
+    pub(super) fn attend(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Attend { .. }))
+    }
 }
 
 #[cfg(test)]
@@ -171,7 +272,7 @@ mod tests {
             .iter()
             .filter_map(|step| match step {
                 Step::Anchor { decisions } => Some(decisions.clone()),
-                Step::Choice { .. } => None,
+                _ => None,
             })
             .collect();
         assert_eq!(anchors, [0..0, 3..4, 7..9]);

@@ -3,6 +3,7 @@
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{Curve, OptimizerConfig, Schedule, SgdConfig};
 use nas_space::network::NetworkConfig;
+use nas_space::spaces::{CellSpace, Skeleton};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Depth, RlConfig};
@@ -22,11 +23,14 @@ use crate::error::RlError;
 /// | `clip_norm` | 5 | largest norm of the weights' gradient, 0 for none | ≥ 0 |
 /// | `valid_fraction` | 0.1 | share of the images that rewards come from: 5,000 of CIFAR-10's | (0, 1) |
 /// | `augmentation` | crop 4 and flip | how training images are varied | see [`Augmentation`] |
+/// | `dropout` | 0 | rate of dropout before the classifier, while the weights learn | \[0, 1) |
+/// | `auxiliary_weight` | 0.4 | weight of the auxiliary classifier's loss, where `network` has one | ≥ 0 |
 /// | `rl` | [`RlConfig::enas_micro`] | the controller and how it learns | see [`RlConfig`]; `depth` is full |
 /// | `controller_updates` | 30 | updates of the controller in each of its phases | ≥ 1 |
 /// | `candidates` | 100 | architectures drawn and ranked at the end | ≥ 1 |
 ///
-/// The defaults are those of the authors' code for cells, on CIFAR-10.
+/// The defaults are numbers of the authors' code for cells, on CIFAR-10, with a plain controller;
+/// [`EnasConfig::authors`] is their code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnasConfig {
@@ -50,6 +54,12 @@ pub struct EnasConfig {
     pub valid_fraction: f64,
     /// How training images are varied.
     pub augmentation: Augmentation,
+    /// Rate of dropout before the classifier, while the weights learn.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropout: f64,
+    /// Weight of the auxiliary classifier's loss, where the network has one.
+    #[serde(skip_serializing_if = "is_published_weight")]
+    pub auxiliary_weight: f64,
     /// The controller and how it learns.
     pub rl: RlConfig,
     /// Updates of the controller in each of its phases.
@@ -57,6 +67,19 @@ pub struct EnasConfig {
     /// Architectures drawn and ranked at the end.
     pub candidates: usize,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_zero(rate: &f64) -> bool {
+    *rate == 0.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_published_weight(weight: &f64) -> bool {
+    *weight == AUXILIARY_WEIGHT
+}
+
+/// That of the authors' code.
+const AUXILIARY_WEIGHT: f64 = 0.4;
 
 impl Default for EnasConfig {
     fn default() -> Self {
@@ -87,6 +110,8 @@ impl Default for EnasConfig {
                 horizontal_flip: true,
                 ..Augmentation::NONE
             },
+            dropout: 0.0,
+            auxiliary_weight: AUXILIARY_WEIGHT,
             rl: RlConfig::enas_micro(),
             controller_updates: 30,
             candidates: 100,
@@ -95,6 +120,37 @@ impl Default for EnasConfig {
 }
 
 impl EnasConfig {
+    /// The search of the authors' code for cells (`cifar10_micro_search.sh`), for a space of cells: their controller
+    /// ([`RlConfig::enas_micro_code`]), warm restarts after 10 and 30 epochs, dropout of 0.1, an auxiliary classifier where the
+    /// skeleton has one. Their penalty on all squared weights, 1e-4, is a weight decay of 2e-4 here, and their clipped
+    /// gradients are not the ones that are applied: there is no clip. Of drop-path, for which their script has a number too,
+    /// the search makes no use.
+    pub fn authors(space: &CellSpace) -> Self {
+        let base = Self::default();
+        Self {
+            network: NetworkConfig {
+                auxiliary: space.skeleton() == Skeleton::Darts,
+                ..base.network
+            },
+            schedule: Schedule {
+                curve: Curve::Restarts {
+                    floor: 5e-4,
+                    epochs: 10,
+                    factor: 2,
+                },
+                ..base.schedule
+            },
+            weights: SgdConfig {
+                weight_decay: 2e-4,
+                ..base.weights
+            },
+            clip_norm: 0.0,
+            dropout: 0.1,
+            rl: RlConfig::enas_micro_code(space.choosable()),
+            ..base
+        }
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
@@ -126,6 +182,18 @@ impl EnasConfig {
                 "learning_rate",
                 self.learning_rate,
                 "a number above 0",
+            ));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            let expected = "a number from 0 to below 1";
+            return Err(RlError::config("dropout", self.dropout, expected));
+        }
+        if !(self.auxiliary_weight >= 0.0 && self.auxiliary_weight.is_finite()) {
+            let expected = "a number of at least 0";
+            return Err(RlError::config(
+                "auxiliary_weight",
+                self.auxiliary_weight,
+                expected,
             ));
         }
         if !(self.clip_norm >= 0.0 && self.clip_norm.is_finite()) {
@@ -204,6 +272,13 @@ mod tests {
                 "clip_norm is -1",
                 EnasConfig {
                     clip_norm: -1.0,
+                    ..base()
+                },
+            ),
+            (
+                "dropout is 1",
+                EnasConfig {
+                    dropout: 1.0,
                     ..base()
                 },
             ),

@@ -13,14 +13,24 @@
 //!
 //! [`Audit`] tells what the shared weights are worth: how well their ranking agrees with that of networks trained alone.
 //!
+//! [`EnasConfig::authors`] is the search of the authors' code (`nas search enas --preset enas`); the default has their numbers
+//! with this crate's plain controller, and a schedule without restarts, no auxiliary classifier and no dropout.
+//!
 //! # Deviations
-//! - From the paper: loose ends are as the space has them; ENAS' own cell, whose nodes may read one state twice, has no
-//!   supernet here. The macro space, whole networks with skip connections, has none either: the penalty for their number
-//!   ([`skip_weight`](crate::RlConfig::skip_weight)) is there for searches that train each network by itself.
-//! - From the authors' code: the learning rate of the weights has no restarts; the moving average of rewards is without bias
-//!   from its start; the validation images come in a random order, again from the start when they are used up; candidates are
-//!   judged by all validation images, not by a batch; operations have no prior
-//!   ([`operation_bias`](crate::ControllerConfig::operation_bias) is there for it).
+//! Of [`EnasConfig::authors`] from the authors' code for cells:
+//! - spaces and skeletons are those of DARTS and NAS-Bench-201: ENAS' own cell, whose nodes may read one state twice and whose
+//!   output joins what is left over, has no supernet here. Where a node reads two different states, they are chosen in
+//!   increasing order, each by attention over those that are left; where every node reads all states, as in NAS-Bench-201,
+//!   there is nothing to attend to. Weights belong to an edge, not to a pair of node and input, and batch norms in cells have
+//!   no scale and shift;
+//! - the prior is for separable convolutions; where a space has none, there is none. NAS-Bench-201's skeleton has no place for
+//!   an auxiliary classifier. Where there is one, its own weights learn, too; in the authors' code they stay as they were drawn;
+//! - weights that a step does not use do not decay in it; the class scores have a bias;
+//! - rewards are measured without dropout; validation images come in a random order, again from the start when they are used
+//!   up; candidates are judged by all validation images, not by a batch.
+//!
+//! The authors' script gives the search a number for drop-path as well, which their code reads for fixed architectures alone: there
+//! is none in a search, here or there. Their clipped gradients are computed and not applied: there is no clip.
 //!
 //! # Example
 //! ```

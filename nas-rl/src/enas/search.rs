@@ -25,12 +25,6 @@ use crate::controller::{Controller, Drawn};
 use crate::error::RlError;
 use crate::learner::Learner;
 
-/// A training pass. A supernet has no layers that draw at random.
-const TRAIN: Pass = Pass::Train {
-    seed: Seed::new(0),
-    drop_path: 0.0,
-};
-
 /// A search by ENAS of one space on one data set; see the [module](super) for how.
 ///
 /// Every random stream is derived from the seed, the epoch and the step, so that a search that was saved after any epoch, or
@@ -79,7 +73,9 @@ impl Enas {
             return Err(RlError::config("network", got, expected));
         }
         let cells = space.relaxed()?;
-        let network = space.supernet(&config.network, MixedChannels::All)?;
+        let network = space
+            .supernet(&config.network, MixedChannels::All)?
+            .with_dropout(config.dropout)?;
         let supernet = Supernet::new(Arc::new(network), seed.derive("supernet", 0), device, dtype)?;
         let data = TrainingData::hold_out(dataset, config.valid_fraction, seed.derive("split", 0))?;
         let controller = config.rl.controller.clone();
@@ -290,10 +286,26 @@ impl Enas {
             let drawn = self.draw("weights", epoch, step as u64)?;
             let mixture = one_hot(&self.space, &self.cells, &drawn.architecture)?;
             let images = batch.images.to_dtype(dtype)?;
-            let loss = |logits: &nas_eval::model::Logits| cross_entropy(&logits.main, &batch.labels, 0.0);
+            let loss = |logits: &nas_eval::model::Logits| {
+                let main = cross_entropy(&logits.main, &batch.labels, 0.0)?;
+                match &logits.auxiliary {
+                    Some(auxiliary) => {
+                        let auxiliary = cross_entropy(auxiliary, &batch.labels, 0.0)?;
+                        main + (auxiliary * self.config.auxiliary_weight)?
+                    }
+                    None => Ok(main),
+                }
+            };
+            let pass = Pass::Train {
+                seed: self
+                    .seed
+                    .derive("dropout", epoch.into())
+                    .derive("step", step as u64),
+                drop_path: 0.0,
+            };
             let mut done = self
                 .supernet
-                .differentiate(&images, &TRAIN, &mixture, Wanted::Weights, loss)?;
+                .differentiate(&images, &pass, &mixture, Wanted::Weights, loss)?;
             tally.add(&done.logits.main, &batch.labels, &done.loss, &done.loss)?;
             if tally.is_due() {
                 check(&mut tally, epoch)?;

@@ -8,6 +8,7 @@
 
 mod builder;
 mod config;
+mod dropout;
 mod head;
 mod layer;
 mod lower;

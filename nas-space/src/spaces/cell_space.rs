@@ -65,6 +65,33 @@ impl CellSpace {
         &self.grammar.operations
     }
 
+    /// Number of cells that an architecture decides on: 2 where it has a reduction cell of its own.
+    pub fn cell_count(&self) -> usize {
+        1 + usize::from(self.has_reduction)
+    }
+
+    /// Number of inputs of a cell: states 0, 1, ….
+    pub fn cell_inputs(&self) -> usize {
+        self.grammar.inputs
+    }
+
+    /// Number of inner nodes of a cell.
+    pub fn cell_nodes(&self) -> usize {
+        self.grammar.nodes
+    }
+
+    /// Number of decisions on the first `nodes` nodes of a cell, which follow each other.
+    pub fn decisions_of(&self, nodes: usize) -> usize {
+        self.grammar.choices_at(nodes)
+    }
+
+    /// What each decision on the inputs of node number `node` is among: for each option the states that are read, in
+    /// increasing order. These decisions are the first ones on the node; there are none where every node reads all
+    /// states.
+    pub fn input_options(&self, node: usize) -> Vec<Vec<Vec<usize>>> {
+        self.grammar.input_options(node)
+    }
+
     pub(super) fn grammar(&self) -> &CellGrammar {
         &self.grammar
     }

@@ -93,6 +93,16 @@ impl CellGrammar {
         decisions
     }
 
+    /// The sets of states that each decision on a node's inputs is among.
+    pub(super) fn input_options(&self, node: usize) -> Vec<Vec<Vec<usize>>> {
+        let state = self.inputs + node;
+        match self.wiring {
+            Wiring::All => Vec::new(),
+            Wiring::Distinct(size) => vec![subsets::all(state, size.min(state))],
+            Wiring::Pair => vec![subsets::all(state, 1); 2],
+        }
+    }
+
     /// Number of decisions of the first `nodes` nodes.
     pub(super) fn choices_at(&self, nodes: usize) -> usize {
         let combine = usize::from(self.combines.len() > 1);

@@ -313,16 +313,18 @@ impl CellSpace {
     }
 
     /// The network that contains every architecture of the space: each node is a [`LayerKind::WeightedSum`], whose
-    /// tables are those of [`CellSpace::relaxed`], in that order. It has neither drop-path nor an auxiliary head.
+    /// tables are those of [`CellSpace::relaxed`], in that order. It has no drop-path.
     ///
     /// # Errors
-    /// As [`CellSpace::relaxed`]; [`SpaceError::Config`] for a configuration out of range or with one of those two;
+    /// As [`CellSpace::relaxed`]; [`SpaceError::Config`] for a configuration out of range or with drop-path;
     /// [`SpaceError::Shape`] where an operation cannot take its input.
     pub fn supernet(&self, config: &NetworkConfig, channels: MixedChannels) -> Result<Network, SpaceError> {
-        for (name, set) in [("auxiliary", config.auxiliary), ("drop_path", config.drop_path)] {
-            if set {
-                return Err(SpaceError::config(name, set, "false: a supernet has none"));
-            }
+        if config.drop_path {
+            return Err(SpaceError::config(
+                "drop_path",
+                true,
+                "false: a supernet has none",
+            ));
         }
         let cells = self.relaxed()?;
         let last = cells.len() - 1;

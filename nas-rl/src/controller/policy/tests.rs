@@ -2,6 +2,8 @@
 
 use nas_space::spaces::{by_name, nb201};
 
+use nas_space::op::Operations;
+
 use super::*;
 use crate::controller::Skips;
 use crate::tiny_space::{TinySpace, all, tiny_chain};
@@ -153,7 +155,7 @@ fn skip_connections_are_drawn_with_the_probability_of_their_sigmoid() {
         let steps = controller.steps_of(3).unwrap();
         assert!(walk.enter(&steps[0]).unwrap().is_none());
         let distribution = walk.enter(&steps[1]).unwrap().unwrap();
-        walk.choose(&steps[1], &distribution, &[&[height]]).unwrap();
+        walk.choose(&steps[1], &distribution, &[vec![height]]).unwrap();
         walk.enter(&steps[2]).unwrap().unwrap();
         let states: Vec<Vec<f64>> = walk
             .anchors
@@ -253,19 +255,36 @@ fn a_mask_that_leaves_nothing_is_an_error() {
 #[test]
 fn gradients_of_log_probability_and_entropy_are_differences() {
     const STEP: f64 = 1e-5;
-    let chain = tiny_chain(3);
-    let config = ControllerConfig {
+    let heads = ControllerConfig {
         hidden: 3,
         tanh_constant: 1.5,
         temperature: 2.0,
         init_bound: 1.0,
         ..config()
     };
-    let controller = controller(&chain, config);
-    let batch = [vec![1, 0, 1, 1, 0, 1], vec![0, 1, 0]].map(Architecture::new);
+    let attention = ControllerConfig {
+        form: Form::Attention,
+        ..heads.clone()
+    };
+    let chain = tiny_chain(3);
+    let deep = [vec![1, 0, 1, 1, 0, 1], vec![0, 1, 0]];
+    assert_gradients_are_differences(&controller(&chain, heads), &deep, STEP);
+    assert_gradients_are_differences(&controller(&chain, attention.clone()), &deep, STEP);
+    let pairs = nas_space::spaces::pnas(&nas_space::spaces::PnasConfig { blocks: 2 }).unwrap();
+    let blocks = [vec![0, 1, 7, 2, 2, 0, 3, 4], vec![1, 1, 0, 0, 1, 2, 6, 5]];
+    assert_gradients_are_differences(&controller(&pairs, attention), &blocks, STEP);
+}
+
+fn assert_gradients_are_differences(controller: &Controller, batch: &[Vec<usize>], step: f64) {
+    let batch: Vec<Architecture> = batch.iter().cloned().map(Architecture::new).collect();
     let loss = || {
         let scores = controller.scores(&batch.iter().collect::<Vec<_>>()).unwrap();
-        (scores.log_prob.sum_all().unwrap() + (scores.entropy.sum_all().unwrap() * 0.3).unwrap()).unwrap()
+        let parts = [
+            scores.log_prob.sum_all().unwrap(),
+            (scores.entropy.sum_all().unwrap() * 0.3).unwrap(),
+            (scores.skip_divergence.sum_all().unwrap() * 0.7).unwrap(),
+        ];
+        Tensor::stack(&parts, 0).unwrap().sum_all().unwrap()
     };
     let gradients = nas_eval::nn::Gradients::of(&loss(), controller.parameters()).unwrap();
     assert_eq!(gradients.iter().len(), controller.parameters().iter().len());
@@ -287,7 +306,7 @@ fn gradients_of_log_probability_and_entropy_are_differences() {
                 parameter.var.set(&moved).unwrap();
                 loss().to_scalar::<f64>().unwrap()
             };
-            let difference = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+            let difference = (at(step) - at(-step)) / (2.0 * step);
             assert!(
                 (gradient - difference).abs() < 1e-8,
                 "{name} {i}: {gradient}, expected {difference}"
@@ -340,3 +359,5 @@ fn the_longest_chain_there_is_can_be_learned_from() {
     let gradients = nas_eval::nn::Gradients::of(&scores.log_prob.sum_all().unwrap(), controller.parameters());
     assert!(gradients.unwrap().norm().unwrap() > 0.0);
 }
+
+mod attention;

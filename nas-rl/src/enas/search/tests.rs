@@ -278,3 +278,72 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
     assert_eq!(timeless(&report.history), timeless(&straight.history));
     assert_eq!(report.candidates, straight.candidates);
 }
+
+/// The authors' search at the size of the others here.
+fn authors(space: &CellSpace) -> EnasConfig {
+    let (small, authors) = (config(), EnasConfig::authors(space));
+    EnasConfig {
+        network: NetworkConfig {
+            auxiliary: authors.network.auxiliary,
+            cells: if space.name() == "darts" { 2 } else { 1 },
+            ..small.network
+        },
+        epochs: 2,
+        batch_size: small.batch_size,
+        learning_rate: 0.02,
+        valid_fraction: small.valid_fraction,
+        augmentation: small.augmentation,
+        controller_updates: small.controller_updates,
+        candidates: small.candidates,
+        rl: RlConfig {
+            batch: small.rl.batch,
+            ..authors.rl.clone()
+        },
+        ..authors
+    }
+}
+
+/// With an auxiliary classifier, where the skeleton has one, dropout, and the authors' controller.
+#[test]
+fn the_authors_search_goes_on_bit_for_bit_where_it_was_stopped() {
+    for space in [darts(), nb201()] {
+        let config = authors(&space);
+        let dir = tempfile::tempdir().unwrap();
+        let mut straight = search(&space, &config, 8);
+        let layers = straight.supernet.network().layers();
+        let has = |what: &str| layers.iter().any(|layer| layer.name.contains(what));
+        assert!(has("dropout"));
+        assert_eq!(has("auxiliary"), space.name() == "darts");
+        let straight = straight.run(None, |_| {}).unwrap();
+        let mut milliseconds = 5;
+        let report = loop {
+            let mut search = search(&space, &config, 8).stopping_at(stop_after(milliseconds));
+            milliseconds += 20;
+            match search.run(Some(dir.path()), |_| {}) {
+                Ok(report) => break report,
+                Err(RlError::Interrupted) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(
+            timeless(&report.history),
+            timeless(&straight.history),
+            "{}",
+            space.name()
+        );
+        assert_eq!(report.candidates, straight.candidates, "{}", space.name());
+    }
+}
+
+#[test]
+fn the_authors_prior_is_for_separable_convolutions_alone() {
+    let rl = authors(&darts()).rl;
+    let favoured = rl
+        .controller
+        .operation_prior
+        .iter()
+        .filter(|&&prior| prior == 0.25);
+    assert_eq!(favoured.count(), 2);
+    assert_eq!(rl.controller.operation_bias.iter().sum::<f64>(), 20.0);
+    assert!(authors(&nb201()).rl.controller.operation_prior.is_empty());
+}
