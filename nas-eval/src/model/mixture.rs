@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use candle_core::{Result, Tensor, Var, bail};
-use nas_space::network::{Layer, LayerId, Term};
+use nas_space::network::{Layer, LayerId, LayerKind, Network, Term};
 use ndarray::Array2;
 
 #[cfg(any(feature = "cuda", test))]
@@ -16,7 +16,8 @@ use crate::ops;
 /// A term whose weight is exactly 0 is not computed: what only such terms need is left out of the pass, its running
 /// statistics stay and its parameters have no gradient. The gradient of such a weight is the sum of the gradient of the
 /// node over all its elements, as if the number itself were added: so do the authors of GDAS in their code (Dong & Yang
-/// 2019, arXiv 1910.04465).
+/// 2019, arXiv 1910.04465). `none` is a term like any other: its zeros have no gradient where they count, and the gradient
+/// of that number where they do not.
 ///
 /// # Shapes
 /// One table a cell, in the order of [`CellSpace::relaxed`](nas_space::spaces::CellSpace::relaxed); a row for each edge, a
@@ -100,16 +101,33 @@ impl Weights<'_> {
         }
     }
 
+    /// What a term that reads `input` is to its sum.
+    pub(super) fn part(&self, network: &Network, layer: &Layer, input: LayerId, term: &Term) -> Result<Part> {
+        let weight = self.of(layer, term)?;
+        Ok(if weight == 0.0 {
+            Part::Number
+        } else if matches!(network.layer(input).kind, LayerKind::Zero { .. }) {
+            Part::Nothing
+        } else {
+            Part::Weighed(weight)
+        })
+    }
+
     /// The weighted sum of those inputs that count.
     pub(super) fn sum(
         &self,
+        network: &Network,
         layer: &Layer,
         terms: &[Term],
         values: &[Option<Tensor>],
         images: &Tensor,
         on_tape: bool,
     ) -> Result<Tensor> {
-        let (inputs, weights) = self.counting(layer, terms, values)?;
+        let parts = layer.inputs.iter().zip(terms).map(|(&input, term)| {
+            let part = self.part(network, layer, input, term)?;
+            Ok((input, *term, part))
+        });
+        let parts = parts.collect::<Result<Vec<_>>>()?;
         let shape = (
             images.dim(0)?,
             layer.shape.channels,
@@ -120,86 +138,90 @@ impl Weights<'_> {
         match self {
             Self::Taped(_, tables) if on_tape => {
                 let mut sum = zeros()?;
-                for (&input, term) in layer.inputs.iter().zip(terms) {
+                for (input, term, part) in parts {
                     let weight = tables[term.table].get(term.row)?.get(term.column)?;
-                    sum = if self.of(layer, term)? == 0.0 {
-                        sum.broadcast_add(&weight)?
-                    } else {
-                        (sum + value(layer, values, input)?.broadcast_mul(&weight)?)?
+                    sum = match part {
+                        Part::Number => sum.broadcast_add(&weight)?,
+                        Part::Nothing => sum,
+                        Part::Weighed(_) => (sum + value(layer, values, input)?.broadcast_mul(&weight)?)?,
                     };
                 }
                 Ok(sum)
             }
             #[cfg(any(feature = "cuda", test))]
             Self::Collected(_, gradients) if on_tape => {
-                self.sum_by_kernels(layer, terms, values, gradients, zeros)
+                sum_by_kernels(layer, &parts, values, gradients, zeros)
             }
-            _ if inputs.is_empty() => zeros(),
-            _ => ops::weighted_sum(&inputs, &weights),
+            _ => {
+                let (mut inputs, mut weights) = (Vec::new(), Vec::new());
+                for (input, _, part) in parts {
+                    if let Part::Weighed(weight) = part {
+                        inputs.push(value(layer, values, input)?.clone());
+                        weights.push(weight);
+                    }
+                }
+                if inputs.is_empty() {
+                    return zeros();
+                }
+                ops::weighted_sum(&inputs, &weights)
+            }
         }
     }
+}
 
-    /// The same by kernels. All terms have the gradient of the sum: the first to be added gives those of the weights that
-    /// are 0, too.
-    #[cfg(any(feature = "cuda", test))]
-    fn sum_by_kernels(
-        &self,
-        layer: &Layer,
-        terms: &[Term],
-        values: &[Option<Tensor>],
-        gradients: &Arc<cuda::DotProducts<Term>>,
-        nothing: impl Fn() -> Result<Tensor>,
-    ) -> Result<Tensor> {
-        let mut zeros = Vec::new();
-        let mut counting = Vec::new();
-        for (&input, term) in layer.inputs.iter().zip(terms) {
-            match self.of(layer, term)? {
-                0.0 => zeros.push(*term),
-                weight => counting.push((*term, weight, value(layer, values, input)?)),
-            }
+/// What a term is to its sum.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Part {
+    /// Its weight is exactly 0: a number that is added, and for which nothing is computed.
+    Number,
+    /// Zeros, whatever they weigh.
+    Nothing,
+    /// A map of this weight.
+    Weighed(f64),
+}
+
+/// The same by kernels. All terms have the gradient of the sum: the first to be added gives those of the weights that
+/// are 0, too.
+#[cfg(any(feature = "cuda", test))]
+fn sum_by_kernels(
+    layer: &Layer,
+    parts: &[(LayerId, Term, Part)],
+    values: &[Option<Tensor>],
+    gradients: &Arc<cuda::DotProducts<Term>>,
+    nothing: impl Fn() -> Result<Tensor>,
+) -> Result<Tensor> {
+    let mut zeros = Vec::new();
+    let mut counting = Vec::new();
+    for &(input, term, part) in parts {
+        match part {
+            Part::Number => zeros.push(term),
+            Part::Nothing => {}
+            Part::Weighed(weight) => counting.push((term, weight, value(layer, values, input)?)),
         }
-        let mut sum = None;
-        for (term, weight, x) in counting {
-            let (gradients, zeros) = (Arc::clone(gradients), std::mem::take(&mut zeros));
-            let on_backward = move |gradient: &Tensor, x: &Tensor| {
-                gradients.push(term, gradient, Some(x))?;
+    }
+    let mut sum = None;
+    for (term, weight, x) in counting {
+        let (gradients, zeros) = (Arc::clone(gradients), std::mem::take(&mut zeros));
+        let on_backward = move |gradient: &Tensor, x: &Tensor| {
+            gradients.push(term, gradient, Some(x))?;
+            zeros
+                .iter()
+                .try_for_each(|&term| gradients.push(term, gradient, None))
+        };
+        sum = Some(cuda::add_scaled(sum.as_ref(), x, weight, on_backward)?);
+    }
+    match sum {
+        Some(sum) => Ok(sum),
+        // No term counts: a variable lets the tape come by.
+        None => {
+            let gradients = Arc::clone(gradients);
+            let on_backward = move |gradient: &Tensor, _: &Tensor| {
                 zeros
                     .iter()
                     .try_for_each(|&term| gradients.push(term, gradient, None))
             };
-            sum = Some(cuda::add_scaled(sum.as_ref(), x, weight, on_backward)?);
+            cuda::add_scaled(None, Var::from_tensor(&nothing()?)?.as_tensor(), 0.0, on_backward)
         }
-        match sum {
-            Some(sum) => Ok(sum),
-            // No term counts: a variable lets the tape come by.
-            None => {
-                let gradients = Arc::clone(gradients);
-                let on_backward = move |gradient: &Tensor, _: &Tensor| {
-                    zeros
-                        .iter()
-                        .try_for_each(|&term| gradients.push(term, gradient, None))
-                };
-                cuda::add_scaled(None, Var::from_tensor(&nothing()?)?.as_tensor(), 0.0, on_backward)
-            }
-        }
-    }
-
-    /// The inputs whose weight is not 0, and those weights.
-    pub(super) fn counting(
-        &self,
-        layer: &Layer,
-        terms: &[Term],
-        values: &[Option<Tensor>],
-    ) -> Result<(Vec<Tensor>, Vec<f64>)> {
-        let (mut inputs, mut weights) = (Vec::new(), Vec::new());
-        for (&input, term) in layer.inputs.iter().zip(terms) {
-            let weight = self.of(layer, term)?;
-            if weight != 0.0 {
-                inputs.push(value(layer, values, input)?.clone());
-                weights.push(weight);
-            }
-        }
-        Ok((inputs, weights))
     }
 }
 

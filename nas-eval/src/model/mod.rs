@@ -25,6 +25,7 @@ pub(crate) use differentiate::{Differentiated, Loss};
 use layers::Tape;
 pub(crate) use layers::layer_mask;
 pub use mixture::Mixture;
+use mixture::Part;
 pub(crate) use mixture::Weights;
 
 /// Momentum of the running statistics of batch normalisation: the share of the newest batch.
@@ -205,7 +206,9 @@ impl Model {
         let layer = &self.network.layers()[index];
         match &layer.kind {
             LayerKind::Input => Ok(images.clone()),
-            LayerKind::WeightedSum { terms } => weights.sum(layer, terms, values, images, tape == Tape::On),
+            LayerKind::WeightedSum { terms } => {
+                weights.sum(&self.network, layer, terms, values, images, tape == Tape::On)
+            }
             _ => {
                 let mut inputs = Vec::with_capacity(layer.inputs.len());
                 for input in &layer.inputs {
@@ -233,8 +236,8 @@ impl Model {
                 continue;
             }
             if let LayerKind::WeightedSum { terms } = &layer.kind {
-                for (input, term) in layer.inputs.iter().zip(terms) {
-                    if weights.of(layer, term)? != 0.0 {
+                for (&input, term) in layer.inputs.iter().zip(terms) {
+                    if let Part::Weighed(_) = weights.part(&self.network, layer, input, term)? {
                         needed[input.index()] = true;
                     }
                 }

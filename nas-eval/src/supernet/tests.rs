@@ -204,13 +204,57 @@ fn mixture_gradients_are_the_finite_differences() {
     }
 }
 
+/// The gradient of a weight that is exactly 0 is that of a number added to the node, and so the same for all such
+/// operations of a node, `none` among them. A `none` that is drawn passes zeros on, and has no gradient.
+#[test]
+fn every_weight_that_is_not_drawn_has_the_gradient_of_its_node_and_none_is_no_exception() {
+    let space = nb201();
+    let net = supernet(&space, 2, MixedChannels::All, DType::F64);
+    let mut table = Array2::zeros((6, 5));
+    for (row, column) in [3, 1, 0, 0, 3, 4].into_iter().enumerate() {
+        table[[row, column]] = 1.0;
+    }
+    let mixture = Mixture::new(vec![table.clone()]);
+    let x = images(DType::F64);
+    let got = net
+        .differentiate(&x, &TRAIN, &mixture, Wanted::Mixture, loss)
+        .unwrap();
+    let on_tape = net
+        .model
+        .differentiate_on_tape(&x, &TRAIN, Some(&mixture), Wanted::Mixture, Box::new(loss))
+        .unwrap();
+    let got = &got.mixture[0];
+    let mut of_nodes = Vec::new();
+    for rows in [vec![0], vec![1, 2], vec![3, 4, 5]] {
+        let own: Vec<f64> = rows
+            .iter()
+            .flat_map(|&row| (0..5).map(move |column| (row, column)))
+            .filter(|&(row, column)| table[[row, column]] == 0.0)
+            .map(|place| got[place])
+            .collect();
+        assert_eq!(own.len(), 4 * rows.len());
+        assert!(own.iter().all(|value| (value - own[0]).abs() < 1e-12), "{own:?}");
+        of_nodes.push(own[0]);
+    }
+    assert!(
+        of_nodes.iter().all(|gradient| gradient.abs() > 1e-6),
+        "{of_nodes:?}"
+    );
+    for row in [2, 3] {
+        assert_eq!(got[[row, 0]], 0.0, "zeros that are drawn");
+    }
+    for (got, expected) in got.iter().zip(&on_tape.mixture[0]) {
+        assert!((got - expected).abs() < 1e-10, "{got} {expected}");
+    }
+}
+
 /// One-hot weights leave one architecture, with its statistics: those of the network that is built of it alone.
 #[test]
 fn a_one_hot_mixture_is_the_architecture_itself() {
     let space = nb201();
     let net = supernet(&space, 1, MixedChannels::All, DType::F64);
-    // Pooling is left out: it is followed by batch norm in a supernet alone.
-    let choices = [3, 1, 2, 0, 3, 2];
+    // Pooling is among them: it is not followed by batch norm, as in the network.
+    let choices = [3, 4, 2, 0, 3, 2];
     let mut table = Array2::zeros((6, 5));
     for (row, &column) in choices.iter().enumerate() {
         table[[row, column]] = 1.0;

@@ -48,7 +48,7 @@ pub struct Site {
     pub stride: usize,
     /// Whether batch norms have a learned scale and shift.
     pub affine: bool,
-    /// Whether pooling is followed by a batch norm: true in a supernet, where the scales of operations are
+    /// Whether pooling is followed by a batch norm: true in supernets of the DARTS skeleton, where the scales of operations are
     /// compared (DARTS, authors' code).
     pub normalized_pooling: bool,
 }

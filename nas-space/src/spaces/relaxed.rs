@@ -8,7 +8,7 @@ use crate::network::{
     CellStyle, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind, Term,
     around_darts_cells, around_nb201_cells,
 };
-use crate::op::{Operations, Role, Site};
+use crate::op::{Operations, Site};
 
 /// The operation that a supernet may weigh although no architecture of the space has it.
 const NONE: &str = "none";
@@ -108,6 +108,21 @@ impl RelaxedCell {
         self.operations.len() + usize::from(channels != MixedChannels::All)
     }
 
+    /// Whether the output of the cell with these edges depends on an input of it: not every way from one to the other
+    /// meets `none`.
+    pub fn passes_on(&self, chosen: &[ChosenEdge]) -> bool {
+        let mut fed = vec![true; self.inputs];
+        for state in self.states() {
+            let reads = |edge: &&ChosenEdge| self.edges.get(edge.row).is_some_and(|&(_, to)| to == state);
+            let something = |edge: &ChosenEdge| {
+                let from = self.edges[edge.row].0;
+                fed[from] && self.operations.get(edge.column).is_some_and(|name| name != NONE)
+            };
+            fed.push(chosen.iter().filter(reads).any(something));
+        }
+        self.output.iter().any(|&state| fed[state])
+    }
+
     fn cell(&self, chosen: &[ChosenEdge]) -> Result<Cell, SpaceError> {
         let mut nodes = Vec::with_capacity(self.nodes);
         for state in self.states() {
@@ -163,12 +178,10 @@ impl RelaxedCell {
                             &mut passed,
                         )?;
                         for (column, name) in self.operations.iter().enumerate() {
+                            // `none` too: its zeros cost nothing, and its weight has a gradient where it is exactly 0.
                             let operation = operations.get(name)?;
-                            // What passes nothing on takes part in the softmax alone.
-                            if operation.role() != Role::Nothing {
-                                let y = b.scope(name.clone(), |b| operation.build(b, x, &here))?;
-                                mixed.push(y, Term { table, row, column });
-                            }
+                            let y = b.scope(name.clone(), |b| operation.build(b, x, &here))?;
+                            mixed.push(y, Term { table, row, column });
                         }
                         Ok::<_, SpaceError>(())
                     })?;
@@ -403,6 +416,33 @@ mod tests {
         assert_eq!(convolutions.count(), 1_395);
     }
 
+    /// Stem 464; three stages of five cells with 6 · (9 + 1) · C² each for C = 16, 32, 64; blocks between them with
+    /// 13,824 + 128 + 512 and 55,296 + 256 + 2,048; batch norm 128 and classifier 650. The cells' batch norms have no
+    /// parameters, and there is none after pooling.
+    #[test]
+    fn the_supernet_of_nb201_has_the_size_of_its_parts_and_bare_pooling() {
+        let network = nb201().supernet(&config(16, 5), MixedChannels::All).unwrap();
+        let cells: u64 = [16, 32, 64].iter().map(|c| 5 * 60 * c * c).sum();
+        assert_eq!(network.cost().params, 464 + cells + 14_464 + 57_600 + 128 + 650);
+        assert_eq!(network.cost().params, 1_686_106);
+        let pooled_and_normed = |network: &Network| -> (usize, usize) {
+            let layers = network.layers();
+            let normed = layers.iter().filter(|layer| {
+                let pooled = |id: &LayerId| matches!(network.layer(*id).kind, LayerKind::Pool2d(_));
+                matches!(layer.kind, LayerKind::BatchNorm { .. }) && layer.inputs.iter().any(pooled)
+            });
+            let pools = layers
+                .iter()
+                .filter(|layer| matches!(layer.kind, LayerKind::Pool2d(_)));
+            (pools.count(), normed.count())
+        };
+        // Six edges in 15 cells, and the shortcuts of two blocks.
+        assert_eq!(pooled_and_normed(&network), (6 * 15 + 2, 0));
+        let darts = darts().supernet(&config(16, 8), MixedChannels::All).unwrap();
+        // Two poolings on 14 edges in 8 cells, each with its batch norm.
+        assert_eq!(pooled_and_normed(&darts), (2 * 14 * 8, 2 * 14 * 8));
+    }
+
     #[test]
     fn the_edges_are_those_of_the_papers() {
         let cells = darts().relaxed().unwrap();
@@ -447,6 +487,22 @@ mod tests {
         assert!(refused.contains("none"), "{refused}");
         assert!(space.chosen(&[cell(4)]).is_err());
         assert!(space.chosen(&[cell(4), cell(99)]).is_err());
+    }
+
+    #[test]
+    fn a_cell_passes_something_on_where_one_way_is_free_of_none() {
+        let cell = &nb201().relaxed().unwrap()[0];
+        let passes_on = |columns: [usize; 6]| {
+            let edges = columns.into_iter().enumerate();
+            let edges: Vec<ChosenEdge> = edges.map(|(row, column)| ChosenEdge { row, column }).collect();
+            cell.passes_on(&edges)
+        };
+        assert!(!passes_on([0; 6]));
+        // Rows: 0→1, 0→2, 1→2, 0→3, 1→3, 2→3; column 0 is `none`.
+        assert!(!passes_on([3, 3, 3, 0, 0, 0]), "nothing reaches the output");
+        assert!(!passes_on([0, 0, 3, 0, 3, 3]), "nothing leaves the input");
+        assert!(passes_on([3, 0, 0, 0, 1, 0]));
+        assert!(passes_on([0, 0, 0, 1, 0, 0]));
     }
 
     #[test]

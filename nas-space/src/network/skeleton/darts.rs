@@ -1,6 +1,6 @@
 //! The skeleton of DARTS, which NASNet, AmoebaNet and PNASNet cells are evaluated in as well.
 
-use super::CellStyle;
+use super::{CellStyle, Pooling};
 use crate::cell::Cell;
 use crate::error::SpaceError;
 use crate::network::head::{auxiliary_head, classifier};
@@ -58,7 +58,12 @@ pub(crate) fn around_darts_cells(
                 b.scope("pre1", |b| preprocess(b, newer, channels, false, style))?,
             ];
             let stride = if reduces { 2 } else { 1 };
-            cell(b, &inputs, &style.site(channels, stride), reduces)
+            cell(
+                b,
+                &inputs,
+                &style.site(channels, stride, Pooling::Normalized),
+                reduces,
+            )
         })?;
         if config.auxiliary && i == reductions[1] {
             auxiliary = Some(auxiliary_head(&mut b, output, config.classes)?);
@@ -77,7 +82,7 @@ fn preprocess(
     reduce: bool,
     style: CellStyle,
 ) -> Result<LayerId, SpaceError> {
-    let affine = style.site(channels, 1).affine;
+    let affine = style.site(channels, 1, Pooling::Normalized).affine;
     if reduce {
         b.factorized_reduce(x, channels, affine)
     } else {

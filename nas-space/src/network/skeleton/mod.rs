@@ -18,18 +18,28 @@ pub(crate) enum CellStyle {
     /// Cells of one architecture.
     Discrete,
     /// Cells of a supernet: batch norms within them have no scale and shift, which would undo the weights of the
-    /// operations, and pooling is followed by batch norm (DARTS, authors' code).
+    /// operations. In the DARTS skeleton pooling is followed by batch norm; in that of NAS-Bench-201 it is not (the
+    /// authors' code of both).
     Mixed,
 }
 
+/// What follows pooling in the supernets of a skeleton.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pooling {
+    /// Batch norm.
+    Normalized,
+    /// Nothing.
+    Bare,
+}
+
 impl CellStyle {
-    /// Where an operation of such a cell stands.
-    fn site(self, channels: usize, stride: usize) -> Site {
+    /// Where an operation of such a cell stands, in a skeleton whose supernets have a batch norm after pooling, or not.
+    fn site(self, channels: usize, stride: usize, pooling: Pooling) -> Site {
         Site {
             channels,
             stride,
             affine: self == Self::Discrete,
-            normalized_pooling: self == Self::Mixed,
+            normalized_pooling: self == Self::Mixed && pooling == Pooling::Normalized,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The skeleton of NAS-Bench-201.
 
-use super::CellStyle;
+use super::{CellStyle, Pooling};
 use crate::cell::Cell;
 use crate::error::SpaceError;
 use crate::network::head::classifier;
@@ -59,7 +59,7 @@ pub(crate) fn around_nb201_cells(
         }
         for i in 0..config.cells {
             x = b.scope(format!("stage{stage}.{i}"), |b| {
-                cell(b, x, &style.site(channels, 1))
+                cell(b, x, &style.site(channels, 1, Pooling::Bare))
             })?;
         }
     }
