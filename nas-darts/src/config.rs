@@ -25,13 +25,14 @@ use crate::stop::StopRule;
 /// | `alpha` | β (0.5, 0.999), weight decay 1e-3 | Adam of the architecture parameters | see [`AdamConfig`] |
 /// | `alpha_deviation` | 1e-3 | they start from N(0, this²); the paper says from zeros | ≥ 0 |
 /// | `order` | first | what the architecture's gradient takes into account | see [`Order`] |
+/// | `first_step` | the method's | whether the weights or the architecture make their step first | see [`FirstStep`] |
 /// | `batch_norm` | running | statistics by which the supernet is evaluated; the paper says those of the batch | see [`BatchNormMode`] |
 /// | `valid_fraction` | 0.5 | share of the images that the architecture is fitted to | (0, 1) |
 /// | `augmentation` | crop 4 and flip | how images of both halves are varied | see [`Augmentation`] |
 /// | `frozen_epochs` | 0 | epochs at the start in which the weights alone are trained | < `epochs` |
 /// | `relaxation` | darts | how operations are weighed | see [`RelaxationConfig`] |
 /// | `selection` | magnitude | how an architecture is read off | see [`Selection`] |
-/// | `stop` | none | when a search ends early | see [`StopRule`] |
+/// | `stop` | none | when a search ends early | see [`StopRule`]; none with perturbation |
 /// | `hessian_every` | 0 | epochs between two measurements of the dominant eigenvalue, 0 for none | ≥ 0; ≥ 1 with `stop = "robust"` |
 ///
 /// The defaults are those of the authors' code (Liu et al. 2019, arXiv 1806.09055); where the paper says otherwise, the
@@ -63,7 +64,10 @@ pub struct DartsConfig {
     pub alpha_deviation: f64,
     /// What the architecture's gradient takes into account.
     pub order: Order,
-    /// By which statistics the supernet is evaluated.
+    /// Which of the two steps comes first.
+    #[serde(skip_serializing_if = "FirstStep::is_the_methods")]
+    pub first_step: FirstStep,
+    /// By which statistics the supernet is evaluated after an epoch; perturbation always takes those of the batch.
     pub batch_norm: BatchNormMode,
     /// Share of the images that the architecture is fitted to.
     pub valid_fraction: f64,
@@ -90,6 +94,26 @@ pub enum Order {
     First,
     /// The weights are taken one step ahead, and how that step depends on the architecture is accounted for.
     Second,
+}
+
+/// Which of the two steps that are made in turn comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstStep {
+    /// As in the authors' code of the relaxation: the weights for GDAS, else the architecture.
+    #[default]
+    Method,
+    /// The architecture.
+    Architecture,
+    /// The weights.
+    Weights,
+}
+
+impl FirstStep {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_the_methods(&self) -> bool {
+        *self == Self::Method
+    }
 }
 
 /// By which statistics batch norms normalise when the supernet is evaluated.
@@ -166,7 +190,7 @@ pub enum Selection {
     /// Edge after edge, by how much the supernet loses without each operation (DARTS+PT: Wang et al. 2021, arXiv
     /// 2108.04392).
     Perturbation {
-        /// Epochs for which the weights are trained on between two edges.
+        /// Epochs for which the weights are trained on between two rounds of decisions.
         #[serde(default = "tuning_epochs")]
         tuning_epochs: u32,
     },
@@ -199,6 +223,7 @@ impl Default for DartsConfig {
             },
             alpha_deviation: 1e-3,
             order: Order::First,
+            first_step: FirstStep::Method,
             batch_norm: BatchNormMode::Running,
             valid_fraction: 0.5,
             augmentation: Augmentation {
@@ -248,6 +273,39 @@ impl DartsConfig {
             },
             ..Self::default()
         }
+    }
+
+    /// The searches of NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, and the authors' code): 16 channels and 5 cells
+    /// a stage, batches of 64, Nesterov momentum, weight decay 5e-4, a rate from 0.025 to 0.001; 50 epochs, and 250 for
+    /// GDAS with its temperature from 10 to 0.1. The weights make their step first, but at second order.
+    ///
+    /// # Errors
+    /// [`DartsError::Config`] for a relaxation that was not among those searches.
+    pub fn nb201(relaxation: RelaxationConfig, order: Order) -> Result<Self, DartsError> {
+        let published = Self::gdas();
+        let epochs = match relaxation {
+            RelaxationConfig::Darts {} => Self::default().epochs,
+            RelaxationConfig::Gdas { .. } => published.epochs,
+            RelaxationConfig::PcDarts { .. } => {
+                let expected = "darts or gdas, with the settings of NAS-Bench-201: its authors ran no other";
+                return Err(DartsError::config("relaxation", "pc-darts", expected));
+            }
+        };
+        Ok(Self {
+            network: NetworkConfig {
+                channels: 16,
+                cells: 5,
+                ..NetworkConfig::default()
+            },
+            epochs,
+            order,
+            first_step: match order {
+                Order::First => FirstStep::Weights,
+                Order::Second => FirstStep::Architecture,
+            },
+            relaxation,
+            ..published
+        })
     }
 
     /// Checks the ranges in the table above.
@@ -337,6 +395,12 @@ impl DartsConfig {
             let expected = "at least 1: this stop rule watches the eigenvalue";
             return Err(DartsError::config("hessian_every", 0, expected));
         }
+        if self.stop != StopRule::None && self.selection != Selection::Magnitude {
+            // The supernet that such a rule would go back to is gone.
+            let expected = "magnitude with a stop rule: perturbation takes the supernet as it is at the end, not that of \
+                            the epoch that the rule names";
+            return Err(DartsError::config("selection", "perturbation", expected));
+        }
         if matches!(self.relaxation, RelaxationConfig::Gdas { .. }) {
             // One operation an edge is computed: the loss is not smooth in alpha, and there are no others to take away.
             if self.hessian_every > 0 {
@@ -374,6 +438,8 @@ mod tests {
             DartsConfig::default(),
             DartsConfig::pc_darts(),
             DartsConfig::gdas(),
+            DartsConfig::nb201(RelaxationConfig::Darts {}, Order::Second).unwrap(),
+            DartsConfig::nb201(DartsConfig::gdas().relaxation, Order::First).unwrap(),
         ] {
             config.validate().unwrap();
             let text = serde_json::to_string(&config).unwrap();
@@ -384,12 +450,43 @@ mod tests {
             DartsConfig::default()
         );
         assert!(serde_json::from_str::<DartsConfig>(r#"{"alpha_lr":1}"#).is_err());
+        let text = serde_json::to_string(&DartsConfig::default()).unwrap();
+        assert!(
+            !text.contains("first_step"),
+            "what was written before it existed stays equal"
+        );
+    }
+
+    /// configs/nas-benchmark/algos/{DARTS,GDAS}.config and the scripts that name them.
+    #[test]
+    fn the_settings_of_nb201_are_the_published_ones() {
+        let darts = DartsConfig::nb201(RelaxationConfig::Darts {}, Order::First).unwrap();
+        assert_eq!((darts.network.channels, darts.network.cells), (16, 5));
+        assert_eq!(
+            (darts.epochs, darts.batch_size, darts.learning_rate),
+            (50, 64, 0.025)
+        );
+        assert_eq!(darts.schedule.curve, Curve::Cosine { floor: 0.001 });
+        let sgd = darts.weights;
+        assert!(sgd.nesterov && (sgd.momentum, sgd.weight_decay) == (0.9, 5e-4));
+        assert_eq!(
+            (darts.alpha_learning_rate, darts.alpha.weight_decay),
+            (3e-4, 1e-3)
+        );
+        assert_eq!((darts.alpha.beta1, darts.alpha.beta2), (0.5, 0.999));
+        assert_eq!((darts.clip_norm, darts.first_step), (5.0, FirstStep::Weights));
+        let second = DartsConfig::nb201(RelaxationConfig::Darts {}, Order::Second).unwrap();
+        assert_eq!(second.first_step, FirstStep::Architecture);
+        let gdas = DartsConfig::nb201(DartsConfig::gdas().relaxation, Order::First).unwrap();
+        assert_eq!(gdas.epochs, 250);
+        let refused = DartsConfig::nb201(DartsConfig::pc_darts().relaxation, Order::First);
+        assert!(refused.unwrap_err().to_string().contains("darts or gdas"));
     }
 
     #[test]
     fn values_out_of_range_are_refused_by_name() {
         type Change = fn(&mut DartsConfig);
-        let cases: [(&str, Change); 14] = [
+        let cases: [(&str, Change); 15] = [
             ("epochs", |c| c.epochs = 0),
             ("batch_size", |c| c.batch_size = 1),
             ("evaluation_batch_size", |c| c.evaluation_batch_size = 0),
@@ -411,6 +508,10 @@ mod tests {
                 };
             }),
             ("network", |c| c.network.auxiliary = true),
+            ("selection", |c| {
+                c.stop = StopRule::DartsPlus(Default::default());
+                c.selection = Selection::Perturbation { tuning_epochs: 5 };
+            }),
         ];
         for (field, change) in cases {
             let mut config = DartsConfig::default();

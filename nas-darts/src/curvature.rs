@@ -8,13 +8,18 @@ use crate::hessian::{extreme_eigenvalues, hessian_vector};
 use crate::problem::Examples;
 use crate::search::{Half, Search};
 
-/// Steps of Lanczos' method: the largest of a few hundred eigenvalues has settled to some digits by then.
-const LANCZOS_STEPS: usize = 12;
+/// Steps of Lanczos' method: see [`hessian`](crate::hessian) for what they leave to be desired.
+pub(crate) const LANCZOS_STEPS: usize = 12;
 
 impl Search {
-    /// The largest eigenvalue of ∇²_α L_val on one validation batch, the same in every epoch. The weights and the
-    /// running statistics stay as they are.
-    pub(crate) fn dominant_eigenvalue(&self, alphas: &Alphas, epoch: u32) -> Result<f64, DartsError> {
+    /// The largest eigenvalue of ∇²_α L_val + λ I on one validation batch, the same in every epoch, with λ the weight
+    /// decay of α, as in RobustDARTS' code. The weights and the running statistics stay as they are.
+    pub(crate) fn dominant_eigenvalue(
+        &self,
+        alphas: &Alphas,
+        epoch: u32,
+        steps: usize,
+    ) -> Result<f64, DartsError> {
         let batches = self.batcher(Half::Valid)?;
         let Some(batch) = batches.epoch(0, 0)?.next() else {
             return Err(DartsError::config(
@@ -36,10 +41,11 @@ impl Search {
             Ok(gradient.iter().copied().collect())
         };
         let seed: Seed = self.seed.derive("lanczos", epoch.into());
-        let extremes = extreme_eigenvalues(alphas.iter().count(), seed, LANCZOS_STEPS, |direction| {
+        let extremes = extreme_eigenvalues(alphas.iter().count(), seed, steps, |direction| {
             hessian_vector(direction, gradient)
         });
         parameters.restore(&before)?;
-        Ok(extremes?.largest)
+        // λ moves all eigenvalues alike.
+        Ok(extremes?.largest + self.config.alpha.weight_decay)
     }
 }

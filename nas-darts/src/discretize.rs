@@ -52,12 +52,7 @@ fn of_cell(cell: &RelaxedCell, table: &Array2<f64>) -> Vec<ChosenEdge> {
     for state in cell.states() {
         let mut rows: Vec<usize> = cell.rows_into(state).collect();
         if let Some(kept) = cell.edges_kept.filter(|&kept| kept < rows.len()) {
-            let strength = |row: usize| {
-                let something = columns().filter(|&column| cell.operations[column] != "none");
-                something
-                    .map(|column| comparable(table[[row, column]]))
-                    .fold(f64::NEG_INFINITY, f64::max)
-            };
+            let strength = |row: usize| edge_strength(cell, table, row);
             // The sort is stable: of equals, the edge from the earlier state comes first.
             rows.sort_by(|&a, &b| strength(b).total_cmp(&strength(a)));
             rows.truncate(kept);
@@ -71,6 +66,15 @@ fn of_cell(cell: &RelaxedCell, table: &Array2<f64>) -> Vec<ChosenEdge> {
         }
     }
     chosen
+}
+
+/// How strong an edge is: its strongest operation other than `none`.
+pub(crate) fn edge_strength(cell: &RelaxedCell, table: &Array2<f64>, row: usize) -> f64 {
+    let columns = 0..cell.operations.len();
+    let something = columns.filter(|&column| cell.operations[column] != "none");
+    something
+        .map(|column| comparable(table[[row, column]]))
+        .fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// The key of the largest value, of equals the first.

@@ -15,6 +15,7 @@ mod architecture;
 mod checkpoint;
 mod config;
 mod curvature;
+mod epoch;
 mod error;
 mod perturbation;
 mod problem;
@@ -29,7 +30,7 @@ pub mod relaxation;
 pub mod stop;
 
 pub use alphas::Alphas;
-pub use config::{BatchNormMode, DartsConfig, Order, RelaxationConfig, Selection};
+pub use config::{BatchNormMode, DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
 pub use error::DartsError;
 pub use report::{CellReport, Decided, EdgePerturbation, EpochReport, SearchReport};
 pub use search::{Event, Search};

@@ -1,36 +1,64 @@
 //! DARTS+PT: an architecture read off a supernet by what it loses without each operation.
 //!
-//! The edges are visited in a random order. On each, every operation is taken away in turn (its weight set to 0), the
-//! supernet is evaluated on the validation half, and the operation without which it is worst is kept as the edge's only
-//! one. Then, where a node keeps some of its edges, each edge into it is taken away in turn, and those without which it
-//! is worst are kept. After each decision the weights are trained on for some epochs.
+//! Decisions are made in rounds, one of each cell in a round. First the edges are visited, each cell's in a random order of
+//! its own: every operation of an edge is taken away in turn (its weight set to 0), the supernet is judged on the
+//! validation half, and the operation without which it is worst is kept as the edge's only one. Then, where a node keeps
+//! some of its edges, the nodes are visited: each edge into one is taken away in turn, that without which the supernet is
+//! best is dropped, and so on until as many are left as it keeps. Of equals, the strengths that the search has learned
+//! decide: the strongest operation is kept, the weakest edge dropped.
+//!
+//! The supernet is judged with the statistics of the batch, in batches of the training's size; running statistics have no
+//! part in it. Between two rounds the weights are trained on for some epochs at a tenth of the search's first learning
+//! rate, by SGD that starts without momentum. With 14 edges and 3 nodes that choose in each of two cells there are 17
+//! rounds, and with 5 epochs between two of them 16 · 5 = 80 epochs.
 //!
 //! # Deviations
-//! α stays as it is from the last epoch on, the weights are tuned at the search's last learning rate, and an operation
-//! that is kept takes over the weight of the edge's operations taken together.
+//! The authors' code has one epoch more, 81: it trains on after the last round, too, which nothing reads. For
+//! NAS-Bench-201 it trains 4 epochs before the last of 6 rounds and one after it, here 5 are before it.
+//!
+//! α stays as it is from the last epoch on; the authors' code goes on learning that of the edges that are not decided. The
+//! supernet is judged on the images as they are; theirs are augmented. An operation that is kept takes over the weight of
+//! the edge's operations taken together.
 //!
 //! # References
 //! Ruochen Wang, Minhao Cheng, Xiangning Chen, Xiaocheng Tang, Cho-Jui Hsieh, "Rethinking Architecture Selection in
-//! Differentiable NAS", ICLR 2021, arXiv:2108.04392.
+//! Differentiable NAS", ICLR 2021, arXiv:2108.04392, and the authors' code.
 
 use std::path::Path;
 
 use nas_eval::clock::Stopwatch;
+use nas_eval::model::Pass;
+use nas_eval::supernet::Mixture;
 use nas_space::spaces::{ChosenEdge, RelaxedCell};
 use ndarray::Array2;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use crate::discretize::edge_strength;
+use crate::epoch::Fixed;
 use crate::error::DartsError;
 use crate::relaxation::Mixed;
 use crate::report::{Decided, EdgePerturbation};
 use crate::search::{Event, Search};
+
+/// The weights are tuned at the search's first learning rate divided by this.
+const TUNING_RATE_DIVISOR: f64 = 10.0;
 
 /// What has been decided so far, in order.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Projection {
     decided: Vec<EdgePerturbation>,
+    /// The supernet's accuracy before the first decision. Checkpoints from before decisions came in rounds have none.
+    #[serde(default)]
+    accuracy: Option<f64>,
+}
+
+/// An architecture, and how it was selected.
+pub(crate) struct Selected {
+    pub(crate) chosen: Vec<Vec<ChosenEdge>>,
+    pub(crate) perturbations: Vec<EdgePerturbation>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Something to decide, in the cell of this number.
@@ -41,6 +69,7 @@ enum Question {
 }
 
 /// What is left of the supernet: weights, as decisions change them.
+#[derive(Clone)]
 struct Remaining<'a> {
     cells: &'a [RelaxedCell],
     weights: Vec<Array2<f64>>,
@@ -90,18 +119,25 @@ impl Search {
         tuning_epochs: u32,
         checkpoint: Option<&Path>,
         observer: &mut impl FnMut(&Event<'_>),
-    ) -> Result<(Vec<Vec<ChosenEdge>>, Vec<EdgePerturbation>), DartsError> {
+    ) -> Result<Selected, DartsError> {
         let cells = self.cells.clone();
-        let questions = self.questions();
-        let base = self.relaxation.expected(&self.architecture.alphas()?);
-        let mut projection = self.projection.take().unwrap_or_default();
-        if projection.decided.len() > questions.len() {
-            return Err(DartsError::config(
-                "perturbations",
-                projection.decided.len(),
-                format!("at most {}", questions.len()),
-            ));
-        }
+        let rounds = self.rounds();
+        let of: usize = rounds.iter().map(Vec::len).sum();
+        let alphas = self.architecture.alphas()?;
+        let base = self.relaxation.expected(&alphas);
+        let strengths = self.relaxation.strengths(&alphas);
+        let judge = self.judge();
+        let mut projection = match self.projection.take() {
+            Some(projection) => projection,
+            None => {
+                self.weights = self.new_weights_optimizer()?;
+                Projection {
+                    accuracy: Some(self.accuracy(&judge, base.weights.clone())?),
+                    ..Projection::default()
+                }
+            }
+        };
+        let first = rounds_done(&rounds, &projection, of)?;
         let mut remaining = Remaining {
             cells: &cells,
             weights: base.weights.clone(),
@@ -109,117 +145,255 @@ impl Search {
         for edge in &projection.decided {
             remaining.apply(edge);
         }
-        for (index, &question) in questions.iter().enumerate().skip(projection.decided.len()) {
+        for (index, round) in rounds.iter().enumerate().skip(first) {
             let watch = Stopwatch::start();
-            let edge = self.decide(&remaining, question)?;
-            remaining.apply(&edge);
-            projection.decided.push(edge);
-            let fixed = Mixed {
-                weights: remaining.weights.clone(),
-                ..base.clone()
-            };
-            for epoch in 0..tuning_epochs {
-                // Streams of the search's epochs come first.
-                let stream = self.config.epochs + index as u32 * tuning_epochs + epoch;
-                let trained = self.train_epoch(self.config.epochs - 1, stream, false, Some(&fixed));
-                // Interrupted, it goes on from the decision before: the checkpoint is of that.
-                self.progress = None;
-                trained?;
+            for &question in round {
+                let edge = decide(&remaining, &strengths, question, |weights| {
+                    self.accuracy(&judge, weights)
+                })?;
+                remaining.apply(&edge);
+                projection.decided.push(edge);
+            }
+            if index + 1 < rounds.len() {
+                self.tune(&remaining, &base, (tuning_epochs, index as u32), observer)?;
             }
             self.seconds += watch.seconds();
             self.projection = Some(projection.clone());
             if let Some(directory) = checkpoint {
                 self.save(directory)?;
             }
-            if let Some(edge) = projection.decided.last() {
+            let done = projection.decided.len();
+            for (number, edge) in projection.decided.iter().enumerate().skip(done - round.len()) {
                 observer(&Event::Perturbed {
-                    done: index + 1,
-                    of: questions.len(),
+                    done: number + 1,
+                    of,
                     edge,
                 });
             }
         }
         self.projection = Some(projection.clone());
-        let chosen = chosen(&cells, &projection.decided);
-        Ok((chosen, projection.decided))
+        Ok(Selected {
+            chosen: chosen(&cells, &projection.decided),
+            warnings: self.doubts(&projection),
+            perturbations: projection.decided,
+        })
     }
 
-    /// All questions: the operations of all edges in a random order, then the edges of all nodes.
-    fn questions(&self) -> Vec<Question> {
-        let (mut operations, mut nodes) = (Vec::new(), Vec::new());
+    /// Trains the weights of what remains after round number `round`.
+    fn tune(
+        &mut self,
+        remaining: &Remaining<'_>,
+        base: &Mixed,
+        (epochs, round): (u32, u32),
+        observer: &mut impl FnMut(&Event<'_>),
+    ) -> Result<(), DartsError> {
+        let fixed = Fixed {
+            mixed: Mixed {
+                weights: remaining.weights.clone(),
+                ..base.clone()
+            },
+            learning_rate: self.config.learning_rate / TUNING_RATE_DIVISOR,
+        };
+        for epoch in 0..epochs {
+            // Streams of the search's epochs come first.
+            let stream = self.config.epochs + round * epochs + epoch;
+            let trained = self.train_epoch(self.config.epochs - 1, stream, false, Some(&fixed));
+            // An interrupted search is resumed from the round before: the checkpoint is of that.
+            self.progress = None;
+            let (_, learning_rate) = trained?;
+            observer(&Event::Tuned { learning_rate });
+        }
+        Ok(())
+    }
+
+    /// What to decide, round by round: of each cell the operations of its edges in a random order, then the edges of its
+    /// nodes.
+    fn rounds(&self) -> Vec<Vec<Question>> {
+        let mut rounds: Vec<Vec<Question>> = Vec::new();
         for (index, cell) in self.cells.iter().enumerate() {
-            operations.extend((0..cell.edges.len()).map(|row| Question::Operation { cell: index, row }));
+            let mut operations: Vec<Question> = (0..cell.edges.len())
+                .map(|row| Question::Operation { cell: index, row })
+                .collect();
             let choosing = cell.states().filter(|&state| {
                 cell.edges_kept
                     .is_some_and(|kept| cell.rows_into(state).count() > kept)
             });
-            nodes.extend(choosing.map(|state| Question::Edges { cell: index, state }));
+            let mut nodes: Vec<Question> = choosing
+                .map(|state| Question::Edges { cell: index, state })
+                .collect();
+            let seed = self.seed.derive("perturbation", index as u64);
+            operations.shuffle(&mut seed.derive("operations", 0).rng());
+            nodes.shuffle(&mut seed.derive("nodes", 0).rng());
+            operations.extend(nodes);
+            for (round, question) in operations.into_iter().enumerate() {
+                match rounds.get_mut(round) {
+                    Some(round) => round.push(question),
+                    None => rounds.push(vec![question]),
+                }
+            }
         }
-        let seed = self.seed.derive("perturbation", 0);
-        operations.shuffle(&mut seed.derive("operations", 0).rng());
-        nodes.shuffle(&mut seed.derive("nodes", 0).rng());
-        operations.extend(nodes);
-        operations
+        rounds
     }
 
-    fn decide(&self, remaining: &Remaining<'_>, question: Question) -> Result<EdgePerturbation, DartsError> {
-        let accuracy = |weights| {
-            let mixed = Mixed {
-                weights,
-                probabilities: Vec::new(),
-                temperature: 1.0,
-            };
-            Ok::<f64, DartsError>(self.evaluate(&mixed, self.config.epochs - 1)?.accuracy)
+    /// The images that the supernet is judged on, in a random order: a batch of one class has statistics of its own.
+    pub(crate) fn judge(&self) -> Vec<u32> {
+        let mut images = self.data.valid().to_vec();
+        images.shuffle(&mut self.seed.derive("perturbation images", 0).rng());
+        images
+    }
+
+    /// The supernet's accuracy on these images with these weights of the operations, by the statistics of the batch.
+    pub(crate) fn accuracy(&self, images: &[u32], weights: Vec<Array2<f64>>) -> Result<f64, DartsError> {
+        let scores = self.supernet.evaluate(
+            self.data.images(),
+            self.data.normalization(),
+            images,
+            self.config.batch_size,
+            self.config.epochs - 1,
+            &Pass::BatchStatistics,
+            &Mixture::new(weights),
+        )?;
+        Ok(scores.accuracy)
+    }
+
+    /// Why what perturbation has decided may mean little.
+    fn doubts(&self, projection: &Projection) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let labels = self.data.images().labels();
+        let valid = self.data.valid();
+        let of_class = |class: usize| {
+            let same = valid
+                .iter()
+                .filter(|&&image| labels[image as usize] as usize == class);
+            same.count() as f64 / valid.len().max(1) as f64
         };
-        match question {
-            Question::Operation { cell, row } => {
-                let relaxed = &remaining.cells[cell];
-                let columns: Vec<usize> = (0..relaxed.operations.len())
-                    .filter(|&column| relaxed.choosable[column])
-                    .collect();
-                let accuracy_without = columns
+        // What the answer that is most often right without looking gets.
+        let chance = (0..self.config.network.classes).map(of_class).fold(0.0, f64::max);
+        if let Some(accuracy) = projection
+            .accuracy
+            .filter(|&accuracy| is_chance(accuracy, chance, valid.len()))
+        {
+            doubts.push(format!(
+                "before perturbation the supernet's validation accuracy was {:.2} %, no better than chance ({:.2} %), so that \
+                 what it loses without an operation means little; train it for more epochs or on more images",
+                100.0 * accuracy,
+                100.0 * chance
+            ));
+        }
+        let (ties, decisions) = (
+            projection.decided.iter().filter(|edge| edge.tied).count(),
+            projection.decided.len(),
+        );
+        if ties > 0 {
+            doubts.push(format!(
+                "{ties} of {decisions} decisions by perturbation were ties, which the strengths (alpha) decided; a supernet \
+                 trained for more epochs or judged on more images has fewer"
+            ));
+        }
+        doubts
+    }
+}
+
+/// Whether an accuracy on so many images is less than two standard errors above that of chance.
+fn is_chance(accuracy: f64, chance: f64, images: usize) -> bool {
+    let error = (chance * (1.0 - chance) / images.max(1) as f64).sqrt();
+    accuracy <= chance + 2.0 * error
+}
+
+/// How many rounds are decided.
+fn rounds_done(rounds: &[Vec<Question>], projection: &Projection, of: usize) -> Result<usize, DartsError> {
+    let decided = projection.decided.len();
+    if decided == of {
+        return Ok(rounds.len());
+    }
+    let mut sum = 0;
+    for (index, round) in rounds.iter().enumerate() {
+        if sum == decided && (sum == 0 || projection.accuracy.is_some()) {
+            return Ok(index);
+        }
+        sum += round.len();
+    }
+    Err(DartsError::config(
+        "perturbations",
+        format!("{decided} of {of} decided in another order, by an earlier version"),
+        "none, or those of whole rounds: search from the start",
+    ))
+}
+
+/// Answers a question by the supernet's `accuracy`, and where that leaves a choice by the strengths.
+fn decide(
+    remaining: &Remaining<'_>,
+    strengths: &[Array2<f64>],
+    question: Question,
+    accuracy: impl Fn(Vec<Array2<f64>>) -> Result<f64, DartsError>,
+) -> Result<EdgePerturbation, DartsError> {
+    match question {
+        Question::Operation { cell, row } => {
+            let relaxed = &remaining.cells[cell];
+            let columns: Vec<usize> = (0..relaxed.operations.len())
+                .filter(|&column| relaxed.choosable[column])
+                .collect();
+            let accuracy_without = columns
+                .iter()
+                .map(|&column| accuracy(remaining.without(cell, row, Some(column))))
+                .collect::<Result<Vec<f64>, _>>()?;
+            let strength = |position: usize| strengths[cell][[row, columns[position]]];
+            let (kept, tied) = least(&accuracy_without, |position| -strength(position));
+            Ok(EdgePerturbation {
+                cell: relaxed.name.clone(),
+                decision: Decided::Operation {
+                    row,
+                    column: columns[kept],
+                },
+                accuracy_without,
+                tied,
+            })
+        }
+        Question::Edges { cell, state } => {
+            let relaxed = &remaining.cells[cell];
+            let mut rows: Vec<usize> = relaxed.rows_into(state).collect();
+            let kept = relaxed.edges_kept.unwrap_or(rows.len());
+            let (mut left, mut accuracy_without, mut tied) = (remaining.clone(), Vec::new(), false);
+            while rows.len() > kept {
+                let without = rows
                     .iter()
-                    .map(|&column| accuracy(remaining.without(cell, row, Some(column))))
+                    .map(|&row| accuracy(left.without(cell, row, None)))
                     .collect::<Result<Vec<f64>, _>>()?;
-                let worst = by_loss(&accuracy_without)[0];
-                Ok(EdgePerturbation {
-                    cell: relaxed.name.clone(),
-                    decision: Decided::Operation {
-                        row,
-                        column: columns[worst],
-                    },
-                    accuracy_without,
-                })
+                let lost: Vec<f64> = without.iter().map(|accuracy| -accuracy).collect();
+                // Of equals in strength too, the edge from the latest state is dropped: it comes first in reverse.
+                let reversed: Vec<f64> = lost.into_iter().rev().collect();
+                let last = rows.len() - 1;
+                let (dropped, equal) = least(&reversed, |position| {
+                    edge_strength(relaxed, &strengths[cell], rows[last - position])
+                });
+                tied |= equal;
+                let row = rows.remove(last - dropped);
+                left.weights[cell].row_mut(row).fill(0.0);
+                if accuracy_without.is_empty() {
+                    accuracy_without = without;
+                }
             }
-            Question::Edges { cell, state } => {
-                let relaxed = &remaining.cells[cell];
-                let rows: Vec<usize> = relaxed.rows_into(state).collect();
-                let accuracy_without = rows
-                    .iter()
-                    .map(|&row| accuracy(remaining.without(cell, row, None)))
-                    .collect::<Result<Vec<f64>, _>>()?;
-                let kept = relaxed.edges_kept.unwrap_or(rows.len());
-                let mut rows: Vec<usize> = by_loss(&accuracy_without)
-                    .into_iter()
-                    .take(kept)
-                    .map(|position| rows[position])
-                    .collect();
-                rows.sort_unstable();
-                Ok(EdgePerturbation {
-                    cell: relaxed.name.clone(),
-                    decision: Decided::Edges { state, rows },
-                    accuracy_without,
-                })
-            }
+            Ok(EdgePerturbation {
+                cell: relaxed.name.clone(),
+                decision: Decided::Edges { state, rows },
+                accuracy_without,
+                tied,
+            })
         }
     }
 }
 
-/// Positions by rising accuracy: those without which most is lost come first, of equal ones the lower first.
-fn by_loss(accuracy_without: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..accuracy_without.len()).collect();
-    order.sort_by(|&a, &b| accuracy_without[a].total_cmp(&accuracy_without[b]));
-    order
+/// The position of the least value, and whether several share it. Of those the least `second` counts, then the first.
+fn least(values: &[f64], second: impl Fn(usize) -> f64) -> (usize, bool) {
+    let order = |&a: &usize, &b: &usize| {
+        let by_value = values[a].total_cmp(&values[b]);
+        by_value.then_with(|| second(a).total_cmp(&second(b)))
+    };
+    let position = (0..values.len()).min_by(order).unwrap_or_default();
+    let equal = values
+        .iter()
+        .filter(|&&value| values.get(position) == Some(&value));
+    (position, equal.count() > 1)
 }
 
 /// The edges that these decisions leave, cell by cell.
@@ -257,6 +431,7 @@ mod tests {
             cell: "normal".to_owned(),
             decision: Decided::Operation { row, column },
             accuracy_without: vec![0.5, 0.25],
+            tied: false,
         }
     }
 
@@ -268,12 +443,98 @@ mod tests {
                 rows: rows.to_vec(),
             },
             accuracy_without: vec![],
+            tied: false,
         }
     }
 
     #[test]
-    fn what_is_lost_most_without_comes_first_and_of_equals_the_lower() {
-        assert_eq!(by_loss(&[0.5, 0.25, 0.75, 0.25]), [1, 3, 0, 2]);
+    fn of_equals_the_second_value_and_then_the_first_position_counts() {
+        let values = [0.5, 0.25, 0.75, 0.25, 0.25];
+        assert_eq!(least(&values, |position| -(position as f64)), (4, true));
+        assert_eq!(least(&values, |_| 0.0), (1, true));
+        assert_eq!(least(&[0.5, 0.25, 0.75], |_| f64::NAN), (1, false));
+    }
+
+    /// Strengths of the cell of NAS-Bench-201 that prefer this column on each edge.
+    fn preferring(column: usize) -> Vec<Array2<f64>> {
+        let mut table = Array2::from_elem((6, 5), 0.19);
+        table.column_mut(column).fill(0.24);
+        vec![table]
+    }
+
+    #[test]
+    fn where_the_supernet_cannot_tell_the_strongest_operation_is_kept_and_the_tie_is_noted() {
+        let cells = nas_space::spaces::nb201().relaxed().unwrap();
+        let remaining = Remaining {
+            cells: &cells,
+            weights: preferring(2),
+        };
+        let question = Question::Operation { cell: 0, row: 4 };
+        for column in 0..5 {
+            let edge = decide(&remaining, &preferring(column), question, |_| Ok(0.1)).unwrap();
+            assert_eq!(edge.decision, Decided::Operation { row: 4, column });
+            assert!(edge.tied);
+        }
+        // Worst without the 1x1 convolution, whatever the strengths; a tie above that one is none.
+        let accuracy = |weights: Vec<Array2<f64>>| Ok(if weights[0][[4, 2]] == 0.0 { 0.3 } else { 0.6 });
+        let edge = decide(&remaining, &preferring(1), question, accuracy).unwrap();
+        assert_eq!(edge.decision, Decided::Operation { row: 4, column: 2 });
+        assert_eq!((edge.tied, edge.accuracy_without[2]), (false, 0.3));
+    }
+
+    #[test]
+    fn edges_are_dropped_one_at_a_time_by_what_is_left_without_them() {
+        let cells = darts().relaxed().unwrap();
+        let remaining = Remaining {
+            cells: &cells,
+            weights: vec![Array2::from_elem((14, 8), 0.125); 2],
+        };
+        let strengths = remaining.weights.clone();
+        // State 4 reads the rows 5 to 8. Row 6 is worth nothing while row 7 is there, and much without it.
+        let question = Question::Edges { cell: 1, state: 4 };
+        let accuracy = |weights: Vec<Array2<f64>>| {
+            let has = |row: usize| f64::from(u8::from(weights[1][[row, 4]] > 0.0));
+            let stands_in = if has(7) == 0.0 { 0.5 * has(6) } else { 0.0 };
+            Ok(0.1 + 0.3 * has(5) + 0.01 * has(7) + 0.02 * has(8) + stands_in)
+        };
+        let edge = decide(&remaining, &strengths, question, accuracy).unwrap();
+        // Without 7 it is better, since 6 stands in; then 8 is worth least.
+        assert_eq!(
+            edge.decision,
+            Decided::Edges {
+                state: 4,
+                rows: vec![5, 6]
+            }
+        );
+        assert!(!edge.tied);
+        assert_eq!(edge.accuracy_without.len(), 4);
+        // All alike: the weakest edges go, of equals the latest.
+        let edge = decide(&remaining, &strengths, question, |_| Ok(0.5)).unwrap();
+        assert_eq!(
+            edge.decision,
+            Decided::Edges {
+                state: 4,
+                rows: vec![5, 6]
+            }
+        );
+        assert!(edge.tied);
+        let mut stronger = strengths.clone();
+        stronger[1][[8, 4]] = 0.5;
+        let edge = decide(&remaining, &stronger, question, |_| Ok(0.5)).unwrap();
+        assert_eq!(
+            edge.decision,
+            Decided::Edges {
+                state: 4,
+                rows: vec![5, 8]
+            }
+        );
+    }
+
+    #[test]
+    fn an_accuracy_within_two_standard_errors_is_chance() {
+        // One standard error of 0.1 on 400 images is 0.015.
+        assert!(is_chance(0.05, 0.1, 400) && is_chance(0.1299, 0.1, 400));
+        assert!(!is_chance(0.1301, 0.1, 400));
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub struct SearchReport {
     pub stopped: Option<Stopped>,
     /// What perturbation-based selection tried, edge by edge, where that was asked for.
     pub perturbations: Vec<EdgePerturbation>,
+    /// Why the architecture may mean little, in sentences; none where nothing was noticed.
+    pub warnings: Vec<String>,
     /// Seconds in all, those before a resumption included.
     pub seconds: f64,
 }
@@ -86,8 +88,12 @@ pub struct EdgePerturbation {
     /// What was decided.
     pub decision: Decided,
     /// The supernet's validation accuracy without each candidate, in \[0, 1\], in the order of the candidates: the
-    /// columns that can be chosen for an operation, the rows into the node for its edges.
+    /// columns that can be chosen for an operation, the rows into the node for its edges, before the first of them is
+    /// dropped.
     pub accuracy_without: Vec<f64>,
+    /// Whether the accuracies left a choice, which the strengths decided.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tied: bool,
 }
 
 /// What a perturbation decided.

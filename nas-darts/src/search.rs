@@ -7,6 +7,8 @@
 //!   order, see [`bilevel`](crate::bilevel));
 //! - w ← SGD(∇_w L_train(w, α)), with momentum, weight decay and a clipped norm.
 //!
+//! GDAS makes the two steps in the other order, as its authors do ([`FirstStep`](crate::FirstStep)).
+//!
 //! After the last epoch the architecture is read off the strengths ([`discretize`](crate::discretize)), or by
 //! perturbation.
 //!
@@ -44,27 +46,28 @@ use std::sync::Arc;
 use nas_eval::clock::Stopwatch;
 use nas_eval::data::{BatchPlan, Batcher, Dataset};
 use nas_eval::model::Pass;
-use nas_eval::nn::{Moment, Optimizer, OptimizerConfig};
-use nas_eval::supernet::{Mixture, Supernet, Wanted};
-use nas_eval::train::{Progress, Scores, Tally, TrainingData};
+use nas_eval::nn::{Optimizer, OptimizerConfig};
+use nas_eval::supernet::{Mixture, Supernet};
+use nas_eval::train::{Progress, Scores, TrainingData};
 use nas_eval::{DType, Device};
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
 use nas_space::spaces::{CellSpace, ChosenEdge, RelaxedCell, Space};
+use ndarray::Array2;
 
 use crate::alphas::Alphas;
 use crate::architecture::Architecture;
-use crate::bilevel;
 use crate::checkpoint::Identity;
-use crate::config::{BatchNormMode, DartsConfig, Order, Selection};
+use crate::config::{BatchNormMode, DartsConfig, Selection};
+use crate::curvature::LANCZOS_STEPS;
 use crate::diagnostics::cell_report;
 use crate::discretize::discretize;
 use crate::error::DartsError;
-use crate::perturbation::Projection;
-use crate::problem::{Examples, Relaxed, SupernetProblem};
+use crate::perturbation::{Projection, Selected};
+use crate::problem::Relaxed;
 use crate::relaxation::{Mixed, Relaxation};
 use crate::report::{CellReport, EdgePerturbation, EpochReport, SearchReport};
-use crate::stop::Stopped;
+use crate::stop::{Course, Stopped};
 
 /// Something that happened in a search.
 #[derive(Debug)]
@@ -84,6 +87,11 @@ pub enum Event<'a> {
     },
     /// A stop rule ends the search.
     Stopped(&'a Stopped),
+    /// The weights were trained for an epoch between two rounds of perturbation.
+    Tuned {
+        /// Their learning rate.
+        learning_rate: f64,
+    },
     /// Perturbation decided something.
     Perturbed {
         /// Decisions made.
@@ -114,7 +122,9 @@ pub struct Search {
     pub(crate) history: Vec<EpochReport>,
     /// Where the next epoch was interrupted.
     pub(crate) progress: Option<Progress>,
-    stop: Stop,
+    pub(crate) stop: Stop,
+    /// The strengths before the first step.
+    start: Vec<Array2<f64>>,
     pub(crate) stopped: Option<Stopped>,
     pub(crate) projection: Option<Projection>,
     pub(crate) seconds: f64,
@@ -159,6 +169,7 @@ impl Search {
             seed.derive("architecture", 0),
         )?;
         let weights = OptimizerConfig::Sgd(config.weights).build()?;
+        let start = relaxation.strengths(&architecture.alphas()?);
         Ok(Self {
             space: space.clone(),
             cells,
@@ -172,6 +183,7 @@ impl Search {
             history: Vec::new(),
             progress: None,
             stop: Stop::new(),
+            start,
             stopped: None,
             projection: None,
             seconds: 0.0,
@@ -226,7 +238,7 @@ impl Search {
         }
         while self.epochs_done() < self.config.epochs && self.stopped.is_none() {
             self.epoch(checkpoint)?;
-            self.stopped = self.config.stop.check(&self.history, self.config.frozen_epochs);
+            self.stopped = self.config.stop.check(&self.history, &self.course());
             if let Some(directory) = checkpoint {
                 self.save(directory)?;
             }
@@ -240,19 +252,48 @@ impl Search {
         if let Some(stopped) = &self.stopped {
             observer(&Event::Stopped(stopped));
         }
-        let (chosen, perturbations) = match self.config.selection {
-            Selection::Magnitude => (self.chosen_by_strength()?, Vec::new()),
+        let Selected {
+            chosen,
+            perturbations,
+            mut warnings,
+        } = match self.config.selection {
+            Selection::Magnitude => Selected {
+                chosen: self.chosen_by_strength()?,
+                perturbations: Vec::new(),
+                warnings: Vec::new(),
+            },
             Selection::Perturbation { tuning_epochs } => {
                 self.perturb(tuning_epochs, checkpoint, &mut observer)?
             }
         };
+        for (cell, chosen) in self.cells.iter().zip(&chosen) {
+            if !cell.passes_on(chosen) {
+                let name = match cell.name.as_str() {
+                    "cell" => "cell".to_owned(),
+                    name => format!("{name} cell"),
+                };
+                warnings.push(format!(
+                    "the architecture's {name} passes nothing on: each way through it meets `none`"
+                ));
+            }
+        }
         Ok(SearchReport {
             genotype: self.space.chosen(&chosen)?,
             history: self.history.clone(),
             stopped: self.stopped.clone(),
             perturbations,
+            warnings,
             seconds: self.seconds,
         })
+    }
+
+    /// What a stop rule is told beside the history.
+    fn course(&self) -> Course<'_> {
+        Course {
+            epochs: self.config.epochs,
+            frozen_epochs: self.config.frozen_epochs,
+            start: &self.start,
+        }
     }
 
     /// Number of epochs that are done.
@@ -313,7 +354,7 @@ impl Search {
         let chosen = discretize(&self.cells, &strengths);
         let every = self.config.hessian_every;
         let eigenvalue = if every > 0 && (epoch + 1).is_multiple_of(every) {
-            Some(self.dominant_eigenvalue(&alphas, epoch)?)
+            Some(self.dominant_eigenvalue(&alphas, epoch, LANCZOS_STEPS)?)
         } else {
             None
         };
@@ -332,134 +373,6 @@ impl Search {
             seconds: 0.0,
         });
         Ok(())
-    }
-
-    /// One pass over the training half: number `stream` of those there are, at the moment of `epoch` in the schedule.
-    /// With `fixed` weights of the operations, the architecture stays as it is.
-    pub(crate) fn train_epoch(
-        &mut self,
-        epoch: u32,
-        stream: u32,
-        learns: bool,
-        fixed: Option<&Mixed>,
-    ) -> Result<(Scores, f64), DartsError> {
-        let (train, valid) = (self.batcher(Half::Train)?, self.batcher(Half::Valid)?);
-        let dtype = self.supernet.parameters().dtype();
-        // Each training epoch goes through the validation half from a start of its own.
-        let rounds = train.batches().div_ceil(valid.batches()) as u64;
-        let first = self.progress.map_or(0, |progress| progress.steps);
-        let consumed = if learns { first } else { 0 };
-        let mut round = u64::from(stream) * rounds + (consumed / valid.batches()) as u64;
-        let mut valid_batches = valid.epoch(round, consumed % valid.batches())?;
-        let start = Moment {
-            epochs: self.config.epochs,
-            steps_per_epoch: train.batches(),
-            epoch,
-            step: 0,
-        };
-        let rate_at = |step| {
-            let moment = Moment { step, ..start };
-            self.config.schedule.rate(self.config.learning_rate, moment)
-        };
-        let rates: Vec<f64> = (0..train.batches()).map(rate_at).collect();
-        let mut tally = Tally::resumed(self.progress.as_ref());
-        for (step, batch) in (first..).zip(train.epoch(stream.into(), first)?) {
-            if self.stop.is_requested() {
-                check(&mut tally, epoch)?;
-                self.note_progress(step, &tally);
-                return Err(DartsError::Interrupted);
-            }
-            let train = Examples::new(&batch?, dtype)?;
-            let rate = rates[step];
-            let draw = u64::from(stream) << 32 | step as u64;
-            if learns {
-                let batch = match valid_batches.next() {
-                    Some(batch) => batch?,
-                    None => {
-                        round += 1;
-                        valid_batches = valid.epoch(round, 0)?;
-                        match valid_batches.next() {
-                            Some(batch) => batch?,
-                            None => {
-                                return Err(DartsError::config(
-                                    "valid_fraction",
-                                    0,
-                                    "a share that holds images",
-                                ));
-                            }
-                        }
-                    }
-                };
-                let valid = Examples::new(&batch, dtype)?;
-                let gradient = self.architecture_gradient(&train, &valid, rate, draw)?;
-                if !gradient.iter().all(|value| value.is_finite()) {
-                    return Err(DartsError::NonFinite { epoch, step });
-                }
-                self.architecture
-                    .step(&gradient, self.config.alpha_learning_rate)?;
-            }
-            let alphas = self.architecture.alphas()?;
-            let mixed = match fixed {
-                Some(mixed) => mixed.clone(),
-                None => self.mix(&alphas, epoch, "weights", draw),
-            };
-            let mut done = self
-                .relaxed(&alphas, &mixed)
-                .differentiate(&train, Wanted::Weights)?;
-            tally.add(&done.logits.main, &train.labels, &done.loss, &done.loss)?;
-            if tally.is_due() {
-                check(&mut tally, epoch)?;
-            }
-            if self.config.clip_norm > 0.0 {
-                done.gradients.clip_norm(self.config.clip_norm)?;
-            }
-            self.weights
-                .step(self.supernet.parameters(), &done.gradients, rate)?;
-        }
-        check(&mut tally, epoch)?;
-        self.note_progress(rates.len(), &tally);
-        Ok((tally.scores(), rates[0]))
-    }
-
-    fn note_progress(&mut self, steps: usize, tally: &Tally) {
-        self.progress = (steps > 0).then(|| Progress {
-            steps,
-            tallied: tally.tallied(),
-            seconds: 0.0,
-        });
-    }
-
-    /// The gradient of the architecture parameters, of the order asked for.
-    fn architecture_gradient(
-        &self,
-        train: &Examples,
-        valid: &Examples,
-        rate: f64,
-        draw: u64,
-    ) -> Result<Alphas, DartsError> {
-        let alphas = self.architecture.alphas()?;
-        let mixed = self.mix(&alphas, self.epochs_done(), "architecture", draw);
-        let relaxed = self.relaxed(&alphas, &mixed);
-        if self.config.order == Order::First {
-            return Ok(relaxed.architecture_gradient(valid)?);
-        }
-        let state = self.weights.state()?;
-        let sgd = [self.config.weights.momentum, self.config.weights.weight_decay];
-        let mut problem = SupernetProblem::new(relaxed, [train, valid], sgd, state.tensors());
-        let flat = bilevel::second_order(&mut problem, rate)?;
-        let mut gradient = alphas.clone();
-        for (value, new) in gradient.iter_mut().zip(flat) {
-            *value = new;
-        }
-        Ok(gradient)
-    }
-
-    /// The weights of a pass in this epoch; `purpose` and `draw` name the stream that chance comes from.
-    pub(crate) fn mix(&self, alphas: &Alphas, epoch: u32, purpose: &str, draw: u64) -> Mixed {
-        let last = self.config.epochs.saturating_sub(1).max(1);
-        let share = (f64::from(epoch) / f64::from(last)).min(1.0);
-        let seed = self.seed.derive("mix", 0).derive(purpose, draw);
-        self.relaxation.mix(alphas, share, &mut seed.rng())
     }
 
     pub(crate) fn relaxed<'a>(&'a self, alphas: &'a Alphas, mixed: &'a Mixed) -> Relaxed<'a> {
@@ -528,19 +441,6 @@ pub(crate) enum Half {
     Train,
     /// What the architecture is fitted to.
     Valid,
-}
-
-/// Fetches what is pending and fails at a loss that is not finite.
-fn check(tally: &mut Tally, epoch: u32) -> Result<(), DartsError> {
-    match tally.fetch()? {
-        Some(found) => Err(nas_eval::error::EvalError::NonFinite {
-            loss: found.loss,
-            epoch,
-            step: found.batch,
-        }
-        .into()),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 //!
 //! With Gumbel noise g_eo = −ln E, E ~ Exp(1), and a temperature τ, p_e = softmax((log_softmax(α_e) + g_e) / τ). The
 //! operation of the largest p_eo weighs 1 and all others 0, so that it alone is computed; the gradient is taken as if
-//! the weights were p (straight through). τ falls linearly over the epochs.
+//! the weights were p (straight through). τ falls linearly over the epochs. In each turn the weights make their step before
+//! the architecture.
 //!
 //! # Deviations
 //! None. As in the authors' code, noise that gives no finite probabilities is drawn again, and the gradient of a weight
-//! that is 0 is that of a number added to the node ([`Mixture`](nas_eval::supernet::Mixture)).
+//! that is 0, that of `none` included, is that of a number added to the node ([`Mixture`](nas_eval::supernet::Mixture)).
 //!
 //! # References
 //! Xuanyi Dong, Yi Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019, arXiv:1910.04465,
@@ -43,6 +44,10 @@ const DRAWS: usize = 100;
 impl Relaxation for Gumbel {
     fn name(&self) -> &'static str {
         "gdas"
+    }
+
+    fn weights_first(&self) -> bool {
+        true
     }
 
     fn mix(&self, alphas: &Alphas, share: f64, rng: &mut ChaCha8Rng) -> Mixed {
@@ -200,6 +205,33 @@ mod tests {
                 let measured = (moved(h) - moved(-h)) / (2.0 * h);
                 let got = got.operations[0][[row, column]];
                 assert!((measured - got).abs() < 1e-7, "{got} {measured}");
+            }
+        }
+    }
+
+    /// One edge of two operations by hand, p = (1/4, 3/4) at τ = 2. For the weights' gradient g = (0, 1), that of α is
+    /// p_o (g_o − Σ p g) / τ = (1/4 · (−3/4), 3/4 · 1/4) / 2 = (−3/32, 3/32), from whose sum, 0, the logarithm of the
+    /// softmax takes nothing.
+    #[test]
+    fn an_operation_that_is_not_drawn_learns_by_the_gradient_of_its_weight() {
+        let alphas = Alphas {
+            operations: vec![ndarray::array![[0.25_f64.ln(), 0.75_f64.ln()]]],
+            edges: Vec::new(),
+        };
+        let mixed = Mixed {
+            weights: vec![ndarray::array![[0.0, 1.0]]],
+            probabilities: vec![ndarray::array![[0.25, 0.75]]],
+            temperature: 2.0,
+        };
+        for (gradient, expected) in [
+            ([0.0, 1.0], [-3.0 / 32.0, 3.0 / 32.0]),
+            // The operation not drawn alone has a gradient: the other learns the opposite.
+            ([1.0, 0.0], [3.0 / 32.0, -3.0 / 32.0]),
+        ] {
+            let up = ndarray::array![[gradient[0], gradient[1]]];
+            let got = GUMBEL.pull_back(&alphas, &mixed, &[up]);
+            for (got, expected) in got.iter().zip(expected) {
+                assert!((got - expected).abs() < 1e-15, "{got} {expected}");
             }
         }
     }

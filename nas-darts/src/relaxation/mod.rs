@@ -33,6 +33,11 @@ pub trait Relaxation: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether the authors' code makes the weights' step before that of the architecture.
+    fn weights_first(&self) -> bool {
+        false
+    }
+
     /// The weights of a pass. `share` is how much of the search is done, 0 in the first epoch and 1 in the last;
     /// chance, if any, comes from `rng` alone.
     ///

@@ -9,10 +9,11 @@ use nas_space::network::NetworkConfig;
 use nas_space::spaces::{darts, nb201};
 
 use super::*;
-use crate::bilevel::Bilevel;
-use crate::config::RelaxationConfig;
-use crate::report::Decided;
+use crate::config::{Order, RelaxationConfig};
 use crate::stop::{DartsPlusRule, RobustRule, StopRule};
+
+mod selection;
+mod steps;
 
 fn digits(images: usize) -> Dataset {
     let digits = Dataset::load("digits", None).unwrap();
@@ -252,11 +253,11 @@ fn the_architecture_stays_as_it_is_while_it_is_frozen() {
 
 #[test]
 fn a_stop_rule_ends_the_search_and_gives_back_the_epoch_it_names() {
-    // Each rule at its most nervous: any two skip connections, any rise of the eigenvalue.
+    // Each rule at its most nervous: one skip connection, any eigenvalue after a positive one.
     let rules = [
         StopRule::DartsPlus(DartsPlusRule {
-            skip_connections: 1_000,
-            unchanged_epochs: 1,
+            skip_connections: 1,
+            unchanged_epochs: 1_000,
         }),
         StopRule::Robust(RobustRule {
             window: 1,
@@ -270,7 +271,6 @@ fn a_stop_rule_ends_the_search_and_gives_back_the_epoch_it_names() {
             stop,
             hessian_every: 1,
             epochs: 8,
-            alpha_learning_rate: 1e-6,
             ..config(&digits(80))
         };
         let mut search = search(&nb201(), &config, 1);
@@ -287,41 +287,6 @@ fn a_stop_rule_ends_the_search_and_gives_back_the_epoch_it_names() {
                 .all(|epoch| epoch.eigenvalue.is_some_and(f64::is_finite))
         );
     }
-}
-
-#[test]
-fn perturbation_decides_every_edge_and_goes_on_where_it_stopped() {
-    let config = DartsConfig {
-        epochs: 1,
-        selection: Selection::Perturbation { tuning_epochs: 1 },
-        ..config(&digits(80))
-    };
-    let dir = tempfile::tempdir().unwrap();
-    let (straight, third) = (dir.path().join("straight"), dir.path().join("third"));
-    let mut whole = search(&nb201(), &config, 1);
-    let expected = whole
-        .run(Some(&straight), |event| {
-            if let Event::Perturbed { done: 3, of, .. } = event {
-                assert_eq!(*of, 6);
-                copy(&straight, &third);
-            }
-        })
-        .unwrap();
-    assert_eq!(expected.perturbations.len(), 6);
-    for edge in &expected.perturbations {
-        let Decided::Operation { column, .. } = edge.decision else {
-            panic!("all edges are kept in this space");
-        };
-        let least = edge
-            .accuracy_without
-            .iter()
-            .copied()
-            .fold(f64::INFINITY, f64::min);
-        assert_eq!(edge.accuracy_without[column], least);
-    }
-    let report = search(&nb201(), &config, 1).run(Some(&third), |_| {}).unwrap();
-    assert_eq!(report.genotype, expected.genotype);
-    assert_eq!(report.perturbations, expected.perturbations);
 }
 
 #[test]
@@ -358,110 +323,6 @@ fn images_of_another_shape_or_a_space_without_supernet_are_refused() {
         DType::F32,
     );
     assert!(refused.unwrap_err().to_string().contains("pnas"));
-}
-
-/// The second-order gradient against the derivative, in double precision, of the validation loss after the step, as
-/// a function of the architecture parameters: momentum and weight decay are part of the step.
-#[test]
-fn the_second_order_gradient_is_that_through_the_step() {
-    let dataset = digits(80);
-    let config = DartsConfig {
-        order: Order::Second,
-        weights: SgdConfig {
-            weight_decay: 0.1,
-            ..SgdConfig::default()
-        },
-        alpha_deviation: 0.3,
-        epochs: 1,
-        ..config(&dataset)
-    };
-    let mut search = Search::new(&nb201(), &dataset, config, Seed::new(4), &Device::Cpu, DType::F64).unwrap();
-    // A step or more of training, so that there is momentum.
-    search.train_epoch(0, 0, false, None).unwrap();
-    let examples = |half| {
-        let batch = search
-            .batcher(half)
-            .unwrap()
-            .epoch(0, 0)
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap();
-        Examples::new(&batch, DType::F64).unwrap()
-    };
-    let (train, valid) = (examples(Half::Train), examples(Half::Valid));
-    let alphas = search.alphas().unwrap();
-    let state = search.weights.state().unwrap();
-    assert!(state.tensors().keys().any(|name| name.starts_with("momentum:")));
-    // A large rate, so that the second-order part is a large one.
-    let rate = 0.5;
-    let start = search.supernet.parameters().snapshot().unwrap();
-    let loss_after_step = |alphas: &Alphas| {
-        let mixed = search.relaxation.expected(alphas);
-        let relaxed = search.relaxed(alphas, &mixed);
-        let sgd = [search.config.weights.momentum, search.config.weights.weight_decay];
-        let mut problem = SupernetProblem::new(relaxed, [&train, &valid], sgd, state.tensors());
-        let along = problem.train_weights_gradient().unwrap();
-        problem.unroll(&along, rate).unwrap();
-        let step = problem.relaxed.differentiate(&valid, Wanted::Weights).unwrap();
-        let loss = step.loss.to_scalar::<f64>().unwrap();
-        problem.restore().unwrap();
-        loss
-    };
-    let mixed = search.relaxation.expected(&alphas);
-    let gradient_by = |step: f64| {
-        let relaxed = search.relaxed(&alphas, &mixed);
-        let sgd = [search.config.weights.momentum, search.config.weights.weight_decay];
-        let mut problem = SupernetProblem::new(relaxed, [&train, &valid], sgd, state.tensors());
-        bilevel::second_order_by(&mut problem, rate, step).unwrap()
-    };
-    // The paper's step is coarse for so small a network, whose ReLUs switch within it: the comparison is by a small one,
-    // and what is in use must be the same but for the step.
-    let (second, coarse) = (gradient_by(1e-6), gradient_by(0.01));
-    let in_use = search.architecture_gradient(&train, &valid, rate, 0).unwrap();
-    assert_eq!(in_use.iter().copied().collect::<Vec<f64>>(), coarse);
-    let first = search
-        .relaxed(&alphas, &mixed)
-        .architecture_gradient(&valid)
-        .unwrap();
-    for (name, value) in search.supernet.parameters().snapshot().unwrap().iter() {
-        if !name.contains("running") {
-            let before = start.tensors()[name]
-                .flatten_all()
-                .unwrap()
-                .to_vec1::<f64>()
-                .unwrap();
-            assert_eq!(
-                value.flatten_all().unwrap().to_vec1::<f64>().unwrap(),
-                before,
-                "{name} moved"
-            );
-        }
-    }
-    let (mut far, mut size) = (0.0_f64, 0.0_f64);
-    for (i, &second) in second.iter().enumerate() {
-        let moved = |by: f64| {
-            let mut moved = alphas.clone();
-            if let Some(value) = moved.iter_mut().nth(i) {
-                *value += by;
-            }
-            loss_after_step(&moved)
-        };
-        let h = 1e-6;
-        let measured = (moved(h) - moved(-h)) / (2.0 * h);
-        let error = (measured - second).abs();
-        assert!(
-            error < 1e-5 * measured.abs().max(1.0),
-            "{i}: {second}, {measured} by differences"
-        );
-        far += (measured - first.operations[0][[i / 5, i % 5]]).powi(2);
-        size += measured.powi(2);
-    }
-    assert!(
-        far.sqrt() > 0.2 * size.sqrt(),
-        "the first order is off by {} of {size} at most",
-        far.sqrt()
-    );
 }
 
 /// A stop that is requested after so many milliseconds.
