@@ -11,7 +11,7 @@ use crate::method::Method;
 #[command(next_help_heading = "Controller (methods rl, enas)")]
 pub(crate) struct RlArgs {
     /// Whose settings it starts from; of rl: small (for budgets of about a hundred trials), nasnet, zoph-le (as published for
-    /// thousands) [default: small]; of enas: enas
+    /// thousands) [default: small]; of enas: enas; of darts: nb201
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) preset: Option<PresetName>,
     /// How it learns
@@ -67,6 +67,8 @@ pub(crate) enum PresetName {
     ZophLe,
     /// As in the authors' code of ENAS (2018), for method enas
     Enas,
+    /// As in the searches of NAS-Bench-201 (2020), for method darts
+    Nb201,
 }
 
 impl PresetName {
@@ -75,6 +77,7 @@ impl PresetName {
         match self {
             Self::Small | Self::Nasnet | Self::ZophLe => Method::Rl,
             Self::Enas => Method::Enas,
+            Self::Nb201 => Method::Darts,
         }
     }
 
@@ -85,6 +88,7 @@ impl PresetName {
             Self::Nasnet => "--preset nasnet",
             Self::ZophLe => "--preset zoph-le",
             Self::Enas => "--preset enas",
+            Self::Nb201 => "--preset nb201",
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct SupernetArgs {
     /// Of darts: how the architecture is read off [default: magnitude]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) selection: Option<SelectionName>,
-    /// Of darts: what ends a search that collapses [default: none]
+    /// Of darts: what ends a search that collapses; not with --selection perturbation [default: none]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) stop: Option<StopName>,
     /// Epochs of the supernet

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::{Found, Searches, Supernet, cell_file, checkpoint, picture_file, record_file, skip_connections};
 use crate::method::Method;
+use crate::output::note;
 use crate::plot;
 use crate::progress::{Screen, SearchBar};
 
@@ -32,6 +33,8 @@ struct Record<'a> {
     arch: Option<String>,
     skip_connections: Option<usize>,
     stopped: Option<&'a Stopped>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
     seconds: f64,
     perturbations: &'a [EdgePerturbation],
     history: &'a [EpochReport],
@@ -85,6 +88,7 @@ impl Searches for Darts<'_> {
             arch: None,
             skip_connections: None,
             stopped: None,
+            warnings: &[],
             seconds: 0.0,
             perturbations: &[],
             history: &[],
@@ -105,17 +109,22 @@ impl Searches for Darts<'_> {
         })?;
         bar.finish();
         written?;
+        for warning in &report.warnings {
+            note(&format!("warning: search {index}: {warning}"));
+        }
         let genotype = &report.genotype;
         let found = Found {
             params: record.params,
             epochs: report.history.len() as u32,
             skip_connections: skip_connections(genotype, self.supernet.space),
             stopped: report.stopped.clone(),
+            warnings: report.warnings.clone(),
             seconds: report.seconds,
         };
         record.arch = Some(genotype.to_string());
         record.skip_connections = Some(found.skip_connections);
         record.stopped = report.stopped.as_ref();
+        record.warnings = &report.warnings;
         record.seconds = report.seconds;
         record.perturbations = &report.perturbations;
         record.history = &report.history;

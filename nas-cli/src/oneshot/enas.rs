@@ -221,6 +221,7 @@ impl Searches for Enas<'_> {
             epochs: report.history.len() as u32,
             skip_connections: skip_connections(genotype, self.supernet.space),
             stopped: None,
+            warnings: Vec::new(),
             seconds: report.seconds,
         };
         record.arch = Some(genotype.to_string());

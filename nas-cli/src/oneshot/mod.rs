@@ -92,6 +92,9 @@ pub(crate) struct Found {
     pub(crate) skip_connections: usize,
     /// Why the search ended early, if it did.
     pub(crate) stopped: Option<Stopped>,
+    /// Why the architecture may mean little.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) warnings: Vec<String>,
     /// Those before an interruption included.
     pub(crate) seconds: f64,
 }

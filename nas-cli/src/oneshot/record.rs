@@ -17,6 +17,9 @@ pub(crate) struct SearchRecord<E> {
     /// Why it ended early, if it did.
     #[serde(default)]
     pub(crate) stopped: Option<Stopped>,
+    /// Why what it found may mean little.
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
     /// So far, those before an interruption included.
     pub(crate) seconds: f64,
     /// Its epochs.

@@ -19,7 +19,7 @@ use super::{
     CommandPlan, DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, limits, progressive, rl,
     table,
 };
-use crate::args::{RelaxationName, SearchArgs};
+use crate::args::{PresetName, RelaxationName, SearchArgs};
 use crate::method::Method;
 use crate::size::{Size, Skeleton};
 use crate::usage::{Typed, Usage};
@@ -69,7 +69,9 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         // A table brings its space along.
         _ if let Some(lookup) = &lookup => lookup.space()?,
         (None, Some(table)) => table.clone().try_into().context("in the config's [space]")?,
-        (None, None) if method == Method::Darts => SpaceConfig::by_name("darts")?,
+        (None, None) if method == Method::Darts && args.rl.preset != Some(PresetName::Nb201) => {
+            SpaceConfig::by_name("darts")?
+        }
         (None, None) => SpaceConfig::by_name("nb201")?,
     };
     let space = with_blocks(space, args.blocks)?;
@@ -115,6 +117,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
                     skeleton(&space),
                     relaxation,
                     epochs,
+                    args,
                 )?),
                 enas: None,
                 audit: 0,
@@ -269,6 +272,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
         file.remove("rl");
         if let Some(supernet) = section_at(file, &["supernet"]) {
             supernet.remove("enas");
+            supernet.remove("darts");
         }
     }
     if let Some(typed) = args.supernet.relaxation {

@@ -11,8 +11,8 @@ use crate::usage::Usage;
 /// The settings of a preset, for that method; those for about a hundred trials where none is named, as with other methods.
 pub(super) fn defaults(method: Method, args: &RlArgs) -> Option<RlConfig> {
     let preset = match args.preset.unwrap_or(PresetName::Small) {
-        // The last is of another method, where there is no controller of its own.
-        PresetName::Small | PresetName::Enas => RlConfig::small_budget(),
+        // The last two are of other methods, where there is no controller of its own.
+        PresetName::Small | PresetName::Enas | PresetName::Nb201 => RlConfig::small_budget(),
         PresetName::Nasnet => RlConfig::nasnet_2018(),
         PresetName::ZophLe => RlConfig::zoph_le_2017(),
     };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use nas_darts::stop::StopRule;
-use nas_darts::{DartsConfig, RelaxationConfig, Selection};
+use nas_darts::{DartsConfig, Order, RelaxationConfig, Selection};
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_eval::nn::{Curve, Schedule};
 use nas_rl::RlConfig;
@@ -14,9 +14,10 @@ use nas_space::spaces::{CellSpace, MixedChannels, Space, SpaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::resolve::skeleton;
-use crate::args::{PresetName, RelaxationName, RlArgs, SelectionName, StopName, SupernetArgs};
+use crate::args::{PresetName, RelaxationName, RlArgs, SearchArgs, SelectionName, StopName, SupernetArgs};
 use crate::method::Method;
 use crate::size::Skeleton;
+use crate::usage::{Typed, Usage};
 
 /// The supernet of a search, and how it is trained: `darts` or `enas`, the one of the method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -189,14 +190,34 @@ impl Scale {
 /// (with those in which the architecture is frozen in proportion), batches of 64 with a learning rate in proportion, the
 /// data set's own augmentation, and a higher learning rate of the architecture where the search is short.
 ///
-/// `epochs` are those of the configuration, where it says how many.
+/// `epochs` are those of the configuration, where it says how many. With the preset `nb201` that is typed, the published
+/// settings and size of the searches of NAS-Bench-201, on any data set.
 pub(super) fn darts_defaults(
     data: &str,
     skeleton: Skeleton,
     relaxation: RelaxationName,
     epochs: Option<u32>,
+    args: &SearchArgs,
 ) -> Result<DartsConfig> {
     let info = DatasetInfo::find(data)?;
+    if args.rl.preset == Some(PresetName::Nb201) {
+        if skeleton != Skeleton::Nb201 {
+            let why = "--preset nb201 is for the skeleton of NAS-Bench-201; expected a space that stands in it, such as \
+                       --space nb201";
+            return Err(Usage::new(why.to_owned()).into());
+        }
+        let order = args.supernet.order.map_or(Order::First, Into::into);
+        let published = DartsConfig::nb201(relaxation.config(), order).typed("--preset nb201")?;
+        return Ok(DartsConfig {
+            network: NetworkConfig {
+                image: info.shape,
+                classes: info.classes,
+                ..published.network
+            },
+            augmentation: Augmentation::standard_for(data)?,
+            ..published
+        });
+    }
     let scale = Scale::of(data);
     let published = match relaxation {
         RelaxationName::Darts => DartsConfig::default(),
@@ -401,7 +422,7 @@ impl SelectionName {
         }
     }
 
-    /// Between two edges the weights are trained for a tenth of the epochs: 5 of 50 in the paper.
+    /// Between two rounds the weights are trained for a tenth of the epochs: 5 of 50 in the paper.
     fn config(self, epochs: u32) -> Selection {
         match self {
             Self::Magnitude => Selection::Magnitude,
@@ -426,6 +447,69 @@ impl StopName {
             Self::None => StopRule::None,
             Self::Robust => StopRule::Robust(Default::default()),
             Self::DartsPlus => StopRule::DartsPlus(Default::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nas_darts::FirstStep;
+
+    use super::super::tests::resolved;
+    use super::*;
+
+    fn darts(config: &str, words: &str) -> DartsConfig {
+        let resolved = resolved(config, words).unwrap();
+        resolved.supernet.unwrap().darts.unwrap()
+    }
+
+    #[test]
+    fn the_preset_of_nb201_is_the_published_search_and_what_is_typed_wins_over_it() {
+        let preset = darts("", "darts --preset nb201 --data fashion-mnist");
+        let published = DartsConfig::nb201(RelaxationConfig::Darts {}, Order::First).unwrap();
+        assert_eq!((preset.network.channels, preset.network.cells), (16, 5));
+        assert_eq!(preset.network.image.channels, 1);
+        assert_eq!((preset.epochs, preset.batch_size), (50, 64));
+        assert_eq!(
+            (preset.weights, preset.schedule),
+            (published.weights, published.schedule)
+        );
+        assert_eq!(
+            (preset.alpha_learning_rate, preset.first_step),
+            (3e-4, FirstStep::Weights)
+        );
+        let gdas = darts("", "--preset nb201 --relaxation gdas");
+        assert_eq!(
+            (gdas.epochs, gdas.relaxation),
+            (250, DartsConfig::gdas().relaxation)
+        );
+        let second = darts("", "--preset nb201 --order 2");
+        assert_eq!(
+            (second.order, second.first_step),
+            (Order::Second, FirstStep::Architecture)
+        );
+        let words = "--preset nb201 --search-epochs 7 --search-channels 4 --search-cells 1 --search-batch 32";
+        let typed = darts("", words);
+        assert_eq!((typed.epochs, typed.batch_size), (7, 32));
+        assert_eq!((typed.network.channels, typed.network.cells), (4, 1));
+        assert_eq!(typed.weights, published.weights);
+        // It replaces the file's settings, and is on record as what it means.
+        let file = "[supernet.darts]\nepochs = 3\nclip_norm = 1.0";
+        let over = darts(file, "--preset nb201");
+        assert_eq!((over.epochs, over.clip_norm), (50, 5.0));
+        let whole = resolved("", "darts --preset nb201").unwrap();
+        assert_eq!(whole.space.build().unwrap().name(), "nb201");
+        let written = toml::to_string(&whole).unwrap();
+        assert!(written.contains("first_step = \"weights\""), "{written}");
+        assert_eq!(resolved(&written, "").unwrap(), whole);
+        for (words, named) in [
+            ("--preset nb201 --space darts", "skeleton of NAS-Bench-201"),
+            ("--preset nb201 --relaxation pc-darts", "darts or gdas"),
+            ("rl --preset nb201", "it is for darts"),
+            ("darts --preset nasnet", "it is for rl"),
+        ] {
+            let error = format!("{:#}", resolved("", words).unwrap_err());
+            assert!(error.contains(named), "{words}: {error}");
         }
     }
 }

@@ -191,15 +191,19 @@ fn what_is_typed_of_a_supernet_wins_over_the_file() {
     assert_eq!((of_file.epochs, of_file.alpha_learning_rate), (4, 0.01));
     assert!(matches!(of_file.relaxation, RelaxationConfig::Gdas { .. }));
     assert_eq!(of_file.batch_size, darts("", "--relaxation gdas").batch_size);
-    let words = "--relaxation pc-darts --order 2 --selection perturbation --stop robust --search-epochs 30 \
-                 --search-channels 16 --search-cells 4 --search-batch 32";
+    let words = "--relaxation pc-darts --order 2 --stop robust --search-epochs 30 --search-channels 16 --search-cells 4 \
+                 --search-batch 32";
     let typed = darts(file, words);
     assert_eq!(typed.relaxation, RelaxationConfig::PcDarts { parts: 4 });
     assert_eq!(
         (typed.order, typed.epochs, typed.frozen_epochs),
         (Order::Second, 30, 7)
     );
-    assert_eq!(typed.selection, Selection::Perturbation { tuning_epochs: 3 });
+    let perturbed = darts(
+        file,
+        "--relaxation darts --selection perturbation --search-epochs 30",
+    );
+    assert_eq!(perturbed.selection, Selection::Perturbation { tuning_epochs: 3 });
     assert_eq!(
         (typed.stop, typed.hessian_every),
         (StopRule::Robust(Default::default()), 1)
@@ -452,6 +456,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         ("", "--relaxation pc-darts --search-channels 6", "parts"),
         ("", "--relaxation gdas --stop robust", "hessian_every"),
         ("", "--stop robust --hessian-every 0", "hessian_every"),
+        ("", "--stop darts-plus --selection perturbation", "stop rule"),
         ("[supernet.darts]\nalpha_lr = 1", "", "alpha_lr"),
         (images, "", "supernet.images"),
         ("method = 'random'\n[supernet.darts]\nepochs = 3", "", "supernet"),

@@ -252,6 +252,11 @@ fn overview<E>(run: &Run, searches: &[SearchRecord<E>], shown: usize) -> Html {
         ]);
     }
     html.table(&table);
+    for search in searches {
+        for warning in &search.warnings {
+            html.note(&format!("Warning, search {}: {warning}.", search.search));
+        }
+    }
     if searches.len() > 1 {
         html.paragraph(&format!(
             "Search {shown} is shown: the one of the best trial, or the last."

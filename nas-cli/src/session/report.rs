@@ -196,6 +196,8 @@ impl Session {
                     self.images_text()
                 ),
             ));
+            let warnings = &found.supernet.warnings;
+            lines.extend(warnings.iter().map(|warning| line("warning", warning)));
         } else {
             let halved = self.config.halving.map_or(String::new(), |_| {
                 format!(", {} in all", counted(result.epochs as usize, "epoch"))

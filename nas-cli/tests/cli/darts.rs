@@ -237,6 +237,10 @@ fn what_cannot_be_searched_is_refused_before_anything_is_written() {
         ),
         ("--relaxation gdas --selection perturbation", "magnitude"),
         ("--stop robust --hessian-every 0", "hessian_every"),
+        (
+            "--stop robust --selection perturbation",
+            "magnitude with a stop rule",
+        ),
         ("random --relaxation gdas", "--relaxation"),
         ("random --order 2", "--order"),
         ("--candidates 5", "--candidates"),
@@ -260,6 +264,34 @@ fn what_cannot_be_searched_is_refused_before_anything_is_written() {
     // Too few images to halve and batch: known once they are read.
     let message = refused(1, &["search", "--limit", "10", "--run", run_name]);
     assert!(message.contains("cannot be split") && !run.exists(), "{message}");
+}
+
+/// A supernet that has hardly been trained: what is read off it is no finding, and that is said wherever it is shown.
+#[test]
+fn a_selection_that_rests_on_ties_or_chance_is_warned_of_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let space = dir.path().join("with_none.toml");
+    let cells = "name = 'with_none'\nskeleton = 'darts'\noperations = ['none', 'skip_connect', 'sep_conv_3x3']\nnodes = 2\n\
+                inputs = 2\nreduction = 'separate'\noutput = 'all'";
+    fs::write(&space, cells).unwrap();
+    let words = format!(
+        "search darts --space {} --selection perturbation --limit 120 --search-epochs 1 --search-channels 4 --search-cells 3 \
+         --final-epochs 1 --epochs 1 --channels 4 --cells 3 --run {}",
+        space.display(),
+        run.display()
+    );
+    let output = nas(&words.split_whitespace().collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let (shown, noted) = (text(&output.stdout), text(&output.stderr));
+    assert!(shown.lines().any(|line| line.starts_with("warning ")), "{shown}");
+    assert!(noted.contains("warning: search 0: "), "{noted}");
+    let record = timeless(&run, "search-0.json");
+    let warnings = record["warnings"].as_array().unwrap();
+    assert!(!warnings.is_empty());
+    let result = json(&["resume", run.to_str().unwrap(), "--json"]);
+    assert_eq!(result["supernet"]["warnings"], record["warnings"]);
+    assert!(page_of(&run).contains("Warning, search 0: "));
 }
 
 #[test]
