@@ -57,17 +57,15 @@ pub(crate) struct MethodRow {
     pub(crate) name: String,
     /// Number of runs.
     pub(crate) runs: usize,
-    /// Mean test accuracy of what its runs chose by validation.
-    pub(crate) test_mean: f64,
-    /// Its standard deviation.
-    pub(crate) test_std: f64,
-    /// Mean validation accuracy of the same.
-    pub(crate) valid_mean: f64,
-    /// Its standard deviation.
-    pub(crate) valid_std: f64,
+    /// Those of them that have a result.
+    pub(crate) with_result: usize,
+    /// Mean test accuracy of what its runs chose by validation, and its standard deviation, in words.
+    pub(crate) test: String,
+    /// The same of the validation accuracy.
+    pub(crate) valid: String,
     /// Mean distance from the best test accuracy there is, where that is known.
     pub(crate) regret: Option<f64>,
-    /// Probability that a run is better than one of the baseline; none for the baseline itself.
+    /// Effect of the pair with the baseline; none for the baseline itself.
     pub(crate) effect: Option<f64>,
     /// Improvement over the mean of random architectures, as a share of it, where that is known.
     pub(crate) relative_improvement: Option<f64>,
@@ -86,12 +84,16 @@ pub(crate) struct PairRow {
     pub(crate) a: String,
     /// The other.
     pub(crate) b: String,
-    /// Mean test accuracy of `a` less that of `b`.
-    pub(crate) difference: f64,
+    /// By how many points `a` is better in a typical seed.
+    pub(crate) points: String,
+    /// The interval around it.
+    pub(crate) interval: String,
     /// The p-value, corrected.
-    pub(crate) p_value: f64,
-    /// Probability that a run of `a` is better than one of `b`.
+    pub(crate) p_value: String,
+    /// The share of the ranks that `a` won.
     pub(crate) effect: f64,
+    /// Seeds won, equal and lost.
+    pub(crate) won: String,
     /// Seeds that would settle it, where it is not settled and that can be told.
     pub(crate) seeds_needed: Option<u64>,
 }
@@ -183,17 +185,16 @@ fn known(value: Option<f64>, text: impl Fn(f64) -> String) -> Cell {
 }
 
 fn methods(task: &Task) -> Table {
-    let spread = |mean: f64, std: f64| Cell::Text(format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * std));
     let columns = [
         ("method", Align::Left),
         ("runs", Align::Right),
         ("test accuracy", Align::Right),
         ("validation accuracy", Align::Right),
         ("regret", Align::Right),
-        ("P(better than the baseline)", Align::Right),
+        ("effect against the baseline", Align::Right),
         ("over random architectures", Align::Right),
         ("trials", Align::Right),
-        ("failed", Align::Right),
+        ("failed trials", Align::Right),
         ("the method itself", Align::Right),
     ];
     let mut table = Table::new(&columns)
@@ -201,9 +202,13 @@ fn methods(task: &Task) -> Table {
     for method in &task.methods {
         table.row([
             Cell::text(&method.name),
-            Cell::text(method.runs),
-            spread(method.test_mean, method.test_std),
-            spread(method.valid_mean, method.valid_std),
+            Cell::Text(if method.with_result == method.runs {
+                method.runs.to_string()
+            } else {
+                format!("{}, {} with a result", method.runs, method.with_result)
+            }),
+            Cell::text(&method.test),
+            Cell::text(&method.valid),
             known(method.regret, percent),
             known(method.effect, |effect| format!("{effect:.3}")),
             known(method.relative_improvement, |share| {
@@ -220,25 +225,29 @@ fn methods(task: &Task) -> Table {
 fn pairs(task: &Task) -> Table {
     let columns = [
         ("pair", Align::Left),
-        ("difference", Align::Right),
+        ("points", Align::Right),
+        ("95 % interval", Align::Right),
         ("p", Align::Right),
-        ("P(first better)", Align::Right),
+        ("effect", Align::Right),
+        ("seeds won, equal, lost", Align::Right),
         ("would be settled by", Align::Right),
     ];
-    let mut table = Table::new(&columns);
+    let mut table = Table::new(&columns)
+        .captioned("The first against the second, seed by seed; intervals and p corrected for all pairs");
     for pair in &task.pairs {
-        let p = match pair.p_value {
-            p if p < 0.0001 => format!("{p:.1e}"),
-            p => format!("{p:.4}"),
-        };
         let needed = pair.seeds_needed.map_or("–".to_owned(), |seeds| {
-            counted(usize::try_from(seeds).unwrap_or(usize::MAX), "seed")
+            format!(
+                "about {}",
+                counted(usize::try_from(seeds).unwrap_or(usize::MAX), "seed")
+            )
         });
         table.row([
             Cell::Text(format!("{} – {}", pair.a, pair.b)),
-            Cell::Text(format!("{:+.2} %", 100.0 * pair.difference)),
-            Cell::Text(p),
+            Cell::text(&pair.points),
+            Cell::text(&pair.interval),
+            Cell::text(&pair.p_value),
             Cell::Text(format!("{:.3}", pair.effect)),
+            Cell::text(&pair.won),
             Cell::Text(needed),
         ]);
     }

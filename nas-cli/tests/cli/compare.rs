@@ -241,6 +241,122 @@ fn two_copies_of_one_method_differ_significantly_in_no_more_than_five_percent() 
     assert!(significant <= 10, "{significant} of 200");
 }
 
+/// A table of three binary decisions without sizes, of which two rows are missing.
+fn partial_table(dir: &Path) -> String {
+    let path = |name: &str| dir.join(name).display().to_string();
+    let rows = (0..6).map(|i| format!("{:03b},0.{},0.{}\n", i, 50 + 3 * i, 60 + i));
+    fs::write(
+        path("t.csv"),
+        format!("arch,valid,test\n{}", rows.collect::<String>()),
+    )
+    .unwrap();
+    let map = "name = \"three\"\n[space]\nkind = \"product\"\nname = \"three\"\ndecisions = [\n  \
+               { name = \"a\", kind = \"k\", options = [\"x\", \"y\"] },\n  \
+               { name = \"b\", kind = \"k\", options = [\"x\", \"y\"] },\n  \
+               { name = \"c\", kind = \"k\", options = [\"x\", \"y\"] },\n]\n\
+               [architecture]\ncolumn = \"arch\"\nform = \"digits\"\n\
+               [[datasets]]\nname = \"d\"\nsearch_epochs = 1\nreport_epochs = 1\ncolumns = [\n  \
+               { column = \"valid\", figure = \"valid\", epochs = 1 },\n  \
+               { column = \"test\", figure = \"test\", epochs = 1 },\n]\n";
+    fs::write(path("map.toml"), map).unwrap();
+    let (csv, map, table) = (path("t.csv"), path("map.toml"), path("t.nastab"));
+    json(&[
+        "table",
+        "import",
+        &csv,
+        "--format",
+        "csv",
+        "--mapping",
+        &map,
+        "-o",
+        &table,
+        "--json",
+    ]);
+    table
+}
+
+#[test]
+fn methods_that_cannot_run_on_a_table_are_left_out_with_the_reason() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = partial_table(dir.path());
+    let run = dir.path().join("run");
+    let result = compare(&run, &format!("--table {table} --seeds 2 --trials 4"));
+    let left_out = result["left_out"].as_object().unwrap();
+    assert!(
+        !left_out["pnas"].as_str().unwrap().is_empty(),
+        "a table's part of a space does not grow"
+    );
+    let methods = result["methods"].as_object().unwrap();
+    for method in ["random", "evolution", "local-search"] {
+        assert!(methods.contains_key(method), "{method}");
+    }
+    assert!(left_out.keys().all(|name| !methods.contains_key(name)));
+    let page = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("pnas is left out, as it cannot run here"));
+    let shown = nas(&[
+        "compare",
+        "--table",
+        &table,
+        "--seeds",
+        "2",
+        "--trials",
+        "4",
+        "--run",
+        run.to_str().unwrap(),
+    ]);
+    assert!(
+        text(&shown.stdout).contains("pnas left out: "),
+        "{}",
+        text(&shown.stdout)
+    );
+    // Asked for by name, it is refused before there is a directory.
+    let named = dir.path().join("named").display().to_string();
+    let message = refused(1, &["compare", "random,pnas", "--table", &table, "--run", &named]);
+    assert!(message.contains("pnas"), "{message}");
+    assert!(!Path::new(&named).exists());
+}
+
+#[test]
+fn runs_that_fail_altogether_do_not_end_a_comparison() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run").display().to_string();
+    let words = "random,evolution --data digits --limit 150 --space nb201 --channels 2 --cells 1 --trials 2 --epochs 1 \
+                 --final-epochs 1 --seeds 2 --trial-timeout 0.001";
+    let mut args = vec!["compare", "--run", &run];
+    args.extend(words.split_whitespace());
+    // Nothing has a result, which is a failure; all is written nevertheless.
+    let output = nas(&args);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("no run has a result"),
+        "{}",
+        text(&output.stderr)
+    );
+    let shown = text(&output.stdout);
+    for part in ["failed trials", "4 of 4", "0 of 2", "have no result"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let compared: Value =
+        serde_json::from_str(&fs::read_to_string(dir.path().join("run/comparison.json")).unwrap()).unwrap();
+    let standing = &compared["methods"]["evolution"];
+    assert_eq!(
+        (&standing["test_mean"], &standing["failed"]),
+        (&Value::Null, &4.into())
+    );
+    assert_eq!(
+        (&standing["runs_without_result"], &compared["pairs"][0]["p_value"]),
+        (&2.into(), &1.0.into())
+    );
+    let csv = fs::read_to_string(dir.path().join("run/runs.csv")).unwrap();
+    assert!(
+        csv.lines().nth(1).unwrap().starts_with("digits,random,0,2,2,"),
+        "{csv}"
+    );
+    assert!(csv.contains(",,,"), "{csv}");
+    let page = fs::read_to_string(dir.path().join("run/report.html")).unwrap();
+    assert!(page.contains("found nothing: every trial failed") && !page.contains("NaN"));
+}
+
 #[test]
 fn what_cannot_be_compared_is_refused() {
     for (code, words, named) in [

@@ -8,7 +8,11 @@ use nas_space::seed::Seed;
 use nas_space::sizes::{Figures, Sizes};
 
 use super::fidelities::Repeats;
+use super::header::Encoding;
 use super::{DatasetHeader, Extra, Figure, Table, TableError, TabularSizes};
+
+/// The number that all of 1, …, n divide, for n from 0 on: a row may have any number of the repeats.
+const DIVISORS: [u64; 7] = [1, 1, 2, 6, 12, 60, 60];
 
 /// Looks architectures up in a table: a trial's evaluation is the validation accuracy after its epochs, the report the test
 /// accuracy after the epochs that the table reports.
@@ -129,6 +133,28 @@ impl TabularEvaluator {
     /// The best test score there is, which is the highest accuracy, if that is the metric: what regret is measured from.
     pub fn best_test(&self) -> Option<f64> {
         self.test_accuracies().into_iter().max_by(f64::total_cmp)
+    }
+
+    /// The number of which every test figure is a whole part, where these are shares of test images: the images, or for means
+    /// over trainings a multiple of them. None where they are not such shares, or not known to be.
+    pub fn test_images(&self) -> Option<u64> {
+        let known = self.table.fidelities(self.dataset)?;
+        let repeats = known.test.get(&self.dataset().report_epochs)?;
+        let images = |column: usize| match self.table.header().columns.get(column)?.encoding {
+            Encoding::Hits(images) => Some(u64::from(images)),
+            _ => None,
+        };
+        if let Some(mean) = repeats.mean {
+            return images(mean);
+        }
+        let of_single: Option<Vec<u64>> = repeats.single.iter().map(|&(_, column)| images(column)).collect();
+        let of_single = of_single?;
+        let first = *of_single.first()?;
+        let divisors = DIVISORS.get(of_single.len())?;
+        of_single
+            .iter()
+            .all(|images| *images == first)
+            .then(|| first * divisors)
     }
 
     /// The scores of the test figures that are reported, row by row where there are any. Not for a strategy's eyes.

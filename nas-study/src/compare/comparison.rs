@@ -5,18 +5,20 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::verdict::verdict;
-use super::{Bootstrap, Currency, Curve, Incumbent, Ranks, holm, pairs_needed, signed_rank, superiority};
+use super::{Bootstrap, Currency, Curve, Estimate, Grid, Incumbent, Pair, Ranks, holm};
 
 /// What one run of a method came to.
+///
+/// One of which no trial succeeded has no result. Against other runs it counts as worse than any with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
     /// The seed of its study.
     pub seed: u64,
-    /// Validation accuracy of the architecture it chose, in [0, 1].
-    pub valid_accuracy: f64,
-    /// Test accuracy of that architecture, in [0, 1], taken after the run.
-    pub test_accuracy: f64,
+    /// Validation accuracy of the architecture it chose, in [0, 1]; none without a result.
+    pub valid_accuracy: Option<f64>,
+    /// Test accuracy of that architecture, in [0, 1], taken after the run; none without a result.
+    pub test_accuracy: Option<f64>,
     /// Trials it made.
     pub trials: u64,
     /// Those of them that failed.
@@ -31,28 +33,38 @@ pub struct Run {
     pub final_seconds: f64,
     /// What it would have chosen before.
     pub incumbents: Vec<Incumbent>,
+    /// Why its first trial failed, of a run without a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
-/// A method over all its runs. Standard deviations are those of a sample (n − 1), 0 for one run.
+/// A method over all its runs. Means are over the runs that have a result and there are none where no run has one; standard
+/// deviations are those of a sample (n − 1), 0 for one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Standing {
     /// Mean test accuracy, in [0, 1].
-    pub test_mean: f64,
+    pub test_mean: Option<f64>,
     /// Its standard deviation over runs.
-    pub test_std: f64,
+    pub test_std: Option<f64>,
     /// Lower end of its 95 % bootstrap interval.
-    pub test_low: f64,
+    pub test_low: Option<f64>,
     /// Upper end of it.
-    pub test_high: f64,
+    pub test_high: Option<f64>,
     /// Mean validation accuracy, in [0, 1].
-    pub valid_mean: f64,
+    pub valid_mean: Option<f64>,
     /// Its standard deviation over runs.
-    pub valid_std: f64,
+    pub valid_std: Option<f64>,
     /// Mean distance of the test accuracy from the best there is, where that is known.
     pub regret_mean: Option<f64>,
     /// The mean test accuracy beyond that of uniform draws, as a share of that of uniform draws (Yang et al. 2020, arXiv
     /// 1912.12522), where that is known.
     pub relative_improvement: Option<f64>,
+    /// Trials of all runs.
+    pub trials: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Runs without a result.
+    pub runs_without_result: u64,
     /// Mean seconds of the method itself, per trial.
     pub seconds_per_trial: f64,
     /// Mean validation accuracy of what was chosen so far: over trials, and over seconds where they are known.
@@ -61,27 +73,6 @@ pub struct Standing {
     pub test_curves: Vec<Curve>,
     /// The runs, by seed.
     pub runs: Vec<Run>,
-}
-
-/// Two methods against each other, by their test accuracies.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Pair {
-    /// One.
-    pub a: String,
-    /// The other.
-    pub b: String,
-    /// Mean test accuracy of `a` less that of `b`.
-    pub difference: f64,
-    /// Lower end of its 95 % bootstrap interval.
-    pub low: f64,
-    /// Upper end of it.
-    pub high: f64,
-    /// Two-sided p-value of Wilcoxon's signed-rank test, corrected by Holm's method for all pairs of all tasks.
-    pub p_value: f64,
-    /// Probability that a run of `a` is better than one of `b`: Vargha and Delaney's A.
-    pub effect: f64,
-    /// Seeds with which a difference like this would be found, see [`pairs_needed`].
-    pub seeds_needed: Option<u64>,
 }
 
 /// What architectures are worth that nothing chose.
@@ -102,6 +93,8 @@ pub struct TaskRuns {
     pub best_test: Option<f64>,
     /// Uniform draws, where their test accuracy is known.
     pub uniform: Option<Uniform>,
+    /// Test images, where they are known: test accuracies are compared as counts of them if they are such counts.
+    pub test_images: Option<u64>,
     /// Methods and their runs, by the same seeds in the same order.
     pub runs: Vec<(String, Vec<Run>)>,
 }
@@ -181,19 +174,17 @@ impl Comparison {
     /// [`CompareError`] where a method or a task is named twice, a method has no run or others' seeds, or a task has other
     /// methods.
     pub fn new(tasks: Vec<TaskRuns>) -> Result<Self, CompareError> {
-        let tests = tasks
-            .iter()
-            .map(|task| task.runs.len() * task.runs.len().saturating_sub(1) / 2)
-            .sum();
         let mut compared: IndexMap<String, Task> = IndexMap::new();
+        let mut blocks: Vec<Vec<f64>> = Vec::new();
         for TaskRuns {
             name,
             best_test,
             uniform,
+            test_images,
             runs,
         } in tasks
         {
-            let task = Task::new(best_test, uniform, runs, tests)?;
+            let (task, grid) = Task::new(best_test, uniform, test_images, runs)?;
             if let Some((_, first)) = compared.first()
                 && !first.methods.keys().eq(task.methods.keys())
             {
@@ -210,17 +201,11 @@ impl Comparison {
             if compared.contains_key(&name) {
                 return Err(CompareError::Twice { what: "task", name });
             }
+            blocks.extend(task.blocks(grid));
             compared.insert(name, task);
         }
-        let p_values: Vec<f64> = compared
-            .values()
-            .flat_map(|task| task.pairs.iter().map(|pair| pair.p_value))
-            .collect();
         let pairs = compared.values_mut().flat_map(|task| &mut task.pairs);
-        for (pair, corrected) in pairs.zip(holm(&p_values)) {
-            pair.p_value = corrected;
-        }
-        let blocks: Vec<Vec<f64>> = compared.values().flat_map(Task::blocks).collect();
+        correct(pairs.collect());
         let mut comparison = Self {
             tasks: compared,
             ranks: Ranks::new(&blocks),
@@ -243,9 +228,9 @@ impl Task {
     fn new(
         best_test: Option<f64>,
         uniform: Option<Uniform>,
+        test_images: Option<u64>,
         runs: Vec<(String, Vec<Run>)>,
-        tests: usize,
-    ) -> Result<Self, CompareError> {
+    ) -> Result<(Self, Grid), CompareError> {
         let seeds = |runs: &[Run]| -> Vec<u64> { runs.iter().map(|run| run.seed).collect() };
         let bootstrap = Bootstrap::new(runs.first().map_or(0, |(_, runs)| runs.len()));
         let mut methods: IndexMap<String, Standing> = IndexMap::new();
@@ -273,12 +258,15 @@ impl Task {
             }
             methods.insert(method, Standing::of(runs, best_test, uniform, &bootstrap));
         }
-        Ok(Self {
+        let accuracies = methods.values().flat_map(Standing::tested).flatten();
+        let grid = Grid::new(test_images, accuracies);
+        let task = Self {
             best_test,
             uniform,
-            pairs: pairs(&methods, &bootstrap, tests),
+            pairs: pairs(&methods, grid),
             methods,
-        })
+        };
+        Ok((task, grid))
     }
 
     /// Runs of each method.
@@ -288,35 +276,49 @@ impl Task {
             .map_or(0, |(_, standing)| standing.runs.len())
     }
 
-    /// The test accuracies of the methods with each seed.
-    fn blocks(&self) -> Vec<Vec<f64>> {
-        let accuracy = |standing: &Standing, place: usize| standing.runs[place].test_accuracy;
-        (0..self.seeds())
-            .map(|place| self.methods.values().map(|s| accuracy(s, place)).collect())
-            .collect()
+    /// What the methods found with each seed, as steps below the best of them.
+    fn blocks(&self, grid: Grid) -> Vec<Vec<f64>> {
+        let block = |place: usize| {
+            let found = |standing: &Standing| standing.runs.get(place).and_then(|run| run.test_accuracy);
+            let best = self.methods.values().filter_map(found).max_by(f64::total_cmp);
+            let steps = |standing: &Standing| grid.between(found(standing), best) as f64;
+            self.methods.values().map(steps).collect()
+        };
+        (0..self.seeds()).map(block).collect()
     }
 }
 
 impl Standing {
     fn of(runs: Vec<Run>, best_test: Option<f64>, uniform: Option<Uniform>, bootstrap: &Bootstrap) -> Self {
-        let collect = |figure: fn(&Run) -> f64| -> Vec<f64> { runs.iter().map(figure).collect() };
+        let collect =
+            |figure: fn(&Run) -> Option<f64>| -> Vec<f64> { runs.iter().filter_map(figure).collect() };
         let tested = collect(|run| run.test_accuracy);
-        let (test_mean, test_std) = mean_and_std(&tested);
-        let interval = bootstrap.mean(&tested);
-        let (valid_mean, valid_std) = mean_and_std(&collect(|run| run.valid_accuracy));
+        let (test_mean, test_std) = mean_and_std(&tested).unzip();
+        let interval = if tested.len() == runs.len() {
+            Some(bootstrap.mean(&tested))
+        } else {
+            // Fewer runs have other draws.
+            (!tested.is_empty()).then(|| Bootstrap::new(tested.len()).mean(&tested))
+        };
+        let (valid_mean, valid_std) = mean_and_std(&collect(|run| run.valid_accuracy)).unzip();
         let trials: u64 = runs.iter().map(|run| run.trials).sum();
         let seconds: f64 = runs.iter().map(|run| run.strategy_seconds).sum();
+        let end = |end: fn(Estimate) -> f64| interval.map(end);
         Self {
             test_mean,
             test_std,
-            test_low: interval.low,
-            test_high: interval.high,
+            test_low: end(|interval| interval.low),
+            test_high: end(|interval| interval.high),
             valid_mean,
             valid_std,
-            regret_mean: best_test.map(|best| best - test_mean),
+            regret_mean: best_test.zip(test_mean).map(|(best, mean)| best - mean),
             relative_improvement: uniform
                 .filter(|uniform| uniform.test_mean > 0.0)
-                .map(|uniform| (test_mean - uniform.test_mean) / uniform.test_mean),
+                .zip(test_mean)
+                .map(|(uniform, mean)| (mean - uniform.test_mean) / uniform.test_mean),
+            trials,
+            failed: runs.iter().map(|run| run.failed).sum(),
+            runs_without_result: runs.iter().filter(|run| run.test_accuracy.is_none()).count() as u64,
             seconds_per_trial: seconds / trials.max(1) as f64,
             valid_curves: curves(&runs, bootstrap, |one| Some(one.valid_accuracy)),
             test_curves: curves(&runs, bootstrap, |one| one.test_accuracy),
@@ -324,8 +326,9 @@ impl Standing {
         }
     }
 
-    fn tested(&self) -> Vec<f64> {
-        self.runs.iter().map(|run| run.test_accuracy).collect()
+    /// The test accuracy of each run.
+    pub(super) fn tested(&self) -> impl Iterator<Item = Option<f64>> {
+        self.runs.iter().map(|run| run.test_accuracy)
     }
 }
 
@@ -337,24 +340,6 @@ impl Run {
             Currency::Epochs => self.epochs as f64,
             Currency::Seconds => self.trial_seconds + self.strategy_seconds,
         }
-    }
-}
-
-impl Pair {
-    /// The pair with `a` first, where it is one of these two.
-    pub(super) fn seen_from(&self, a: &str, b: &str) -> Option<Self> {
-        if self.a == a && self.b == b {
-            return Some(self.clone());
-        }
-        (self.a == b && self.b == a).then(|| Self {
-            a: a.to_owned(),
-            b: b.to_owned(),
-            difference: -self.difference,
-            low: -self.high,
-            high: -self.low,
-            effect: 1.0 - self.effect,
-            ..*self
-        })
     }
 }
 
@@ -372,35 +357,32 @@ fn curves(runs: &[Run], bootstrap: &Bootstrap, figure: impl Fn(&Incumbent) -> Op
     along.into_iter().flatten().filter_map(curve).collect()
 }
 
-fn pairs(methods: &IndexMap<String, Standing>, bootstrap: &Bootstrap, tests: usize) -> Vec<Pair> {
+fn pairs(methods: &IndexMap<String, Standing>, grid: Grid) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    for (i, (a, of_a)) in methods.iter().enumerate() {
-        for (b, of_b) in methods.iter().skip(i + 1) {
-            let (tested_a, tested_b) = (of_a.tested(), of_b.tested());
-            let differences: Vec<f64> = tested_a.iter().zip(&tested_b).map(|(a, b)| a - b).collect();
-            let interval = bootstrap.mean(&differences);
-            pairs.push(Pair {
-                a: a.clone(),
-                b: b.clone(),
-                difference: of_a.test_mean - of_b.test_mean,
-                low: interval.low,
-                high: interval.high,
-                // Corrected once all are known.
-                p_value: signed_rank(&differences),
-                // Neither is empty.
-                effect: superiority(&tested_a, &tested_b).unwrap_or(0.5),
-                seeds_needed: pairs_needed(&differences, tests),
-            });
-        }
+    for (i, a) in methods.iter().enumerate() {
+        pairs.extend(methods.iter().skip(i + 1).map(|b| Pair::new(a, b, grid)));
     }
     pairs
 }
 
-fn mean_and_std(values: &[f64]) -> (f64, f64) {
+/// Corrects p-values for the number of pairs, and intervals with them.
+fn correct(mut pairs: Vec<&mut Pair>) {
+    let p_values: Vec<f64> = pairs.iter().map(|pair| pair.p_value).collect();
+    let all = pairs.len();
+    for (pair, (p_value, tests)) in pairs.iter_mut().zip(holm::steps(&p_values)) {
+        pair.correct(p_value, tests, all);
+    }
+}
+
+/// None for no values.
+fn mean_and_std(values: &[f64]) -> Option<(f64, f64)> {
     let n = values.len() as f64;
+    if values.is_empty() {
+        return None;
+    }
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+    Some((mean, (squares / (n - 1.0).max(1.0)).sqrt()))
 }
 
 #[cfg(test)]

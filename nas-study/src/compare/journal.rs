@@ -223,8 +223,8 @@ mod tests {
             method: "random".to_owned(),
             run: Run {
                 seed,
-                valid_accuracy: 0.1 + 0.2,
-                test_accuracy: 0.5,
+                valid_accuracy: Some(0.1 + 0.2),
+                test_accuracy: (seed != 1).then_some(0.5),
                 trials: 10,
                 failed: 0,
                 epochs: 10,
@@ -232,6 +232,7 @@ mod tests {
                 strategy_seconds: 0.5,
                 final_seconds: 0.0,
                 incumbents: Vec::new(),
+                failure: None,
             },
         }
     }

@@ -22,7 +22,8 @@ pub struct Ranks {
 }
 
 impl Ranks {
-    /// The ranks of methods by one figure from each in each block, a higher one being better. None for fewer than two methods or
+    /// The ranks of methods by one figure from each in each block, a higher one being better; figures that are to be equal are
+    /// equal to the bit. None for fewer than two methods or
     /// two blocks, or for blocks of different sizes.
     pub fn new(blocks: &[Vec<f64>]) -> Option<Self> {
         let methods = blocks.first()?.len();

@@ -1,7 +1,8 @@
 //! What a comparison says, in words that say no more than its numbers do.
 
-use super::comparison::{Pair, Task};
-use super::{Comparison, SIGNIFICANCE};
+use super::comparison::{Standing, Task};
+use super::words::listed;
+use super::{Comparison, Finding, Pair, SIGNIFICANCE, about_seeds, interval, p_equals, points};
 
 /// The method that others are measured by.
 pub const BASELINE: &str = "random";
@@ -34,36 +35,67 @@ fn of_task(task: &Task) -> Vec<String> {
     let mut sentences = Vec::new();
     if names.contains(&BASELINE) {
         for &name in names.iter().filter(|&&name| name != BASELINE) {
-            sentences.extend(pair(name, BASELINE).map(|pair| of_pair(&pair, task.seeds())));
+            sentences.extend(pair(name, BASELINE).map(|pair| of_pair(&pair)));
         }
     }
-    let best = task
-        .methods
-        .iter()
-        .max_by(|a, b| a.1.test_mean.total_cmp(&b.1.test_mean))
-        .map(|(name, _)| name.as_str());
-    let Some(best) = best else {
-        return sentences;
-    };
-    let rivals = || {
-        names
+    sentences.extend(of_best(task, &names));
+    sentences.extend(
+        task.methods
             .iter()
-            .copied()
-            .filter(|&name| name != best && name != BASELINE)
+            .filter_map(|(name, standing)| failures(name, standing)),
+    );
+    sentences
+}
+
+/// The method of the highest mean, and what the tests say of it and the others.
+fn of_best(task: &Task, names: &[&str]) -> Vec<String> {
+    let mut best: Option<(&str, f64)> = None;
+    for (name, standing) in &task.methods {
+        // Of equal means the first: what rounding leaves decides nothing.
+        if let Some(mean) = standing.test_mean
+            && best.is_none_or(|(_, highest)| mean > highest + 1e-9)
+        {
+            best = Some((name, mean));
+        }
+    }
+    let Some((best, _)) = best else {
+        return vec!["No run of any method has a result.".to_owned()];
     };
-    let beaten = |name: &&str| pair(best, name).is_some_and(|pair| pair.p_value < SIGNIFICANCE);
-    let worse: Vec<&str> = rivals().filter(beaten).collect();
-    let open: Vec<&str> = rivals().filter(|name| !beaten(name)).collect();
+    let rivals: Vec<Pair> = names
+        .iter()
+        .filter(|&&name| name != BASELINE)
+        .filter_map(|name| task.pairs.iter().find_map(|pair| pair.seen_from(best, name)))
+        .collect();
+    let of =
+        |finding: Finding| -> Vec<&Pair> { rivals.iter().filter(|pair| pair.finding() == finding).collect() };
+    let named =
+        |pairs: &[&Pair]| -> String { listed(&pairs.iter().map(|pair| &pair.b[..]).collect::<Vec<_>>()) };
+    let (worse, better, open) = (of(Finding::First), of(Finding::Second), of(Finding::Open));
+    let highest = format!("{best} has the highest mean test accuracy");
+    let mut sentences = Vec::new();
     if !worse.is_empty() {
         sentences.push(format!(
-            "{best} has the highest mean test accuracy; it is significantly better than {}.",
-            listed(&worse)
+            "{highest}; it is significantly better than {}.",
+            named(&worse)
+        ));
+    }
+    if !better.is_empty() {
+        sentences.push(format!(
+            "{highest}, yet {} found significantly better architectures seed by seed: the mean is carried by few seeds, or by \
+             the runs that have a result.",
+            named(&better)
         ));
     }
     if !open.is_empty() {
         let needed: Vec<String> = open
             .iter()
-            .filter_map(|name| Some(format!("{} for {name}", pair(best, name)?.seeds_needed?)))
+            .filter_map(|pair| {
+                Some(format!(
+                    "about {} for {}",
+                    about_seeds(pair.would_settle()?),
+                    pair.b
+                ))
+            })
             .collect();
         let settle = match &needed[..] {
             [] => String::new(),
@@ -72,50 +104,90 @@ fn of_task(task: &Task) -> Vec<String> {
                 needed.join(", ")
             ),
         };
-        let verb = if worse.is_empty() {
-            format!("{best} has the highest mean test accuracy, but no difference")
+        let verb = if worse.is_empty() && better.is_empty() {
+            format!("{highest}, but no difference")
         } else {
             "No difference".to_owned()
         };
         sentences.push(format!(
             "{verb} between {best} and {} could be shown.{settle}",
-            listed(&open)
+            named(&open)
         ));
     }
     sentences
 }
 
 /// A method against the baseline.
-fn of_pair(pair: &Pair, seeds: usize) -> String {
-    let Pair { a, b, .. } = pair;
-    let points = 100.0 * pair.difference;
-    let p = p_value(pair.p_value);
-    if pair.p_value < SIGNIFICANCE {
-        // The test is one of ranks; a mean may point the other way.
-        let (better, worse, share) = if pair.effect >= 0.5 {
-            (a, b, pair.effect)
-        } else {
-            (b, a, 1.0 - pair.effect)
-        };
+fn of_pair(pair: &Pair) -> String {
+    let p = p_equals(pair.p_value);
+    let (a, b) = (&pair.a, &pair.b);
+    let pair = match pair.finding() {
+        Finding::Second => &pair.seen_from(b, a).unwrap_or_else(|| pair.clone()),
+        Finding::First | Finding::Open => pair,
+    };
+    let (a, b, seeds) = (&pair.a, &pair.b, pair.won + pair.lost + pair.equal);
+    let by = of_difference(pair);
+    if pair.finding() != Finding::Open {
         return format!(
-            "{better} found better architectures than {worse}: {points:+.2} points of test accuracy on average for {a} (95 % \
-             interval {:+.2} to {:+.2}), {p}; a run of {better} is better than one of {worse} with probability {share:.2}.",
-            100.0 * pair.low,
-            100.0 * pair.high
+            "{a} found better architectures than {b}: {by}, {p}; {}.",
+            tally(pair)
         );
     }
-    let settle = match pair.seeds_needed {
-        Some(needed) if needed > seeds as u64 => {
-            format!(" If that difference is real, about {needed} seeds would show it.")
-        }
-        _ => String::new(),
+    let settle = match pair.would_settle() {
+        Some(needed) => format!(
+            " If that difference is real, about {} seeds would show it.",
+            about_seeds(needed)
+        ),
+        None => String::new(),
     };
     format!(
-        "No difference between {a} and {b} could be shown with {seeds} seeds: {points:+.2} points of test accuracy on average \
-         for {a} (95 % interval {:+.2} to {:+.2}), {p}.{settle}",
-        100.0 * pair.low,
-        100.0 * pair.high
+        "No difference between {a} and {b} could be shown with {seeds} seeds: {by}, {p}; {}.{settle}",
+        tally(pair)
     )
+}
+
+/// `+1.00 points of test accuracy in a typical seed (interval +0.80 to +1.20)`.
+fn of_difference(pair: &Pair) -> String {
+    let by = match pair.difference {
+        Some(difference) => format!("{} points of test accuracy in a typical seed", points(difference)),
+        None => "in a typical seed one of the two has no result".to_owned(),
+    };
+    match interval(pair.low, pair.high) {
+        Some(interval) => format!("{by} (corrected 95 % interval {interval})"),
+        None => format!("{by} (too few seeds that differ for an interval)"),
+    }
+}
+
+/// `a is better with 12 of 20 seeds, equal with 3`.
+fn tally(pair: &Pair) -> String {
+    let seeds = pair.won + pair.lost + pair.equal;
+    let equal = match pair.equal {
+        0 => String::new(),
+        equal => format!(", equal with {equal}"),
+    };
+    format!("{} is better with {} of {seeds} seeds{equal}", pair.a, pair.won)
+}
+
+/// What failed, where anything did.
+fn failures(name: &str, standing: &Standing) -> Option<String> {
+    let Standing {
+        trials,
+        failed,
+        runs_without_result,
+        ..
+    } = *standing;
+    if failed == 0 && runs_without_result == 0 {
+        return None;
+    }
+    let lost = match runs_without_result {
+        0 => String::new(),
+        lost => format!(
+            "; {lost} of its {} runs failed altogether and have no result: each counts as worse than any run with one, and \
+             means leave it out",
+            standing.runs.len()
+        ),
+    };
+    Some(format!("{failed} of the {trials} trials of {name} failed{lost}."))
 }
 
 fn of_ranks(comparison: &Comparison) -> Option<String> {
@@ -125,7 +197,7 @@ fn of_ranks(comparison: &Comparison) -> Option<String> {
         // The pair has said it.
         return None;
     }
-    let p = p_value(ranks.p_value);
+    let p = p_equals(ranks.p_value);
     let of = match comparison.tasks.len() {
         1 => format!("Over {} seeds of one task", ranks.blocks),
         tasks => format!("Over {} pairs of task and seed of {tasks} tasks", ranks.blocks),
@@ -160,22 +232,4 @@ fn of_ranks(comparison: &Comparison) -> Option<String> {
             "these tasks"
         },
     ))
-}
-
-/// `p = 0.012`.
-fn p_value(p: f64) -> String {
-    if p >= 0.001 {
-        format!("p = {p:.3}")
-    } else {
-        format!("p = {p:.0e}")
-    }
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nas_eval::data::DatasetInfo;
 use nas_eval::tabular::TabularEvaluator;
 use nas_space::search::{Evaluator, Fidelity, Stop};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
-use nas_study::{Commit, End, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, Summary};
+use nas_study::{
+    Commit, End, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, StudyError, Summary,
+};
 
 use crate::method;
 use crate::number::counted;
@@ -33,6 +36,16 @@ pub(super) struct Bench {
     description: String,
     /// By which runs can be asked to stop.
     stop: Stop,
+}
+
+/// Finds out whether a method can propose architectures of this task, before anything is written.
+///
+/// # Errors
+/// Why it cannot.
+pub(super) fn check(config: &RunConfig) -> Result<()> {
+    let searched = config.searched(&config.space.build()?)?;
+    method::strategy(config, searched, Seed::new(config.seed))?;
+    Ok(())
 }
 
 impl Bench {
@@ -142,6 +155,17 @@ impl Bench {
         table.best_test()
     }
 
+    /// How many test images there are, where that is known.
+    pub(super) fn test_images(&self) -> Option<u64> {
+        match (&self.configs[0].estimation, &self.table) {
+            (Estimation::Training(plan), _) => DatasetInfo::find(&plan.data)
+                .ok()
+                .map(|info| info.test_images as u64),
+            (_, Some(table)) => table.test_images(),
+            (_, None) => None,
+        }
+    }
+
     /// Runs at a time where nothing is said: a GPU is for one.
     pub(super) fn jobs(&self) -> usize {
         match &self.configs[0].estimation {
@@ -218,8 +242,10 @@ impl Bench {
         for one in &mut chosen {
             one.test_accuracy = Some(table.test_report(&one.architecture)?.test_accuracy);
         }
-        let best = summary.require_best()?;
-        let test = table.test_report(&best.architecture)?.test_accuracy;
+        let test = match &summary.best {
+            Some(best) => Some(table.test_report(&best.architecture)?.test_accuracy),
+            None => None,
+        };
         to_run(&summary, test, 0.0, chosen)
     }
 }
@@ -242,21 +268,34 @@ fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Sto
         Err(_) => RunDir::create(directory, session.config())
             .with_context(|| format!("cannot begin a run in {}", directory.display()))?,
     };
-    let concluded = session.search(&run, &mut store, session.workers(workers)?, &Screen::hidden())?;
+    let concluded = match session.search(&run, &mut store, session.workers(workers)?, &Screen::hidden()) {
+        Ok(concluded) => concluded,
+        Err(error) if matches!(error.downcast_ref(), Some(StudyError::AllFailed { .. })) => {
+            return to_run(&store.records().summary()?, None, 0.0, Vec::new());
+        }
+        Err(error) => return Err(error),
+    };
     let chosen = incumbents(&store.records().trials()?);
     let last = concluded.last.context("nothing was tested")?;
-    to_run(&concluded.summary, last.test.test_accuracy, last.seconds, chosen)
+    let test = Some(last.test.test_accuracy);
+    to_run(&concluded.summary, test, last.seconds, chosen)
 }
 
+/// What came of a search. One of which all trials failed has no result, and is a run like any other; one without a trial is none.
 fn to_run(
     summary: &Summary,
-    test_accuracy: f64,
+    test_accuracy: Option<f64>,
     final_seconds: f64,
     incumbents: Vec<Incumbent>,
 ) -> Result<Run> {
+    let failure = match (&summary.best, &summary.first_failure) {
+        (Some(_), _) => None,
+        (None, Some(failure)) => Some(failure.to_string()),
+        (None, None) => return Err(StudyError::NoTrials.into()),
+    };
     Ok(Run {
         seed: summary.seed.value(),
-        valid_accuracy: summary.require_best()?.valid_accuracy,
+        valid_accuracy: summary.best.as_ref().map(|best| best.valid_accuracy),
         test_accuracy,
         trials: summary.trials,
         failed: summary.failed,
@@ -265,5 +304,6 @@ fn to_run(
         strategy_seconds: summary.strategy_seconds,
         final_seconds,
         incumbents,
+        failure,
     })
 }

@@ -16,7 +16,8 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use indexmap::IndexMap;
 use nas_space::search::Budget;
 use nas_space::seed::Seed;
 use nas_study::compare::{BASELINE, Comparison, Entry, Journal, Run, TaskRuns};
@@ -58,6 +59,9 @@ pub(super) struct CompareResult {
     /// The settings of each method, on the first task.
     settings: BTreeMap<String, Value>,
     environment: Environment,
+    /// Methods that were not asked for by name and cannot run here, and why.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    left_out: IndexMap<String, String>,
     /// What was typed.
     command: String,
     #[serde(flatten)]
@@ -97,11 +101,11 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
         return Err(Usage::new(why).into());
     }
     let stop = signals::stop()?;
-    let entrants = entrants(args)?;
     let tasks: Vec<Option<&str>> = match &args.table_data[..] {
         [] => vec![None],
         names => names.iter().map(|name| Some(&name[..])).collect(),
     };
+    let (entrants, left_out) = able(args, entrants(args)?, &tasks)?;
     let mut benches = Vec::new();
     for task in tasks {
         let configs = entrants.iter().map(|entrant| config(args, entrant, task));
@@ -124,7 +128,10 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     }
     let runs = compare(args, &benches, &contestants, &directory, (journal, done))?;
     let comparison = Comparison::new(runs)?;
-    let result = result(args, &benches, &contestants, &directory, comparison)?;
+    let result = CompareResult {
+        left_out,
+        ..result(args, &benches, &contestants, &directory, comparison)?
+    };
     let written = |name: &str, text: &str| {
         let path = directory.join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -132,7 +139,55 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     written("comparison.json", &serde_json::to_string(&result)?)?;
     written("runs.csv", &csv::runs(&result.comparison))?;
     written("report.html", &page::page(&result))?;
-    output.result(&result, || text::text(&result))
+    output.result(&result, || text::text(&result))?;
+    let mut standings = result
+        .comparison
+        .tasks
+        .values()
+        .flat_map(|task| task.methods.values());
+    if standings.all(|standing| standing.test_mean.is_none()) {
+        bail!("no run has a result: every trial failed; the page and runs.csv say more");
+    }
+    Ok(())
+}
+
+/// Those who can run on all tasks, and those who cannot and were not asked for by name, with the reason.
+fn able(
+    args: &CompareArgs,
+    entrants: Vec<Entrant>,
+    tasks: &[Option<&str>],
+) -> Result<(Vec<Entrant>, IndexMap<String, String>)> {
+    let check = |entrant: &Entrant| {
+        tasks.iter().try_for_each(|task| {
+            bench::check(&config(args, entrant, *task)?).with_context(|| format!("method {}", entrant.name))
+        })
+    };
+    let (mut able, mut left_out) = (Vec::new(), IndexMap::new());
+    for entrant in entrants {
+        match check(&entrant) {
+            Ok(()) => able.push(entrant),
+            // What random search cannot do nobody can.
+            Err(error) if !args.methods.is_empty() || entrant.name == BASELINE => return Err(error),
+            Err(error) => {
+                // The first is the method's name.
+                let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+                let reason = if causes.is_empty() {
+                    error.to_string()
+                } else {
+                    causes.join(": ")
+                };
+                left_out.insert(entrant.name, reason);
+            }
+        }
+    }
+    if able.is_empty() {
+        let reasons: Vec<String> = left_out
+            .iter()
+            .map(|(name, why)| format!("{name}: {why}"))
+            .collect();
+        bail!("no method can run here: {}", reasons.join("; "));
+    }
+    Ok((able, left_out))
 }
 
 /// Who takes part: those that are named or else all, and random search.
@@ -301,6 +356,7 @@ fn compare(
                 name: bench.name().to_owned(),
                 best_test: bench.best_test(),
                 uniform: bench.uniform()?,
+                test_images: bench.test_images(),
                 runs: contestants.iter().map(of).collect(),
             })
         })
@@ -347,6 +403,7 @@ fn result(
         duplicates: nas_study::Duplicates::default(),
         settings,
         environment: Environment::here(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN)),
+        left_out: IndexMap::new(),
         command: command(),
         methods,
         pairs,

@@ -1,11 +1,12 @@
 //! A comparison as a page: what is shown, and in which words.
 
 use nas_study::compare::{
-    BASELINE, CONFIDENCE, Currency, Curve, POWER, Pair, RESAMPLES, SIGNIFICANCE, Standing, Task, least_pairs,
+    BASELINE, CONFIDENCE, Currency, Curve, POWER, Pair, RESAMPLES, SIGNIFICANCE, Standing, Task, about_seeds,
+    interval, least_pairs, p_equals, p_text, points,
 };
 
 use super::CompareResult;
-use super::text::budget;
+use super::text::{budget, left_out, spread};
 use crate::number::counted;
 use crate::page::compare::{self, CompareData, MethodRow, PairRow};
 use crate::plot::{
@@ -105,7 +106,9 @@ fn data(result: &CompareResult) -> CompareData {
 }
 
 fn warnings(result: &CompareResult) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = left_out(result)
+        .map(|(name, why)| format!("{name} is left out, as it cannot run here: {why}."))
+        .collect();
     let tests = result
         .comparison
         .tasks
@@ -122,13 +125,18 @@ fn warnings(result: &CompareResult) -> Vec<String> {
     }
     for (name, task) in &result.comparison.tasks {
         for (method, standing) in &task.methods {
-            let failed: u64 = standing.runs.iter().map(|run| run.failed).sum();
-            if failed > 0 {
-                warnings.push(format!("{failed} trials of {method} failed on {name}."));
+            if standing.failed > 0 {
+                warnings.push(format!(
+                    "{} of the {} trials of {method} failed on {name}.",
+                    standing.failed, standing.trials
+                ));
             }
-            let empty = standing.runs.iter().any(|run| run.incumbents.is_empty());
-            if empty {
-                warnings.push(format!("A run of {method} on {name} found nothing."));
+            if let Some(failure) = standing.runs.iter().find_map(|run| run.failure.as_ref()) {
+                warnings.push(format!(
+                    "{} of {method} on {name} found nothing: every trial failed, the first with '{failure}'. Such a run has no \
+                     result and counts as worse than any that has one; means, curves and boxes leave it out.",
+                    counted(standing.runs_without_result as usize, "run"),
+                ));
             }
         }
     }
@@ -137,15 +145,25 @@ fn warnings(result: &CompareResult) -> Vec<String> {
 
 fn statistics(result: &CompareResult) -> Vec<String> {
     let mut sentences = vec![
-        "Runs of the same seed are a pair. The p-value is that of Wilcoxon's signed-rank test of the pairs' test accuracies, \
-         two-sided, corrected by Holm's method for all pairs of methods on all tasks; below 5 % a difference is called \
-         significant."
+        "Runs of the same seed are a pair, and all that is said of two methods is said by one test of the differences of their test \
+         accuracies: Wilcoxon's signed-rank test. Differences are rounded to whole images where accuracies are counts of images, \
+         else to 1e-9; those of 0 are left out, equal ones share their rank, and the distribution of the ranks is counted out. The \
+         p-value is two-sided and corrected by Holm's method for all pairs of methods on all tasks; below 5 % a difference is \
+         called significant."
             .to_owned(),
-        "P(first better) is the probability that a run of the first is better than one of the second, equal ones counted by \
-         half (Vargha and Delaney's A); 0.5 is no difference."
+        "The points are Hodges and Lehmann's estimate, the median of the means of two differences, for the seeds in which the two \
+         differ. Its interval is what the same test leaves: the shifts that it does not reject. It is corrected as the p-value is: \
+         95 % for all pairs at once (Bonferroni), or the level of Holm's step where only that finds a difference significant. So it \
+         excludes 0 exactly where a difference is significant. With too few seeds that differ it has no ends."
+            .to_owned(),
+        "The effect is the share of the sum of ranks that the seeds won by the first have: 1 where it is better in every seed in \
+         which the two differ, 0.5 where there is no difference (twice it less 1 is the matched-pairs rank-biserial correlation)."
+            .to_owned(),
+        "A run of which every trial failed has no result. It counts as worse than any run with one, by the highest rank, and as \
+         equal to another without one."
             .to_owned(),
         format!(
-            "Intervals and bands hold the middle {:.0} % of {RESAMPLES} bootstrap means over runs. Curves keep each value until \
+            "Bands of curves hold the middle {:.0} % of {RESAMPLES} bootstrap means over runs. Curves are of methods all of whose runs have a result; they keep each value until \
              the next, and begin where all runs have an architecture.",
             100.0 * CONFIDENCE
         ),
@@ -164,9 +182,10 @@ fn statistics(result: &CompareResult) -> Vec<String> {
     }
     if let Some(ranks) = &result.comparison.ranks {
         sentences.push(format!(
-            "Ranks are compared over {} pairs of task and seed (Friedman's test, p = {:.2e}): they speak of other seeds of these \
+            "Ranks are compared over {} pairs of task and seed (Friedman's test, {}): they speak of other seeds of these \
              tasks, not of other tasks.",
-            ranks.blocks, ranks.p_value
+            ranks.blocks,
+            p_equals(ranks.p_value)
         ));
     }
     sentences.push(
@@ -182,24 +201,29 @@ fn section(result: &CompareResult, name: &str, task: &Task) -> compare::Task {
         .methods
         .iter()
         .map(|(method, standing)| row(task, method, standing));
-    let samples = task.methods.iter().map(|(method, standing)| Sample {
-        name: method.clone(),
-        values: standing
-            .runs
-            .iter()
-            .map(|run| 100.0 * run.test_accuracy)
-            .collect(),
-    });
+    let samples: Vec<Sample> = task
+        .methods
+        .iter()
+        .map(|(method, standing)| Sample {
+            name: method.clone(),
+            values: standing
+                .runs
+                .iter()
+                .filter_map(|run| Some(100.0 * run.test_accuracy?))
+                .collect(),
+        })
+        .filter(|sample| !sample.values.is_empty())
+        .collect();
     compare::Task {
         name: name.to_owned(),
         methods: methods.collect(),
         pairs: task.pairs.iter().map(pair).collect(),
         curves: curves(result, task),
-        boxes: Some(BoxChart {
+        boxes: (!samples.is_empty()).then(|| BoxChart {
             title: "Test accuracy of what the runs chose".to_owned(),
             subtitle: format!("{} runs of each method, {}.", result.seeds, budget(result)),
             x: Dimension::percent("test accuracy", Scale::Linear),
-            samples: samples.collect(),
+            samples,
         }),
         costs: Some(costs(task)),
     }
@@ -213,23 +237,18 @@ fn row(task: &Task, method: &str, standing: &Standing) -> MethodRow {
     let against = task
         .pairs
         .iter()
-        .find_map(|pair| match (&pair.a[..], &pair.b[..]) {
-            (a, BASELINE) if a == method => Some(pair.effect),
-            (BASELINE, b) if b == method => Some(1.0 - pair.effect),
-            _ => None,
-        });
+        .find_map(|pair| pair.seen_from(method, BASELINE));
     MethodRow {
         name: method.to_owned(),
         runs,
-        test_mean: standing.test_mean,
-        test_std: standing.test_std,
-        valid_mean: standing.valid_mean,
-        valid_std: standing.valid_std,
+        with_result: runs - standing.runs_without_result as usize,
+        test: spread(standing.test_mean, standing.test_std),
+        valid: spread(standing.valid_mean, standing.valid_std),
         regret: standing.regret_mean,
-        effect: against,
+        effect: against.map(|pair| pair.effect),
         relative_improvement: standing.relative_improvement,
         trials: mean(|run| run.trials as f64),
-        failed: standing.runs.iter().map(|run| run.failed).sum(),
+        failed: standing.failed,
         strategy_seconds: mean(|run| run.strategy_seconds),
     }
 }
@@ -238,10 +257,12 @@ fn pair(pair: &Pair) -> PairRow {
     PairRow {
         a: pair.a.clone(),
         b: pair.b.clone(),
-        difference: pair.difference,
-        p_value: pair.p_value,
+        points: pair.difference.map_or("no result".to_owned(), points),
+        interval: interval(pair.low, pair.high).unwrap_or_else(|| "none".to_owned()),
+        p_value: p_text(pair.p_value),
         effect: pair.effect,
-        seeds_needed: pair.seeds_needed.filter(|_| pair.p_value >= SIGNIFICANCE),
+        won: format!("{}, {}, {}", pair.won, pair.equal, pair.lost),
+        seeds_needed: pair.would_settle().map(about_seeds),
     }
 }
 
@@ -265,7 +286,8 @@ fn curves(result: &CompareResult, task: &Task) -> Vec<(CurveChart, String)> {
         };
         let mut add = |title: String, y: Dimension, caption: &str, of: Of| {
             let curves = drawn(task, along, of);
-            if curves.len() == task.methods.len() {
+            // Where none of the runs fails, all methods have a curve or none has.
+            if !curves.is_empty() {
                 let chart = CurveChart {
                     title,
                     subtitle: subtitle.clone(),

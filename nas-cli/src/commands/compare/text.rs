@@ -1,6 +1,6 @@
 //! A comparison for people, in a terminal.
 
-use nas_study::compare::{Standing, Task};
+use nas_study::compare::{Standing, Task, interval, p_equals, p_text, points};
 
 use super::CompareResult;
 use crate::number::{counted, percent};
@@ -12,6 +12,7 @@ pub(super) fn text(result: &CompareResult) -> String {
         budget(result),
         result.space
     )];
+    lines.extend(left_out(result).map(|(name, why)| format!("{name} left out: {why}")));
     for (name, task) in &result.comparison.tasks {
         lines.push(String::new());
         lines.push(format!(
@@ -25,10 +26,10 @@ pub(super) fn text(result: &CompareResult) -> String {
         let mean = |(name, rank): (&str, &f64)| format!("{name} {rank:.2}");
         let means: Vec<String> = result.comparison.names().zip(&ranks.mean).map(mean).collect();
         lines.push(format!(
-            "mean ranks: {}; critical difference {:.2} (Nemenyi, 5 %), p = {:.2e} (Friedman)",
+            "mean ranks: {}; critical difference {:.2} (Nemenyi, 5 %), {} (Friedman)",
             means.join(", "),
             ranks.critical_difference,
-            ranks.p_value
+            p_equals(ranks.p_value)
         ));
     }
     if !result.comparison.verdict.is_empty() {
@@ -38,6 +39,11 @@ pub(super) fn text(result: &CompareResult) -> String {
     lines.push(String::new());
     lines.push(format!("page: {}", result.report.display()));
     lines.join("\n")
+}
+
+/// Methods that were left out, and why.
+pub(super) fn left_out(result: &CompareResult) -> impl Iterator<Item = (&str, &str)> {
+    result.left_out.iter().map(|(name, why)| (&name[..], &why[..]))
 }
 
 /// `100 trials each`.
@@ -54,31 +60,51 @@ pub(super) fn budget(result: &CompareResult) -> String {
 
 fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
     let width = task.methods.keys().map(String::len).max().unwrap_or(0).max(14);
+    // Shown where there is something to show.
+    let failed = task.methods.values().any(|standing| standing.failed > 0);
+    let lost = task
+        .methods
+        .values()
+        .any(|standing| standing.runs_without_result > 0);
+    let optional = |shown: bool, width: usize, text: String| {
+        if shown {
+            format!(" {text:>width$}")
+        } else {
+            String::new()
+        }
+    };
     lines.push(format!(
-        "{:<width$} {:>18} {:>18} {:>9} {:>9} {:>14}",
+        "{:<width$} {:>18} {:>18} {:>9} {:>9} {:>14}{}{}",
         "method",
         format!("test ({} epochs)", result.test_epochs),
         format!("valid ({} epochs)", result.search_epochs),
         "regret",
         "gain",
-        "ms per trial"
+        "ms per trial",
+        optional(failed, 14, "failed trials".to_owned()),
+        optional(lost, 17, "runs with result".to_owned()),
     ));
     for (name, standing) in &task.methods {
-        let spread = |mean: f64, std: f64| format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * std);
         let Standing {
             test_mean,
             test_std,
             valid_mean,
             valid_std,
+            trials,
+            failed: failures,
+            runs_without_result,
             ..
         } = *standing;
+        let runs = standing.runs.len() as u64;
         lines.push(format!(
-            "{name:<width$} {:>18} {:>18} {:>9} {:>9} {:>14.3}",
+            "{name:<width$} {:>18} {:>18} {:>9} {:>9} {:>14.3}{}{}",
             spread(test_mean, test_std),
             spread(valid_mean, valid_std),
             standing.regret_mean.map_or(String::new(), percent),
             standing.relative_improvement.map_or(String::new(), percent),
-            1e3 * standing.seconds_per_trial
+            1e3 * standing.seconds_per_trial,
+            optional(failed, 14, format!("{failures} of {trials}")),
+            optional(lost, 17, format!("{} of {runs}", runs - runs_without_result)),
         ));
     }
     if let Some(uniform) = task.uniform {
@@ -88,6 +114,24 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
             uniform.draws
         ));
     }
+    if lost {
+        lines.push(
+            "means are over the runs that have a result; a run without one counts as worse than any with one"
+                .to_owned(),
+        );
+    }
+    pairs(lines, task);
+}
+
+/// A mean and its standard deviation, where any run has a result.
+pub(super) fn spread(mean: Option<f64>, std: Option<f64>) -> String {
+    match mean.zip(std) {
+        Some((mean, std)) => format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * std),
+        None => "no result".to_owned(),
+    }
+}
+
+fn pairs(lines: &mut Vec<String>, task: &Task) {
     if task.pairs.is_empty() {
         return;
     }
@@ -101,20 +145,24 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         .max(24);
     lines.push(String::new());
     lines.push(format!(
-        "{:<width$} {:>10} {:>20} {:>10} {:>16}",
-        "pair", "difference", "95 % interval", "p", "P(first better)"
+        "{:<width$} {:>10} {:>18} {:>8} {:>7} {:>16}",
+        "pair", "points", "95 % interval", "p", "effect", "won-equal-lost"
     ));
     for pair in &task.pairs {
         lines.push(format!(
-            "{:<width$} {:>8.2} % {:>20} {:>10.2e} {:>16.3}",
+            "{:<width$} {:>10} {:>18} {:>8} {:>7.3} {:>16}",
             named(&pair.a, &pair.b),
-            100.0 * pair.difference,
-            format!("{:.2} to {:.2} %", 100.0 * pair.low, 100.0 * pair.high),
-            pair.p_value,
-            pair.effect
+            pair.difference.map_or("no result".to_owned(), points),
+            interval(pair.low, pair.high).unwrap_or_else(|| "none".to_owned()),
+            p_text(pair.p_value),
+            pair.effect,
+            format!("{}-{}-{}", pair.won, pair.equal, pair.lost),
         ));
     }
     lines.push(
-        "p: Wilcoxon's signed-rank test on pairs of equal seeds, two-sided, corrected by Holm's method for all pairs".to_owned(),
+        "points: of the first over the second in a typical seed in which they differ (Hodges and Lehmann), with the interval that \
+         the test leaves; p: Wilcoxon's signed-rank test of the differences with equal seeds, two-sided; both corrected for all \
+         pairs (Holm); effect: share of the ranks that the first won, 0.5 is no difference"
+            .to_owned(),
     );
 }

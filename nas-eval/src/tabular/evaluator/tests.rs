@@ -46,6 +46,20 @@ fn the_description_identifies_the_table() {
 }
 
 #[test]
+fn test_figures_are_whole_parts_of_the_test_images_where_they_are_counts() {
+    assert_eq!(nb201(50).test_images(), None, "percentages of means");
+    let digits = Arc::new(crate::tabular::built_in("digits").unwrap());
+    let dataset = digits.header().datasets[0].name.clone();
+    let evaluator = TabularEvaluator::new(digits, &dataset).unwrap();
+    let images = evaluator.test_images().unwrap();
+    assert_eq!(images % 359, 0);
+    for accuracy in evaluator.test_accuracies() {
+        let count = accuracy * images as f64;
+        assert!((count - count.round()).abs() < 1e-9, "{accuracy}");
+    }
+}
+
+#[test]
 fn one_number_of_epochs_answers_for_all_and_a_grown_cell_is_the_one_it_stands_for() {
     let evaluator = nb201(50);
     let evaluation = evaluator.evaluate(&trial(&[0; 6], 99, 1)).unwrap();
