@@ -22,7 +22,7 @@ const SEEDS: (u64, u64) = (30, 5);
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompareArgs {
     /// Methods, separated by commas, each as `nas search METHOD` would run it; NAME=METHOD gives one another name, NAME=FILE.toml
-    /// takes one with the settings of a file [default: all that propose architectures]
+    /// takes one with the settings of a file [default: all that propose architectures and can run there]
     #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',')]
     pub(crate) methods: Vec<Entrant>,
     /// Do without random search, which is compared with where it is not named

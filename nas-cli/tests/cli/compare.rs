@@ -354,7 +354,7 @@ fn runs_that_fail_altogether_do_not_end_a_comparison() {
     );
     assert!(csv.contains(",,,"), "{csv}");
     let page = fs::read_to_string(dir.path().join("run/report.html")).unwrap();
-    assert!(page.contains("found nothing: every trial failed") && !page.contains("NaN"));
+    assert!(page.contains("without a result: every trial failed") && !page.contains("NaN"));
 }
 
 #[test]

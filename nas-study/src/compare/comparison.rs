@@ -9,7 +9,8 @@ use super::{Bootstrap, Currency, Curve, Estimate, Grid, Incumbent, Pair, Ranks, 
 
 /// What one run of a method came to.
 ///
-/// One of which no trial succeeded has no result. Against other runs it counts as worse than any with a result.
+/// One of which no trial succeeded has no result, nor has one whose choice nobody can test. Against other runs it counts as worse
+/// than any with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
@@ -33,7 +34,7 @@ pub struct Run {
     pub final_seconds: f64,
     /// What it would have chosen before.
     pub incumbents: Vec<Incumbent>,
-    /// Why its first trial failed, of a run without a result.
+    /// Why there is none, of a run without a result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }

@@ -182,8 +182,7 @@ fn failures(name: &str, standing: &Standing) -> Option<String> {
     let lost = match runs_without_result {
         0 => String::new(),
         lost => format!(
-            "; {lost} of its {} runs failed altogether and have no result: each counts as worse than any run with one, and \
-             means leave it out",
+            "; {lost} of its {} runs have no result: each counts as worse than any run with one, and means leave it out",
             standing.runs.len()
         ),
     };

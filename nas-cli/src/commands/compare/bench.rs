@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
-use nas_eval::tabular::TabularEvaluator;
+use nas_eval::tabular::{TableError, TabularEvaluator};
+use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Stop};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -182,7 +183,12 @@ impl Bench {
         let mut rng = Seed::new(0).derive("uniform draws", 0).rng();
         let mut sum = 0.0;
         for _ in 0..DRAWS {
-            sum += table.test_report(&self.searched.sample(&mut rng))?.test_accuracy;
+            match table.test_report(&self.searched.sample(&mut rng)) {
+                Ok(report) => sum += report.test_accuracy,
+                // What some are worth is not what all are.
+                Err(TableError::Lacking { .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(Some(Uniform {
             draws: DRAWS,
@@ -238,15 +244,21 @@ impl Bench {
         if summary.end == Some(End::Stopped) {
             return Err(Stopped.into());
         }
+        // A table may have no test figure of what it has a validation figure of.
+        let tested = |architecture: &Architecture| match table.test_report(architecture) {
+            Ok(report) => Ok(Ok(report.test_accuracy)),
+            Err(error @ TableError::Lacking { .. }) => Ok(Err(error.to_string())),
+            Err(error) => Err(error),
+        };
         let mut chosen = incumbents(&store.records().trials()?);
         for one in &mut chosen {
-            one.test_accuracy = Some(table.test_report(&one.architecture)?.test_accuracy);
+            one.test_accuracy = tested(&one.architecture)?.ok();
         }
         let test = match &summary.best {
-            Some(best) => Some(table.test_report(&best.architecture)?.test_accuracy),
-            None => None,
+            Some(best) => tested(&best.architecture)?,
+            None => all_failed(&summary),
         };
-        to_run(&summary, test, 0.0, chosen)
+        Ok(to_run(&summary, test, 0.0, chosen))
     }
 }
 
@@ -271,29 +283,37 @@ fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Sto
     let concluded = match session.search(&run, &mut store, session.workers(workers)?, &Screen::hidden()) {
         Ok(concluded) => concluded,
         Err(error) if matches!(error.downcast_ref(), Some(StudyError::AllFailed { .. })) => {
-            return to_run(&store.records().summary()?, None, 0.0, Vec::new());
+            let summary = store.records().summary()?;
+            return Ok(to_run(&summary, all_failed(&summary), 0.0, Vec::new()));
         }
         Err(error) => return Err(error),
     };
     let chosen = incumbents(&store.records().trials()?);
     let last = concluded.last.context("nothing was tested")?;
-    let test = Some(last.test.test_accuracy);
-    to_run(&concluded.summary, test, last.seconds, chosen)
+    let test = Ok(last.test.test_accuracy);
+    Ok(to_run(&concluded.summary, test, last.seconds, chosen))
 }
 
-/// What came of a search. One of which all trials failed has no result, and is a run like any other; one without a trial is none.
+/// Why a search without a best architecture has no result.
+fn all_failed(summary: &Summary) -> Result<f64, String> {
+    Err(match &summary.first_failure {
+        Some(first) => format!("every trial failed, the first with '{first}'"),
+        None => "no trial was made".to_owned(),
+    })
+}
+
+/// What came of a search whose choice has this test accuracy, or none for a reason.
 fn to_run(
     summary: &Summary,
-    test_accuracy: Option<f64>,
+    test_accuracy: Result<f64, String>,
     final_seconds: f64,
     incumbents: Vec<Incumbent>,
-) -> Result<Run> {
-    let failure = match (&summary.best, &summary.first_failure) {
-        (Some(_), _) => None,
-        (None, Some(failure)) => Some(failure.to_string()),
-        (None, None) => return Err(StudyError::NoTrials.into()),
+) -> Run {
+    let (test_accuracy, failure) = match test_accuracy {
+        Ok(accuracy) => (Some(accuracy), None),
+        Err(reason) => (None, Some(reason)),
     };
-    Ok(Run {
+    Run {
         seed: summary.seed.value(),
         valid_accuracy: summary.best.as_ref().map(|best| best.valid_accuracy),
         test_accuracy,
@@ -305,5 +325,5 @@ fn to_run(
         final_seconds,
         incumbents,
         failure,
-    })
+    }
 }

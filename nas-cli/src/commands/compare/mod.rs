@@ -17,7 +17,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use indexmap::IndexMap;
 use nas_space::search::Budget;
 use nas_space::seed::Seed;
 use nas_study::compare::{BASELINE, Comparison, Entry, Journal, Run, TaskRuns};
@@ -60,8 +59,8 @@ pub(super) struct CompareResult {
     settings: BTreeMap<String, Value>,
     environment: Environment,
     /// Methods that were not asked for by name and cannot run here, and why.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    left_out: IndexMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    left_out: BTreeMap<String, String>,
     /// What was typed.
     command: String,
     #[serde(flatten)]
@@ -156,13 +155,13 @@ fn able(
     args: &CompareArgs,
     entrants: Vec<Entrant>,
     tasks: &[Option<&str>],
-) -> Result<(Vec<Entrant>, IndexMap<String, String>)> {
+) -> Result<(Vec<Entrant>, BTreeMap<String, String>)> {
     let check = |entrant: &Entrant| {
         tasks.iter().try_for_each(|task| {
             bench::check(&config(args, entrant, *task)?).with_context(|| format!("method {}", entrant.name))
         })
     };
-    let (mut able, mut left_out) = (Vec::new(), IndexMap::new());
+    let (mut able, mut left_out) = (Vec::new(), BTreeMap::new());
     for entrant in entrants {
         match check(&entrant) {
             Ok(()) => able.push(entrant),
@@ -403,7 +402,7 @@ fn result(
         duplicates: nas_study::Duplicates::default(),
         settings,
         environment: Environment::here(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN)),
-        left_out: IndexMap::new(),
+        left_out: BTreeMap::new(),
         command: command(),
         methods,
         pairs,

@@ -133,8 +133,8 @@ fn warnings(result: &CompareResult) -> Vec<String> {
             }
             if let Some(failure) = standing.runs.iter().find_map(|run| run.failure.as_ref()) {
                 warnings.push(format!(
-                    "{} of {method} on {name} found nothing: every trial failed, the first with '{failure}'. Such a run has no \
-                     result and counts as worse than any that has one; means, curves and boxes leave it out.",
+                    "{} of {method} on {name} without a result: {failure}. Such a run counts as worse than any that has one; \
+                     means and boxes leave it out, and there is no curve of a method with one.",
                     counted(standing.runs_without_result as usize, "run"),
                 ));
             }
@@ -159,7 +159,7 @@ fn statistics(result: &CompareResult) -> Vec<String> {
         "The effect is the share of the sum of ranks that the seeds won by the first have: 1 where it is better in every seed in \
          which the two differ, 0.5 where there is no difference (twice it less 1 is the matched-pairs rank-biserial correlation)."
             .to_owned(),
-        "A run of which every trial failed has no result. It counts as worse than any run with one, by the highest rank, and as \
+        "A run of which every trial failed, or whose choice cannot be tested, has no result. It counts as worse than any run with one, by the highest rank, and as \
          equal to another without one."
             .to_owned(),
         format!(
