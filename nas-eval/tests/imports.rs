@@ -84,9 +84,26 @@ fn records_of_nats_bench_become_a_table_of_its_protocol() {
     );
     assert!(TabularEvaluator::new(table, "cifar100").is_err());
 
-    let twice = nats_line(CONV, "cifar10", "200", 777, 1.0, 2.0).repeat(2);
+    let line = nats_line(CONV, "cifar10", "200", 777, 1.0, 2.0);
+    let twice = format!(
+        "{line}{}",
+        line.replace("\"test-accuracy\": 2", "\"test-accuracy\": 3")
+    );
+    let sizes = format!(
+        "{line}{}",
+        line.replace("\"params\": 0.25", "\"params\": 0.5")
+            .replace("777", "888")
+    );
+    let high = nats_line(CONV, "cifar10", "200", 777, 1.0, 102.0);
     for (text, named) in [
-        (twice.as_str(), "line 2: "),
+        (twice.as_str(), "line 2: test-accuracy of |nor_conv_3x3~0|"),
+        (&sizes, "line 2: params of"),
+        (&sizes, "500000 in ones, and 250000 on line 1"),
+        (
+            &high,
+            "line 1: test-accuracy is 1.02 in ones; expected a number from 0 to 1",
+        ),
+        (&format!("{line}{{\"arch_str\": 3}}\n"), "line 2, column 14"),
         (
             &nats_line(CONV, "svhn", "12", 7, 1.0, 2.0),
             "cifar10-valid, cifar10",
@@ -259,6 +276,14 @@ fn nas_bench_macro_is_a_table_that_says_what_its_validation_is() {
     assert!([0.925, 0.93, 0.935].contains(&seen));
     for (text, named) in [
         (text.replace("12010212", "12010213"), "12010213"),
+        (
+            text.replace("12010212", "00000000"),
+            "line 1, column 121: the network '00000000' is there twice",
+        ),
+        (
+            text.replace("\"params\": 1000000", "\"params\": -1"),
+            "the network '00000000': a figure of kind Params is -1",
+        ),
         (text.replace("12010212", "1201021"), "8 digits"),
         (text.replace("mean_acc", "mean"), "mean"),
         (text.replace("93", "930"), "expected a number from 0 to 1"),

@@ -37,6 +37,15 @@ const WORDS: &[&str] = &[
     "search_epochs",
     "report_epochs",
     "valid_is_test",
+    "test_is_valid",
+    "metric",
+    "direction",
+    "lower",
+    "scale",
+    "plain",
+    "extras",
+    "extra",
+    "unit",
     "figure",
     "dataset",
     "epochs",
@@ -158,6 +167,10 @@ pub(super) fn check(table: &Arc<Table>) -> Result<(), String> {
         let _ = evaluator.test_report(&architecture);
         evaluator.best_test();
         evaluator.repeats();
+        for extra in evaluator.extras() {
+            evaluator.extra(&extra.name, &architecture);
+            evaluator.extra_figures(&extra.name);
+        }
     }
     draw(table.space())
 }

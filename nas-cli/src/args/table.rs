@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use nas_eval::tabular::import::MAPPING_HELP;
 
 use super::{BoundArgs, DataArgs, SizeArgs, share};
 
@@ -10,21 +11,22 @@ use super::{BoundArgs, DataArgs, SizeArgs, share};
 pub(crate) enum TableCommand {
     /// Train every architecture of a small space and make a table of it
     Build(Box<BuildArgs>),
-    /// Make a table of a published benchmark's file
-    Import(ImportArgs),
+    /// Make a table of a published benchmark's file, or of comma-separated text of your own
+    Import(Box<ImportArgs>),
     /// Describe a table
     Info(InfoArgs),
 }
 
 #[derive(Debug, Args)]
+#[command(after_long_help = MAPPING_HELP)]
 pub(crate) struct ImportArgs {
     /// The benchmark's file, plain or gzipped
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// What it is
+    /// What it is [default: found out from the file]
     #[arg(long, value_enum)]
-    pub(crate) format: ImportFormat,
-    /// TOML file that says what the columns of a CSV mean
+    pub(crate) format: Option<ImportFormat>,
+    /// TOML file that says what the columns of a CSV mean; --help says what stands in it
     #[arg(long, value_name = "FILE", required_if_eq("format", "csv"))]
     pub(crate) mapping: Option<PathBuf>,
     /// The table

@@ -11,6 +11,7 @@ mod enas;
 #[cfg(unix)]
 mod faults;
 mod halving;
+mod imports;
 mod killed;
 mod limits;
 mod memory;

@@ -266,23 +266,17 @@ impl Nb201Table {
             .rows
             .iter()
             .map(|row| Some((row.params_millions * 1e6).round()));
-        let params: Vec<Option<f64>> = params.collect();
-        for (figure, extra, encoding) in [
-            (Figure::Params, None, Encoding::U32),
-            (Figure::Extra, Some(0), Encoding::F64),
-        ] {
-            columns.push(ColumnData {
-                column: Column {
-                    figure,
-                    dataset: Some(Nb201Dataset::Cifar10 as usize),
-                    epochs: None,
-                    seed: None,
-                    extra,
-                    encoding,
-                },
-                values: params.clone(),
-            });
-        }
+        columns.push(ColumnData {
+            column: Column {
+                figure: Figure::Extra,
+                dataset: Some(Nb201Dataset::Cifar10 as usize),
+                epochs: None,
+                seed: None,
+                extra: Some(0),
+                encoding: Encoding::F64,
+            },
+            values: params.collect(),
+        });
         let cells = Self::cells().map(|cell| Architecture::new(cell.map(usize::from)));
         let draft = Draft {
             name: NAME.to_owned(),

@@ -111,7 +111,8 @@ impl Draft {
                     order.len()
                 ));
             }
-            let legal = legal(&data.column, &self.datasets);
+            let dataset = data.column.dataset.and_then(|dataset| self.datasets.get(dataset));
+            let legal = legal(data.column.figure, dataset.map(|dataset| dataset.metric.scale()));
             for &row in &order {
                 write(&mut blocks, &data.column, &legal, data.values[row])?;
             }
@@ -188,13 +189,9 @@ fn listed<'a>(architectures: impl Iterator<Item = &'a [usize]>) -> Result<Vec<u8
     bytes.collect()
 }
 
-/// The figures that a column may hold.
-fn legal(column: &Column, datasets: &[DatasetHeader]) -> RangeInclusive<f64> {
-    let scale = column
-        .dataset
-        .and_then(|dataset| datasets.get(dataset))
-        .map(|dataset| dataset.metric.scale());
-    match column.figure {
+/// The numbers that a figure can be, on a data set whose metric has this scale.
+pub(super) fn legal(figure: Figure, scale: Option<Scale>) -> RangeInclusive<f64> {
+    match figure {
         Figure::Valid | Figure::Test if scale == Some(Scale::Plain) => f64::MIN..=f64::MAX,
         Figure::Valid | Figure::Test => 0.0..=1.0,
         Figure::Seconds => 0.0..=1e12,

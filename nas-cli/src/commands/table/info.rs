@@ -8,6 +8,7 @@ use nas_eval::tabular::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
 use nas_space::sizes::Sizes as _;
 use serde::Serialize;
 
+use super::extras::ExtraInfo;
 use crate::args::InfoArgs;
 use crate::number::{NOT_KNOWN, grouped, known, percent};
 use crate::output::Output;
@@ -46,6 +47,8 @@ struct DatasetInfo {
     valid_is_test: bool,
     /// Parameters and multiply-accumulates.
     sizes: Sizes,
+    /// Figures that only some benchmarks have.
+    extras: Vec<ExtraInfo>,
     /// What architectures can be compared and, but for the accuracy, limited by here: known of every row.
     objectives: Vec<String>,
     /// Figures that the table knows of some rows alone.
@@ -121,6 +124,7 @@ pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Resul
             valid_is_test: dataset.valid_is_test,
             objectives: ["accuracy".to_owned()].into_iter().chain(known).collect(),
             sizes,
+            extras: ExtraInfo::all(&evaluator),
             valid: Spread::of(evaluator.valid_accuracies()),
             test: Spread::of(evaluator.test_accuracies()),
         })
@@ -248,6 +252,9 @@ fn text(info: &Info) -> String {
             ("macs    ", &dataset.sizes.macs),
         ] {
             lines.push(format!("  {name} {}", size.text(info.rows)));
+        }
+        for extra in &dataset.extras {
+            lines.push(format!("  extra    {}", extra.text(info.rows)));
         }
         lines.push(format!("  to compare by: {}", dataset.objectives.join(", ")));
         if !dataset.partly.is_empty() {

@@ -1,6 +1,7 @@
 //! `nas table`: benchmark tables.
 
 mod build;
+mod extras;
 mod import;
 mod info;
 mod trainings;

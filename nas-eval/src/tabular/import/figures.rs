@@ -1,10 +1,16 @@
 //! Figures as they come, to be put into columns.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use nas_space::search::Direction;
 
 use crate::tabular::TableError;
-use crate::tabular::header::{Column, Encoding, Figure};
+use crate::tabular::header::{Column, DatasetHeader, Encoding, Extra, Figure};
+use crate::tabular::nb201::PUBLISHED_PARAMS;
 use crate::tabular::writer::ColumnData;
+
+/// The extra figure with multiply-accumulates as a benchmark counts them.
+const PUBLISHED_MACS: &str = "published_macs";
 
 /// Which column a figure belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +19,16 @@ pub(super) struct Place {
     pub(super) figure: Figure,
     pub(super) epochs: Option<u32>,
     pub(super) seed: Option<u64>,
+    /// Number of the extra figure.
+    pub(super) extra: Option<usize>,
+}
+
+/// A figure that was there before.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Earlier {
+    pub(super) value: f64,
+    /// Its line, from 1.
+    pub(super) line: u64,
 }
 
 /// Most places in a table for each figure that is there. A published benchmark lacks some repeats, not most of its figures.
@@ -24,17 +40,86 @@ const ALWAYS_PLACES: usize = 1 << 16;
 /// and so ask for a table of the square of its length.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
-    columns: BTreeMap<Place, BTreeMap<usize, f64>>,
+    columns: BTreeMap<Place, BTreeMap<usize, Earlier>>,
+    extras: Vec<Extra>,
 }
 
 impl Figures {
-    /// Notes a figure of a row. Gives whether there was none yet.
-    pub(super) fn set(&mut self, row: usize, place: Place, value: f64) -> bool {
-        self.columns
-            .entry(place)
-            .or_default()
-            .insert(row, value)
-            .is_none()
+    /// Notes a figure of a row, and the line that it is on. One that is there already has to be the same.
+    ///
+    /// # Errors
+    /// What is there, if it is another.
+    pub(super) fn put(&mut self, row: usize, place: Place, value: f64, line: u64) -> Result<(), Earlier> {
+        let column = self.columns.entry(place).or_default();
+        let earlier = *column.entry(row).or_insert(Earlier { value, line });
+        if earlier.value == value {
+            Ok(())
+        } else {
+            Err(earlier)
+        }
+    }
+
+    /// The number of this extra figure, which is made where there is none of its name.
+    ///
+    /// # Errors
+    /// Where one of its name has another unit or direction.
+    pub(super) fn extra(&mut self, extra: Extra) -> Result<usize, String> {
+        match self.extras.iter().position(|known| known.name == extra.name) {
+            Some(known) if self.extras[known] == extra => Ok(known),
+            Some(_) => Err(format!(
+                "the extra figure '{}' has two units or two directions; expected the same for all its columns",
+                extra.name
+            )),
+            None => {
+                self.extras.push(extra);
+                Ok(self.extras.len() - 1)
+            }
+        }
+    }
+
+    /// Makes extra figures of the sizes of networks that this toolkit builds and counts: `published_params` and
+    /// `published_macs`.
+    ///
+    /// # Errors
+    /// Where there are such extra figures already.
+    pub(super) fn publish_sizes(&mut self, datasets: &[DatasetHeader]) -> Result<(), String> {
+        let counted = |dataset: usize| datasets.get(dataset).is_some_and(|d| d.network.is_some());
+        let published = |place: &Place| {
+            let name = match place.figure {
+                Figure::Params => PUBLISHED_PARAMS,
+                Figure::Macs => PUBLISHED_MACS,
+                _ => return None,
+            };
+            let all = || (0..datasets.len()).all(counted);
+            place.dataset.map_or_else(all, counted).then_some(name)
+        };
+        let places: Vec<(Place, &str)> = self
+            .columns
+            .keys()
+            .filter_map(|place| Some((*place, published(place)?)))
+            .collect();
+        for (place, name) in places {
+            let extra = self.extra(Extra {
+                name: name.to_owned(),
+                unit: None,
+                direction: Direction::Lower,
+            })?;
+            let new = Place {
+                figure: Figure::Extra,
+                extra: Some(extra),
+                ..place
+            };
+            if self.columns.contains_key(&new) {
+                return Err(format!(
+                    "there is an extra figure '{name}', which is what the size of a network of this toolkit is called; expected another \
+                     name"
+                ));
+            }
+            if let Some(column) = self.columns.remove(&place) {
+                self.columns.insert(new, column);
+            }
+        }
+        Ok(())
     }
 
     /// Epochs with such figures, in increasing order.
@@ -49,11 +134,11 @@ impl Figures {
         epochs
     }
 
-    /// The columns of so many rows, each written in the fewest bytes that lose nothing.
+    /// The extra figures, and the columns of so many rows, each written in the fewest bytes that lose nothing.
     ///
     /// # Errors
     /// [`TableError::Draft`] where next to all figures are missing, so that the table would be far larger than they are.
-    pub(super) fn into_columns(self, rows: usize) -> Result<Vec<ColumnData>, TableError> {
+    pub(super) fn into_columns(self, rows: usize) -> Result<(Vec<Extra>, Vec<ColumnData>), TableError> {
         let figures: usize = self.columns.values().map(BTreeMap::len).sum();
         let places = self.columns.len().saturating_mul(rows);
         let most = figures.saturating_mul(MAX_PLACES_PER_FIGURE).max(ALWAYS_PLACES);
@@ -66,10 +151,13 @@ impl Figures {
                 ),
             });
         }
+        // Extra figures that are missing everywhere are left out.
+        let used: BTreeSet<usize> = self.columns.keys().filter_map(|place| place.extra).collect();
+        let extra_at = |extra: usize| used.iter().position(|&known| known == extra);
         let columns = self.columns.into_iter().map(|(place, figures)| {
             let mut values = vec![None; rows];
             for (row, figure) in figures {
-                values[row] = Some(figure);
+                values[row] = Some(figure.value);
             }
             let fits = |legal: &dyn Fn(f64) -> bool| values.iter().flatten().all(|&value| legal(value));
             let encoding = match place.figure {
@@ -84,12 +172,15 @@ impl Figures {
                     dataset: place.dataset,
                     epochs: place.epochs,
                     seed: place.seed,
-                    extra: None,
+                    extra: place.extra.and_then(extra_at),
                     encoding,
                 },
                 values,
             }
         });
-        Ok(columns.collect())
+        let columns = columns.collect();
+        let extras = self.extras.into_iter().enumerate();
+        let extras = extras.filter(|(extra, _)| used.contains(extra));
+        Ok((extras.map(|(_, extra)| extra).collect(), columns))
     }
 }

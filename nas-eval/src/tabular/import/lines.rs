@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::bufread::MultiGzDecoder;
 use serde::de::DeserializeOwned;
 
-use super::wrong;
+use super::{json_reason, wrong};
 use crate::data::FileError;
 use crate::tabular::TableError;
 
@@ -62,8 +62,10 @@ pub(super) fn each<T: DeserializeOwned>(
             continue;
         }
         empty = 0;
-        let value = serde_json::from_slice(&line)
-            .map_err(|error| wrong(path, format!("line {number}: {error}; expected {expected}")))?;
+        let value = serde_json::from_slice(&line).map_err(|error| {
+            let reason = json_reason(number, &error);
+            wrong(path, format!("{reason}; expected {expected}"))
+        })?;
         take(number, value)?;
     }
     Ok(())

@@ -10,19 +10,21 @@
 //! X. Su, T. Huang, Y. Li, S. You, F. Wang, C. Qian, C. Zhang, C. Xu: Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021,
 //! arXiv 2103.11922.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
+use std::fmt;
 use std::path::Path;
 
 use nas_space::arch::{Architecture, Decision};
-use nas_space::search::Metric;
+use nas_space::search::{Metric, Scale};
 use nas_space::spaces::{ProductConfig, SpaceConfig};
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::figures::{Figures, Place};
-use super::wrong;
+use super::{json_reason, short, wrong};
 use crate::data::read_bounded;
 use crate::tabular::header::{DatasetHeader, Figure};
-use crate::tabular::writer::{Draft, RowKeys};
+use crate::tabular::writer::{Draft, RowKeys, legal};
 use crate::tabular::{Table, TableError};
 
 /// The published file has 1.5 MB.
@@ -51,53 +53,29 @@ struct Record {
 /// Reads the file and makes a table of it.
 ///
 /// # Errors
-/// [`TableError::Import`] names the network of what does not fit; [`TableError::Draft`] where the figures make no table.
+/// [`TableError::Import`] names line, column and network of what does not fit; [`TableError::Draft`] where the figures make no table.
 pub fn import(path: &Path) -> Result<Table, TableError> {
     let content = read_bounded(path, MAX_BYTES)?;
-    let records: BTreeMap<String, Record> = serde_json::from_slice(&content).map_err(|error| {
-        wrong(
-            path,
-            format!("{error}; expected NAS-Bench-Macro's object of networks"),
-        )
-    })?;
-    let mut architectures = Vec::new();
-    let mut figures = Figures::default();
-    for (row, (key, record)) in records.iter().enumerate() {
-        let digits: Option<Vec<usize>> = key
-            .chars()
-            .map(|digit| digit.to_digit(BLOCKS.len() as u32).map(|digit| digit as usize))
-            .collect();
-        let digits = digits.filter(|digits| digits.len() == LAYERS).ok_or_else(|| {
+    let mut networks = Networks::default();
+    // What the networks say is checked as they are read, so that an error has their line and column.
+    let mut json = serde_json::Deserializer::from_slice(&content);
+    (&mut json)
+        .deserialize_map(&mut networks)
+        .and_then(|()| json.end())
+        .map_err(|error| {
+            let reason = json_reason(1, &error);
             wrong(
                 path,
-                format!(
-                    "'{key}' is no network; expected {LAYERS} digits from 0 to {}",
-                    BLOCKS.len() - 1
-                ),
+                format!("{reason}; expected NAS-Bench-Macro's object of networks"),
             )
         })?;
-        architectures.push(Architecture::new(digits));
-        let place = |figure, epochs, seed| Place {
-            dataset: Some(0),
-            figure,
-            epochs,
-            seed,
-        };
-        for (seed, percent) in (0..).zip(&record.test_acc) {
-            for figure in [Figure::Valid, Figure::Test] {
-                figures.set(row, place(figure, Some(EPOCHS), Some(seed)), percent / 100.0);
-            }
-        }
-        figures.set(
-            row,
-            place(Figure::Test, Some(EPOCHS), None),
-            record.mean_acc / 100.0,
-        );
-        figures.set(row, place(Figure::Params, None, None), record.params);
-        figures.set(row, place(Figure::Macs, None, None), record.flops);
-    }
+    let Networks {
+        rows: architectures,
+        figures,
+        ..
+    } = networks;
     let layers = (1..=LAYERS).map(|layer| Decision::new(format!("layer{layer}"), "block", BLOCKS));
-    let count = architectures.len();
+    let (extras, columns) = figures.into_columns(architectures.len())?;
     Draft {
         name: "NAS-Bench-Macro".to_owned(),
         origin: "JSON of NAS-Bench-Macro (Su et al. 2021, arXiv 2103.11922), which has no validation images"
@@ -116,8 +94,93 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             test_is_valid: false,
             metric: Metric::default(),
         }],
-        extras: Vec::new(),
-        columns: figures.into_columns(count)?,
+        extras,
+        columns,
     }
     .table()
+}
+
+/// The networks that are read.
+#[derive(Debug, Default)]
+struct Networks {
+    /// Those whose key is read, in the order of the file.
+    rows: Vec<Architecture>,
+    known: HashSet<Architecture>,
+    figures: Figures,
+}
+
+impl<'de> Visitor<'de> for &mut Networks {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of networks")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            let architecture = network(&key).map_err(A::Error::custom)?;
+            if !self.known.insert(architecture.clone()) {
+                return Err(A::Error::custom(format!("the network '{key}' is there twice")));
+            }
+            let row = self.rows.len();
+            self.rows.push(architecture);
+            let record: Record = map.next_value()?;
+            self.put(row, &record)
+                .map_err(|reason| A::Error::custom(format!("the network '{key}': {reason}")))?;
+        }
+        Ok(())
+    }
+}
+
+impl Networks {
+    fn put(&mut self, row: usize, record: &Record) -> Result<(), String> {
+        let place = |figure, epochs, seed| Place {
+            dataset: Some(0),
+            figure,
+            epochs,
+            seed,
+            extra: None,
+        };
+        let mut of_trainings = Vec::new();
+        for (seed, percent) in (0..).zip(&record.test_acc) {
+            for figure in [Figure::Valid, Figure::Test] {
+                of_trainings.push((place(figure, Some(EPOCHS), Some(seed)), percent / 100.0));
+            }
+        }
+        let of_all = [
+            (place(Figure::Test, Some(EPOCHS), None), record.mean_acc / 100.0),
+            (place(Figure::Params, None, None), record.params),
+            (place(Figure::Macs, None, None), record.flops),
+        ];
+        for (place, value) in of_trainings.into_iter().chain(of_all) {
+            let legal = legal(place.figure, Some(Scale::Share));
+            if !legal.contains(&value) {
+                return Err(format!(
+                    "a figure of kind {:?} is {value}; expected a number from {} to {}",
+                    place.figure,
+                    legal.start(),
+                    legal.end()
+                ));
+            }
+            // The network is new, and so is its figure.
+            let _ = self.figures.put(row, place, value, 0);
+        }
+        Ok(())
+    }
+}
+
+/// The network of a key.
+fn network(key: &str) -> Result<Architecture, String> {
+    let digits: Option<Vec<usize>> = key
+        .chars()
+        .map(|digit| digit.to_digit(BLOCKS.len() as u32).map(|digit| digit as usize))
+        .collect();
+    let digits = digits.filter(|digits| digits.len() == LAYERS);
+    digits.map(Architecture::new).ok_or_else(|| {
+        format!(
+            "'{}' is no network; expected {LAYERS} digits from 0 to {}",
+            short(key),
+            BLOCKS.len() - 1
+        )
+    })
 }

@@ -22,7 +22,8 @@
 //! `arch_str` is a NAS-Bench-201 string (space `nb201`) or five numbers of channels (`8:64:32:24:16`; a space of five
 //! decisions that the table brings along). A line without a seed, or with `null`, is a mean. As in the benchmark, validation accuracies on CIFAR-10 are
 //! those of `cifar10-valid`, which trains on half the images, and test accuracies those of `cifar10`; both make one data set.
-//! A training's seconds are `train-all-time` and one validation, `valid-per-time`: what the benchmark's simulated clock counts.
+//! The parameters and multiply-accumulates of topologies become the extra figures `published_params` and `published_macs`: the toolkit
+//! counts those networks itself. A training's seconds are `train-all-time` and one validation, `valid-per-time`: what the benchmark's simulated clock counts.
 //!
 //! # References
 //! X. Dong, L. Liu, K. Musial, B. Gabrys: NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and Size, TPAMI
@@ -33,14 +34,14 @@ use std::path::Path;
 
 use nas_space::arch::{Architecture, Decision};
 use nas_space::genotype::Genotype;
-use nas_space::search::Metric;
+use nas_space::search::{Metric, Scale};
 use nas_space::spaces::{ProductConfig, Space, SpaceConfig, nb201};
 use serde::Deserialize;
 
 use super::figures::{Figures, Place};
-use super::{lines, wrong};
+use super::{lines, short, wrong};
 use crate::tabular::header::{DatasetHeader, Figure};
-use crate::tabular::writer::{Draft, RowKeys};
+use crate::tabular::writer::{Draft, RowKeys, legal};
 use crate::tabular::{Nb201Dataset, Table, TableError};
 
 /// Layers whose channels are chosen in the space of sizes.
@@ -115,9 +116,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             architectures.push(architecture.clone());
             architectures.len() - 1
         });
-        put(&mut figures, row, &record).map_err(at_line)
+        put(&mut figures, row, &record, line as u64).map_err(at_line)
     })?;
-    let count = architectures.len();
     let names = if sizes == Some(true) {
         "NATS-Bench-sss"
     } else {
@@ -163,8 +163,16 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             metric: Metric::default(),
         }
     });
-    let datasets = headers.collect();
-    let mut columns = figures.into_columns(count)?;
+    let datasets: Vec<DatasetHeader> = headers.collect();
+    // The networks of topologies are counted by this toolkit, so that what the records say of their size is another figure.
+    let all = Nb201Dataset::ALL.map(|dataset| DatasetHeader {
+        network: (sizes == Some(false)).then(|| dataset.network()),
+        ..dataset.header()
+    });
+    figures
+        .publish_sizes(&all)
+        .map_err(|reason| wrong(path, reason))?;
+    let (extras, mut columns) = figures.into_columns(architectures.len())?;
     columns.retain_mut(|data| {
         let Some(dataset) = data.column.dataset else {
             return true;
@@ -180,7 +188,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         space,
         keys: RowKeys::Architectures(architectures),
         datasets,
-        extras: Vec::new(),
+        extras,
         columns,
     }
     .table()
@@ -195,26 +203,27 @@ fn channels(text: &str) -> Result<Architecture, String> {
     let choices = choices.filter(|choices| choices.len() == LAYERS);
     choices.map(Architecture::new).ok_or_else(|| {
         format!(
-            "'{text}' is no architecture; expected a NAS-Bench-201 string or five of {} with colons",
+            "'{}' is no architecture; expected a NAS-Bench-201 string or five of {} with colons",
+            short(text),
             CHANNELS.join(", ")
         )
     })
 }
 
-fn put(figures: &mut Figures, row: usize, record: &Record) -> Result<(), String> {
+fn put(figures: &mut Figures, row: usize, record: &Record, line: u64) -> Result<(), String> {
     let known = DATASETS.iter().find(|(name, _)| *name == record.dataset);
     let &(name, dataset) = known.ok_or_else(|| {
         let names = DATASETS.map(|(name, _)| name).join(", ");
         format!(
             "there is no data set '{}'; expected one of {names}",
-            record.dataset
+            short(&record.dataset)
         )
     })?;
     let epochs = match &record.hp {
         Epochs::Number(epochs) => *epochs,
         Epochs::Text(text) => text
             .parse()
-            .map_err(|_| format!("hp is '{text}'; expected a number of epochs"))?,
+            .map_err(|_| format!("hp is '{}'; expected a number of epochs", short(text)))?,
     };
     // Half of CIFAR-10's images are for validation in one of its trainings, all are trained on in the other.
     let (has_valid, has_test) = (name != "cifar10", name != "cifar10-valid");
@@ -238,32 +247,47 @@ fn put(figures: &mut Figures, row: usize, record: &Record) -> Result<(), String>
         ),
         (Figure::Seconds, seconds.filter(|_| has_valid)),
     ];
-    for (figure, value) in of_training {
+    let sizes = [(Figure::Params, record.params), (Figure::Macs, record.flops)];
+    let sizes = sizes.map(|(figure, millions)| (figure, millions.map(|millions| (millions * 1e6).round())));
+    for (figure, value) in of_training.into_iter().chain(sizes) {
+        let Some(value) = value else {
+            continue;
+        };
+        let (key, of_training) = match figure {
+            Figure::Valid => ("valid-accuracy", true),
+            Figure::Test => ("test-accuracy", true),
+            Figure::Seconds => ("train-all-time and valid-per-time", true),
+            Figure::Params => ("params", false),
+            _ => ("flops", false),
+        };
+        let legal = legal(figure, Some(Scale::Share));
+        if !legal.contains(&value) {
+            return Err(format!(
+                "{key} is {value} in ones; expected a number from {} to {}",
+                legal.start(),
+                legal.end()
+            ));
+        }
         let place = Place {
             dataset: Some(dataset),
             figure,
-            epochs: Some(epochs),
-            seed: record.seed,
+            epochs: of_training.then_some(epochs),
+            seed: record.seed.filter(|_| of_training),
+            extra: None,
         };
-        if let Some(value) = value
-            && !figures.set(row, place, value)
-        {
-            return Err(format!(
-                "{} on {name} is there twice with hp {epochs} and the same seed",
-                record.arch_str
-            ));
-        }
-    }
-    for (figure, millions) in [(Figure::Params, record.params), (Figure::Macs, record.flops)] {
-        if let Some(millions) = millions {
-            let place = Place {
-                dataset: Some(dataset),
-                figure,
-                epochs: None,
-                seed: None,
-            };
-            figures.set(row, place, (millions * 1e6).round());
-        }
+        figures.put(row, place, value, line).map_err(|earlier| {
+            format!(
+                "{key} of {} on {name} is {value} in ones, and {} on line {}{}; expected the same on both lines, or only one of them",
+                short(&record.arch_str),
+                earlier.value,
+                earlier.line,
+                if of_training {
+                    format!(", with hp {epochs} and the same seed")
+                } else {
+                    String::new()
+                }
+            )
+        })?;
     }
     Ok(())
 }

@@ -75,9 +75,16 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
                 figure,
                 epochs,
                 seed,
+                extra: None,
+            };
+            // Each line is of another row, so that no figure is there twice.
+            let mut put = |place, value| {
+                figures
+                    .put(row, place, value, line as u64)
+                    .map_err(|_| wrong(path, format!("line {line}: a figure is there twice")))
             };
             if let Some(params) = fixed.trainable_parameters {
-                figures.set(row, place(Figure::Params, None, None), params as f64);
+                put(place(Figure::Params, None, None), params as f64)?;
             }
             for (epochs, trainings) in computed {
                 for (seed, training) in (0..).zip(trainings) {
@@ -86,7 +93,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
                         (Figure::Test, training.final_test_accuracy),
                         (Figure::Seconds, training.final_training_time),
                     ] {
-                        figures.set(row, place(figure, Some(epochs), Some(seed)), value);
+                        put(place(figure, Some(epochs), Some(seed)), value)?;
                     }
                 }
             }
@@ -98,7 +105,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         .last()
         .copied()
         .unwrap_or_default();
-    let count = architectures.len();
+    let (extras, columns) = figures.into_columns(architectures.len())?;
     Draft {
         name: "NAS-Bench-101".to_owned(),
         origin: "records of NAS-Bench-101's programming interface (Ying et al. 2019, arXiv 1902.09635)"
@@ -114,8 +121,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             test_is_valid: false,
             metric: Metric::default(),
         }],
-        extras: Vec::new(),
-        columns: figures.into_columns(count)?,
+        extras,
+        columns,
     }
     .table()
 }

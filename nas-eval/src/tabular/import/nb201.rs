@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use nas_space::search::Metric;
 use nas_space::spaces::SpaceConfig;
 
-use super::{ArchitectureColumns, DatasetColumns, FigureColumn, Form, Mapping, Unit, csv};
+use super::{ArchitectureColumns, DatasetColumns, FigureColumn, Filter, Form, Mapping, Unit, csv};
 use crate::tabular::header::Figure;
-use crate::tabular::nb201::NAME;
+use crate::tabular::nb201::{NAME, PUBLISHED_PARAMS};
 use crate::tabular::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS, Table, TableError};
 
 /// Reads the file and makes a table of it.
@@ -21,15 +22,11 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
 }
 
 fn mapping(fingerprint: &str) -> Mapping {
-    let column = |name: &str, figure, epochs, unit| FigureColumn {
-        column: name.to_owned(),
-        figure,
-        epochs,
-        seed: None,
-        repeats: None,
-        unit,
+    let accuracy = |name: &str, figure, epochs| FigureColumn {
+        epochs: Some(epochs),
+        unit: Unit::Percent,
+        ..FigureColumn::new(name, figure)
     };
-    let accuracy = |name: &str, figure, epochs| column(name, figure, Some(epochs), Unit::Percent);
     let datasets = Nb201Dataset::ALL.map(|dataset| {
         let short = match dataset {
             Nb201Dataset::Cifar10 => "c10",
@@ -47,29 +44,39 @@ fn mapping(fingerprint: &str) -> Mapping {
                 repeats: Some("/".to_owned()),
                 ..accuracy("c10_test200_seeds", Figure::Test, TEST_EPOCHS)
             });
+            columns.push(FigureColumn {
+                unit: Unit::Millions,
+                name: Some(PUBLISHED_PARAMS.to_owned()),
+                ..FigureColumn::new("params_c10_M", Figure::Extra)
+            });
         }
         DatasetColumns {
             name: dataset.name().to_owned(),
             search_epochs: SEARCH_EPOCHS,
             report_epochs: TEST_EPOCHS,
             network: Some(dataset.network()),
+            filter: Filter::new(),
+            metric: Metric::default(),
             valid_is_test: false,
+            test_is_valid: false,
             columns,
         }
     });
     Mapping {
         name: NAME.to_owned(),
         origin: format!(
-            "CSV of NAS-Bench-201's accuracies (Dong & Yang 2020, arXiv 2001.00326), fingerprint {fingerprint}; parameters are \
-             those of the CIFAR-10 networks"
+            "CSV of NAS-Bench-201's accuracies (Dong & Yang 2020, arXiv 2001.00326), fingerprint {fingerprint}"
         ),
+        delimiter: ',',
+        filter: Filter::new(),
+        missing: Vec::new(),
         space: SpaceConfig::Nb201 {},
         architecture: ArchitectureColumns {
             column: Some("ops6".to_owned()),
-            form: Form::Digits,
-            columns: None,
+            form: Some(Form::Digits),
+            ..ArchitectureColumns::default()
         },
         datasets: datasets.into(),
-        columns: vec![column("params_c10_M", Figure::Params, None, Unit::Millions)],
+        columns: Vec::new(),
     }
 }

@@ -347,7 +347,7 @@ fn extra_figures_that_cannot_be_told_apart_or_shown_are_refused() {
         (|d| d.extras[1].name = "a=b".to_owned(), "without ','"),
         (|d| d.extras[1].unit = Some("\n".to_owned()), "the unit"),
         (|d| d.columns.truncate(6), "'energy' has no column"),
-        (|d| d.columns[5].column.extra = Some(9), "there are 2"),
+        (|d| d.columns[5].column.extra = Some(9), "'latency' has no column"),
         (|d| d.columns[0].column.extra = Some(0), "column 0"),
     ];
     for (change, named) in cases {
@@ -375,7 +375,7 @@ fn a_metric_of_which_less_is_better_has_any_values_and_the_lowest_is_best() {
     assert!(evaluator.description().contains("validation loss after 3"));
     draft.datasets[0].metric = Metric::default();
     let error = draft.clone().table().unwrap_err().to_string();
-    assert!(error.contains("2.5; expected a number from 0 to 1"), "{error}");
+    assert!(error.contains("-0.5; expected a number from 0 to 1"), "{error}");
     draft.datasets[0].metric = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
     draft.columns[0].column.encoding = Encoding::Hits(100);
     assert!(draft.table().unwrap_err().to_string().contains("column 0"));
