@@ -107,7 +107,14 @@ impl Pareto {
             let point = &points[place];
             (point.figures.params, point.figures.macs, point.trial)
         };
-        front.sort_by_key(|&place| key(place));
+        // Where a figure with a name is the first cost, the best of it come first.
+        let named = objectives.iter().find(|objective| objective.quantity().is_some());
+        let named = named.filter(|objective| matches!(objective, Objective::Named { .. }));
+        let first = |place: usize| named.and_then(|objective| points[place].value(objective));
+        front.sort_by(|&a, &b| {
+            let by_name = first(a).unwrap_or(0.0).total_cmp(&first(b).unwrap_or(0.0));
+            by_name.then_with(|| key(a).cmp(&key(b)))
+        });
         Self {
             objectives: objectives.to_vec(),
             points,

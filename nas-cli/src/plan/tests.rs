@@ -387,6 +387,18 @@ fn nsga2_takes_population_and_objectives_and_every_method_limits() {
         ("", "nsga2 --removal none", "--removal"),
         ("", "local-search --tournament-share 0.5", "--tournament-share"),
         ("", "nsga2 --objectives params,params", "params, params"),
+        ("", "nsga2 --objectives macs:max", "expected macs alone"),
+        (
+            "",
+            "nsga2 --objectives accuracy,latency",
+            "Known of every architecture: params, macs",
+        ),
+        (
+            "",
+            "random --max latency=2 --benchmark digits",
+            "Known of every architecture: params, macs",
+        ),
+        ("[limits.max]\nmacs = 3.0", "random", "max_macs"),
         ("method = 'random'\n[nsga2]\npopulation = 5", "", "[nsga2]"),
         ("[limits]", "random", "max_params"),
         ("[limits]\nmax_params = 0", "random", "max_params is 0"),

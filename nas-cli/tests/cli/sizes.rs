@@ -62,11 +62,11 @@ fn a_limit_the_record_the_front_and_show_say_one_size() {
             "{method}"
         );
         // The file counts otherwise: that is another figure, under its own name.
-        let published = |one: &nas_space::search::Evaluation| one.figures["published_params"] as u64;
+        let published = |one: &nas_space::search::Evaluation| one.figures["published_params"];
         assert!(
             records
                 .iter()
-                .any(|(_, one)| published(one) != one.params.unwrap())
+                .any(|(_, one)| published(one) != one.params.unwrap() as f64)
         );
         for point in result["pareto"].as_array().unwrap() {
             let (_, evaluation) = &records[point["trial"].as_u64().unwrap() as usize];

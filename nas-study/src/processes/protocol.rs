@@ -128,8 +128,12 @@ pub struct Figures {
     /// Multiply-accumulates of one forward pass for one image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macs: Option<u64>,
-    /// Other figures by their names, such as a latency. They are recorded beside the trial.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// Other figures by their names, such as a latency. They are recorded beside the trial; `null` and NaN are left out.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "numbers"
+    )]
     pub figures: BTreeMap<String, f64>,
     /// Epochs trained; those asked for where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,6 +172,15 @@ pub struct Interrupted {
 
 fn other() -> FailureKind {
     FailureKind::Other
+}
+
+/// Numbers by their names, without those that are none.
+fn numbers<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let numbers = BTreeMap::<String, Option<f64>>::deserialize(deserializer)?;
+    Ok(numbers
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect())
 }
 
 /// A field that may be null and may not be missing.

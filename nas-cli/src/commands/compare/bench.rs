@@ -51,7 +51,7 @@ pub(super) fn check(config: &RunConfig) -> Result<()> {
 
 impl Bench {
     /// The task of these configurations, which differ in method alone. There is at least one.
-    pub(super) fn new(configs: Vec<RunConfig>, stop: &Stop) -> Result<Self> {
+    pub(super) fn new(mut configs: Vec<RunConfig>, stop: &Stop) -> Result<Self> {
         let first = &configs[0];
         for other in &configs[1..] {
             for (what, differs) in [
@@ -86,6 +86,11 @@ impl Bench {
             // Made once, to find out what cannot be before anything is written.
             None => Session::prepare(first.clone(), stop)?.description()?,
         };
+        // The same for all: a table that is open already, with the sizes it has counted.
+        let estimation = configs[0].estimation.clone();
+        for config in &mut configs[1..] {
+            config.estimation.clone_from(&estimation);
+        }
         Ok(Self {
             configs,
             space,
