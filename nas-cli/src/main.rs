@@ -19,6 +19,7 @@ mod progress;
 mod progressive;
 mod report;
 mod session;
+mod shown;
 mod signals;
 mod size;
 mod traced;

@@ -9,7 +9,7 @@ use clap::builder::PossibleValue;
 use nas_evo::{LocalSearch, Nsga2, RandomSearch, RandomSearchConfig, RegularizedEvolution, Replacement};
 use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
 use nas_rl::ControllerSearch;
-use nas_space::search::Strategy;
+use nas_space::search::{Scaled, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
@@ -130,7 +130,7 @@ pub(crate) fn strategy(
         Method::Pnas => {
             let config = run.pnas.as_ref().with_context(missing)?;
             (
-                Box::new(progressive(config, space, study_seed)?),
+                Box::new(Scaled::new(progressive(config, space, study_seed)?, run.range()?)),
                 serde_json::to_string(config)?,
             )
         }
@@ -138,7 +138,10 @@ pub(crate) fn strategy(
         Method::Rl => {
             let config = run.rl.as_ref().with_context(missing)?;
             (
-                Box::new(ControllerSearch::new(space, config.clone(), seed)?),
+                Box::new(Scaled::new(
+                    ControllerSearch::new(space, config.clone(), seed)?,
+                    run.range()?,
+                )),
                 serde_json::to_string(config)?,
             )
         }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use nas_evo::Objective;
 use nas_evo::nsga2::first_front;
 use nas_space::arch::Architecture;
-use nas_space::search::{Evaluation, TrialId};
+use nas_space::search::{Evaluation, Metric, TrialId};
 use nas_space::sizes::{Figures, Sizes};
 use nas_space::spaces::Space;
 use nas_study::TrialRecord;
@@ -17,7 +17,15 @@ use serde::Serialize;
 pub(crate) struct Point {
     pub(crate) trial: TrialId,
     pub(crate) arch: String,
-    pub(crate) valid_accuracy: f64,
+    /// What strategies maximise.
+    #[serde(skip)]
+    pub(crate) score: f64,
+    /// The same, where it is an accuracy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) valid_accuracy: Option<f64>,
+    /// The validation figure, where it is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) valid: Option<f64>,
     #[serde(flatten)]
     pub(crate) figures: Figures,
 }
@@ -27,6 +35,8 @@ pub(crate) struct Point {
 pub(crate) struct Pareto {
     /// What they are compared by.
     pub(crate) objectives: Vec<Objective>,
+    /// What their scores are of.
+    pub(crate) metric: Metric,
     /// In the order of the trials.
     pub(crate) points: Vec<Point>,
     /// The places of those that no other dominates, the smallest first; of one architecture the first such trial.
@@ -42,6 +52,7 @@ impl Pareto {
         space: &dyn Space,
         sizes: Option<&dyn Sizes>,
         objectives: Option<&[Objective]>,
+        metric: &Metric,
     ) -> Result<Self> {
         let evaluated: Vec<(&TrialRecord, &Evaluation)> = records
             .iter()
@@ -68,7 +79,9 @@ impl Pareto {
             points.push(Point {
                 trial: record.trial.id,
                 arch,
-                valid_accuracy: evaluation.valid_accuracy,
+                score: evaluation.valid_accuracy,
+                valid_accuracy: metric.is_accuracy().then_some(evaluation.valid_accuracy),
+                valid: (!metric.is_accuracy()).then(|| metric.value(evaluation.valid_accuracy)),
                 figures,
             });
         }
@@ -86,15 +99,15 @@ impl Pareto {
                 .iter()
                 .all(|objective| point.value(objective).is_some())
         });
-        Ok(Self::of(points, &objectives))
+        Ok(Self::of(points, &objectives, metric.clone()))
     }
 
     /// Those points, which know all objectives, in the order of their trials.
-    pub(crate) fn of(points: Vec<Point>, objectives: &[Objective]) -> Self {
+    pub(crate) fn of(points: Vec<Point>, objectives: &[Objective], metric: Metric) -> Self {
         // What is the same once more need not be compared again.
         let mut different = HashSet::new();
         let places: Vec<usize> = (0..points.len())
-            .filter(|&place| different.insert((&points[place].arch, points[place].valid_accuracy.to_bits())))
+            .filter(|&place| different.insert((&points[place].arch, points[place].score.to_bits())))
             .collect();
         let values: Vec<Vec<f64>> = places
             .iter()
@@ -117,6 +130,7 @@ impl Pareto {
         });
         Self {
             objectives: objectives.to_vec(),
+            metric,
             points,
             front,
         }
@@ -135,6 +149,7 @@ impl Pareto {
         }
         Self {
             objectives: self.objectives.clone(),
+            metric: self.metric.clone(),
             points,
             front: self
                 .front
@@ -177,7 +192,7 @@ pub(crate) fn figures(
 impl Point {
     /// The figure to minimise, where it is known.
     fn value(&self, objective: &Objective) -> Option<f64> {
-        objective.value(self.valid_accuracy, &self.figures)
+        objective.value(self.score, &self.figures)
     }
 
     fn values(&self, objectives: &[Objective]) -> Vec<f64> {
@@ -197,7 +212,9 @@ mod tests {
         Point {
             trial,
             arch: arch.to_owned(),
-            valid_accuracy,
+            score: valid_accuracy,
+            valid_accuracy: Some(valid_accuracy),
+            valid: None,
             figures: Cost { params, macs }.into(),
         }
     }
@@ -205,7 +222,11 @@ mod tests {
     #[test]
     fn a_thinned_picture_has_all_of_the_front_and_some_of_the_rest() {
         let points = (0..1000).map(|i| point(i, &format!("{i}"), f64::from(i as u32 % 7) / 10.0, 5 + i, 1));
-        let all = Pareto::of(points.collect(), &[Objective::Accuracy, Objective::Params]);
+        let all = Pareto::of(
+            points.collect(),
+            &[Objective::Accuracy, Objective::Params],
+            Metric::default(),
+        );
         let thinned = all.thinned(100);
         assert_eq!(thinned.front(), all.front());
         assert!((100..=100 + all.front.len()).contains(&thinned.points.len()));
@@ -222,12 +243,16 @@ mod tests {
             point(5, "even", 0.9, 90, 1),
         ];
         let trials = |objectives: &[Objective]| -> Vec<TrialId> {
-            let pareto = Pareto::of(points.clone(), objectives);
+            let pareto = Pareto::of(points.clone(), objectives, Metric::default());
             pareto.front().iter().map(|point| point.trial).collect()
         };
         assert_eq!(trials(&[Objective::Accuracy, Objective::Params]), [2, 0, 5]);
         assert_eq!(trials(&[Objective::Accuracy, Objective::Macs]), [0, 5]);
         assert_eq!(trials(&[Objective::Params]), [2]);
-        assert!(Pareto::of(Vec::new(), &Objective::ALL).front().is_empty());
+        assert!(
+            Pareto::of(Vec::new(), &Objective::ALL, Metric::default())
+                .front()
+                .is_empty()
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! What is found out about a trial before anything is launched: its shapes, and the memory that its training will take.
 
 use nas_eval::evaluator::TrainingEvaluator;
-use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Trial};
+use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 
 use crate::number::mebibytes;
 
@@ -44,6 +44,10 @@ impl Preflight<'_> {
 impl Evaluator for Preflight<'_> {
     fn description(&self) -> String {
         self.evaluator.description()
+    }
+
+    fn metric(&self) -> Metric {
+        self.evaluator.metric()
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {

@@ -7,10 +7,11 @@ use nas_darts::EpochReport;
 use nas_eval::tabular::build::BuildProgress;
 use nas_eval::train::EpochMetrics;
 use nas_rl::enas;
-use nas_space::search::{Budget, TrialId};
+use nas_space::search::{Budget, Metric, TrialId};
 use nas_study::{Event, Progress, TrialRecord};
 
 use crate::number::percent;
+use crate::shown::Shown;
 
 /// Time between two drawings of a bar to which nothing happens.
 const TICK: Duration = Duration::from_millis(500);
@@ -48,16 +49,18 @@ struct Standing {
     /// `None` for a failure.
     last: Option<Option<f64>>,
     best: Option<f64>,
+    /// What they are scores of.
+    metric: Metric,
 }
 
 impl Standing {
     fn message(&self) -> String {
         let current = self.current.map(|id| format!("trial {id}"));
         let last = self.last.map(|last| match last {
-            Some(accuracy) => format!("last {}", percent(accuracy)),
+            Some(score) => format!("last {}", self.metric.shown(score)),
             None => "last failed".to_owned(),
         });
-        let best = self.best.map(|best| format!("best {}", percent(best)));
+        let best = self.best.map(|best| format!("best {}", self.metric.shown(best)));
         let parts: Vec<String> = [current, last, best].into_iter().flatten().collect();
         parts.join(", ")
     }
@@ -65,7 +68,7 @@ impl Standing {
 
 impl TrialBar {
     /// A bar as long as the budget, where that can be told.
-    pub(crate) fn new(screen: &Screen, budget: &Budget) -> Self {
+    pub(crate) fn new(screen: &Screen, budget: &Budget, metric: Metric) -> Self {
         let (length, template) = match (budget.trials, budget.epochs, budget.seconds) {
             (Some(trials), _, _) => (Some(trials), BY_TRIALS),
             (None, Some(epochs), _) => (Some(epochs), BY_EPOCHS),
@@ -74,7 +77,10 @@ impl TrialBar {
         };
         Self {
             bar: started(screen, length, template, "search".to_owned()),
-            standing: Standing::default(),
+            standing: Standing {
+                metric,
+                ..Standing::default()
+            },
             replayed: false,
         }
     }

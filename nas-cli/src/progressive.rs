@@ -31,14 +31,18 @@ pub(crate) struct Read {
 }
 
 /// Writes all three.
-pub(crate) fn record(run: &RunDir, search: &ProgressiveSearch) -> Result<()> {
+/// `learned` is what the surrogate predicted: the accuracy, or a score.
+pub(crate) fn record(run: &RunDir, search: &ProgressiveSearch, learned: &str) -> Result<()> {
     let reports = search.levels();
     let record = Record {
         surrogate: search.surrogate().name(),
         levels: &reports,
     };
     run.write_json(RECORD, &record)?;
-    for (name, picture) in [(PREDICTED, predicted(&reports)), (LEVELS, levels(&reports))] {
+    for (name, picture) in [
+        (PREDICTED, predicted(&reports, learned)),
+        (LEVELS, levels(&reports, learned)),
+    ] {
         run.write_text(name, &picture)?;
     }
     Ok(())

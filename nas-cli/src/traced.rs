@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
-use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Trial};
+use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 
 /// Evaluations under way: a panic meanwhile is taken for one of theirs.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
@@ -35,6 +35,10 @@ pub(crate) fn trace<T>(evaluate: impl FnOnce() -> Result<T, Failure>) -> Result<
 impl<E: Evaluator> Evaluator for Traced<E> {
     fn description(&self) -> String {
         self.0.description()
+    }
+
+    fn metric(&self) -> Metric {
+        self.0.metric()
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {

@@ -20,8 +20,8 @@ use nas_space::error::SpaceError;
 use nas_space::genotype::{Chain, ChainLayer, Genotype};
 use nas_space::op::Operations;
 use nas_space::search::{
-    Ask, Attempt, Budget, Evaluation, Evaluator, Failure, FailureKind, Fidelity, Outcome, Proposal, Stop,
-    Strategy, StrategyError, Trial,
+    Ask, Attempt, Budget, Evaluation, Evaluator, Failure, FailureKind, Fidelity, Metric, Outcome, Proposal,
+    Stop, Strategy, StrategyError, Trial,
 };
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -116,6 +116,7 @@ fn config(settings: Value, workers: usize) -> ProcessConfig {
         threads: 2.try_into().unwrap(),
         settings,
         description: None,
+        metric: Metric::default(),
         trial_timeout_seconds: Some(60.0),
         trial_memory_bytes: Some(300 << 20),
     }

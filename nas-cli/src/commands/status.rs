@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use nas_space::genotype::Genotype;
-use nas_space::search::Budget;
+use nas_space::search::{Budget, Metric};
 use nas_study::{Best, End, RunDir, Standing, StoreError, StudyError};
 use serde::Serialize;
 
 use crate::args::StatusArgs;
-use crate::number::{counted, grouped, percent, seconds};
+use crate::number::{counted, grouped, seconds};
 use crate::output::Output;
-use crate::plan::RunConfig;
+use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::session::FinalRecord;
+use crate::shown::Shown;
 
 /// The JSON of `nas status`.
 #[derive(Debug, Serialize)]
@@ -38,16 +39,28 @@ struct Status {
     best: Option<BestSoFar>,
     /// Once the best is trained in full or looked up.
     test_accuracy: Option<f64>,
-    /// Whether trials are looked up in a table, which need not say what they cost.
+    /// What is compared, where it is no accuracy: there are no accuracies then.
+    #[serde(skip_serializing_if = "Metric::is_accuracy")]
+    metric: Metric,
+    /// The test figure, where it is no accuracy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<f64>,
+    /// Whether one figure is both validation and test, so that the test figure is optimistic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_figure: Option<OneFigure>,
+    /// Whether it is known what trials cost: a table need not say.
     #[serde(skip)]
-    looked_up: bool,
+    timed: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct BestSoFar {
     trial: u64,
     arch: String,
-    valid_accuracy: f64,
+    valid_accuracy: Option<f64>,
+    /// The validation figure, where it is no accuracy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid: Option<f64>,
     epochs: Option<u32>,
 }
 
@@ -79,7 +92,7 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
     let end = study.and_then(|study| study.end);
     let best = standing.as_ref().and_then(|standing| standing.best.as_ref());
     let last = best.and_then(|best| final_record(&run, best));
-    let has_final = !matches!(config.estimation, crate::plan::Estimation::Command(_));
+    let has_final = !matches!(config.estimation, Estimation::Command(_));
     let state = match (&holder, end) {
         (Some(_), _) => State::Running,
         (None, Some(End::Stopped)) => State::Stopped,
@@ -87,6 +100,8 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         _ => State::Interrupted,
     };
     let count = |of: fn(&Standing) -> u64| standing.as_ref().map_or(0, of);
+    let metric = config.metric();
+    let test = last.map(|last| last.test.test_accuracy);
     let status = Status {
         run: args.run.clone(),
         method: config.method.to_string(),
@@ -102,11 +117,20 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         epochs: count(|s| s.epochs),
         seconds: standing.as_ref().map_or(0.0, |standing| standing.seconds),
         idle_seconds: standing.as_ref().and_then(|standing| standing.idle_seconds),
-        best: best.map(best_so_far),
-        test_accuracy: last.map(|last| last.test.test_accuracy),
-        looked_up: matches!(config.estimation, crate::plan::Estimation::Table(_)),
+        best: best.map(|best| best_so_far(best, &metric)),
+        test_accuracy: test.filter(|_| metric.is_accuracy()),
+        test: test
+            .filter(|_| !metric.is_accuracy())
+            .map(|score| metric.value(score)),
+        one_figure: config.one_figure(),
+        metric,
+        timed: match &config.estimation {
+            Estimation::Table(plan) => plan.evaluator().is_ok_and(|table| table.has_seconds()),
+            Estimation::Training(_) | Estimation::Command(_) => true,
+        },
     };
-    output.result(&status, || text(&status))
+    let scores = (best.map(|best| best.valid_accuracy), test);
+    output.result(&status, || text(&status, scores))
 }
 
 /// What became of the best architecture after the search, if that is on record already.
@@ -116,18 +140,21 @@ fn final_record(run: &RunDir, best: &Best) -> Option<FinalRecord> {
     (record.arch == best.architecture).then_some(record)
 }
 
-fn best_so_far(best: &Best) -> BestSoFar {
+fn best_so_far(best: &Best, metric: &Metric) -> BestSoFar {
     let arch = serde_json::from_str::<Genotype>(&best.genotype)
         .map_or_else(|_| best.architecture.to_string(), |genotype| genotype.to_string());
     BestSoFar {
         trial: best.trial,
         arch,
-        valid_accuracy: best.valid_accuracy,
+        valid_accuracy: metric.is_accuracy().then_some(best.valid_accuracy),
+        valid: (!metric.is_accuracy()).then(|| metric.value(best.valid_accuracy)),
         epochs: best.epochs,
     }
 }
 
-fn text(status: &Status) -> String {
+/// The standing in words, with the scores of the best trial: on validation, and on test images.
+fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>)) -> String {
+    let metric = &status.metric;
     let state = match (status.state, status.pid) {
         (State::Running, Some(pid)) => format!("running (pid {pid})"),
         (State::Running, None) => "running".to_owned(),
@@ -171,9 +198,9 @@ fn text(status: &Status) -> String {
                 "{}{}, {}",
                 counted(usize::try_from(status.epochs).unwrap_or(usize::MAX), "epoch"),
                 of(status.budget.epochs),
-                match status.looked_up && status.seconds == 0.0 && status.finished > 0 {
-                    true => "seconds not known to the table".to_owned(),
-                    false => format!("{} of trials", seconds(status.seconds)),
+                match status.timed {
+                    false => "seconds not known to the table".to_owned(),
+                    true => format!("{} of trials", seconds(status.seconds)),
                 }
             ),
         ),
@@ -183,13 +210,17 @@ fn text(status: &Status) -> String {
     }
     if let Some(best) = &status.best {
         lines.push(line("best architecture", &best.arch));
-        lines.push(line(
-            "validation accuracy",
-            &format!("{} (trial {})", percent(best.valid_accuracy), best.trial),
-        ));
+        lines.extend(valid.map(|score| {
+            let figure = format!("{}{} (trial {})", metric.shown(score), metric.note(), best.trial);
+            line(&metric.on("validation"), &figure)
+        }));
     }
-    if let Some(accuracy) = status.test_accuracy {
-        lines.push(line("test accuracy", &percent(accuracy)));
+    if let Some(score) = test {
+        lines.push(line(
+            &metric.on("test"),
+            &format!("{}{}", metric.shown(score), metric.note()),
+        ));
+        lines.extend(status.one_figure.map(|one| line("one figure", one.sentence())));
     }
     lines.join("\n")
 }

@@ -15,7 +15,7 @@ pub(crate) use command::CommandPlan;
 pub(crate) use halving::HalvingPlan;
 pub(crate) use resolve::{resolve, space, training_defaults};
 pub(crate) use supernet::{Images, SupernetPlan, cells};
-pub(crate) use table::{TablePlan, benchmarks};
+pub(crate) use table::{OneFigure, TablePlan, benchmarks};
 pub(crate) use trial::TrialPlan;
 
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ use nas_pnas::ProgressiveConfig;
 use nas_rl::RlConfig;
 use nas_space::limits::Limits;
 use nas_space::network::NetworkConfig;
-use nas_space::search::Budget;
+use nas_space::search::{Budget, Metric, ScoreRange};
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
 
@@ -130,6 +130,47 @@ impl RunConfig {
             Estimation::Table(plan) => plan.network()?,
             Estimation::Command(plan) => plan.network,
         })
+    }
+
+    /// What architectures are compared by.
+    pub(crate) fn metric(&self) -> Metric {
+        match &self.estimation {
+            Estimation::Table(plan) => plan.metric.clone(),
+            Estimation::Training(_) | Estimation::Command(_) => Metric::default(),
+        }
+    }
+
+    /// Whether one figure is both validation and test.
+    pub(crate) fn one_figure(&self) -> Option<OneFigure> {
+        match &self.estimation {
+            Estimation::Table(plan) => plan.one_figure,
+            Estimation::Training(_) | Estimation::Command(_) => None,
+        }
+    }
+
+    /// The configuration with what a table says of its figures, which is not typed.
+    ///
+    /// # Errors
+    /// Where the table cannot be opened.
+    pub(crate) fn with_figures(mut self) -> Result<Self> {
+        if let Estimation::Table(plan) = &mut self.estimation {
+            plan.read_figures()?;
+        }
+        Ok(self)
+    }
+
+    /// What shares a strategy is told that uses the size of an accuracy: of the range of scores that the table has. None where
+    /// they are accuracies, which are told as they are.
+    ///
+    /// # Errors
+    /// Where the table cannot be opened.
+    pub(crate) fn range(&self) -> Result<Option<ScoreRange>> {
+        match &self.estimation {
+            Estimation::Table(plan) if !plan.metric.is_accuracy() => {
+                Ok(ScoreRange::over(plan.evaluator()?.searched_scores()))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The images that anything is trained on: trials, or else the supernet.

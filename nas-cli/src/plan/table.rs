@@ -4,8 +4,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail};
-use nas_eval::tabular::{BUILT_IN, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in};
+use nas_eval::tabular::{
+    BUILT_IN, DatasetHeader, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in,
+};
 use nas_space::network::NetworkConfig;
+use nas_space::search::Metric;
 use nas_space::spaces::{Space, SpaceConfig};
 use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
@@ -34,9 +37,50 @@ pub(crate) struct TablePlan {
     /// Epochs of the trainings whose validation accuracy a search sees, where not those that the table says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) epochs: Option<u32>,
+    /// What its figures are, where they are no accuracies. It follows from the table, and is kept for those who read the run.
+    #[serde(default, skip_serializing_if = "Metric::is_accuracy")]
+    pub(crate) metric: Metric,
+    /// Whether one figure is both validation and test, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) one_figure: Option<OneFigure>,
     /// The table, once it was opened.
     #[serde(skip)]
     opened: Opened,
+}
+
+/// How one figure comes to be both validation and test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OneFigure {
+    /// There are no validation images: a search sees figures on test images.
+    ValidIsTest,
+    /// There are no test images: the figure that a search has seen is reported.
+    TestIsValid,
+}
+
+impl OneFigure {
+    /// What a table says of it.
+    pub(crate) fn of(dataset: &DatasetHeader) -> Option<Self> {
+        match (dataset.valid_is_test, dataset.test_is_valid) {
+            (true, _) => Some(Self::ValidIsTest),
+            (false, true) => Some(Self::TestIsValid),
+            (false, false) => None,
+        }
+    }
+
+    /// What has to be said wherever a test figure is.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Self::ValidIsTest => {
+                "Validation and test are the same figure: the table has no validation images, so the search chose by the test \
+                 images, and the test figure is optimistic."
+            }
+            Self::TestIsValid => {
+                "Validation and test are the same figure: the table has no test images, so what is reported is the figure that the \
+                 search chose by, and it is optimistic."
+            }
+        }
+    }
 }
 
 /// A table that is opened when it is first needed. It follows from the rest and takes no part in comparisons.
@@ -83,6 +127,8 @@ pub(super) fn resolve(args: &SearchArgs, file: &Toml) -> Result<TablePlan> {
         table: table.as_deref().map(data_dir::absolute).transpose()?,
         data: String::new(),
         epochs: args.epochs,
+        metric: Metric::default(),
+        one_figure: None,
         opened: Opened::default(),
     };
     plan.data = match (&args.table_data, recorded("data")) {
@@ -107,6 +153,17 @@ pub(super) fn resolve(args: &SearchArgs, file: &Toml) -> Result<TablePlan> {
 }
 
 impl TablePlan {
+    /// Fills in what the table says of its figures.
+    ///
+    /// # Errors
+    /// As [`TablePlan::evaluator`].
+    pub(super) fn read_figures(&mut self) -> Result<()> {
+        let evaluator = self.evaluator()?;
+        self.metric = evaluator.metric().clone();
+        self.one_figure = OneFigure::of(evaluator.dataset());
+        Ok(())
+    }
+
     /// Its data set and whose that is: `cifar10 of nb201`.
     pub(crate) fn title(&self) -> String {
         match (&self.benchmark, &self.table) {

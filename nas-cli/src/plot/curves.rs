@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::document::Heading;
 use super::panel::Panel;
-use super::quantile::{far_below, quantile, sorted};
+use super::quantile::{far_above, far_below, quantile, sorted};
 use super::series::{self, colour, dashes};
 use super::{Dimension, FAINT, Scale, escaped, letters};
 
@@ -32,7 +32,8 @@ pub(crate) struct CurveChart {
     pub(crate) y: Dimension,
     /// The curves, in the order of the legend. One curve has no legend.
     pub(crate) curves: Vec<Curve>,
-    /// Single observations (x, y) behind the curves; may be empty. Those far below all others are drawn at the lower edge.
+    /// Single observations (x, y) behind the curves; may be empty. Those far below all others are drawn at the lower
+    /// edge; where lower is better, those far above at the upper one.
     pub(crate) dots: Vec<(f64, f64)>,
 }
 
@@ -131,11 +132,13 @@ impl Plot {
             .chain(chart.dots.iter().map(|dot| dot.0));
         let logarithmic = chart.y.scale == Scale::Logarithmic;
         let zero = logarithmic && ys.iter().any(|value| *value < NOTHING);
-        let least = match logarithmic {
-            true => NOTHING,
-            false => least(chart),
+        let (least, largest) = match logarithmic {
+            true => (NOTHING, f64::INFINITY),
+            false => shown(chart),
         };
-        let y = chart.y.over(ys.into_iter().filter(|value| *value >= least));
+        let y = chart
+            .y
+            .over(ys.into_iter().filter(|value| (least..=largest).contains(value)));
         let widest = y.marks().map(|(_, name)| letters::width(name, SIZE));
         let left = MARGIN + 20.0 + widest.fold(20.0, f64::max) + 6.0;
         let panel = Panel {
@@ -220,6 +223,14 @@ impl Plot {
                 bottom - 6.0,
                 colour(0)
             )
+        } else if !self.logarithmic && y > self.panel.y.high() {
+            writeln!(
+                text,
+                "<path d=\"M{:.1} {:.1}h7l-3.5 -5z\" fill=\"{}\" fill-opacity=\"0.4\"/>",
+                across - 3.5,
+                self.panel.top + 6.0,
+                colour(0)
+            )
         } else {
             writeln!(
                 text,
@@ -281,15 +292,24 @@ impl Plot {
     }
 }
 
-/// What is drawn in its place on an even axis: all, or, where there are dots, what is not far below most of them. A curve is
+/// What is drawn in its place on an even axis: all, or, where there are dots, what is not far worse than most of them. A curve is
 /// in its place at its end.
-fn least(chart: &CurveChart) -> f64 {
+fn shown(chart: &CurveChart) -> (f64, f64) {
     let dots = sorted(chart.dots.iter().map(|dot| dot.1));
     if quantile(&dots, 0.5).is_none() {
-        return f64::NEG_INFINITY;
+        return (f64::NEG_INFINITY, f64::INFINITY);
     }
     let ends = chart.curves.iter().filter_map(|curve| curve.points.last());
-    ends.map(|point| point.low).fold(far_below(&dots), f64::min)
+    match chart.y.falls {
+        true => {
+            let largest = ends.map(|point| point.high).fold(far_above(&dots), f64::max);
+            (f64::NEG_INFINITY, largest)
+        }
+        false => {
+            let least = ends.map(|point| point.low).fold(far_below(&dots), f64::min);
+            (least, f64::INFINITY)
+        }
+    }
 }
 
 fn path(corners: &[(f64, f64)]) -> String {

@@ -15,12 +15,14 @@ pub(crate) struct Dimension {
     pub(crate) most: f64,
     /// Whether there are whole numbers alone, and so none between them at the axis.
     pub(crate) whole: bool,
+    /// Whether lower numbers are better, so that what is far from all others is above them.
+    pub(crate) falls: bool,
 }
 
 /// How numbers are spread along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scale {
-    /// Equal steps are equal differences. Numbers are not negative.
+    /// Equal steps are equal differences.
     Linear,
     /// Equal steps are equal factors. What is not above 0 has no place on it: charts say what they do with it.
     Logarithmic,
@@ -35,6 +37,7 @@ impl Dimension {
             scale,
             most: f64::INFINITY,
             whole: false,
+            falls: false,
         }
     }
 
@@ -54,6 +57,7 @@ impl Dimension {
             scale,
             most: 100.0,
             whole: false,
+            falls: false,
         }
     }
 

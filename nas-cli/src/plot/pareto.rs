@@ -3,14 +3,16 @@
 use std::fmt::Write;
 
 use nas_evo::Objective;
+use nas_space::search::{Direction, Metric};
 use nas_space::sizes::Quantity;
 
 use super::axis::Axis;
 use super::panel::Panel;
 use super::quantile::{far_below, sorted};
 use super::{FAINT, INK, escaped};
-use crate::number::{figure, grouped, percent, size};
+use crate::number::{figure, grouped, size};
 use crate::pareto::{Pareto, Point};
+use crate::shown::Shown;
 
 const SIZE: (f64, f64) = (720.0, 470.0);
 /// Left, top, right and bottom of the axes' frame.
@@ -30,9 +32,12 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
     let of = |point: &Point| point.figures.get(cost).unwrap_or(f64::NAN);
     let x = Axis::over(pareto.points.iter().map(of), f64::INFINITY);
     let least = least_shown(pareto);
-    let shown = pareto.points.iter().map(|point| point.valid_accuracy);
-    let shown = shown.filter(|accuracy| *accuracy >= least);
-    let y = Axis::over(shown.map(|accuracy| 100.0 * accuracy), 100.0);
+    let metric = &pareto.metric;
+    let shown = pareto.points.iter().map(|point| point.score);
+    let shown = shown.filter(|score| *score >= least);
+    let y = metric
+        .dimension(String::new())
+        .over(shown.map(|score| metric.on_axis(score)));
     let [left, top, right, bottom] = FRAME;
     let panel = Panel {
         left,
@@ -40,9 +45,9 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
         width: right - left,
         height: bottom - top,
         x,
-        y: y.with_unit(" %"),
+        y,
     };
-    let place = |point: &Point| (panel.across(of(point)), panel.up(100.0 * point.valid_accuracy));
+    let place = |point: &Point| (panel.across(of(point)), panel.up(metric.on_axis(point.score)));
     let mut text = heading(pareto, cost, least);
     panel.rows(&mut text, 11.0);
     panel.columns(&mut text, 11.0);
@@ -53,10 +58,10 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
         on_front[number] = true;
     }
     for (point, _) in pareto.points.iter().zip(&on_front).filter(|(_, on)| !**on) {
-        if point.valid_accuracy < least {
-            triangle(&mut text, place(point).0, point);
+        if point.score < least {
+            triangle(&mut text, place(point).0, point, metric);
         } else {
-            circle(&mut text, place(point), 4.0, TRIAL, 0.55, point);
+            circle(&mut text, place(point), 4.0, TRIAL, (0.55, point, metric));
         }
     }
     let front = pareto.front();
@@ -69,7 +74,7 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
         );
     }
     for point in front {
-        circle(&mut text, place(point), 5.5, FRONT, 1.0, point);
+        circle(&mut text, place(point), 5.5, FRONT, (1.0, point, metric));
     }
     text.push_str("</svg>\n");
     text
@@ -77,19 +82,23 @@ pub(crate) fn pareto(pareto: &Pareto) -> String {
 
 /// The document's beginning, with its titles and legend.
 fn heading(pareto: &Pareto, cost: &Quantity, least: f64) -> String {
-    let names: Vec<&str> = pareto
+    let metric = &pareto.metric;
+    let title = format!("{} and {}", metric.on("Validation"), long_name(cost));
+    let names: Vec<String> = pareto
         .objectives
         .iter()
-        .map(|objective| objective.name())
+        .map(|objective| match objective {
+            Objective::Accuracy => metric.described(),
+            cost => cost.name().to_owned(),
+        })
         .collect();
-    let below = pareto
-        .points
-        .iter()
-        .filter(|point| point.valid_accuracy < least)
-        .count();
+    let below = pareto.points.iter().filter(|point| point.score < least).count();
     let below = match below {
         0 => String::new(),
-        _ => format!("; ▾ {below} far below"),
+        _ => match metric.direction() {
+            Direction::Higher => format!("; ▾ {below} far below"),
+            Direction::Lower => format!("; ▴ {below} far above"),
+        },
     };
     let (width, height) = SIZE;
     let [left, _, right, _] = FRAME;
@@ -99,16 +108,16 @@ fn heading(pareto: &Pareto, cost: &Quantity, least: f64) -> String {
         text,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          role=\"img\" font-family=\"Helvetica, Arial, 'DejaVu Sans', sans-serif\">\n\
-         <title>Validation accuracy and {}</title>\n\
+         <title>{}</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
-         <text x=\"{left}\" y=\"34\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">Validation accuracy and {}</text>\n\
+         <text x=\"{left}\" y=\"34\" font-size=\"18\" font-weight=\"bold\" fill=\"{INK}\">{}</text>\n\
          <text x=\"{left}\" y=\"54\" font-size=\"12\" fill=\"{FAINT}\">{} trials. The front: {} that none dominates in {}{below}</text>\n\
          <circle cx=\"{:.1}\" cy=\"30\" r=\"5.5\" fill=\"{FRONT}\"/>\n\
          <text x=\"{:.1}\" y=\"34\" font-size=\"12\" fill=\"{INK}\">front</text>\n\
          <circle cx=\"{:.1}\" cy=\"30\" r=\"4\" fill=\"{TRIAL}\" fill-opacity=\"0.55\"/>\n\
          <text x=\"{:.1}\" y=\"34\" font-size=\"12\" fill=\"{INK}\">other trials</text>\n",
-        escaped(long_name(cost)),
-        escaped(long_name(cost)),
+        escaped(&title),
+        escaped(&title),
         grouped(pareto.points.len() as u64),
         grouped(pareto.front.len() as u64),
         escaped(&names.join(", ")),
@@ -131,32 +140,35 @@ fn long_name(cost: &Quantity) -> &str {
 /// The accuracy below which trials are not shown in their place: one network that learnt nothing would press all others together.
 /// It is never above a point of the front.
 fn least_shown(pareto: &Pareto) -> f64 {
-    let accuracies = sorted(pareto.points.iter().map(|point| point.valid_accuracy));
+    let accuracies = sorted(pareto.points.iter().map(|point| point.score));
     if accuracies.is_empty() {
         return 0.0;
     }
     let of_front = pareto
         .front()
         .iter()
-        .map(|point| point.valid_accuracy)
-        .fold(1.0, f64::min);
+        .map(|point| point.score)
+        .fold(f64::INFINITY, f64::min);
     far_below(&accuracies).min(of_front)
 }
 
-/// A trial that lies below the frame.
-fn triangle(text: &mut String, x: f64, point: &Point) {
-    let [.., bottom] = FRAME;
+/// A trial that lies below the frame, or above it where lower is better.
+fn triangle(text: &mut String, x: f64, point: &Point, metric: &Metric) {
+    let [_, top, _, bottom] = FRAME;
+    let (y, height) = match metric.direction() {
+        Direction::Higher => (bottom - 9.0, 7),
+        Direction::Lower => (top + 9.0, -7),
+    };
     let _ = writeln!(
         text,
-        "<path d=\"M{:.1} {:.1}h9l-4.5 7z\" fill=\"{TRIAL}\" fill-opacity=\"0.55\">{}</path>",
+        "<path d=\"M{:.1} {y:.1}h9l-4.5 {height}z\" fill=\"{TRIAL}\" fill-opacity=\"0.55\">{}</path>",
         x - 4.5,
-        bottom - 9.0,
-        tooltip(point)
+        tooltip(point, metric)
     );
 }
 
 /// What is shown where one points at a trial.
-fn tooltip(point: &Point) -> String {
+fn tooltip(point: &Point, metric: &Metric) -> String {
     let mut text = size(point.figures.params, point.figures.macs);
     for (name, value) in &point.figures.named {
         text += &format!(", {name} {}", figure(*value));
@@ -164,17 +176,23 @@ fn tooltip(point: &Point) -> String {
     format!(
         "<title>trial {}: {}, {}\n{}</title>",
         point.trial,
-        percent(point.valid_accuracy),
+        metric.shown(point.score),
         escaped(&text),
         escaped(&point.arch)
     )
 }
 
-fn circle(text: &mut String, (x, y): (f64, f64), radius: f64, colour: &str, opacity: f64, point: &Point) {
+fn circle(
+    text: &mut String,
+    (x, y): (f64, f64),
+    radius: f64,
+    colour: &str,
+    (opacity, point, metric): (f64, &Point, &Metric),
+) {
     let _ = writeln!(
         text,
         "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius}\" fill=\"{colour}\" fill-opacity=\"{opacity}\">{}</circle>",
-        tooltip(point)
+        tooltip(point, metric)
     );
 }
 
@@ -202,14 +220,20 @@ mod tests {
         let points = points.map(|(trial, &(valid_accuracy, params))| Point {
             trial,
             arch: format!("<{trial}>"),
-            valid_accuracy,
+            score: valid_accuracy,
+            valid_accuracy: Some(valid_accuracy),
+            valid: None,
             figures: Cost {
                 params,
                 macs: 10 * params,
             }
             .into(),
         });
-        Pareto::of(points.collect(), &[Objective::Accuracy, Objective::Params])
+        Pareto::of(
+            points.collect(),
+            &[Objective::Accuracy, Objective::Params],
+            Metric::default(),
+        )
     }
 
     #[test]
@@ -234,6 +258,7 @@ mod tests {
         let three = Pareto::of(
             two.points,
             &[Objective::Macs, Objective::Accuracy, Objective::Params],
+            Metric::default(),
         );
         let svg = pareto(&three);
         assert!(!svg.contains("<path"), "neither staircase nor triangle");

@@ -23,9 +23,9 @@ const BLUE: &str = "#3b7dd8";
 const ORANGE: &str = "#dd6b20";
 const GREY: &str = "#9aa3b2";
 
-/// Predicted against measured accuracy, a panel for each level that was predicted. Dots on the diagonal were predicted
+/// Predicted against measured accuracy, or whatever was `learned`, a panel for each level that was predicted. Dots on the diagonal were predicted
 /// exactly.
-pub(crate) fn predicted(levels: &[LevelReport]) -> String {
+pub(crate) fn predicted(levels: &[LevelReport], learned: &str) -> String {
     let panels: Vec<(&LevelReport, Vec<(f64, f64)>)> = levels
         .iter()
         .filter(|level| level.models.iter().any(|model| model.predicted.is_some()))
@@ -56,7 +56,12 @@ pub(crate) fn predicted(levels: &[LevelReport]) -> String {
             pairs.len()
         );
         frame(&panel, &mut body, &format!("Level {}", level.level), &subtitle);
-        grid(&panel, &mut body, "predicted accuracy, %", "measured accuracy, %");
+        grid(
+            &panel,
+            &mut body,
+            &format!("predicted {learned}, %"),
+            &format!("measured {learned}, %"),
+        );
         diagonal(&panel, &mut body);
         for &(x, y) in pairs {
             dot(&panel, &mut body, x, y, BLUE);
@@ -65,7 +70,7 @@ pub(crate) fn predicted(levels: &[LevelReport]) -> String {
     let width = 2.0 * MARGIN + (panels.len().max(2) as f64) * (SIDE + BETWEEN);
     let height = MARGIN + TITLE + 22.0 + SIDE + BELOW + MARGIN;
     document(
-        "Predicted and measured accuracy",
+        &format!("Predicted and measured {learned}"),
         "What the surrogate said of each architecture before it was trained. ρ, τ: rank correlations.",
         width,
         height,
@@ -74,10 +79,10 @@ pub(crate) fn predicted(levels: &[LevelReport]) -> String {
 }
 
 /// The accuracies of each level, and how many architectures were trained, predicted, and there.
-pub(crate) fn levels(levels: &[LevelReport]) -> String {
+pub(crate) fn levels(levels: &[LevelReport], learned: &str) -> String {
     let mut body = String::new();
     let top = MARGIN + TITLE + 22.0;
-    accuracies(&mut body, levels, MARGIN + BETWEEN / 2.0, top);
+    accuracies(&mut body, levels, (MARGIN + BETWEEN / 2.0, top), learned);
     costs(&mut body, levels, MARGIN + 1.5 * BETWEEN + SIDE, top);
     let width = 2.0 * MARGIN + 2.0 * (SIDE + BETWEEN);
     let height = top + SIDE + BELOW + 26.0 + MARGIN;
@@ -92,7 +97,7 @@ pub(crate) fn levels(levels: &[LevelReport]) -> String {
 }
 
 /// A dot for each architecture, and a line through the best.
-fn accuracies(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
+fn accuracies(body: &mut String, levels: &[LevelReport], (left, top): (f64, f64), learned: &str) {
     let all = levels
         .iter()
         .flat_map(|level| &level.models)
@@ -105,8 +110,12 @@ fn accuracies(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
         x: Axis::levels(levels.len()),
         y: Axis::of(all.map(|accuracy| 100.0 * accuracy)),
     };
-    frame(&panel, body, "Accuracy", "blue: each model, orange: the best");
-    grid(&panel, body, "level", "measured accuracy, %");
+    let title = match learned {
+        "accuracy" => "Accuracy",
+        _ => "Score",
+    };
+    frame(&panel, body, title, "blue: each model, orange: the best");
+    grid(&panel, body, "level", &format!("measured {learned}, %"));
     for level in levels {
         // Side by side in the order of the trials, so that dots do not hide each other.
         let last = level.models.len().saturating_sub(1).max(1) as f64;
@@ -296,7 +305,7 @@ mod tests {
 
     #[test]
     fn every_model_that_was_predicted_and_measured_is_a_dot_of_its_level() {
-        let svg = predicted(&search());
+        let svg = predicted(&search(), "accuracy");
         check_well_formed(&svg);
         let dots = dots(&svg);
         assert_eq!(dots.len(), 3);
@@ -317,7 +326,7 @@ mod tests {
 
     #[test]
     fn levels_show_each_accuracy_the_best_and_three_bars() {
-        let svg = levels(&search());
+        let svg = levels(&search(), "accuracy");
         check_well_formed(&svg);
         assert_eq!(dots(&svg).len(), 5 + 3);
         for bar in [
@@ -333,8 +342,8 @@ mod tests {
     #[test]
     fn a_search_that_has_come_to_nothing_is_drawn_all_the_same() {
         for reports in [vec![], vec![level(1, &[])], vec![level(1, &[(None, None)])]] {
-            check_well_formed(&predicted(&reports));
-            check_well_formed(&levels(&reports));
+            check_well_formed(&predicted(&reports, "accuracy"));
+            check_well_formed(&levels(&reports, "accuracy"));
         }
     }
 }

@@ -27,6 +27,15 @@ pub(super) fn far_below(sorted: &[f64]) -> f64 {
     low - 3.0 * (high - low)
 }
 
+/// Above this, the same.
+pub(super) fn far_above(sorted: &[f64]) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return 0.0;
+    };
+    let (low, high) = (sorted[last / 4], sorted[last * 3 / 4]);
+    high + 3.0 * (high - low)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -56,8 +56,14 @@ const OF_EPOCHS: Words = Words {
 };
 
 /// The chart of these updates as an SVG document, which needs no other file; nothing but a title for none.
-pub(crate) fn reward(updates: &[Update], worth: Reward, reference: Option<&Reference>) -> String {
-    document(updates, worth, reference, &OF_TRIALS)
+/// `learned` is what it learned from: the accuracy, or a score.
+pub(crate) fn reward(
+    updates: &[Update],
+    worth: Reward,
+    reference: Option<&Reference>,
+    learned: &str,
+) -> String {
+    document(updates, (worth, learned), reference, &OF_TRIALS)
 }
 
 /// The same of a search with shared weights: the rewards are accuracies of validation batches, and no best one is known.
@@ -72,15 +78,20 @@ pub(crate) fn shared_reward(history: &[EpochReport], worth: Reward) -> String {
         best: None,
     };
     let updates: Vec<Update> = history.iter().map(of_epoch).collect();
-    document(&updates, worth, None, &OF_EPOCHS)
+    document(&updates, (worth, "accuracy"), None, &OF_EPOCHS)
 }
 
-fn document(updates: &[Update], worth: Reward, reference: Option<&Reference>, words: &Words) -> String {
+fn document(
+    updates: &[Update],
+    (worth, learned): (Reward, &str),
+    reference: Option<&Reference>,
+    words: &Words,
+) -> String {
     let chart = Chart::new(updates, worth, reference, words);
     let size = (MARGINS.0 + PLOT.0 + MARGINS.2, MARGINS.1 + PLOT.1 + MARGINS.3);
     let reward = match worth {
-        Reward::Accuracy => "validation accuracy",
-        Reward::Cubed => "validation accuracy cubed",
+        Reward::Accuracy => format!("validation {learned}"),
+        Reward::Cubed => format!("validation {learned} cubed"),
     };
     let subtitle = format!(
         "{} to the right, reward ({reward}) upwards; dots at the lower edge lie below",
@@ -328,7 +339,7 @@ mod tests {
             source: "mean of 1,000 uniform draws & more".to_owned(),
             best: (0..200).map(|i| 0.6 + 0.001 * f64::from(i)).collect(),
         };
-        let text = reward(&updates(), Reward::Accuracy, Some(&reference));
+        let text = reward(&updates(), Reward::Accuracy, Some(&reference), "accuracy");
         assert_eq!(text.matches("<circle").count(), 20);
         assert_eq!(text.matches("<polyline").count(), 3);
         assert!(text.contains("uniform draws &amp; more"));
@@ -357,7 +368,7 @@ mod tests {
         for (least, expected) in [(0.03, 0.05), (0.05, 0.05), (0.051, 0.1), (0.12, 0.2), (7.0, 10.0)] {
             assert!((round_step(least) - expected).abs() < 1e-12, "{least}");
         }
-        let text = reward(&updates(), Reward::Cubed, None);
+        let text = reward(&updates(), Reward::Cubed, None, "accuracy");
         assert!(text.contains(">0.5<") && text.contains(">0.9<"), "{text}");
         assert!(text.contains("cubed"));
     }
@@ -384,7 +395,7 @@ mod tests {
 
     #[test]
     fn nothing_learned_is_a_title() {
-        let text = reward(&[], Reward::Accuracy, None);
+        let text = reward(&[], Reward::Accuracy, None, "accuracy");
         assert!(text.contains("<title>") && !text.contains("<rect x"));
         assert!(text.ends_with("</svg>\n"));
     }

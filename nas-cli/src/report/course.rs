@@ -1,12 +1,14 @@
 //! How the search went, trial by trial.
 
 use anyhow::Result;
+use nas_space::search::{Direction, Metric};
 
 use super::Run;
 use super::run::Evaluated;
-use crate::number::{NOT_KNOWN, grouped, percent, seconds};
+use crate::number::{NOT_KNOWN, grouped, seconds};
 use crate::page::{Align, Cell, Html, Table};
 use crate::plot::{self, BoxChart, Curve, CurveChart, Dimension, Point, Sample, Scale};
+use crate::shown::Shown;
 
 /// More trials than this are not listed.
 const LISTED: usize = 400;
@@ -58,19 +60,24 @@ fn caption(run: &Run) -> String {
         }
         false => "",
     };
+    let far = match run.metric().direction() {
+        Direction::Higher => "at the lower edge far below",
+        Direction::Lower => "at the upper edge far above",
+    };
     format!(
-        "Line: the best validation accuracy so far. Dots: the trials, those at the lower edge far below.{halved}"
+        "Line: the best {} so far. Dots: the trials, those {far}.{halved}",
+        run.metric().on("validation")
     )
 }
 
-/// The best so far after each trial that changes it: the place of that trial, and its accuracy in percent.
-fn incumbents(evaluated: &[Evaluated<'_>]) -> Vec<(usize, f64)> {
+/// The best so far after each trial that changes it: the place of that trial, and its figure as charts have it.
+fn incumbents(evaluated: &[Evaluated<'_>], metric: &Metric) -> Vec<(usize, f64)> {
     let mut best: Option<Evaluated<'_>> = None;
     let mut changes = Vec::new();
     for (place, trial) in evaluated.iter().enumerate() {
         if best.as_ref().is_none_or(|best| trial.beats(best)) {
             best = Some(*trial);
-            changes.push((place, 100.0 * trial.evaluation.valid_accuracy));
+            changes.push((place, metric.on_axis(trial.evaluation.valid_accuracy)));
         }
     }
     changes
@@ -92,18 +99,19 @@ fn by_trials(run: &Run, evaluated: &[Evaluated<'_>]) -> String {
     // Counted from 1: after so many trials.
     let number = |place: usize| (evaluated[place].record.trial.id + 1) as f64;
     let dots = evaluated.iter().enumerate();
+    let metric = run.metric();
     plot::curves(&CurveChart {
-        title: "Best validation accuracy over trials".to_owned(),
+        title: format!("Best {} over trials", metric.on("validation")),
         subtitle: String::new(),
         x: Dimension::count("trials", Scale::Linear),
-        y: Dimension::percent("validation accuracy", Scale::Linear),
+        y: metric.dimension(metric.on("validation")),
         curves: vec![best_so_far(
-            &incumbents(evaluated),
+            &incumbents(evaluated, &metric),
             number,
             run.trials.len() as f64,
         )],
         dots: dots
-            .map(|(place, trial)| (number(place), 100.0 * trial.evaluation.valid_accuracy))
+            .map(|(place, trial)| (number(place), metric.on_axis(trial.evaluation.valid_accuracy)))
             .collect(),
     })
 }
@@ -125,14 +133,19 @@ fn by_seconds(run: &Run) -> Option<String> {
         return None;
     }
     let dots = times.iter().zip(&evaluated);
+    let metric = run.metric();
     let chart = CurveChart {
-        title: "Best validation accuracy over seconds".to_owned(),
+        title: format!("Best {} over seconds", metric.on("validation")),
         subtitle: format!("{} in all.", seconds(spent)),
         x: Dimension::new("seconds", Scale::Linear),
-        y: Dimension::percent("validation accuracy", Scale::Linear),
-        curves: vec![best_so_far(&incumbents(&evaluated), |place| times[place], spent)],
+        y: metric.dimension(metric.on("validation")),
+        curves: vec![best_so_far(
+            &incumbents(&evaluated, &metric),
+            |place| times[place],
+            spent,
+        )],
         dots: dots
-            .map(|(time, trial)| (*time, 100.0 * trial.evaluation.valid_accuracy))
+            .map(|(time, trial)| (*time, metric.on_axis(trial.evaluation.valid_accuracy)))
             .collect(),
     };
     Some(plot::curves(&chart))
@@ -143,6 +156,7 @@ fn parts(run: &Run, evaluated: &[Evaluated<'_>]) -> Option<String> {
     if evaluated.len() < SPLIT || run.is_halved() {
         return None;
     }
+    let metric = run.metric();
     let part = |quarter: usize| {
         let from = quarter * evaluated.len() / 4;
         let trials = &evaluated[from..(quarter + 1) * evaluated.len() / 4];
@@ -152,22 +166,27 @@ fn parts(run: &Run, evaluated: &[Evaluated<'_>]) -> Option<String> {
             name: format!("trials {} to {}", id(ends.0), id(ends.1)),
             values: trials
                 .iter()
-                .map(|trial| 100.0 * trial.evaluation.valid_accuracy)
+                .map(|trial| metric.on_axis(trial.evaluation.valid_accuracy))
                 .collect(),
         }
     };
     Some(plot::boxes(&BoxChart {
-        title: "Accuracies of four parts of the search".to_owned(),
+        title: match metric.is_accuracy() {
+            true => "Accuracies of four parts of the search".to_owned(),
+            false => format!("The {} in four parts of the search", metric.on("validation")),
+        },
         subtitle: String::new(),
-        x: Dimension::percent("validation accuracy", Scale::Linear),
+        x: metric.dimension(metric.on("validation")),
         samples: (0..4).map(part).collect(),
     }))
 }
 
 fn all(run: &Run) -> Table {
+    let metric = run.metric();
+    let validation = metric.on("validation");
     let columns = [
         ("trial", Align::Right),
-        ("validation accuracy", Align::Right),
+        (validation.as_str(), Align::Right),
         ("epochs", Align::Right),
         ("seconds", Align::Right),
         ("remark", Align::Left),
@@ -189,7 +208,7 @@ fn all(run: &Run) -> Table {
                 "–".to_owned()
             }
             Some(conclusion) => match &conclusion.result {
-                Ok(evaluation) => percent(evaluation.valid_accuracy),
+                Ok(evaluation) => metric.shown(evaluation.valid_accuracy),
                 Err(failure) => {
                     remarks.push(format!("failed: {failure}"));
                     "failed".to_owned()

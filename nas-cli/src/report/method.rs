@@ -13,6 +13,7 @@ use crate::plan::Estimation;
 use crate::plot::{self, Curve, CurveChart, Dimension, Point, Reference, Scale};
 use crate::progressive;
 use crate::session::{UNIFORM_FILE, UPDATES_FILE, first_proposals};
+use crate::shown::Shown;
 
 /// The title of the section.
 pub(super) fn title(run: &Run) -> &'static str {
@@ -50,8 +51,15 @@ fn controller(run: &Run) -> Result<Html> {
         (None, Estimation::Training(_) | Estimation::Command(_)) => first_proposals(&updates),
         (None, Estimation::Table(_)) => None,
     };
+    of_scores(run, &mut html);
+    let best = format!("best {}", run.metric().learned());
     html.figure(
-        &plot::reward(&updates, rl.reward, reference.as_ref()),
+        &plot::reward(
+            &updates,
+            rl.reward,
+            reference.as_ref(),
+            run.metric().learned(),
+        ),
         "What the controller's proposals were worth, beside uniform draws from the same space where those are known.",
     );
     let entropies = updates
@@ -77,7 +85,7 @@ fn controller(run: &Run) -> Result<Html> {
         ("baseline", Align::Right),
         ("entropy, nats", Align::Right),
         ("failed", Align::Right),
-        ("best accuracy", Align::Right),
+        (best.as_str(), Align::Right),
     ];
     let mut table = Table::new(&columns);
     for update in &updates {
@@ -99,18 +107,33 @@ fn controller(run: &Run) -> Result<Html> {
     Ok(html)
 }
 
+/// What stands before the figures of a method that learns from scores.
+fn of_scores(run: &Run, html: &mut Html) {
+    let metric = run.metric();
+    if !metric.is_accuracy() {
+        html.paragraph(&format!(
+            "This method learns from the size of what it is told, so it is told scores: 0 % for the worst {} of the table, 100 % \
+             for the best. The figures of this section are such scores.",
+            metric.on("validation")
+        ));
+    }
+}
+
 fn levels(run: &Run) -> Result<Html> {
     let mut html = Html::new();
+    let learned = run.metric().learned();
+    let best = format!("best {learned}");
     let Some(record) = run.file::<progressive::Read>(progressive::RECORD)? else {
         html.paragraph("The levels and predictions are written once the search has ended.");
         return Ok(html);
     };
+    of_scores(run, &mut html);
     html.figure(
-        &plot::progressive::levels(&record.levels),
+        &plot::progressive::levels(&record.levels, learned),
         "What each level brought, and how many architectures it had, were predicted, and were trained.",
     );
     html.figure(
-        &plot::progressive::predicted(&record.levels),
+        &plot::progressive::predicted(&record.levels, learned),
         &format!(
             "The surrogate: {}. Only levels that were predicted before they were trained.",
             record.surrogate
@@ -122,7 +145,7 @@ fn levels(run: &Run) -> Result<Html> {
         ("different children", Align::Right),
         ("trained", Align::Right),
         ("failed", Align::Right),
-        ("best accuracy", Align::Right),
+        (best.as_str(), Align::Right),
         ("Spearman's ρ", Align::Right),
         ("Kendall's τ", Align::Right),
         ("ρ, held out", Align::Right),
@@ -162,18 +185,20 @@ fn rungs(run: &Run) -> Html {
     if !run.is_halved() {
         return html;
     }
+    let metric = run.metric();
     let mut rungs: BTreeMap<u32, (usize, f64, f64)> = BTreeMap::new();
     for trial in run.evaluated() {
-        let (epochs, accuracy) = trial.standing();
-        let rung = rungs.entry(epochs).or_insert((0, 0.0, 0.0));
+        let (epochs, score) = trial.standing();
+        let rung = rungs.entry(epochs).or_insert((0, f64::NEG_INFINITY, 0.0));
         rung.0 += 1;
-        rung.1 = rung.1.max(accuracy);
+        rung.1 = rung.1.max(score);
         rung.2 += trial.evaluation.cost_seconds;
     }
+    let best = format!("best {}", metric.name());
     let columns = [
         ("epochs", Align::Right),
         ("trials", Align::Right),
-        ("best accuracy", Align::Right),
+        (best.as_str(), Align::Right),
         ("seconds", Align::Right),
     ];
     let mut table = Table::new(&columns).captioned("The rungs of the halving");
@@ -181,7 +206,7 @@ fn rungs(run: &Run) -> Html {
         table.row([
             Cell::text(epochs),
             Cell::text(trials),
-            Cell::Text(percent(best)),
+            Cell::Text(metric.shown(best)),
             Cell::Text(seconds(spent)),
         ]);
     }

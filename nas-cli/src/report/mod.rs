@@ -26,13 +26,16 @@ pub(crate) fn page(run: &Run) -> Result<String> {
     if let Some(state) = run.state() {
         opening.note(&state);
     }
+    if let Some(one) = run.config.one_figure() {
+        opening.note(one.sentence());
+    }
     opening.append(&result::figures(run)?);
     page.opening(opening)
         .section("Result", result::section(run)?)
         .section("What was searched", subject::section(run)?)
         .section("Course of the search", course::section(run)?)
         .section(method::title(run), method::section(run)?)
-        .section("Accuracy and size", result::front(run)?)
+        .section(result::front_title(run), result::front(run)?)
         .section("Costs", costs::section(run)?)
         .section("Failures", costs::failures(run))
         .section("Environment", origin::environment(run))

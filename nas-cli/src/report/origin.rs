@@ -94,7 +94,7 @@ pub(super) fn repeat(run: &Run) -> Result<Html> {
         let mut inner = Html::new();
         inner.broken_code(&study.config.evaluator);
         html.details(
-            "The evaluator, as the records name it: equal names, equal accuracies",
+            "The evaluator, as the records name it: equal names, equal figures",
             &inner,
         );
     }

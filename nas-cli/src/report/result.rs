@@ -11,6 +11,7 @@ use crate::page::{Align, Cell, Html, Table};
 use crate::pareto::Pareto;
 use crate::plan::Estimation;
 use crate::plot;
+use crate::shown::Shown;
 
 /// The numbers that matter most.
 pub(super) fn figures(run: &Run) -> Result<Html> {
@@ -18,7 +19,9 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
     let Some(best) = run.best() else {
         return Ok(html);
     };
-    let (epochs, accuracy) = best.standing();
+    let metric = run.metric();
+    let (validation, test) = (metric.on("Validation"), metric.on("Test"));
+    let (epochs, score) = best.standing();
     let judged = match run.config.estimation {
         Estimation::Training(_) | Estimation::Command(_) => format!(
             "trial {}, {}",
@@ -32,14 +35,17 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
         failed => format!("{failed} failed"),
     };
     let mut figures = vec![(
-        "Validation accuracy",
-        percent(accuracy),
-        format!("{judged}: the best, and what the search chose by"),
+        validation.as_str(),
+        metric.shown(score),
+        format!(
+            "{judged}: the best, and what the search chose by{}",
+            metric.note()
+        ),
     )];
     figures.push(match &run.last {
         Some(last) => (
-            "Test accuracy",
-            percent(last.test.test_accuracy),
+            test.as_str(),
+            metric.shown(last.test.test_accuracy),
             match run.config.estimation {
                 Estimation::Training(_) | Estimation::Command(_) => format!(
                     "of that architecture, trained in full ({}); measured once, after the search",
@@ -52,7 +58,7 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
             },
         ),
         None => (
-            "Test accuracy",
+            test.as_str(),
             "–".to_owned(),
             match run.config.estimation {
                 Estimation::Command(_) => {
@@ -84,17 +90,28 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         return Ok(html);
     };
     let genotype = run.genotype(best.record)?;
+    let metric = run.metric();
     html.figure(
         &draw::svg(&genotype),
-        "The best architecture by validation accuracy.",
+        &format!("The best architecture by {}.", metric.on("validation")),
     );
     html.broken_code(&genotype.to_string());
-    html.paragraph(
-        "The validation accuracy is the highest of many, so it is too high by chance as well, and it is of another training \
-         than the test accuracy: the two are not to be compared.",
-    );
+    match run.config.one_figure() {
+        Some(one) => html.paragraph(one.sentence()),
+        None if metric.is_accuracy() => html.paragraph(
+            "The validation accuracy is the highest of many, so it is too high by chance as well, and it is of another \
+             training than the test accuracy: the two are not to be compared.",
+        ),
+        None => html.paragraph(&format!(
+            "The {} is the best of many, so it is too good by chance as well, and the {} is of other data: the two are not to \
+             be compared.",
+            metric.on("validation"),
+            metric.on("test")
+        )),
+    };
     if let Some(last) = &run.last {
-        let mut facts = vec![("Test accuracy", percent(last.test.test_accuracy))];
+        let test = metric.on("Test");
+        let mut facts = vec![(test.as_str(), metric.shown(last.test.test_accuracy))];
         if let Some(images) = last.test.images {
             let n = images as f64;
             let p = last.test.test_accuracy;
@@ -117,6 +134,14 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     Ok(html)
 }
 
+/// The title of the front.
+pub(super) fn front_title(run: &Run) -> String {
+    match run.metric() {
+        metric if metric.is_accuracy() => "Accuracy and size".to_owned(),
+        metric => format!("{} and size", metric.on("Validation")),
+    }
+}
+
 /// All trials by accuracy and size, and those that none is better than in both.
 pub(super) fn front(run: &Run) -> Result<Html> {
     let mut html = Html::new();
@@ -124,7 +149,14 @@ pub(super) fn front(run: &Run) -> Result<Html> {
         return Ok(html);
     }
     let objectives = run.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
-    let pareto = Pareto::new(&run.trials, run.space.as_ref(), run.sizes.as_deref(), objectives)?;
+    let metric = run.metric();
+    let pareto = Pareto::new(
+        &run.trials,
+        run.space.as_ref(),
+        run.sizes.as_deref(),
+        objectives,
+        &metric,
+    )?;
     if pareto.points.is_empty() {
         html.paragraph(
             "Parameters and multiply-accumulates of these architectures are not known: the table does not say them, and its \
@@ -148,9 +180,10 @@ pub(super) fn front(run: &Run) -> Result<Html> {
         }
     }
     let names = run.figure_names();
+    let validation = metric.on("validation");
     let mut columns = vec![
         ("trial", Align::Right),
-        ("validation accuracy", Align::Right),
+        (validation.as_str(), Align::Right),
         ("parameters", Align::Right),
         ("multiply-accumulates", Align::Right),
     ];
@@ -160,7 +193,7 @@ pub(super) fn front(run: &Run) -> Result<Html> {
     for point in pareto.front() {
         let mut cells = vec![
             Cell::text(point.trial),
-            Cell::Text(percent(point.valid_accuracy)),
+            Cell::Text(metric.shown(point.score)),
             Cell::Text(known(point.figures.params, grouped)),
             Cell::Text(known(point.figures.macs, grouped)),
         ];
@@ -211,25 +244,30 @@ fn named(figures: &Figures, name: &str) -> Cell {
 }
 
 fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Table {
+    let metric = run.metric();
+    let validation = metric.on("validation");
     let names = run.figure_names();
     let mut columns = vec![
         ("trial", Align::Right),
-        ("validation accuracy", Align::Right),
-        ("training accuracy", Align::Right),
+        (validation.as_str(), Align::Right),
         ("epochs", Align::Right),
         ("parameters", Align::Right),
         ("multiply-accumulates", Align::Right),
         ("seconds", Align::Right),
     ];
     columns.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
+    // A metric of one's own comes from a table, which knows no training.
+    let trained = metric.is_accuracy();
+    if trained {
+        columns.insert(2, ("training accuracy", Align::Right));
+    }
     let mut table = Table::new(&columns);
     for trial in trials {
         let size = run.figures(trial);
         let evaluation = trial.evaluation;
         let mut cells = vec![
             Cell::text(trial.record.trial.id),
-            Cell::Text(percent(evaluation.valid_accuracy)),
-            Cell::Text(evaluation.train_accuracy.map_or("–".to_owned(), percent)),
+            Cell::Text(metric.shown(evaluation.valid_accuracy)),
             Cell::text(evaluation.epochs),
             Cell::Text(known(size.params, grouped)),
             Cell::Text(known(size.macs, millions)),
@@ -239,6 +277,10 @@ fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Table {
             )),
         ];
         cells.extend(names.iter().map(|name| named(&size, name)));
+        if trained {
+            let accuracy = evaluation.train_accuracy;
+            cells.insert(2, Cell::Text(accuracy.map_or("–".to_owned(), percent)));
+        }
         table.row(cells);
     }
     table

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use nas_space::genotype::Genotype;
-use nas_space::search::{Evaluation, FailureKind};
+use nas_space::search::{Evaluation, FailureKind, Metric};
 use nas_space::sizes::{Figures, Sizes};
 use nas_space::spaces::Space;
 use nas_study::{AttemptRecord, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
@@ -139,7 +139,7 @@ impl Run {
             .count()
     }
 
-    /// The best trial: of those trained longest, the one of the highest validation accuracy, the first of equals.
+    /// The best trial: of those trained longest, the one of the best validation figure, the first of equals.
     pub(crate) fn best(&self) -> Option<Evaluated<'_>> {
         self.evaluated()
             .into_iter()
@@ -214,6 +214,11 @@ impl Run {
             .collect()
     }
 
+    /// What scores are of.
+    pub(super) fn metric(&self) -> Metric {
+        self.config.metric()
+    }
+
     /// Whether it is known what trials cost: a table need not say.
     pub(super) fn knows_seconds(&self) -> bool {
         !matches!(self.config.estimation, Estimation::Table(_))
@@ -230,7 +235,7 @@ impl Run {
 }
 
 impl Evaluated<'_> {
-    /// The epochs it was trained for, and its accuracy.
+    /// The epochs it was trained for, and its score.
     pub(super) fn standing(&self) -> (u32, f64) {
         (self.record.trial.fidelity.epochs, self.evaluation.valid_accuracy)
     }

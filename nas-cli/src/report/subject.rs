@@ -8,6 +8,7 @@ use crate::method::Method;
 use crate::number::{counted, figure, grouped, seconds};
 use crate::page::Html;
 use crate::plan::{Estimation, RunConfig};
+use crate::shown::Shown;
 
 /// The page's title.
 pub(super) fn title(run: &Run) -> String {
@@ -94,6 +95,9 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             "Batch",
             format!("{} trials proposed before the first outcome", config.batch),
         ));
+    }
+    if !run.metric().is_accuracy() {
+        facts.push(("What is compared", run.metric().described()));
     }
     facts.extend(judgement(config)?);
     if let Some(limits) = &config.limits {

@@ -8,6 +8,7 @@ use crate::number::{counted, grouped, percent};
 use crate::oneshot::{AUDIT_FILE, AuditRecord, SearchRecord, record_file};
 use crate::page::{Align, Cell, Html, Table};
 use crate::plot::{self, Curve, CurveChart, Dimension, Point, Scale};
+use crate::shown::Shown;
 
 /// The supernets of a run, and which of them to show: that of the best trial, else the last.
 fn searches<E: serde::de::DeserializeOwned>(run: &Run) -> Result<(Vec<SearchRecord<E>>, usize)> {
@@ -181,7 +182,10 @@ fn audit(run: &Run) -> Result<Html> {
         table.row([
             Cell::text(number + 1),
             accuracy(one.shared),
-            accuracy(one.alone),
+            Cell::Text(
+                one.alone
+                    .map_or("–".to_owned(), |score| run.metric().shown(score)),
+            ),
             Cell::code(&one.arch),
         ]);
     }
@@ -213,13 +217,15 @@ fn training(curves: Vec<Curve>) -> Html {
 /// Each search by a supernet, in a row.
 fn overview<E>(run: &Run, searches: &[SearchRecord<E>], shown: usize) -> Html {
     let mut html = Html::new();
+    let metric = run.metric();
+    let of_result = format!("{} of its result", metric.on("validation"));
     let columns = [
         ("search", Align::Right),
         ("supernet's parameters", Align::Right),
         ("epochs", Align::Right),
         ("seconds", Align::Right),
         ("skip connections", Align::Right),
-        ("validation accuracy of its result", Align::Right),
+        (of_result.as_str(), Align::Right),
         ("remark", Align::Left),
     ];
     let mut table = Table::new(&columns);
@@ -229,7 +235,9 @@ fn overview<E>(run: &Run, searches: &[SearchRecord<E>], shown: usize) -> Html {
             .and_then(|number| run.trials.get(number));
         let outcome = trial.and_then(|trial| trial.outcome());
         let accuracy = match outcome {
-            Some(outcome) => outcome.valid_accuracy().map_or("failed".to_owned(), percent),
+            Some(outcome) => outcome
+                .valid_accuracy()
+                .map_or("failed".to_owned(), |score| metric.shown(score)),
             None => "–".to_owned(),
         };
         let remark = match (&search.arch, &search.stopped) {

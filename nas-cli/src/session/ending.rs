@@ -9,10 +9,11 @@ use nas_eval::final_training::{FinalTraining, Validation};
 use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
 use nas_space::genotype::Genotype;
-use nas_space::search::TestReport;
+use nas_space::search::{Metric, TestReport};
 use nas_space::sizes::{Figures, Sizes};
 use nas_study::{Best, RunDir};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Loaded, Session, Source};
 use crate::plan::TrainingPlan;
@@ -32,6 +33,17 @@ pub(crate) struct FinalRecord {
     pub(crate) params: Option<u64>,
     #[serde(default)]
     pub(crate) macs: Option<u64>,
+}
+
+impl FinalRecord {
+    /// As it is printed for programs. Where the metric is no accuracy, `test` holds the figure instead of an accuracy.
+    pub(super) fn to_json(&self, metric: &Metric) -> Result<Value> {
+        let mut record = serde_json::to_value(self)?;
+        if let (false, Some(record)) = (metric.is_accuracy(), record.as_object_mut()) {
+            record.insert("test".to_owned(), metric.value(self.test.test_accuracy).into());
+        }
+        Ok(record)
+    }
 }
 
 impl Session {

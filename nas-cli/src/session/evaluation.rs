@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::memory;
 use nas_eval::tabular::TabularEvaluator;
-use nas_space::search::{Evaluation, Evaluator, Failure, Stop, Trial};
+use nas_space::search::{Evaluation, Evaluator, Failure, Metric, Stop, Trial};
 use nas_study::RunDir;
 use nas_study::processes::{ProcessConfig, ProcessError, Processes};
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,10 @@ impl Worker {
 impl Evaluator for Worker {
     fn description(&self) -> String {
         self.inner().description()
+    }
+
+    fn metric(&self) -> Metric {
+        self.inner().metric()
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
@@ -135,6 +139,7 @@ impl Session {
             threads: NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN),
             settings,
             description,
+            metric: self.config.metric(),
             trial_timeout_seconds: bounds.timeout_seconds,
             trial_memory_bytes: bounds.memory_bytes,
         };

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use nas_rl::{ControllerSearch, Reward, RlConfig, Update};
-use nas_space::search::{Evaluator, Strategy, Trial};
+use nas_space::search::{Evaluator, Scaled, Strategy, Trial};
 use nas_study::RunDir;
 
 use super::{Session, Source};
 use crate::number::grouped;
 use crate::plot::{self, Reference};
+use crate::shown::Shown;
 
 /// What it learned from.
 pub(crate) const UPDATES_FILE: &str = "updates.json";
@@ -40,6 +41,7 @@ impl Session {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(update.clone());
         });
+        let search = Scaled::new(search, self.config.range()?);
         Ok((Box::new(search), serde_json::to_string(rl)?))
     }
 
@@ -58,7 +60,12 @@ impl Session {
             }
             _ => first_proposals(&updates),
         };
-        let picture = plot::reward(&updates, rl.reward, reference.as_ref());
+        let picture = plot::reward(
+            &updates,
+            rl.reward,
+            reference.as_ref(),
+            self.config.metric().learned(),
+        );
         run.write_text(PICTURE_FILE, &picture)?;
         Ok(Some(run.path().join(PICTURE_FILE)))
     }
@@ -68,7 +75,7 @@ impl Session {
         let seed = self.seed().derive("reward picture", 0);
         let mut best = vec![0.0; usize::try_from(trials)?];
         let mut sum = 0.0;
-        let fidelity = self.fidelity()?;
+        let (fidelity, range) = (self.fidelity()?, self.config.range()?);
         for sequence in 0..SEQUENCES {
             let mut rng = seed.derive("sequence", sequence).rng();
             let mut so_far = f64::NEG_INFINITY;
@@ -80,7 +87,8 @@ impl Session {
                     seed: seed.derive("draw", sequence),
                     continues: None,
                 };
-                let reward = worth.of(evaluator.evaluate(&trial)?.valid_accuracy);
+                let score = evaluator.evaluate(&trial)?.valid_accuracy;
+                let reward = worth.of(range.map_or(score, |range| range.share(score)));
                 sum += reward;
                 so_far = so_far.max(reward);
                 *best += so_far / SEQUENCES as f64;

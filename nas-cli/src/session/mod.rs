@@ -18,7 +18,7 @@ use nas_eval::tabular::TabularEvaluator;
 use nas_eval::{DType, Device};
 use nas_pnas::ProgressiveSearch;
 use nas_space::genotype::Genotype;
-use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
+use nas_space::search::{Evaluator, Fidelity, Scaled, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::sizes::Figures;
 use nas_space::spaces::Space;
@@ -32,6 +32,7 @@ use crate::output::{Output, note};
 use crate::pareto::{self, Pareto};
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
+use crate::shown::Shown;
 use crate::{device, method, plan, plot, progressive};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
@@ -88,7 +89,7 @@ enum Source {
 /// Who proposes.
 enum Searcher<'a> {
     Strategy(Box<dyn Strategy>),
-    Progressive(Box<ProgressiveSearch>),
+    Progressive(Box<Scaled<ProgressiveSearch>>),
     Oneshot(Box<Oneshot<'a>>),
 }
 
@@ -139,6 +140,7 @@ impl Session {
     /// Reads the data and builds the parts. Nothing is written.
     pub(crate) fn prepare(config: RunConfig, stop: &Stop) -> Result<Self> {
         config.validate()?;
+        let config = config.with_figures()?;
         let space = config.space.build()?;
         let searched = config.searched(&space)?;
         let seed = Seed::new(config.seed);
@@ -283,7 +285,7 @@ impl Session {
         if let Some(config) = &self.config.pnas {
             let search = method::progressive(config, Arc::clone(&self.searched), self.seed())?;
             return Ok((
-                Searcher::Progressive(Box::new(search)),
+                Searcher::Progressive(Box::new(Scaled::new(search, self.config.range()?))),
                 serde_json::to_string(config)?,
             ));
         }
@@ -370,7 +372,7 @@ impl Session {
         }
         remove_checkpoints(run)?;
         if let Searcher::Progressive(search) = &searcher {
-            progressive::record(run, search)?;
+            progressive::record(run, search.strategy(), self.config.metric().learned())?;
         }
         let reward_picture = self.write_learning(run, &learned)?;
         let best = summary.require_best()?;
@@ -438,7 +440,7 @@ impl Session {
             commit,
             stop: self.stop.clone(),
         };
-        let mut bar = TrialBar::new(screen, &self.config.budget);
+        let mut bar = TrialBar::new(screen, &self.config.budget, self.config.metric());
         let study = Study::resume(store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
@@ -466,7 +468,13 @@ impl Session {
         let objectives = self.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
         let records = store.records().trials()?;
         let sizes = self.config.sizes()?;
-        let pareto = Pareto::new(&records, self.space(), Some(sizes.as_ref()), objectives)?;
+        let pareto = Pareto::new(
+            &records,
+            self.space(),
+            Some(sizes.as_ref()),
+            objectives,
+            &self.config.metric(),
+        )?;
         if pareto.points.is_empty() {
             return Ok(None);
         }

@@ -3,18 +3,21 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use nas_space::search::Metric;
 use nas_space::sizes::Figures;
 use nas_study::RunDir;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::ending::FinalRecord;
 use super::{Concluded, Extra, PARETO_FILE, Session, Source};
 use crate::method::Method;
-use crate::number::{counted, figure, grouped, percent, size};
+use crate::number::{counted, figure, grouped, size};
 use crate::oneshot::{self, AuditRecord, Found};
 use crate::output::Output;
 use crate::pareto::Point;
+use crate::plan::OneFigure;
 use crate::progressive;
+use crate::shown::Shown;
 
 /// The JSON of `nas search` and `nas resume`.
 #[derive(Debug, Serialize)]
@@ -31,8 +34,17 @@ struct SearchResult {
     best: BestResult,
     #[serde(skip_serializing_if = "Option::is_none")]
     test_accuracy: Option<f64>,
+    /// What is compared, where it is no accuracy: there are no accuracies then.
+    #[serde(skip_serializing_if = "Metric::is_accuracy")]
+    metric: Metric,
+    /// The test figure, where it is no accuracy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test: Option<f64>,
+    /// Whether one figure is both validation and test, so that the test figure is optimistic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_figure: Option<OneFigure>,
     #[serde(rename = "final", skip_serializing_if = "Option::is_none")]
-    last: Option<FinalRecord>,
+    last: Option<Value>,
     #[serde(flatten)]
     oneshot: Option<OneshotResult>,
     #[serde(flatten)]
@@ -46,7 +58,11 @@ struct SearchResult {
 struct BestResult {
     trial: u64,
     arch: String,
-    valid_accuracy: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_accuracy: Option<f64>,
+    /// The validation figure, where it is no accuracy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid: Option<f64>,
     epochs: Option<u32>,
     #[serde(flatten)]
     figures: Figures,
@@ -125,6 +141,10 @@ impl Session {
                 audit: audit.clone(),
             })
         });
+        let metric = self.config.metric();
+        let accuracy = |score| metric.is_accuracy().then_some(score);
+        let other = |score| (!metric.is_accuracy()).then(|| metric.value(score));
+        let test = last.as_ref().map(|last| last.test.test_accuracy);
         let result = SearchResult {
             run: run.path().to_owned(),
             method: summary.method.clone(),
@@ -137,20 +157,25 @@ impl Session {
             best: BestResult {
                 trial: best.trial,
                 arch: genotype.to_string(),
-                valid_accuracy: best.valid_accuracy,
+                valid_accuracy: accuracy(best.valid_accuracy),
+                valid: other(best.valid_accuracy),
                 epochs: best.epochs,
                 figures: figures.clone(),
             },
-            test_accuracy: last.as_ref().map(|last| last.test.test_accuracy),
-            last: last.clone(),
+            test_accuracy: test.and_then(accuracy),
+            test: test.and_then(other),
+            one_figure: self.config.one_figure(),
+            last: last.as_ref().map(|last| last.to_json(&metric)).transpose()?,
+            metric: metric.clone(),
             oneshot: found,
             front,
             reward_picture: reward_picture.clone(),
         };
-        output.result(&result, || self.text(&result))
+        output.result(&result, || self.text(&result, concluded))
     }
 
-    fn text(&self, result: &SearchResult) -> String {
+    fn text(&self, result: &SearchResult, concluded: &Concluded) -> String {
+        let metric = &result.metric;
         let mut lines = vec![line("best architecture", &result.best.arch)];
         let failed = if result.failed > 0 {
             format!(", {} failed", result.failed)
@@ -219,30 +244,38 @@ impl Session {
             (Some(_), Some(epochs)) => format!(", after {}", counted(epochs as usize, "epoch")),
             _ => String::new(),
         };
-        lines.push(line(
-            "validation accuracy",
-            &format!(
-                "{} (trial {}{reached})",
-                percent(result.best.valid_accuracy),
-                result.best.trial
-            ),
-        ));
-        if let Some(last) = &result.last {
+        if let Some(best) = &concluded.summary.best {
+            lines.push(line(
+                &metric.on("validation"),
+                &format!(
+                    "{}{} (trial {}{reached})",
+                    metric.shown(best.valid_accuracy),
+                    metric.note(),
+                    best.trial
+                ),
+            ));
+        }
+        if let Some(last) = &concluded.last {
             let source = match &self.source {
                 Source::Training { .. } => self.images_text(),
                 Source::Table(_) => "in the table".to_owned(),
                 Source::Command(_) => String::new(),
             };
             lines.push(line(
-                "test accuracy",
+                &metric.on("test"),
                 &format!(
-                    "{} (after {} {source})",
-                    percent(last.test.test_accuracy),
+                    "{}{} (after {} {source})",
+                    metric.shown(last.test.test_accuracy),
+                    metric.note(),
                     counted(last.epochs as usize, "epoch")
                 ),
             ));
         }
-        let trained = result.last.as_ref().and_then(|last| last.params.zip(last.macs));
+        lines.extend(result.one_figure.map(|one| line("one figure", one.sentence())));
+        let trained = concluded
+            .last
+            .as_ref()
+            .and_then(|last| last.params.zip(last.macs));
         match (trained, &self.source) {
             (Some((params, macs)), _) => {
                 let beside = named_text(&result.best.figures);
@@ -275,14 +308,17 @@ impl Session {
             if self.config.method == Method::Nsga2 {
                 for (number, point) in pareto.iter().enumerate() {
                     let figures = &point.figures;
-                    let mut text = percent(point.valid_accuracy);
+                    let mut text = metric.shown(point.score);
                     text += &format!(", {}", size(figures.params, figures.macs));
                     text += &named_text(figures);
                     text += &format!(": {}", point.arch);
                     lines.push(line(if number == 0 { "front" } else { "" }, &text));
                 }
             }
-            lines.push(line("accuracy and size", &pareto_picture.display().to_string()));
+            lines.push(line(
+                &format!("{metric} and size"),
+                &pareto_picture.display().to_string(),
+            ));
         }
         if result.method == Method::Pnas.name() {
             for (what, name) in [

@@ -1,12 +1,13 @@
 //! `nas table`, and searches in tables.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nas_study::Records;
 
-use super::{json, refused, shared, wait_for};
+use super::{json, nas, refused, shared, text, wait_for};
 
 /// A benchmark of six networks.
 const CSV: &str = "\
@@ -280,4 +281,170 @@ fn the_built_in_table_is_described_and_searched() {
     assert!(result["test_accuracy"].as_f64().unwrap() > 0.8);
     assert!(result["seconds"].as_f64().unwrap() > 1.0, "simulated");
     assert!(result["pareto"][0]["params"].as_u64().unwrap() > 0);
+}
+
+/// A space of two decisions that is no network, and a table of it which says neither sizes nor seconds.
+const BARE: &str = r#"
+name = "bare"
+origin = "made up for a test"
+[space]
+kind = "product"
+name = "bare"
+decisions = [
+  { name = "a", kind = "number", options = ["0", "1", "2"] },
+  { name = "b", kind = "number", options = ["0", "1"] },
+]
+[architecture]
+columns = ["a", "b"]
+[[datasets]]
+name = "d"
+search_epochs = 1
+report_epochs = 1
+columns = [
+  { column = "valid", figure = "valid", epochs = 1, unit = "percent" },
+  { column = "test", figure = "test", epochs = 1, unit = "percent" },
+]
+"#;
+const BARE_CSV: &str = "a,b,valid,test\n0,0,10,11\n0,1,20,21\n1,0,30,31\n1,1,40,41\n2,0,50,51\n2,1,60,61\n";
+
+/// Imports a CSV into the folder and gives the table's path.
+pub(super) fn imported(dir: &Path, csv: &str, mapping: &str) -> String {
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_owned();
+    fs::write(path("bare.csv"), csv).unwrap();
+    fs::write(path("bare.toml"), mapping).unwrap();
+    let table = path("bare.nastab");
+    json(&[
+        "table",
+        "import",
+        &path("bare.csv"),
+        "--format",
+        "csv",
+        "--mapping",
+        &path("bare.toml"),
+        "-o",
+        &table,
+        "--json",
+    ]);
+    table
+}
+
+pub(super) fn printed(args: &[&str]) -> String {
+    let output = nas(args);
+    assert!(output.status.success(), "{args:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn of_a_table_without_sizes_and_seconds_every_command_says_that_they_are_not_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let table = imported(dir.path(), BARE_CSV, BARE);
+    let info = json(&["table", "info", &table, "--json"]);
+    let dataset = &info["datasets"][0];
+    assert_eq!(dataset["objectives"], serde_json::json!(["accuracy"]));
+    assert_eq!(dataset["sizes"]["params"]["rows"], 0);
+    assert!(dataset["sizes"]["macs"]["min"].is_null());
+    let described = printed(&["table", "info", &table]);
+    assert!(
+        described.contains("params   not known") && described.contains("macs     not known"),
+        "{described}"
+    );
+    for method in ["random", "evolution", "local-search", "rl"] {
+        let run = dir.path().join(method);
+        let path = run.to_str().unwrap();
+        let found = json(&[
+            "search", method, "--table", &table, "--trials", "4", "--run", path, "--json",
+        ]);
+        assert!(found["best"]["params"].is_null() && found["best"]["macs"].is_null());
+        assert!(found["pareto"].is_null(), "nothing to weigh the accuracy against");
+        let again = printed(&["resume", path]);
+        assert!(
+            again.contains("parameters and multiply-accumulates not known")
+                && again.contains("seconds not known to the table"),
+            "{again}"
+        );
+        assert!(printed(&["status", path]).contains("seconds not known to the table"));
+        let page = super::report::page_of(&run);
+        for part in [
+            "<dt>Parameters</dt><dd>not known</dd>",
+            "multiply-accumulates not known",
+            "Parameters and multiply-accumulates of these architectures are not known",
+            "not known: the table does not say them",
+        ] {
+            assert!(page.contains(part), "{method}: {part}");
+        }
+        for wrong in ["NaN", ">0.00 M<", ">0.0<"] {
+            assert!(!page.contains(wrong), "{method}: {wrong}");
+        }
+        let shown = printed(&["show", path]);
+        assert!(
+            shown.contains("params  not known") && shown.contains("  a = ") && shown.contains("  b = "),
+            "{shown}"
+        );
+        assert!(json(&["show", path, "--json"])["params"].is_null());
+    }
+    let compared = dir.path().join("compared");
+    let words = "compare random,evolution,local-search,rl --seeds 2 --trials 4 --table";
+    let mut args: Vec<&str> = words.split(' ').collect();
+    args.extend([&table, "--run", compared.to_str().unwrap()]);
+    printed(&args);
+    for file in ["report.html", "runs.csv", "comparison.json"] {
+        let content = fs::read_to_string(compared.join(file)).unwrap();
+        assert!(!content.contains("NaN"), "{file}");
+    }
+}
+
+#[test]
+fn a_table_that_knows_one_size_shows_it_and_says_that_the_other_is_not_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = "a,b,valid,test,macs\n0,0,10,11,5\n0,1,20,21,6\n1,0,30,31,7\n1,1,40,41,8\n2,0,50,51,9\n2,1,60,61,10\n";
+    let mapping = format!("{BARE}[[columns]]\ncolumn = \"macs\"\nfigure = \"macs\"\nunit = \"millions\"\n");
+    let table = imported(dir.path(), csv, &mapping);
+    let info = json(&["table", "info", &table, "--json"]);
+    let dataset = &info["datasets"][0];
+    assert_eq!(dataset["objectives"], serde_json::json!(["accuracy", "macs"]));
+    assert_eq!(dataset["sizes"]["macs"]["max"], 10_000_000);
+    let run = dir.path().join("run");
+    let path = run.to_str().unwrap();
+    let found = json(&[
+        "search", "random", "--table", &table, "--trials", "6", "--run", path, "--json",
+    ]);
+    assert_eq!(found["best"]["macs"], 10_000_000);
+    assert!(found["best"]["params"].is_null());
+    assert_eq!(found["pareto"].as_array().unwrap().len(), 6);
+    assert!(found["pareto"][0]["params"].is_null());
+    let page = super::report::page_of(&run);
+    assert!(page.contains("Validation accuracy and multiply-accumulates"));
+    assert!(page.contains("<dt>Parameters</dt><dd>not known</dd>") && page.contains("10.00 M"));
+    let shown = printed(&["show", path]);
+    assert!(
+        shown.contains("params  not known") && shown.contains("MACs    10,000,000"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_method_that_cannot_search_a_table_is_refused_before_there_is_a_run_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let path = run.to_str().unwrap();
+    // Four of NAS-Bench-201's 15,625 cells.
+    let csv = "cell,valid,test\n|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|nor_conv_3x3~2|,50,50\n";
+    let mapping = BARE
+        .replace("kind = \"product\"\nname = \"bare\"", "kind = \"nb201\"")
+        .replace(
+            "columns = [\"a\", \"b\"]",
+            "column = \"cell\"\nform = \"genotype\"",
+        );
+    let begin = mapping.find("decisions").unwrap();
+    let end = mapping.find("[architecture]").unwrap();
+    let mapping = format!("{}{}", &mapping[..begin], &mapping[end..]);
+    let table = imported(dir.path(), csv, &mapping);
+    let message = refused(
+        1,
+        &[
+            "search", "pnas", "--table", &table, "--trials", "4", "--run", path,
+        ],
+    );
+    assert!(message.contains("knows 1 of the 15625"), "{message}");
+    assert!(!run.exists());
 }

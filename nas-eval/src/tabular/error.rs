@@ -74,7 +74,7 @@ pub enum TableError {
         /// The table's name.
         table: String,
         /// What is lacking.
-        figure: &'static str,
+        figure: String,
         /// The choices.
         choices: String,
         /// The epochs.
@@ -83,7 +83,7 @@ pub enum TableError {
 
     /// A number of epochs after which the table has no validation accuracies.
     #[error(
-        "the table '{table}' has no validation accuracies after {epochs} epochs on {dataset}; it has them after {known}"
+        "the table '{table}' has no validation figures after {epochs} epochs on {dataset}; it has them after {known}"
     )]
     Epochs {
         /// The table's name.

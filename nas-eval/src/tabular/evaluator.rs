@@ -113,7 +113,8 @@ impl TabularEvaluator {
         })
     }
 
-    /// The score of the test figure after the full training, which is the test accuracy, if that is the metric: for the architecture that validation chose, once.
+    /// The score of the test figure after the full training, which is the test accuracy, if that is the metric: for the
+    /// architecture that validation chose, once.
     ///
     /// # Errors
     /// [`TableError`] for an architecture that has no row, or no such figure in it.
@@ -122,7 +123,7 @@ impl TabularEvaluator {
         let epochs = self.dataset().report_epochs;
         let test_accuracy = self
             .test_accuracy(row)
-            .ok_or_else(|| self.lacking("test accuracy", architecture, epochs))?;
+            .ok_or_else(|| self.lacking("test", architecture, epochs))?;
         Ok(TestReport {
             test_accuracy,
             test_loss: None,
@@ -171,6 +172,20 @@ impl TabularEvaluator {
             .collect()
     }
 
+    /// The scores of all validation figures that a search can see, after whichever epochs and of whichever repeat.
+    pub fn searched_scores(&self) -> impl Iterator<Item = f64> {
+        let known = self.table.fidelities(self.dataset);
+        let repeats = known.into_iter().flat_map(|known| known.valid.values());
+        let columns = repeats.flat_map(|repeats| {
+            let single = repeats.single.iter().map(|&(_, column)| column);
+            repeats.mean.into_iter().chain(single)
+        });
+        columns.flat_map(move |column| {
+            let rows = 0..self.table.header().row_count;
+            rows.filter_map(move |row| Some(self.metric().score(self.table.figure(column, row)?)))
+        })
+    }
+
     /// How many trainings of each architecture there are after the epochs of a search; 0 where there is only their mean.
     pub fn repeats(&self) -> usize {
         self.searched().map_or(0, |repeats| repeats.single.len())
@@ -207,10 +222,10 @@ impl TabularEvaluator {
         })
     }
 
-    fn lacking(&self, figure: &'static str, architecture: &Architecture, epochs: u32) -> TableError {
+    fn lacking(&self, images: &str, architecture: &Architecture, epochs: u32) -> TableError {
         TableError::Lacking {
             table: self.table.header().name.clone(),
-            figure,
+            figure: format!("{images} {}", self.metric()),
             choices: architecture.to_string(),
             epochs,
         }
@@ -302,12 +317,16 @@ impl Evaluator for TabularEvaluator {
         format!("{table} table {identity}, {name}, validation{metric}{on} after {search_epochs} epochs")
     }
 
+    fn metric(&self) -> Metric {
+        self.dataset().metric.clone()
+    }
+
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
         let invalid = |e: TableError| Failure::new(FailureKind::Invalid, e.to_string());
         let row = self.row(&trial.architecture).map_err(invalid)?;
         let (epochs, repeats) = self.answering(trial.fidelity.epochs).map_err(invalid)?;
         let (repeat, valid) = self.drawn(repeats, row, trial.seed).ok_or_else(|| {
-            let lacking = self.lacking("validation accuracy", &trial.architecture, epochs);
+            let lacking = self.lacking("validation", &trial.architecture, epochs);
             Failure::new(FailureKind::Other, lacking.to_string())
         })?;
         let before = trial
@@ -329,7 +348,7 @@ impl Evaluator for TabularEvaluator {
             cost_seconds: (self.seconds(epochs, repeat, row) - before).max(0.0),
             device: "table".to_owned(),
         }
-        .checked()
+        .checked_as(self.metric())
     }
 }
 

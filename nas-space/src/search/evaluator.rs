@@ -1,6 +1,6 @@
 //! The trait that performance estimation implements.
 
-use super::{Attempt, Evaluation, Failure, Trial};
+use super::{Attempt, Evaluation, Failure, Metric, Trial};
 
 /// Turns a trial into an evaluation, by training the network or from a table.
 ///
@@ -41,6 +41,11 @@ pub trait Evaluator: Send + Sync {
     /// figures. Recorded with a study, and checked when it is resumed.
     fn description(&self) -> String;
 
+    /// What its evaluations are scores of: the accuracy, unless it says otherwise.
+    fn metric(&self) -> Metric {
+        Metric::default()
+    }
+
     /// Evaluates one trial. Takes as long as it takes.
     ///
     /// # Errors
@@ -62,6 +67,10 @@ pub trait Evaluator: Send + Sync {
 impl<E: Evaluator + ?Sized> Evaluator for &E {
     fn description(&self) -> String {
         (**self).description()
+    }
+
+    fn metric(&self) -> Metric {
+        (**self).metric()
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Trial};
+use super::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 use crate::limits::Limits;
 use crate::sizes::{Figures, Sizes};
 
@@ -70,6 +70,10 @@ impl Evaluator for Gate<'_> {
             Some(limits) => format!("{description}; {limits}"),
             None => description,
         }
+    }
+
+    fn metric(&self) -> Metric {
+        self.evaluator.metric()
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Trial;
+use super::{Metric, Trial};
 
 /// A successful evaluation: training and validation figures, and what they cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// Accuracy on the validation split after the last epoch, in [0, 1]. This is what strategies maximise.
+    /// Accuracy on the validation split after the last epoch, in [0, 1]. This is what strategies maximise: where a table's
+    /// metric is no accuracy, the score of its figure ([`Metric::score`]), of which higher is better too.
     pub valid_accuracy: f64,
     /// Mean cross-entropy on the validation split, in nats, where known.
     #[serde(default)]
@@ -45,6 +46,25 @@ impl Evaluation {
     /// # Errors
     /// A [`FailureKind::NonFinite`] or [`FailureKind::Invalid`] failure otherwise.
     pub fn checked(self) -> Result<Self, Failure> {
+        self.checked_as(&Metric::default())
+    }
+
+    /// The evaluation, if its validation figure can be one of this metric.
+    ///
+    /// # Errors
+    /// As [`checked`](Self::checked).
+    pub fn checked_as(self, metric: &Metric) -> Result<Self, Failure> {
+        if !metric.is_accuracy() {
+            let value = metric.value(self.valid_accuracy);
+            if metric.allows(value) {
+                return Ok(self);
+            }
+            let kind = match value.is_finite() {
+                true => FailureKind::Invalid,
+                false => FailureKind::NonFinite,
+            };
+            return Err(Failure::new(kind, format!("the validation {metric} is {value}")));
+        }
         let accuracy = self.valid_accuracy;
         if !accuracy.is_finite() {
             let message = format!("the validation accuracy is {accuracy}");
@@ -128,7 +148,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The validation accuracy in [0, 1], or `None` for a failed trial.
+    /// The validation accuracy in [0, 1], or the score of another metric; `None` for a failed trial.
     pub fn valid_accuracy(&self) -> Option<f64> {
         self.result
             .as_ref()
@@ -137,7 +157,7 @@ impl Outcome {
     }
 }
 
-/// Accuracy on the test split, made once, after the search, for the architecture that validation chose.
+/// Accuracy on the test split, or the score of another metric there, made once, after the search, for the architecture that validation chose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestReport {

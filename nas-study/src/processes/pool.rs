@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Stop, Trial};
+use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Stop, Trial};
 use nas_space::spaces::Space;
 use serde_json::Value;
 use thiserror::Error;
@@ -32,6 +32,7 @@ pub const QUICK_SECONDS: f64 = 5.0;
 /// | `threads` | threads of all of them together | ≥ 1 |
 /// | `settings` | passed on with the hello | any JSON |
 /// | `description` | what the program must say that it is; any where there is none | |
+/// | `metric` | what its evaluations are scores of | any |
 /// | `trial_timeout_seconds` | time after which a trial is killed | > 0 |
 /// | `trial_memory_bytes` | resident memory beyond which a trial is killed (Linux) | > 0 |
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct ProcessConfig {
     pub settings: Value,
     /// The description that is expected of it.
     pub description: Option<String>,
+    /// What its evaluations are scores of: the accuracy, but for tables of something else.
+    pub metric: Metric,
     /// Seconds after which a trial is killed and has failed.
     pub trial_timeout_seconds: Option<f64>,
     /// Bytes of resident memory beyond which a trial is killed and has failed.
@@ -231,9 +234,9 @@ impl Processes {
         }
         let genotype = self.space.genotype(&trial.architecture).ok();
         match worker.evaluate(trial, genotype, &self.config, &self.stop) {
-            End::Of(result) => {
-                Some(result.and_then(|(evaluation, details)| Ok((evaluation.checked()?, details))))
-            }
+            End::Of(result) => Some(result.and_then(|(evaluation, details)| {
+                Ok((evaluation.checked_as(&self.config.metric)?, details))
+            })),
             End::NotBegun => None,
         }
     }
@@ -270,6 +273,10 @@ fn out_of_service(seats: &[Seat]) -> String {
 impl Evaluator for Processes {
     fn description(&self) -> String {
         self.description.clone()
+    }
+
+    fn metric(&self) -> Metric {
+        self.config.metric.clone()
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
@@ -341,6 +348,7 @@ mod tests {
             threads: threads.try_into().unwrap(),
             settings: Value::Null,
             description: None,
+            metric: Metric::default(),
             trial_timeout_seconds: None,
             trial_memory_bytes: None,
         }

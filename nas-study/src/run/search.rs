@@ -6,8 +6,8 @@ use std::vec;
 
 use nas_space::arch::Architecture;
 use nas_space::search::{
-    Ask, Failure, FailureKind, Fidelity, Outcome, Proposal, Spent, Stop, Strategy, StrategyError, Trial,
-    TrialId,
+    Ask, Failure, FailureKind, Fidelity, Metric, Outcome, Proposal, Spent, Stop, Strategy, StrategyError,
+    Trial, TrialId,
 };
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
@@ -192,7 +192,7 @@ impl<'a> Search<'a> {
             record: record.clone(),
         });
         if let Err(failure) = genotype {
-            let conclusion = concluded(Err(failure), 0.0);
+            let conclusion = concluded(Err(failure), 0.0, &Metric::default());
             self.journal.write(Change::Finished(id, conclusion.clone()));
             record.conclusion = Some(conclusion);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Trial, TrialId};
+use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial, TrialId};
 
 use crate::clock;
 use crate::processes::panic_message;
@@ -34,7 +34,7 @@ pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
     };
     let conclusion = match result {
         Err(failure) if failure.kind == FailureKind::Interrupted => Err(failure.message),
-        result => Ok(concluded(result, seconds)),
+        result => Ok(concluded(result, seconds, &evaluator.metric())),
     };
     Done {
         trial: trial.id,
@@ -43,9 +43,11 @@ pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
     }
 }
 
-/// The record of a result that took so many seconds.
-pub(crate) fn concluded(result: Result<Evaluation, Failure>, seconds: f64) -> Conclusion {
-    let result = result.and_then(Evaluation::checked).and_then(checked);
+/// The record of a result that took so many seconds, a score of this metric.
+pub(crate) fn concluded(result: Result<Evaluation, Failure>, seconds: f64, metric: &Metric) -> Conclusion {
+    let result = result
+        .and_then(|evaluation| evaluation.checked_as(metric))
+        .and_then(checked);
     Conclusion {
         cost_seconds: result
             .as_ref()
@@ -115,7 +117,7 @@ mod tests {
                 .into(),
             ..evaluation(0.5)
         };
-        let kept = concluded(Ok(odd), 0.0).result.unwrap();
+        let kept = concluded(Ok(odd), 0.0, &Metric::default()).result.unwrap();
         assert_eq!(kept.valid_accuracy.to_bits(), 0.0_f64.to_bits());
         assert_eq!(
             (kept.valid_loss, kept.train_loss, kept.params),
@@ -135,11 +137,13 @@ mod tests {
                 cost_seconds: cost,
                 ..evaluation(0.5)
             };
-            let conclusion = concluded(Ok(odd), 2.0);
+            let conclusion = concluded(Ok(odd), 2.0, &Metric::default());
             assert_eq!(conclusion.result.unwrap_err().kind, FailureKind::Invalid);
             assert_eq!(conclusion.cost_seconds, 2.0);
         }
-        let failure = concluded(Ok(evaluation(f64::NAN)), 0.0).result.unwrap_err();
+        let failure = concluded(Ok(evaluation(f64::NAN)), 0.0, &Metric::default())
+            .result
+            .unwrap_err();
         assert_eq!(failure.kind, FailureKind::NonFinite);
     }
 
@@ -149,8 +153,8 @@ mod tests {
             cost_seconds: 7.0,
             ..evaluation(0.5)
         };
-        assert_eq!(concluded(Ok(said), 2.0).cost_seconds, 7.0);
+        assert_eq!(concluded(Ok(said), 2.0, &Metric::default()).cost_seconds, 7.0);
         let failure = Failure::new(FailureKind::OutOfMemory, "none left");
-        assert_eq!(concluded(Err(failure), 2.0).cost_seconds, 2.0);
+        assert_eq!(concluded(Err(failure), 2.0, &Metric::default()).cost_seconds, 2.0);
     }
 }

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use nas_eval::tabular::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
+use nas_space::search::Metric;
 use nas_space::sizes::Sizes as _;
 use serde::Serialize;
 
 use super::extras::ExtraInfo;
 use crate::args::InfoArgs;
-use crate::number::{NOT_KNOWN, grouped, known, percent};
+use crate::number::{NOT_KNOWN, grouped, known};
 use crate::output::Output;
+use crate::plan::OneFigure;
+use crate::shown::Shown;
 
 /// The JSON of `nas table info`, and of the commands that make a table.
 #[derive(Debug, Serialize)]
@@ -43,8 +46,15 @@ struct DatasetInfo {
     repeats: usize,
     /// Whether trainings have costs.
     seconds: bool,
-    /// Whether what a search sees are accuracies on test images.
+    /// What its figures are, where they are no accuracies.
+    #[serde(skip_serializing_if = "Metric::is_accuracy")]
+    metric: Metric,
+    /// Whether what a search sees are figures on test images.
     valid_is_test: bool,
+    /// Whether what is reported are the figures that a search sees.
+    test_is_valid: bool,
+    #[serde(skip)]
+    one_figure: Option<OneFigure>,
     /// Parameters and multiply-accumulates.
     sizes: Sizes,
     /// Figures that only some benchmarks have.
@@ -53,9 +63,9 @@ struct DatasetInfo {
     objectives: Vec<String>,
     /// Figures that the table knows of some rows alone.
     partly: Vec<String>,
-    /// Validation accuracies after the epochs of a search, means over repeats.
+    /// Validation figures after the epochs of a search, means over repeats.
     valid: Spread,
-    /// Test accuracies that are reported.
+    /// Test figures that are reported.
     test: Spread,
 }
 
@@ -79,7 +89,7 @@ struct SizeInfo {
     max: Option<u64>,
 }
 
-/// How accuracies are spread over the rows.
+/// How figures are spread over the rows.
 #[derive(Debug, Serialize)]
 struct Spread {
     min: Option<f64>,
@@ -122,11 +132,14 @@ pub(super) fn describe(table: &Arc<Table>, place: &str, output: Output) -> Resul
             repeats: evaluator.repeats(),
             seconds: evaluator.has_seconds(),
             valid_is_test: dataset.valid_is_test,
+            test_is_valid: dataset.test_is_valid,
+            one_figure: OneFigure::of(dataset),
             objectives: ["accuracy".to_owned()].into_iter().chain(known).collect(),
             sizes,
             extras: ExtraInfo::all(&evaluator),
-            valid: Spread::of(evaluator.valid_accuracies()),
-            test: Spread::of(evaluator.test_accuracies()),
+            valid: Spread::of(evaluator.valid_accuracies(), evaluator.metric()),
+            test: Spread::of(evaluator.test_accuracies(), evaluator.metric()),
+            metric: evaluator.metric().clone(),
         })
     });
     let info = Info {
@@ -173,25 +186,28 @@ impl SizeInfo {
 }
 
 impl Spread {
-    fn of(mut accuracies: Vec<f64>) -> Self {
-        accuracies.sort_by(f64::total_cmp);
-        let at = |share: f64| accuracies[((accuracies.len() - 1) as f64 * share).round() as usize];
+    fn of(scores: Vec<f64>, metric: &Metric) -> Self {
+        let values = scores.into_iter().map(|score| metric.value(score));
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
         Self {
-            min: accuracies.first().copied(),
-            quartiles: (!accuracies.is_empty()).then(|| [at(0.25), at(0.5), at(0.75)]),
-            max: accuracies.last().copied(),
+            min: values.first().copied(),
+            quartiles: (!values.is_empty()).then(|| [at(0.25), at(0.5), at(0.75)]),
+            max: values.last().copied(),
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, metric: &Metric) -> String {
+        let value = |value: f64| metric.shown(metric.score(value));
         match (self.min, self.quartiles, self.max) {
             (Some(min), Some([first, median, third]), Some(max)) => format!(
                 "{} to {}, quartiles {}, {}, {}",
-                percent(min),
-                percent(max),
-                percent(first),
-                percent(median),
-                percent(third)
+                value(min),
+                value(max),
+                value(first),
+                value(median),
+                value(third)
             ),
             _ => NOT_KNOWN.to_owned(),
         }
@@ -234,19 +250,25 @@ fn text(info: &Info) -> String {
             "without costs"
         };
         lines.push(format!("data       {}: {repeats}, {costs}", dataset.name));
+        lines.push(format!("  metric   {}", dataset.metric.described()));
         lines.push(format!(
             "  valid    after {} epochs; a search sees {}{}",
             epochs.join(", "),
             dataset.search_epochs,
             if dataset.valid_is_test {
-                ", and what it sees are single trainings on test images"
+                ", and what it sees are figures on test images"
             } else {
                 ""
             }
         ));
-        lines.push(format!("           {}", dataset.valid.text()));
+        lines.push(format!("           {}", dataset.valid.text(&dataset.metric)));
         lines.push(format!("  test     after {} epochs", dataset.report_epochs));
-        lines.push(format!("           {}", dataset.test.text()));
+        lines.push(format!("           {}", dataset.test.text(&dataset.metric)));
+        lines.extend(
+            dataset
+                .one_figure
+                .map(|one| format!("  note     {}", one.sentence())),
+        );
         for (name, size) in [
             ("params  ", &dataset.sizes.params),
             ("macs    ", &dataset.sizes.macs),

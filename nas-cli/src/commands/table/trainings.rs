@@ -10,7 +10,7 @@ use nas_eval::data::Dataset;
 use nas_eval::error::EvalError;
 use nas_eval::tabular::build::{Figures, Recipe, TableBuild};
 use nas_space::arch::Architecture;
-use nas_space::search::{Evaluation, Failure, FailureKind, Fidelity, Stop, Trial};
+use nas_space::search::{Evaluation, Failure, FailureKind, Fidelity, Metric, Stop, Trial};
 use nas_space::seed::Seed;
 use nas_study::processes::protocol::Detailed;
 use nas_study::processes::{ProcessConfig, Processes, Served};
@@ -128,6 +128,7 @@ pub(super) fn start(
         threads: workers,
         settings: serde_json::to_value(settings)?,
         description: Some(description(build.recipe())),
+        metric: Metric::default(),
         trial_timeout_seconds: bounds.trial_timeout,
         trial_memory_bytes: bounds.trial_memory,
     };

@@ -1,0 +1,179 @@
+//! Figures of a metric as people read them.
+//!
+//! Records, strategies and comparisons hold *scores*, of which higher is better; people read *values*, such as a loss of 0.8. Only
+//! what is here makes text of a score, so that none is ever shown as it is.
+
+use nas_space::search::{Direction, Metric, Scale as Range};
+
+use crate::number::percent;
+use crate::plot::{Dimension, Scale};
+
+/// A metric's words and numbers.
+pub(crate) trait Shown {
+    /// The value of a score: `93.21 %`, `0.80000`.
+    fn shown(&self, score: f64) -> String;
+
+    /// A mean value and the standard deviation of values: `93.21 ± 0.40 %`.
+    fn spread(&self, mean: f64, deviation: f64) -> String;
+
+    /// A difference of values, with its sign: `+0.40 points`, `-0.012000`.
+    fn difference(&self, values: f64) -> String;
+
+    /// What it is on these images: `validation accuracy`, `test loss`.
+    fn on(&self, images: &str) -> String;
+
+    /// Its name, and its direction unless everybody knows it: `accuracy`, `loss (lower is better)`.
+    fn described(&self) -> String;
+
+    /// Its direction as an addition to a line, unless everybody knows it: `, lower is better`.
+    fn note(&self) -> &'static str;
+
+    /// What a controller or a surrogate learns from: `accuracy`, or `score`, the share of the way from the worst value of the table
+    /// to the best.
+    fn learned(&self) -> &'static str;
+
+    /// The value of a score as a number on an axis: percents of shares.
+    fn on_axis(&self, score: f64) -> f64;
+
+    /// An axis of values.
+    fn dimension(&self, name: String) -> Dimension;
+
+    /// An axis of distances from the best value.
+    fn distance(&self, name: String) -> Dimension;
+}
+
+impl Shown for Metric {
+    fn shown(&self, score: f64) -> String {
+        let value = self.value(score);
+        match self.scale() {
+            Range::Share => percent(value),
+            Range::Plain => plain(value),
+        }
+    }
+
+    fn spread(&self, mean: f64, deviation: f64) -> String {
+        match self.scale() {
+            Range::Share => format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation),
+            Range::Plain => format!("{} ± {}", plain(mean), plain(deviation)),
+        }
+    }
+
+    fn difference(&self, values: f64) -> String {
+        match self.scale() {
+            Range::Share => format!("{:+.2} points", 100.0 * values),
+            Range::Plain if values > 0.0 => format!("+{}", plain(values)),
+            Range::Plain => plain(values),
+        }
+    }
+
+    fn on(&self, images: &str) -> String {
+        // A metric may be called "validation loss" in its file.
+        let name = self.name().strip_prefix("validation ");
+        let name = name.or_else(|| self.name().strip_prefix("test "));
+        format!("{images} {}", name.unwrap_or(self.name()))
+    }
+
+    fn described(&self) -> String {
+        match (self.is_accuracy(), self.direction()) {
+            (true, _) => self.name().to_owned(),
+            (false, Direction::Higher) => format!("{} (higher is better)", self.name()),
+            (false, Direction::Lower) => format!("{} (lower is better)", self.name()),
+        }
+    }
+
+    fn note(&self) -> &'static str {
+        match (self.is_accuracy(), self.direction()) {
+            (true, _) => "",
+            (false, Direction::Higher) => ", higher is better",
+            (false, Direction::Lower) => ", lower is better",
+        }
+    }
+
+    fn learned(&self) -> &'static str {
+        match self.is_accuracy() {
+            true => "accuracy",
+            false => "score",
+        }
+    }
+
+    fn on_axis(&self, score: f64) -> f64 {
+        let value = self.value(score);
+        match self.scale() {
+            Range::Share => 100.0 * value,
+            Range::Plain => value,
+        }
+    }
+
+    fn dimension(&self, name: String) -> Dimension {
+        let name = format!("{name}{}", self.note());
+        let dimension = match self.scale() {
+            Range::Share => Dimension::percent(name, Scale::Linear),
+            Range::Plain => Dimension::new(name, Scale::Linear),
+        };
+        Dimension {
+            falls: self.direction() == Direction::Lower,
+            ..dimension
+        }
+    }
+
+    fn distance(&self, name: String) -> Dimension {
+        match self.scale() {
+            Range::Share => Dimension::percent(name, Scale::Logarithmic),
+            Range::Plain => Dimension::new(name, Scale::Logarithmic),
+        }
+    }
+}
+
+/// A number of any size with five significant digits.
+pub(crate) fn plain(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e7).contains(&size) {
+        return format!("{value:.4e}");
+    }
+    let digits = (4.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
+    format!("{value:.digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loss() -> Metric {
+        Metric::new("loss", Direction::Lower, Range::Plain).unwrap()
+    }
+
+    #[test]
+    fn a_score_is_shown_as_the_value_it_stands_for() {
+        assert_eq!(loss().shown(-0.8), "0.80000");
+        assert_eq!(loss().shown(1234.5), "-1234.5");
+        assert_eq!(loss().shown(0.0), "0");
+        assert_eq!(Metric::default().shown(0.9321), "93.21 %");
+        let error = Metric::new("error", Direction::Lower, Range::Share).unwrap();
+        assert_eq!(error.shown(-0.0679), "6.79 %");
+        assert_eq!(error.described(), "error (lower is better)");
+        assert_eq!(loss().on_axis(-0.8), 0.8);
+        assert_eq!(error.on_axis(-0.25), 25.0);
+    }
+
+    #[test]
+    fn words_name_the_metric_and_the_direction_that_is_not_obvious() {
+        assert_eq!(Metric::default().on("test"), "test accuracy");
+        assert_eq!(Metric::default().described(), "accuracy");
+        assert_eq!(Metric::default().note(), "");
+        let named = Metric::new("validation loss", Direction::Lower, Range::Plain).unwrap();
+        assert_eq!(named.on("test"), "test loss");
+        assert_eq!(named.on("validation"), "validation loss");
+        assert_eq!(loss().difference(0.5), "+0.50000");
+        assert_eq!(Metric::default().difference(-0.0123), "-1.23 points");
+    }
+
+    #[test]
+    fn plain_numbers_have_five_digits_that_count() {
+        let texts = [0.0123456, 12.34567, -0.765432, 98765.4, 1e-6, 2.5e9].map(plain);
+        let expected = ["0.012346", "12.346", "-0.76543", "98765", "1.0000e-6", "2.5000e9"];
+        assert_eq!(texts, expected);
+    }
+}
