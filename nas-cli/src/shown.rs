@@ -5,6 +5,8 @@
 
 use nas_space::search::{Direction, Metric, Scale as Range};
 
+use nas_study::compare::plain;
+
 use crate::number::percent;
 use crate::plot::{Dimension, Scale};
 
@@ -13,11 +15,11 @@ pub(crate) trait Shown {
     /// The value of a score: `93.21 %`, `0.80000`.
     fn shown(&self, score: f64) -> String;
 
-    /// A mean value and the standard deviation of values: `93.21 ± 0.40 %`.
+    /// The value of a mean score and the standard deviation of scores: `93.21 ± 0.40 %`.
     fn spread(&self, mean: f64, deviation: f64) -> String;
 
-    /// A difference of values, with its sign: `+0.40 points`, `-0.012000`.
-    fn difference(&self, values: f64) -> String;
+    /// A distance from the best score: `0.40 %`, `0.012000`.
+    fn regret(&self, distance: f64) -> String;
 
     /// What it is on these images: `validation accuracy`, `test loss`.
     fn on(&self, images: &str) -> String;
@@ -34,6 +36,9 @@ pub(crate) trait Shown {
 
     /// The value of a score as a number on an axis: percents of shares.
     fn on_axis(&self, score: f64) -> f64;
+
+    /// A distance of scores as a number on an axis: points of percents of shares.
+    fn distance_on_axis(&self, distance: f64) -> f64;
 
     /// An axis of values.
     fn dimension(&self, name: String) -> Dimension;
@@ -52,17 +57,17 @@ impl Shown for Metric {
     }
 
     fn spread(&self, mean: f64, deviation: f64) -> String {
+        let mean = self.value(mean);
         match self.scale() {
             Range::Share => format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation),
             Range::Plain => format!("{} ± {}", plain(mean), plain(deviation)),
         }
     }
 
-    fn difference(&self, values: f64) -> String {
+    fn regret(&self, distance: f64) -> String {
         match self.scale() {
-            Range::Share => format!("{:+.2} points", 100.0 * values),
-            Range::Plain if values > 0.0 => format!("+{}", plain(values)),
-            Range::Plain => plain(values),
+            Range::Share => percent(distance),
+            Range::Plain => plain(distance),
         }
     }
 
@@ -104,6 +109,13 @@ impl Shown for Metric {
         }
     }
 
+    fn distance_on_axis(&self, distance: f64) -> f64 {
+        match self.scale() {
+            Range::Share => 100.0 * distance,
+            Range::Plain => distance,
+        }
+    }
+
     fn dimension(&self, name: String) -> Dimension {
         let name = format!("{name}{}", self.note());
         let dimension = match self.scale() {
@@ -122,19 +134,6 @@ impl Shown for Metric {
             Range::Plain => Dimension::new(name, Scale::Logarithmic),
         }
     }
-}
-
-/// A number of any size with five significant digits.
-pub(crate) fn plain(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 {
-        return "0".to_owned();
-    }
-    if !(1e-4..1e7).contains(&size) {
-        return format!("{value:.4e}");
-    }
-    let digits = (4.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
-    format!("{value:.digits$}")
 }
 
 #[cfg(test)]
@@ -166,14 +165,5 @@ mod tests {
         let named = Metric::new("validation loss", Direction::Lower, Range::Plain).unwrap();
         assert_eq!(named.on("test"), "test loss");
         assert_eq!(named.on("validation"), "validation loss");
-        assert_eq!(loss().difference(0.5), "+0.50000");
-        assert_eq!(Metric::default().difference(-0.0123), "-1.23 points");
-    }
-
-    #[test]
-    fn plain_numbers_have_five_digits_that_count() {
-        let texts = [0.0123456, 12.34567, -0.765432, 98765.4, 1e-6, 2.5e9].map(plain);
-        let expected = ["0.012346", "12.346", "-0.76543", "98765", "1.0000e-6", "2.5000e9"];
-        assert_eq!(texts, expected);
     }
 }

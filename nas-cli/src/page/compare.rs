@@ -2,9 +2,12 @@
 //!
 //! It is made of plain data and computes nothing: who compares says what is shown, and in which words.
 
+use nas_space::search::{Metric, Scale};
+
 use super::{Align, Cell, Html, Page, Table};
-use crate::number::{counted, percent, seconds};
+use crate::number::{counted, seconds};
 use crate::plot::{BarChart, BoxChart, CurveChart, RankChart, bars, boxes, critical_difference, curves};
+use crate::shown::Shown;
 
 /// A comparison.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +41,8 @@ pub(crate) struct CompareData {
 pub(crate) struct Task {
     /// Its name: `cifar10`.
     pub(crate) name: String,
+    /// What is compared.
+    pub(crate) figure: Metric,
     /// The methods, in the order of the table.
     pub(crate) methods: Vec<MethodRow>,
     /// The pairs of methods that were tested against each other.
@@ -64,7 +69,7 @@ pub(crate) struct MethodRow {
     /// The same of the validation accuracy.
     pub(crate) valid: String,
     /// Mean distance from the best test accuracy there is, where that is known.
-    pub(crate) regret: Option<f64>,
+    pub(crate) regret: Option<String>,
     /// Effect of the pair with the baseline; none for the baseline itself.
     pub(crate) effect: Option<f64>,
     /// Improvement over the mean of random architectures, as a share of it, where that is known.
@@ -84,8 +89,8 @@ pub(crate) struct PairRow {
     pub(crate) a: String,
     /// The other.
     pub(crate) b: String,
-    /// By how many points `a` is better in a typical seed.
-    pub(crate) points: String,
+    /// By how much `a` is better in a typical seed: points of an accuracy.
+    pub(crate) difference: String,
     /// The interval around it.
     pub(crate) interval: String,
     /// The p-value, corrected.
@@ -180,16 +185,17 @@ fn section(task: &Task) -> Html {
 }
 
 /// A number that may not be known.
-fn known(value: Option<f64>, text: impl Fn(f64) -> String) -> Cell {
+fn known<T>(value: Option<T>, text: impl Fn(T) -> String) -> Cell {
     Cell::Text(value.map_or("–".to_owned(), text))
 }
 
 fn methods(task: &Task) -> Table {
+    let (test, valid) = (task.figure.on("test"), task.figure.on("validation"));
     let columns = [
         ("method", Align::Left),
         ("runs", Align::Right),
-        ("test accuracy", Align::Right),
-        ("validation accuracy", Align::Right),
+        (test.as_str(), Align::Right),
+        (valid.as_str(), Align::Right),
         ("regret", Align::Right),
         ("effect against the baseline", Align::Right),
         ("over random architectures", Align::Right),
@@ -197,8 +203,10 @@ fn methods(task: &Task) -> Table {
         ("failed trials", Align::Right),
         ("the method itself", Align::Right),
     ];
-    let mut table = Table::new(&columns)
-        .captioned("Mean ± standard deviation over runs; what each run chose by validation");
+    let mut table = Table::new(&columns).captioned(&format!(
+        "Mean ± standard deviation over runs; what each run chose by validation{}",
+        task.figure.note()
+    ));
     for method in &task.methods {
         table.row([
             Cell::text(&method.name),
@@ -209,7 +217,7 @@ fn methods(task: &Task) -> Table {
             }),
             Cell::text(&method.test),
             Cell::text(&method.valid),
-            known(method.regret, percent),
+            known(method.regret.clone(), |regret| regret),
             known(method.effect, |effect| format!("{effect:.3}")),
             known(method.relative_improvement, |share| {
                 format!("{:+.2} %", 100.0 * share)
@@ -223,9 +231,13 @@ fn methods(task: &Task) -> Table {
 }
 
 fn pairs(task: &Task) -> Table {
+    let unit = match task.figure.scale() {
+        Scale::Share => "points",
+        Scale::Plain => "difference",
+    };
     let columns = [
         ("pair", Align::Left),
-        ("points", Align::Right),
+        (unit, Align::Right),
         ("95 % interval", Align::Right),
         ("p", Align::Right),
         ("effect", Align::Right),
@@ -243,7 +255,7 @@ fn pairs(task: &Task) -> Table {
         });
         table.row([
             Cell::Text(format!("{} – {}", pair.a, pair.b)),
-            Cell::text(&pair.points),
+            Cell::text(&pair.difference),
             Cell::text(&pair.interval),
             Cell::text(&pair.p_value),
             Cell::Text(format!("{:.3}", pair.effect)),

@@ -15,6 +15,7 @@ mod imports;
 mod killed;
 mod limits;
 mod memory;
+mod metric;
 mod pnas;
 mod report;
 mod rl;

@@ -1,6 +1,7 @@
 //! Methods side by side.
 
 use indexmap::IndexMap;
+use nas_space::search::Metric;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -94,6 +95,10 @@ pub struct TaskRuns {
     pub best_test: Option<f64>,
     /// Uniform draws, where their test accuracy is known.
     pub uniform: Option<Uniform>,
+    /// What the runs' figures are scores of.
+    pub metric: Metric,
+    /// What has to be said with every result on this task, such as that validation and test are the same figure.
+    pub note: Option<String>,
     /// Test images, where they are known: test accuracies are compared as counts of them if they are such counts.
     pub test_images: Option<u64>,
     /// Methods and their runs, by the same seeds in the same order.
@@ -107,6 +112,12 @@ pub struct Task {
     pub best_test: Option<f64>,
     /// Uniform draws, where their test accuracy is known.
     pub uniform: Option<Uniform>,
+    /// What all figures are scores of, of which higher is better; see [`Comparison::in_values`].
+    #[serde(skip_serializing_if = "Metric::is_accuracy")]
+    pub metric: Metric,
+    /// What has to be said with every result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// In the order given.
     pub methods: IndexMap<String, Standing>,
     /// Each method with each that comes after it.
@@ -181,11 +192,15 @@ impl Comparison {
             name,
             best_test,
             uniform,
+            metric,
+            note,
             test_images,
             runs,
         } in tasks
         {
-            let (task, grid) = Task::new(best_test, uniform, test_images, runs)?;
+            let (mut task, grid) = Task::new(best_test, uniform, test_images, runs)?;
+            task.metric = metric;
+            task.note = note;
             if let Some((_, first)) = compared.first()
                 && !first.methods.keys().eq(task.methods.keys())
             {
@@ -264,6 +279,8 @@ impl Task {
         let task = Self {
             best_test,
             uniform,
+            metric: Metric::default(),
+            note: None,
             pairs: pairs(&methods, grid),
             methods,
         };

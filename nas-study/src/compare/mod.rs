@@ -36,6 +36,7 @@ mod power;
 mod ranks;
 mod shifts;
 mod signed_rank;
+mod values;
 mod verdict;
 mod words;
 
@@ -51,7 +52,7 @@ pub use ranks::Ranks;
 use shifts::Shifts;
 pub use signed_rank::{ShiftInterval, SignedRank, signed_rank};
 pub use verdict::BASELINE;
-pub use words::{about_seeds, interval, p_equals, p_text, points};
+pub use words::{about_seeds, difference, interval, p_equals, p_text, plain};
 
 /// The p-value below which a difference is called significant.
 pub const SIGNIFICANCE: f64 = 0.05;

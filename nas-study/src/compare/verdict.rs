@@ -1,8 +1,10 @@
 //! What a comparison says, in words that say no more than its numbers do.
 
+use nas_space::search::{Direction, Metric, Scale};
+
 use super::comparison::{Standing, Task};
 use super::words::listed;
-use super::{Comparison, Finding, Pair, SIGNIFICANCE, about_seeds, interval, p_equals, points};
+use super::{Comparison, Finding, Pair, SIGNIFICANCE, about_seeds, difference, interval, p_equals};
 
 /// The method that others are measured by.
 pub const BASELINE: &str = "random";
@@ -35,7 +37,7 @@ fn of_task(task: &Task) -> Vec<String> {
     let mut sentences = Vec::new();
     if names.contains(&BASELINE) {
         for &name in names.iter().filter(|&&name| name != BASELINE) {
-            sentences.extend(pair(name, BASELINE).map(|pair| of_pair(&pair)));
+            sentences.extend(pair(name, BASELINE).map(|pair| of_pair(&pair, &task.metric)));
         }
     }
     sentences.extend(of_best(task, &names));
@@ -44,10 +46,11 @@ fn of_task(task: &Task) -> Vec<String> {
             .iter()
             .filter_map(|(name, standing)| failures(name, standing)),
     );
+    sentences.extend(task.note.clone());
     sentences
 }
 
-/// The method of the highest mean, and what the tests say of it and the others.
+/// The method of the best mean, and what the tests say of it and the others.
 fn of_best(task: &Task, names: &[&str]) -> Vec<String> {
     let mut best: Option<(&str, f64)> = None;
     for (name, standing) in &task.methods {
@@ -71,7 +74,11 @@ fn of_best(task: &Task, names: &[&str]) -> Vec<String> {
     let named =
         |pairs: &[&Pair]| -> String { listed(&pairs.iter().map(|pair| &pair.b[..]).collect::<Vec<_>>()) };
     let (worse, better, open) = (of(Finding::First), of(Finding::Second), of(Finding::Open));
-    let highest = format!("{best} has the highest mean test accuracy");
+    let extreme = match task.metric.direction() {
+        Direction::Higher => "highest",
+        Direction::Lower => "lowest",
+    };
+    let highest = format!("{best} has the {extreme} mean {}", on_test(&task.metric));
     let mut sentences = Vec::new();
     if !worse.is_empty() {
         sentences.push(format!(
@@ -118,7 +125,7 @@ fn of_best(task: &Task, names: &[&str]) -> Vec<String> {
 }
 
 /// A method against the baseline.
-fn of_pair(pair: &Pair) -> String {
+fn of_pair(pair: &Pair, metric: &Metric) -> String {
     let p = p_equals(pair.p_value);
     let (a, b) = (&pair.a, &pair.b);
     let pair = match pair.finding() {
@@ -126,7 +133,7 @@ fn of_pair(pair: &Pair) -> String {
         Finding::First | Finding::Open => pair,
     };
     let (a, b, seeds) = (&pair.a, &pair.b, pair.won + pair.lost + pair.equal);
-    let by = of_difference(pair);
+    let by = of_difference(pair, metric);
     if pair.finding() != Finding::Open {
         return format!(
             "{a} found better architectures than {b}: {by}, {p}; {}.",
@@ -147,15 +154,34 @@ fn of_pair(pair: &Pair) -> String {
 }
 
 /// `+1.00 points of test accuracy in a typical seed (interval +0.80 to +1.20)`.
-fn of_difference(pair: &Pair) -> String {
+fn of_difference(pair: &Pair, metric: &Metric) -> String {
     let by = match pair.difference {
-        Some(difference) => format!("{} points of test accuracy in a typical seed", points(difference)),
+        Some(by) => {
+            let (by, figure) = (difference(metric, by), on_test(metric));
+            let better = match (metric.is_accuracy(), metric.direction()) {
+                (true, _) => "",
+                (false, Direction::Higher) => " (higher is better)",
+                (false, Direction::Lower) => " (lower is better)",
+            };
+            match metric.scale() {
+                Scale::Share => format!("{by} points of {figure}{better} in a typical seed"),
+                Scale::Plain => format!("{by} in {figure}{better} in a typical seed"),
+            }
+        }
         None => "in a typical seed one of the two has no result".to_owned(),
     };
-    match interval(pair.low, pair.high) {
+    match interval(metric, pair.low, pair.high) {
         Some(interval) => format!("{by} (corrected 95 % interval {interval})"),
         None => format!("{by} (too few seeds that differ for an interval)"),
     }
+}
+
+/// `test accuracy`, or what the metric is called.
+fn on_test(metric: &Metric) -> String {
+    // A metric may be called "validation loss" in its file.
+    let name = metric.name().strip_prefix("validation ");
+    let name = name.or_else(|| metric.name().strip_prefix("test "));
+    format!("test {}", name.unwrap_or(metric.name()))
 }
 
 /// `a is better with 12 of 20 seeds, equal with 3`.

@@ -1,5 +1,7 @@
 //! Figures of a comparison as a person writes them.
 
+use nas_space::search::{Direction, Metric, Scale};
+
 use super::SIGNIFICANCE;
 
 /// A p-value: `0.22`, `0.043`, `0.0012`, `< 0.001`. One below the level of significance is never rounded up to it.
@@ -44,7 +46,7 @@ pub fn about_seeds(seeds: u64) -> u64 {
 }
 
 /// A difference of accuracies in points, without the word: `+0.80`, `-2.18`; with more digits where two would make it 0.
-pub fn points(difference: f64) -> String {
+pub(super) fn points(difference: f64) -> String {
     let points = 100.0 * difference;
     (2..10)
         .map(|digits| format!("{points:+.digits$}"))
@@ -52,12 +54,41 @@ pub fn points(difference: f64) -> String {
         .unwrap_or_else(|| "0.00".to_owned())
 }
 
-/// An interval of differences in points, without the word: `+0.10 to +1.20`, `above +0.10`; none where it has no end.
-pub fn interval(low: Option<f64>, high: Option<f64>) -> Option<String> {
+/// A number of any size with five significant digits.
+pub fn plain(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-4..1e7).contains(&size) {
+        return format!("{value:.4e}");
+    }
+    let digits = (4.0 - size.log10().floor()).clamp(0.0, 8.0) as usize;
+    format!("{value:.digits$}")
+}
+
+/// A difference of scores as one of values, with its sign: points without the word where values are shares, as of accuracies, else
+/// the plain number.
+pub fn difference(metric: &Metric, scores: f64) -> String {
+    let values = metric.value(scores);
+    match metric.scale() {
+        Scale::Share => points(values),
+        Scale::Plain if values > 0.0 => format!("+{}", plain(values)),
+        Scale::Plain => plain(values),
+    }
+}
+
+/// An interval of differences, without the unit: `+0.10 to +1.20`, `above +0.10`; none where it has no end.
+pub fn interval(metric: &Metric, low: Option<f64>, high: Option<f64>) -> Option<String> {
+    let (low, high) = match metric.direction() {
+        Direction::Higher => (low, high),
+        Direction::Lower => (high, low),
+    };
+    let text = |scores: f64| difference(metric, scores);
     Some(match (low, high) {
-        (Some(low), Some(high)) => format!("{} to {}", points(low), points(high)),
-        (Some(low), None) => format!("above {}", points(low)),
-        (None, Some(high)) => format!("below {}", points(high)),
+        (Some(low), Some(high)) => format!("{} to {}", text(low), text(high)),
+        (Some(low), None) => format!("above {}", text(low)),
+        (None, Some(high)) => format!("below {}", text(high)),
         (None, None) => return None,
     })
 }
@@ -103,9 +134,28 @@ mod tests {
     fn a_difference_that_is_not_0_does_not_read_as_0() {
         let texts = [0.008, -0.0218, 0.0, 0.000_004, -1e-9].map(points);
         assert_eq!(texts, ["+0.80", "-2.18", "0.00", "+0.0004", "-0.0000001"]);
+        let interval = |low, high| interval(&Metric::default(), low, high);
         assert_eq!(interval(Some(0.001), Some(0.02)).unwrap(), "+0.10 to +2.00");
         assert_eq!(interval(None, Some(-0.001)).unwrap(), "below -0.10");
         assert_eq!(interval(Some(-0.001), None).unwrap(), "above -0.10");
         assert_eq!(interval(None, None), None);
+    }
+
+    #[test]
+    fn a_loss_that_is_better_by_a_score_is_lower_by_that_value() {
+        let loss = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
+        assert_eq!(difference(&loss, 0.25), "-0.25000");
+        assert_eq!(
+            interval(&loss, Some(0.125), Some(0.5)).unwrap(),
+            "-0.50000 to -0.12500"
+        );
+        assert_eq!(interval(&loss, Some(0.125), None).unwrap(), "below -0.12500");
+    }
+
+    #[test]
+    fn plain_numbers_have_five_digits_that_count() {
+        let texts = [0.0123456, 12.34567, -0.765432, 98765.4, 1e-6, 2.5e9].map(plain);
+        let expected = ["0.012346", "12.346", "-0.76543", "98765", "1.0000e-6", "2.5000e9"];
+        assert_eq!(texts, expected);
     }
 }

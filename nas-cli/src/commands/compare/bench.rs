@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
 use nas_eval::tabular::{TableError, TabularEvaluator};
 use nas_space::arch::Architecture;
-use nas_space::search::{Evaluator, Fidelity, Stop};
+use nas_space::search::{Evaluator, Fidelity, Metric, Stop};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
@@ -18,7 +18,7 @@ use nas_study::{
 
 use crate::method;
 use crate::number::counted;
-use crate::plan::{Estimation, RunConfig};
+use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::progress::Screen;
 use crate::session::{Session, Stopped};
 
@@ -159,6 +159,16 @@ impl Bench {
     pub(super) fn best_test(&self) -> Option<f64> {
         let table = self.table.as_ref().filter(|_| self.configs[0].limits.is_none())?;
         table.best_test()
+    }
+
+    /// What figures are scores of.
+    pub(super) fn metric(&self) -> Metric {
+        self.configs[0].metric()
+    }
+
+    /// Whether one figure is both validation and test.
+    pub(super) fn one_figure(&self) -> Option<OneFigure> {
+        self.configs[0].one_figure()
     }
 
     /// How many test images there are, where that is known.

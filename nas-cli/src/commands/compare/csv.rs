@@ -4,13 +4,24 @@ use std::fmt::Write;
 
 use nas_study::compare::Comparison;
 
-const HEAD: &str = "task,method,seed,trials,failed,epochs,valid_accuracy,test_accuracy,trial_seconds,strategy_seconds,\
-                    final_seconds,architecture\n";
+const BEGIN: &str = "task,method,seed,trials,failed,epochs";
+const ACCURACIES: &str = "valid_accuracy,test_accuracy";
+/// Where any task's figures are no accuracies.
+const FIGURES: &str = "metric,valid,test";
+const END: &str = "trial_seconds,strategy_seconds,final_seconds,architecture";
 
-/// One line for each run; a run without a result has no accuracies. No field needs quotes: names of methods and tasks have neither commas nor quotes.
+/// One line for each run; a run without a result has no figures. No field needs quotes: names of methods and tasks have neither
+/// commas nor quotes, and in that of a metric they become spaces.
 pub(super) fn runs(comparison: &Comparison) -> String {
-    let mut text = HEAD.to_owned();
+    let comparison = comparison.in_values();
+    let plain = comparison.tasks.values().all(|task| task.metric.is_accuracy());
+    let figures = if plain { ACCURACIES } else { FIGURES };
+    let mut text = format!("{BEGIN},{figures},{END}\n");
     for (task, compared) in &comparison.tasks {
+        let metric = match plain {
+            true => String::new(),
+            false => format!("{},", compared.metric.name().replace([',', '"'], " ")),
+        };
         for (method, standing) in &compared.methods {
             for run in &standing.runs {
                 let chosen = run.incumbents.last().map(|one| one.architecture.to_string());
@@ -19,7 +30,7 @@ pub(super) fn runs(comparison: &Comparison) -> String {
                 // Writing to a string cannot fail.
                 let _ = writeln!(
                     text,
-                    "{task},{method},{},{},{},{},{},{},{},{},{},{}",
+                    "{task},{method},{},{},{},{},{metric}{},{},{},{},{},{}",
                     run.seed,
                     run.trials,
                     run.failed,

@@ -7,6 +7,7 @@
 mod bench;
 mod csv;
 mod jobs;
+mod json;
 mod page;
 mod text;
 
@@ -63,7 +64,7 @@ pub(super) struct CompareResult {
     left_out: BTreeMap<String, String>,
     /// What was typed.
     command: String,
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "json::in_values")]
     comparison: Comparison,
     /// The methods of the only task, where there is one task.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -247,7 +248,7 @@ fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Re
     }
     // Whatever a file says: the same budget for all.
     config.budget = args.budget();
-    Ok(config)
+    config.with_figures()
 }
 
 fn contestants(entrants: &[Entrant], configs: &[RunConfig]) -> Vec<Contestant> {
@@ -271,8 +272,9 @@ fn identity(benches: &[Bench], contestants: &[Contestant]) -> Result<Value> {
         for (config, contestant) in bench.configs.iter().zip(contestants) {
             let mut config = serde_json::to_value(config)?;
             if let Some(estimation) = config.get_mut("estimation").and_then(Value::as_object_mut) {
-                estimation.remove("table");
-                estimation.remove("data_dir");
+                for of_files in ["table", "data_dir", "metric", "one_figure"] {
+                    estimation.remove(of_files);
+                }
             }
             methods.push(json!({"name": contestant.name, "config": config}));
         }
@@ -355,6 +357,8 @@ fn compare(
                 name: bench.name().to_owned(),
                 best_test: bench.best_test(),
                 uniform: bench.uniform()?,
+                metric: bench.metric(),
+                note: bench.one_figure().map(|one| one.sentence().to_owned()),
                 test_images: bench.test_images(),
                 runs: contestants.iter().map(of).collect(),
             })
@@ -380,15 +384,13 @@ fn result(
         settings.insert(contestant.name.clone(), settings_of(config)?);
     }
     let jobs = args.jobs.unwrap_or_else(|| first.jobs());
-    let only = (comparison.tasks.len() == 1)
-        .then(|| comparison.tasks.first())
-        .flatten();
-    let methods = only
-        .map(|(_, task)| serde_json::to_value(&task.methods))
-        .transpose()?;
-    let pairs = only
-        .map(|(_, task)| serde_json::to_value(&task.pairs))
-        .transpose()?;
+    let values = json::values(&comparison)?;
+    let only = match values.get("tasks").and_then(Value::as_object) {
+        Some(tasks) if tasks.len() == 1 => tasks.values().next(),
+        _ => None,
+    };
+    let methods = only.and_then(|task| task.get("methods")).cloned();
+    let pairs = only.and_then(|task| task.get("pairs")).cloned();
     Ok(CompareResult {
         run: directory.to_owned(),
         report: directory.join("report.html"),

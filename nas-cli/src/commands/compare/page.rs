@@ -2,7 +2,7 @@
 
 use nas_study::compare::{
     BASELINE, CONFIDENCE, Currency, Curve, POWER, Pair, RESAMPLES, SIGNIFICANCE, Standing, Task, about_seeds,
-    interval, least_pairs, p_equals, p_text, points,
+    difference, interval, least_pairs, p_equals, p_text,
 };
 
 use super::CompareResult;
@@ -12,6 +12,7 @@ use crate::page::compare::{self, CompareData, MethodRow, PairRow};
 use crate::plot::{
     Bar, BarChart, BoxChart, CurveChart, Dimension, Joined, Point, RankChart, Ranked, Sample, Scale,
 };
+use crate::shown::Shown;
 
 /// Curves are drawn from this share of the budget on: what a few trials found is so much worse that all else would look alike.
 const BEGIN: f64 = 0.05;
@@ -42,7 +43,7 @@ fn data(result: &CompareResult) -> CompareData {
             fact("Space", result.space.clone()),
             fact(
                 "Trials",
-                format!("validation accuracy after {} epochs", result.search_epochs),
+                format!("{} after {} epochs", named(result, "validation"), result.search_epochs),
             ),
             fact(
                 "Test",
@@ -71,9 +72,11 @@ fn data(result: &CompareResult) -> CompareData {
         ranks: result.comparison.ranks.as_ref().filter(|_| names.len() > 2).map(|ranks| RankChart {
             title: "Mean ranks of the methods".to_owned(),
             subtitle: format!(
-                "Over {} pairs of task and seed, by test accuracy; joined methods do not differ by Nemenyi's test at 5 %, \
+                "Over {} pairs of task and seed, by {}; joined methods do not differ by Nemenyi's test at 5 %, \
                  critical difference {:.2}",
-                ranks.blocks, ranks.critical_difference
+                ranks.blocks,
+                named(result, "test"),
+                ranks.critical_difference
             ),
             methods: names
                 .iter()
@@ -105,10 +108,36 @@ fn data(result: &CompareResult) -> CompareData {
     }
 }
 
+/// What is compared on these images, of all tasks: `test accuracy`, `test loss (lower is better)`.
+fn named(result: &CompareResult, images: &str) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for task in result.comparison.tasks.values() {
+        let note = task.metric.note().trim_start_matches(", ");
+        let name = match note {
+            "" => task.metric.on(images),
+            note => format!("{} ({note})", task.metric.on(images)),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
+}
+
 fn warnings(result: &CompareResult) -> Vec<String> {
     let mut warnings: Vec<String> = left_out(result)
         .map(|(name, why)| format!("{name} is left out, as it cannot run here: {why}."))
         .collect();
+    for (name, task) in &result.comparison.tasks {
+        warnings.extend(
+            task.note
+                .as_ref()
+                .map(|note| match result.comparison.tasks.len() {
+                    1 => note.clone(),
+                    _ => format!("On {name}: {note}"),
+                }),
+        );
+    }
     let tests = result
         .comparison
         .tasks
@@ -173,7 +202,13 @@ fn statistics(result: &CompareResult) -> Vec<String> {
             100.0 * POWER
         ),
     ];
-    if let Some(uniform) = result.comparison.tasks.values().find_map(|task| task.uniform) {
+    let gains = |task: &&Task| {
+        task.methods
+            .values()
+            .any(|standing| standing.relative_improvement.is_some())
+    };
+    let mut tasks = result.comparison.tasks.values().filter(gains);
+    if let Some(uniform) = tasks.find_map(|task| task.uniform) {
         sentences.push(format!(
             "Random architectures are {} uniform draws that nothing chose; what a method has over them is its mean test accuracy \
              less theirs, as a share of theirs.",
@@ -193,6 +228,15 @@ fn statistics(result: &CompareResult) -> Vec<String> {
          NAS-Bench-201's CIFAR-10 with other seeds, which favours them there."
             .to_owned(),
     );
+    let tasks = result.comparison.tasks.values();
+    if tasks.clone().any(|task| !task.metric.is_accuracy()) {
+        let figures = |sentence: String| {
+            sentence
+                .replace("accuracies", "figures")
+                .replace("accuracy", "figure")
+        };
+        sentences = sentences.into_iter().map(figures).collect();
+    }
     sentences
 }
 
@@ -209,7 +253,7 @@ fn section(result: &CompareResult, name: &str, task: &Task) -> compare::Task {
             values: standing
                 .runs
                 .iter()
-                .filter_map(|run| Some(100.0 * run.test_accuracy?))
+                .filter_map(|run| Some(task.metric.on_axis(run.test_accuracy?)))
                 .collect(),
         })
         .filter(|sample| !sample.values.is_empty())
@@ -217,12 +261,13 @@ fn section(result: &CompareResult, name: &str, task: &Task) -> compare::Task {
     compare::Task {
         name: name.to_owned(),
         methods: methods.collect(),
-        pairs: task.pairs.iter().map(pair).collect(),
+        figure: task.metric.clone(),
+        pairs: task.pairs.iter().map(|one| pair(task, one)).collect(),
         curves: curves(result, task),
         boxes: (!samples.is_empty()).then(|| BoxChart {
-            title: "Test accuracy of what the runs chose".to_owned(),
+            title: format!("{} of what the runs chose", task.metric.on("Test")),
             subtitle: format!("{} runs of each method, {}.", result.seeds, budget(result)),
-            x: Dimension::percent("test accuracy", Scale::Linear),
+            x: task.metric.dimension(task.metric.on("test")),
             samples,
         }),
         costs: Some(costs(task)),
@@ -242,9 +287,9 @@ fn row(task: &Task, method: &str, standing: &Standing) -> MethodRow {
         name: method.to_owned(),
         runs,
         with_result: runs - standing.runs_without_result as usize,
-        test: spread(standing.test_mean, standing.test_std),
-        valid: spread(standing.valid_mean, standing.valid_std),
-        regret: standing.regret_mean,
+        test: spread(&task.metric, standing.test_mean, standing.test_std),
+        valid: spread(&task.metric, standing.valid_mean, standing.valid_std),
+        regret: standing.regret_mean.map(|regret| task.metric.regret(regret)),
         effect: against.map(|pair| pair.effect),
         relative_improvement: standing.relative_improvement,
         trials: mean(|run| run.trials as f64),
@@ -253,12 +298,14 @@ fn row(task: &Task, method: &str, standing: &Standing) -> MethodRow {
     }
 }
 
-fn pair(pair: &Pair) -> PairRow {
+fn pair(task: &Task, pair: &Pair) -> PairRow {
     PairRow {
         a: pair.a.clone(),
         b: pair.b.clone(),
-        points: pair.difference.map_or("no result".to_owned(), points),
-        interval: interval(pair.low, pair.high).unwrap_or_else(|| "none".to_owned()),
+        difference: pair
+            .difference
+            .map_or("no result".to_owned(), |by| difference(&task.metric, by)),
+        interval: interval(&task.metric, pair.low, pair.high).unwrap_or_else(|| "none".to_owned()),
         p_value: p_text(pair.p_value),
         effect: pair.effect,
         won: format!("{}, {}, {}", pair.won, pair.equal, pair.lost),
@@ -272,6 +319,8 @@ fn curves(result: &CompareResult, task: &Task) -> Vec<(CurveChart, String)> {
         "Mean over {} runs; bands: 95 % by the bootstrap; from a twentieth of the budget on",
         result.seeds
     );
+    let metric = &task.metric;
+    let (test, valid) = (metric.on("test"), metric.on("validation"));
     let mut charts = Vec::new();
     for along in [Currency::Trials, Currency::Seconds] {
         let x = match along {
@@ -300,23 +349,26 @@ fn curves(result: &CompareResult, task: &Task) -> Vec<(CurveChart, String)> {
             }
         };
         add(
-            format!("Test accuracy over {over}"),
-            Dimension::percent("test accuracy", Scale::Linear),
-            "Test accuracy of the architecture that validation would have chosen so far; no method sees it.",
+            format!("{} over {over}", metric.on("Test")),
+            metric.dimension(test.clone()),
+            &format!(
+                "{} of the architecture that validation would have chosen so far; no method sees it.",
+                metric.on("Test")
+            ),
             Of::Test,
         );
         if let Some(best) = task.best_test {
             add(
                 format!("Regret over {over}"),
-                Dimension::percent("regret of the test accuracy", Scale::Logarithmic),
-                "How far the test accuracy is from the best there is.",
+                metric.distance(format!("regret of the {test}")),
+                &format!("How far the {test} is from the best there is."),
                 Of::Regret(best),
             );
         }
         add(
-            format!("Validation accuracy over {over}"),
-            Dimension::percent("validation accuracy", Scale::Linear),
-            "Best validation accuracy so far: what the methods see.",
+            format!("{} over {over}", metric.on("Validation")),
+            metric.dimension(valid.clone()),
+            &format!("Best {valid} so far: what the methods see."),
             Of::Valid,
         );
     }
@@ -346,20 +398,17 @@ fn drawn(task: &Task, along: Currency, of: Of) -> Vec<crate::plot::Curve> {
         let places = curve.spent.iter().zip(&curve.estimates).skip(first);
         let points = places.map(|(&x, estimate)| {
             let x = x.max(begin);
-            let percent = |value: f64| 100.0 * value;
-            match of {
-                Of::Regret(best) => Point {
-                    x,
-                    mean: percent(best - estimate.mean),
-                    low: percent(best - estimate.high),
-                    high: percent(best - estimate.low),
-                },
-                Of::Test | Of::Valid => Point {
-                    x,
-                    mean: percent(estimate.mean),
-                    low: percent(estimate.low),
-                    high: percent(estimate.high),
-                },
+            // Scores: where lower values are better, the upper end of the band is the lower one of scores.
+            let value = |score: f64| match of {
+                Of::Regret(best) => task.metric.distance_on_axis(best - score),
+                Of::Test | Of::Valid => task.metric.on_axis(score),
+            };
+            let (low, high) = (value(estimate.low), value(estimate.high));
+            Point {
+                x,
+                mean: value(estimate.mean),
+                low: low.min(high),
+                high: low.max(high),
             }
         });
         Some(crate::plot::Curve {

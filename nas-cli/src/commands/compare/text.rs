@@ -1,9 +1,11 @@
 //! A comparison for people, in a terminal.
 
-use nas_study::compare::{Standing, Task, interval, p_equals, p_text, points};
+use nas_space::search::{Metric, Scale};
+use nas_study::compare::{Standing, Task, difference, interval, p_equals, p_text};
 
 use super::CompareResult;
 use crate::number::{counted, percent};
+use crate::shown::Shown;
 
 pub(super) fn text(result: &CompareResult) -> String {
     let mut lines = vec![format!(
@@ -98,21 +100,30 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         let runs = standing.runs.len() as u64;
         lines.push(format!(
             "{name:<width$} {:>18} {:>18} {:>9} {:>9} {:>14.3}{}{}",
-            spread(test_mean, test_std),
-            spread(valid_mean, valid_std),
-            standing.regret_mean.map_or(String::new(), percent),
+            spread(&task.metric, test_mean, test_std),
+            spread(&task.metric, valid_mean, valid_std),
+            standing
+                .regret_mean
+                .map_or(String::new(), |regret| task.metric.regret(regret)),
             standing.relative_improvement.map_or(String::new(), percent),
             1e3 * standing.seconds_per_trial,
             optional(failed, 14, format!("{failures} of {trials}")),
             optional(lost, 17, format!("{} of {runs}", runs - runs_without_result)),
         ));
     }
+    if !task.metric.is_accuracy() {
+        lines.push(format!("test and valid: {}", task.metric.described()));
+    }
     if let Some(uniform) = task.uniform {
-        lines.push(format!(
-            "gain: test accuracy beyond the {} of {} uniform draws, as a share of it",
-            percent(uniform.test_mean),
-            uniform.draws
-        ));
+        let (test, mean) = (task.metric.on("test"), task.metric.shown(uniform.test_mean));
+        let gains = task.methods.values().any(|s| s.relative_improvement.is_some());
+        lines.push(match gains {
+            true => format!(
+                "gain: {test} beyond the {mean} of {} uniform draws, as a share of it",
+                uniform.draws
+            ),
+            false => format!("mean {test} of {} uniform draws: {mean}", uniform.draws),
+        });
     }
     if lost {
         lines.push(
@@ -124,10 +135,18 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
 }
 
 /// A mean and its standard deviation, where any run has a result.
-pub(super) fn spread(mean: Option<f64>, std: Option<f64>) -> String {
+pub(super) fn spread(metric: &Metric, mean: Option<f64>, std: Option<f64>) -> String {
     match mean.zip(std) {
-        Some((mean, std)) => format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * std),
+        Some((mean, std)) => metric.spread(mean, std),
         None => "no result".to_owned(),
+    }
+}
+
+/// What a difference is called.
+pub(super) fn unit(metric: &Metric) -> &'static str {
+    match metric.scale() {
+        Scale::Share => "points",
+        Scale::Plain => "difference",
     }
 }
 
@@ -146,23 +165,30 @@ fn pairs(lines: &mut Vec<String>, task: &Task) {
     lines.push(String::new());
     lines.push(format!(
         "{:<width$} {:>10} {:>18} {:>8} {:>7} {:>16}",
-        "pair", "points", "95 % interval", "p", "effect", "won-equal-lost"
+        "pair",
+        unit(&task.metric),
+        "95 % interval",
+        "p",
+        "effect",
+        "won-equal-lost"
     ));
     for pair in &task.pairs {
         lines.push(format!(
             "{:<width$} {:>10} {:>18} {:>8} {:>7.3} {:>16}",
             named(&pair.a, &pair.b),
-            pair.difference.map_or("no result".to_owned(), points),
-            interval(pair.low, pair.high).unwrap_or_else(|| "none".to_owned()),
+            pair.difference
+                .map_or("no result".to_owned(), |by| difference(&task.metric, by)),
+            interval(&task.metric, pair.low, pair.high).unwrap_or_else(|| "none".to_owned()),
             p_text(pair.p_value),
             pair.effect,
             format!("{}-{}-{}", pair.won, pair.equal, pair.lost),
         ));
     }
-    lines.push(
-        "points: of the first over the second in a typical seed in which they differ (Hodges and Lehmann), with the interval that \
-         the test leaves; p: Wilcoxon's signed-rank test of the differences with equal seeds, two-sided; both corrected for all \
-         pairs (Holm); effect: share of the ranks that the first won, 0.5 is no difference"
-            .to_owned(),
-    );
+    lines.push(format!(
+        "{}: of the first over the second in a typical seed in which they differ (Hodges and Lehmann), with the interval that \
+         the test leaves{}; p: Wilcoxon's signed-rank test of the differences with equal seeds, two-sided; both corrected for all \
+         pairs (Holm); effect: share of the ranks that the first won, 0.5 is no difference",
+        unit(&task.metric),
+        task.metric.note()
+    ));
 }

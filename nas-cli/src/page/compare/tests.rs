@@ -66,7 +66,7 @@ fn task(name: &str) -> Task {
         with_result: 200 - place,
         test: format!("93.{} ± 0.36 %", 70 + 10 * place),
         valid: "91.00 ± 0.20 %".to_owned(),
-        regret: Some(0.004),
+        regret: Some("0.40 %".to_owned()),
         effect: (place > 0).then_some(0.6),
         relative_improvement: Some(0.0712),
         trials: 100.0,
@@ -81,11 +81,12 @@ fn task(name: &str) -> Task {
     };
     Task {
         name: name.to_owned(),
+        figure: Metric::default(),
         methods: methods.collect(),
         pairs: vec![PairRow {
             a: NAMES[0].to_owned(),
             b: NAMES[4].to_owned(),
-            points: "-0.21".to_owned(),
+            difference: "-0.21".to_owned(),
             interval: "-0.50 to +0.10".to_owned(),
             p_value: "0.20".to_owned(),
             effect: 0.44,

@@ -31,6 +31,8 @@ fn task(name: &str, methods: &[(&str, &[f64])]) -> TaskRuns {
     TaskRuns {
         name: name.to_owned(),
         best_test: Some(1.0),
+        metric: Metric::default(),
+        note: None,
         uniform: Some(Uniform {
             draws: 8,
             test_mean: 0.5,
