@@ -59,7 +59,7 @@ pub struct Standing {
     /// Mean distance of the test accuracy from the best there is, where that is known.
     pub regret_mean: Option<f64>,
     /// The mean test accuracy beyond that of uniform draws, as a share of that of uniform draws (Yang et al. 2020, arXiv
-    /// 1912.12522), where that is known.
+    /// 1912.12522), where that is known; none where the metric is no accuracy.
     pub relative_improvement: Option<f64>,
     /// Trials of all runs.
     pub trials: u64,
@@ -201,6 +201,12 @@ impl Comparison {
             let (mut task, grid) = Task::new(best_test, uniform, test_images, runs)?;
             task.metric = metric;
             task.note = note;
+            if !task.metric.is_accuracy() {
+                // A share of a figure that may be negative says nothing.
+                for standing in task.methods.values_mut() {
+                    standing.relative_improvement = None;
+                }
+            }
             if let Some((_, first)) = compared.first()
                 && !first.methods.keys().eq(task.methods.keys())
             {

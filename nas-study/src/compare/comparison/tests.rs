@@ -1,4 +1,5 @@
 use nas_space::arch::Architecture;
+use nas_space::search::{Direction, Scale};
 
 use super::*;
 use crate::compare::{Finding, SIGNIFICANCE};
@@ -249,4 +250,44 @@ fn no_interval_contradicts_its_verdict() {
         }
     }
     assert!(findings.iter().all(|&count| count > 50), "{findings:?}");
+}
+
+#[test]
+fn a_loss_is_compared_by_its_score_and_told_in_its_own_numbers() {
+    let good = [2.0, 2.5, 1.5, 2.25, 1.75, 2.5, 2.0, 1.25];
+    let bad = good.map(|loss| loss + 0.5);
+    let (good, bad) = (good.map(|loss| -loss), bad.map(|loss| -loss));
+    let methods: [(&str, &[f64]); 2] = [("random", &bad), ("rl", &good)];
+    let task = TaskRuns {
+        best_test: Some(-1.0),
+        metric: Metric::new("loss", Direction::Lower, Scale::Plain).unwrap(),
+        note: Some("Both are one figure.".to_owned()),
+        ..task("one", &methods)
+    };
+    let scores = Comparison::new(vec![task]).unwrap();
+    let values = scores.in_values();
+    let (of_scores, of_values) = (&scores.tasks["one"], &values.tasks["one"]);
+    let (rl, told) = (&of_scores.methods["rl"], &of_values.methods["rl"]);
+    assert_eq!(told.test_mean, Some(1.96875));
+    assert_eq!(rl.test_mean, Some(-1.96875));
+    assert_eq!(told.test_low, rl.test_high.map(|score| -score));
+    assert_eq!((told.regret_mean, rl.regret_mean), (Some(0.96875), Some(0.96875)));
+    assert_eq!(told.relative_improvement, None);
+    assert_eq!(told.runs[0].test_accuracy, Some(2.0));
+    assert_eq!(told.runs[0].incumbents[0].test_accuracy, Some(2.0));
+    assert_eq!(of_values.best_test, Some(1.0));
+    let curve = &told.test_curves[0].estimates[0];
+    assert!(curve.low <= curve.mean && curve.mean <= curve.high);
+    // The second is better: its loss is lower by a half with every seed.
+    let (pair, told) = (&of_scores.pairs[0], &of_values.pairs[0]);
+    assert_eq!(pair.finding(), Finding::Second);
+    assert_eq!((pair.difference, told.difference), (Some(-0.5), Some(0.5)));
+    assert_eq!((told.p_value, told.effect), (pair.p_value, pair.effect));
+    let said = &scores.verdict;
+    assert_eq!(
+        said[0],
+        "rl found better architectures than random: -0.50000 in test loss (lower is better) in a typical seed (corrected 95 % \
+         interval -0.50000 to -0.50000), p = 0.0078; rl is better with 8 of 8 seeds."
+    );
+    assert!(said.contains(&"Both are one figure.".to_owned()), "{said:?}");
 }
