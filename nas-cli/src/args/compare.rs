@@ -9,7 +9,8 @@ use nas_eval::tabular::BUILT_IN;
 use nas_space::search::Budget;
 
 use super::{
-    BoundArgs, DataArgs, LimitArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs, at_least, positive,
+    BoundArgs, DataArgs, HalvingArgs, LimitArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs, at_least,
+    positive,
 };
 use crate::method::Method;
 use crate::plan::benchmarks;
@@ -83,6 +84,9 @@ pub(crate) struct CompareArgs {
     /// TOML file with the methods' settings, as a run directory holds it
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    // Last: what follows would stand under their heading.
+    #[command(flatten)]
+    pub(crate) halving: HalvingArgs,
 }
 
 /// A method, or the settings of one, under a name.
@@ -204,6 +208,7 @@ impl CompareArgs {
             limits: self.limits.clone(),
             training: self.training.clone(),
             bounds: self.bounds.clone(),
+            halving: self.halving.clone(),
             config,
             ..SearchArgs::default()
         }

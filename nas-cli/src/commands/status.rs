@@ -210,8 +210,16 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>)) -> String {
     }
     if let Some(best) = &status.best {
         lines.push(line("best architecture", &best.arch));
+        let reached = best.epochs.map_or(String::new(), |epochs| {
+            format!(", after {}", counted(epochs as usize, "epoch"))
+        });
         lines.extend(valid.map(|score| {
-            let figure = format!("{}{} (trial {})", metric.shown(score), metric.note(), best.trial);
+            let figure = format!(
+                "{}{} (trial {}{reached})",
+                metric.shown(score),
+                metric.note(),
+                best.trial
+            );
             line(&metric.on("validation"), &figure)
         }));
     }

@@ -223,17 +223,14 @@ impl RunConfig {
                 plan.evaluator.network.validate()?;
                 plan.evaluator.train.validate()?;
             }
-            Estimation::Table(plan) => {
-                let only_seconds = self.budget.trials.is_none() && self.budget.epochs.is_none();
-                plan.validate(&self.space, only_seconds && self.supernet.is_none())?;
-            }
+            Estimation::Table(plan) => plan.validate(&self.space)?,
             Estimation::Command(plan) => plan.validate(self)?,
         }
         self.trial.iter().try_for_each(TrialPlan::validate)?;
         evolution::validate(self)?;
         self.validate_sizes()?;
         rl::validate(self)?;
-        self.halving()?;
+        self.validate_seconds()?;
         match (self.method, &self.pnas) {
             (Method::Pnas, None) => bail!("method pnas has no [pnas] in the configuration"),
             (Method::Pnas, Some(pnas)) => progressive::validate(pnas, self.space.build()?.as_ref())?,
@@ -241,6 +238,30 @@ impl RunConfig {
             (_, None) => {}
         }
         self.validate_supernet()
+    }
+
+    /// Refuses a search in a table that nothing would end.
+    fn validate_seconds(&self) -> Result<()> {
+        let halved = self.halving()?.is_some();
+        let only_seconds = self.budget.trials.is_none() && self.budget.epochs.is_none();
+        if !only_seconds || self.supernet.is_some() {
+            return Ok(());
+        }
+        // A table may lack what a search needs that never looks anything up.
+        let Some(lookup) = self.lookup()? else {
+            return Ok(());
+        };
+        if lookup.has_trial_seconds() {
+            return Ok(());
+        }
+        if lookup.has_seconds() {
+            let rungs = if halved { "every rung" } else { "the trials" };
+            bail!(
+                "a limit of seconds never ends this search: the table has no seconds after the epochs of {rungs}; add --trials N or \
+                 --budget-epochs N"
+            );
+        }
+        bail!("a limit of seconds never ends a search in a table without costs; add --trials N")
     }
 
     fn validate_supernet(&self) -> Result<()> {

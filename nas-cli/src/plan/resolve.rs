@@ -13,7 +13,7 @@ use nas_space::search::Budget;
 use nas_space::spaces::{CustomConfig, NasnetConfig, PnasConfig, SpaceConfig};
 use toml::{Table, Value};
 
-use super::halving::{self, HalvingPlan};
+use super::halving;
 use super::supernet::{self, ImagesPlan};
 use super::{
     CommandPlan, DATA, Estimation, RunConfig, SupernetPlan, TrainingPlan, evolution, limits, progressive, rl,
@@ -125,6 +125,9 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         }
         _ => None,
     };
+    let halving = halved
+        .then(|| halving::defaults(&estimation, &args.halving, &file))
+        .transpose()?;
     let other_limit = args.budget_seconds.is_some() || args.budget_epochs.is_some();
     let budget = match (other_limit, &estimation) {
         (true, _) => Budget::default(),
@@ -166,7 +169,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         rl: rl::defaults(method, &args.rl),
         limits: None,
         trial: None,
-        halving: halved.then(HalvingPlan::default),
+        halving,
         pnas,
     };
     let mut table = Table::try_from(&defaults).context("the defaults cannot be written")?;
@@ -181,10 +184,15 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     let mut config: RunConfig = table.try_into().context("in the configuration")?;
     config.method = method;
     overlay(&mut config, args)?;
-    if let (Estimation::Training(plan), true) = (&config.estimation, halved && !limited) {
+    if halved && !limited {
         // As much training as trials without halving get where nothing is said.
+        let (trials, epochs) = match &config.estimation {
+            Estimation::Table(plan) => (TABLE_TRIALS, plan.search_epochs()?),
+            Estimation::Training(plan) => (TRIALS, plan.epochs),
+            Estimation::Command(plan) => (TRIALS, plan.epochs),
+        };
         config.budget = Budget {
-            epochs: Some(TRIALS * u64::from(plan.epochs)),
+            epochs: Some(trials * u64::from(epochs)),
             ..Budget::default()
         };
     }
@@ -263,7 +271,7 @@ fn reconcile(file: &mut Table, args: &SearchArgs, method: Method) {
             file.remove(section);
         }
     }
-    let no_halving = (args.method.is_some() && !method.proposes()) || args.is_tabular();
+    let no_halving = args.method.is_some() && !method.proposes();
     if no_halving && args.halving.first_typed().is_none() {
         file.remove("halving");
     }

@@ -489,7 +489,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
 fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
     let rungs = |file, words| {
         let config = resolved(file, words).unwrap();
-        let (_, halving) = config.halving().unwrap().unwrap();
+        let halving = config.halving().unwrap().unwrap();
         halving.rung_epochs().unwrap()
     };
     assert_eq!(rungs("", "random --halving asha"), [1, 4, 16]);

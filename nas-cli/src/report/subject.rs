@@ -116,7 +116,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         });
         facts.push(("Limits", limits.chain(named).collect::<Vec<_>>().join(", ")));
     }
-    if let Some((_, halving)) = config.halving()? {
+    if let Some(halving) = config.halving()? {
         let rungs: Vec<String> = halving.rung_epochs()?.iter().map(u32::to_string).collect();
         facts.push((
             "Halving",
@@ -175,7 +175,15 @@ fn judgement(config: &RunConfig) -> Result<Vec<(&'static str, String)>> {
                 ),
             ));
         }
-        Estimation::Table(plan) => facts.push(("A trial", format!("is looked up: {}", plan.title()))),
+        Estimation::Table(plan) => facts.push((
+            "A trial",
+            format!(
+                "is looked up: {}, validation accuracy after {}{}",
+                plan.title(),
+                if config.halving.is_some() { "up to " } else { "" },
+                counted(plan.search_epochs()? as usize, "epoch")
+            ),
+        )),
         Estimation::Command(plan) => facts.push((
             "A trial",
             format!(

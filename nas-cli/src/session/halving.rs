@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Session;
 use crate::output::note;
+use crate::plan::RunConfig;
 
 /// What decides a search that is halved: kept on record with the study.
 #[derive(Serialize)]
@@ -17,15 +18,25 @@ struct Parameters {
     method: Value,
 }
 
+/// The strategy and its parameters, halved if that is what the configuration says.
+pub(crate) fn halved(
+    config: &RunConfig,
+    strategy: Box<dyn Strategy>,
+    parameters: String,
+) -> Result<(Box<dyn Strategy>, String)> {
+    let Some(halving) = config.halving()? else {
+        return Ok((strategy, parameters));
+    };
+    let method = serde_json::from_str(&parameters)?;
+    let parameters = serde_json::to_string(&Parameters { halving, method })?;
+    Ok((Box::new(Halving::new(strategy, halving)?), parameters))
+}
+
 impl Session {
-    /// The strategy and its parameters, halved if that is what the configuration says.
-    pub(super) fn halved(
-        &self,
-        strategy: Box<dyn Strategy>,
-        parameters: String,
-    ) -> Result<(Box<dyn Strategy>, String)> {
-        let Some((_, halving)) = self.config.halving()? else {
-            return Ok((strategy, parameters));
+    /// Says so where no rung reaches the epochs of a trial.
+    pub(super) fn note_rungs(&self) -> Result<()> {
+        let Some(halving) = self.config.halving()? else {
+            return Ok(());
         };
         let rungs = halving.rung_epochs()?;
         if rungs.last() != Some(&halving.max_epochs) {
@@ -37,8 +48,6 @@ impl Session {
                 halving.max_epochs
             ));
         }
-        let method = serde_json::from_str(&parameters)?;
-        let parameters = serde_json::to_string(&Parameters { halving, method })?;
-        Ok((Box::new(Halving::new(strategy, halving)?), parameters))
+        Ok(())
     }
 }

@@ -38,6 +38,7 @@ use crate::{device, method, plan, plot, progressive};
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
 use evaluation::remove_checkpoints;
 pub(crate) use evaluation::{TrialSettings, Worker};
+pub(crate) use halving::halved;
 use learning::Learned;
 pub(crate) use learning::{UNIFORM_FILE, UPDATES_FILE, first_proposals};
 
@@ -152,7 +153,7 @@ impl Session {
             Estimation::Training(plan) => {
                 let Loaded { dataset, device } = images.as_ref().context("a training has no images")?;
                 let mut of_trials = plan.evaluator.clone();
-                if let Some((_, halving)) = config.halving()? {
+                if let Some(halving) = config.halving()? {
                     // What one rung trains, the next one continues.
                     of_trials.span = Span::Epochs(halving.max_epochs);
                 }
@@ -163,7 +164,7 @@ impl Session {
                     evaluator: Box::new(evaluator.stopping_at(stop.clone())),
                 }
             }
-            Estimation::Table(plan) => Source::Table(plan.evaluator()?),
+            Estimation::Table(_) => Source::Table(config.lookup()?.context("there is no table")?),
             Estimation::Command(plan) => Source::Command(plan.clone()),
         };
         let session = Self {
@@ -305,7 +306,8 @@ impl Session {
                     Some(rl) => self.controller(rl, learned)?,
                     None => method::strategy(&self.config, Arc::clone(&self.searched), self.seed())?,
                 };
-                let (strategy, parameters) = self.halved(strategy, parameters)?;
+                self.note_rungs()?;
+                let (strategy, parameters) = halved(&self.config, strategy, parameters)?;
                 Ok((Searcher::Strategy(strategy), parameters))
             }
         }

@@ -240,9 +240,10 @@ impl Session {
                 ),
             ));
         }
-        let reached = match (self.config.halving, result.best.epochs) {
-            (Some(_), Some(epochs)) => format!(", after {}", counted(epochs as usize, "epoch")),
-            _ => String::new(),
+        let several = self.config.halving.is_some() || matches!(self.source, Source::Table(_));
+        let reached = match result.best.epochs.filter(|_| several) {
+            Some(epochs) => format!(", after {}", counted(epochs as usize, "epoch")),
+            None => String::new(),
         };
         if let Some(best) = &concluded.summary.best {
             lines.push(line(

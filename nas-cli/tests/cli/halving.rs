@@ -145,8 +145,8 @@ fn brackets_have_their_sizes_and_what_cannot_be_halved_is_refused() {
     assert_eq!(result["epochs"], 4 + 2 + 2);
     for (words, named) in [
         (
-            "search random --benchmark nb201 --table t --halving asha",
-            "one figure for each architecture",
+            "search random --evaluator true --halving asha",
+            "cannot go on with a training",
         ),
         ("search darts --halving asha", "method darts"),
         ("search random --eta 3", "--eta has no meaning without --halving"),

@@ -10,6 +10,7 @@ mod darts;
 mod enas;
 #[cfg(unix)]
 mod faults;
+mod fidelities;
 mod halving;
 mod imports;
 mod killed;

@@ -68,7 +68,8 @@ pub enum TableError {
 
     /// A figure that a row lacks.
     #[error(
-        "the table '{table}' has no {figure} of architecture {choices} after {epochs} epochs: its training failed"
+        "the table '{table}' has no {figure} of architecture {choices} after {epochs} epoch{}: its training failed",
+        if *.epochs == 1 { "" } else { "s" }
     )]
     Lacking {
         /// The table's name.
@@ -83,18 +84,22 @@ pub enum TableError {
 
     /// A number of epochs after which the table has no validation accuracies.
     #[error(
-        "the table '{table}' has no validation figures after {epochs} epochs on {dataset}; it has them after {known}"
+        "the table '{table}' has no validation figures after {epochs} on {dataset}; it has them after {known}"
     )]
     Epochs {
         /// The table's name.
         table: String,
-        /// The epochs asked for.
-        epochs: u32,
+        /// The epochs asked for, as in `1 epoch`.
+        epochs: String,
         /// The data set.
         dataset: String,
-        /// The numbers there are.
+        /// The numbers there are, as in `1, 2, 4 epochs`.
         known: String,
     },
+
+    /// No epochs at all.
+    #[error("the trials have no numbers of epochs; expected one at least")]
+    NoEpochs,
 
     /// A file that does not begin as a table does.
     #[error(

@@ -28,11 +28,18 @@ const DIVISORS: [u64; 7] = [1, 1, 2, 6, 12, 60, 60];
 ///
 /// **Simulated clock.** A trial costs the seconds that its training took, where the table has them, and nothing else; one
 /// that continues another, the seconds it adds.
+///
+/// **Several fidelities.** Trials are of the epochs that the table calls those of a search, unless
+/// [`TabularEvaluator::with_epochs`] says otherwise. With several numbers, the rungs of a halving, a trial that continues
+/// another one sees the repeat that the first of them drew. Seconds are those of the table where it has them after each of these
+/// numbers, and 0 otherwise: what a promotion adds could not be told.
 #[derive(Debug, Clone)]
 pub struct TabularEvaluator {
     table: Arc<Table>,
     dataset: usize,
     sizes: Arc<TabularSizes>,
+    /// The epochs that trials have, increasing; never empty.
+    epochs: Vec<u32>,
 }
 
 impl TabularEvaluator {
@@ -45,8 +52,29 @@ impl TabularEvaluator {
         Ok(Self {
             dataset,
             sizes: Arc::new(TabularSizes::new(Arc::clone(&table), dataset)),
+            epochs: vec![table.header().datasets[dataset].search_epochs],
             table,
         })
+    }
+
+    /// The same for trials of these epochs: of one number, or of the rungs of a halving.
+    ///
+    /// # Errors
+    /// [`TableError::Epochs`] for a number after which there are no validation accuracies; [`TableError::NoEpochs`] for none.
+    pub fn with_epochs(self, epochs: &[u32]) -> Result<Self, TableError> {
+        epochs.iter().try_for_each(|&epochs| self.check_epochs(epochs))?;
+        if epochs.is_empty() {
+            return Err(TableError::NoEpochs);
+        }
+        let mut epochs = epochs.to_vec();
+        epochs.sort_unstable();
+        epochs.dedup();
+        Ok(Self { epochs, ..self })
+    }
+
+    /// The epochs that trials have, increasing: one number, or several with [`TabularEvaluator::with_epochs`].
+    pub fn epochs(&self) -> &[u32] {
+        &self.epochs
     }
 
     /// What is looked up in.
@@ -89,11 +117,21 @@ impl TabularEvaluator {
         Some(rows.map(|row| self.table.figure(column, row)).collect())
     }
 
-    /// Whether the table knows what trainings cost.
+    /// Whether the table knows what trainings cost, of some number of epochs.
     pub fn has_seconds(&self) -> bool {
         self.table
             .fidelities(self.dataset)
             .is_some_and(|known| !known.seconds.is_empty())
+    }
+
+    /// Whether the table knows what each trial costs, in seconds: those of one number of epochs, or of every rung.
+    pub fn has_trial_seconds(&self) -> bool {
+        let known = self.table.fidelities(self.dataset);
+        known.is_some_and(|known| {
+            self.epochs
+                .iter()
+                .all(|epochs| known.seconds.contains_key(epochs))
+        })
     }
 
     /// Checks that there are validation accuracies after so many epochs, and no others answer for them.
@@ -107,9 +145,9 @@ impl TabularEvaluator {
         }
         Err(TableError::Epochs {
             table: self.table.header().name.clone(),
-            epochs,
+            epochs: listed(&[epochs]),
             dataset: self.dataset().name.clone(),
-            known: known.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+            known: listed(&known),
         })
     }
 
@@ -164,7 +202,7 @@ impl TabularEvaluator {
         rows.filter_map(|row| self.test_accuracy(row)).collect()
     }
 
-    /// The scores of the validation figures after the epochs of a search, means over repeats, row by row where there are any.
+    /// The scores of the validation figures after the (most) epochs of a trial, means over repeats, row by row where there are any.
     pub fn valid_accuracies(&self) -> Vec<f64> {
         let rows = 0..self.table.header().row_count;
         let repeats = self.searched();
@@ -186,7 +224,7 @@ impl TabularEvaluator {
         })
     }
 
-    /// How many trainings of each architecture there are after the epochs of a search; 0 where there is only their mean.
+    /// How many trainings of each architecture there are after the (most) epochs of a trial; 0 where there is only their mean.
     pub fn repeats(&self) -> usize {
         self.searched().map_or(0, |repeats| repeats.single.len())
     }
@@ -204,7 +242,7 @@ impl TabularEvaluator {
 
     fn searched(&self) -> Option<&Repeats> {
         let known = self.table.fidelities(self.dataset)?;
-        known.valid.get(&self.dataset().search_epochs)
+        known.valid.get(self.epochs.last()?)
     }
 
     fn test_accuracy(&self, row: u32) -> Option<f64> {
@@ -257,8 +295,27 @@ impl TabularEvaluator {
         }
     }
 
+    /// What a trial sees: of several rungs, what the repeat that was drawn at the bottom one came to.
+    fn seen(&self, epochs: u32, repeats: &Repeats, row: u32, seed: Seed) -> Option<(Option<u64>, f64)> {
+        let bottom = self.epochs.first().filter(|&&bottom| bottom != epochs);
+        let known = self.table.fidelities(self.dataset)?;
+        let Some(bottom) = bottom.and_then(|bottom| known.valid.get(bottom)) else {
+            return self.drawn(repeats, row, seed);
+        };
+        match self.drawn(bottom, row, seed) {
+            Some((Some(repeat), _)) if !repeats.single.is_empty() => {
+                let &(_, column) = repeats.single.iter().find(|&&(one, _)| one == repeat)?;
+                Some((Some(repeat), self.table.figure(column, row)?))
+            }
+            _ => self.drawn(repeats, row, seed),
+        }
+    }
+
     /// The seconds of a training: of this repeat, or of the mean.
     fn seconds(&self, epochs: u32, repeat: Option<u64>, row: u32) -> f64 {
+        if self.epochs.len() > 1 && !self.has_trial_seconds() {
+            return 0.0;
+        }
         let repeats = self
             .table
             .fidelities(self.dataset)
@@ -302,7 +359,6 @@ impl Evaluator for TabularEvaluator {
     fn description(&self) -> String {
         let DatasetHeader {
             name,
-            search_epochs,
             valid_is_test,
             metric,
             ..
@@ -314,7 +370,8 @@ impl Evaluator for TabularEvaluator {
         } else {
             format!(" {metric}")
         };
-        format!("{table} table {identity}, {name}, validation{metric}{on} after {search_epochs} epochs")
+        let epochs = listed(&self.epochs);
+        format!("{table} table {identity}, {name}, validation{metric}{on} after {epochs}")
     }
 
     fn metric(&self) -> Metric {
@@ -325,7 +382,8 @@ impl Evaluator for TabularEvaluator {
         let invalid = |e: TableError| Failure::new(FailureKind::Invalid, e.to_string());
         let row = self.row(&trial.architecture).map_err(invalid)?;
         let (epochs, repeats) = self.answering(trial.fidelity.epochs).map_err(invalid)?;
-        let (repeat, valid) = self.drawn(repeats, row, trial.seed).ok_or_else(|| {
+        let seen = self.seen(epochs, repeats, row, trial.seed);
+        let (repeat, valid) = seen.ok_or_else(|| {
             let lacking = self.lacking("validation", &trial.architecture, epochs);
             Failure::new(FailureKind::Other, lacking.to_string())
         })?;
@@ -350,6 +408,13 @@ impl Evaluator for TabularEvaluator {
         }
         .checked_as(self.metric())
     }
+}
+
+/// `1 epoch`, `1, 2, 4 epochs`.
+fn listed(epochs: &[u32]) -> String {
+    let numbers: Vec<String> = epochs.iter().map(u32::to_string).collect();
+    let ending = if epochs == [1] { "" } else { "s" };
+    format!("{} epoch{ending}", numbers.join(", "))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::method;
 use crate::number::counted;
 use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::progress::Screen;
-use crate::session::{Session, Stopped};
+use crate::session::{Session, Stopped, halved};
 
 /// Uniform draws whose mean is what nothing chose is worth.
 const DRAWS: u64 = 1000;
@@ -231,9 +231,15 @@ impl Bench {
 
     fn look_up(&self, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
         let seed = Seed::new(config.seed);
-        let (mut strategy, parameters) = method::strategy(config, Arc::clone(&self.searched), seed)?;
-        let gate = config.gate(table)?;
-        let evaluator: &dyn Evaluator = gate.as_ref().map_or(table, |gate| gate);
+        let (strategy, parameters) = method::strategy(config, Arc::clone(&self.searched), seed)?;
+        let (mut strategy, parameters) = halved(config, strategy, parameters)?;
+        // The rungs of the method, where it is halved.
+        let of_trials = match config.halving()? {
+            Some(halving) => table.clone().with_epochs(&halving.rung_epochs()?)?,
+            None => table.clone(),
+        };
+        let gate = config.gate(&of_trials)?;
+        let evaluator: &dyn Evaluator = gate.as_ref().map_or(&of_trials, |gate| gate);
         let study = StudyConfig {
             parameters,
             batch: config.batch,

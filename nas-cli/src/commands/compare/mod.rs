@@ -48,6 +48,9 @@ pub(super) struct CompareResult {
     judged: BTreeMap<String, String>,
     /// Epochs of a trial.
     search_epochs: u32,
+    /// Of methods that are halved, the epochs after which they judge; the last are those of a trial of the others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    rungs: BTreeMap<String, Vec<u32>>,
     /// Epochs of the training whose test accuracy is reported.
     test_epochs: u32,
     /// Runs of each method, with the seeds from 0 on.
@@ -112,6 +115,15 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
         benches.push(Bench::new(configs.collect::<Result<Vec<_>>>()?, &stop)?);
     }
     let contestants = contestants(&entrants, &benches[0].configs);
+    let budget = args.budget();
+    let configs = &benches[0].configs;
+    let halved = configs.iter().filter(|config| config.halving.is_some()).count();
+    if budget.epochs.is_none() && budget.seconds.is_none() && (1..configs.len()).contains(&halved) {
+        note(
+            "note: the same number of trials is less training for methods that are halved; --budget-epochs N gives all the \
+             same",
+        );
+    }
     let directory = match &args.run {
         Some(directory) => directory.clone(),
         None => free_directory(benches[0].space_name()),
@@ -379,9 +391,12 @@ fn result(
         judged.insert(bench.name().to_owned(), bench.judged());
         evaluators.insert(bench.name().to_owned(), bench.description().to_owned());
     }
-    let mut settings = BTreeMap::new();
+    let (mut settings, mut rungs) = (BTreeMap::new(), BTreeMap::new());
     for (contestant, config) in contestants.iter().zip(&first.configs) {
         settings.insert(contestant.name.clone(), settings_of(config)?);
+        if let Some(halving) = config.halving()? {
+            rungs.insert(contestant.name.clone(), halving.rung_epochs()?);
+        }
     }
     let jobs = args.jobs.unwrap_or_else(|| first.jobs());
     let values = json::values(&comparison)?;
@@ -398,6 +413,7 @@ fn result(
         evaluators,
         judged,
         search_epochs: first.search_epochs()?,
+        rungs,
         test_epochs: first.test_epochs(),
         seeds: args.seeds(),
         budget: args.budget(),

@@ -6,7 +6,7 @@ use nas_study::compare::{
 };
 
 use super::CompareResult;
-use super::text::{budget, left_out, spread};
+use super::text::{budget, halved, left_out, spread};
 use crate::number::counted;
 use crate::page::compare::{self, CompareData, MethodRow, PairRow};
 use crate::plot::{
@@ -43,13 +43,20 @@ fn data(result: &CompareResult) -> CompareData {
             fact("Space", result.space.clone()),
             fact(
                 "Trials",
-                format!("{} after {} epochs", named(result, "validation"), result.search_epochs),
+                std::iter::once(format!(
+                    "{} after {}",
+                    named(result, "validation"),
+                    counted(result.search_epochs as usize, "epoch")
+                ))
+                .chain(halved(result))
+                .collect::<Vec<_>>()
+                .join("; "),
             ),
             fact(
                 "Test",
                 format!(
-                    "of the architecture that validation chose, after {} epochs, once for each run",
-                    result.test_epochs
+                    "of the architecture that validation chose, after {}, once for each run",
+                    counted(result.test_epochs as usize, "epoch")
                 ),
             ),
             fact("Budget", format!("{}; a run ends with the trial that reaches it", budget(result))),

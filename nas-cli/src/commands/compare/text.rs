@@ -21,6 +21,7 @@ pub(super) fn text(result: &CompareResult) -> String {
             "{name}: {}",
             result.judged.get(name).map_or("", String::as_str)
         ));
+        lines.extend(halved(result));
         of_task(&mut lines, result, task);
     }
     if let Some(ranks) = &result.comparison.ranks {
@@ -46,6 +47,14 @@ pub(super) fn text(result: &CompareResult) -> String {
 /// Methods that were left out, and why.
 pub(super) fn left_out(result: &CompareResult) -> impl Iterator<Item = (&str, &str)> {
     result.left_out.iter().map(|(name, why)| (&name[..], &why[..]))
+}
+
+/// Of each method that is halved, after how many epochs it judges.
+pub(super) fn halved(result: &CompareResult) -> impl Iterator<Item = String> {
+    result.rungs.iter().map(|(name, rungs)| {
+        let rungs: Vec<String> = rungs.iter().map(u32::to_string).collect();
+        format!("{name} is halved: rungs of {} epochs", rungs.join(", "))
+    })
 }
 
 /// `100 trials each`.
@@ -78,8 +87,8 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
     lines.push(format!(
         "{:<width$} {:>18} {:>18} {:>9} {:>9} {:>14}{}{}",
         "method",
-        format!("test ({} epochs)", result.test_epochs),
-        format!("valid ({} epochs)", result.search_epochs),
+        format!("test ({})", counted(result.test_epochs as usize, "epoch")),
+        format!("valid ({})", counted(result.search_epochs as usize, "epoch")),
         "regret",
         "gain",
         "ms per trial",

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::extras::ExtraInfo;
 use crate::args::InfoArgs;
-use crate::number::{NOT_KNOWN, grouped, known};
+use crate::number::{NOT_KNOWN, counted, grouped, known};
 use crate::output::Output;
 use crate::plan::OneFigure;
 use crate::shown::Shown;
@@ -252,9 +252,15 @@ fn text(info: &Info) -> String {
         lines.push(format!("data       {}: {repeats}, {costs}", dataset.name));
         lines.push(format!("  metric   {}", dataset.metric.described()));
         lines.push(format!(
-            "  valid    after {} epochs; a search sees {}{}",
+            "  valid    after {} epoch{}; a search sees {}{}{}",
             epochs.join(", "),
+            if dataset.epochs == [1] { "" } else { "s" },
             dataset.search_epochs,
+            if dataset.epochs.len() > 1 {
+                ", with --epochs another one, with --halving several"
+            } else {
+                ""
+            },
             if dataset.valid_is_test {
                 ", and what it sees are figures on test images"
             } else {
@@ -262,7 +268,8 @@ fn text(info: &Info) -> String {
             }
         ));
         lines.push(format!("           {}", dataset.valid.text(&dataset.metric)));
-        lines.push(format!("  test     after {} epochs", dataset.report_epochs));
+        let report = counted(dataset.report_epochs as usize, "epoch");
+        lines.push(format!("  test     after {report}"));
         lines.push(format!("           {}", dataset.test.text(&dataset.metric)));
         lines.extend(
             dataset
