@@ -56,6 +56,12 @@ pub enum SpaceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What is no module of NAS-Bench-101.
+    #[error("this is no module of NAS-Bench-101: {reason}")]
+    Module {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A configuration value that is out of range.
     #[error("{name} is {got}; expected {expected}")]
     Config {

@@ -10,6 +10,7 @@ use crate::codec;
 use crate::error::SpaceError;
 use crate::hierarchy::Hierarchy;
 use crate::named;
+use crate::nb101::Module;
 use crate::network::{self, Network, NetworkConfig};
 use crate::op::Operations;
 
@@ -29,6 +30,8 @@ pub enum Genotype {
     Chain(Chain),
     /// Motifs over motifs, whose flattened cell stands in the skeleton of NAS-Bench-201.
     Hierarchical(Hierarchy),
+    /// A module of NAS-Bench-101 in its skeleton.
+    Nb101(Module),
     /// Options of decisions, of which nothing else is known.
     Selection(Selection),
 }
@@ -181,6 +184,7 @@ impl Genotype {
             }
             Self::Nb201(genotype) => network::nb201(operations, &genotype.cell, config),
             Self::Chain(chain) => network::chain(chain, config),
+            Self::Nb101(module) => network::nb101(operations, module, config),
             Self::Hierarchical(hierarchy) => network::nb201(operations, hierarchy.cell(), config),
             Self::Selection(selection) => Err(SpaceError::NoNetwork {
                 space: selection.space.clone(),
@@ -188,7 +192,7 @@ impl Genotype {
         }
     }
 
-    /// The cells it is made of, with their names; none for a chain or a selection, the flattened one for a hierarchy.
+    /// The cells it is made of, with their names; none for a chain, a module or a selection, the flattened one for a hierarchy.
     pub fn cells(&self) -> Vec<(&'static str, &Cell)> {
         match self {
             Self::Darts(DartsGenotype {
@@ -203,7 +207,7 @@ impl Genotype {
             }) => vec![("normal", normal)],
             Self::Nb201(genotype) => vec![("cell", &genotype.cell)],
             Self::Hierarchical(hierarchy) => vec![("cell", hierarchy.cell())],
-            Self::Chain(_) | Self::Selection(_) => Vec::new(),
+            Self::Chain(_) | Self::Nb101(_) | Self::Selection(_) => Vec::new(),
         }
     }
 
@@ -221,7 +225,7 @@ impl fmt::Display for Genotype {
         let text = match self {
             Self::Nb201(genotype) => codec::format_nb201(genotype),
             Self::Darts(genotype) => codec::format_darts(genotype),
-            Self::Chain(_) | Self::Hierarchical(_) | Self::Selection(_) => None,
+            Self::Chain(_) | Self::Hierarchical(_) | Self::Nb101(_) | Self::Selection(_) => None,
         };
         f.write_str(&text.unwrap_or_else(|| self.to_json()))
     }
@@ -231,10 +235,12 @@ impl FromStr for Genotype {
     type Err = SpaceError;
 
     /// Reads any written form: the name of a [published architecture](crate::named), a NAS-Bench-201 string, a
-    /// `Genotype(…)` text, or a JSON object.
+    /// `Genotype(…)` text, a NAS-Bench-101 matrix with its operations, or a JSON object.
     fn from_str(text: &str) -> Result<Self, SpaceError> {
         let text = text.trim();
-        if text.starts_with('{') {
+        if codec::is_nb101(text) {
+            codec::parse_nb101(text).map(Self::Nb101)
+        } else if text.starts_with('{') {
             serde_json::from_str(text)
                 .map_err(|error| SpaceError::parse("an architecture in JSON", error.to_string()))
         } else if text.starts_with('|') {

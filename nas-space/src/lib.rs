@@ -46,6 +46,7 @@ pub mod genotype;
 pub mod hierarchy;
 pub mod limits;
 pub mod named;
+pub mod nb101;
 pub mod network;
 pub mod op;
 pub mod search;

@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::cell::{Cell, Node};
-use crate::codec::parse_nb201;
+use crate::codec::{parse_nb101, parse_nb201};
 use crate::error::SpaceError;
 use crate::genotype::{DartsGenotype, Genotype};
 
@@ -120,6 +120,35 @@ fn read() -> Result<Vec<Named>, SpaceError> {
             genotype: Genotype::Nb201(parse_nb201(text)?),
         });
     }
+    let ying = "Ying et al. 2019, arXiv 1902.09635";
+    for (name, source, text) in [
+        (
+            "NB101_RESNET",
+            format!("{ying}: two 3x3 convolutions with a shortcut"),
+            r#"{"matrix":[[0,1,0,1],[0,0,1,0],[0,0,0,1],[0,0,0,0]],
+            "ops":["input","conv3x3-bn-relu","conv3x3-bn-relu","output"]}"#,
+        ),
+        (
+            "NB101_INCEPTION",
+            format!("{ying}: the example of the authors' code, after Inception"),
+            r#"{"matrix":[[0,1,1,1,0,1,0],[0,0,0,0,0,0,1],[0,0,0,0,0,0,1],[0,0,0,0,1,0,0],[0,0,0,0,0,0,1],[0,0,0,0,0,0,1],
+            [0,0,0,0,0,0,0]],"ops":["input","conv1x1-bn-relu","conv3x3-bn-relu","conv3x3-bn-relu","conv3x3-bn-relu","maxpool3x3",
+            "output"]}"#,
+        ),
+        (
+            "NB101_BEST",
+            format!("{ying}: the highest mean test accuracy after 108 epochs, 94.32 %"),
+            r#"{"matrix":[[0,1,1,0,0,1,1],[0,0,0,0,0,1,0],[0,0,0,1,0,0,0],[0,0,0,0,1,0,0],[0,0,0,0,0,1,0],[0,0,0,0,0,0,1],
+            [0,0,0,0,0,0,0]],"ops":["input","conv1x1-bn-relu","conv3x3-bn-relu","maxpool3x3","conv3x3-bn-relu","conv3x3-bn-relu",
+            "output"]}"#,
+        ),
+    ] {
+        all.push(Named {
+            name: name.to_owned(),
+            source,
+            genotype: Genotype::Nb101(parse_nb101(text)?),
+        });
+    }
     Ok(all)
 }
 
@@ -168,6 +197,9 @@ mod tests {
             "PNASNet_5",
             "NB201_RESNET",
             "NB201_ALL_3X3",
+            "NB101_RESNET",
+            "NB101_INCEPTION",
+            "NB101_BEST",
         ];
         assert_eq!(names, expected);
     }

@@ -140,7 +140,9 @@ proptest! {
             prop_assert_eq!(space.validate(&parent), Ok(()));
             let child = space.mutate(&parent, &mut rng).unwrap();
             prop_assert_eq!(space.validate(&child), Ok(()));
-            prop_assert_eq!(differing(&parent, &child), 1, "{}", space.name());
+            // In NAS-Bench-101, on average four choices are changed.
+            let one = space.name() != "nb101";
+            prop_assert!(if one { differing(&parent, &child) == 1 } else { child != parent }, "{}", space.name());
             prop_assert!(space.genotype(&child).is_ok());
         }
     }
@@ -150,7 +152,10 @@ proptest! {
         for space in all_spaces() {
             let architecture = space.sample(&mut Seed::new(seed).rng());
             let genotype = space.genotype(&architecture).unwrap();
-            prop_assert_eq!(space.architecture(&genotype), Ok(architecture.clone()), "{}", space.name());
+            let back = space.architecture(&genotype).unwrap();
+            // A module of NAS-Bench-101 does not say what was left out of it.
+            let same = back == architecture || space.name() == "nb101";
+            prop_assert!(same && space.genotype(&back) == Ok(genotype.clone()), "{}", space.name());
             check_texts(&genotype)?;
             let json = serde_json::to_string(&architecture).unwrap();
             prop_assert_eq!(serde_json::from_str::<Architecture>(&json).unwrap(), architecture);

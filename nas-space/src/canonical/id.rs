@@ -24,7 +24,8 @@ pub struct CanonicalId([u8; 16]);
 ///
 /// Where there is no reduction cell, the normal one stands for it, so writing it out twice changes nothing. The
 /// layers of a chain are put in canonical order as the nodes of a cell are. A hierarchy is its flattened cell. The same
-/// cell in different skeletons makes different architectures. A selection is its options, each for itself.
+/// cell in different skeletons makes different architectures. A module of NAS-Bench-101 is the same in
+/// any order of its vertices. A selection is its options, each for itself.
 pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId {
     let mut bytes = Vec::with_capacity(512);
     match genotype {
@@ -52,6 +53,11 @@ pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId
         Genotype::Chain(chain) => {
             bytes.push(2);
             write_chain(chain, &mut bytes);
+        }
+        Genotype::Nb101(module) => {
+            bytes.push(101);
+            // Each is 0, 1 or 2.
+            bytes.extend(module.canonical().choices().iter().map(|&choice| choice as u8));
         }
         Genotype::Selection(selection) => {
             bytes.push(3);

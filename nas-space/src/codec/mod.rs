@@ -4,16 +4,20 @@
 //! |---|---|---|---|
 //! | `\|op~0\|+\|op~0\|op~1\|` | NAS-Bench-201 | [`parse_nb201`] | [`format_nb201`] |
 //! | `Genotype(normal=[('op', 0), …], …)` | DARTS | [`parse_darts`] | [`format_darts`] |
+//! | `ModelSpec(matrix=[[0, 1], [0, 0]], ops=['input', 'output'])`, or the same as a JSON object | NAS-Bench-101 | [`parse_nb101`] | |
 //! | JSON | this crate | [`serde_json`] | [`Genotype::to_json`](crate::genotype::Genotype::to_json) |
 //!
 //! [`Genotype`](crate::genotype::Genotype) reads any of them, and names too, by [`str::parse`]; its `Display` writes
 //! the shortest that holds it. Operations are not looked up here: a text may name those of any vocabulary.
 
 mod darts;
+mod nb101;
 mod nb201;
 mod scanner;
 
 pub use darts::{format_darts, parse_darts};
+pub(crate) use nb101::is_nb101;
+pub use nb101::parse_nb101;
 pub use nb201::{format_nb201, parse_nb201};
 
 /// Whether an operation's name can stand in every written form: letters, digits, `_`, `-` and `.`.

@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Combine, Node};
 use crate::genotype::{Chain, ChainLayer, Genotype};
 use crate::hierarchy::{Hierarchy, LiveLevels, NONE, Part};
+use crate::nb101::Module;
 
 /// One cell, chain or motif as boxes and wires. The last box is the output.
 #[derive(Debug, Clone)]
@@ -81,6 +82,7 @@ pub(super) fn diagrams(genotype: &Genotype) -> Vec<Diagram> {
     match genotype {
         Genotype::Chain(chain) => return vec![of_chain(chain)],
         Genotype::Hierarchical(hierarchy) => return vec![of_hierarchy(hierarchy)],
+        Genotype::Nb101(module) => return vec![of_module(module)],
         _ => {}
     }
     let title = |name| match name {
@@ -247,6 +249,35 @@ fn of_chain(chain: &Chain) -> Diagram {
         flow: Flow::Down,
         boxes,
         wires,
+    }
+}
+
+/// A module, with its operations in the boxes.
+fn of_module(module: &Module) -> Diagram {
+    let last = module.vertices() - 1;
+    let block = |vertex: usize| Block {
+        text: Text::Plain(module.label(vertex).to_owned()),
+        kind: match vertex {
+            0 => BlockKind::Input,
+            _ if vertex == last => BlockKind::Output,
+            _ => BlockKind::Inner,
+        },
+        width: 150.0,
+        height: 40.0,
+    };
+    let pairs = (0..=last).flat_map(|to| (0..to).map(move |from| (from, to)));
+    let wires = pairs.filter(|&(from, to)| module.has_edge(from, to));
+    Diagram {
+        title: "Module".to_owned(),
+        flow: Flow::Down,
+        boxes: (0..=last).map(block).collect(),
+        wires: wires
+            .map(|(from, to)| Wire {
+                from,
+                to,
+                on: On::Nothing,
+            })
+            .collect(),
     }
 }
 

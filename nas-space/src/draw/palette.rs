@@ -28,6 +28,7 @@ pub(super) fn paint(operation: &str) -> Paint {
         ("conv", solid("#dff3f4", "#1993a0", "#0d5f68")),
         ("dw_conv", solid("#e3e6fc", "#4c5bd4", "#333f9c")),
         ("max_pool", solid("#fdeadd", "#dd6b20", "#93420e")),
+        ("maxpool", solid("#fdeadd", "#dd6b20", "#93420e")),
         ("avg_pool", solid("#fdf3d3", "#c79100", "#7a5900")),
     ];
     match operation {

@@ -172,6 +172,16 @@ impl NetworkBuilder {
         self.batch_norm(x, affine)
     }
 
+    /// Convolution, batch normalisation, ReLU: the order used in chains and in NAS-Bench-101.
+    ///
+    /// # Errors
+    /// As [`Self::conv`].
+    pub fn conv_bn_relu(&mut self, x: LayerId, conv: Conv2d, affine: bool) -> Result<LayerId, SpaceError> {
+        let x = self.conv(x, conv)?;
+        let x = self.batch_norm(x, affine)?;
+        self.relu(x)
+    }
+
     /// Pooling.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::shape::Shape;
 /// | `image` | 3×32×32 | shape of the images | 1 to 65,536 each |
 /// | `classes` | 10 | number of classes | 2 to 1,000,000 |
 /// | `channels` | 16 | channels of the first cells | 1 to 65,536 |
-/// | `cells` | 8 | DARTS skeleton: cells in all; NAS-Bench-201 skeleton: cells per stage | 1 to 1,000 |
+/// | `cells` | 8 | DARTS skeleton: cells in all; NAS-Bench-201 skeleton: cells per stage; NAS-Bench-101 skeleton: modules per stack | 1 to 1,000 |
 /// | `auxiliary` | false | auxiliary classifier two thirds in (DARTS skeleton only) | |
 /// | `drop_path` | false | whether operations other than the identity can be dropped in training | |
 ///

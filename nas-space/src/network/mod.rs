@@ -19,7 +19,7 @@ pub use config::NetworkConfig;
 pub use layer::{Conv2d, Layer, LayerId, LayerKind, Pool2d, PoolKind, Term};
 pub use lower::lower_cell;
 pub(crate) use skeleton::{CellStyle, around_darts_cells, around_nb201_cells};
-pub use skeleton::{chain, darts, nb201};
+pub use skeleton::{chain, darts, nb101, nb201};
 
 use crate::shape::Shape;
 

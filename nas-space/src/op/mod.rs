@@ -93,7 +93,8 @@ impl Operations {
     ///
     /// `none`, `skip_connect`; `max_pool_KxK` and `avg_pool_KxK` for K = 3, 5, 7; `nor_conv_KxK` (dense) for
     /// K = 1, 3, 5, 7; `sep_conv_KxK` for K = 3, 5, 7; `dil_conv_KxK` (dilated, separable) for K = 3, 5;
-    /// `sep_conv_3x3_once`, which is not applied twice as those are; `dil_dense_3x3` (dilated, dense); `conv_3x1_1x3` and `conv_7x1_1x7`; `dw_conv_3x3` (depthwise alone).
+    /// `sep_conv_3x3_once`, which is not applied twice as those are; `dil_dense_3x3` (dilated, dense); `conv_3x1_1x3` and `conv_7x1_1x7`; `dw_conv_3x3` (depthwise alone);
+    /// `conv3x3-bn-relu`, `conv1x1-bn-relu` and `maxpool3x3` of NAS-Bench-101, whose ReLU comes last.
     pub fn standard() -> Self {
         let by_name = standard::all()
             .into_iter()

@@ -44,6 +44,17 @@ pub(super) fn all() -> Vec<Arc<dyn Operation>> {
             dilation: 1,
         }));
     }
+    for kernel in [1, 3] {
+        all.push(Arc::new(PostActivation {
+            name: format!("conv{kernel}x{kernel}-bn-relu"),
+            kernel,
+        }));
+    }
+    all.push(Arc::new(Pool {
+        name: "maxpool3x3".to_owned(),
+        kind: PoolKind::Max,
+        kernel: 3,
+    }));
     for kernel in [3, 5, 7] {
         all.push(Arc::new(Separable {
             name: format!("sep_conv_{kernel}x{kernel}"),
@@ -109,7 +120,7 @@ impl Operation for Skip {
     }
 }
 
-/// `max_pool_KxK`, `avg_pool_KxK`, padded so that stride 1 keeps the size; the padding does not count.
+/// `max_pool_KxK` (`maxpool3x3` in NAS-Bench-101), `avg_pool_KxK`, padded so that stride 1 keeps the size; the padding does not count.
 #[derive(Debug)]
 struct Pool {
     name: String,
@@ -160,6 +171,24 @@ impl Operation for Dense {
             ..Conv2d::same(site.channels, [self.kernel; 2])
         };
         b.relu_conv_bn(x, conv.with_stride(site.stride), site.affine)
+    }
+}
+
+/// `convKxK-bn-relu`: dense convolution, batch norm, ReLU (Ying et al. 2019).
+#[derive(Debug)]
+struct PostActivation {
+    name: String,
+    kernel: usize,
+}
+
+impl Operation for PostActivation {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn build(&self, b: &mut NetworkBuilder, x: LayerId, site: &Site) -> Result<LayerId, SpaceError> {
+        let conv = Conv2d::same(site.channels, [self.kernel; 2]);
+        b.conv_bn_relu(x, conv.with_stride(site.stride), site.affine)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChainConfig, ChainSpace, CustomConfig, HierarchicalConfig, HierarchicalSpace, NasnetConfig, PnasConfig,
-    ProductConfig, Space, SpaceError, darts, nasnet, nb201, pnas,
+    ProductConfig, Space, SpaceError, darts, nasnet, nb101, nb201, pnas,
 };
 use crate::op::Operations;
 
@@ -20,6 +20,8 @@ use crate::op::Operations;
 pub enum SpaceConfig {
     /// [`darts`], which has one size.
     Darts {},
+    /// [`nb101`], which has one size.
+    Nb101 {},
     /// [`nb201`], which has one size.
     Nb201 {},
     /// [`pnas`].
@@ -36,7 +38,15 @@ pub enum SpaceConfig {
     Product(ProductConfig),
 }
 
-const NAMES: [&str; 6] = ["darts", "nb201", "pnas", "nasnet", "chain", "hierarchical"];
+const NAMES: [&str; 7] = [
+    "darts",
+    "nb101",
+    "nb201",
+    "pnas",
+    "nasnet",
+    "chain",
+    "hierarchical",
+];
 
 /// Names of the built-in spaces.
 pub fn names() -> &'static [&'static str] {
@@ -59,6 +69,7 @@ impl SpaceConfig {
     pub fn by_name(name: &str) -> Result<Self, SpaceError> {
         Ok(match name {
             "darts" => Self::Darts {},
+            "nb101" => Self::Nb101 {},
             "nb201" => Self::Nb201 {},
             "pnas" => Self::Pnas(PnasConfig::default()),
             "nasnet" => Self::Nasnet(NasnetConfig::default()),
@@ -81,6 +92,7 @@ impl SpaceConfig {
     pub fn build(&self) -> Result<Arc<dyn Space>, SpaceError> {
         Ok(match self {
             Self::Darts {} => Arc::new(darts()),
+            Self::Nb101 {} => Arc::new(nb101()),
             Self::Nb201 {} => Arc::new(nb201()),
             Self::Pnas(config) => Arc::new(pnas(config)?),
             Self::Nasnet(config) => Arc::new(nasnet(config)?),
@@ -115,7 +127,7 @@ mod tests {
         let error = by_name("drats").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no space named 'drats'; known: darts, nb201, pnas, nasnet, chain, hierarchical"
+            "there is no space named 'drats'; known: darts, nb101, nb201, pnas, nasnet, chain, hierarchical"
         );
     }
 

@@ -12,6 +12,7 @@
 //! | [`nasnet`] | a normal and a reduction cell of five blocks, which add or concatenate | 5.23e36 | |
 //! | [`chain`](ChainSpace) | convolutions in a row with skip connections | 2.25e15 at 6 layers | layers |
 //! | [`hierarchical`](HierarchicalSpace) | motifs over motifs over primitive operations | 1.65e11; 7.49e38 in the paper's size | |
+//! | [`nb101`] | a module of up to seven vertices and nine edges | 5.10e8, of 423,624 modules | |
 //! | [product](ProductConfig) | decisions of which nothing else is known, as of a benchmark table | | |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
@@ -30,6 +31,7 @@ mod growth;
 pub mod hierarchical;
 mod limited;
 mod nasnet;
+mod nb101;
 mod nb201;
 mod nb201_index;
 mod pnas;
@@ -47,6 +49,7 @@ pub use growth::{Extensions, Growth};
 pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, HierarchicalSpace, LevelConfig};
 pub use limited::LimitedSpace;
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
+pub use nb101::{Nb101Space, nb101};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use nb201_index::nb201_by_index;
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};

@@ -60,9 +60,7 @@ fn convolution(b: &mut NetworkBuilder, x: LayerId, layer: &ChainLayer) -> Result
         stride: [layer.stride_height, layer.stride_width],
         ..Conv2d::same(layer.filters, [layer.filter_height, layer.filter_width])
     };
-    let x = b.conv(x, conv)?;
-    let x = b.batch_norm(x, true)?;
-    b.relu(x)
+    b.conv_bn_relu(x, conv, true)
 }
 
 /// Concatenates in depth, after padding all to the largest height and width.

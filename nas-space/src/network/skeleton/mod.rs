@@ -2,11 +2,13 @@
 
 mod chain;
 mod darts;
+mod nb101;
 mod nb201;
 
 pub use chain::chain;
 pub(crate) use darts::around_darts_cells;
 pub use darts::darts;
+pub use nb101::nb101;
 pub(crate) use nb201::around_nb201_cells;
 pub use nb201::nb201;
 
