@@ -21,6 +21,8 @@ pub(crate) enum Skeleton {
     Darts,
     /// Cells per stage.
     Nb201,
+    /// Modules per stack.
+    Nb101,
     /// The architecture says both.
     Chain,
 }
@@ -31,14 +33,15 @@ impl Skeleton {
         match genotype {
             Genotype::Nb201(_) | Genotype::Hierarchical(_) => Self::Nb201,
             Genotype::Chain(_) => Self::Chain,
+            Genotype::Nb101(_) => Self::Nb101,
             _ => Self::Darts,
         }
     }
 }
 
 impl Size {
-    /// The size the literature counts parameters at: 16 channels and 5 cells a stage for NAS-Bench-201, 36 channels
-    /// and 20 cells for DARTS.
+    /// The size the literature counts parameters at: 16 channels and 5 cells a stage for NAS-Bench-201, 128 channels
+    /// and 3 modules a stack for NAS-Bench-101, 36 channels and 20 cells for DARTS.
     pub(crate) fn published(skeleton: Skeleton) -> Self {
         match skeleton {
             Skeleton::Darts => Self {
@@ -48,6 +51,10 @@ impl Size {
             Skeleton::Nb201 | Skeleton::Chain => Self {
                 channels: 16,
                 cells: 5,
+            },
+            Skeleton::Nb101 => Self {
+                channels: 128,
+                cells: 3,
             },
         }
     }
@@ -63,7 +70,7 @@ impl Size {
                 channels: 16,
                 cells: 5,
             },
-            Skeleton::Nb201 | Skeleton::Chain => Self {
+            Skeleton::Nb201 | Skeleton::Nb101 | Skeleton::Chain => Self {
                 channels: 16,
                 cells: 1,
             },

@@ -228,11 +228,30 @@ fn records_of_nas_bench_101_become_a_table_in_which_isomorphic_modules_share_a_r
     for _ in 0..20 {
         space.validate(&space.sample(&mut rng)).unwrap();
     }
+    // It stands for the edge from the input to the output, which the table does not have.
     assert!(space.validate(&Architecture::new([0; 26])).is_err());
+    let network = evaluator.dataset().network.unwrap();
+    let built = table.space().network(&isomorphic, &network).unwrap();
+    assert_eq!(built.image(), network.image);
 
     for (text, named) in [
         (two.replace("maxpool3x3", "maxpool5x5"), "maxpool5x5"),
-        (two.replace("[0,0,0,0]]", "[0,1,0,0]]"), "below its diagonal"),
+        (
+            two.replace("\"input\"", "\"conv3x3-bn-relu\""),
+            "line 1: this is no module of NAS-Bench-101: its first operation is 'conv3x3-bn-relu'; expected 'input'",
+        ),
+        (
+            two.replace("\"output\"", "\"input\""),
+            "its last operation is 'input'; expected 'output'",
+        ),
+        (
+            format!("{one}{}", one.replace("[0,0,1]", "[0,0,0]")),
+            "line 2: this is no module of NAS-Bench-101: no path leads",
+        ),
+        (
+            two.replace("[0,0,0,0]]", "[0,1,0,0]]"),
+            "below or on its diagonal",
+        ),
         (two.replace("\"input\", ", ""), "3 operations"),
         (two.replace("final_test_accuracy", "test"), "line 1"),
         (format!("{two}{two}"), "twice"),

@@ -99,7 +99,7 @@ pub(crate) struct SizeArgs {
     /// Channels of the first cells
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(crate) channels: Option<usize>,
-    /// Cells in all (DARTS skeleton) or per stage (NAS-Bench-201 skeleton)
+    /// Cells in all (DARTS skeleton) or per stage (skeletons of NAS-Bench-101 and 201)
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(crate) cells: Option<usize>,
 }

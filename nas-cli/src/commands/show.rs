@@ -9,6 +9,7 @@ use nas_space::draw;
 use nas_space::error::SpaceError;
 use nas_space::genotype::Genotype;
 use nas_space::hierarchy::{Hierarchy, NONE};
+use nas_space::nb101::Module;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
 use nas_space::shape::Shape;
@@ -146,6 +147,7 @@ fn text(shown: &Shown<'_>) -> String {
             counted(built.cells, "cell"),
             match Skeleton::of(shown.genotype) {
                 Skeleton::Nb201 => " per stage",
+                Skeleton::Nb101 => " per stack",
                 Skeleton::Darts | Skeleton::Chain => "",
             }
         ),
@@ -171,6 +173,10 @@ fn text(shown: &Shown<'_>) -> String {
                 .map(|(name, option)| format!("  {name} = {option}")),
         );
     }
+    if let Genotype::Nb101(module) = shown.genotype {
+        lines.extend(vertices(module));
+        return lines.join("\n");
+    }
     if let Genotype::Hierarchical(hierarchy) = shown.genotype {
         lines.extend(levels(hierarchy));
         return lines.join("\n");
@@ -195,6 +201,22 @@ fn text(shown: &Shown<'_>) -> String {
         lines.push(format!("  output = {:?}", cell.output()));
     }
     lines.join("\n")
+}
+
+/// The vertices of a module, what they read, and the name of the module in the benchmark.
+fn vertices(module: &Module) -> Vec<String> {
+    let last = module.vertices() - 1;
+    let sources = |to: usize| {
+        let sources = (0..to).filter(|&from| module.has_edge(from, to));
+        sources.map(|from| from.to_string()).collect::<Vec<_>>()
+    };
+    let mut lines = vec![format!("hash    {}", module.hash()), "module".to_owned()];
+    for vertex in 1..last {
+        let from = sources(vertex).join(" + ");
+        lines.push(format!("  {vertex} = {}({from})", module.label(vertex)));
+    }
+    lines.push(format!("  output = [{}]", sources(last).join(", ")));
+    lines
 }
 
 /// The motifs of every level, and what they come to.

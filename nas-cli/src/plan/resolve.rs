@@ -405,6 +405,7 @@ fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig>
 pub(super) fn skeleton(space: &SpaceConfig) -> Skeleton {
     match space {
         SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
+        SpaceConfig::Nb101 {} => Skeleton::Nb101,
         SpaceConfig::Chain(_) => Skeleton::Chain,
         SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
             Skeleton::Nb201

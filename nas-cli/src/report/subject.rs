@@ -116,7 +116,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         });
         facts.push(("Limits", limits.chain(named).collect::<Vec<_>>().join(", ")));
     }
-    if let Some(halving) = config.halving()? {
+    if let Ok(Some(halving)) = config.halving() {
         let rungs: Vec<String> = halving.rung_epochs()?.iter().map(u32::to_string).collect();
         facts.push((
             "Halving",
@@ -178,10 +178,14 @@ fn judgement(config: &RunConfig) -> Result<Vec<(&'static str, String)>> {
         Estimation::Table(plan) => facts.push((
             "A trial",
             format!(
-                "is looked up: {}, validation accuracy after {}{}",
+                "is looked up: {}{}",
                 plan.title(),
-                if config.halving.is_some() { "up to " } else { "" },
-                counted(plan.search_epochs()? as usize, "epoch")
+                // A report needs no table, so that it may be gone.
+                plan.search_epochs().map_or(String::new(), |epochs| format!(
+                    ", validation accuracy after {}{}",
+                    if config.halving.is_some() { "up to " } else { "" },
+                    counted(epochs as usize, "epoch")
+                ))
             ),
         )),
         Estimation::Command(plan) => facts.push((

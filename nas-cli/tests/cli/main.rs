@@ -17,6 +17,7 @@ mod killed;
 mod limits;
 mod memory;
 mod metric;
+mod nb101;
 mod pnas;
 mod report;
 mod rl;
@@ -187,7 +188,7 @@ fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
         (
             "search --space magic",
             "--space",
-            "darts, nb201, pnas, nasnet, chain, hierarchical",
+            "darts, nb101, nb201, pnas, nasnet, chain, hierarchical",
         ),
         ("search --data magic", "--data", "fashion-mnist"),
         ("search --benchmark magic --table t", "--benchmark", "nb201"),

@@ -27,7 +27,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nas_space::arch::Architecture;
-use nas_space::spaces::Space;
+use nas_space::nb101::MODULES;
+use nas_space::spaces::{Space, SpaceConfig};
 use num_bigint::BigUint;
 
 use super::bytes::Bytes;
@@ -176,7 +177,9 @@ impl Table {
             Rows::Every => true,
             Rows::Shared => (0..self.architectures()).all(|number| self.shared_row(number) != NO_ROW),
             Rows::Listed => BigUint::from(self.len()) == self.space.size(),
-            Rows::ListedNb101 => false,
+            Rows::ListedNb101 => {
+                self.is_nb101_space() && self.len() as u64 == MODULES.map(u64::from).iter().sum()
+            }
         }
     }
 
@@ -217,6 +220,11 @@ impl Table {
         (grown.choices().len() == self.options.len()).then(|| self.row_of(grown.choices()))?
     }
 
+    /// Whether any combination of options stands for a module: not in tables of earlier versions.
+    fn is_nb101_space(&self) -> bool {
+        self.header.space == SpaceConfig::Nb101 {}
+    }
+
     fn row_of(&self, choices: &[usize]) -> Option<u32> {
         if choices
             .iter()
@@ -229,6 +237,7 @@ impl Table {
             Rows::Every => u32::try_from(self.number(choices)).ok(),
             Rows::Shared => Some(self.shared_row(self.number(choices))).filter(|&row| row != NO_ROW),
             Rows::Listed => self.listed_row(choices),
+            Rows::ListedNb101 if self.is_nb101_space() => self.listed_row(&nb101::canonical_of_any(choices)?),
             Rows::ListedNb101 => self.listed_row(&nb101::canonical(choices)?),
         }
     }

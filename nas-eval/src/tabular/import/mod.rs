@@ -5,7 +5,7 @@
 //! | [`mod@csv`] | comma-separated text, described by a [`Mapping`] | what the mapping says |
 //! | [`nb201`] | the CSV of NAS-Bench-201's accuracies | `nb201` |
 //! | [`nats`] | records of NATS-Bench's programming interface, as JSON lines | `nb201`, or channels of five layers |
-//! | [`nb101`] | records of NAS-Bench-101's programming interface, as JSON lines | matrix and operations |
+//! | [`nb101`] | records of NAS-Bench-101's programming interface, as JSON lines | `nb101` |
 //! | [`macro_bench`] | NAS-Bench-Macro's JSON | blocks of eight layers |
 //!
 //! All may be gzipped; [`recognise`] tells them apart. A figure that a file gives twice for an architecture has to be the same both

@@ -13,10 +13,10 @@
 //!     print(json.dumps([fixed, computed]))
 //! ```
 //!
-//! The table brings its space along: whether each of the 21 edges of seven vertices is there, and the operations of the five
-//! inner ones. A search sees the validation accuracy of one of the three trainings of the most epochs (108), which costs that
+//! The table is of the space [`nb101`](nas_space::spaces::nb101): whether each of the 21 edges of seven vertices is there, and the
+//! operations of the five inner ones. What is no [module](nas_space::nb101::Module) is refused. A search sees the validation accuracy of one of the three trainings of the most epochs (108), which costs that
 //! training's seconds; the report is the mean test accuracy of all three. What prunes to the same graph, up to the order of
-//! vertices, shares a row; what has more than nine edges, or no path from input to output, has none.
+//! vertices, shares a row.
 //!
 //! # References
 //! C. Ying, A. Klein, E. Real, E. Christiansen, K. Murphy, F. Hutter: NAS-Bench-101: Towards Reproducible Neural Architecture
@@ -26,6 +26,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nas_space::arch::Architecture;
+use nas_space::nb101::Module;
+use nas_space::network::NetworkConfig;
 use nas_space::search::Metric;
 use nas_space::spaces::SpaceConfig;
 use serde::Deserialize;
@@ -33,9 +35,13 @@ use serde::Deserialize;
 use super::figures::{Figures, Place};
 use super::{lines, wrong};
 use crate::tabular::header::{DatasetHeader, Figure};
-use crate::tabular::nb101::{OPERATIONS, VERTICES, choices, space};
 use crate::tabular::writer::{Draft, RowKeys};
 use crate::tabular::{Table, TableError};
+
+/// Channels of the benchmark's first modules.
+const CHANNELS: usize = 128;
+/// Modules of each of its three stacks.
+const MODULES: usize = 3;
 
 /// What does not depend on the training.
 #[derive(Debug, Deserialize)]
@@ -67,9 +73,9 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         "a pair of objects of NAS-Bench-101",
         |line, (fixed, computed): Record| {
             let row = architectures.len();
-            let architecture =
-                module(&fixed).map_err(|reason| wrong(path, format!("line {line}: {reason}")))?;
-            architectures.push(architecture);
+            let module = Module::new(&fixed.module_adjacency, &fixed.module_operations)
+                .map_err(|error| wrong(path, format!("line {line}: {error}")))?;
+            architectures.push(Architecture::new(module.choices()));
             let place = |figure, epochs, seed| Place {
                 dataset: Some(0),
                 figure,
@@ -110,11 +116,15 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         name: "NAS-Bench-101".to_owned(),
         origin: "records of NAS-Bench-101's programming interface (Ying et al. 2019, arXiv 1902.09635)"
             .to_owned(),
-        space: SpaceConfig::Product(space()),
+        space: SpaceConfig::Nb101 {},
         keys: RowKeys::Nb101(architectures),
         datasets: vec![DatasetHeader {
             name: "cifar10".to_owned(),
-            network: None,
+            network: Some(NetworkConfig {
+                channels: CHANNELS,
+                cells: MODULES,
+                ..NetworkConfig::default()
+            }),
             search_epochs: epochs,
             report_epochs: epochs,
             valid_is_test: false,
@@ -125,37 +135,4 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         columns,
     }
     .table()
-}
-
-/// The choices of a module.
-fn module(fixed: &Fixed) -> Result<Architecture, String> {
-    let matrix = &fixed.module_adjacency;
-    let size = matrix.len();
-    let square = matrix.iter().all(|row| row.len() == size);
-    if !(2..=VERTICES).contains(&size) || !square || fixed.module_operations.len() != size {
-        return Err(format!(
-            "the matrix has {size} rows and there are {} operations; expected a square matrix of 2 to {VERTICES} vertices with an \
-             operation each",
-            fixed.module_operations.len()
-        ));
-    }
-    let upper = (0..size).all(|from| (0..=from).all(|to| matrix[from][to] == 0));
-    if !upper || matrix.iter().flatten().any(|&edge| edge > 1) {
-        return Err("the matrix has something but zeros below its diagonal, or numbers above 1".to_owned());
-    }
-    let inner = &fixed.module_operations[1..size - 1];
-    let operations = inner.iter().map(|name| {
-        let known = OPERATIONS.iter().position(|known| known == name);
-        known.ok_or_else(|| {
-            format!(
-                "there is no operation '{name}'; expected {}",
-                OPERATIONS.join(", ")
-            )
-        })
-    });
-    let operations: Vec<usize> = operations.collect::<Result<_, _>>()?;
-    Ok(Architecture::new(choices(
-        |from, to| matrix[from][to] == 1,
-        &operations,
-    )))
 }
