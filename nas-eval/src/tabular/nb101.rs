@@ -4,9 +4,8 @@
 //! then one for each inner vertex, its operation; see [`nas_space::nb101`]. Tables of earlier versions have these decisions without
 //! the space that builds networks of them, in which combinations that are no module stand for nothing.
 
-use nas_space::arch::Architecture;
 use nas_space::nb101::{MAX_VERTICES, Module, NB101_OPERATIONS};
-use nas_space::spaces::{Space, nb101};
+use nas_space::spaces::Space;
 
 /// Edges of the complete graph.
 const EDGES: usize = MAX_VERTICES * (MAX_VERTICES - 1) / 2;
@@ -35,13 +34,12 @@ pub(super) fn canonical(choices: &[usize]) -> Option<Vec<usize>> {
 
 /// The canonical form of the module that these choices stand for in the space `nb101`, in which any do.
 pub(super) fn canonical_of_any(choices: &[usize]) -> Option<Vec<usize>> {
-    let module = nb101().module(&Architecture::new(choices)).ok()?;
-    Some(module.canonical().choices())
+    Some(Module::from_any_choices(choices)?.canonical().choices())
 }
 
 #[cfg(test)]
 mod tests {
-    use nas_space::spaces::ProductConfig;
+    use nas_space::spaces::{ProductConfig, nb101};
 
     use super::*;
 

@@ -178,7 +178,7 @@ impl Table {
             Rows::Shared => (0..self.architectures()).all(|number| self.shared_row(number) != NO_ROW),
             Rows::Listed => BigUint::from(self.len()) == self.space.size(),
             Rows::ListedNb101 => {
-                self.is_nb101_space() && self.len() as u64 == MODULES.map(u64::from).iter().sum()
+                self.is_nb101_space() && self.len() as u64 == MODULES.map(u64::from).iter().sum::<u64>()
             }
         }
     }

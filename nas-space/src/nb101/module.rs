@@ -93,21 +93,22 @@ impl Module {
 
     /// The module of which nothing but these edges of seven vertices and the operations of the five inner ones is known, if it is one
     /// once it is pruned. Edges are in the order of the matrix's rows.
-    pub(crate) fn of_bits(bits: impl IntoIterator<Item = bool>, operations: &[usize]) -> Option<Self> {
+    fn of_bits(bits: impl IntoIterator<Item = bool>, operations: &[usize]) -> Option<Self> {
         Self::of_any_bits(bits, operations).filter(|module| module.edge_count() <= MAX_EDGES)
     }
 
     /// The module of these [choices](Module::choices), in any order of its vertices and with others without effect; none where they are
     /// not 26 in their ranges, no path leads from the input to the output, or more than nine edges are on such paths.
     pub fn from_choices(choices: &[usize]) -> Option<Self> {
-        let (edges, operations) = choices.split_at_checked(MAX_VERTICES * (MAX_VERTICES - 1) / 2)?;
-        let legal = operations.len() == MAX_VERTICES - 2
-            && edges.iter().all(|&edge| edge <= 1)
-            && operations
-                .iter()
-                .all(|&operation| operation < NB101_OPERATIONS.len());
-        let bits = edges.iter().map(|&edge| edge == 1);
-        legal.then(|| Self::of_bits(bits, operations)).flatten()
+        let (edges, operations) = halves(choices)?;
+        Self::of_bits(edges.iter().map(|&edge| edge == 1), operations)
+    }
+
+    /// The module that any choices stand for in the space [`nb101`](crate::spaces::nb101), which says how; none where they are not
+    /// 26 in their ranges.
+    pub fn from_any_choices(choices: &[usize]) -> Option<Self> {
+        let (edges, operations) = halves(choices)?;
+        Some(Self::of_any(edges.iter().map(|&edge| edge == 1), operations))
     }
 
     /// The same, with however many edges.
@@ -122,8 +123,8 @@ impl Module {
 
     /// The module that any such edges and operations stand for. Where no path leads from the input to the output, it is the edge
     /// between them; where more than nine edges are on such paths, the last one that is not the only way is taken out, again and
-    /// again, until they are nine.
-    pub(crate) fn of_any(bits: impl IntoIterator<Item = bool>, operations: &[usize]) -> Self {
+    /// again, until they are at most nine.
+    fn of_any(bits: impl IntoIterator<Item = bool>, operations: &[usize]) -> Self {
         let Some(mut module) = Self::of_any_bits(bits, operations) else {
             return Self::direct();
         };
@@ -284,6 +285,17 @@ impl Module {
         }
         widths
     }
+}
+
+/// Choices of edges and of operations, if they are as many as there are decisions and in their ranges.
+fn halves(choices: &[usize]) -> Option<(&[usize], &[usize])> {
+    let (edges, operations) = choices.split_at_checked(MAX_VERTICES * (MAX_VERTICES - 1) / 2)?;
+    let legal = operations.len() == MAX_VERTICES - 2
+        && edges.iter().all(|&edge| edge <= 1)
+        && operations
+            .iter()
+            .all(|&operation| operation < NB101_OPERATIONS.len());
+    legal.then_some((edges, operations))
 }
 
 /// Pairs of vertices in the order of the matrix's rows.

@@ -22,7 +22,7 @@ const DRAWS: usize = 10_000;
 /// paper: 2²¹ 3⁵ = 509,607,936 combinations, which stand for 423,624 different modules. Vertices that no path from the input to the
 /// output goes through do not count, so that there are small modules too. A combination that is no module for the paper stands
 /// for one as well: where no path leads from the input to the output, it is the module of one edge; where more than nine edges are
-/// on such paths, the last of them, in the order of the decisions, that is not the only way is taken out until nine are left.
+/// on such paths, the last of them, in the order of the decisions, that is not the only way is taken out until there are at most nine.
 ///
 /// [`Space::sample`], [`Space::mutate`] and [`Space::neighbours`] give none of those. A sample is drawn uniformly from
 /// all others. A mutant, as in the paper, has each edge changed with a probability of 1/7 and each operation with one of 1/5,
@@ -52,14 +52,15 @@ impl Nb101Space {
     /// As [`Space::validate`].
     pub fn module(&self, architecture: &Architecture) -> Result<Module, SpaceError> {
         self.validate(architecture)?;
-        let (edges, operations) = architecture.choices().split_at(PAIRS);
-        Ok(Module::of_any(edges.iter().map(|&edge| edge == 1), operations))
+        Module::from_any_choices(architecture.choices()).ok_or_else(|| SpaceError::NotInSpace {
+            space: self.name().to_owned(),
+            reason: format!("{architecture} are no choices of its decisions"),
+        })
     }
 
     /// Whether choices that are in range are a module as they stand.
     fn is_module(choices: &[usize]) -> bool {
-        let (edges, operations) = choices.split_at(PAIRS);
-        Module::of_bits(edges.iter().map(|&edge| edge == 1), operations).is_some()
+        Module::from_choices(choices).is_some()
     }
 
     /// What the paper's mutation makes of these choices, module or not.

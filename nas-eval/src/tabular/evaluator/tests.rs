@@ -187,6 +187,37 @@ fn a_trial_that_continues_another_costs_what_it_adds() {
 }
 
 #[test]
+fn trials_of_other_epochs_are_described_as_such_and_rungs_show_one_repeat() {
+    let evaluator = TabularEvaluator::new(repeated(), "data").unwrap();
+    let of = |epochs: &[u32]| evaluator.clone().with_epochs(epochs);
+    assert!(evaluator.description().ends_with("validation after 3 epochs"));
+    let one = of(&[1]).unwrap();
+    assert!(one.description().ends_with("validation after 1 epoch"));
+    assert!(one.valid_accuracies().iter().all(|&accuracy| accuracy < 0.35));
+    let both = of(&[3, 1]).unwrap();
+    assert_eq!(both.epochs(), [1, 3]);
+    assert!(both.description().ends_with("validation after 1, 3 epochs"));
+    assert!(both.has_trial_seconds());
+    for seed in 0..50 {
+        let first = both.evaluate(&trial(&[1], 1, seed)).unwrap();
+        let promoted = both
+            .evaluate(&Trial {
+                continues: Some(Continued { trial: 0, epochs: 1 }),
+                ..trial(&[1], 3, seed)
+            })
+            .unwrap();
+        assert!((promoted.valid_accuracy - first.valid_accuracy - 0.3).abs() < 1e-9);
+        assert!((promoted.cost_seconds - 4.0).abs() < 1e-9, "what it adds");
+    }
+    let error = of(&[1, 2]).unwrap_err().to_string();
+    assert!(
+        error.contains("after 2 epochs on data; it has them after 1, 3 epochs"),
+        "{error}"
+    );
+    assert!(matches!(of(&[]), Err(TableError::NoEpochs)));
+}
+
+#[test]
 fn what_the_table_does_not_have_is_a_failure_with_the_reason() {
     let evaluator = TabularEvaluator::new(repeated(), "data").unwrap();
     let failure = evaluator.evaluate(&trial(&[1], 2, 0)).unwrap_err();
