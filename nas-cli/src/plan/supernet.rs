@@ -178,7 +178,7 @@ impl Scale {
             classes: info.classes,
             channels: self.channels,
             cells: match skeleton {
-                Skeleton::Nb201 => self.stage_cells,
+                Skeleton::Nb201 | Skeleton::Nb101 => self.stage_cells,
                 Skeleton::Darts | Skeleton::Chain => self.cells,
             },
             ..NetworkConfig::default()
