@@ -18,7 +18,8 @@ fn attention() -> ControllerConfig {
 
 /// Two cells of two nodes that read two different states, with two operations.
 fn small() -> CellSpace {
-    let text = "name = 'small'\nskeleton = 'darts'\noperations = ['skip_connect', 'sep_conv_3x3']\nnodes = 2";
+    let text = "name = 'small'\nskeleton = 'darts'\noperations = ['skip_connect', 'sep_conv_3x3']\nnodes = 2\n\
+                inputs = 2\nreduction = 'separate'";
     CustomConfig::from_toml(text)
         .unwrap()
         .build(Operations::standard())
