@@ -25,6 +25,8 @@ pub(crate) enum Skeleton {
     Nb101,
     /// The architecture says both.
     Chain,
+    /// The architecture says the layers.
+    Macro,
 }
 
 impl Skeleton {
@@ -34,6 +36,7 @@ impl Skeleton {
             Genotype::Nb201(_) | Genotype::Hierarchical(_) => Self::Nb201,
             Genotype::Chain(_) => Self::Chain,
             Genotype::Nb101(_) => Self::Nb101,
+            Genotype::EnasMacro(_) => Self::Macro,
             _ => Self::Darts,
         }
     }
@@ -41,7 +44,8 @@ impl Skeleton {
 
 impl Size {
     /// The size the literature counts parameters at: 16 channels and 5 cells a stage for NAS-Bench-201, 128 channels
-    /// and 3 modules a stack for NAS-Bench-101, 36 channels and 20 cells for DARTS.
+    /// and 3 modules a stack for NAS-Bench-101, 36 channels and 20 cells for DARTS. Of ENAS' macro space, the
+    /// channels that its authors search with.
     pub(crate) fn published(skeleton: Skeleton) -> Self {
         match skeleton {
             Skeleton::Darts => Self {
@@ -55,6 +59,10 @@ impl Size {
             Skeleton::Nb101 => Self {
                 channels: 128,
                 cells: 3,
+            },
+            Skeleton::Macro => Self {
+                channels: 36,
+                cells: 1,
             },
         }
     }
@@ -70,7 +78,7 @@ impl Size {
                 channels: 16,
                 cells: 5,
             },
-            Skeleton::Nb201 | Skeleton::Nb101 | Skeleton::Chain => Self {
+            Skeleton::Nb201 | Skeleton::Nb101 | Skeleton::Chain | Skeleton::Macro => Self {
                 channels: 16,
                 cells: 1,
             },

@@ -1,5 +1,7 @@
 //! Genotypes: architectures as people read and write them.
 
+mod enas_macro;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -14,7 +16,11 @@ use crate::nb101::Module;
 use crate::network::{self, Network, NetworkConfig};
 use crate::op::Operations;
 
-/// An architecture in its readable form: cells in a skeleton, a chain of layers, motifs over motifs, or the options of a table.
+pub(crate) use enas_macro::MAX_MACRO_LAYERS;
+pub use enas_macro::{MacroGenotype, MacroLayer, MacroOperation};
+
+/// An architecture in its readable form: cells in a skeleton, a chain of layers, a whole network of ENAS, motifs over motifs, or
+/// the options of a table.
 ///
 /// It stands for itself: unlike an [`Architecture`](crate::arch::Architecture) it needs no space to be
 /// understood, built, drawn or counted; a [`Selection`] alone can only be understood.
@@ -28,6 +34,8 @@ pub enum Genotype {
     Nb201(Nb201Genotype),
     /// A chain of convolutions with skip connections.
     Chain(Chain),
+    /// A whole network of ENAS' macro space.
+    EnasMacro(MacroGenotype),
     /// Motifs over motifs, whose flattened cell stands in the skeleton of NAS-Bench-201.
     Hierarchical(Hierarchy),
     /// A module of NAS-Bench-101 in its skeleton.
@@ -185,6 +193,7 @@ impl Genotype {
             Self::Nb201(genotype) => network::nb201(operations, &genotype.cell, config),
             Self::Chain(chain) => network::chain(chain, config),
             Self::Nb101(module) => network::nb101(operations, module, config),
+            Self::EnasMacro(network) => network::enas_macro(network, config),
             Self::Hierarchical(hierarchy) => network::nb201(operations, hierarchy.cell(), config),
             Self::Selection(selection) => Err(SpaceError::NoNetwork {
                 space: selection.space.clone(),
@@ -192,7 +201,8 @@ impl Genotype {
         }
     }
 
-    /// The cells it is made of, with their names; none for a chain, a module or a selection, the flattened one for a hierarchy.
+    /// The cells it is made of, with their names; none for a chain, a whole network, a module or a selection, the
+    /// flattened one for a hierarchy.
     pub fn cells(&self) -> Vec<(&'static str, &Cell)> {
         match self {
             Self::Darts(DartsGenotype {
@@ -207,7 +217,7 @@ impl Genotype {
             }) => vec![("normal", normal)],
             Self::Nb201(genotype) => vec![("cell", &genotype.cell)],
             Self::Hierarchical(hierarchy) => vec![("cell", hierarchy.cell())],
-            Self::Chain(_) | Self::Nb101(_) | Self::Selection(_) => Vec::new(),
+            Self::Chain(_) | Self::EnasMacro(_) | Self::Nb101(_) | Self::Selection(_) => Vec::new(),
         }
     }
 
@@ -219,12 +229,13 @@ impl Genotype {
 }
 
 impl fmt::Display for Genotype {
-    /// The shortest written form that holds it: a NAS-Bench-201 string, a `Genotype(…)` text, or one line of JSON.
-    /// [`str::parse`] reads it back.
+    /// The shortest written form that holds it: a NAS-Bench-201 string, a `Genotype(…)` text, the numbers of a
+    /// [`MacroGenotype`], or one line of JSON. [`str::parse`] reads it back.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Nb201(genotype) => codec::format_nb201(genotype),
             Self::Darts(genotype) => codec::format_darts(genotype),
+            Self::EnasMacro(network) => Some(network.to_string()),
             Self::Chain(_) | Self::Hierarchical(_) | Self::Nb101(_) | Self::Selection(_) => None,
         };
         f.write_str(&text.unwrap_or_else(|| self.to_json()))
@@ -235,7 +246,8 @@ impl FromStr for Genotype {
     type Err = SpaceError;
 
     /// Reads any written form: the name of a [published architecture](crate::named), a NAS-Bench-201 string, a
-    /// `Genotype(…)` text, a NAS-Bench-101 matrix with its operations, or a JSON object.
+    /// `Genotype(…)` text, a NAS-Bench-101 matrix with its operations, the numbers of a
+    /// [`MacroGenotype`], or a JSON object.
     fn from_str(text: &str) -> Result<Self, SpaceError> {
         let text = text.trim();
         if codec::is_nb101(text) {
@@ -243,6 +255,8 @@ impl FromStr for Genotype {
         } else if text.starts_with('{') {
             serde_json::from_str(text)
                 .map_err(|error| SpaceError::parse("an architecture in JSON", error.to_string()))
+        } else if MacroGenotype::is_written(text) {
+            text.parse().map(Self::EnasMacro)
         } else if text.starts_with('|') {
             codec::parse_nb201(text).map(Self::Nb201)
         } else if text

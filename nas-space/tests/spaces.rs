@@ -13,8 +13,8 @@ use nas_space::op::Operations;
 use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 use nas_space::spaces::{
-    self, ChainConfig, ChainSpace, CustomConfig, HierarchicalConfig, HierarchicalSpace, LevelConfig,
-    NasnetConfig, PnasConfig, Space, SpaceConfig,
+    self, ChainConfig, ChainSpace, CustomConfig, EnasMacroConfig, EnasMacroSpace, HierarchicalConfig,
+    HierarchicalSpace, LevelConfig, NasnetConfig, PnasConfig, Space, SpaceConfig,
 };
 use nas_space::{codec, named};
 use proptest::prelude::*;
@@ -66,6 +66,8 @@ fn all_spaces() -> Vec<Arc<dyn Space>> {
         ..ChainConfig::default()
     };
     all.push(Arc::new(ChainSpace::new(strided).unwrap()));
+    let whole = EnasMacroConfig { layers: 4 };
+    all.push(Arc::new(EnasMacroSpace::new(whole).unwrap()));
     let plain = ChainConfig {
         skips: false,
         ..ChainConfig::default()

@@ -31,6 +31,7 @@ const WORDS: &[&str] = &[
     "pnas",
     "nasnet",
     "chain",
+    "enas-macro",
     "hierarchical",
     "custom",
     "product",

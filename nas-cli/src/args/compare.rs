@@ -45,6 +45,9 @@ pub(crate) struct CompareArgs {
     /// Blocks of a cell, in the spaces pnas and nasnet [default: 5]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(crate) blocks: Option<usize>,
+    /// Layers of a network, in the spaces chain and enas-macro [default: 6, 12]
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) layers: Option<usize>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Runs of each method, with the seeds 0 to K - 1 [default: 30, or 5 by training]
@@ -198,6 +201,7 @@ impl CompareArgs {
             table_data: table_data.map(str::to_owned),
             space: self.space.clone(),
             blocks: self.blocks,
+            layers: self.layers,
             data: self.data.clone(),
             trials: budget.trials,
             budget_epochs: budget.epochs,

@@ -157,6 +157,9 @@ pub(crate) struct SearchArgs {
     /// Blocks of a cell, in the spaces pnas and nasnet [default: 5]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(crate) blocks: Option<usize>,
+    /// Layers of a network, in the spaces chain and enas-macro [default: 6, 12]
+    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    pub(crate) layers: Option<usize>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Look accuracies up in a benchmark table instead of training: digits is built in, nb201 needs --table. A supernet

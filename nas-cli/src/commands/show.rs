@@ -139,6 +139,12 @@ fn text(shown: &Shown<'_>) -> String {
     lines.push(match (&shown.built, shown.genotype) {
         (None, _) => "network not known: its choices are known from a benchmark table alone".to_owned(),
         (Some(built), Genotype::Chain(_)) => format!("image   {}, {} classes", built.image, built.classes),
+        (Some(built), Genotype::EnasMacro(_)) => format!(
+            "image   {}, {} classes, {}",
+            built.image,
+            built.classes,
+            counted(built.channels, "channel")
+        ),
         (Some(built), _) => format!(
             "image   {}, {} classes, {}, {}{}",
             built.image,
@@ -148,7 +154,7 @@ fn text(shown: &Shown<'_>) -> String {
             match Skeleton::of(shown.genotype) {
                 Skeleton::Nb201 => " per stage",
                 Skeleton::Nb101 => " per stack",
-                Skeleton::Darts | Skeleton::Chain => "",
+                Skeleton::Darts | Skeleton::Chain | Skeleton::Macro => "",
             }
         ),
     });
@@ -180,6 +186,17 @@ fn text(shown: &Shown<'_>) -> String {
     if let Genotype::Hierarchical(hierarchy) = shown.genotype {
         lines.extend(levels(hierarchy));
         return lines.join("\n");
+    }
+    if let Genotype::EnasMacro(network) = shown.genotype {
+        for (number, layer) in network.layers().iter().enumerate() {
+            let skips: Vec<String> = layer.skips.iter().map(|state| format!(" + {state}")).collect();
+            let operation = layer.operation.name();
+            lines.push(format!(
+                "  {} = {operation}({number}){}",
+                number + 1,
+                skips.concat()
+            ));
+        }
     }
     for (name, cell) in shown.genotype.cells() {
         lines.push(match name {

@@ -6,13 +6,13 @@ use nas_darts::{DartsConfig, EdgePerturbation, EpochReport, Event, Search};
 use nas_eval::DType;
 use nas_space::arch::Architecture;
 use nas_space::draw;
-use nas_space::spaces::Space;
 use nas_study::RunDir;
 use serde::Serialize;
 
 use super::{Found, Searches, Supernet, cell_file, checkpoint, picture_file, record_file, skip_connections};
 use crate::method::Method;
 use crate::output::note;
+use crate::plan;
 use crate::plot;
 use crate::progress::{Screen, SearchBar};
 
@@ -50,6 +50,7 @@ impl Darts<'_> {
             ..
         } = self.supernet;
         let seed = self.supernet.seed_of(index);
+        let space = plan::cells(space)?;
         let search = Search::new(space, dataset, self.config.clone(), seed, device, DType::F32);
         let search = search.context("the supernet cannot be made")?;
         Ok(search.stopping_at(self.supernet.stop.clone()))

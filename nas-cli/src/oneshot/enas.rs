@@ -8,7 +8,6 @@ use nas_rl::enas::{Audit, Candidate, EnasConfig, EpochReport, Event};
 use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::search::{Evaluator, Failure, Fidelity, Trial};
-use nas_space::spaces::Space;
 use nas_study::RunDir;
 use serde::{Deserialize, Serialize};
 

@@ -30,7 +30,7 @@ use nas_space::genotype::Genotype;
 use nas_space::op::Role;
 use nas_space::search::{Ask, Outcome, Proposal, Stop, Strategy, StrategyError, Turns};
 use nas_space::seed::Seed;
-use nas_space::spaces::{CellSpace, Space};
+use nas_space::spaces::Space;
 use nas_study::RunDir;
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ use crate::progress::Screen;
 /// What a supernet is made of and trained on.
 #[derive(Clone, Copy)]
 pub(crate) struct Supernet<'a> {
-    pub(crate) space: &'a CellSpace,
+    pub(crate) space: &'a dyn Space,
     pub(crate) dataset: &'a Dataset,
     /// The study's; that of each search is derived from it.
     pub(crate) seed: Seed,
@@ -147,8 +147,11 @@ pub(crate) fn cell_file(index: u64) -> String {
     format!("cell-{index}.svg")
 }
 
-/// Edges that pass their input on unchanged, over the cells of an architecture.
-fn skip_connections(genotype: &Genotype, space: &CellSpace) -> usize {
+/// Edges that pass their input on unchanged, over the cells of an architecture; of a whole network, what its layers add.
+fn skip_connections(genotype: &Genotype, space: &dyn Space) -> usize {
+    if let Genotype::EnasMacro(network) = genotype {
+        return network.layers().iter().map(|layer| layer.skips.len()).sum();
+    }
     let is_identity = |name: &str| {
         let operation = space.operations().get(name);
         operation.is_ok_and(|operation| operation.role() == Role::Identity)
@@ -209,7 +212,7 @@ mod tests {
     use nas_eval::data::Augmentation;
     use nas_space::network::NetworkConfig;
     use nas_space::search::{Failure, FailureKind, Fidelity, Trial, TrialId};
-    use nas_space::spaces::nb201;
+    use nas_space::spaces::{CellSpace, nb201};
 
     use super::*;
 

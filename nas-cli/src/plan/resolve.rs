@@ -10,7 +10,7 @@ use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
-use nas_space::spaces::{CustomConfig, NasnetConfig, PnasConfig, SpaceConfig};
+use nas_space::spaces::{ChainConfig, CustomConfig, EnasMacroConfig, NasnetConfig, PnasConfig, SpaceConfig};
 use toml::{Table, Value};
 
 use super::halving;
@@ -74,7 +74,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         }
         (None, None) => SpaceConfig::by_name("nb201")?,
     };
-    let space = with_blocks(space, args.blocks)?;
+    let space = with_layers(with_blocks(space, args.blocks)?, args.layers)?;
     let recorded = if tabular {
         text_at(&file, &["supernet", "images", "data"])
     } else {
@@ -177,7 +177,7 @@ pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
         // What the file says of it is in there already.
         file.remove("estimation");
     }
-    if args.space.is_some() || args.blocks.is_some() || tabular {
+    if args.space.is_some() || args.blocks.is_some() || args.layers.is_some() || tabular {
         file.remove("space");
     }
     merge(&mut table, file);
@@ -401,12 +401,29 @@ fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig>
     }
 }
 
+/// The space with networks of so many layers, where that is typed.
+fn with_layers(space: SpaceConfig, layers: Option<usize>) -> Result<SpaceConfig> {
+    let Some(layers) = layers else {
+        return Ok(space);
+    };
+    match space {
+        SpaceConfig::Chain(chain) => Ok(SpaceConfig::Chain(ChainConfig { layers, ..chain })),
+        SpaceConfig::EnasMacro(_) => Ok(SpaceConfig::EnasMacro(EnasMacroConfig { layers })),
+        other => {
+            let name = other.build()?.name().to_owned();
+            let why = format!("--layers has no meaning in space {name}; it is for chain and enas-macro");
+            Err(Usage::new(why).into())
+        }
+    }
+}
+
 /// The skeleton that a space's architectures stand in.
 pub(super) fn skeleton(space: &SpaceConfig) -> Skeleton {
     match space {
         SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
         SpaceConfig::Nb101 {} => Skeleton::Nb101,
         SpaceConfig::Chain(_) => Skeleton::Chain,
+        SpaceConfig::EnasMacro(_) => Skeleton::Macro,
         SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
             Skeleton::Nb201
         }

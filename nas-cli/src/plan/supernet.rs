@@ -8,7 +8,7 @@ use nas_darts::{DartsConfig, Order, RelaxationConfig, Selection};
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_eval::nn::{Curve, Schedule};
 use nas_rl::RlConfig;
-use nas_rl::enas::EnasConfig;
+use nas_rl::enas::{Enas, EnasConfig};
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{CellSpace, MixedChannels, Space, SpaceConfig};
 use serde::{Deserialize, Serialize};
@@ -179,7 +179,7 @@ impl Scale {
             channels: self.channels,
             cells: match skeleton {
                 Skeleton::Nb201 | Skeleton::Nb101 => self.stage_cells,
-                Skeleton::Darts | Skeleton::Chain => self.cells,
+                Skeleton::Darts | Skeleton::Chain | Skeleton::Macro => self.cells,
             },
             ..NetworkConfig::default()
         }
@@ -250,10 +250,9 @@ pub(super) fn enas_defaults(
     let info = DatasetInfo::find(data)?;
     let scale = Scale::of(data);
     let authors = preset == Some(PresetName::Enas);
-    let published = match space.build()?.cells() {
-        Some(cells) if authors => EnasConfig::authors(cells),
-        _ => EnasConfig::default(),
-    };
+    let published = authors.then(|| space.build()).transpose()?;
+    let published = published.and_then(|space| EnasConfig::authors(space.as_ref()));
+    let published = published.unwrap_or_default();
     let part = BATCH as f64 / published.batch_size as f64;
     let curve = match published.schedule.curve {
         Curve::Cosine { floor } => Curve::Cosine { floor: floor * part },
@@ -362,7 +361,7 @@ pub(crate) fn cells(space: &dyn Space) -> Result<&CellSpace> {
         Some(cells) => Ok(cells),
         None => bail!(
             "space {} has no cells, and so no supernet; expected one of cells whose edges have one operation each, such \
-             as darts or nb201",
+             as darts or nb201, or with enas enas-macro",
             space.name()
         ),
     }
@@ -371,6 +370,11 @@ pub(crate) fn cells(space: &dyn Space) -> Result<&CellSpace> {
 impl SupernetPlan {
     /// Checks that the section of the method is there and no other, and that the space has a supernet of this size.
     pub(super) fn validate(&self, method: Method, space: &dyn Space) -> Result<()> {
+        if let (Method::Enas, Some(enas), Some(_)) = (method, &self.enas, space.enas_macro()) {
+            enas.validate()?;
+            Enas::network(space, enas)?;
+            return Ok(());
+        }
         let cells = cells(space)?;
         cells.relaxed()?;
         let (network, channels) = match (method, &self.darts, &self.enas) {

@@ -33,7 +33,7 @@ use crate::pareto::{self, Pareto};
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
 use crate::shown::Shown;
-use crate::{device, method, plan, plot, progressive};
+use crate::{device, method, plot, progressive};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
 use evaluation::remove_checkpoints;
@@ -242,7 +242,7 @@ impl Session {
     fn supernet(&self) -> Result<Supernet<'_>> {
         let Loaded { dataset, device } = self.images.as_ref().context("the supernet has no images")?;
         Ok(Supernet {
-            space: plan::cells(self.space.as_ref())?,
+            space: self.space.as_ref(),
             dataset,
             seed: self.seed(),
             device,

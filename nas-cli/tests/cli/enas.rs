@@ -136,6 +136,27 @@ fn the_authors_settings_are_resolved_and_what_is_typed_stands_over_them() {
 }
 
 #[test]
+fn whole_networks_are_searched_with_shared_weights() {
+    let dir = tempfile::tempdir().unwrap();
+    for preset in ["", "--preset enas"] {
+        let run = dir.path().join(format!("run{}", preset.len()));
+        let extra = format!("--space enas-macro --layers 4 {preset} {TRAINED}");
+        let result = json(&borrowed(&search(&run, &extra)));
+        assert_eq!(
+            (&result["method"], &result["space"]),
+            (&"enas".into(), &"enas-macro".into())
+        );
+        let arch = result["best"]["arch"].as_str().unwrap();
+        assert!(arch.starts_with("enas-macro: "), "{arch}");
+        assert_eq!(arch.matches('|').count(), 3, "{arch}");
+        assert_eq!(json(&["resume", run.to_str().unwrap(), "--json"]), result);
+        let shown = json(&["show", arch, "--channels", "4", "--json"]);
+        assert_eq!(shown["arch"], arch);
+        assert!(page_of(&run).contains("draws with shared weights"));
+    }
+}
+
+#[test]
 fn options_of_other_methods_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run");
@@ -147,6 +168,8 @@ fn options_of_other_methods_are_refused() {
         ("rl --preset enas", "it is for enas"),
         ("random --entropy 0.1", "rl and enas"),
         ("enas --space chain", "no supernet"),
+        ("darts --space enas-macro", "no supernet"),
+        ("enas --space nb201 --layers 3", "chain and enas-macro"),
         ("enas --halving asha", "method enas"),
     ] {
         let mut args = vec!["search", "--run", run_name];

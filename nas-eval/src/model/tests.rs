@@ -153,6 +153,7 @@ fn gradients_of_whole_networks_agree_with_finite_differences() {
         ("pnas", 4),
         ("chain", 5),
         ("hierarchical", 6),
+        ("enas-macro", 7),
     ] {
         let space = spaces::by_name(name).unwrap();
         let model = drawn(space.as_ref(), seed, DType::F64);

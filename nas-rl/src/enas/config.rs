@@ -3,7 +3,7 @@
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{Curve, OptimizerConfig, Schedule, SgdConfig};
 use nas_space::network::NetworkConfig;
-use nas_space::spaces::{CellSpace, Skeleton};
+use nas_space::spaces::{CellSpace, Skeleton, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Depth, RlConfig};
@@ -78,6 +78,13 @@ fn is_published_weight(weight: &f64) -> bool {
     *weight == AUXILIARY_WEIGHT
 }
 
+/// Those of the authors' code.
+const RESTARTS: Curve = Curve::Restarts {
+    floor: 5e-4,
+    epochs: 10,
+    factor: 2,
+};
+
 /// That of the authors' code.
 const AUXILIARY_WEIGHT: f64 = 0.4;
 
@@ -120,12 +127,50 @@ impl Default for EnasConfig {
 }
 
 impl EnasConfig {
+    /// The search of the authors' code for this space, which has a supernet: [`EnasConfig::authors_micro`] for cells,
+    /// [`EnasConfig::authors_macro`] for whole networks. None for a space that has none.
+    pub fn authors(space: &dyn Space) -> Option<Self> {
+        match (space.cells(), space.enas_macro()) {
+            (Some(cells), _) => Some(Self::authors_micro(cells)),
+            (None, Some(_)) => Some(Self::authors_macro()),
+            (None, None) => None,
+        }
+    }
+
+    /// The search of the authors' code for whole networks (`cifar10_macro_search.sh`): 310 epochs of batches of 128, 36
+    /// channels, the controller of [`RlConfig::enas_macro`] with 50 updates. Without an auxiliary classifier: their code for
+    /// whole networks has none, although the script asks for it.
+    pub fn authors_macro() -> Self {
+        let base = Self::default();
+        Self {
+            network: NetworkConfig {
+                channels: 36,
+                ..base.network
+            },
+            epochs: 310,
+            batch_size: 128,
+            schedule: Schedule {
+                curve: RESTARTS,
+                ..base.schedule
+            },
+            weights: SgdConfig {
+                weight_decay: 5e-4,
+                ..base.weights
+            },
+            clip_norm: 0.0,
+            dropout: 0.1,
+            rl: RlConfig::enas_macro(),
+            controller_updates: 50,
+            ..base
+        }
+    }
+
     /// The search of the authors' code for cells (`cifar10_micro_search.sh`), for a space of cells: their controller
     /// ([`RlConfig::enas_micro_code`]), warm restarts after 10 and 30 epochs, dropout of 0.1, an auxiliary classifier where the
     /// skeleton has one. Their penalty on all squared weights, 1e-4, is a weight decay of 2e-4 here, and their clipped
     /// gradients are not the ones that are applied: there is no clip. Of drop-path, for which their script has a number too,
     /// the search makes no use.
-    pub fn authors(space: &CellSpace) -> Self {
+    pub fn authors_micro(space: &CellSpace) -> Self {
         let base = Self::default();
         Self {
             network: NetworkConfig {
@@ -133,11 +178,7 @@ impl EnasConfig {
                 ..base.network
             },
             schedule: Schedule {
-                curve: Curve::Restarts {
-                    floor: 5e-4,
-                    epochs: 10,
-                    factor: 2,
-                },
+                curve: RESTARTS,
                 ..base.schedule
             },
             weights: SgdConfig {

@@ -1,6 +1,6 @@
 //! ENAS: a controller whose proposals share their weights.
 //!
-//! All architectures of a space of cells are parts of one supernet, so that none is trained by itself. Epoch after epoch, two
+//! All architectures of a space of cells, or of the space of whole networks, are parts of one supernet, so that none is trained by itself. Epoch after epoch, two
 //! phases take turns:
 //!
 //! - the weights: for each training batch the controller draws an architecture, and the weights of just its operations make a
@@ -28,6 +28,11 @@
 //! - weights that a step does not use do not decay in it; the class scores have a bias;
 //! - rewards are measured without dropout; validation images come in a random order, again from the start when they are used
 //!   up; candidates are judged by all validation images, not by a batch.
+//!
+//! Of [`EnasConfig::authors`] for whole networks (`nas search enas --space enas-macro --preset enas`): the validation images of
+//! rewards normalise themselves, where the authors use running statistics; weights that a step does not use do not decay in
+//! it; the class scores have a bias; candidates as above. The network that is trained in the end is the one of the search
+//! ([`EnasMacroSpace`](nas_space::spaces::EnasMacroSpace)).
 //!
 //! The authors' script gives the search a number for drop-path as well, which their code reads for fixed architectures alone: there
 //! is none in a search, here or there. Their clipped gradients are computed and not applied: there is no clip.
@@ -72,6 +77,7 @@ mod one_hot;
 mod progress;
 mod report;
 mod search;
+mod shared;
 
 pub use audit::{Audit, Audited};
 pub use config::EnasConfig;

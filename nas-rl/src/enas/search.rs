@@ -13,13 +13,14 @@ use nas_eval::ops::cross_entropy;
 use nas_eval::supernet::{Supernet, Wanted};
 use nas_eval::train::{self, Scores, Tally, TrainingData};
 use nas_space::arch::Architecture;
+use nas_space::network::Network;
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
-use nas_space::spaces::{CellSpace, MixedChannels, RelaxedCell, Space};
+use nas_space::spaces::Space;
 
 use super::checkpoint::Identity;
-use super::one_hot::one_hot;
 use super::progress::{ControllerProgress, Progress};
+use super::shared::Shared;
 use super::{Audit, Audited, Candidate, EnasConfig, EnasReport, EpochReport, Event};
 use crate::controller::{Controller, Drawn};
 use crate::error::RlError;
@@ -31,8 +32,7 @@ use crate::learner::Learner;
 /// when it was interrupted, goes on bit for bit as if it had never stopped.
 #[derive(Debug)]
 pub struct Enas {
-    space: CellSpace,
-    cells: Vec<RelaxedCell>,
+    shared: Shared,
     config: EnasConfig,
     seed: Seed,
     pub(super) supernet: Supernet,
@@ -55,7 +55,7 @@ impl Enas {
     /// [`RlError::Config`] for a value out of range, [`RlError::Space`] for a space without a supernet, or one that cannot
     /// take these images at this size; [`RlError::Data`] for too few images.
     pub fn new(
-        space: &CellSpace,
+        space: &dyn Space,
         dataset: &Dataset,
         config: EnasConfig,
         seed: Seed,
@@ -72,10 +72,8 @@ impl Enas {
             let expected = format!("the data's: images of {shape} in {classes} classes");
             return Err(RlError::config("network", got, expected));
         }
-        let cells = space.relaxed()?;
-        let network = space
-            .supernet(&config.network, MixedChannels::All)?
-            .with_dropout(config.dropout)?;
+        let shared = Shared::new(space)?;
+        let network = shared.network(&config)?;
         let supernet = Supernet::new(Arc::new(network), seed.derive("supernet", 0), device, dtype)?;
         let data = TrainingData::hold_out(dataset, config.valid_fraction, seed.derive("split", 0))?;
         let controller = config.rl.controller.clone();
@@ -83,8 +81,7 @@ impl Enas {
         Ok(Self {
             learner: Learner::new(controller, &config.rl)?,
             weights: OptimizerConfig::Sgd(config.weights).build()?,
-            space: space.clone(),
-            cells,
+            shared,
             seed,
             supernet,
             data,
@@ -104,6 +101,14 @@ impl Enas {
         self.supernet = self.supernet.stopping_at(stop.clone());
         self.stop = stop;
         self
+    }
+
+    /// The network of the supernet that a search of this space with this configuration would train.
+    ///
+    /// # Errors
+    /// [`RlError::Space`] for a space without a supernet, or one that cannot be of this size.
+    pub fn network(space: &dyn Space, config: &EnasConfig) -> Result<Network, RlError> {
+        Shared::new(space)?.network(config)
     }
 
     /// The supernet.
@@ -157,7 +162,7 @@ impl Enas {
             None => return Err(RlError::config("candidates", 0, "at least 1")),
         };
         Ok(EnasReport {
-            genotype: self.space.genotype(&architecture)?,
+            genotype: self.shared.space().genotype(&architecture)?,
             architecture,
             candidates,
             history: self.history.clone(),
@@ -178,7 +183,7 @@ impl Enas {
         let mut rng = self.seed.derive("audit", 0).rng();
         let mut sample = Vec::with_capacity(architectures);
         for _ in 0..architectures {
-            let architecture = self.space.sample(&mut rng);
+            let architecture = self.shared.space().sample(&mut rng);
             if let Some(alone) = alone(&architecture)? {
                 sample.push(Audited {
                     shared: self.evaluate(&architecture)?.accuracy,
@@ -202,7 +207,7 @@ impl Enas {
             self.config.evaluation_batch_size,
             self.epochs_done(),
             &Pass::BatchStatistics,
-            &one_hot(&self.space, &self.cells, architecture)?,
+            &self.shared.mixture(architecture)?,
         )?)
     }
 
@@ -284,7 +289,7 @@ impl Enas {
             }
             let batch = batch?;
             let drawn = self.draw("weights", epoch, step as u64)?;
-            let mixture = one_hot(&self.space, &self.cells, &drawn.architecture)?;
+            let mixture = self.shared.mixture(&drawn.architecture)?;
             let images = batch.images.to_dtype(dtype)?;
             let loss = |logits: &nas_eval::model::Logits| {
                 let main = cross_entropy(&logits.main, &batch.labels, 0.0)?;
@@ -391,7 +396,7 @@ impl Enas {
                 };
                 let drawn = self.draw("controller", 0, next)?;
                 next += 1;
-                let mixture = one_hot(&self.space, &self.cells, &drawn.architecture)?;
+                let mixture = self.shared.mixture(&drawn.architecture)?;
                 let images = batch.images.to_dtype(dtype)?;
                 let logits = self.supernet.forward(&images, &Pass::BatchStatistics, &mixture)?;
                 rewards.push(self.config.rl.reward.of(accuracy(&logits.main, &batch.labels)?));
@@ -472,7 +477,7 @@ impl Enas {
         Identity {
             // A configuration is made of numbers, strings and maps alone, which always serialise.
             config: serde_json::to_string(&self.config).unwrap_or_default(),
-            space: format!("{} {:?}", self.space.name(), self.cells),
+            space: self.shared.identity(),
             data: self.data_fingerprint.clone(),
             seed: self.seed.value(),
             dtype: self.supernet.parameters().dtype().as_str().to_owned(),

@@ -25,7 +25,8 @@ pub struct CanonicalId([u8; 16]);
 /// Where there is no reduction cell, the normal one stands for it, so writing it out twice changes nothing. The
 /// layers of a chain are put in canonical order as the nodes of a cell are. A hierarchy is its flattened cell. The same
 /// cell in different skeletons makes different architectures. A module of NAS-Bench-101 is the same in
-/// any order of its vertices. A selection is its options, each for itself.
+/// any order of its vertices. A selection is its options, each for itself; a
+/// network of ENAS' macro space its layers in their order.
 pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId {
     let mut bytes = Vec::with_capacity(512);
     match genotype {
@@ -58,6 +59,16 @@ pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId
             bytes.push(101);
             // Each is 0, 1 or 2.
             bytes.extend(module.canonical().choices().iter().map(|&choice| choice as u8));
+        }
+        Genotype::EnasMacro(network) => {
+            // The order of the layers is part of the network: each is read by the next.
+            bytes.push(4);
+            for layer in network.layers() {
+                let numbers = [layer.operation.index(), layer.skips.len()];
+                for number in numbers.iter().chain(&layer.skips) {
+                    bytes.extend((*number as u64).to_le_bytes());
+                }
+            }
         }
         Genotype::Selection(selection) => {
             bytes.push(3);

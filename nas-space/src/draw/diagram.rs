@@ -1,7 +1,7 @@
 //! What there is to draw, before anything has a place.
 
 use crate::cell::{Cell, Combine, Node};
-use crate::genotype::{Chain, ChainLayer, Genotype};
+use crate::genotype::{Chain, ChainLayer, Genotype, MacroGenotype};
 use crate::hierarchy::{Hierarchy, LiveLevels, NONE, Part};
 use crate::nb101::Module;
 
@@ -81,6 +81,7 @@ impl Text {
 pub(super) fn diagrams(genotype: &Genotype) -> Vec<Diagram> {
     match genotype {
         Genotype::Chain(chain) => return vec![of_chain(chain)],
+        Genotype::EnasMacro(network) => return vec![of_macro(network)],
         Genotype::Hierarchical(hierarchy) => return vec![of_hierarchy(hierarchy)],
         Genotype::Nb101(module) => return vec![of_module(module)],
         _ => {}
@@ -278,6 +279,39 @@ fn of_module(module: &Module) -> Diagram {
                 on: On::Nothing,
             })
             .collect(),
+    }
+}
+
+/// A box for the stem and each layer, which reads the one before it and what it adds.
+fn of_macro(network: &MacroGenotype) -> Diagram {
+    let block = |text: String, kind| Block {
+        text: Text::Plain(text),
+        kind,
+        width: 150.0,
+        height: 30.0,
+    };
+    let mut boxes = vec![block("stem".to_owned(), BlockKind::Input)];
+    let mut wires = Vec::new();
+    let wire = |from, to| Wire {
+        from,
+        to,
+        on: On::Nothing,
+    };
+    for (number, layer) in network.layers().iter().enumerate() {
+        let text = format!("{number}: {}", layer.operation.name());
+        boxes.push(block(text, BlockKind::Inner));
+        // State k is box k: what layer k computes on.
+        wires.extend(layer.skips.iter().map(|&state| wire(state, number + 1)));
+        wires.push(wire(number, number + 1));
+    }
+    let sink = boxes.len();
+    boxes.push(block("classifier".to_owned(), BlockKind::Output));
+    wires.push(wire(sink - 1, sink));
+    Diagram {
+        title: "Network".to_owned(),
+        flow: Flow::Down,
+        boxes,
+        wires,
     }
 }
 

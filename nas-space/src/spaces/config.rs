@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChainConfig, ChainSpace, CustomConfig, HierarchicalConfig, HierarchicalSpace, NasnetConfig, PnasConfig,
-    ProductConfig, Space, SpaceError, darts, nasnet, nb101, nb201, pnas,
+    ChainConfig, ChainSpace, CustomConfig, EnasMacroConfig, EnasMacroSpace, HierarchicalConfig,
+    HierarchicalSpace, NasnetConfig, PnasConfig, ProductConfig, Space, SpaceError, darts, nasnet, nb101,
+    nb201, pnas,
 };
 use crate::op::Operations;
 
@@ -30,6 +31,9 @@ pub enum SpaceConfig {
     Nasnet(NasnetConfig),
     /// [`ChainSpace`].
     Chain(ChainConfig),
+    /// [`EnasMacroSpace`].
+    #[serde(rename = "enas-macro")]
+    EnasMacro(EnasMacroConfig),
     /// [`HierarchicalSpace`].
     Hierarchical(HierarchicalConfig),
     /// Cells as described.
@@ -38,13 +42,14 @@ pub enum SpaceConfig {
     Product(ProductConfig),
 }
 
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "darts",
     "nb101",
     "nb201",
     "pnas",
     "nasnet",
     "chain",
+    "enas-macro",
     "hierarchical",
 ];
 
@@ -74,6 +79,7 @@ impl SpaceConfig {
             "pnas" => Self::Pnas(PnasConfig::default()),
             "nasnet" => Self::Nasnet(NasnetConfig::default()),
             "chain" => Self::Chain(ChainConfig::default()),
+            "enas-macro" => Self::EnasMacro(EnasMacroConfig::default()),
             "hierarchical" => Self::Hierarchical(HierarchicalConfig::small()),
             _ => {
                 return Err(SpaceError::UnknownName {
@@ -97,6 +103,7 @@ impl SpaceConfig {
             Self::Pnas(config) => Arc::new(pnas(config)?),
             Self::Nasnet(config) => Arc::new(nasnet(config)?),
             Self::Chain(config) => Arc::new(ChainSpace::new(config.clone())?),
+            Self::EnasMacro(config) => Arc::new(EnasMacroSpace::new(config.clone())?),
             Self::Hierarchical(config) => {
                 Arc::new(HierarchicalSpace::new(config.clone(), Operations::standard())?)
             }
@@ -127,7 +134,7 @@ mod tests {
         let error = by_name("drats").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no space named 'drats'; known: darts, nb101, nb201, pnas, nasnet, chain, hierarchical"
+            "there is no space named 'drats'; known: darts, nb101, nb201, pnas, nasnet, chain, enas-macro, hierarchical"
         );
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use num_bigint::BigUint;
 use rand_chacha::ChaCha8Rng;
 
-use super::{CellSpace, Growth, Space, SpaceError, mutate_within};
+use super::{CellSpace, EnasMacroSpace, Growth, Space, SpaceError, mutate_within};
 use crate::arch::{Architecture, Decision};
 use crate::genotype::Genotype;
 use crate::limits::Limits;
@@ -140,6 +140,10 @@ impl Space for LimitedSpace {
 
     fn cells(&self) -> Option<&CellSpace> {
         self.space.cells()
+    }
+
+    fn enas_macro(&self) -> Option<&EnasMacroSpace> {
+        self.space.enas_macro()
     }
 
     fn validate(&self, architecture: &Architecture) -> Result<(), SpaceError> {

@@ -11,6 +11,7 @@
 //! | [`pnas`] | one cell of five blocks, which add | 5.57e14 | blocks |
 //! | [`nasnet`] | a normal and a reduction cell of five blocks, which add or concatenate | 5.23e36 | |
 //! | [`chain`](ChainSpace) | convolutions in a row with skip connections | 2.25e15 at 6 layers | layers |
+//! | [`enas-macro`](EnasMacroSpace) | twelve layers, each an operation and skip connections | 1.61e29 | layers |
 //! | [`hierarchical`](HierarchicalSpace) | motifs over motifs over primitive operations | 1.65e11; 7.49e38 in the paper's size | |
 //! | [`nb101`] | a module of up to seven vertices and nine edges | 5.10e8, of 423,624 modules | |
 //! | [product](ProductConfig) | decisions of which nothing else is known, as of a benchmark table | | |
@@ -26,6 +27,7 @@ mod chain;
 mod config;
 mod custom;
 mod darts;
+mod enas_macro;
 mod grammar;
 mod growth;
 pub mod hierarchical;
@@ -45,6 +47,7 @@ pub use chain::{ChainConfig, ChainSpace};
 pub use config::{SpaceConfig, by_name, names};
 pub use custom::{CustomConfig, NodeInputs, OutputStates, Reduction};
 pub use darts::{DARTS_OPERATIONS, darts};
+pub use enas_macro::{EnasMacroConfig, EnasMacroSpace};
 pub use growth::{Extensions, Growth};
 pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, HierarchicalSpace, LevelConfig};
 pub use limited::LimitedSpace;
@@ -103,6 +106,11 @@ pub trait Space: fmt::Debug + Send + Sync {
 
     /// The space as one of cells, if it is.
     fn cells(&self) -> Option<&CellSpace> {
+        None
+    }
+
+    /// The space as ENAS' macro space, if it is.
+    fn enas_macro(&self) -> Option<&EnasMacroSpace> {
         None
     }
 

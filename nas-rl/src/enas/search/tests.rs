@@ -1,7 +1,7 @@
 //! Whole searches, small ones, on real images.
 
 use nas_space::network::NetworkConfig;
-use nas_space::spaces::{by_name, darts, nb201};
+use nas_space::spaces::{EnasMacroConfig, EnasMacroSpace, by_name, darts, nb201};
 
 use super::*;
 use crate::config::RlConfig;
@@ -34,11 +34,11 @@ fn config() -> EnasConfig {
     }
 }
 
-fn search(space: &CellSpace, config: &EnasConfig, seed: u64) -> Enas {
+fn search(space: &dyn Space, config: &EnasConfig, seed: u64) -> Enas {
     search_on(80, space, config, seed)
 }
 
-fn search_on(images: usize, space: &CellSpace, config: &EnasConfig, seed: u64) -> Enas {
+fn search_on(images: usize, space: &dyn Space, config: &EnasConfig, seed: u64) -> Enas {
     let (dataset, seed) = (digits(images), Seed::new(seed));
     Enas::new(space, &dataset, config.clone(), seed, &Device::Cpu, DType::F32).unwrap()
 }
@@ -228,10 +228,10 @@ fn an_audit_ranks_both_ways() {
 fn what_has_no_supernet_or_does_not_fit_is_refused() {
     let dataset = digits(80);
     let nasnet = by_name("nasnet").unwrap();
-    let new = |space: &CellSpace, config: EnasConfig| {
+    let new = |space: &dyn Space, config: EnasConfig| {
         Enas::new(space, &dataset, config, Seed::new(0), &Device::Cpu, DType::F32).map(|_| ())
     };
-    let refused = new(nasnet.cells().unwrap(), config()).unwrap_err();
+    let refused = new(nasnet.as_ref(), config()).unwrap_err();
     assert!(refused.to_string().contains("read one state twice"), "{refused}");
     let refused = new(&nb201(), EnasConfig::default()).unwrap_err();
     assert!(
@@ -280,8 +280,8 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
 }
 
 /// The authors' search at the size of the others here.
-fn authors(space: &CellSpace) -> EnasConfig {
-    let (small, authors) = (config(), EnasConfig::authors(space));
+fn authors(space: &dyn Space) -> EnasConfig {
+    let (small, authors) = (config(), EnasConfig::authors(space).unwrap());
     EnasConfig {
         network: NetworkConfig {
             auxiliary: authors.network.auxiliary,
@@ -306,10 +306,11 @@ fn authors(space: &CellSpace) -> EnasConfig {
 /// With an auxiliary classifier, where the skeleton has one, dropout, and the authors' controller.
 #[test]
 fn the_authors_search_goes_on_bit_for_bit_where_it_was_stopped() {
-    for space in [darts(), nb201()] {
-        let config = authors(&space);
+    let whole = EnasMacroSpace::new(EnasMacroConfig { layers: 4 }).unwrap();
+    for space in [&darts() as &dyn Space, &nb201(), &whole] {
+        let config = authors(space);
         let dir = tempfile::tempdir().unwrap();
-        let mut straight = search(&space, &config, 8);
+        let mut straight = search(space, &config, 8);
         let layers = straight.supernet.network().layers();
         let has = |what: &str| layers.iter().any(|layer| layer.name.contains(what));
         assert!(has("dropout"));
@@ -317,7 +318,7 @@ fn the_authors_search_goes_on_bit_for_bit_where_it_was_stopped() {
         let straight = straight.run(None, |_| {}).unwrap();
         let mut milliseconds = 5;
         let report = loop {
-            let mut search = search(&space, &config, 8).stopping_at(stop_after(milliseconds));
+            let mut search = search(space, &config, 8).stopping_at(stop_after(milliseconds));
             milliseconds += 20;
             match search.run(Some(dir.path()), |_| {}) {
                 Ok(report) => break report,
@@ -346,4 +347,16 @@ fn the_authors_prior_is_for_separable_convolutions_alone() {
     assert_eq!(favoured.count(), 2);
     assert_eq!(rl.controller.operation_bias.iter().sum::<f64>(), 20.0);
     assert!(authors(&nb201()).rl.controller.operation_prior.is_empty());
+}
+
+#[test]
+fn whole_networks_share_weights_and_chains_have_no_supernet() {
+    let whole = EnasMacroSpace::new(EnasMacroConfig { layers: 4 }).unwrap();
+    let mut search = search(&whole, &config(), 3);
+    let report = search.run(None, |_| {}).unwrap();
+    whole.validate(&report.architecture).unwrap();
+    assert_eq!(whole.genotype(&report.architecture).unwrap(), report.genotype);
+    let chain = by_name("chain").unwrap();
+    let error = Enas::network(chain.as_ref(), &config()).unwrap_err().to_string();
+    assert!(error.contains("others have no supernet"), "{error}");
 }

@@ -2,12 +2,15 @@
 
 mod chain;
 mod darts;
+mod enas_macro;
 mod nb101;
 mod nb201;
 
 pub use chain::chain;
 pub(crate) use darts::around_darts_cells;
 pub use darts::darts;
+pub use enas_macro::enas_macro;
+pub(crate) use enas_macro::enas_macro_supernet;
 pub use nb101::nb101;
 pub(crate) use nb201::around_nb201_cells;
 pub use nb201::nb201;
