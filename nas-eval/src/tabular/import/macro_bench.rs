@@ -21,7 +21,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::figures::{Figures, Place};
-use super::{json_reason, short, wrong};
+use super::{json_reason, of_file, short, wrong};
 use crate::data::read_bounded;
 use crate::tabular::header::{DatasetHeader, Figure};
 use crate::tabular::writer::{Draft, RowKeys, legal};
@@ -53,7 +53,7 @@ struct Record {
 /// Reads the file and makes a table of it.
 ///
 /// # Errors
-/// [`TableError::Import`] names line, column and network of what does not fit; [`TableError::Draft`] where the figures make no table.
+/// [`TableError::Import`] names line, column and network of what does not fit.
 pub fn import(path: &Path) -> Result<Table, TableError> {
     let content = read_bounded(path, MAX_BYTES)?;
     let mut networks = Networks::default();
@@ -75,8 +75,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         ..
     } = networks;
     let layers = (1..=LAYERS).map(|layer| Decision::new(format!("layer{layer}"), "block", BLOCKS));
-    let (extras, columns) = figures.into_columns(architectures.len())?;
-    Draft {
+    let (extras, columns) = of_file(path, figures.into_columns(architectures.len()))?;
+    let draft = Draft {
         name: "NAS-Bench-Macro".to_owned(),
         origin: "JSON of NAS-Bench-Macro (Su et al. 2021, arXiv 2103.11922), which has no validation images"
             .to_owned(),
@@ -96,8 +96,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         }],
         extras,
         columns,
-    }
-    .table()
+    };
+    of_file(path, draft.table())
 }
 
 /// The networks that are read.

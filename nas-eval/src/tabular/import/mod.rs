@@ -39,6 +39,14 @@ fn wrong(path: &Path, reason: impl Into<String>) -> TableError {
     }
 }
 
+/// What comes of the figures of a file: an error names it.
+fn of_file<T>(path: &Path, result: Result<T, TableError>) -> Result<T, TableError> {
+    result.map_err(|error| match error {
+        TableError::Draft { reason } => wrong(path, reason),
+        other => other,
+    })
+}
+
 /// Most characters of a file that an error quotes.
 const MAX_QUOTE: usize = 100;
 

@@ -39,7 +39,7 @@ use nas_space::spaces::{ProductConfig, Space, SpaceConfig, nb201};
 use serde::Deserialize;
 
 use super::figures::{Figures, Place};
-use super::{lines, short, wrong};
+use super::{lines, of_file, short, wrong};
 use crate::tabular::header::{DatasetHeader, Figure};
 use crate::tabular::writer::{Draft, RowKeys, legal};
 use crate::tabular::{Nb201Dataset, Table, TableError};
@@ -91,7 +91,7 @@ enum Epochs {
 /// Reads the lines and makes a table of them.
 ///
 /// # Errors
-/// [`TableError::Import`] names the line of what does not fit; [`TableError::Draft`] where the figures make no table.
+/// [`TableError::Import`] names the line of what does not fit.
 pub fn import(path: &Path) -> Result<Table, TableError> {
     let topology = nb201();
     let mut sizes = None;
@@ -172,7 +172,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
     figures
         .publish_sizes(&all)
         .map_err(|reason| wrong(path, reason))?;
-    let (extras, mut columns) = figures.into_columns(architectures.len())?;
+    let (extras, mut columns) = of_file(path, figures.into_columns(architectures.len()))?;
     columns.retain_mut(|data| {
         let Some(dataset) = data.column.dataset else {
             return true;
@@ -181,7 +181,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         data.column.dataset = place;
         place.is_some()
     });
-    Draft {
+    let draft = Draft {
         name: names.to_owned(),
         origin: "records of NATS-Bench's programming interface (Dong et al. 2021, arXiv 2009.00437)"
             .to_owned(),
@@ -190,8 +190,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         datasets,
         extras,
         columns,
-    }
-    .table()
+    };
+    of_file(path, draft.table())
 }
 
 /// Five numbers of channels.

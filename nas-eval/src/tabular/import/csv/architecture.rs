@@ -159,22 +159,21 @@ impl<'a> ArchitectureReader<'a> {
 
     /// The architecture of a line.
     pub(super) fn read(&self, record: &StringRecord) -> Result<Architecture, String> {
-        let texts = self
-            .columns
-            .iter()
-            .map(|&(name, place)| (name, record.get(place).unwrap_or_default()));
+        let text_at = |&(name, place): &(&'a str, usize)| (name, record.get(place).unwrap_or_default());
         if let How::Columns(reads) = &self.how {
-            let choices = texts.zip(reads).enumerate().map(|(index, ((name, text), read))| {
-                let choice = match read {
-                    Some(Read::Options) => self.option(text, index),
-                    // What is undecided has no line.
-                    Some(Read::Numbers) | None => self.number(text, index),
-                };
-                choice.map_err(|reason| format!("column '{name}': {reason}"))
-            });
+            let choices = self.columns.iter().map(text_at).zip(reads).enumerate().map(
+                |(index, ((name, text), read))| {
+                    let choice = match read {
+                        Some(Read::Options) => self.option(text, index),
+                        // What is undecided has no line.
+                        Some(Read::Numbers) | None => self.number(text, index),
+                    };
+                    choice.map_err(|reason| format!("column '{name}': {reason}"))
+                },
+            );
             return Ok(Architecture::new(choices.collect::<Result<Vec<_>, _>>()?));
         }
-        let (name, text) = texts.last().unwrap_or_default();
+        let (name, text) = self.columns.first().map(text_at).unwrap_or_default();
         self.one(text)
             .map_err(|reason| format!("column '{name}': {reason}"))
     }

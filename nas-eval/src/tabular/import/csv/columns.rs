@@ -10,6 +10,9 @@ use crate::tabular::import::figures::{Figures, Place};
 use crate::tabular::import::short;
 use crate::tabular::writer::legal;
 
+/// Most columns of figures: as many as a table has.
+const MAX_COLUMNS: usize = 4096;
+
 /// The columns of figures, found in the first line.
 pub(super) struct FigureColumns<'a> {
     /// For each data set the lines that are of it.
@@ -33,6 +36,12 @@ impl<'a> FigureColumns<'a> {
         find: &impl Fn(&str) -> Result<usize, String>,
         figures: &mut Figures,
     ) -> Result<Self, String> {
+        let count = mapping.columns.len() + mapping.datasets.iter().map(|d| d.columns.len()).sum::<usize>();
+        if count > MAX_COLUMNS {
+            return Err(format!(
+                "the mapping names {count} columns of figures; expected at most {MAX_COLUMNS}"
+            ));
+        }
         let mut found: Vec<Found<'a>> = Vec::new();
         let of_datasets =
             mapping.datasets.iter().enumerate().flat_map(|(index, dataset)| {
@@ -47,7 +56,7 @@ impl<'a> FigureColumns<'a> {
                 seed: column.seed,
                 extra: extra.map(|extra| figures.extra(extra)).transpose()?,
             };
-            check(column, dataset.map(|(_, dataset)| dataset), &found)?;
+            check(column, dataset, &found)?;
             // Repeats in one field have their own seeds.
             let same = |other: &&Found<'_>| {
                 other.place == place && other.column.repeats.is_none() && column.repeats.is_none()
@@ -176,7 +185,7 @@ fn extra(column: &FigureColumn) -> Result<Option<Extra>, String> {
 /// Checks that a column can be what the mapping says.
 fn check(
     column: &FigureColumn,
-    dataset: Option<&DatasetColumns>,
+    dataset: Option<(usize, &DatasetColumns)>,
     before: &[Found<'_>],
 ) -> Result<(), String> {
     let name = &column.column;
@@ -201,13 +210,15 @@ fn check(
             "the mapping's column '{name}' has both seed and repeats; expected at most one of them"
         ));
     }
-    let Some(dataset) = dataset.filter(|dataset| !dataset.valid_is_test && !dataset.test_is_valid) else {
+    let Some((index, dataset)) =
+        dataset.filter(|(_, dataset)| !dataset.valid_is_test && !dataset.test_is_valid)
+    else {
         return Ok(());
     };
     let is_other = |other: &&Found<'_>| {
         let pair = (other.column.figure, column.figure);
         other.column.column == *name
-            && dataset.columns.contains(other.column)
+            && other.place.dataset == Some(index)
             && matches!(
                 pair,
                 (Figure::Valid, Figure::Test) | (Figure::Test, Figure::Valid)

@@ -1,5 +1,7 @@
 //! Whether a column holds options or numbers of options.
 
+use std::collections::HashSet;
+
 use nas_space::arch::Decision;
 
 use super::mapping::Read;
@@ -8,6 +10,8 @@ use crate::tabular::import::short;
 /// What the lines of a column show.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
+    /// The texts so far, of which only the first of each shows anything.
+    known: HashSet<String>,
     /// The first text that is no option.
     not_option: Option<Seen>,
     /// The first text that is no number of an option.
@@ -30,6 +34,10 @@ struct Seen {
 impl Evidence {
     /// Notes a text, and the option that it stands for if it is a number.
     pub(super) fn note(&mut self, line: u64, text: &str, decision: &Decision, number: Option<usize>) {
+        if self.known.contains(text) {
+            return;
+        }
+        self.known.insert(text.to_owned());
         let seen = || Seen {
             line,
             text: short(text),

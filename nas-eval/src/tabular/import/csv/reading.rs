@@ -13,7 +13,7 @@ use super::mapping::{DatasetColumns, Mapping};
 use crate::data::read_bounded;
 use crate::tabular::header::DatasetHeader;
 use crate::tabular::import::figures::Figures;
-use crate::tabular::import::{short, wrong};
+use crate::tabular::import::{of_file, short, wrong};
 use crate::tabular::writer::{Draft, RowKeys};
 use crate::tabular::{Table, TableError};
 
@@ -25,8 +25,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Reads the text and makes a table of it.
 ///
 /// # Errors
-/// [`TableError::Import`] names line and column of what does not fit, or the key of the mapping; [`TableError::Draft`] where the
-/// figures make no table.
+/// [`TableError::Import`] names line and column of what does not fit, or the key of the mapping.
 pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
     let content = read_bounded(path, MAX_BYTES)?;
     let space = mapping
@@ -102,8 +101,8 @@ pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
     };
     let datasets: Vec<DatasetHeader> = mapping.datasets.iter().map(header).collect();
     figures.publish_sizes(&datasets).map_err(refuse)?;
-    let (extras, columns) = figures.into_columns(architectures.len())?;
-    Draft {
+    let (extras, columns) = of_file(path, figures.into_columns(architectures.len()))?;
+    let draft = Draft {
         datasets,
         name: mapping.name,
         origin: mapping.origin,
@@ -111,8 +110,8 @@ pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
         keys: RowKeys::Architectures(architectures),
         extras,
         columns,
-    }
-    .table()
+    };
+    of_file(path, draft.table())
 }
 
 /// The text, of which the first line is read.
