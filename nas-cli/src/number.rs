@@ -24,9 +24,15 @@ pub(crate) fn figure(value: f64) -> String {
         let sign = if value < 0.0 { "-" } else { "" };
         return format!("{sign}{}", grouped(value.abs() as u64));
     }
+    if value.abs() >= 9e15 {
+        return format!("{value:e}");
+    }
     let digits = 5 - (value.abs().log10().floor() as i32).clamp(-9, 5);
     let text = format!("{value:.*}", digits.unsigned_abs() as usize);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
 }
 
 /// So many things: `1 cell`, `5 cells`.
@@ -90,8 +96,11 @@ mod tests {
 
     #[test]
     fn figures_are_short() {
-        let texts = [0.0, 400_346.0, -3.0, 2.5, 0.001_234_567_8, -123_456.789, 1e-12].map(figure);
-        assert_eq!(texts, ["0", "400,346", "-3", "2.5", "0.00123457", "-123457", "0"]);
+        let texts = [0.0, 400_346.0, -3.0, 2.5, 0.001_234_567_8, -123_450.4, 2e47].map(figure);
+        assert_eq!(
+            texts,
+            ["0", "400,346", "-3", "2.5", "0.00123457", "-123450", "2e47"]
+        );
     }
 
     #[test]

@@ -239,3 +239,88 @@ fn a_size_that_some_rows_lack_is_refused_before_a_run_directory_is_there() {
     let result = json(&words.split(' ').collect::<Vec<_>>());
     assert_eq!(result["best"]["valid_accuracy"], 0.7);
 }
+
+#[test]
+fn extra_columns_of_a_mapping_are_limits_and_objectives_in_the_direction_that_the_table_says() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    // Depth 3 is the best and slow, depth 1 fast; depth 2 is in nothing the best.
+    let csv = "depth,val,test,ms,score,some\n1,50,51,0.5,-3,1\n2,60,61,2.5,-4,\n3,70,71,2.25,1,1\n";
+    let mapping = r#"
+        name = "three"
+        origin = "made up for a test"
+        [space]
+        kind = "product"
+        name = "three"
+        decisions = [{ name = "depth", kind = "depth", options = ["1", "2", "3"] }]
+        [architecture]
+        columns = ["depth"]
+        [[datasets]]
+        name = "somewhere"
+        search_epochs = 1
+        report_epochs = 1
+        columns = [
+          { column = "val", figure = "valid", epochs = 1, unit = "percent" },
+          { column = "test", figure = "test", epochs = 1, unit = "percent" },
+          { column = "ms", figure = "extra", name = "latency", symbol = "ms" },
+          { column = "score", figure = "extra", direction = "higher" },
+          { column = "some", figure = "extra" },
+        ]
+    "#;
+    fs::write(path("b.csv"), csv).unwrap();
+    fs::write(path("map.toml"), mapping).unwrap();
+    let (table, csv, map) = (path("t.nastab"), path("b.csv"), path("map.toml"));
+    let import = ["table", "import", &csv, "--format", "csv", "--json"];
+    let info = json(&[&import[..], &["--mapping", &map, "-o", &table]].concat());
+    let dataset = &info["datasets"][0];
+    assert_eq!(
+        (&dataset["objectives"], &dataset["partly"]),
+        (
+            &serde_json::json!(["accuracy", "latency", "score"]),
+            &serde_json::json!(["some"])
+        )
+    );
+    let search = |name: &str, words: &str| -> Vec<String> {
+        let words = format!(
+            "search {words} --trials 9 --json --table {table} --run {}",
+            path(name)
+        );
+        words.split(' ').map(str::to_owned).collect()
+    };
+    let result = json(&borrowed(&search(
+        "front",
+        "nsga2 --population 3 --objectives accuracy,latency,score",
+    )));
+    let config = fs::read_to_string(dir.path().join("front/config.toml")).unwrap();
+    assert!(
+        config.contains("\"latency\"") && config.contains("\"score:max\""),
+        "{config}"
+    );
+    let front = result["pareto"].as_array().unwrap();
+    let latencies: Vec<f64> = front
+        .iter()
+        .map(|point| point["figures"]["latency"].as_f64().unwrap())
+        .collect();
+    assert_eq!(latencies, [0.5, 2.25]);
+    assert_eq!(result["best"]["figures"]["score"], 1.0);
+    assert_eq!(json(&["resume", &path("front"), "--json"]), result);
+    let fast = json(&borrowed(&search(
+        "fast",
+        "random --max latency=2.5 --min score=-3.5",
+    )));
+    assert_eq!(fast["best"]["valid_accuracy"], 0.7);
+    let slow = json(&borrowed(&search("slow", "random --max latency=1")));
+    assert_eq!(slow["best"]["valid_accuracy"], 0.5);
+    let message = refused(2, &borrowed(&search("some", "random --max some=3")));
+    assert!(
+        message.contains("2 of its 3 rows") && message.contains("latency, score"),
+        "{message}"
+    );
+    assert!(!dir.path().join("some").exists());
+    let compared = path("compared");
+    let words = format!(
+        "compare random,evolution --max latency=2.4 --seeds 2 --trials 3 --json --table {table} --run {compared}"
+    );
+    let compared = json(&words.split(' ').collect::<Vec<_>>());
+    assert_eq!(compared["methods"]["random"]["test_mean"], 0.71);
+}
