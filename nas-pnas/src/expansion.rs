@@ -21,7 +21,8 @@ pub struct Candidate {
 ///
 /// Children come parent by parent, in lexicographic order. Those that differ from another in the order of interchangeable
 /// choices alone are passed over at sight ([`Growth::is_ordered`]); of the rest, one is left out where its
-/// [`CanonicalId`] was seen in this stream or is known from before. So the first of equal ones stands for all.
+/// [`CanonicalId`] was seen in this stream or is known from before. So the first of equal ones stands for all. What a space
+/// that is a part of another does not have ([`Space::part`]) is left out.
 ///
 /// # Complexity
 /// Memory grows by the id of each different child, 16 bytes and what a hash set adds: about 10 MB for the 300,000
@@ -118,7 +119,9 @@ impl Expansion {
             };
             match child {
                 Some(child) => {
-                    if !self.by_sight || growth.is_ordered(&child)? {
+                    // What a space that is a part of another lacks is no child there.
+                    let lacking = self.space.part().is_some() && self.space.validate(&child).is_err();
+                    if !lacking && (!self.by_sight || growth.is_ordered(&child)?) {
                         batch.push(child);
                     }
                 }

@@ -96,6 +96,29 @@ impl Limits {
             .collect()
     }
 
+    /// How far within the limits these figures are, as a share of each limit: that of the one which leaves least. Below 0
+    /// they are beyond a limit; minus infinity stands for a figure that is limited and not known.
+    pub fn slack(&self, figures: &Figures) -> f64 {
+        let share = |limit: f64, got: Option<f64>, sign: f64| match got {
+            Some(got) => sign * (limit - got) / limit.abs().max(f64::MIN_POSITIVE),
+            None => f64::NEG_INFINITY,
+        };
+        let counts = [(self.max_params, figures.params), (self.max_macs, figures.macs)];
+        let counts = counts
+            .into_iter()
+            .filter_map(|(limit, got)| Some(share(limit? as f64, got.map(|got| got as f64), 1.0)));
+        let named = |limits: &BTreeMap<String, f64>, sign| -> Vec<f64> {
+            let limits = limits.iter();
+            limits
+                .map(|(name, &limit)| share(limit, figures.named.get(name).copied(), sign))
+                .collect()
+        };
+        counts
+            .chain(named(&self.max, 1.0))
+            .chain(named(&self.min, -1.0))
+            .fold(f64::INFINITY, f64::min)
+    }
+
     /// Checks figures against the limits.
     ///
     /// # Errors

@@ -448,3 +448,88 @@ fn a_method_that_cannot_search_a_table_is_refused_before_there_is_a_run_director
     assert!(message.contains("knows 1 of the 15625"), "{message}");
     assert!(!run.exists());
 }
+
+/// Eight decisions of two options, of whose 256 architectures eight have a row.
+const FEW: &str = "arch,valid,test,params
+00000000,0.50,0.50,10
+00011111,0.54,0.54,20
+00100101,0.61,0.60,30
+01000010,0.57,0.55,40
+01011001,0.52,0.53,50
+10010110,0.66,0.64,60
+11000011,0.63,0.65,70
+11111111,0.59,0.58,80
+";
+
+fn mapping_of_few() -> String {
+    let decisions: Vec<String> = "abcdefgh"
+        .chars()
+        .map(|name| format!(r#"{{ name = "{name}", kind = "k", options = ["x", "y"] }}"#))
+        .collect();
+    format!(
+        r#"name = "few"
+[space]
+kind = "product"
+name = "few"
+decisions = [{}]
+[architecture]
+column = "arch"
+form = "digits"
+[[datasets]]
+name = "d"
+search_epochs = 1
+report_epochs = 1
+columns = [
+  {{ column = "valid", figure = "valid", epochs = 1 }},
+  {{ column = "test", figure = "test", epochs = 1 }},
+]
+[[columns]]
+column = "params"
+figure = "params"
+"#,
+        decisions.join(", ")
+    )
+}
+
+#[test]
+fn every_method_proposes_only_what_a_table_has_and_the_limits_allow() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("few.csv"), FEW).unwrap();
+    fs::write(path("map.toml"), mapping_of_few()).unwrap();
+    let (csv, map, table) = (path("few.csv"), path("map.toml"), path("few.nastab"));
+    json(&[
+        "table",
+        "import",
+        &csv,
+        "--format",
+        "csv",
+        "--mapping",
+        &map,
+        "-o",
+        &table,
+        "--json",
+    ]);
+    for (limit, rows) in [(None, 8), (Some("45"), 4)] {
+        for method in ["random", "evolution", "local-search", "rl"] {
+            if (limit, method) == (Some("45"), "random") {
+                continue;
+            }
+            let run = path(&format!("{method}-{rows}"));
+            let mut args = vec![
+                "search", method, "--table", &table, "--trials", "20", "--json", "--run", &run,
+            ];
+            args.extend(limit.iter().flat_map(|limit| ["--max-params", limit]));
+            json(&args);
+            let records = Records::open(dir.path().join(&run).join("study.db")).unwrap();
+            let mut seen = std::collections::BTreeSet::new();
+            for record in records.trials().unwrap() {
+                let trained = record.conclusion.unwrap().result;
+                assert!(trained.is_ok(), "{method}: {trained:?}");
+                assert!(limit.is_none() || trained.unwrap().params <= Some(45), "{method}");
+                seen.insert(record.trial.architecture);
+            }
+            assert!((2..=rows).contains(&seen.len()), "{method}: {seen:?}");
+        }
+    }
+}

@@ -1,17 +1,17 @@
 //! The part of a space that a table knows.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use nas_space::arch::{Architecture, Decision};
 use nas_space::genotype::Genotype;
 use nas_space::network::{Network, NetworkConfig};
 use nas_space::op::Operations;
-use nas_space::spaces::{CellSpace, Space, SpaceError, mutate_within};
+use nas_space::spaces::{CellSpace, Part, Space, SpaceError, mutate_within};
 use num_bigint::BigUint;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::Table;
+use super::table::{Beginnings, Table};
 
 /// The architectures of a space that have a row in a table which does not know all of them.
 ///
@@ -21,12 +21,17 @@ use super::Table;
 #[derive(Debug, Clone)]
 pub struct KnownSpace {
     table: Arc<Table>,
+    /// What beginnings are looked up in, once somebody asks.
+    beginnings: Arc<OnceLock<Beginnings>>,
 }
 
 impl KnownSpace {
     /// What this table knows of its space.
     pub fn new(table: Arc<Table>) -> Self {
-        Self { table }
+        Self {
+            table,
+            beginnings: Arc::default(),
+        }
     }
 
     /// What strategies are to see of the table's space: all of it, if every architecture has a row.
@@ -71,6 +76,10 @@ impl Space for KnownSpace {
         self.space().cells()
     }
 
+    fn part(&self) -> Option<&dyn Part> {
+        Some(self)
+    }
+
     fn validate(&self, architecture: &Architecture) -> Result<(), SpaceError> {
         self.space().validate(architecture)?;
         match self.table.row(architecture) {
@@ -112,5 +121,21 @@ impl Space for KnownSpace {
     fn network(&self, architecture: &Architecture, config: &NetworkConfig) -> Result<Network, SpaceError> {
         self.validate(architecture)?;
         self.space().network(architecture, config)
+    }
+}
+
+impl Part for KnownSpace {
+    /// Of NAS-Bench-101's graphs, which are written in many ways, only those count that stand in the table.
+    fn can_begin(&self, beginning: &[usize], choices: usize) -> bool {
+        // It has no architectures of fewer choices.
+        choices < self.decisions().len()
+            || self
+                .beginnings
+                .get_or_init(|| self.table.beginnings())
+                .contains(&self.table, beginning)
+    }
+
+    fn members(&self) -> Option<Vec<Architecture>> {
+        Some(self.table.architectures_known())
     }
 }

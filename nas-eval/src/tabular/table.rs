@@ -247,20 +247,11 @@ impl Table {
         if row >= self.header.row_count {
             return None;
         }
-        let numbered = |number: usize| {
-            let mut rest = number;
-            let mut choices = vec![0; self.options.len()];
-            for (choice, &options) in choices.iter_mut().zip(&self.options).rev() {
-                *choice = rest % options;
-                rest /= options;
-            }
-            Architecture::new(choices)
-        };
         match self.header.rows {
-            Rows::Every => Some(numbered(row as usize)),
+            Rows::Every => Some(self.numbered(row as usize)),
             Rows::Shared => (0..self.architectures())
                 .find(|&number| self.shared_row(number) == row)
-                .map(numbered),
+                .map(|number| self.numbered(number)),
             Rows::Listed | Rows::ListedNb101 => {
                 let choices = self.listed(row as usize)?.iter().map(|&choice| choice.into());
                 Some(Architecture::new(choices.collect::<Vec<usize>>()))
@@ -343,6 +334,38 @@ impl Table {
         bytes.map_or(NO_ROW, u32::from_le_bytes)
     }
 
+    /// In what the beginnings of architectures are looked up.
+    pub(super) fn beginnings(&self) -> Beginnings {
+        Beginnings(match self.header.rows {
+            Rows::Shared => Some(
+                (0..self.architectures())
+                    .filter(|&number| self.shared_row(number) != NO_ROW)
+                    .collect(),
+            ),
+            Rows::Every | Rows::Listed | Rows::ListedNb101 => None,
+        })
+    }
+
+    /// All architectures with a row, in order; of NAS-Bench-101's graphs those that are listed.
+    pub(super) fn architectures_known(&self) -> Vec<Architecture> {
+        match self.beginnings().0 {
+            Some(numbers) => numbers.into_iter().map(|number| self.numbered(number)).collect(),
+            None => (0..self.header.row_count)
+                .filter_map(|row| self.architecture(row))
+                .collect(),
+        }
+    }
+
+    fn numbered(&self, number: usize) -> Architecture {
+        let mut rest = number;
+        let mut choices = vec![0; self.options.len()];
+        for (choice, &options) in choices.iter_mut().zip(&self.options).rev() {
+            *choice = rest % options;
+            rest /= options;
+        }
+        Architecture::new(choices)
+    }
+
     fn listed(&self, row: usize) -> Option<&[u8]> {
         let width = self.options.len();
         let at = self.rows_at + row * width;
@@ -389,6 +412,54 @@ impl Table {
                     }
                 }
                 Ok(())
+            }
+        }
+    }
+}
+
+/// What the beginnings of architectures are looked up in: where rows are shared, the numbers of the architectures that have
+/// one, in order; elsewhere the rows themselves are in order.
+#[derive(Debug)]
+pub(super) struct Beginnings(Option<Vec<usize>>);
+
+impl Beginnings {
+    /// Whether an architecture that the table knows begins with these choices.
+    pub(super) fn contains(&self, table: &Table, beginning: &[usize]) -> bool {
+        let in_range = beginning.iter().zip(&table.options);
+        if beginning.len() > table.options.len()
+            || in_range.clone().any(|(choice, options)| choice >= options)
+        {
+            return false;
+        }
+        match (&self.0, table.header.rows) {
+            (_, Rows::Every) => true,
+            (Some(numbers), _) => {
+                // Numbers of one beginning follow each other.
+                let number = in_range.fold(0, |number, (choice, options)| number * options + choice);
+                let each: usize = table.options[beginning.len()..].iter().product();
+                let first = numbers.partition_point(|&known| known < number * each);
+                numbers
+                    .get(first)
+                    .is_some_and(|&known| known < (number + 1) * each)
+            }
+            (None, _) => {
+                let (mut low, mut high) = (0, table.len());
+                let choices = |row| {
+                    table
+                        .listed(row)
+                        .unwrap_or_default()
+                        .iter()
+                        .map(|&choice| usize::from(choice))
+                };
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    if choices(middle).lt(beginning.iter().copied()) {
+                        low = middle + 1;
+                    } else {
+                        high = middle;
+                    }
+                }
+                low < table.len() && choices(low).take(beginning.len()).eq(beginning.iter().copied())
             }
         }
     }

@@ -36,12 +36,26 @@ impl Distribution {
         })
     }
 
+    /// The same without the options that are blocked now; the probabilities of the others keep their proportions.
+    pub(super) fn without(&self, blocked: Option<Blocked>) -> Result<Self> {
+        Self::new(&self.log_probs, blocked)
+    }
+
     /// One option of each decision, architecture by architecture.
     pub(super) fn draw(&self, rng: &mut impl Rng) -> Result<Vec<Vec<usize>>> {
         let log_probs = self.log_probs.to_vec3::<f64>()?;
         Ok(log_probs
             .iter()
             .map(|decisions| decisions.iter().map(|options| draw(options, rng)).collect())
+            .collect())
+    }
+
+    /// One option of decision number `place`, for each architecture.
+    pub(super) fn draw_one(&self, place: usize, rng: &mut impl Rng) -> Result<Vec<usize>> {
+        let log_probs = self.log_probs.to_vec3::<f64>()?;
+        Ok(log_probs
+            .iter()
+            .map(|decisions| draw(&decisions[place], rng))
             .collect())
     }
 

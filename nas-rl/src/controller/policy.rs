@@ -203,11 +203,11 @@ impl Controller {
     /// # Errors
     /// [`RlError::Config`] where no steps make just these; as [`Controller::sample`].
     pub fn sample_first(&self, choices: usize, rng: &mut impl Rng) -> Result<Drawn, RlError> {
-        let mut walk = Walk::new(self, 1)?;
+        let mut walk = Walk::new(self, 1)?.towards(choices);
         for step in self.steps_of(choices)? {
-            let distribution = walk.enter(step)?;
-            if let Some(distribution) = distribution {
-                let drawn = distribution.draw(rng)?;
+            if let Some(distribution) = walk.enter(step)? {
+                let drawn = walk.draw(step, &distribution, rng)?;
+                let distribution = walk.given(step, distribution, &drawn)?;
                 walk.choose(step, &distribution, &drawn)?;
             }
         }
@@ -229,16 +229,12 @@ impl Controller {
     /// # Errors
     /// As [`Controller::scores`].
     pub fn log_prob(&self, architecture: &Architecture) -> Result<f64, RlError> {
-        let allowed = |(decision, &option): (usize, &usize)| match &self.mask {
-            // At an anchor point, all skip connections look back to the choices before it.
-            Some(mask) => {
-                let before = self.steps.start_of(decision);
-                mask.allows(decision, option, &architecture.choices()[..before])
-            }
-            None => true,
+        let choices = architecture.choices();
+        let allowed = |(decision, &option): (usize, &usize)| {
+            self.allows(choices.len(), decision, option, &choices[..decision])
         };
         let scores = self.scores(&[architecture])?;
-        if architecture.choices().iter().enumerate().all(allowed) {
+        if choices.iter().enumerate().all(allowed) {
             Ok(scores.log_prob.to_vec1::<f64>()?[0])
         } else {
             Ok(f64::NEG_INFINITY)
@@ -295,11 +291,12 @@ impl Controller {
 
     /// The same for architectures of equally many choices.
     fn scores_of(&self, choices: usize, architectures: &[&[usize]]) -> Result<Scores, RlError> {
-        let mut walk = Walk::new(self, architectures.len())?;
+        let mut walk = Walk::new(self, architectures.len())?.towards(choices);
         for step in self.steps_of(choices)? {
             if let Some(distribution) = walk.enter(step)? {
                 let picks: Vec<Vec<usize>> =
                     architectures.iter().map(|choices| step.picks(choices)).collect();
+                let distribution = walk.given(step, distribution, &picks)?;
                 walk.choose(step, &distribution, &picks)?;
             }
         }
@@ -335,17 +332,22 @@ impl Controller {
         self.steps_of(architecture.choices().len()).map(|_| ())
     }
 
-    /// Whether the mask allows this option.
-    fn allows(&self, decision: usize, option: usize, chosen: &[usize]) -> bool {
-        let mask = self.mask.as_ref();
-        mask.is_none_or(|mask| mask.allows(decision, option, chosen))
+    /// Whether the mask allows this option, on the way to so many choices.
+    fn allows(&self, choices: usize, decision: usize, option: usize, chosen: &[usize]) -> bool {
+        match &self.mask {
+            Some(mask) if choices < self.decisions.len() => mask.allows_of(choices, decision, option, chosen),
+            Some(mask) => mask.allows(decision, option, chosen),
+            None => true,
+        }
     }
 
     /// What is blocked of these decisions after these choices of each architecture, and these parts of the next one: by the
-    /// mask, and of states those that no option names. Nothing where all is allowed.
+    /// mask, and of states those that no option names. Nothing where all is allowed, and at anchor points, of which
+    /// [`Walk::given`] takes care.
     fn blocked(
         &self,
         step: &Step,
+        choices: usize,
         chosen: &[Vec<usize>],
         parts: &[Vec<usize>],
     ) -> Result<Option<Blocked>, RlError> {
@@ -361,7 +363,7 @@ impl Controller {
                 let start = blocked.len();
                 blocked.resize(start + states, true);
                 for (option, named) in options.iter().enumerate() {
-                    if named[..*part] == parts[..] && self.allows(*decision, option, chosen) {
+                    if named[..*part] == parts[..] && self.allows(choices, *decision, option, chosen) {
                         blocked[start + named[*part]] = false;
                     }
                 }
@@ -369,19 +371,25 @@ impl Controller {
             }
             return Ok(blocked.contains(&true).then_some(blocked));
         }
-        let Some(mask) = &self.mask else {
-            return Ok(None);
-        };
         let mut blocked = Vec::new();
-        for chosen in chosen {
-            for decision in step.decisions() {
-                let options = self.decisions[decision].options.len();
-                let start = blocked.len();
-                blocked.extend((0..options).map(|option| !mask.allows(decision, option, chosen)));
-                self.check_any(decision, &blocked[start..], chosen)?;
+        if let Step::Choice { decision, .. } = step
+            && self.mask.is_some()
+        {
+            for chosen in chosen {
+                blocked.extend(self.blocked_of(*decision, choices, chosen)?);
             }
         }
         Ok(blocked.contains(&true).then_some(blocked))
+    }
+
+    /// For each option of a decision whether it is blocked after these choices, on the way to so many.
+    fn blocked_of(&self, decision: usize, choices: usize, chosen: &[usize]) -> Result<Vec<bool>, RlError> {
+        let options = 0..self.decisions[decision].options.len();
+        let blocked: Vec<bool> = options
+            .map(|option| !self.allows(choices, decision, option, chosen))
+            .collect();
+        self.check_any(decision, &blocked, chosen)?;
+        Ok(blocked)
     }
 
     fn check_any(&self, decision: usize, blocked: &[bool], chosen: &[usize]) -> Result<(), RlError> {
@@ -439,6 +447,8 @@ fn check_length(name: &'static str, values: &[f64], options: usize) -> Result<()
 struct Walk<'a> {
     controller: &'a Controller,
     batch: usize,
+    /// Number of choices of the architectures when they are complete.
+    choices: usize,
     state: nas_eval::nn::LstmState,
     input: Tensor,
     /// The choices made so far, of each architecture.
@@ -461,6 +471,7 @@ impl<'a> Walk<'a> {
         Ok(Self {
             controller,
             batch,
+            choices: controller.decisions.len(),
             state: controller.lstm.start(batch)?,
             input: first_input(controller, batch)?,
             chosen: vec![Vec::new(); batch],
@@ -471,6 +482,11 @@ impl<'a> Walk<'a> {
             skip_divergence: None,
             penalized: None,
         })
+    }
+
+    /// The same to architectures of so many choices.
+    fn towards(self, choices: usize) -> Self {
+        Self { choices, ..self }
     }
 
     /// Advances the recurrent network, and gives the distribution of the step's decisions, if it makes any.
@@ -532,13 +548,76 @@ impl<'a> Walk<'a> {
                 }
             }
         };
-        let blocked = controller.blocked(step, &self.chosen, &self.parts)?;
+        let blocked = controller.blocked(step, self.choices, &self.chosen, &self.parts)?;
         if controller.config.form == Form::Attention && matches!(step, Step::Anchor { .. }) {
             // The authors' penalty is on σ(q), although they draw with σ(2q).
             let half = (&scores * 0.5)?;
             self.penalized = Some(Distribution::new(&half, blocked.clone())?);
         }
         Ok(Some(Distribution::new(&scores, blocked)?))
+    }
+
+    /// Draws the options of the step's decisions. At an anchor point with a mask they are drawn one after the other, since what
+    /// is allowed depends on those before.
+    fn draw(
+        &self,
+        step: &Step,
+        distribution: &Distribution,
+        rng: &mut impl Rng,
+    ) -> Result<Vec<Vec<usize>>, RlError> {
+        if !self.is_masked_anchor(step) {
+            return Ok(distribution.draw(rng)?);
+        }
+        let mut drawn = vec![Vec::new(); self.batch];
+        for place in 0..step.decisions().len() {
+            let blocked = self.blocked_at_anchor(step, &drawn)?;
+            let next = distribution.without(blocked)?.draw_one(place, rng)?;
+            for (drawn, option) in drawn.iter_mut().zip(next) {
+                drawn.push(option);
+            }
+        }
+        Ok(drawn)
+    }
+
+    /// The distribution that these options were drawn from: at an anchor point with a mask, of each decision what is allowed
+    /// after those before.
+    fn given(
+        &mut self,
+        step: &Step,
+        distribution: Distribution,
+        chosen: &[Vec<usize>],
+    ) -> Result<Distribution, RlError> {
+        if !self.is_masked_anchor(step) {
+            return Ok(distribution);
+        }
+        let blocked = self.blocked_at_anchor(step, chosen)?;
+        if let Some(penalized) = self.penalized.take() {
+            self.penalized = Some(penalized.without(blocked.clone())?);
+        }
+        Ok(distribution.without(blocked)?)
+    }
+
+    fn is_masked_anchor(&self, step: &Step) -> bool {
+        matches!(step, Step::Anchor { .. }) && self.controller.mask.is_some()
+    }
+
+    /// What the mask blocks of the decisions of an anchor point, of which these options are known; of the decisions after the
+    /// first unknown one nothing.
+    fn blocked_at_anchor(&self, step: &Step, known: &[Vec<usize>]) -> Result<Option<Blocked>, RlError> {
+        let mut blocked = Vec::new();
+        for (before, known) in self.chosen.iter().zip(known) {
+            let mut chosen = before.clone();
+            for (place, decision) in step.decisions().enumerate() {
+                if place <= known.len() {
+                    blocked.extend(self.controller.blocked_of(decision, self.choices, &chosen)?);
+                } else {
+                    let options = self.controller.decisions[decision].options.len();
+                    blocked.extend(std::iter::repeat_n(false, options));
+                }
+                chosen.extend(known.get(place));
+            }
+        }
+        Ok(blocked.contains(&true).then_some(blocked))
     }
 
     /// The bounded scores of the states so far, \[batch, states\].

@@ -221,15 +221,6 @@ impl Steps {
         (made == choices).then_some(&self.steps)
     }
 
-    /// The first decision of the step that makes this one.
-    pub(super) fn start_of(&self, decision: usize) -> usize {
-        let of = self.steps.iter().map(Step::decisions);
-        of.filter(|decisions| decisions.contains(&decision))
-            .map(|decisions| decisions.start)
-            .next()
-            .unwrap_or(decision)
-    }
-
     /// Whether there are anchor points.
     pub(super) fn have_anchors(&self) -> bool {
         self.steps.iter().any(|step| matches!(step, Step::Anchor { .. }))

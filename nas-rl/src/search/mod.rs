@@ -18,7 +18,17 @@
 //! Proposal `i` takes its random numbers from `seed.derive("proposal", i)`, the controller's first weights from
 //! `seed.derive("controller", 0)`: the search is a function of configuration, seed and outcomes.
 //!
+//! In a space that is a part of another ([`Space::part`](nas_space::spaces::Space::part)), such as what a table knows or what is
+//! within limits, each decision is made among the options that lead to an architecture of the part; the probabilities of these keep
+//! their proportions. So the policy is a distribution over the part, log p and H are exact, and the estimate stays without
+//! bias: nothing is drawn and thrown away.
+//!
 //! # Deviations
+//! The authors know no such parts. The distribution over a part is not the whole space's one given that the draw is in the part
+//! (what drawing again until it is would give, whose log p has a term that nobody can compute): the proportions hold decision by
+//! decision, so that of two options, the one which few architectures of the part follow is not drawn less for that. A part that
+//! cannot be listed may leave out some of its architectures ([`LimitedSpace`](nas_space::spaces::LimitedSpace) says which).
+//!
 //! Zoph & Le reward by the cube of the largest of the last five epochs' validation accuracies, here by that of the last; their
 //! skip connections and embeddings are as [`controller`](crate::controller) says.
 //!
@@ -49,6 +59,7 @@
 
 mod strategy;
 mod update;
+mod within;
 
 pub use strategy::ControllerSearch;
 pub use update::Update;

@@ -9,6 +9,7 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
 use super::Update;
+use super::within::Within;
 use crate::config::{Depth, RlConfig};
 use crate::controller::{Controller, Drawn};
 use crate::error::RlError;
@@ -60,6 +61,10 @@ impl ControllerSearch {
             return Err(RlError::config("depth", "growing", expected));
         }
         let controller = Controller::new(&*space, config.controller.clone(), seed.derive("controller", 0))?;
+        let controller = match Within::of(&space) {
+            Some(mask) => controller.with_mask(mask),
+            None => controller,
+        };
         Ok(Self {
             learner: Learner::new(controller, &config)?,
             space,

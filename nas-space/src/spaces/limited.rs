@@ -1,11 +1,13 @@
 //! The part of a space whose networks are within limits.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use num_bigint::BigUint;
 use rand_chacha::ChaCha8Rng;
 
-use super::{CellSpace, EnasMacroSpace, Growth, Space, SpaceError, mutate_within};
+use super::part::Listing;
+use super::{CellSpace, EnasMacroSpace, Extensions, Growth, Part, Space, SpaceError, mutate_within};
 use crate::arch::{Architecture, Decision};
 use crate::genotype::Genotype;
 use crate::limits::Limits;
@@ -20,6 +22,12 @@ const PROBES: u64 = 10_000;
 const ENOUGH: u64 = 10;
 /// Draws for one sample. Where one in a thousand is within the limits, all of them miss with a probability of 10⁻⁴³.
 const DRAWS: usize = 100_000;
+/// Architectures of a space that is listed to say what can begin with what.
+const LISTED: u64 = 1 << 16;
+/// Steps at most to the smallest architecture.
+const STEPS: usize = 1_000;
+/// Answers to [`Part::can_begin`] that are kept at a time.
+const ANSWERS: usize = 1 << 17;
 
 /// The architectures of a space that are within [`Limits`], by what [`Sizes`] says of them.
 ///
@@ -28,6 +36,13 @@ const DRAWS: usize = 100_000;
 /// are as the space makes them but for those beyond: uniform over the architectures within, where they are uniform over all. Decisions and [`Space::size`] are the space's own, so that not any combination
 /// of options is an architecture here: a method that lists a space has to validate what it lists. So it is with what a growing
 /// space's architectures grow into.
+///
+/// [`Part::can_begin`] is exact where the space has at most 65,536 architectures or is itself a part that can be listed. In larger ones,
+/// and for the lower levels of one that grows, choices can be the beginning of an architecture if the rest of a small one can be
+/// put behind them within the limits. This small one is found by descent from the first sample within the limits: of all
+/// neighbours always the one that is furthest within. Where the size of an architecture is the sum of what each choice costs,
+/// that is exact, too; where it is not, what lacks are some architectures close to the limits of which a beginning with that
+/// rest is beyond them.
 #[derive(Debug, Clone)]
 pub struct LimitedSpace {
     space: Arc<dyn Space>,
@@ -35,6 +50,19 @@ pub struct LimitedSpace {
     limits: Limits,
     /// The first architecture found within the limits.
     found: Architecture,
+    /// What beginnings are told by, once somebody asks.
+    beginnings: Arc<Beginnings>,
+}
+
+/// What says which choices can be the beginning of an architecture within the limits.
+#[derive(Debug, Default)]
+struct Beginnings {
+    /// All that are within, if they can be listed.
+    listing: OnceLock<Option<Listing>>,
+    /// By number of choices, a small architecture; none where none was found within the limits.
+    small: Mutex<BTreeMap<usize, Option<Architecture>>>,
+    /// By beginning and number of choices.
+    answers: Mutex<BTreeMap<(usize, Vec<usize>), bool>>,
 }
 
 impl LimitedSpace {
@@ -72,6 +100,7 @@ impl LimitedSpace {
                     sizes,
                     limits,
                     found,
+                    beginnings: Arc::default(),
                 });
             }
         }
@@ -87,6 +116,90 @@ impl LimitedSpace {
     /// Checks what an architecture of the space costs.
     fn check(&self, architecture: &Architecture) -> Result<(), SpaceError> {
         self.limits.check(&self.sizes.of(architecture)?)
+    }
+
+    /// All that are within the limits, if there are few enough to look.
+    fn listing(&self) -> Option<&Listing> {
+        let within = |all: &mut dyn Iterator<Item = Architecture>| {
+            Listing::new(
+                all.filter(|architecture| self.check(architecture).is_ok())
+                    .collect(),
+            )
+        };
+        let list = || match self.space.part() {
+            Some(part) => Some(within(&mut part.members()?.into_iter())),
+            None if self.space.size() <= BigUint::from(LISTED) => {
+                let options = self.decisions().iter().map(|decision| decision.options.len());
+                Some(within(&mut Extensions::new(&[], options)))
+            }
+            None => None,
+        };
+        self.beginnings.listing.get_or_init(list).as_ref()
+    }
+
+    /// How far within the limits it is, as a share of them: that of the limit which leaves least. Below 0 it is beyond.
+    fn slack(&self, architecture: &Architecture) -> Option<f64> {
+        Some(self.limits.slack(&self.sizes.of(architecture).ok()?))
+    }
+
+    /// A small architecture of so many choices, if one is found within the limits.
+    fn small(&self, choices: usize) -> Option<Architecture> {
+        let mut known = self
+            .beginnings
+            .small
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known
+            .entry(choices)
+            .or_insert_with(|| {
+                let mut best = if choices == self.found.choices().len() {
+                    self.found.clone()
+                } else {
+                    Architecture::new(self.found.choices().get(..choices)?.to_vec())
+                };
+                let mut slack = self.slack(&best)?;
+                for _ in 0..STEPS {
+                    let neighbours = self.space.neighbours(&best).ok()?;
+                    let further = neighbours
+                        .into_iter()
+                        .filter_map(|neighbour| Some((self.slack(&neighbour)?, neighbour)))
+                        .filter(|(other, _)| *other > slack)
+                        // The first of equal ones.
+                        .reduce(|one, other| if other.0 > one.0 { other } else { one });
+                    match further {
+                        Some(found) => (slack, best) = found,
+                        None => break,
+                    }
+                }
+                self.check(&best).is_ok().then_some(best)
+            })
+            .clone()
+    }
+
+    /// Whether the rest of the small architecture can be put behind these choices.
+    fn has_rest(&self, beginning: &[usize], choices: usize) -> bool {
+        let Some(small) = self.small(choices) else {
+            return true;
+        };
+        let key = (choices, beginning.to_vec());
+        let answers = || {
+            self.beginnings
+                .answers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(&known) = answers().get(&key) {
+            return known;
+        }
+        let rest = small.choices().get(beginning.len()..).unwrap_or_default();
+        let architecture = Architecture::new([beginning, rest].concat());
+        let answer = self.check(&architecture).is_ok();
+        let mut answers = answers();
+        if answers.len() >= ANSWERS {
+            answers.clear();
+        }
+        answers.insert(key, answer);
+        answer
     }
 
     /// The first draw within the limits.
@@ -146,6 +259,10 @@ impl Space for LimitedSpace {
         self.space.enas_macro()
     }
 
+    fn part(&self) -> Option<&dyn Part> {
+        Some(self)
+    }
+
     fn validate(&self, architecture: &Architecture) -> Result<(), SpaceError> {
         self.space.validate(architecture)?;
         self.check(architecture)
@@ -179,6 +296,19 @@ impl Space for LimitedSpace {
     }
 }
 
+impl Part for LimitedSpace {
+    fn can_begin(&self, beginning: &[usize], choices: usize) -> bool {
+        match self.listing().filter(|_| choices == self.decisions().len()) {
+            Some(listing) => listing.can_begin(beginning),
+            None => self.has_rest(beginning, choices),
+        }
+    }
+
+    fn members(&self) -> Option<Vec<Architecture>> {
+        self.listing().map(|listing| listing.architectures().to_vec())
+    }
+}
+
 impl Growth for LimitedSpace {
     fn levels(&self) -> usize {
         self.space.growth().map_or(0, Growth::levels)
@@ -186,6 +316,13 @@ impl Growth for LimitedSpace {
 
     fn choices_at(&self, level: usize) -> usize {
         self.space.growth().map_or(0, |growth| growth.choices_at(level))
+    }
+
+    fn is_ordered(&self, architecture: &Architecture) -> Result<bool, SpaceError> {
+        self.validate(architecture)?;
+        self.space
+            .growth()
+            .map_or(Ok(true), |growth| growth.is_ordered(architecture))
     }
 
     /// As [`Growth::sample_at`], within the limits where there are such: the smallest level may have none.
@@ -315,6 +452,62 @@ mod tests {
             &format!("{smallest} parameters"),
         ] {
             assert!(refused.contains(part), "{refused}");
+        }
+    }
+
+    /// What can be a beginning is what some architecture within the limits begins with: by the list, and by the small rest where
+    /// the size is monotone, as it is in the space of NAS-Bench-201.
+    #[test]
+    fn beginnings_are_those_of_what_is_within() {
+        let limit = median();
+        let space = limited(limit).unwrap();
+        let within: Vec<Vec<usize>> = (0..5_usize.pow(6))
+            .map(|place| (0..6).map(|i| place / 5_usize.pow(i) % 5).collect())
+            .filter(|choices: &Vec<usize>| params(&Architecture::new(choices.clone())) <= limit)
+            .collect();
+        assert_eq!(space.members().unwrap().len(), within.len());
+        let mut counts = [0, 0];
+        for length in 0..=6 {
+            for place in 0..5_usize.pow(length) {
+                let beginning: Vec<usize> = (0..length).map(|i| place / 5_usize.pow(i) % 5).collect();
+                let expected = within.iter().any(|choices| choices.starts_with(&beginning));
+                assert_eq!(space.can_begin(&beginning, 6), expected, "{beginning:?}");
+                assert_eq!(space.has_rest(&beginning, 6), expected, "{beginning:?}");
+                counts[usize::from(expected)] += 1;
+            }
+        }
+        assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
+    }
+
+    /// In a space too large to be listed each beginning has a continuation, and complete ones are within the limits.
+    #[test]
+    fn every_beginning_leads_somewhere_in_a_space_that_cannot_be_listed() {
+        let whole = pnas(&PnasConfig::default()).unwrap();
+        let mut rng = Seed::new(5).rng();
+        let size = |a: &Architecture| whole.network(a, &network()).unwrap().cost().params;
+        let mut all: Vec<u64> = (0..201).map(|_| size(&whole.sample(&mut rng))).collect();
+        all.sort_unstable();
+        let limits = Limits {
+            max_params: Some(all[20]),
+            ..Limits::default()
+        };
+        let space = LimitedSpace::new(Arc::new(whole.clone()), counted(whole.clone()), limits).unwrap();
+        assert!(space.members().is_none());
+        let growth = whole.growth().unwrap();
+        for choices in [whole.decisions().len(), growth.choices_at(2)] {
+            for _ in 0..20 {
+                let mut beginning = Vec::new();
+                for decision in &whole.decisions()[..choices] {
+                    let allowed: Vec<usize> = (0..decision.options.len())
+                        .filter(|&option| {
+                            space.can_begin(&[beginning.as_slice(), &[option]].concat(), choices)
+                        })
+                        .collect();
+                    assert!(!allowed.is_empty(), "{beginning:?}");
+                    beginning.push(allowed[rand::RngExt::random_range(&mut rng, 0..allowed.len())]);
+                }
+                space.validate(&Architecture::new(beginning)).unwrap();
+            }
         }
     }
 

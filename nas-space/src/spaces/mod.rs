@@ -36,6 +36,7 @@ mod nasnet;
 mod nb101;
 mod nb201;
 mod nb201_index;
+mod part;
 mod pnas;
 mod product;
 mod relaxed;
@@ -55,6 +56,7 @@ pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb101::{Nb101Space, nb101};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use nb201_index::nb201_by_index;
+pub use part::Part;
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
 pub use product::{ProductConfig, ProductSpace};
 pub use relaxed::{ChosenEdge, MixedChannels, RelaxedCell};
@@ -111,6 +113,11 @@ pub trait Space: fmt::Debug + Send + Sync {
 
     /// The space as ENAS' macro space, if it is.
     fn enas_macro(&self) -> Option<&EnasMacroSpace> {
+        None
+    }
+
+    /// The space as a part of another, if not any combination of options is one of its architectures.
+    fn part(&self) -> Option<&dyn Part> {
         None
     }
 

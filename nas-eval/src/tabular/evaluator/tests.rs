@@ -281,4 +281,21 @@ fn strategies_are_shown_no_more_than_the_table_knows() {
     assert!(space.mutate(&cells[2], &mut rng).is_err(), "it has no neighbour");
     assert!(space.validate(&Architecture::new([0; 6])).is_err());
     assert!(space.growth().is_none());
+    let part = space.part().unwrap();
+    assert_eq!(part.members().unwrap(), cells);
+    for (beginning, expected) in [
+        (&[][..], true),
+        (&[0, 0, 0], true),
+        (&[0, 0, 0, 1], true),
+        (&[0, 0, 0, 2, 0, 0], true),
+        (&[0, 0, 0, 3], false),
+        (&[0, 0, 0, 1, 1], false),
+        (&[1], false),
+        (&[3, 3, 3, 3, 3], true),
+        (&[4], false),
+        (&[7], false),
+        (&[3; 7], false),
+    ] {
+        assert_eq!(part.can_begin(beginning, 6), expected, "{beginning:?}");
+    }
 }
