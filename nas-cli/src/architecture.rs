@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use nas_space::codec::{self, Reading};
 use nas_space::genotype::Genotype;
 use nas_study::RunDir;
 
+use crate::output::note;
 use crate::plan::RunConfig;
 use crate::usage::Typed;
 
@@ -25,21 +27,38 @@ pub(crate) fn resolve(text: &str) -> Result<Found> {
     if path.is_dir() {
         return best_of_run(path);
     }
-    let genotype = if path.is_file() {
-        let content = fs::read_to_string(path).with_context(|| format!("cannot read {text}"))?;
-        content
-            .trim()
-            .parse()
-            .with_context(|| format!("{text} holds no architecture"))?
+    let Reading { genotype, note: said } = if path.is_file() {
+        let content = fs::read(path).with_context(|| format!("cannot read {text}"))?;
+        codec::read(&decoded(&content)).with_context(|| format!("{text} holds no architecture"))?
     } else {
-        text.parse()
-            .with_context(|| format!("'{text}' is no file, run directory, name or written architecture"))
+        codec::read(text)
+            .with_context(|| {
+                let text = codec::shortened(text);
+                format!("'{text}' is no file, run directory, name or written architecture")
+            })
             .typed("ARCH")?
     };
+    if let Some(said) = said {
+        let text = codec::shortened(text);
+        note(&format!("note: {text}: {said}"));
+    }
     Ok(Found {
         genotype,
         search: None,
     })
+}
+
+/// The text of a file in UTF-8, or in UTF-16 with its mark, as some shells of Windows write. What is neither is replaced.
+fn decoded(content: &[u8]) -> String {
+    let units = |of: fn([u8; 2]) -> u16| -> Vec<u16> {
+        let pairs = content[2..].chunks_exact(2);
+        pairs.map(|pair| of([pair[0], pair[1]])).collect()
+    };
+    match content {
+        [0xff, 0xfe, ..] => String::from_utf16_lossy(&units(u16::from_le_bytes)),
+        [0xfe, 0xff, ..] => String::from_utf16_lossy(&units(u16::from_be_bytes)),
+        _ => String::from_utf8_lossy(content).into_owned(),
+    }
 }
 
 fn best_of_run(path: &Path) -> Result<Found> {

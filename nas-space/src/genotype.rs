@@ -11,7 +11,6 @@ use crate::cell::Cell;
 use crate::codec;
 use crate::error::SpaceError;
 use crate::hierarchy::Hierarchy;
-use crate::named;
 use crate::nb101::Module;
 use crate::network::{self, Network, NetworkConfig};
 use crate::op::Operations;
@@ -245,28 +244,9 @@ impl fmt::Display for Genotype {
 impl FromStr for Genotype {
     type Err = SpaceError;
 
-    /// Reads any written form: the name of a [published architecture](crate::named), a NAS-Bench-201 string, a
-    /// `Genotype(…)` text, a NAS-Bench-101 matrix with its operations, the numbers of a
-    /// [`MacroGenotype`], or a JSON object.
+    /// Reads any form that [`codec::read`] reads, of a text with one architecture.
     fn from_str(text: &str) -> Result<Self, SpaceError> {
-        let text = text.trim();
-        if codec::is_nb101(text) {
-            codec::parse_nb101(text).map(Self::Nb101)
-        } else if text.starts_with('{') {
-            serde_json::from_str(text)
-                .map_err(|error| SpaceError::parse("an architecture in JSON", error.to_string()))
-        } else if MacroGenotype::is_written(text) {
-            text.parse().map(Self::EnasMacro)
-        } else if text.starts_with('|') {
-            codec::parse_nb201(text).map(Self::Nb201)
-        } else if text
-            .strip_prefix("Genotype")
-            .is_some_and(|rest| rest.trim_start().starts_with('('))
-        {
-            codec::parse_darts(text).map(Self::Darts)
-        } else {
-            named::by_name(text).map(|named| named.genotype.clone())
-        }
+        codec::read_one(text)
     }
 }
 

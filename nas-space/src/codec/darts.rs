@@ -1,18 +1,25 @@
 //! The `Genotype(…)` texts of DARTS and its descendants.
 
 use super::is_plain;
+use super::literal::{Fields, Literal, Value, blank, literal};
 use super::scanner::Scanner;
 use crate::cell::{Cell, Combine, Node};
 use crate::error::SpaceError;
 use crate::genotype::DartsGenotype;
+
+/// What is read here, for errors.
+const WHAT: &str = "a Genotype(...) text";
 
 const FIELDS: [&str; 4] = ["normal", "normal_concat", "reduce", "reduce_concat"];
 
 /// Reads `Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=[2, 3, 4, 5], reduce=[…], reduce_concat=[…])`, as
 /// Python prints it: every two edges make a node, which adds them.
 ///
-/// The fields may come in any order, lists be written as tuples, the lists of states as `range(2, 6)`, quotes be
-/// single or double, and white space and trailing commas stand where Python allows them.
+/// The fields may come in any order or without their names in this one, or as a dictionary, also as JSON. An edge may have a
+/// third number, its weight; edges may be grouped by node, as `[[('sep_conv_3x3', 0), ('skip_connect', 1)], …]`, and a
+/// node has then as many as are in its group. Lists may be tuples, `range(2, 6)`, `list(…)` or `array(…)`, numbers
+/// `np.int64(0)` or `tensor(0)`; quotes, white space, comments and trailing commas are those of Python. `NAME = ` may stand
+/// before it. `reduce=None` is a genotype of one cell.
 ///
 /// # Errors
 /// [`SpaceError::Parse`] with the position, what was expected and what was found; [`SpaceError::Cell`] where the
@@ -32,146 +39,187 @@ const FIELDS: [&str; 4] = ["normal", "normal_concat", "reduce", "reduce_concat"]
 /// # }
 /// ```
 pub fn parse_darts(text: &str) -> Result<DartsGenotype, SpaceError> {
-    let mut scanner = Scanner::new(text, "a Genotype(...) text");
-    scanner.space();
-    scanner.expect("Genotype")?;
-    scanner.space();
-    scanner.expect("(")?;
-    let mut edges: [Option<Vec<(String, usize)>>; 2] = [None, None];
-    let mut concats: [Option<Vec<usize>>; 2] = [None, None];
-    loop {
-        scanner.space();
-        if scanner.eat(")") {
-            break;
-        }
-        let start = scanner.position();
-        let name = scanner.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
-        let field = FIELDS.iter().position(|field| *field == name);
-        scanner.space();
-        match field {
-            Some(field @ (0 | 2)) if edges[field / 2].is_none() => {
-                scanner.expect("=")?;
-                edges[field / 2] = Some(edge_list(&mut scanner)?);
-            }
-            Some(field @ (1 | 3)) if concats[field / 2].is_none() => {
-                scanner.expect("=")?;
-                concats[field / 2] = Some(state_list(&mut scanner)?);
-            }
-            _ => {
-                let expected = format!("one of {}, each once", FIELDS.join(", "));
-                return Err(scanner.error_at(start, &expected));
-            }
-        }
-        scanner.space();
-        if !scanner.eat(",") {
-            scanner.expect(")")?;
-            break;
+    let (genotype, end) = darts_at(text, 0)?;
+    let mut scanner = Scanner::new(text, WHAT);
+    scanner.back_to(end);
+    blank(&mut scanner);
+    scanner.eat(";");
+    blank(&mut scanner);
+    scanner.end()?;
+    Ok(genotype)
+}
+
+/// The genotype that begins at this position of a text, and where it ends.
+pub(super) fn darts_at(text: &str, start: usize) -> Result<(DartsGenotype, usize), SpaceError> {
+    let mut scanner = Scanner::new(text, WHAT);
+    scanner.back_to(start);
+    let literal = assigned(&mut scanner)?;
+    let end = scanner.position();
+    match literal.value {
+        Value::Fields(fields) => Ok((darts_of(&scanner, literal.at, fields)?, end)),
+        _ => Err(scanner.error_at(literal.at, "'Genotype'")),
+    }
+}
+
+/// A literal, before which `NAME =` or `NAME:` may stand.
+pub(super) fn assigned(scanner: &mut Scanner<'_>) -> Result<Literal, SpaceError> {
+    blank(scanner);
+    let start = scanner.position();
+    scanner.take_while(|c| c.is_ascii_alphanumeric() || c == '_');
+    if scanner.position() > start {
+        blank(scanner);
+        if scanner.eat("=") || scanner.eat(":") {
+            return literal(scanner);
         }
     }
-    scanner.space();
-    scanner.end()?;
-    let [normal, reduce] = edges;
-    let [normal_concat, reduce_concat] = concats;
-    Ok(DartsGenotype {
-        normal: cell("normal", normal, normal_concat)?,
-        reduction: Some(cell("reduce", reduce, reduce_concat)?),
-    })
+    scanner.back_to(start);
+    literal(scanner)
+}
+
+/// The genotype that these fields make.
+pub(super) fn darts_of(
+    scanner: &Scanner<'_>,
+    at: usize,
+    fields: Fields,
+) -> Result<DartsGenotype, SpaceError> {
+    let is_dictionary = fields.name == "dict";
+    if !is_dictionary && fields.name != "Genotype" {
+        return Err(scanner.error_at(at, "'Genotype'"));
+    }
+    let mut found: [Option<Literal>; 4] = [None, None, None, None];
+    if !fields.positional.is_empty() && !matches!(fields.positional.len(), 2 | 4) {
+        let expected = format!(
+            "the values of {}, in this order or with their names",
+            FIELDS.join(", ")
+        );
+        return Err(scanner.error_at(at, &expected));
+    }
+    for (place, literal) in fields.positional.into_iter().enumerate() {
+        found[place] = Some(literal);
+    }
+    for (at, name, literal) in fields.named {
+        if name == "recurrent" {
+            return Err(scanner.error_at(at, "a convolutional cell, with normal and reduce"));
+        }
+        match FIELDS.iter().position(|field| *field == name) {
+            Some(place) if found[place].is_none() => found[place] = Some(literal),
+            // What else a dictionary says is not ours.
+            None if is_dictionary => {}
+            _ => {
+                let expected = format!("one of {}, each once", FIELDS.join(", "));
+                return Err(scanner.error_at(at, &expected));
+            }
+        }
+    }
+    let [normal, normal_concat, reduce, reduce_concat] = found;
+    let missing = |field: &str| SpaceError::parse(WHAT, format!("it has no {field}"));
+    let normal = cell(
+        scanner,
+        "normal",
+        normal.ok_or_else(|| missing("normal"))?,
+        normal_concat,
+    )?;
+    let reduction = match reduce.ok_or_else(|| missing("reduce, which is None where there is one cell"))? {
+        Literal {
+            value: Value::Nothing,
+            ..
+        } => None,
+        reduce => Some(cell(scanner, "reduce", reduce, reduce_concat)?),
+    };
+    Ok(DartsGenotype { normal, reduction })
 }
 
 fn cell(
+    scanner: &Scanner<'_>,
     name: &str,
-    edges: Option<Vec<(String, usize)>>,
-    concat: Option<Vec<usize>>,
+    edges: Literal,
+    concat: Option<Literal>,
 ) -> Result<Cell, SpaceError> {
-    let missing = |field: String| SpaceError::parse("a Genotype(...) text", format!("it has no {field}"));
-    let edges = edges.ok_or_else(|| missing(name.to_owned()))?;
-    let concat = concat.ok_or_else(|| missing(format!("{name}_concat")))?;
-    if !edges.len().is_multiple_of(2) {
-        let reason = format!(
-            "{name} has {} edges; expected an even number, two for each node",
-            edges.len()
-        );
-        return Err(SpaceError::parse("a Genotype(...) text", reason));
-    }
-    let nodes = edges.chunks(2).map(|pair| Node::add(pair.iter().cloned()));
-    Cell::new(2, nodes.collect(), concat).map_err(|error| match error {
+    let concat = concat.ok_or_else(|| SpaceError::parse(WHAT, format!("it has no {name}_concat")))?;
+    let nodes = nodes(scanner, name, edges)?;
+    let concat = list(scanner, concat)?
+        .iter()
+        .map(|literal| state(scanner, literal))
+        .collect::<Result<_, _>>()?;
+    Cell::new(2, nodes, concat).map_err(|error| match error {
         SpaceError::Cell { reason } => SpaceError::cell(format!("{name}: {reason}")),
         other => other,
     })
 }
 
-/// Elements between brackets or parentheses, separated by commas, one of which may trail.
-fn list<'a, T>(
-    scanner: &mut Scanner<'a>,
-    mut element: impl FnMut(&mut Scanner<'a>) -> Result<T, SpaceError>,
-) -> Result<Vec<T>, SpaceError> {
-    scanner.space();
-    let close = if scanner.eat("(") {
-        ")"
-    } else {
-        scanner.expect("[")?;
-        "]"
+/// The nodes of a cell: of edges two each, of groups of edges one each.
+fn nodes(scanner: &Scanner<'_>, name: &str, edges: Literal) -> Result<Vec<Node>, SpaceError> {
+    let elements = list(scanner, edges)?;
+    let is_edge = |literal: &Literal| match &literal.value {
+        Value::List(parts) => !matches!(parts.first().map(|part| &part.value), Some(Value::List(_))),
+        _ => true,
     };
-    let mut elements = Vec::new();
-    loop {
-        scanner.space();
-        if scanner.eat(close) {
-            return Ok(elements);
+    if elements.iter().all(is_edge) {
+        let edges: Vec<(String, usize)> = elements
+            .into_iter()
+            .map(|literal| edge(scanner, literal))
+            .collect::<Result<_, _>>()?;
+        if !edges.len().is_multiple_of(2) {
+            let count = edges.len();
+            let reason = format!("{name} has {count} edges; expected an even number, two for each node");
+            return Err(SpaceError::parse(WHAT, reason));
         }
-        elements.push(element(scanner)?);
-        scanner.space();
-        if !scanner.eat(",") {
-            scanner.expect(close)?;
-            return Ok(elements);
-        }
+        return Ok(edges
+            .chunks(2)
+            .map(|pair| Node::add(pair.iter().cloned()))
+            .collect());
+    }
+    elements
+        .into_iter()
+        .map(|group| {
+            let edges = list(scanner, group)?;
+            let edges: Vec<(String, usize)> = edges
+                .into_iter()
+                .map(|literal| edge(scanner, literal))
+                .collect::<Result<_, _>>()?;
+            Ok(Node::add(edges))
+        })
+        .collect()
+}
+
+pub(super) fn list(scanner: &Scanner<'_>, literal: Literal) -> Result<Vec<Literal>, SpaceError> {
+    match literal.value {
+        Value::List(elements) => Ok(elements),
+        _ => Err(scanner.error_at(literal.at, "a list")),
     }
 }
 
-fn edge_list(scanner: &mut Scanner<'_>) -> Result<Vec<(String, usize)>, SpaceError> {
-    list(scanner, |scanner| {
-        let close = if scanner.eat("[") {
-            "]"
-        } else {
-            scanner.expect("(")?;
-            ")"
-        };
-        scanner.space();
-        let quote = if scanner.eat("\"") {
-            "\""
-        } else {
-            scanner.expect("'")?;
-            "'"
-        };
-        let start = scanner.position();
-        let name = scanner.take_while(|c| c != '\'' && c != '"');
-        if !is_plain(name) {
-            return Err(scanner.error_at(start, "the name of an operation"));
-        }
-        scanner.expect(quote)?;
-        scanner.space();
-        scanner.expect(",")?;
-        scanner.space();
-        let from = scanner.state()?;
-        scanner.space();
-        if scanner.eat(",") {
-            scanner.space();
-        }
-        scanner.expect(close)?;
-        Ok((name.to_owned(), from))
-    })
+/// `('sep_conv_3x3', 0)`, in either order, with a weight or without.
+pub(super) fn edge(scanner: &Scanner<'_>, literal: Literal) -> Result<(String, usize), SpaceError> {
+    const EXPECTED: &str = "an edge such as ('sep_conv_3x3', 0)";
+    let at = literal.at;
+    let parts = match literal.value {
+        Value::List(parts) if matches!(parts.len(), 2 | 3) => parts,
+        _ => return Err(scanner.error_at(at, EXPECTED)),
+    };
+    if let Some(weight) = parts.get(2)
+        && !matches!(weight.value, Value::Integer(_) | Value::Real(_) | Value::Nothing)
+    {
+        return Err(scanner.error_at(weight.at, "the weight of an edge, a number"));
+    }
+    let (operation, from) = match (&parts[0].value, &parts[1].value) {
+        (Value::Integer(_), Value::Text(_)) => (&parts[1], &parts[0]),
+        _ => (&parts[0], &parts[1]),
+    };
+    match &operation.value {
+        Value::Text(name) if is_plain(name) => Ok((name.clone(), state(scanner, from)?)),
+        _ => Err(scanner.error_at(operation.at, "the name of an operation")),
+    }
 }
 
-fn state_list(scanner: &mut Scanner<'_>) -> Result<Vec<usize>, SpaceError> {
-    scanner.space();
-    if !scanner.eat("range") {
-        return list(scanner, Scanner::state);
+pub(super) fn state(scanner: &Scanner<'_>, literal: &Literal) -> Result<usize, SpaceError> {
+    match literal.value {
+        Value::Integer(number) => usize::try_from(number)
+            .ok()
+            .filter(|&number| number <= Scanner::MOST_STATES),
+        _ => None,
     }
-    scanner.space();
-    let start = scanner.position();
-    match list(scanner, Scanner::state)?.as_slice() {
-        &[first, end] => Ok((first..end).collect()),
-        _ => Err(scanner.error_at(start, "(first, end) of the range")),
-    }
+    .ok_or_else(|| scanner.error_at(literal.at, "the number of a state"))
 }
 
 /// The `Genotype(…)` text of this genotype, if there is one: there is a reduction cell, and every node adds two edges.
@@ -228,7 +276,7 @@ mod tests {
             (
                 "sep_conv_3x3', 0",
                 "sep_conv_3x3\", 0",
-                "expected ''' at character 32",
+                "expected ',' or ')' at character",
             ),
             ("('a', 2), ", "", "normal has 3 edges; expected an even number"),
             ("normal_concat=[2, 3], ", "", "it has no normal_concat"),
@@ -249,9 +297,15 @@ mod tests {
                 "expected the number of a state",
             ),
             ("[2, 3]", "range(0, 1000000000)", "expected the number of a state"),
-            ("[2, 3]", "range(2)", "expected (first, end) of the range"),
+            ("[2, 3]", "range()", "expected (first, end) of the range"),
+            ("[2, 3]", "range(2)", "normal: the output reads state 0"),
+            ("[2, 3]", "5", "expected a list"),
+            ("('a', 2)", "('a', 2, 'x')", "expected the weight of an edge"),
+            ("('a', 2)", "('a',)", "expected an edge such as"),
+            ("Genotype", "Genotypes", "expected 'Genotype'"),
+            ("normal=[", "recurrent=[", "expected a convolutional cell"),
             ("[2, 3]", "[1]", "normal: the output reads state 1"),
-            ("[2])", "[2]", "expected ')' at character"),
+            ("[2])", "[2]", "expected ',' or ')' at character"),
             ("[2])", "[2]) x", "expected the end at character"),
             ("('a', 2)", "('', 2)", "expected the name of an operation"),
         ];

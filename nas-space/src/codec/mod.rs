@@ -7,18 +7,24 @@
 //! | `ModelSpec(matrix=[[0, 1], [0, 0]], ops=['input', 'output'])`, or the same as a JSON object | NAS-Bench-101 | [`parse_nb101`] | |
 //! | JSON | this crate | [`serde_json`] | [`Genotype::to_json`](crate::genotype::Genotype::to_json) |
 //!
-//! [`Genotype`](crate::genotype::Genotype) reads any of them, and names too, by [`str::parse`]; its `Display` writes
-//! the shortest that holds it. Operations are not looked up here: a text may name those of any vocabulary.
+//! [`read`] reads any of them, as people and other programs write them, and names too, also out of longer texts such as logs.
+//! [`Genotype`](crate::genotype::Genotype) does so by [`str::parse`] where there is one architecture in the text; its `Display`
+//! writes the shortest form that holds it. Operations are not looked up here: a text may name those of any vocabulary.
 
 mod darts;
+mod literal;
+mod naslib;
 mod nb101;
 mod nb201;
+mod reading;
 mod scanner;
 
 pub use darts::{format_darts, parse_darts};
 pub(crate) use nb101::is_nb101;
 pub use nb101::parse_nb101;
 pub use nb201::{format_nb201, parse_nb201};
+pub(crate) use reading::read_one;
+pub use reading::{Reading, read, shortened};
 
 /// Whether an operation's name can stand in every written form: letters, digits, `_`, `-` and `.`.
 pub(crate) fn is_plain(name: &str) -> bool {

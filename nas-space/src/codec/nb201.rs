@@ -40,6 +40,78 @@ pub fn parse_nb201(text: &str) -> Result<Nb201Genotype, SpaceError> {
     Ok(Nb201Genotype { cell })
 }
 
+/// Reads a text that is nothing but a NAS-Bench-201 string, with white space beside its bars and plus signs, or without the bars at the
+/// ends of its groups. None where it is something else.
+pub(super) fn parse_nb201_loosely(text: &str) -> Result<Option<Nb201Genotype>, SpaceError> {
+    let Some(compact) = compact(text) else {
+        return Ok(None);
+    };
+    if compact.starts_with('|') {
+        return match parse_nb201(&compact) {
+            Ok(genotype) => Ok(Some(genotype)),
+            // Several strings, perhaps.
+            Err(_) if compact != text => Ok(None),
+            Err(error) => Err(error),
+        };
+    }
+    let groups: Vec<&str> = compact.split('+').map(|group| group.trim_matches('|')).collect();
+    let is_edge = |edge: &str| {
+        edge.split_once('~')
+            .is_some_and(|(name, from)| is_plain(name) && from.parse::<usize>().is_ok())
+    };
+    if !groups.iter().all(|group| group.split('|').all(is_edge)) {
+        return Ok(None);
+    }
+    parse_nb201(&format!("|{}|", groups.join("|+|"))).map(Some)
+}
+
+/// Where a string with its outer bars begins a text, its length.
+pub(super) fn nb201_prefix(text: &str) -> Option<usize> {
+    let first = text.strip_prefix('|')?;
+    let name = first.split('~').next().filter(|name| is_plain(name))?;
+    first[name.len()..].strip_prefix("~0|")?;
+    let mut end = 0;
+    for (place, c) in text.char_indices() {
+        let in_words = c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '~');
+        if in_words || matches!(c, '|' | '+') {
+            end = place + c.len_utf8();
+        } else if !c.is_whitespace() {
+            break;
+        } else {
+            // White space stands beside a plus sign, or ends the string.
+            let rest = text[place..].trim_start();
+            if !text[..end].ends_with('+') && !rest.starts_with('+') {
+                break;
+            }
+        }
+    }
+    Some(text[..end].trim_end_matches(['.', '-']).len())
+}
+
+/// The text without the white space beside its bars, plus signs and tildes. None where there is other white space, or what no string
+/// has.
+fn compact(text: &str) -> Option<String> {
+    let is_sign = |c: char| matches!(c, '|' | '+' | '~');
+    let mut compact = String::with_capacity(text.len());
+    let mut spaced = false;
+    for c in text.chars() {
+        if c.is_whitespace() {
+            spaced = true;
+            continue;
+        }
+        let is_word = c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if !is_word && !is_sign(c) {
+            return None;
+        }
+        if spaced && !is_sign(c) && compact.chars().next_back().is_some_and(|last| !is_sign(last)) {
+            return None;
+        }
+        spaced = false;
+        compact.push(c);
+    }
+    Some(compact)
+}
+
 fn node(scanner: &mut Scanner<'_>, state: usize) -> Result<Node, SpaceError> {
     scanner.expect("|")?;
     let mut edges = Vec::new();

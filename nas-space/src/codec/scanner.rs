@@ -31,6 +31,23 @@ impl<'a> Scanner<'a> {
         self.position += rest.len() - rest.trim_start().len();
     }
 
+    /// The next character, which is not passed over.
+    pub(super) fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    /// Passes over the next character.
+    pub(super) fn next_char(&mut self) -> Option<char> {
+        let next = self.peek()?;
+        self.position += next.len_utf8();
+        Some(next)
+    }
+
+    /// Goes back to a position it was at.
+    pub(super) fn back_to(&mut self, position: usize) {
+        self.position = position;
+    }
+
     /// Passes over `token` if it comes next.
     pub(super) fn eat(&mut self, token: &str) -> bool {
         let found = self.rest().starts_with(token);
@@ -74,6 +91,9 @@ impl<'a> Scanner<'a> {
     /// The highest number of a state that is read. It bounds what a short text can make of memory.
     pub(super) const MOST_STATES: usize = 9_999;
 
+    /// What an error says where the text has ended.
+    pub(super) const ENDS_THERE: &'static str = "it ends there";
+
     /// Checks that the text has ended.
     pub(super) fn end(&self) -> Result<(), SpaceError> {
         if self.rest().is_empty() {
@@ -99,7 +119,7 @@ impl<'a> Scanner<'a> {
         let found: String = rest.chars().take(QUOTED).collect();
         let more = if found.len() < rest.len() { "…" } else { "" };
         let found = if found.is_empty() {
-            "it ends there".to_owned()
+            Self::ENDS_THERE.to_owned()
         } else {
             format!("found '{found}{more}'")
         };
