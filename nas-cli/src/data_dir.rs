@@ -4,6 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use nas_eval::data::DATASETS;
+
+use crate::usage::Usage;
 
 /// The folder to read from: the one typed, else the one on record, else that of `NAS_DATA_DIR`, which counts as unset
 /// where it is empty. Absolute, so that a run goes on from any working directory.
@@ -19,6 +22,20 @@ pub(crate) fn choose(typed: Option<&Path>, recorded: Option<&Path>) -> Result<Op
         .or_else(environment)
         .map(|folder| absolute(&folder))
         .transpose()
+}
+
+/// Refuses a folder that was typed for a data set without files.
+pub(crate) fn check_used(data: &str) -> Result<()> {
+    let built_in = DATASETS
+        .iter()
+        .any(|info| info.name == data && info.folders.is_empty());
+    if built_in {
+        let message = format!(
+            "--data-dir is not used: {data} is built in; leave it out, or choose another data set with --data"
+        );
+        return Err(Usage::new(message).into());
+    }
+    Ok(())
 }
 
 /// The path from the root.

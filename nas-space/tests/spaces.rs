@@ -361,7 +361,10 @@ fn texts_that_are_no_architecture_say_what_is_wrong() {
             "Genotype(",
             "cannot read a Genotype(...) text: expected a value at character 10, it ends there",
         ),
-        ("{}", "cannot read a Genotype(...) text: it has no normal"),
+        (
+            "{}",
+            "cannot read an architecture: it begins '{}'; expected a name",
+        ),
         (
             r#"{"kind": "nb201", "cell": {"inputs": 1, "nodes": [], "output": [1]}}"#,
             "this is not a cell",

@@ -348,7 +348,7 @@ pub(crate) struct ReportArgs {
     /// The run directory; the search may still be running
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
-    /// Where to write the page [default: report.html in the run directory]
+    /// Where to write the page, - for stdout [default: report.html in the run directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }

@@ -1,13 +1,14 @@
 //! `nas report`: the page of a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::args::ReportArgs;
-use crate::output::Output;
+use crate::output::{Output, write_stdout};
 use crate::report::{self, Run};
+use crate::usage::Usage;
 
 /// The JSON of `nas report`.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,12 @@ struct Written {
 pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<()> {
     let run = Run::read(&args.run)?;
     let page = report::page(&run).with_context(|| format!("there is no report of {}", args.run.display()))?;
+    if args.out.as_deref() == Some(Path::new("-")) {
+        if output == Output::Json {
+            return Err(Usage::new("--json prints JSON; it cannot be used with --out -").into());
+        }
+        return write_stdout(&page);
+    }
     let path = args.out.clone().unwrap_or_else(|| args.run.join("report.html"));
     if path.is_dir() {
         bail!(

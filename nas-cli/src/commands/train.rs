@@ -75,6 +75,9 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let of_run = search.as_ref().and_then(RunConfig::images);
     let data = args.data.data.as_deref();
     let data = data.or(of_run.map(|images| images.data)).unwrap_or(plan::DATA);
+    if args.data.data_dir.is_some() {
+        data_dir::check_used(data)?;
+    }
     let recorded = of_run.and_then(|images| images.data_dir);
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), recorded)?;
     let mut dataset = Dataset::load(data, data_dir.as_deref())?;

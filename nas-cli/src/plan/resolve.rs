@@ -489,6 +489,9 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     if let Some(device) = &args.training.device {
         device::check(device).typed("--device")?;
     }
+    if let (Some(_), Some(images)) = (&args.data.data_dir, config.images()) {
+        data_dir::check_used(images.data)?;
+    }
     if let Some(folder) = config.data_dir_mut() {
         *folder = data_dir::choose(args.data.data_dir.as_deref(), folder.as_deref())?;
     }

@@ -244,6 +244,13 @@ fn bad_usage_exits_with_2() {
     refused(2, &["search", "--benchmark", "nb201"]);
     refused(2, &["show", "DARTS_V2", "--image", "32"]);
     refused(2, &["list", "--threads", "0"]);
+    for command in [
+        &["train", "DARTS_V2"][..],
+        &["search", "random", "--data", "digits"],
+    ] {
+        let message = refused(2, &[command, &["--data-dir", "here"]].concat());
+        assert!(message.contains("digits is built in"), "{message}");
+    }
     let table = ["search", "random", "--benchmark", "nb201", "--table", "t"];
     for (extra, named) in [
         (&["--data", "digits"][..], "--data"),

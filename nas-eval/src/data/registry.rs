@@ -85,7 +85,7 @@ pub const DATASETS: [DatasetInfo; 5] = [
         classes: 10,
         train_images: 60_000,
         test_images: 10_000,
-        url: "http://yann.lecun.com/exdb/mnist/",
+        url: "https://ossci-datasets.s3.amazonaws.com/mnist/",
         layouts: IDX,
         folders: &["mnist", "MNIST/raw", ""],
     },

@@ -20,7 +20,6 @@ mod reading;
 mod scanner;
 
 pub use darts::{format_darts, parse_darts};
-pub(crate) use nb101::is_nb101;
 pub use nb101::parse_nb101;
 pub use nb201::{format_nb201, parse_nb201};
 pub(crate) use reading::read_one;

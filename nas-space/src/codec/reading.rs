@@ -148,9 +148,12 @@ fn whole(text: &str) -> Result<Option<Reading>, SpaceError> {
         };
     }
     if MacroGenotype::is_written(text) {
-        return text
-            .parse()
-            .map(|genotype| Some(Reading::plain(Genotype::EnasMacro(genotype))));
+        match text.parse() {
+            Ok(genotype) => return Ok(Some(Reading::plain(Genotype::EnasMacro(genotype)))),
+            // A number alone can be many things.
+            Err(_) if text.bytes().all(|c| c.is_ascii_digit()) => {}
+            Err(error) => return Err(error),
+        }
     }
     if text.contains('~') {
         return Ok(parse_nb201_loosely(text)?.map(|genotype| Reading::plain(Genotype::Nb201(genotype))));
@@ -182,7 +185,9 @@ fn of_literal(scanner: &Scanner<'_>, literal: Literal) -> Result<Option<Reading>
             named::by_name(&name).map(|named| Some(Reading::plain(named.genotype.clone())))
         }
         // A text within quotes.
-        Value::Text(inner) if inner.len() > 2 => Ok(Some(Reading::plain(read_one(&inner)?))),
+        Value::Text(inner) if inner.len() > 2 && inner.len() < scanner.length() => {
+            Ok(Some(Reading::plain(read_one(&inner)?)))
+        }
         Value::Integer(number) => Err(SpaceError::parse(
             WHAT,
             format!(
@@ -205,6 +210,11 @@ fn of_literal(scanner: &Scanner<'_>, literal: Literal) -> Result<Option<Reading>
                 && let Some((_, _, inner)) = inner
             {
                 return of_literal(scanner, inner.clone());
+            }
+            let has_cells = fields.named.iter().any(|(_, name, _)| name == "normal");
+            if fields.name == "dict" && !has_cells {
+                // A line of a log in JSON, perhaps, with an architecture in one of its texts.
+                return Ok(None);
             }
             let genotype = darts_of(scanner, at, fields)?;
             Ok(Some(Reading::plain(Genotype::Darts(genotype))))

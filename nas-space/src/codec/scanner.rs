@@ -94,6 +94,11 @@ impl<'a> Scanner<'a> {
     /// What an error says where the text has ended.
     pub(super) const ENDS_THERE: &'static str = "it ends there";
 
+    /// Bytes of the whole text.
+    pub(super) fn length(&self) -> usize {
+        self.text.len()
+    }
+
     /// Checks that the text has ended.
     pub(super) fn end(&self) -> Result<(), SpaceError> {
         if self.rest().is_empty() {

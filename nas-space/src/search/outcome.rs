@@ -67,7 +67,10 @@ impl Evaluation {
         }
         let accuracy = self.valid_accuracy;
         if !accuracy.is_finite() {
-            let message = format!("the validation accuracy is {accuracy}");
+            let message = match accuracy.is_nan() {
+                true => format!("the validation accuracy is {accuracy}"),
+                false => format!("the validation accuracy is infinite ({accuracy})"),
+            };
             return Err(Failure::new(FailureKind::NonFinite, message));
         }
         if !(0.0..=1.0).contains(&accuracy) {

@@ -24,6 +24,8 @@ const ENOUGH: u64 = 10;
 const DRAWS: usize = 100_000;
 /// Architectures of a space that is listed to say what can begin with what.
 const LISTED: u64 = 1 << 16;
+/// Samples that say which options cost least.
+const SAMPLES: usize = 32;
 /// Steps at most to the smallest architecture.
 const STEPS: usize = 1_000;
 /// Answers to [`Part::can_begin`] that are kept at a time.
@@ -39,8 +41,8 @@ const ANSWERS: usize = 1 << 17;
 ///
 /// [`Part::can_begin`] is exact where the space has at most 65,536 architectures or is itself a part that can be listed. In larger ones,
 /// and for the lower levels of one that grows, choices can be the beginning of an architecture if the rest of a small one can be
-/// put behind them within the limits. This small one is found by descent from the first sample within the limits: of all
-/// neighbours always the one that is furthest within. Where the size of an architecture is the sum of what each choice costs,
+/// put behind them within the limits. This small one has of each decision the option that costs least in 32 samples, all
+/// other choices alike, and is improved by descent: of all neighbours always the one that is furthest within. Where the size of an architecture is the sum of what each choice costs,
 /// that is exact, too; where it is not, what lacks are some architectures close to the limits of which a beginning with that
 /// rest is beyond them.
 #[derive(Debug, Clone)]
@@ -152,28 +154,58 @@ impl LimitedSpace {
         known
             .entry(choices)
             .or_insert_with(|| {
-                let mut best = if choices == self.found.choices().len() {
-                    self.found.clone()
-                } else {
-                    Architecture::new(self.found.choices().get(..choices)?.to_vec())
-                };
-                let mut slack = self.slack(&best)?;
-                for _ in 0..STEPS {
-                    let neighbours = self.space.neighbours(&best).ok()?;
-                    let further = neighbours
-                        .into_iter()
-                        .filter_map(|neighbour| Some((self.slack(&neighbour)?, neighbour)))
-                        .filter(|(other, _)| *other > slack)
-                        // The first of equal ones.
-                        .reduce(|one, other| if other.0 > one.0 { other } else { one });
-                    match further {
-                        Some(found) => (slack, best) = found,
-                        None => break,
-                    }
-                }
-                self.check(&best).is_ok().then_some(best)
+                let found = Architecture::new(self.found.choices().get(..choices)?.to_vec());
+                let starts = [self.cheapest(choices), Some(found)];
+                starts.into_iter().flatten().find_map(|start| self.descend(start))
             })
             .clone()
+    }
+
+    /// Of each decision the option that costs least in the mean of some samples, all other choices as they are.
+    fn cheapest(&self, choices: usize) -> Option<Architecture> {
+        let mut rng = Seed::new(0).derive("small", 0).rng();
+        let samples: Vec<Architecture> = (0..SAMPLES)
+            .map(|_| {
+                Some(Architecture::new(
+                    self.space.sample(&mut rng).choices().get(..choices)?.to_vec(),
+                ))
+            })
+            .collect::<Option<_>>()?;
+        let best_of = |decision: usize| -> Option<usize> {
+            let mut best = (0, f64::NEG_INFINITY);
+            for option in 0..self.decisions()[decision].options.len() {
+                let slacks = samples
+                    .iter()
+                    .map(|sample| self.slack(&sample.with_choice(decision, option)));
+                let total = slacks.sum::<Option<f64>>()?;
+                if total > best.1 {
+                    best = (option, total);
+                }
+            }
+            Some(best.0)
+        };
+        let options: Vec<usize> = (0..choices).map(best_of).collect::<Option<_>>()?;
+        Some(Architecture::new(options))
+    }
+
+    /// The neighbour that is furthest within the limits, and of that the same, as long as it gets further. None where that is not
+    /// within the limits in the end.
+    fn descend(&self, start: Architecture) -> Option<Architecture> {
+        let (mut best, mut slack) = (start.clone(), self.slack(&start)?);
+        for _ in 0..STEPS {
+            let neighbours = self.space.neighbours(&best).ok()?;
+            let further = neighbours
+                .into_iter()
+                .filter_map(|neighbour| Some((self.slack(&neighbour)?, neighbour)))
+                .filter(|(other, _)| *other > slack)
+                // The first of equal ones.
+                .reduce(|one, other| if other.0 > one.0 { other } else { one });
+            match further {
+                Some(found) => (slack, best) = found,
+                None => break,
+            }
+        }
+        self.check(&best).is_ok().then_some(best)
     }
 
     /// Whether the rest of the small architecture can be put behind these choices.

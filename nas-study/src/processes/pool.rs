@@ -107,7 +107,12 @@ impl Processes {
     /// # Errors
     /// [`ProcessError`] where it cannot be started, refuses, or is not what was expected.
     pub fn start(config: ProcessConfig, space: Arc<dyn Space>, stop: Stop) -> Result<Self, ProcessError> {
-        let program = config.program.first().ok_or(ProcessError::NoProgram)?.clone();
+        let program = match config.program.as_slice() {
+            [] => return Err(ProcessError::NoProgram),
+            // Of a shell, what it is told to run.
+            [_, flag, command] if matches!(flag.as_str(), "-c" | "/C") => command.clone(),
+            [program, ..] => program.clone(),
+        };
         let count = config.workers.get();
         let mut workers: Vec<Worker> = (0..count).map(|number| Worker::new(number, &config)).collect();
         let description = match &config.description {

@@ -204,14 +204,26 @@ impl Request {
 }
 
 impl Answer {
-    /// Reads a line. NaN and infinities, which JSON does not have and Python writes all the same, are read as null.
+    /// Reads a line. NaN and infinities, which JSON does not have and Python writes all the same, are read as null, but
+    /// for an infinite accuracy.
     ///
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(line: &str) -> Result<Self, String> {
         match serde_json::from_str(line) {
             Ok(answer) => Ok(answer),
-            Err(error) => serde_json::from_str(&without_nan(line)).map_err(|_| wrong(line, &error)),
+            Err(error) => {
+                let answer = serde_json::from_str(&without_nan(line)).map_err(|_| wrong(line, &error))?;
+                Ok(match answer {
+                    Self::Evaluation(figures) if figures.valid_accuracy.is_none() => {
+                        Self::Evaluation(Figures {
+                            valid_accuracy: infinite_accuracy(line),
+                            ..figures
+                        })
+                    }
+                    answer => answer,
+                })
+            }
         }
     }
 
@@ -312,6 +324,16 @@ pub(crate) fn shortened(text: &str) -> String {
     format!("{start}… ({} bytes)", text.len())
 }
 
+/// The accuracy of a line, where that is an infinity.
+fn infinite_accuracy(line: &str) -> Option<f64> {
+    let (_, rest) = line.split_once("\"valid_accuracy\"")?;
+    let value = rest.trim_start().strip_prefix(':')?.trim_start();
+    match value.strip_prefix('-') {
+        Some(value) => value.starts_with("Infinity").then_some(f64::NEG_INFINITY),
+        None => value.starts_with("Infinity").then_some(f64::INFINITY),
+    }
+}
+
 /// The line with null for each NaN, Infinity and -Infinity outside of strings.
 fn without_nan(line: &str) -> String {
     let mut result = String::with_capacity(line.len());
@@ -393,7 +415,13 @@ mod tests {
             let Answer::Evaluation(figures) = Answer::parse(&line).unwrap() else {
                 panic!("another answer")
             };
-            assert!(figures.evaluation(1, 0.0, "cpu").0.valid_accuracy.is_nan());
+            let accuracy = figures.evaluation(1, 0.0, "cpu").0.valid_accuracy;
+            let expected = match text {
+                "Infinity" => f64::INFINITY,
+                "-Infinity" => f64::NEG_INFINITY,
+                _ => f64::NAN,
+            };
+            assert_eq!(accuracy.to_string(), expected.to_string());
         }
         let line = r#"{"type": "failure", "id": 1, "message": "loss \" is NaN", "kind": NaN}"#;
         assert!(without_nan(line).contains(r#"loss \" is NaN", "kind": null"#));
