@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::{json, nas, refused, text};
 
-/// Cells of NASLib: the operations of edges by their source, 0 = skip, 1 = none, 2 = 3x3, 3 = 1x1, 4 = pooling.
+/// Cells of NASLib: the operations of edges by their source, 0 = skip, 1 = none, 2 = 3x3, 3 = 1x1, 4 = pooling. The first one has as
+/// many parameters in the order of the benchmark.
 const NASLIB: &str = "\
 arch,val_accuracy,params,raspi4
 \"(0,2,3,2,3,1)\",86.06,0.615386,20.5
@@ -82,7 +83,7 @@ fn a_file_in_another_order_is_warned_of_and_its_order_can_be_said() {
     assert!(output.status.success(), "{message}");
     for named in [
         "WARNING",
-        "in 3 of 3 rows",
+        "in 2 of 3 rows",
         "numbered as NASLib does",
         "options = [\"skip_connect\", \"none\"",
     ] {
