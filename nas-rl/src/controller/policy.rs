@@ -362,8 +362,16 @@ impl Controller {
             for (chosen, parts) in chosen.iter().zip(parts) {
                 let start = blocked.len();
                 blocked.resize(start + states, true);
-                for (option, named) in options.iter().enumerate() {
-                    if named[..*part] == parts[..] && self.allows(choices, *decision, option, chosen) {
+                let begun = |named: &&Vec<usize>| named[..*part] == parts[..];
+                let open = |&(option, _): &(usize, _)| self.allows(choices, *decision, option, chosen);
+                for (_, named) in options.iter().enumerate().filter(open) {
+                    if begun(&named) {
+                        blocked[start + named[*part]] = false;
+                    }
+                }
+                // What begins as nothing that is allowed is not drawn, but may be scored: its first part has no probability.
+                if *part > 0 && blocked[start..].iter().all(|&blocked| blocked) {
+                    for named in options.iter().filter(begun) {
                         blocked[start + named[*part]] = false;
                     }
                 }
