@@ -226,8 +226,8 @@ impl Comparison {
             blocks.extend(task.blocks(grid));
             compared.insert(name, task);
         }
-        let pairs = compared.values_mut().flat_map(|task| &mut task.pairs);
-        correct(pairs.collect());
+        let mut pairs: Vec<&mut Pair> = compared.values_mut().flat_map(|task| &mut task.pairs).collect();
+        correct(&mut pairs);
         let mut comparison = Self {
             tasks: compared,
             ranks: Ranks::new(&blocks),
@@ -390,7 +390,7 @@ fn pairs(methods: &IndexMap<String, Standing>, grid: Grid) -> Vec<Pair> {
 }
 
 /// Corrects p-values for the number of pairs, and intervals with them.
-fn correct(mut pairs: Vec<&mut Pair>) {
+fn correct(pairs: &mut [&mut Pair]) {
     let p_values: Vec<f64> = pairs.iter().map(|pair| pair.p_value).collect();
     let all = pairs.len();
     for (pair, (p_value, tests)) in pairs.iter_mut().zip(holm::steps(&p_values)) {

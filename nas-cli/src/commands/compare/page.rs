@@ -195,12 +195,12 @@ fn statistics(result: &CompareResult) -> Vec<String> {
         "The effect is the share of the sum of ranks that the seeds won by the first have: 1 where it is better in every seed in \
          which the two differ, 0.5 where there is no difference (twice it less 1 is the matched-pairs rank-biserial correlation)."
             .to_owned(),
-        "A run of which every trial failed, or whose choice cannot be tested, has no result. It counts as worse than any run with one, by the highest rank, and as \
-         equal to another without one."
+        "A run of which every trial failed, or whose choice cannot be tested, has no result. It counts as worse than any run with \
+         one, by the highest rank, and as equal to another without one."
             .to_owned(),
         format!(
-            "Bands of curves hold the middle {:.0} % of {RESAMPLES} bootstrap means over runs. Curves are of methods all of whose runs have a result; they keep each value until \
-             the next, and begin where all runs have an architecture.",
+            "Bands of curves hold the middle {:.0} % of {RESAMPLES} bootstrap means over runs. Curves are of methods all of whose runs \
+             have a result; they keep each value until the next, and begin where all runs have an architecture.",
             100.0 * CONFIDENCE
         ),
         format!(
