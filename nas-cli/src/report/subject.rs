@@ -29,14 +29,23 @@ pub(super) fn lead(run: &Run) -> String {
     let config = &run.config;
     format!(
         "{}. Seed {}, budget {}.",
-        sentence(description(config.method)),
+        sentence(&description(run)),
         config.seed,
         budget(&config.budget)
     )
 }
 
+/// What the method does, in the words of this run's metric.
+fn description(run: &Run) -> String {
+    let text = of_method(run.config.method);
+    match run.metric() {
+        metric if metric.is_accuracy() => text.to_owned(),
+        metric => text.replace("accuracy", metric.name()),
+    }
+}
+
 /// What the method does. In the list of all methods, this one follows another that it is compared with.
-fn description(method: Method) -> &'static str {
+fn of_method(method: Method) -> &'static str {
     match method {
         Method::Enas => {
             "proposals of a recurrent controller, rewarded by a supernet whose weights they all share"
@@ -85,7 +94,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         ),
         (
             "Method",
-            format!("{}: {}", config.method, description(config.method)),
+            format!("{}: {}", config.method, description(run)),
         ),
         ("Seed", config.seed.to_string()),
         ("Budget", budget(&config.budget)),
