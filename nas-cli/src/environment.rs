@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use nas_study::RunDir;
+use nas_study::{MOST_RECORD, RunDir};
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "environment.json";
@@ -60,7 +60,8 @@ impl Environment {
         if !path.is_file() {
             return Ok(Vec::new());
         }
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = nas_files::read_text(&path, MOST_RECORD)
+            .with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))
     }
 }

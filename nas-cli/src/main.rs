@@ -3,6 +3,7 @@
 mod architecture;
 mod args;
 mod commands;
+mod consent;
 mod data_dir;
 mod device;
 mod environment;
@@ -19,6 +20,7 @@ mod progress;
 mod progressive;
 mod report;
 mod session;
+mod shell;
 mod shown;
 mod signals;
 mod size;
@@ -84,5 +86,6 @@ fn run(cli: &Cli) -> Result<()> {
         Command::List => commands::list::run(output),
         Command::Doctor(args) => commands::doctor::run(args, output),
         Command::Worker => commands::worker::run(),
+        Command::Guard { program } => commands::guard::run(program),
     }
 }

@@ -1,5 +1,7 @@
 //! What the program says: text for people on stderr and stdout, one JSON object for programs.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// How a command's result is printed.
@@ -15,7 +17,7 @@ impl Output {
     /// Prints the result: `text` for people or `value` as JSON.
     pub(crate) fn result(self, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
         match self {
-            Self::Text => write_stdout(&text()),
+            Self::Text => write_stdout(&printable(&text())),
             Self::Json => write_stdout(&serde_json::to_string(value)?),
         }
     }
@@ -32,10 +34,46 @@ pub(crate) fn write_stdout(text: &str) -> anyhow::Result<()> {
 }
 
 /// A line for people that is no result: to stderr.
-#[expect(
-    clippy::print_stderr,
-    reason = "this is the one place where the program talks beside its result"
-)]
+///
+/// Where nobody can read it, as with a full disk or a terminal that is gone, the program goes on without.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    use std::io::Write as _;
+
+    let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
+}
+
+/// A text as a terminal may get it. Names, messages and commands come from files and from other programs; characters that
+/// would move the cursor, change colours or reverse the direction of writing are shown as escapes.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let is_control = |letter: char| {
+        (letter.is_control() && letter != '\n' && letter != '\t')
+            || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    };
+    if !text.contains(is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_control(letter) {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_commands_a_terminal_is_shown_as_an_escape() {
+        assert_eq!(printable("two\n\tlines, naïve Δ 漢"), "two\n\tlines, naïve Δ 漢");
+        assert_eq!(printable("\u{1b}[2Jgone\r"), "\\u{1b}[2Jgone\\r");
+        assert_eq!(
+            printable("a\u{9b}31m\u{7f}\u{202e}"),
+            "a\\u{9b}31m\\u{7f}\\u{202e}"
+        );
+    }
 }

@@ -11,6 +11,7 @@ use nas_space::search::{Budget, Metric, TrialId};
 use nas_study::{Event, Progress, TrialRecord};
 
 use crate::number::percent;
+use crate::output::printable;
 use crate::shown::Shown;
 
 /// Time between two drawings of a bar to which nothing happens.
@@ -105,7 +106,7 @@ impl TrialBar {
                     // The rest, such as a backtrace, is in the records.
                     let first = failure.message.lines().next().unwrap_or_default();
                     self.bar
-                        .println(format!("trial {} failed: {first}", record.trial.id));
+                        .println(printable(&format!("trial {} failed: {first}", record.trial.id)));
                 }
                 self.advance(record, progress);
             }

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM. The first one asks for a stop: nothing new begins, what runs leaves a checkpoint, and the program ends
+//! SIGINT, SIGTERM and SIGHUP. The first one asks for a stop: nothing new begins, what runs leaves a checkpoint, and the program ends
 //! within five seconds. The second ends it at once. What was acknowledged is on disk in either case, so that ending at once
 //! loses no more than the work since the last checkpoint.
 
@@ -37,16 +37,19 @@ pub(crate) fn how_to_go_on() -> String {
         .map_or(String::new(), |command| format!("; go on with: {command}"))
 }
 
-/// A stop that is requested by the first signal. From here on this program handles both signals.
+/// A stop that is requested by the first signal. From here on this program handles these signals; SIGHUP, which a terminal
+/// sends that is closed, only where it is not ignored, as it is below `nohup`.
 #[cfg(unix)]
 pub(crate) fn stop() -> Result<Stop> {
     use anyhow::Context;
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
 
     let stop = Stop::new();
     let requested = stop.clone();
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context("signals cannot be handled")?;
+    let mut handled = vec![SIGINT, SIGTERM];
+    handled.extend((!ignores(SIGHUP)).then_some(SIGHUP));
+    let mut signals = Signals::new(handled).context("signals cannot be handled")?;
     std::thread::Builder::new()
         .name("nas-signals".to_owned())
         .spawn(move || {
@@ -67,6 +70,18 @@ pub(crate) fn stop() -> Result<Stop> {
         })
         .context("signals cannot be handled")?;
     Ok(stop)
+}
+
+/// Whether this program was started with a signal ignored. Known on Linux; elsewhere no signal counts as ignored.
+#[cfg(unix)]
+fn ignores(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Signals are counted from 1, bits from 0.
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Where there are no such signals.

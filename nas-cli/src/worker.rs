@@ -18,7 +18,23 @@ pub(crate) enum Settings {
 
 /// The command that starts one.
 pub(crate) fn program() -> Result<Vec<String>> {
+    Ok(vec![this()?, "worker".to_owned()])
+}
+
+/// The command that starts a program of the user's, with a guard before it where there can be one.
+pub(crate) fn guarded(program: Vec<String>) -> Result<Vec<String>> {
+    if cfg!(not(unix)) {
+        return Ok(program);
+    }
+    let guard = [this()?, "guard".to_owned(), "--".to_owned()];
+    Ok(guard.into_iter().chain(program).collect())
+}
+
+/// The file of this program.
+fn this() -> Result<String> {
     let this = std::env::current_exe().context("this program cannot find its own file")?;
-    let this = this.to_str().context("the path of this program is not UTF-8")?;
-    Ok(vec![this.to_owned(), "worker".to_owned()])
+    Ok(this
+        .to_str()
+        .context("the path of this program is not UTF-8")?
+        .to_owned())
 }

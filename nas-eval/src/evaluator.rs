@@ -1,7 +1,6 @@
 //! Performance estimation by training.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -256,10 +255,8 @@ impl TrainingEvaluator {
             .is_some_and(|checkpoints| checkpoints.of_all);
         let _ = if of_all || interrupted {
             trainer.save(checkpoint)
-        } else if checkpoint.exists() {
-            fs::remove_dir_all(checkpoint).map_err(|error| EvalError::io(checkpoint, error))
         } else {
-            Ok(())
+            Trainer::remove_checkpoint(checkpoint)
         };
     }
 

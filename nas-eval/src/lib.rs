@@ -17,7 +17,6 @@
 #[cfg(any(feature = "cuda", test))]
 mod cuda;
 mod device;
-mod durable;
 mod engine;
 mod exact;
 mod fingerprint;

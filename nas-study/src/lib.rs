@@ -38,7 +38,6 @@
 mod clock;
 pub mod compare;
 mod config;
-mod durable;
 mod error;
 mod event;
 pub mod processes;
@@ -53,11 +52,10 @@ mod workers;
 pub use nas_space::search::Stop;
 
 pub use config::{ConfigError, Duplicates, FORMAT, StudyConfig};
-pub use durable::write as write_file;
 pub use error::{Difference, StudyError};
 pub use event::{Event, Observer, Progress, Silent};
 pub use run::{Commit, Parts, RunOptions, Study};
-pub use run_dir::RunDir;
+pub use run_dir::{MOST_CONFIG, MOST_RECORD, RunDir};
 pub use store::{
     AttemptRecord, Conclusion, Holder, Records, Standing, Store, StoreError, StudyRecord, TrialRecord,
 };

@@ -1,15 +1,20 @@
 //! The directory of a run.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::durable;
 use crate::error::StudyError;
 use crate::store::{Holder, Records, Store, StoreError};
 use crate::summary::Best;
+
+/// Most bytes of a `config.toml`. Those written here have a few thousand; a space of the user's is part of it.
+pub const MOST_CONFIG: u64 = 4 << 20;
+/// Most bytes of a JSON file of a run. The longest, the epochs of a supernet, have some hundred bytes an epoch.
+pub const MOST_RECORD: u64 = 64 << 20;
 
 /// The directory of a run: `config.toml`, `study.db`, `best.json` and `checkpoints/`.
 ///
@@ -87,16 +92,22 @@ impl RunDir {
         self.path.join("checkpoints")
     }
 
-    /// The store, to run the study on. Created if a process was killed before it had done so.
+    /// The store, to run the study on. Created if a process was killed before it had done so. What processes that are gone
+    /// left half written is removed.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// As [`Store::open`]; [`StudyError::Io`] where `checkpoints/` is a link or holds one: whoever runs the study writes and
+    /// deletes there.
     pub fn store(&self) -> Result<Store, StudyError> {
         let database = self.database_path();
-        Ok(match Store::open(&database) {
+        let checkpoints = self.checkpoints_path();
+        nas_files::check_own_tree(&checkpoints).map_err(|e| StudyError::io("use", &checkpoints, e))?;
+        let store = match Store::open(&database) {
             Err(StoreError::Missing { .. }) => Store::create(&database)?,
             other => other?,
-        })
+        };
+        nas_files::remove_stale_temporaries(&self.path).map_err(|e| StudyError::io("read", &self.path, e))?;
+        Ok(store)
     }
 
     /// The records, to read only.
@@ -130,7 +141,7 @@ impl RunDir {
     pub fn write_config(&self, config: &impl Serialize) -> Result<(), StudyError> {
         let path = self.config_path();
         let text = toml::to_string_pretty(config).map_err(|e| text("written", "TOML", &path, &e))?;
-        durable::write(&path, text.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
+        nas_files::replace(&path, text.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
     }
 
     /// Reads `config.toml`.
@@ -138,9 +149,30 @@ impl RunDir {
     /// # Errors
     /// [`StudyError::Text`] says what is wrong where, [`StudyError::Io`].
     pub fn read_config<T: DeserializeOwned>(&self) -> Result<T, StudyError> {
+        let content = self.config_text()?;
+        toml::from_str(&content).map_err(|e| text("read", "TOML", &self.config_path(), &e))
+    }
+
+    /// `config.toml` as it is written.
+    ///
+    /// # Errors
+    /// [`StudyError::Io`], also where it has more than [`MOST_CONFIG`] bytes.
+    pub fn config_text(&self) -> Result<String, StudyError> {
         let path = self.config_path();
-        let content = fs::read_to_string(&path).map_err(|e| StudyError::io("read", &path, e))?;
-        toml::from_str(&content).map_err(|e| text("read", "TOML", &path, &e))
+        nas_files::read_text(&path, MOST_CONFIG).map_err(|e| StudyError::io("read", &path, e))
+    }
+
+    /// A JSON file of the directory; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StudyError::Text`] says what is wrong where; [`StudyError::Io`], also where it has more than [`MOST_RECORD`] bytes.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StudyError> {
+        let path = self.path.join(name);
+        let content = match nas_files::read_bytes(&path, MOST_RECORD) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|e| StudyError::io("read", &path, e))?,
+        };
+        serde_json::from_slice(&content).map_err(|e| text("read", "JSON", &path, &e))
     }
 
     /// Replaces `best.json`, completely or not at all.
@@ -160,7 +192,7 @@ impl RunDir {
         let mut content =
             serde_json::to_string_pretty(value).map_err(|e| text("written", "JSON", &path, &e))?;
         content.push('\n');
-        durable::write(&path, content.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
+        nas_files::replace(&path, content.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
     }
 
     /// Replaces a text of the directory, such as a picture, completely or not at all.
@@ -169,7 +201,7 @@ impl RunDir {
     /// [`StudyError::Io`].
     pub fn write_text(&self, name: &str, text: &str) -> Result<(), StudyError> {
         let path = self.path.join(name);
-        durable::write(&path, text.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
+        nas_files::replace(&path, text.as_bytes()).map_err(|e| StudyError::io("write", &path, e))
     }
 
     /// Reads `best.json`.
@@ -177,9 +209,10 @@ impl RunDir {
     /// # Errors
     /// [`StudyError::Text`] says what is wrong where, [`StudyError::Io`].
     pub fn read_best(&self) -> Result<Best, StudyError> {
-        let path = self.best_path();
-        let content = fs::read_to_string(&path).map_err(|e| StudyError::io("read", &path, e))?;
-        serde_json::from_str(&content).map_err(|e| text("read", "JSON", &path, &e))
+        self.read_json("best.json")?.ok_or_else(|| {
+            let path = self.best_path();
+            StudyError::io("read", &path, ErrorKind::NotFound.into())
+        })
     }
 }
 

@@ -181,6 +181,76 @@ fn every_trouble_is_an_outcome_of_its_own_and_the_next_trial_is_evaluated() {
     }
 }
 
+/// Workers that do not keep to the protocol in this way.
+fn tricky(trick: &str) -> Processes {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tricky_evaluator.py");
+    let config = ProcessConfig {
+        program: vec!["python3".to_owned(), script.to_str().unwrap().to_owned()],
+        trial_timeout_seconds: Some(30.0),
+        ..config(json!({ "trick": trick }), 1)
+    };
+    Processes::start(config, troubles(), Stop::new()).unwrap()
+}
+
+#[test]
+fn who_closes_a_stream_is_an_outcome_with_its_reason_and_holds_nobody_up() {
+    if !python() {
+        return;
+    }
+    for (trick, words) in [
+        ("shut-input", "closed its standard input"),
+        ("shut-output", "closed its standard output"),
+    ] {
+        let watch = Instant::now();
+        let failure = evaluate(&tricky(trick), 0, 0).0.unwrap_err();
+        assert_eq!(
+            failure.kind,
+            FailureKind::BadAnswer,
+            "{trick}: {}",
+            failure.message
+        );
+        assert!(failure.message.contains(words), "{}", failure.message);
+        assert!(!failure.message.contains("signal"), "{}", failure.message);
+        assert!(watch.elapsed() < Duration::from_secs(20), "{trick}");
+    }
+}
+
+#[test]
+fn answers_belong_to_requests() {
+    if !python() {
+        return;
+    }
+    // The same answer once more does no harm, whenever it comes.
+    let twice = tricky("twice");
+    for id in 0..5 {
+        assert!(evaluate(&twice, id, 0).0.is_ok());
+    }
+    // What was answered before it was asked counts for nothing: the trial goes to a new process, which has not done so yet.
+    let early = tricky("early");
+    for id in 0..3 {
+        assert!(evaluate(&early, id, 0).0.is_ok());
+    }
+    // A program that does so from its start is of no use.
+    let failure = evaluate(&tricky("ahead"), 0, 0).0.unwrap_err();
+    assert!(
+        // Whether the answers or the request come first is up to the system.
+        failure.message.contains("before it was asked") || failure.message.contains("before it had read"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn figures_that_no_training_has_are_refused() {
+    if !python() {
+        return;
+    }
+    for (trick, words) in [("cost", "cost_seconds"), ("loss", "valid_loss")] {
+        let failure = evaluate(&tricky(trick), 0, 0).0.unwrap_err();
+        assert_eq!(failure.kind, FailureKind::BadAnswer);
+        assert!(failure.message.contains(words), "{}", failure.message);
+    }
+}
+
 #[test]
 fn a_trial_that_takes_too_long_is_an_outcome_and_the_next_one_is_evaluated() {
     if !python() {

@@ -77,6 +77,22 @@ pub(crate) enum Command {
     /// Evaluates trials that come in on stdin: what --workers starts
     #[command(hide = true)]
     Worker,
+    /// Runs a program and ends what it has started: what --evaluator is started by
+    #[command(hide = true)]
+    Guard {
+        /// The program and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        program: Vec<String>,
+    },
+}
+
+/// Whether a file may name the program that is run.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct ConsentArgs {
+    /// Run the evaluator's command that the run directory or --config names. Without it, a command that was not typed with
+    /// --evaluator is shown and not run
+    #[arg(long)]
+    pub(crate) allow_evaluator: bool,
 }
 
 /// Where the images come from.
@@ -176,6 +192,8 @@ pub(crate) struct SearchArgs {
     /// one JSON object a line, as nas-study/EVALUATORS.md says. --workers of it run
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["benchmark", "table", "table_data"])]
     pub(crate) evaluator: Option<String>,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
     /// Most trials; of darts, each is a search of its own [default: 1 for darts, else 20, or 100 in a table]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
@@ -241,6 +259,11 @@ pub(crate) struct ResumeArgs {
     /// Where the data set's files are now, if they moved
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// The command that evaluates trials, typed once more where the run has one: it is compared with the one on record
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) evaluator: Option<String>,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
     #[command(flatten)]
     pub(crate) workers: WorkerArgs,
     /// A larger number of trials than the run was started with

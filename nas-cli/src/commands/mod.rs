@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 pub(crate) mod doctor;
+pub(crate) mod guard;
 pub(crate) mod list;
 pub(crate) mod report;
 pub(crate) mod resume;

@@ -33,8 +33,7 @@ pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<()> {
             path.display()
         );
     }
-    nas_study::write_file(&path, page.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    nas_files::replace(&path, page.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
     let written = Written { report: path };
     output.result(&written, || written.report.display().to_string())
 }

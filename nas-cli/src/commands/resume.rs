@@ -8,8 +8,8 @@ use crate::data_dir;
 use crate::output::Output;
 use crate::plan::RunConfig;
 use crate::session::Session;
-use crate::signals;
 use crate::usage::Typed;
+use crate::{consent, shell, signals};
 
 /// Reads the run's configuration and runs what is left of it.
 ///
@@ -19,6 +19,7 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     let stop = signals::stop()?;
     let run = RunDir::open(&args.run)?;
     let recorded: RunConfig = run.read_config()?;
+    consent::check(&recorded, args.evaluator.as_deref(), args.consent.allow_evaluator)?;
     let mut config = recorded.clone();
     if let Some(folder) = config.data_dir_mut() {
         *folder = data_dir::choose(args.data_dir.as_deref(), folder.as_deref())?;
@@ -49,6 +50,6 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     if grows {
         store.extend_budget(config.budget)?;
     }
-    signals::goes_on_by(format!("nas resume {}", args.run.display()));
+    signals::goes_on_by(shell::resume(&args.run, Some(session.config())));
     session.run(&run, store, workers, output)
 }

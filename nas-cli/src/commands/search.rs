@@ -9,19 +9,27 @@ use crate::args::SearchArgs;
 use crate::output::{Output, note};
 use crate::plan;
 use crate::session::Session;
-use crate::signals;
+use crate::usage::Usage;
+use crate::{consent, shell, signals};
 
 /// Makes the run directory and runs the search in it.
 pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
     let stop = signals::stop()?;
-    let session = Session::prepare(plan::resolve(args)?, &stop)?;
+    let config = plan::resolve(args)?;
+    consent::check(&config, args.evaluator.as_deref(), args.consent.allow_evaluator)?;
+    let session = Session::prepare(config, &stop)?;
     let workers = session.workers(args.workers.count())?;
     let path = args.run.clone().unwrap_or_else(|| free_directory(&session));
+    if path.to_str().is_none() {
+        let why = format!("{}: the name of a run directory has to be UTF-8", path.display());
+        return Err(Usage::new(why).into());
+    }
     let (run, store) = RunDir::create(&path, session.config())?;
-    signals::goes_on_by(format!("nas resume {}", path.display()));
+    let resume = shell::resume(&path, Some(session.config()));
+    signals::goes_on_by(resume.clone());
     if output == Output::Text {
         note(&format!(
-            "run directory: {} (go on after an interruption with: nas resume {0})",
+            "run directory: {} (go on after an interruption with: {resume})",
             path.display()
         ));
     }

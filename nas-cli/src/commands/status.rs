@@ -13,6 +13,7 @@ use crate::number::{counted, grouped, seconds};
 use crate::output::Output;
 use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::session::FinalRecord;
+use crate::shell;
 use crate::shown::Shown;
 
 /// The JSON of `nas status`.
@@ -130,13 +131,14 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         },
     };
     let scores = (best.map(|best| best.valid_accuracy), test);
-    output.result(&status, || text(&status, scores))
+    output.result(&status, || {
+        text(&status, scores, &shell::resume(&args.run, Some(&config)))
+    })
 }
 
 /// What became of the best architecture after the search, if that is on record already.
 fn final_record(run: &RunDir, best: &Best) -> Option<FinalRecord> {
-    let text = std::fs::read_to_string(run.path().join("final.json")).ok()?;
-    let record: FinalRecord = serde_json::from_str(&text).ok()?;
+    let record: FinalRecord = run.read_json("final.json").ok()??;
     (record.arch == best.architecture).then_some(record)
 }
 
@@ -153,17 +155,14 @@ fn best_so_far(best: &Best, metric: &Metric) -> BestSoFar {
 }
 
 /// The standing in words, with the scores of the best trial: on validation, and on test images.
-fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>)) -> String {
+fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), resume: &str) -> String {
     let metric = &status.metric;
     let state = match (status.state, status.pid) {
         (State::Running, Some(pid)) => format!("running (pid {pid})"),
         (State::Running, None) => "running".to_owned(),
         (State::Finished, _) => "finished".to_owned(),
-        (State::Stopped, _) => format!("stopped; go on with: nas resume {}", status.run.display()),
-        (State::Interrupted, _) => format!(
-            "interrupted: its process is gone; go on with: nas resume {}",
-            status.run.display()
-        ),
+        (State::Stopped, _) => format!("stopped; go on with: {resume}"),
+        (State::Interrupted, _) => format!("interrupted: its process is gone; go on with: {resume}"),
     };
     let under_way = status.trials - status.finished;
     let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", grouped(limit)));

@@ -1,7 +1,5 @@
 //! Searches by ENAS.
 
-use std::fs;
-
 use anyhow::{Context, Result};
 use nas_eval::DType;
 use nas_rl::enas::{Audit, Candidate, EnasConfig, EpochReport, Event};
@@ -111,17 +109,12 @@ impl Enas<'_> {
         fidelity: Fidelity,
     ) -> Result<AuditRecord> {
         let space = self.supernet.space;
-        let path = run.path().join(AUDIT_FILE);
         let mut record = AuditRecord {
             search: index,
             kendall_tau: None,
             sample: Vec::new(),
         };
-        if path.is_file() {
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let before: AuditRecord =
-                serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        if let Some(before) = run.read_json::<AuditRecord>(AUDIT_FILE)? {
             // A larger budget may have found a better search since.
             if before.search == index {
                 record = before;

@@ -1,6 +1,5 @@
 //! From what was typed, and a file with settings, to a configuration.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,6 +10,7 @@ use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
 use nas_space::spaces::{ChainConfig, CustomConfig, EnasMacroConfig, NasnetConfig, PnasConfig, SpaceConfig};
+use nas_study::MOST_CONFIG;
 use toml::{Table, Value};
 
 use super::halving;
@@ -38,7 +38,8 @@ const SUPERNET_TRIALS: u64 = 1;
 pub(crate) fn resolve(args: &SearchArgs) -> Result<RunConfig> {
     let mut file = match &args.config {
         Some(path) => {
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = nas_files::read_text(path, MOST_CONFIG)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             text.parse::<Table>()
                 .with_context(|| format!("{} is not TOML", path.display()))?
         }
@@ -378,7 +379,8 @@ fn keep_images(file: &mut Table, mut estimation: Table) {
 pub(crate) fn space(text: &str) -> Result<SpaceConfig> {
     let path = Path::new(text);
     if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
-        let content = fs::read_to_string(path).with_context(|| format!("cannot read the space {text}"))?;
+        let content = nas_files::read_text(path, MOST_CONFIG)
+            .with_context(|| format!("cannot read the space {text}"))?;
         let custom = CustomConfig::from_toml(&content).with_context(|| format!("in {text}"))?;
         return Ok(SpaceConfig::Custom(custom));
     }

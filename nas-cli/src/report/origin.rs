@@ -1,13 +1,13 @@
 //! What the search ran on, and how to run it again.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use anyhow::Result;
 
 use super::Run;
 use crate::page::Html;
 use crate::plan::Estimation;
+use crate::shell;
 
 /// Versions, threads, devices.
 pub(super) fn environment(run: &Run) -> Html {
@@ -60,7 +60,7 @@ pub(super) fn environment(run: &Run) -> Html {
 /// The command, and all settings.
 pub(super) fn repeat(run: &Run) -> Result<Html> {
     let mut html = Html::new();
-    let config = shell(&run.path.join("config.toml"));
+    let config = shell::quoted(&run.path.join("config.toml"));
     html.code(&format!("nas search --config {config}"));
     let on_cpu = run.config.images().is_none_or(|images| images.device == "cpu");
     html.paragraph(match (on_cpu, run.config.budget.seconds) {
@@ -101,20 +101,6 @@ pub(super) fn repeat(run: &Run) -> Result<Html> {
     Ok(html)
 }
 
-/// A path as a shell takes it.
-pub(super) fn shell(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:@,".contains(letter);
-    if !text.is_empty() && text.chars().all(plain) && !text.starts_with('-') {
-        return text;
-    }
-    let quoted = format!("'{}'", text.replace('\'', "'\\''"));
-    match text.starts_with('-') {
-        true => format!("./{quoted}"),
-        false => quoted,
-    }
-}
-
 /// A moment in seconds since 1970 as a date in UTC.
 pub(super) fn date(unix_seconds: f64) -> String {
     let seconds = unix_seconds.max(0.0) as u64;
@@ -150,16 +136,5 @@ mod tests {
         assert_eq!(date(951_782_400.0), "2000-02-29 00:00 UTC");
         assert_eq!(date(1_764_180_600.5), "2025-11-26 18:10 UTC");
         assert_eq!(date(f64::NAN), "1970-01-01 00:00 UTC");
-    }
-
-    #[test]
-    fn paths_are_quoted_where_a_shell_would_read_them_otherwise() {
-        let shell = |text: &str| shell(Path::new(text));
-        assert_eq!(
-            shell("runs/rl-nb201-0/config.toml"),
-            "runs/rl-nb201-0/config.toml"
-        );
-        assert_eq!(shell("my runs/it's"), "'my runs/it'\\''s'");
-        assert_eq!(shell("-x y"), "./'-x y'");
     }
 }

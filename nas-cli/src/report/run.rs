@@ -1,11 +1,10 @@
 //! What is in a run directory.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluation, FailureKind, Metric};
 use nas_space::sizes::{Figures, Sizes};
@@ -18,6 +17,7 @@ use crate::number::counted;
 use crate::pareto;
 use crate::plan::{Estimation, RunConfig};
 use crate::session::FinalRecord;
+use crate::shell;
 
 /// A run, as far as it has come.
 pub(crate) struct Run {
@@ -51,9 +51,7 @@ impl Run {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let directory = RunDir::open(path)?;
         let config: RunConfig = directory.read_config()?;
-        let config_path = directory.config_path();
-        let config_text = fs::read_to_string(&config_path)
-            .with_context(|| format!("cannot read {}", config_path.display()))?;
+        let config_text = directory.config_text()?;
         let space = config.space.build()?;
         let (study, trials, attempts) = match directory.records() {
             Ok(records) => {
@@ -102,15 +100,7 @@ impl Run {
 
     /// A JSON file of the directory, if it is there.
     pub(super) fn file<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        let path = self.path.join(name);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let value = serde_json::from_str(&text);
-        Ok(Some(value.with_context(|| {
-            format!("{} cannot be understood", path.display())
-        })?))
+        Ok(RunDir::open(&self.path)?.read_json(name)?)
     }
 
     /// The trials that were evaluated, in order.
@@ -151,7 +141,7 @@ impl Run {
 
     /// What says that the page is not of a finished search.
     pub(super) fn state(&self) -> Option<String> {
-        let resume = format!("nas resume {}", super::origin::shell(&self.path));
+        let resume = shell::resume(&self.path, Some(&self.config));
         let Some(study) = &self.study else {
             return Some(format!(
                 "Nothing is on record yet: this run has just begun, or its process was stopped before the first trial. \

@@ -1,7 +1,6 @@
 //! What becomes of the best architecture after the search: trained in full and tested, or looked up.
 
 use std::cell::RefCell;
-use std::fs;
 
 use anyhow::{Context, Result};
 use nas_eval::DType;
@@ -56,12 +55,7 @@ impl Session {
         screen: &Screen,
     ) -> Result<Option<FinalRecord>> {
         let arch = &best.architecture;
-        let path = run.path().join("final.json");
-        if path.is_file() {
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let record: FinalRecord =
-                serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+        if let Some(record) = run.read_json::<FinalRecord>("final.json")? {
             // A larger budget may have found a better one since.
             if record.arch == *arch {
                 return Ok(Some(record));

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::memory;
 use nas_eval::tabular::TabularEvaluator;
+use nas_eval::train::Trainer;
 use nas_space::search::{Evaluation, Evaluator, Failure, Metric, Stop, Trial};
 use nas_study::RunDir;
 use nas_study::processes::{ProcessConfig, ProcessError, Processes};
@@ -112,7 +113,11 @@ impl Session {
     /// Workers: processes of this program, or of the user's.
     pub(super) fn processes(&self, run: &RunDir, workers: NonZeroUsize) -> Result<Processes> {
         let (program, settings, description) = match &self.source {
-            Source::Command(plan) => (shell(&plan.command), self.command_settings(plan), None),
+            Source::Command(plan) => (
+                worker::guarded(shell(&plan.command))?,
+                self.command_settings(plan),
+                None,
+            ),
             _ => {
                 let settings = Settings::Search(Box::new(TrialSettings {
                     config: self.config.clone(),
@@ -211,12 +216,19 @@ fn shell(command: &str) -> Vec<String> {
 /// all, they train from the start and give the same.
 pub(super) fn remove_checkpoints(run: &RunDir) -> Result<()> {
     let folder = checkpoints(run);
-    match fs::remove_dir_all(&folder) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+    let entries = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other.with_context(|| format!("cannot read {}", folder.display()))?,
+    };
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot read {}", folder.display()))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            Trainer::remove_checkpoint(&entry.path())?;
         }
-        _ => Ok(()),
     }
+    // What is not empty holds what this program has not made.
+    let _ = fs::remove_dir(&folder);
+    Ok(())
 }
 
 /// Where trainings of trials leave their state.

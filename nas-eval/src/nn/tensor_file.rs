@@ -16,7 +16,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::durable;
 use crate::error::EvalError;
 use crate::fingerprint;
 
@@ -69,7 +68,7 @@ pub fn save(
     let metadata = HashMap::from([(KEY.to_owned(), header)]);
     let file =
         safetensors::serialize(views, Some(metadata)).map_err(|e| EvalError::format(path, e.to_string()))?;
-    durable::write(path, &file)
+    nas_files::replace(path, &file).map_err(|e| EvalError::io(path, e))
 }
 
 /// Reads a file of exactly this format and version: what belongs to the tensors, and the tensors by name.

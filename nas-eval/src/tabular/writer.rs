@@ -12,7 +12,6 @@ use super::header::{Column, DatasetHeader, Encoding, Extra, Figure, Header, Rows
 use super::nb101;
 use super::preamble::assemble;
 use super::table::{NO_ROW, Table};
-use crate::durable;
 
 /// Most bytes of a table that is made.
 const MAX_BYTES: usize = 4 << 30;
@@ -142,7 +141,7 @@ impl Table {
     /// # Errors
     /// [`TableError::Write`] where the system refuses.
     pub fn save(&self, path: &Path) -> Result<(), TableError> {
-        durable::write(path, self.bytes()).map_err(|error| TableError::Write {
+        nas_files::replace(path, self.bytes()).map_err(|error| TableError::Write {
             reason: error.to_string(),
         })
     }

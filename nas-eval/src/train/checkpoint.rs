@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{EpochMetrics, Progress, Trainer, TrainingData};
-use crate::durable;
 use crate::error::EvalError;
 use crate::exact::Exact;
 use crate::fingerprint;
@@ -101,8 +100,24 @@ impl Trainer {
         let path = directory.join(POSITION);
         let text =
             serde_json::to_vec_pretty(&position).map_err(|e| EvalError::format(&path, e.to_string()))?;
-        durable::write(&path, &text)?;
+        nas_files::replace(&path, &text).map_err(|e| EvalError::io(&path, e))?;
         remove_other_generations(directory, generation)
+    }
+
+    /// Removes the checkpoint in this directory, and the directory if nothing else is in it. Files that no checkpoint has stay,
+    /// and so does a directory that is a link.
+    ///
+    /// # Errors
+    /// [`EvalError::Io`] where a file cannot be removed.
+    pub fn remove_checkpoint(directory: &Path) -> Result<(), EvalError> {
+        nas_files::check_own_folder(directory).map_err(|e| EvalError::io(directory, e))?;
+        if !directory.is_dir() {
+            return Ok(());
+        }
+        remove_files(directory, None)?;
+        // What is not empty is not all of this program's making.
+        let _ = fs::remove_dir(directory);
+        Ok(())
     }
 
     /// Goes on from the checkpoint in this directory, which a trainer of the same network, data, configuration and seed
@@ -198,14 +213,20 @@ fn generation_of(name: &str) -> Option<u64> {
 /// Removes what earlier checkpoints, or processes that died while they wrote one, have left: files of exactly the names
 /// that are given here, and no others.
 fn remove_other_generations(directory: &Path, generation: u64) -> Result<(), EvalError> {
+    remove_files(directory, Some(generation))
+}
+
+/// Removes the files of checkpoints in a directory, but for those of the generation that is to stay.
+fn remove_files(directory: &Path, kept: Option<u64>) -> Result<(), EvalError> {
     for entry in fs::read_dir(directory).map_err(|e| EvalError::io(directory, e))? {
         let entry = entry.map_err(|e| EvalError::io(directory, e))?;
         let (path, name) = (entry.path(), entry.file_name());
         // A name that is not text is none of these.
         let name = name.to_str().unwrap_or_default();
-        let stale = match durable::target_of_temporary(name) {
+        let stale = match nas_files::target_of_temporary(name) {
             Some(target) => target == POSITION || generation_of(target).is_some(),
-            None => generation_of(name).is_some_and(|found| found != generation),
+            None if name == POSITION => kept.is_none(),
+            None => generation_of(name).is_some_and(|found| Some(found) != kept),
         };
         if stale && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             fs::remove_file(&path).map_err(|e| EvalError::io(&path, e))?;

@@ -1,6 +1,6 @@
 //! The runs of a comparison on file, so that none is made twice.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,6 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::Run;
-use crate::durable;
 
 const FORMAT: &str = "nas-comparison";
 const VERSION: u32 = 1;
@@ -100,13 +99,7 @@ impl Journal {
                 source,
             }
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(io("open"))?;
+        let mut file = nas_files::open_or_create_own(path).map_err(io("open"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -137,7 +130,7 @@ impl Journal {
                 version: VERSION,
                 identity: identity.clone(),
             })?;
-            durable::sync_directory_of(path).map_err(io("write"))?;
+            nas_files::sync_directory_of(path).map_err(io("write"))?;
             return Ok((journal, Vec::new()));
         };
         let head: Head = serde_json::from_str(first).map_err(|error| damaged(1, error.to_string()))?;

@@ -7,6 +7,8 @@ use nas_space::search::{Failure, FailureKind};
 /// How a process ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Death {
+    /// Whether it went on after its output had ended, and was killed by this program.
+    pub(crate) killed_here: bool,
     /// Its exit code, or the signal that ended it.
     pub(crate) status: Option<ExitStatus>,
     /// The last that it wrote to standard error.
@@ -44,6 +46,11 @@ impl Death {
         });
         let says_memory = NO_MEMORY.iter().any(|text| self.last_words.contains(text));
         let (kind, what) = match (signal, code) {
+            (_, _) if self.killed_here => (
+                FailureKind::BadAnswer,
+                "the worker closed its standard output without an answer and went on running; it was killed"
+                    .to_owned(),
+            ),
             (Some(SIGKILL), _) if self.memory_ran_out => (
                 FailureKind::OutOfMemory,
                 "the worker was killed by the system because memory ran out".to_owned(),
@@ -115,6 +122,7 @@ mod tests {
 
     fn kind(raw: i32, last_words: &str, memory_ran_out: bool) -> FailureKind {
         let death = Death {
+            killed_here: false,
             status: Some(ExitStatus::from_raw(raw)),
             last_words: last_words.to_owned(),
             memory_ran_out,
@@ -148,6 +156,7 @@ mod tests {
     #[test]
     fn the_message_names_the_signal_and_the_last_words() {
         let death = Death {
+            killed_here: false,
             status: Some(ExitStatus::from_raw(11)),
             last_words: "in layer 7\n".to_owned(),
             memory_ran_out: false,

@@ -22,13 +22,20 @@
 //!
 
 mod death;
+mod family;
+#[cfg(unix)]
+mod guard;
+mod input;
 mod memory;
+mod output;
 mod pool;
 mod process;
 pub mod protocol;
 mod serve;
 mod worker;
 
+#[cfg(unix)]
+pub use guard::guard;
 pub use pool::{ProcessConfig, ProcessError, Processes, QUICK_FAILURES, QUICK_SECONDS, RETRIES};
 pub use process::kill_all;
 pub(crate) use serve::panic_message;

@@ -1,16 +1,18 @@
 //! One process that evaluates, seen from the study.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
 use super::death::Death;
-use super::memory::{KilledForMemory, resident_of_group};
-use super::protocol::{MAX_LINE, Request};
+use super::family;
+use super::input::Input;
+use super::memory::KilledForMemory;
+use super::output::{Line, Next, Output};
+use super::protocol::Request;
 use crate::clock::Stopwatch;
 
 /// Time between two looks at what may end the wait for a line.
@@ -19,8 +21,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const LOOKS_PER_MEASUREMENT: u32 = 3;
 /// Bytes of standard error that are kept.
 const LAST_WORDS: usize = 4096;
-/// Lines that may wait to be read; a program that writes more waits.
-const LINES: usize = 16;
+/// Looks in a row that find the input shut while the process is still there, after which nobody waits for it any longer: one that
+/// is about to end has its input shut for a moment, and its end says more.
+const SHUT_LOOKS: u32 = 25;
 /// How long a process that was killed, or has closed its output, may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 /// How long the last words of a process that is gone may take to be read.
@@ -35,7 +38,7 @@ static ALIVE: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 /// without dropping its evaluators. Trials under way are lost, and nothing that was acknowledged.
 pub fn kill_all() {
     for &leader in alive().iter() {
-        kill_group(leader);
+        family::kill_all_of(leader);
     }
 }
 
@@ -43,23 +46,12 @@ pub fn kill_all() {
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
-    /// Written by a thread of its own: a process that does not read would hold up who writes to it.
-    input: Option<Sender<String>>,
-    lines: Receiver<Line>,
+    input: Option<Input>,
+    output: Output,
     last_words: Arc<Mutex<VecDeque<u8>>>,
     listener: Option<JoinHandle<()>>,
     killed_for_memory: KilledForMemory,
     status: Option<ExitStatus>,
-}
-
-/// What came in place of a message, or with it.
-#[derive(Debug, PartialEq)]
-pub(super) enum Line {
-    Text(String),
-    /// It has more than [`MAX_LINE`] bytes; what follows is not read.
-    TooLong,
-    /// It is not UTF-8.
-    NotText,
 }
 
 /// Why a wait for a line was over.
@@ -68,6 +60,8 @@ pub(super) enum Wait {
     Line(Line),
     /// Its output has ended.
     Closed,
+    /// It has closed its input, and not read all that was written there.
+    Shut,
     /// So many seconds have gone by.
     TimeOut,
     /// It and what it has started have so many bytes in memory.
@@ -96,29 +90,31 @@ impl Process {
         let killed_for_memory = KilledForMemory::so_far();
         let mut child = command.spawn()?;
         alive().insert(child.id());
-        let (stdin, output, errors) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (input, requests) = channel();
-        let (sender, lines) = sync_channel(LINES);
+        let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        let ready = match streams {
+            (Some(input), Some(output), Some(errors)) => {
+                Input::of(input).and_then(|input| Ok((input, Output::of(output)?, errors)))
+            }
+            _ => Err(io::Error::other("it has no streams")),
+        };
+        let (input, output, errors) = match ready {
+            Ok(ready) => ready,
+            Err(error) => {
+                end(&mut child);
+                return Err(error);
+            }
+        };
+        // Where the last of them fails, the process is dropped and so killed.
         let mut process = Self {
             child,
             input: Some(input),
-            lines,
+            output,
             last_words: Arc::clone(&last_words),
             listener: None,
             killed_for_memory,
             status: None,
         };
-        // Where one of these fails, the process is dropped and so killed.
-        let (Some(stdin), Some(output), Some(errors)) = (stdin, output, errors) else {
-            return Err(io::Error::other("it has no streams"));
-        };
-        Builder::new()
-            .name("nas-requests".to_owned())
-            .spawn(move || write_lines(stdin, &requests))?;
-        Builder::new()
-            .name("nas-answers".to_owned())
-            .spawn(move || read_lines(output, &sender))?;
         process.listener = Some(
             Builder::new()
                 .name("nas-errors".to_owned())
@@ -137,7 +133,17 @@ impl Process {
             && self
                 .input
                 .as_ref()
-                .is_some_and(|input| input.send(request.line()).is_ok())
+                .is_some_and(|input| input.send(request.line()))
+    }
+
+    /// A line that it has written before this is called, whether it was asked or not.
+    pub(super) fn waiting_line(&self) -> Option<Line> {
+        self.output.waiting()
+    }
+
+    /// Whether it has not read all that was written to it.
+    pub(super) fn has_unread_input(&self) -> bool {
+        self.input.as_ref().is_some_and(Input::is_unread)
     }
 
     /// Lets the process know that there will be nothing more.
@@ -155,11 +161,12 @@ impl Process {
         let watch = Stopwatch::start();
         let mut looks = 0_u32;
         let mut was_running = true;
+        let mut shut = 0_u32;
         loop {
-            match self.lines.recv_timeout(LOOK) {
-                Ok(line) => return Wait::Line(line),
-                Err(RecvTimeoutError::Disconnected) => return Wait::Closed,
-                Err(RecvTimeoutError::Timeout) => {}
+            match self.output.next(LOOK) {
+                Next::Line(line) => return Wait::Line(line),
+                Next::Closed => return Wait::Closed,
+                Next::Nothing => {}
             }
             // What it has started may hold its output open. The last line gets the time of one more look to arrive.
             if !was_running {
@@ -169,6 +176,13 @@ impl Process {
             if !(bounds.go_on)() {
                 return Wait::Halted;
             }
+            shut = match self.input.as_ref().is_some_and(Input::is_shut) {
+                true => shut + 1,
+                false => 0,
+            };
+            if shut >= SHUT_LOOKS {
+                return Wait::Shut;
+            }
             if bounds
                 .timeout_seconds
                 .is_some_and(|limit| watch.seconds() >= limit)
@@ -177,7 +191,7 @@ impl Process {
             }
             if let Some(limit) = bounds.memory_bytes
                 && looks.is_multiple_of(LOOKS_PER_MEASUREMENT)
-                && let Some(used) = resident_of_group(self.id())
+                && let Some(used) = family::resident(self.id())
                 && used > limit
             {
                 return Wait::OverMemory(used);
@@ -192,6 +206,7 @@ impl Process {
         while self.is_running() && watch.seconds() < GONE_WITHIN.as_secs_f64() {
             sleep(Duration::from_millis(1));
         }
+        let killed_here = self.is_running();
         self.kill();
         if let Some(listener) = self.listener.take() {
             // All that it wrote is there when the listener has finished, and what it has started may hold its output open.
@@ -201,6 +216,7 @@ impl Process {
             }
         }
         Death {
+            killed_here,
             status: self.status,
             last_words: self.last_words(),
             memory_ran_out: KilledForMemory::so_far().any_since(self.killed_for_memory),
@@ -223,11 +239,11 @@ impl Process {
 
     /// Ends it and all that it has started, at once.
     pub(super) fn kill(&mut self) {
-        kill_group(self.child.id());
+        // Its number is its own until it has been waited for.
         if self.status.is_none() {
-            // Where there are no groups.
-            let _ = self.child.kill();
-            self.status = self.child.wait().ok();
+            self.status = end(&mut self.child);
+        } else {
+            family::kill_all_of(self.child.id());
         }
         alive().remove(&self.child.id());
     }
@@ -248,54 +264,14 @@ fn alive() -> MutexGuard<'static, BTreeSet<u32>> {
     ALIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(unix)]
-fn kill_group(leader: u32) {
-    use rustix::process::{Pid, Signal, kill_process_group};
-
-    if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
-        // It fails where all of them are gone.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-}
-
-#[cfg(not(unix))]
-fn kill_group(_: u32) {}
-
-/// Writes each line, until there will be no more or nobody reads them.
-fn write_lines(mut stream: impl Write, lines: &Receiver<String>) {
-    while let Ok(line) = lines.recv() {
-        if stream
-            .write_all(line.as_bytes())
-            .and_then(|()| stream.flush())
-            .is_err()
-        {
-            return;
-        }
-    }
-}
-
-/// Sends each line on, until the stream ends, one is too long, or nobody listens any more.
-fn read_lines(stream: impl Read, lines: &SyncSender<Line>) {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut bytes = Vec::new();
-        match (&mut reader)
-            .take(MAX_LINE as u64 + 1)
-            .read_until(b'\n', &mut bytes)
-        {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        let too_long = bytes.len() > MAX_LINE;
-        let line = match String::from_utf8(bytes) {
-            _ if too_long => Line::TooLong,
-            Ok(text) => Line::Text(text),
-            Err(_) => Line::NotText,
-        };
-        if lines.send(line).is_err() || too_long {
-            return;
-        }
-    }
+/// Kills it and all that it has started, and waits for it.
+fn end(child: &mut Child) -> Option<ExitStatus> {
+    family::kill_all_of(child.id());
+    // Where there are no groups.
+    let _ = child.kill();
+    let status = child.wait().ok();
+    alive().remove(&child.id());
+    status
 }
 
 /// Keeps the end of a stream.

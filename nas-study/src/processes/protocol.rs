@@ -20,6 +20,12 @@ pub const PROTOCOL: u32 = 1;
 /// Most bytes of a line that is read. A longer one is no message.
 pub const MAX_LINE: usize = 1 << 20;
 
+/// Most seconds that a trial can have cost, some 30 years: sums of a million such are still numbers.
+pub const MOST_SECONDS: f64 = 1e9;
+
+/// Most that a loss can be, either way.
+pub const MOST_LOSS: f64 = 1e30;
+
 /// An evaluation, and what else a program has to say of it.
 pub type Detailed = (Evaluation, Option<Value>);
 
@@ -232,6 +238,16 @@ impl Answer {
         line(self)
     }
 
+    /// The trial that it is of; `None` for what is said before the first one.
+    pub fn trial(&self) -> Option<TrialId> {
+        match self {
+            Self::Ready(_) | Self::Refused(_) => None,
+            Self::Evaluation(figures) => Some(figures.id),
+            Self::Failure(reason) => Some(reason.id),
+            Self::Interrupted(interrupted) => Some(interrupted.id),
+        }
+    }
+
     /// The answer that a trial's result is.
     pub fn of(id: TrialId, result: Result<Detailed, Failure>) -> Self {
         match result {
@@ -284,6 +300,24 @@ impl Job {
 }
 
 impl Figures {
+    /// Which figure is not one that a training can have, in words.
+    pub(crate) fn out_of_bounds(&self) -> Option<String> {
+        if let Some(seconds) = self.cost_seconds
+            && !(0.0..=MOST_SECONDS).contains(&seconds)
+        {
+            return Some(format!(
+                "its cost_seconds are {seconds}; expected a number from 0 to {MOST_SECONDS:e}"
+            ));
+        }
+        let losses = [("valid_loss", self.valid_loss), ("train_loss", self.train_loss)];
+        losses.into_iter().find_map(|(name, loss)| {
+            let loss = loss.filter(|loss| loss.abs() > MOST_LOSS)?;
+            Some(format!(
+                "its {name} is {loss:e}; expected a number between -{MOST_LOSS:e} and {MOST_LOSS:e}"
+            ))
+        })
+    }
+
     /// The evaluation; what the program has left out is what the study knows.
     pub(crate) fn evaluation(self, epochs: u32, seconds: f64, device: &str) -> Detailed {
         let evaluation = Evaluation {

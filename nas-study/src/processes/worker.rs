@@ -4,11 +4,12 @@ use std::process::Command;
 
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
-use nas_space::search::{Failure, FailureKind, Stop, Trial};
+use nas_space::search::{Failure, FailureKind, Stop, Trial, TrialId};
 
 use super::death::with_last_words;
+use super::output::Line;
 use super::pool::{ProcessConfig, QUICK_FAILURES, QUICK_SECONDS, Streak};
-use super::process::{Bounds, Line, Process, Wait};
+use super::process::{Bounds, Process, Wait};
 use super::protocol::{Answer, Detailed, Hello, Job, MAX_LINE, PROTOCOL, Request, shortened};
 use crate::clock::Stopwatch;
 
@@ -25,6 +26,8 @@ pub(super) struct Worker {
     program: Vec<String>,
     hello: Hello,
     process: Option<Process>,
+    /// The last trial that its process has answered.
+    answered: Option<TrialId>,
     description: String,
     failed_starts: u32,
     streak: Streak,
@@ -63,6 +66,7 @@ impl Worker {
                 settings: config.settings.clone(),
             },
             process: None,
+            answered: None,
             description: String::new(),
             failed_starts: 0,
             streak: Streak::default(),
@@ -92,6 +96,7 @@ impl Worker {
             return Start::Ready(self.description.clone());
         }
         self.process = None;
+        self.answered = None;
         let started = self.begin(expected, stop);
         match &started {
             Start::Ready(description) => {
@@ -133,6 +138,7 @@ impl Worker {
             Wait::Halted => return Start::Halted,
             Wait::TimeOut => format!("it was not ready within {READY_SECONDS} s"),
             Wait::Closed | Wait::OverMemory(_) => process.death().failure().message,
+            Wait::Shut => "it closed its standard input before it had read the hello".to_owned(),
             Wait::Line(line) => match read(line) {
                 Ok(Answer::Ready(ready)) if ready.protocol != PROTOCOL => format!(
                     "it speaks version {} of the protocol; expected {PROTOCOL}",
@@ -172,6 +178,11 @@ impl Worker {
         let Some(mut process) = self.process.take() else {
             return End::NotBegun;
         };
+        if let Some(reason) = self.unasked(&mut process) {
+            process.kill();
+            self.count_start(&reason);
+            return End::NotBegun;
+        }
         process.watch_memory();
         let watch = Stopwatch::start();
         let job = Request::Trial(Box::new(Job::of(trial, genotype)));
@@ -185,7 +196,7 @@ impl Worker {
             memory_bytes: config.trial_memory_bytes,
             go_on: &|| !stop.is_requested(),
         };
-        let mut wait = process.wait_for_line(&bounds);
+        let mut wait = self.wait_for_answer(&mut process, &bounds);
         if wait == Wait::Halted {
             // The end of its input tells it to stop; what it can still finish is welcome.
             process.close_input();
@@ -207,6 +218,10 @@ impl Worker {
             );
         }
         let result = match wait {
+            Wait::Line(_) if process.has_unread_input() => Err(Failure::new(
+                FailureKind::BadAnswer,
+                "the worker answered before it had read the trial; expected each answer after its request",
+            )),
             Wait::Line(line) => match read(line) {
                 Ok(answer) => self.result(answer, trial, &watch),
                 Err(reason) => Err(Failure::new(
@@ -232,14 +247,62 @@ impl Worker {
                     mebibytes(config.trial_memory_bytes.unwrap_or_default())
                 ),
             )),
+            Wait::Shut => Err(Failure::new(
+                FailureKind::BadAnswer,
+                with_last_words(
+                    "the worker closed its standard input before it had read the trial; it was killed"
+                        .to_owned(),
+                    &process.last_words(),
+                ),
+            )),
             Wait::Closed | Wait::Halted => Err(process.death().failure()),
         };
+        self.answered = Some(trial.id);
         if is_spoiled(&result) {
             process.kill();
         } else if process.is_running() {
             self.process = Some(process);
         }
         End::Of(result)
+    }
+
+    /// What the process has written that nobody has asked for. Its last answer once more is no harm and is passed over.
+    fn unasked(&self, process: &mut Process) -> Option<String> {
+        while let Some(line) = process.waiting_line() {
+            let reason = match read(line) {
+                Ok(answer) if self.is_surplus(&answer) => continue,
+                Ok(answer) => format!("it wrote before it was asked: {}", shortened(&answer.line())),
+                Err(reason) => {
+                    format!("it wrote before it was asked, and no message of the protocol: {reason}")
+                }
+            };
+            return Some(with_last_words(reason, &process.last_words()));
+        }
+        None
+    }
+
+    /// Waits for a line that is not the last answer once more.
+    fn wait_for_answer(&self, process: &mut Process, bounds: &Bounds<'_>) -> Wait {
+        let watch = Stopwatch::start();
+        loop {
+            let left = bounds
+                .timeout_seconds
+                .map(|limit| (limit - watch.seconds()).max(0.0));
+            let wait = process.wait_for_line(&Bounds {
+                timeout_seconds: left,
+                ..*bounds
+            });
+            match wait {
+                Wait::Line(Line::Text(text))
+                    if Answer::parse(&text).is_ok_and(|answer| self.is_surplus(&answer)) => {}
+                wait => return wait,
+            }
+        }
+    }
+
+    /// Whether an answer is of the trial that was answered last.
+    fn is_surplus(&self, answer: &Answer) -> bool {
+        self.answered.is_some() && answer.trial() == self.answered
     }
 
     /// The result that an answer is.
@@ -253,6 +316,7 @@ impl Worker {
         };
         match answer {
             Answer::Evaluation(figures) if figures.id != trial.id => other(figures.id),
+            Answer::Evaluation(figures) if let Some(reason) = figures.out_of_bounds() => bad(reason),
             Answer::Evaluation(figures) => {
                 let device = self.hello.device.as_deref().unwrap_or("process");
                 Ok(figures.evaluation(trial.fidelity.epochs, watch.seconds(), device))
@@ -263,7 +327,7 @@ impl Worker {
             }
             Answer::Failure(reason) => Err(Failure::new(reason.kind, reason.message)),
             Answer::Interrupted(_) => {
-                // It was told so by somebody else, such as a signal: as good as lost.
+                // Somebody else told it so, such as a signal: the worker is lost.
                 let message = "the worker gave the trial up, and the study had not asked it to";
                 Err(Failure::new(FailureKind::LostWorker, message))
             }
@@ -306,6 +370,7 @@ fn read(line: Line) -> Result<Answer, String> {
         Line::Text(text) => Answer::parse(&text),
         Line::TooLong => Err(format!("it has more than {} bytes in one line", MAX_LINE)),
         Line::NotText => Err("it is not UTF-8".to_owned()),
+        Line::Unfinished => Err("it is a line without an end".to_owned()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One process at a time runs a study.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -33,7 +33,7 @@ impl Lock {
     pub(crate) fn holder(database: &Path) -> Result<Option<Holder>, StoreError> {
         let path = lock_path(database);
         let io = |source| StoreError::io(&path, source);
-        let mut file = match File::open(&path) {
+        let mut file = match nas_files::open_own(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             other => other.map_err(io)?,
         };
@@ -50,13 +50,7 @@ impl Lock {
     pub(crate) fn take(database: &Path) -> Result<Self, StoreError> {
         let path = lock_path(database);
         let io = |source| StoreError::io(&path, source);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io)?;
+        let mut file = nas_files::open_or_create_own(&path).map_err(io)?;
         let mut tries = 1;
         loop {
             match file.try_lock() {
@@ -111,6 +105,23 @@ mod tests {
         drop(first);
         assert_eq!(Lock::holder(&database).unwrap(), None);
         Lock::take(&database).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_in_its_place_is_refused_and_what_it_leads_to_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let victim = dir.path().join("victim");
+        std::fs::write(&victim, "precious").unwrap();
+        let database = dir.path().join("study.db");
+        std::os::unix::fs::symlink(&victim, lock_path(&database)).unwrap();
+        let refused = Lock::take(&database).unwrap_err().to_string();
+        assert!(
+            refused.contains("study.lock") && refused.contains("a link"),
+            "{refused}"
+        );
+        assert!(Lock::holder(&database).is_err());
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
     }
 
     #[test]

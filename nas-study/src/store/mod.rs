@@ -31,7 +31,6 @@ use self::schema::Access;
 pub use self::standing::Standing;
 use crate::clock;
 use crate::config::StudyConfig;
-use crate::durable;
 
 /// The records of one study, open for writing.
 #[derive(Debug)]
@@ -78,7 +77,7 @@ impl Store {
             other => other.map_err(|e| StoreError::io(path, e))?,
         };
         let store = Self::locked(path, lock)?;
-        durable::sync_directory_of(path).map_err(|e| StoreError::io(path, e))?;
+        nas_files::sync_directory_of(path).map_err(|e| StoreError::io(path, e))?;
         Ok(store)
     }
 

@@ -4,7 +4,7 @@
 //! are, while a decimal text may be read back one bit off. Figures with names are JSON: they stand beside a trial, and what
 //! weighs them asks whoever knows them.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -206,7 +206,7 @@ fn integer(connection: &Connection, pragma: &str) -> rusqlite::Result<i32> {
 /// SQLite takes what is missing at the end of the last page for zeros. Where there is a write-ahead log, the end of the
 /// file may rightly be in there.
 fn check_file(path: &Path) -> Result<(), StoreError> {
-    let file = match File::open(path) {
+    let file = match nas_files::open_own(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             return Err(StoreError::Missing {
                 path: path.to_owned(),
@@ -214,6 +214,11 @@ fn check_file(path: &Path) -> Result<(), StoreError> {
         }
         other => other.map_err(|e| StoreError::io(path, e))?,
     };
+    // What SQLite keeps beside it is followed, replayed and removed by SQLite.
+    for ending in ["-wal", "-shm", "-journal"] {
+        let beside = beside(path, ending);
+        nas_files::check_own_file(&beside).map_err(|e| StoreError::io(&beside, e))?;
+    }
     let length = file.metadata().map_err(|e| StoreError::io(path, e))?.len();
     if length == 0 {
         return Ok(());
@@ -227,7 +232,7 @@ fn check_file(path: &Path) -> Result<(), StoreError> {
             path: path.to_owned(),
         });
     }
-    let log = fs::metadata(log_path(path)).map_or(0, |log| log.len());
+    let log = fs::metadata(beside(path, "-wal")).map_or(0, |log| log.len());
     if log > 0 {
         return Ok(());
     }
@@ -256,8 +261,9 @@ fn length_in(header: &[u8]) -> u64 {
     page * number(28, 32)
 }
 
-fn log_path(path: &Path) -> PathBuf {
+/// The file beside a database that SQLite names with this ending.
+fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
+    name.push(ending);
     PathBuf::from(name)
 }

@@ -1,7 +1,7 @@
 //! The trainings that are done, in a file that only grows.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -69,12 +69,7 @@ impl Journal {
             path: path.to_owned(),
             reason,
         };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(io)?;
+        let mut file = nas_files::open_or_create_own(path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -99,6 +94,7 @@ impl Journal {
         journal.read(&content[..whole], recipe)?;
         if whole < content.len() {
             journal.file.set_len(whole as u64).map_err(io)?;
+            journal.file.seek(SeekFrom::Start(whole as u64)).map_err(io)?;
         }
         if whole == 0 {
             let recipe = recipe.clone();
