@@ -28,6 +28,15 @@ pub enum EvalError {
         /// Its kind.
         kind: &'static str,
     },
+    /// A network that is no longer trained gives no numbers.
+    #[error(
+        "the network's loss on these images is {loss}: its weights are not finite or give scores that are not; train it again, with \
+         a lower learning rate or gradient clipping"
+    )]
+    NonFiniteScores {
+        /// The loss.
+        loss: f64,
+    },
     /// The loss or an accuracy is not a number.
     #[error(
         "the loss is {loss} in epoch {epoch}, step {step}; a lower learning rate or gradient clipping may help"

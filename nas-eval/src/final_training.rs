@@ -1,9 +1,11 @@
 //! The final training of a chosen architecture, and its test.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
+use nas_files::FolderLock;
 use nas_space::cost::Cost;
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
@@ -101,6 +103,8 @@ impl FinalTraining<'_> {
     /// checkpoint of another training.
     pub fn run(self, observer: impl Fn(&EpochMetrics)) -> Result<FinalReport, EvalError> {
         let watch = Stopwatch::start();
+        // Two trainings that leave their checkpoints in one place would each go on from the other's.
+        let _lock = self.checkpoint.map(take).transpose()?;
         check_fit(&self.network, &self.train, self.dataset)?;
         let data = self.validation.divide(self.dataset)?;
         let normalization = Arc::clone(data.normalization());
@@ -155,6 +159,13 @@ impl FinalTraining<'_> {
     }
 }
 
+/// Makes a directory of checkpoints this process's own, for as long as it trains.
+fn take(directory: &Path) -> Result<FolderLock, EvalError> {
+    let io = |error| EvalError::io(directory, error);
+    fs::create_dir_all(directory).map_err(io)?;
+    nas_files::lock_folder(directory).map_err(io)
+}
+
 /// Checks that a network of this size takes the images of the data set, and has the layers its training speaks of.
 pub(crate) fn check_fit(
     network: &NetworkConfig,
@@ -193,6 +204,7 @@ mod tests {
     use nas_space::genotype::Nb201Genotype;
 
     use super::*;
+    use crate::nn::Snapshot;
 
     fn genotype() -> Genotype {
         let cell = Cell::new(
@@ -278,6 +290,34 @@ mod tests {
         report.network.save(&path).unwrap();
         let huge = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
         assert!(huge.to_string().contains("numbers"), "{huge}");
+        // Images that no digit has: compared with the data set before anything of their size is made.
+        report.network.network.channels = 4;
+        report.network.network.image.height = 65_536;
+        report.network.network.image.width = 65_536;
+        report.network.save(&path).unwrap();
+        let large = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
+        assert!(large.to_string().contains("1x8x8 and 10 classes, as digits has"), "{large}");
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_named_as_the_reason() {
+        let report = train(None, Validation::None, |_| {});
+        let network = report.network;
+        let parameters = network.model.parameters();
+        let spoiled = parameters.snapshot().unwrap();
+        let spoiled = spoiled.iter().map(|(name, tensor)| (name.to_owned(), (tensor * f64::NAN).unwrap()));
+        parameters.restore(&Snapshot::from_tensors(spoiled.collect())).unwrap();
+        let refused = network.test(&Dataset::load("digits", None).unwrap()).unwrap_err();
+        assert!(matches!(refused, EvalError::NonFiniteScores { .. }), "{refused}");
+        assert!(refused.to_string().contains("weights"), "{refused}");
+    }
+
+    #[test]
+    fn a_second_training_with_the_same_checkpoints_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let _lock = take(directory.path()).unwrap();
+        let refused = take(directory.path()).unwrap_err().to_string();
+        assert!(refused.contains("another process is working in it"), "{refused}");
     }
 
     #[test]

@@ -9,9 +9,10 @@ use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
 use nas_space::search::TestReport;
 use nas_space::seed::Seed;
+use nas_space::shape::Shape;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Dataset, Normalization};
+use crate::data::{Dataset, DatasetInfo, Normalization};
 use crate::error::EvalError;
 use crate::exact::Exact;
 use crate::model::{Model, stored_numbers};
@@ -23,6 +24,10 @@ const VERSION: u32 = 1;
 /// Operations that a network may have on the edges of its cells, however little is stored: several times what any published
 /// one has.
 const EDGES_OF_ANY: usize = 2048;
+/// Images that are tested at a time, whatever a file says: how many changes no result.
+const MOST_IMAGES_AT_A_TIME: usize = 1024;
+/// Numbers of an image of a data set that this crate does not know.
+const MOST_OF_AN_IMAGE: usize = 1 << 24;
 /// Stored numbers for each operation beyond these. Most operations have a convolution, which has more.
 const NUMBERS_PER_EDGE: usize = 64;
 
@@ -58,6 +63,41 @@ struct Content {
     double_precision: bool,
 }
 
+impl Content {
+    /// Checks that the network takes images of the data set that it was trained on, before anything of their size is made.
+    fn check_images(&self, path: &Path) -> Result<(), EvalError> {
+        let (image, classes) = (self.network.image, self.network.classes);
+        let fits = match DatasetInfo::find(&self.dataset) {
+            Ok(info) => (image, classes) == (info.shape, info.classes),
+            // A data set of the caller's.
+            Err(_) => {
+                let numbers = image.height.checked_mul(image.width);
+                let numbers = numbers.and_then(|numbers| numbers.checked_mul(image.channels));
+                numbers.is_some_and(|numbers| numbers <= MOST_OF_AN_IMAGE)
+            }
+        };
+        if fits {
+            return Ok(());
+        }
+        let expected = DatasetInfo::find(&self.dataset).map_or_else(
+            |_| format!("at most {MOST_OF_AN_IMAGE} numbers an image"),
+            |info| format!("{} and {} classes, as {} has", sides(info.shape), info.classes, info.name),
+        );
+        Err(EvalError::format(
+            path,
+            format!(
+                "its network takes images of {} in {classes} classes; expected {expected}",
+                sides(image)
+            ),
+        ))
+    }
+}
+
+/// Channels, height and width of an image.
+fn sides(shape: Shape) -> String {
+    format!("{}x{}x{}", shape.channels, shape.height, shape.width)
+}
+
 impl TrainedNetwork {
     /// Writes it to a file, which is there completely or not at all.
     ///
@@ -86,6 +126,7 @@ impl TrainedNetwork {
     /// the weights are not those of the architecture.
     pub fn load(path: &Path, operations: &Operations, device: &Device) -> Result<Self, EvalError> {
         let (content, tensors): (Content, _) = tensor_file::load(path, FORMAT, VERSION, device)?;
+        content.check_images(path)?;
         let numbers = |values: Vec<Exact>| values.into_iter().map(|value| value.0).collect();
         let normalization = Normalization::new(numbers(content.mean), numbers(content.std))
             .map_err(|e| EvalError::format(path, e.to_string()))?;
@@ -144,7 +185,7 @@ impl TrainedNetwork {
             return Err(EvalError::Dataset { expected, got });
         }
         let images = &dataset.test;
-        let batch_size = self.train.evaluation_batch_size;
+        let batch_size = self.train.evaluation_batch_size.min(MOST_IMAGES_AT_A_TIME);
         let Scores {
             loss,
             accuracy,
@@ -156,7 +197,11 @@ impl TrainedNetwork {
             &images.indices(),
             batch_size,
             self.train.epochs,
-        )?;
+        )
+        .map_err(|error| match error {
+            EvalError::NonFinite { loss, .. } => EvalError::NonFiniteScores { loss },
+            other => other,
+        })?;
         Ok(TestReport {
             test_accuracy: accuracy,
             test_loss: Some(loss),

@@ -109,8 +109,13 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
         Access::Read | Access::Look => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
     let sqlite = |e| StoreError::sqlite(path, e);
-    let mut connection =
-        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(sqlite)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = match access {
+        Access::Read | Access::Look if is_settled_and_read_only(path) => {
+            Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI).map_err(sqlite)?
+        }
+        _ => Connection::open_with_flags(path, flags).map_err(sqlite)?,
+    };
     connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
     let application = integer(&connection, "application_id").map_err(sqlite)?;
     if application != APPLICATION_ID {
@@ -259,6 +264,41 @@ fn length_in(header: &[u8]) -> u64 {
         size => size,
     };
     page * number(28, 32)
+}
+
+/// Whether all records are in the database's own file, and nothing can be written beside it: SQLite would want to, if only to
+/// lock what it reads.
+fn is_settled_and_read_only(path: &Path) -> bool {
+    let has_log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    !has_log && cannot_write_beside(path)
+}
+
+#[cfg(unix)]
+fn cannot_write_beside(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    access(folder, Access::WRITE_OK).is_err()
+}
+
+#[cfg(not(unix))]
+fn cannot_write_beside(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.permissions().readonly())
+}
+
+/// The name by which SQLite reads a file that nobody changes, without locks: <https://sqlite.org/uri.html>.
+fn immutable(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for &byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(byte.into()),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri + "?immutable=1"
 }
 
 /// The file beside a database that SQLite names with this ending.
