@@ -12,6 +12,8 @@ mod enas;
 mod faults;
 mod fidelities;
 mod halving;
+#[cfg(unix)]
+mod hostile;
 mod imports;
 mod killed;
 mod limits;

@@ -179,10 +179,11 @@ fn a_trial_that_does_not_stop_is_given_up_in_time_and_a_second_signal_ends_it_at
         assert_eq!(code, Some(130), "{name}: {said}");
         assert!((least..most).contains(&seconds), "{name}: {seconds} s");
         // It is gone, and so is what it has started.
-        let group = fs::read_to_string(&pid).unwrap();
+        let number = fs::read_to_string(&pid).unwrap();
         let none = || {
-            let alive = Command::new("pgrep").args(["-g", group.trim()]).output().unwrap();
-            alive.stdout.is_empty()
+            let listed = Command::new("ps").args(["-o", "stat=", "-p", number.trim()]).output().unwrap();
+            // It is not there, or dead and waited for by nobody.
+            matches!(listed.stdout.first(), None | Some(b'Z'))
         };
         wait_for(Duration::from_secs(5), none);
         assert!(none(), "{name}: the evaluator is left behind");

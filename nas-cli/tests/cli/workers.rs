@@ -113,7 +113,14 @@ fn the_example_evaluator_is_searched_with_recorded_and_resumed() {
     )));
     assert_eq!(part["trials"], 10);
     let run = dir.path().join("part");
-    let resumed = json(&["resume", run.to_str().unwrap(), "--trials", "24", "--json"]);
+    let resumed = json(&[
+        "resume",
+        run.to_str().unwrap(),
+        "--trials",
+        "24",
+        "--allow-evaluator",
+        "--json",
+    ]);
     assert_eq!(resumed["best"], whole["best"]);
     assert_eq!(trials(&run), trials(&dir.path().join("whole")));
     // Reports and comparisons know of it.
@@ -135,7 +142,10 @@ fn the_example_evaluator_is_searched_with_recorded_and_resumed() {
         config.replace(&example, other.to_str().unwrap()),
     )
     .unwrap();
-    let refused = refused(1, &["resume", run.to_str().unwrap(), "--trials", "30"]);
+    let refused = refused(
+        1,
+        &["resume", run.to_str().unwrap(), "--trials", "30", "--allow-evaluator"],
+    );
     assert!(refused.contains("another one"), "{refused}");
 }
 
