@@ -1,6 +1,5 @@
 //! `nas table import`: a published benchmark's file as a table.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,7 +22,8 @@ pub(crate) fn run(args: &ImportArgs, output: Output) -> Result<()> {
     };
     let table = match (format, &args.mapping) {
         (Format::Csv, Some(path)) => {
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = nas_files::read_text(path, nas_study::MOST_CONFIG)
+                .with_context(|| format!("cannot read {}", path.display()))?;
             let mapping: Mapping = toml::from_str(&text).with_context(|| format!("in {}", path.display()))?;
             import::csv::import(file, mapping)?
         }
