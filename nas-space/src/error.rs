@@ -133,7 +133,7 @@ pub enum SpaceError {
         /// The space.
         space: String,
         /// The limits.
-        limits: Limits,
+        limits: Box<Limits>,
         /// How many were drawn.
         drawn: u64,
         /// How many of them were within.

@@ -108,7 +108,7 @@ impl LimitedSpace {
         }
         Err(SpaceError::TooRare {
             space: space.name().to_owned(),
-            limits,
+            limits: Box::new(limits),
             drawn: PROBES,
             within,
             closest: amounts(&quantities, &closest),
@@ -191,7 +191,8 @@ impl LimitedSpace {
     /// The neighbour that is furthest within the limits, and of that the same, as long as it gets further. None where that is not
     /// within the limits in the end.
     fn descend(&self, start: Architecture) -> Option<Architecture> {
-        let (mut best, mut slack) = (start.clone(), self.slack(&start)?);
+        let mut slack = self.slack(&start)?;
+        let mut best = start;
         for _ in 0..STEPS {
             let neighbours = self.space.neighbours(&best).ok()?;
             let further = neighbours

@@ -93,18 +93,18 @@ fn lower(
     let last = module.vertices() - 1;
     let widths = module.widths(channels);
     let mut outputs = vec![input];
-    for vertex in 1..last {
+    for (vertex, &width) in widths.iter().enumerate().take(last).skip(1) {
         let output = b.scope(format!("vertex{vertex}"), |b| {
             let mut terms = Vec::new();
             for from in (1..vertex).filter(|&from| module.has_edge(from, vertex)) {
-                terms.push(truncated(b, outputs[from], widths[vertex])?);
+                terms.push(truncated(b, outputs[from], width)?);
             }
             if module.has_edge(0, vertex) {
-                terms.push(projected(b, input, widths[vertex])?);
+                terms.push(projected(b, input, width)?);
             }
             let sum = b.add(&terms)?;
             let site = Site {
-                channels: widths[vertex],
+                channels: width,
                 stride: 1,
                 affine: true,
                 normalized_pooling: false,
