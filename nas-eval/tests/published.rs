@@ -239,3 +239,35 @@ fn numbers_of_graph_networks_get_their_leading_zeros_back() {
         }
     }
 }
+
+#[test]
+fn cells_of_the_darts_space_are_read_as_others_write_them() {
+    for (file, name, rows, best) in [
+        (
+            "darts_space/antoyang_214_random_darts_cells_cifar10.csv.gz",
+            "darts_random.toml",
+            214,
+            0.9756,
+        ),
+        (
+            "darts_space/nb301_darts_zc13_725.csv.gz",
+            "nb301_naslib.toml",
+            725,
+            0.9449,
+        ),
+    ] {
+        let Some(file) = published(file) else {
+            return;
+        };
+        let table = imported(&file, &mapping(name)).unwrap();
+        assert_eq!(table.len(), rows);
+        let evaluator = on(&table, "cifar10");
+        assert!(evaluator.dataset().is_one_figure());
+        assert_eq!(evaluator.valid_accuracies(), evaluator.test_accuracies());
+        assert!(
+            (evaluator.best_test().unwrap() - best).abs() < 5e-5,
+            "{:?}",
+            evaluator.best_test()
+        );
+    }
+}
