@@ -296,7 +296,10 @@ mod tests {
         report.network.network.image.width = 65_536;
         report.network.save(&path).unwrap();
         let large = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
-        assert!(large.to_string().contains("1x8x8 and 10 classes, as digits has"), "{large}");
+        assert!(
+            large.to_string().contains("1x8x8 and 10 classes, as digits has"),
+            "{large}"
+        );
     }
 
     #[test]
@@ -305,8 +308,12 @@ mod tests {
         let network = report.network;
         let parameters = network.model.parameters();
         let spoiled = parameters.snapshot().unwrap();
-        let spoiled = spoiled.iter().map(|(name, tensor)| (name.to_owned(), (tensor * f64::NAN).unwrap()));
-        parameters.restore(&Snapshot::from_tensors(spoiled.collect())).unwrap();
+        let spoiled = spoiled
+            .iter()
+            .map(|(name, tensor)| (name.to_owned(), (tensor * f64::NAN).unwrap()));
+        parameters
+            .restore(&Snapshot::from_tensors(spoiled.collect()))
+            .unwrap();
         let refused = network.test(&Dataset::load("digits", None).unwrap()).unwrap_err();
         assert!(matches!(refused, EvalError::NonFiniteScores { .. }), "{refused}");
         assert!(refused.to_string().contains("weights"), "{refused}");

@@ -81,7 +81,14 @@ impl Content {
         }
         let expected = DatasetInfo::find(&self.dataset).map_or_else(
             |_| format!("at most {MOST_OF_AN_IMAGE} numbers an image"),
-            |info| format!("{} and {} classes, as {} has", sides(info.shape), info.classes, info.name),
+            |info| {
+                format!(
+                    "{} and {} classes, as {} has",
+                    sides(info.shape),
+                    info.classes,
+                    info.name
+                )
+            },
         );
         Err(EvalError::format(
             path,

@@ -203,7 +203,7 @@ fn methods(task: &Task) -> Table {
         ("failed trials", Align::Right),
         ("the method itself", Align::Right),
     ];
-    let mut table = Table::new(&columns).captioned(&format!(
+    let mut table = Table::new(&columns).captioned(format!(
         "Mean ± standard deviation over runs; what each run chose by validation{}",
         task.figure.note()
     ));

@@ -92,10 +92,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
                 counted(run.space.decisions().len(), "decision")
             ),
         ),
-        (
-            "Method",
-            format!("{}: {}", config.method, description(run)),
-        ),
+        ("Method", format!("{}: {}", config.method, description(run))),
         ("Seed", config.seed.to_string()),
         ("Budget", budget(&config.budget)),
     ];

@@ -1,5 +1,6 @@
 //! Run directories of somebody else's, terminals that go away, evaluators that hold on.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
@@ -49,7 +50,10 @@ fn a_command_that_was_not_typed_is_shown_and_not_run() {
 
     let resume = ["resume", path(&run), "--trials", "5"];
     let message = refused(2, &resume);
-    assert!(message.contains(&command) && message.contains("--allow-evaluator"), "{message}");
+    assert!(
+        message.contains(&command) && message.contains("--allow-evaluator"),
+        "{message}"
+    );
     let message = refused(2, &[&resume[..], &["--evaluator", "true"]].concat());
     assert!(message.contains(&command), "{message}");
     let (config, other) = (run.join("config.toml"), dir.path().join("other"));
@@ -60,7 +64,15 @@ fn a_command_that_was_not_typed_is_shown_and_not_run() {
 
     let resumed = json(&[&resume[..], &["--allow-evaluator", "--json"]].concat());
     assert_eq!(resumed["trials"], 5);
-    let resumed = json(&["resume", path(&run), "--trials", "6", "--evaluator", &command, "--json"]);
+    let resumed = json(&[
+        "resume",
+        path(&run),
+        "--trials",
+        "6",
+        "--evaluator",
+        &command,
+        "--json",
+    ]);
     assert_eq!(resumed["trials"], 6);
     json(&[&again[..], &["--allow-evaluator", "--json"]].concat());
     assert!(marker.exists());
@@ -75,7 +87,11 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let entry = entry.unwrap();
             let kind = entry.file_type().unwrap();
             let content = if kind.is_symlink() {
-                fs::read_link(entry.path()).unwrap().as_os_str().as_bytes().to_vec()
+                fs::read_link(entry.path())
+                    .unwrap()
+                    .as_os_str()
+                    .as_bytes()
+                    .to_vec()
             } else if kind.is_dir() {
                 waiting.push(entry.path());
                 Vec::new()
@@ -112,11 +128,19 @@ fn a_run_directory_full_of_links_changes_nothing_outside_itself() {
         // A checkpoint as trials leave them, and a file.
         let trial = outside.path().join("trials/0123456789abcdef");
         fs::create_dir_all(&trial).unwrap();
-        for file in ["position.json", "weights-0.safetensors", ".position.json.4194305.tmp"] {
+        for file in [
+            "position.json",
+            "weights-0.safetensors",
+            ".position.json.4194305.tmp",
+        ] {
             fs::write(trial.join(file), "{}").unwrap();
         }
         let foreign = dir.path().join(format!("foreign-{}", name.replace('/', "-")));
-        let copied = Command::new("cp").arg("-r").args([&run, &foreign]).status().unwrap();
+        let copied = Command::new("cp")
+            .arg("-r")
+            .args([&run, &foreign])
+            .status()
+            .unwrap();
         assert!(copied.success());
         let link = foreign.join(name);
         let of_folder = name.starts_with("checkpoints");
@@ -184,8 +208,14 @@ fn holding_on(dir: &Path, name: &str, before: &str) -> (Child, Vec<String>, Path
         .spawn()
         .unwrap();
     let read = || fs::read_to_string(&numbers).unwrap_or_default();
-    wait_for(Duration::from_secs(30), || read().lines().count() == 3 && read().contains("asked"));
-    let numbers: Vec<String> = read().lines().filter(|line| *line != "asked").map(str::to_owned).collect();
+    wait_for(Duration::from_secs(30), || {
+        read().lines().count() == 3 && read().contains("asked")
+    });
+    let numbers: Vec<String> = read()
+        .lines()
+        .filter(|line| *line != "asked")
+        .map(str::to_owned)
+        .collect();
     assert_eq!(numbers.len(), 2, "{name}");
     assert!(numbers.iter().all(|number| lives(number)), "{name}");
     (child, numbers, run)
@@ -194,33 +224,46 @@ fn holding_on(dir: &Path, name: &str, before: &str) -> (Child, Vec<String>, Path
 /// Whether a process is there and has not ended.
 fn lives(number: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    stat.rsplit_once(") ")
+        .is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
 }
 
 fn send(signal: &str, child: &Child) {
     let number = child.id().to_string();
-    assert!(Command::new("kill").args([signal, &number]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([signal, &number])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_of_an_evaluator_outlives_a_search_however_that_ends() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, signal, code) in [("hangup", "-HUP", Some(129)), ("term", "-TERM", Some(143)), ("kill", "-KILL", None)] {
-        let (mut child, numbers, run) = holding_on(dir.path(), name, "");
+    for (name, signal, code) in [
+        ("hangup", "-HUP", Some(129)),
+        ("term", "-TERM", Some(143)),
+        ("kill", "-KILL", None),
+    ] {
+        let (child, numbers, run) = holding_on(dir.path(), name, "");
         send(signal, &child);
-        let mut status = None;
-        wait_for(Duration::from_secs(6), || {
-            status = child.try_wait().unwrap();
-            status.is_some()
-        });
-        assert_eq!(status.unwrap().code(), code, "{name}");
+        let child = RefCell::new(child);
+        let ended = || child.borrow_mut().try_wait().unwrap();
+        wait_for(Duration::from_secs(6), || ended().is_some());
+        assert_eq!(ended().unwrap().code(), code, "{name}");
         let gone = || !numbers.iter().any(|number| lives(number));
         wait_for(Duration::from_secs(5), gone);
         assert!(gone(), "{name}: something is left of the evaluator");
         let status = json(&["status", path(&run), "--json"]);
         let expected = if name == "kill" { "interrupted" } else { "stopped" };
-        assert_eq!((&status["state"], &status["finished"]), (&expected.into(), &0.into()), "{name}");
+        assert_eq!(
+            (&status["state"], &status["finished"]),
+            (&expected.into(), &0.into()),
+            "{name}"
+        );
     }
 }
 
@@ -246,7 +289,16 @@ fn where_nothing_can_be_said_the_search_goes_on() {
     let run = dir.path().join("run");
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_nas"))
-        .args(["search", "random", "--benchmark", "digits", "--trials", "3", "--run", path(&run)])
+        .args([
+            "search",
+            "random",
+            "--benchmark",
+            "digits",
+            "--trials",
+            "3",
+            "--run",
+            path(&run),
+        ])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(full)
@@ -269,7 +321,15 @@ fn names_that_command_a_terminal_or_cannot_be_written_down_are_handled() {
     let name = std::ffi::OsStr::from_bytes(b"run-\xff");
     let run = dir.path().join(name);
     let output = Command::new(env!("CARGO_BIN_EXE_nas"))
-        .args(["search", "random", "--benchmark", "digits", "--trials", "3", "--run"])
+        .args([
+            "search",
+            "random",
+            "--benchmark",
+            "digits",
+            "--trials",
+            "3",
+            "--run",
+        ])
         .arg(&run)
         .output()
         .unwrap();
@@ -277,13 +337,25 @@ fn names_that_command_a_terminal_or_cannot_be_written_down_are_handled() {
     assert!(text(&output.stderr).contains("UTF-8"));
     assert!(!run.exists());
     let run = dir.path().join("a \u{1b}[31mred run");
-    let output = nas(&["search", "random", "--benchmark", "digits", "--trials", "3", "--run", path(&run)]);
+    let output = nas(&[
+        "search",
+        "random",
+        "--benchmark",
+        "digits",
+        "--trials",
+        "3",
+        "--run",
+        path(&run),
+    ]);
     assert!(output.status.success());
     for said in [text(&output.stderr), text(&output.stdout)] {
         assert!(!said.contains('\u{1b}'), "{said:?}");
         assert!(said.contains("\\u{1b}[31mred run"), "{said:?}");
     }
-    assert!(text(&output.stderr).contains("nas resume '"), "a path with blanks is quoted");
+    assert!(
+        text(&output.stderr).contains("nas resume '"),
+        "a path with blanks is quoted"
+    );
 }
 
 #[test]

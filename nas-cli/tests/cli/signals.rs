@@ -181,7 +181,10 @@ fn a_trial_that_does_not_stop_is_given_up_in_time_and_a_second_signal_ends_it_at
         // It is gone, and so is what it has started.
         let number = fs::read_to_string(&pid).unwrap();
         let none = || {
-            let listed = Command::new("ps").args(["-o", "stat=", "-p", number.trim()]).output().unwrap();
+            let listed = Command::new("ps")
+                .args(["-o", "stat=", "-p", number.trim()])
+                .output()
+                .unwrap();
             // It is not there, or dead and waited for by nobody.
             matches!(listed.stdout.first(), None | Some(b'Z'))
         };

@@ -144,7 +144,13 @@ fn the_example_evaluator_is_searched_with_recorded_and_resumed() {
     .unwrap();
     let refused = refused(
         1,
-        &["resume", run.to_str().unwrap(), "--trials", "30", "--allow-evaluator"],
+        &[
+            "resume",
+            run.to_str().unwrap(),
+            "--trials",
+            "30",
+            "--allow-evaluator",
+        ],
     );
     assert!(refused.contains("another one"), "{refused}");
 }

@@ -112,7 +112,8 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = match access {
         Access::Read | Access::Look if is_settled_and_read_only(path) => {
-            Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI).map_err(sqlite)?
+            Connection::open_with_flags(immutable(path), flags | OpenFlags::SQLITE_OPEN_URI)
+                .map_err(sqlite)?
         }
         _ => Connection::open_with_flags(path, flags).map_err(sqlite)?,
     };
