@@ -110,7 +110,6 @@ pub enum FirstStep {
 }
 
 impl FirstStep {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     fn is_the_methods(&self) -> bool {
         *self == Self::Method
     }
