@@ -225,6 +225,11 @@ fn answers_belong_to_requests() {
     for id in 0..5 {
         assert!(evaluate(&twice, id, 0).0.is_ok());
     }
+    // Numbers may come again.
+    let same = tricky("none");
+    for _ in 0..3 {
+        assert!(evaluate(&same, 7, 0).0.is_ok());
+    }
     // What was answered before it was asked counts for nothing: the trial goes to a new process, which has not done so yet.
     let early = tricky("early");
     for id in 0..3 {

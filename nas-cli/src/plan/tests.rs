@@ -116,7 +116,7 @@ fn a_table_that_is_built_in_brings_its_space_along() {
 
 #[test]
 fn a_folder_on_record_is_kept_and_made_absolute() {
-    let config = "[estimation]\nkind = 'training'\ndata_dir = 'here'";
+    let config = "[estimation]\nkind = 'training'\ndata = 'mnist'\ndata_dir = 'here'";
     let here = std::env::current_dir().unwrap();
     assert_eq!(plan(config, "").data_dir, Some(here.join("here")));
     assert_eq!(

@@ -321,7 +321,7 @@ fn runs_that_fail_altogether_do_not_end_a_comparison() {
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run").display().to_string();
     let words = "random,evolution --data digits --limit 150 --space nb201 --channels 2 --cells 1 --trials 2 --epochs 1 \
-                 --final-epochs 1 --seeds 2 --trial-timeout 0.001";
+                 --final-epochs 1 --seeds 2 --trial-memory 1KiB";
     let mut args = vec!["compare", "--run", &run];
     args.extend(words.split_whitespace());
     // Nothing has a result, which is a failure; all is written nevertheless.

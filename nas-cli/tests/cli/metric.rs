@@ -81,7 +81,7 @@ fn a_loss_is_minimised_and_shown_as_what_it_is_by_every_method() {
         let run = dir.path().join(method);
         let path = run.to_str().unwrap();
         let mut args = vec![
-            "search", method, "--table", &table, "--trials", "40", "--run", path, "--json",
+            "search", method, "--table", &table, "--trials", "40", "--seed", "2", "--run", path, "--json",
         ];
         if method == "nsga2" {
             args.extend(["--population", "4", "--objectives", "accuracy,macs"]);

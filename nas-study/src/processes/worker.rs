@@ -178,7 +178,7 @@ impl Worker {
         let Some(mut process) = self.process.take() else {
             return End::NotBegun;
         };
-        if let Some(reason) = self.unasked(&mut process) {
+        if let Some(reason) = self.unasked(&mut process, trial.id) {
             process.kill();
             self.count_start(&reason);
             return End::NotBegun;
@@ -196,7 +196,7 @@ impl Worker {
             memory_bytes: config.trial_memory_bytes,
             go_on: &|| !stop.is_requested(),
         };
-        let mut wait = self.wait_for_answer(&mut process, &bounds);
+        let mut wait = self.wait_for_answer(&mut process, trial.id, &bounds);
         if wait == Wait::Halted {
             // The end of its input tells it to stop; what it can still finish is welcome.
             process.close_input();
@@ -266,11 +266,12 @@ impl Worker {
         End::Of(result)
     }
 
-    /// What the process has written that nobody has asked for. Its last answer once more is no harm and is passed over.
-    fn unasked(&self, process: &mut Process) -> Option<String> {
+    /// What the process has written that nobody has asked for, before it is sent trial `next`. Its last answer once more is
+    /// no harm and is passed over.
+    fn unasked(&self, process: &mut Process, next: TrialId) -> Option<String> {
         while let Some(line) = process.waiting_line() {
             let reason = match read(line) {
-                Ok(answer) if self.is_surplus(&answer) => continue,
+                Ok(answer) if self.is_surplus(&answer, next) => continue,
                 Ok(answer) => format!("it wrote before it was asked: {}", shortened(&answer.line())),
                 Err(reason) => {
                     format!("it wrote before it was asked, and no message of the protocol: {reason}")
@@ -282,7 +283,7 @@ impl Worker {
     }
 
     /// Waits for a line that is not the last answer once more.
-    fn wait_for_answer(&self, process: &mut Process, bounds: &Bounds<'_>) -> Wait {
+    fn wait_for_answer(&self, process: &mut Process, trial: TrialId, bounds: &Bounds<'_>) -> Wait {
         let watch = Stopwatch::start();
         loop {
             let left = bounds
@@ -294,15 +295,16 @@ impl Worker {
             });
             match wait {
                 Wait::Line(Line::Text(text))
-                    if Answer::parse(&text).is_ok_and(|answer| self.is_surplus(&answer)) => {}
+                    if Answer::parse(&text).is_ok_and(|answer| self.is_surplus(&answer, trial)) => {}
                 wait => return wait,
             }
         }
     }
 
-    /// Whether an answer is of the trial that was answered last.
-    fn is_surplus(&self, answer: &Answer) -> bool {
-        self.answered.is_some() && answer.trial() == self.answered
+    /// Whether an answer is of the trial that was answered last, and not of the one under way: whoever numbers trials may give
+    /// both the same number.
+    fn is_surplus(&self, answer: &Answer, trial: TrialId) -> bool {
+        self.answered.is_some() && answer.trial() == self.answered && self.answered != Some(trial)
     }
 
     /// The result that an answer is.
