@@ -270,7 +270,7 @@ mod tests {
         let (half, low, high) = (0.055, 0.023180194846605, 0.086819805153395);
         assert_close(
             &rates(restarts, 0.0, 0.1, 8),
-            &[0.1, half, 0.1, high, half, low, 0.1, 0.096574579046022],
+            &[0.1, half, 0.1, high, half, low, 0.1, 0.096574578963008],
         );
     }
 
