@@ -229,16 +229,16 @@ impl Controller {
     /// # Errors
     /// As [`Controller::scores`].
     pub fn log_prob(&self, architecture: &Architecture) -> Result<f64, RlError> {
+        self.check(architecture)?;
         let choices = architecture.choices();
         let allowed = |(decision, &option): (usize, &usize)| {
             self.allows(choices.len(), decision, option, &choices[..decision])
         };
-        let scores = self.scores(&[architecture])?;
-        if choices.iter().enumerate().all(allowed) {
-            Ok(scores.log_prob.to_vec1::<f64>()?[0])
-        } else {
-            Ok(f64::NEG_INFINITY)
+        // After what is not allowed there may be nothing to choose, and no distribution.
+        if !choices.iter().enumerate().all(allowed) {
+            return Ok(f64::NEG_INFINITY);
         }
+        Ok(self.scores(&[architecture])?.log_prob.to_vec1::<f64>()?[0])
     }
 
     /// Log-probabilities and entropies of architectures, with the tape. An architecture that the mask does not allow has a
