@@ -168,11 +168,11 @@ impl RunDir {
     /// [`StudyError::Text`] says what is wrong where; [`StudyError::Io`], also where it has more than [`MOST_RECORD`] bytes.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StudyError> {
         let path = self.path.join(name);
-        let content = match nas_files::read_bytes(&path, MOST_RECORD) {
+        let content = match nas_files::read_text(&path, MOST_RECORD) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|e| StudyError::io("read", &path, e))?,
         };
-        serde_json::from_slice(&content).map_err(|e| text("read", "JSON", &path, &e))
+        serde_json::from_str(&content).map_err(|e| text("read", "JSON", &path, &e))
     }
 
     /// Replaces `best.json`, completely or not at all.

@@ -256,7 +256,7 @@ mod tests {
             ("0 3", "ends after 0 of its 1"),
             ("0 3 2", "expected 0 or 1"),
             ("0 | 3 0 0 | 1 0", "the bars do not stand"),
-            ("99999999999999999999999", "from 0 to 5"),
+            ("enas-macro: 99999999999999999999999", "from 0 to 5"),
         ] {
             let error = text.parse::<Genotype>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");

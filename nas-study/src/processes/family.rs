@@ -142,7 +142,7 @@ mod tests {
     )]
     fn shell(script: &str) -> Child {
         let mut child = Command::new("sh")
-            .args(["-c", &format!("{script}\nread line; echo $line; wait")])
+            .args(["-c", &format!("{script}\nread line; echo $line; read rest")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)
