@@ -7,7 +7,7 @@ use super::Run;
 use crate::method::Method;
 use crate::number::{counted, figure, grouped, seconds};
 use crate::page::Html;
-use crate::plan::{Estimation, RunConfig};
+use crate::plan::Estimation;
 use crate::shown::Shown;
 
 /// The page's title.
@@ -105,7 +105,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     if !run.metric().is_accuracy() {
         facts.push(("What is compared", run.metric().described()));
     }
-    facts.extend(judgement(config)?);
+    facts.extend(judgement(run)?);
     if let Some(limits) = &config.limits {
         let named = (&limits.max, &limits.min);
         let limits = [
@@ -139,7 +139,8 @@ pub(super) fn section(run: &Run) -> Result<Html> {
 }
 
 /// How architectures are judged.
-fn judgement(config: &RunConfig) -> Result<Vec<(&'static str, String)>> {
+fn judgement(run: &Run) -> Result<Vec<(&'static str, String)>> {
+    let config = &run.config;
     let mut facts = Vec::new();
     if let Some(images) = config.images() {
         let which = match images.limit {
@@ -188,7 +189,8 @@ fn judgement(config: &RunConfig) -> Result<Vec<(&'static str, String)>> {
                 plan.title(),
                 // A report needs no table, so that it may be gone.
                 plan.search_epochs().map_or(String::new(), |epochs| format!(
-                    ", validation accuracy after {}{}",
+                    ", validation {} after {}{}",
+                    run.metric().name(),
                     if config.halving.is_some() { "up to " } else { "" },
                     counted(epochs as usize, "epoch")
                 ))

@@ -133,7 +133,7 @@ fn a_loss_is_minimised_and_shown_as_what_it_is_by_every_method() {
             assert_eq!(mentions(text, "accura"), Vec::<String>::new(), "{method}");
         }
         // Settings may name the objective that strategies maximise.
-        let shown = page.split("How to repeat it").next().unwrap();
+        let shown = page.rsplit_once("How to repeat it").unwrap().0;
         assert_eq!(mentions(shown, "accura"), Vec::<String>::new(), "{method}");
     }
 }
@@ -212,7 +212,7 @@ fn methods_are_compared_by_a_loss_in_its_own_numbers() {
         );
     }
     assert_eq!(mentions(&text, "accura"), Vec::<String>::new());
-    let shown = page.split("How to repeat it").next().unwrap();
+    let shown = page.rsplit_once("How to repeat it").unwrap().0;
     assert_eq!(mentions(shown, "accura"), Vec::<String>::new());
 }
 
