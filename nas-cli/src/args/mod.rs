@@ -12,7 +12,7 @@ mod workers;
 pub(crate) use compare::{CompareArgs, Entrant, What};
 pub(crate) use evolution::EvolutionArgs;
 pub(crate) use halving::{HalvingArgs, HalvingName};
-pub(crate) use progressive::{ExplorationName, ProgressiveArgs, SurrogateName};
+pub(crate) use progressive::{ExplorationName, LevelDataName, ProgressiveArgs, SurrogateName};
 pub(crate) use rl::{AlgorithmName, PresetName, RlArgs};
 pub(crate) use supernet::{RelaxationName, SelectionName, StopName, SupernetArgs};
 pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};

@@ -12,6 +12,10 @@ pub(crate) struct ProgressiveArgs {
     /// What predicts accuracies [default: mlp]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) surrogate: Option<SurrogateName>,
+    /// Which levels the networks of --surrogate mlp or lstm learn from after a level: all so far, or the new one alone
+    /// [default: all]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub(crate) surrogate_data: Option<LevelDataName>,
     /// Architectures trained at level 2, 3, …, as K or K,K,…; the last is that of all further levels [default: what --trials
     /// has room for]
     #[arg(long, value_name = "K", value_delimiter = ',', value_parser = at_least(1))]
@@ -37,6 +41,15 @@ pub(crate) enum SurrogateName {
     GaussianProcess,
 }
 
+/// Which levels a surrogate learns from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LevelDataName {
+    /// All levels so far
+    All,
+    /// The new level alone
+    New,
+}
+
 /// What children are ranked by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExplorationName {
@@ -53,6 +66,7 @@ impl ProgressiveArgs {
     pub(crate) fn first_typed(&self) -> Option<&'static str> {
         let typed = [
             (self.surrogate.is_some(), "--surrogate"),
+            (self.surrogate_data.is_some(), "--surrogate-data"),
             (self.beam.is_some(), "--beam"),
             (self.first_level.is_some(), "--first-level"),
             (self.exploration.is_some(), "--exploration"),

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 use clap::ValueEnum;
-use nas_pnas::surrogate::{ForestConfig, GaussianProcessConfig, NetworkConfig, SurrogateConfig};
+use nas_pnas::surrogate::{ForestConfig, GaussianProcessConfig, LevelData, NetworkConfig, SurrogateConfig};
 use nas_pnas::{Exploration, FirstLevel, ProgressiveConfig};
 use nas_space::spaces::{Space, SpaceConfig};
 use toml::{Table, Value};
 
-use crate::args::{ExplorationName, ProgressiveArgs, SurrogateName};
+use crate::args::{ExplorationName, LevelDataName, ProgressiveArgs, SurrogateName};
 use crate::method::Method;
 use crate::usage::Usage;
 
@@ -77,7 +77,23 @@ pub(super) fn reconcile(file: &mut Table, args: &ProgressiveArgs, method: Method
 }
 
 /// Puts what was typed over the configuration.
-pub(super) fn overlay(config: &mut ProgressiveConfig, args: &ProgressiveArgs) {
+///
+/// # Errors
+/// `--surrogate-data` for a surrogate that is made anew at each level.
+pub(super) fn overlay(config: &mut ProgressiveConfig, args: &ProgressiveArgs) -> Result<()> {
+    if let Some(name) = args.surrogate_data {
+        let data = match name {
+            LevelDataName::All => LevelData::All,
+            LevelDataName::New => LevelData::New,
+        };
+        match &mut config.surrogate {
+            SurrogateConfig::Mlp(network) | SurrogateConfig::Lstm(network) => network.data = data,
+            _ => {
+                let why = "--surrogate-data is for networks, which can be trained on: expected --surrogate mlp or lstm";
+                return Err(Usage::new(why).into());
+            }
+        }
+    }
     if let Some(beam) = &args.beam {
         config.beam.clone_from(beam);
     }
@@ -89,6 +105,7 @@ pub(super) fn overlay(config: &mut ProgressiveConfig, args: &ProgressiveArgs) {
         (Some(ExplorationName::Ucb), recorded @ Exploration::Ucb(_)) => recorded,
         (Some(ExplorationName::Ucb), _) => Exploration::Ucb(1.0),
     };
+    Ok(())
 }
 
 /// Checks the configuration, and that the space grows.

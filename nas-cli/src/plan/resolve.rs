@@ -511,7 +511,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
         trial.memory_bytes = args.bounds.trial_memory.or(trial.memory_bytes);
     }
     if let Some(pnas) = &mut config.pnas {
-        progressive::overlay(pnas, &args.progressive);
+        progressive::overlay(pnas, &args.progressive)?;
     }
     match &mut config.estimation {
         Estimation::Command(plan) => plan.overlay(args)?,

@@ -7,7 +7,7 @@ use nas_space::seed::Seed;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use super::{Prediction, Sample, Surrogate};
+use super::{LevelData, Prediction, Sample, Surrogate};
 use crate::error::PnasError;
 
 /// A model of an ensemble.
@@ -33,6 +33,8 @@ pub(super) struct Ensemble<M> {
     parts: Vec<usize>,
     /// How many of the first samples each member has seen all the same, for want of others.
     exposed: Vec<usize>,
+    /// Which levels members learn from.
+    data: LevelData,
 }
 
 impl<M: Member> Ensemble<M> {
@@ -52,7 +54,13 @@ impl<M: Member> Ensemble<M> {
             exposed: vec![0; members.len()],
             members,
             parts: Vec::new(),
+            data: LevelData::All,
         })
+    }
+
+    /// The same ensemble, whose members learn from these levels.
+    pub(super) fn with_data(self, data: LevelData) -> Self {
+        Self { data, ..self }
     }
 
     /// Deals the samples that are new.
@@ -66,16 +74,23 @@ impl<M: Member> Ensemble<M> {
         }
     }
 
-    /// What a member learns from: all but its part; all where that would leave nothing.
+    /// What a member learns from: all but its part, of the levels that are to be learned from; all of those where that would
+    /// leave nothing.
     fn lesson<'a>(&mut self, member: usize, samples: &'a [Sample]) -> Vec<&'a Sample> {
-        let seen = samples
+        let newest = samples.last().map(|sample| sample.level);
+        let first = match self.data {
+            LevelData::All => 0,
+            LevelData::New => samples.partition_point(|sample| Some(sample.level) < newest),
+        };
+        let taught = &samples[first..];
+        let seen = taught
             .iter()
-            .zip(&self.parts)
+            .zip(&self.parts[first..])
             .filter(|(_, part)| **part != member);
         let seen: Vec<&Sample> = seen.map(|(sample, _)| sample).collect();
         if seen.is_empty() {
             self.exposed[member] = samples.len();
-            return samples.iter().collect();
+            return taught.iter().collect();
         }
         seen
     }
@@ -206,6 +221,26 @@ mod tests {
         for member in &ensemble.members {
             assert_eq!(member.taught[0].len(), 8, "4/5 of the first level");
             assert_eq!(member.taught[1].len(), 24, "and of the second");
+        }
+    }
+
+    #[test]
+    fn of_new_data_alone_members_learn_the_last_level_without_their_part() {
+        let mut ensemble = ensemble(5).with_data(LevelData::New);
+        let both = samples(&[10, 20]);
+        ensemble.fit(&both[..10]).unwrap();
+        let held_out = ensemble.fit(&both).unwrap();
+        assert_eq!(held_out.iter().flatten().count(), 30);
+        for (place, member) in ensemble.members.iter().enumerate() {
+            assert_eq!(member.taught[0].len(), 8, "4/5 of the first level");
+            assert_eq!(member.taught[1].len(), 16, "4/5 of the second, and nothing of the first");
+            let newest: Vec<&Architecture> = both[10..]
+                .iter()
+                .zip(&ensemble.parts[10..])
+                .filter(|(_, part)| **part != place)
+                .map(|(sample, _)| &sample.architecture)
+                .collect();
+            assert!(member.taught[1].iter().map(|sample| &sample.architecture).eq(newest));
         }
     }
 

@@ -28,7 +28,7 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
 
-pub use config::{ForestConfig, GaussianProcessConfig, NetworkConfig, Refit, SurrogateConfig};
+pub use config::{ForestConfig, GaussianProcessConfig, LevelData, NetworkConfig, Refit, SurrogateConfig};
 pub use features::{Encoding, PATHS};
 
 use crate::error::PnasError;
@@ -122,10 +122,12 @@ impl SurrogateConfig {
         Ok(match self {
             Self::Mlp(config) => Box::new(Ensemble::new("mlp", config.members, seed, |seed| {
                 Network::new(MlpShape::new(space.as_ref(), config)?, config, seed)
-            })?),
+            })?
+            .with_data(config.data)),
             Self::Lstm(config) => Box::new(Ensemble::new("lstm", config.members, seed, |seed| {
                 Network::new(LstmShape::new(space.as_ref(), config)?, config, seed)
-            })?),
+            })?
+            .with_data(config.data)),
             Self::Forest(config) => {
                 let encoder = Encoder::new(space, config.encoding)?;
                 Box::new(Ensemble::new("forest", config.members, seed, |seed| {
