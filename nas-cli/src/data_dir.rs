@@ -4,8 +4,9 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use nas_eval::data::DATASETS;
+use nas_eval::data::{DATASETS, Dataset};
 
+use crate::output::note;
 use crate::usage::Usage;
 
 /// The folder to read from: the one typed, else the one on record, else that of `NAS_DATA_DIR`, which counts as unset
@@ -36,6 +37,21 @@ pub(crate) fn check_used(data: &str) -> Result<()> {
         return Err(Usage::new(message).into());
     }
     Ok(())
+}
+
+/// Reads a data set, and says which of its files are not the official ones.
+pub(crate) fn load(data: &str, data_dir: Option<&Path>) -> Result<Dataset> {
+    let mut others = Vec::new();
+    let dataset = Dataset::load_noting(data, data_dir, &mut |path| {
+        others.push(path.display().to_string())
+    })?;
+    if !others.is_empty() {
+        note(&format!(
+            "note: not the official files of {data}, by their checksums: {}. Results are not those of {data} as others have it",
+            others.join(", ")
+        ));
+    }
+    Ok(dataset)
 }
 
 /// The path from the root.

@@ -46,11 +46,11 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if let Some(signal) = signals::received() => {
-            note(&format!("{error:#}{}", signals::how_to_go_on()));
+            note(&format!("{}{}", told(&error), signals::how_to_go_on()));
             ExitCode::from(signals::exit_code(signal))
         }
         Err(error) => {
-            note(&format!("error: {error:#}"));
+            note(&format!("error: {}", told(&error)));
             // As clap exits where it is the one that refuses.
             if Usage::caused(&error) {
                 ExitCode::from(2)
@@ -59,6 +59,21 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// An error and its causes. Some errors say their cause themselves: it is said once.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.ends_with(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
 }
 
 fn run(cli: &Cli) -> Result<()> {
@@ -87,5 +102,20 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Doctor(args) => commands::doctor::run(args, output),
         Command::Worker => commands::worker::run(),
         Command::Guard { program } => commands::guard::run(program),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let said = cause().to_string();
+        let error = anyhow::Error::new(cause()).context(format!("cannot read 'x': {said}"));
+        assert_eq!(told(&error), format!("cannot read 'x': {said}"));
+        let error = anyhow::Error::new(cause()).context("cannot read 'x'");
+        assert_eq!(told(&error), format!("cannot read 'x': {said}"));
     }
 }

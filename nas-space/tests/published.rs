@@ -142,10 +142,51 @@ fn every_published_architecture_is_read_back_from_its_text() {
     }
 }
 
+/// NASLib's batch norms inside of operations have no parameters; ours have scale and shift.
+#[test]
+fn cells_of_naslib_have_its_parameters_and_those_of_the_batch_norms_in_operations() {
+    let Some(lines) = shared_lines("darts_space/nb301_darts_zc13_725.csv.gz") else {
+        return;
+    };
+    assert_eq!(lines.len(), 726);
+    for line in &lines[1..] {
+        let [_, cells, figures] = line.split('"').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let millions: f64 = figures.split(',').nth(3).unwrap().parse().unwrap();
+        let theirs = (millions * 1e6).round() as u64;
+        let genotype: Genotype = cells.parse().unwrap();
+        let ours = cost(&genotype, 32, 8, "3x32x32").params;
+        let cells: Vec<Vec<(usize, usize)>> =
+            serde_json::from_str(&cells.replace('(', "[").replace(')', "]")).unwrap();
+        let norms = |cell: &[(usize, usize)]| -> u64 {
+            let of = |&(_, operation): &(usize, usize)| match operation {
+                3 | 4 => 2,
+                5 | 6 => 1,
+                _ => 0,
+            };
+            cell.iter().map(of).sum()
+        };
+        let halving = cells[1]
+            .iter()
+            .filter(|&&(from, operation)| from < 2 && operation == 2)
+            .count() as u64;
+        let expected = 2 * 448 * norms(&cells[0]) + 2 * 192 * (norms(&cells[1]) + halving);
+        assert_eq!(ours - theirs, expected, "{line}");
+    }
+    // The first of them: 7 and 5 + 1.
+    assert!(lines[1].contains("0.856298"), "{}", lines[1]);
+}
+
 /// The lines of a gzipped file of the benchmark, where it is at hand.
 fn nb201_lines(name: &str) -> Option<Vec<String>> {
+    shared_lines(&format!("nb201/{name}"))
+}
+
+/// The lines of a gzipped file of published figures, where it is at hand.
+fn shared_lines(name: &str) -> Option<Vec<String>> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data/nb201")
+        .join("../../shared/data")
         .join(name);
     let Ok(file) = File::open(&path) else {
         println!("skipped: there is no {}", path.display());

@@ -1,7 +1,6 @@
 //! `nas test`: a saved network on the test split.
 
 use anyhow::{Result, bail};
-use nas_eval::data::Dataset;
 use nas_eval::trained::TrainedNetwork;
 use nas_space::op::Operations;
 use nas_study::RunDir;
@@ -47,7 +46,7 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     }
     let network = TrainedNetwork::load(&file, &Operations::standard(), &device)?;
     let data_dir = data_dir::choose(args.data_dir.as_deref(), recorded.as_deref())?;
-    let dataset = Dataset::load(&network.dataset, data_dir.as_deref())?;
+    let dataset = data_dir::load(&network.dataset, data_dir.as_deref())?;
     let report = network.test(&dataset)?;
     let tested = Tested {
         arch: network.genotype.to_string(),

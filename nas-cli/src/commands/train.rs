@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nas_eval::DType;
-use nas_eval::data::Dataset;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_eval::memory::{self, MemoryEstimate};
 use nas_eval::train::{EpochMetrics, TrainConfig};
@@ -80,7 +79,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     }
     let recorded = of_run.and_then(|images| images.data_dir);
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), recorded)?;
-    let mut dataset = Dataset::load(data, data_dir.as_deref())?;
+    let mut dataset = data_dir::load(data, data_dir.as_deref())?;
     let seed = Seed::new(args.seed);
     if let Some(limit) = args.data.limit {
         dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;

@@ -128,7 +128,7 @@ struct SupernetParameters<'a> {
 
 impl Loaded {
     fn load(images: &Images<'_>, seed: Seed) -> Result<Self> {
-        let mut dataset = Dataset::load(images.data, images.data_dir)?;
+        let mut dataset = crate::data_dir::load(images.data, images.data_dir)?;
         if let Some(limit) = images.limit {
             dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
         }

@@ -38,12 +38,25 @@ impl Dataset {
     /// # Errors
     /// If there is no such data set, a file is missing or a file is not what it should be; see [`DataError`].
     pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Self, DataError> {
+        Self::load_noting(name, data_dir, &mut |_| {})
+    }
+
+    /// As [`Dataset::load`]. Tells `note` of each file whose content is not the official one, where that is known: of MNIST and
+    /// Fashion-MNIST, by a CRC-32 of what is unpacked. The files of one of the two in the place of the other's are refused.
+    ///
+    /// # Errors
+    /// As [`Dataset::load`].
+    pub fn load_noting(
+        name: &str,
+        data_dir: Option<&Path>,
+        note: &mut dyn FnMut(&Path),
+    ) -> Result<Self, DataError> {
         let info = DatasetInfo::find(name)?;
         match info.locate(data_dir)? {
             Location::BuiltIn => digits::load(info),
             Location::Files { folder, train, test } => match info.name {
                 "cifar10" | "cifar100" => cifar::load(info, &folder, &train, &test),
-                _ => idx::load(info, &train, &test),
+                _ => idx::load(info, &train, &test, note),
             },
         }
     }

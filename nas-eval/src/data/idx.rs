@@ -27,8 +27,23 @@ const FASHION_CLASSES: [&str; 10] = [
     "Ankle boot",
 ];
 
-/// Reads a data set whose layout is images and labels, for training and for testing.
-pub(super) fn load(info: &DatasetInfo, train: &[PathBuf], test: &[PathBuf]) -> Result<Dataset, DataError> {
+/// CRC-32 of the official files, unpacked: images and labels, of training and of test.
+const OFFICIAL: [(&str, [u32; 4]); 2] = [
+    ("mnist", [0xe9f4_d8b3, 0xe0cb_4ad2, 0x9137_3bdf, 0x4ab9_eff9]),
+    (
+        "fashion-mnist",
+        [0xb4f2_9f28, 0x741a_4657, 0x678f_e0b1, 0x8014_2c1f],
+    ),
+];
+
+/// Reads a data set whose layout is images and labels, for training and for testing. Tells `note` of files that are not the
+/// official ones.
+pub(super) fn load(
+    info: &DatasetInfo,
+    train: &[PathBuf],
+    test: &[PathBuf],
+    note: &mut dyn FnMut(&Path),
+) -> Result<Dataset, DataError> {
     let classes = if info.name == "fashion-mnist" {
         FASHION_CLASSES.map(str::to_owned).to_vec()
     } else {
@@ -37,13 +52,18 @@ pub(super) fn load(info: &DatasetInfo, train: &[PathBuf], test: &[PathBuf]) -> R
     Ok(Dataset {
         name: info.name,
         classes,
-        train: Arc::new(read_pair(info, train, info.train_images)?),
-        test: Arc::new(read_pair(info, test, info.test_images)?),
+        train: Arc::new(read_pair(info, train, info.train_images, note)?),
+        test: Arc::new(read_pair(info, test, info.test_images, note)?),
     })
 }
 
 /// The images of the first file with the labels of the second.
-fn read_pair(info: &DatasetInfo, files: &[PathBuf], most: usize) -> Result<Images, DataError> {
+fn read_pair(
+    info: &DatasetInfo,
+    files: &[PathBuf],
+    most: usize,
+    note: &mut dyn FnMut(&Path),
+) -> Result<Images, DataError> {
     let [images_path, labels_path] = files else {
         return Err(DataError::Empty {
             what: "the list of files",
@@ -53,13 +73,13 @@ fn read_pair(info: &DatasetInfo, files: &[PathBuf], most: usize) -> Result<Image
     let limit = 16 + most as u64 * info.shape.numel() as u64;
     let pixels = parse(
         images_path,
-        read_bounded(images_path, limit)?,
+        read_official(info, images_path, limit, note)?,
         IMAGES_MAGIC,
         &size,
     )?;
     let labels = parse(
         labels_path,
-        read_bounded(labels_path, 8 + most as u64)?,
+        read_official(info, labels_path, 8 + most as u64, note)?,
         LABELS_MAGIC,
         &[],
     )?;
@@ -91,6 +111,30 @@ fn read_pair(info: &DatasetInfo, files: &[PathBuf], most: usize) -> Result<Image
         pixels,
         labels.into_iter().map(u32::from).collect(),
     )
+}
+
+/// The content of a file, which is not that of another data set.
+fn read_official(
+    info: &DatasetInfo,
+    path: &Path,
+    limit: u64,
+    note: &mut dyn FnMut(&Path),
+) -> Result<Vec<u8>, DataError> {
+    let content = read_bounded(path, limit)?;
+    let sum = crc32fast::hash(&content);
+    match OFFICIAL.iter().find(|(_, sums)| sums.contains(&sum)) {
+        Some((name, _)) if *name != info.name => Err(DataError::Malformed {
+            path: path.to_owned(),
+            what: "data set",
+            expected: format!("a file of {}", info.name),
+            got: format!("the official one of {name}"),
+        }),
+        Some(_) => Ok(content),
+        None => {
+            note(path);
+            Ok(content)
+        }
+    }
 }
 
 /// The bytes after the header, which must have this magic number, any number of items and this size of each.
@@ -181,6 +225,44 @@ mod tests {
         encoder.write_all(&labels(&[9, 8])).unwrap();
         write("t10k-labels-idx1-ubyte", &encoder.finish().unwrap());
         Dataset::load("mnist", Some(dir.path()))
+    }
+
+    /// Below the folder of data beside the checkout, which is not there everywhere.
+    #[test]
+    fn the_files_of_one_data_set_do_not_pass_for_those_of_another() {
+        let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+        for (folder, own, other) in [
+            ("mnist", "mnist", "fashion-mnist"),
+            ("fashion_mnist", "fashion-mnist", "mnist"),
+        ] {
+            let folder = shared.join(folder);
+            if !folder.exists() {
+                println!("skipped: there is no {}", folder.display());
+                continue;
+            }
+            let mut noted = 0;
+            Dataset::load_noting(own, Some(&folder), &mut |_| noted += 1).unwrap();
+            assert_eq!(noted, 0, "{own}");
+            let refused = Dataset::load(other, Some(&folder)).unwrap_err().to_string();
+            let expected = format!("expected a file of {other}, got the official one of {own}");
+            assert!(refused.contains(&expected), "{refused}");
+        }
+    }
+
+    #[test]
+    fn files_that_are_not_the_official_ones_are_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, content) in [
+            ("train-images-idx3-ubyte", images(3)),
+            ("train-labels-idx1-ubyte", labels(&[1, 0, 9])),
+            ("t10k-images-idx3-ubyte", images(2)),
+            ("t10k-labels-idx1-ubyte", labels(&[9, 8])),
+        ] {
+            fs::write(dir.path().join(name), content).unwrap();
+        }
+        let mut noted = Vec::new();
+        Dataset::load_noting("mnist", Some(dir.path()), &mut |path| noted.push(path.to_owned())).unwrap();
+        assert_eq!(noted.len(), 4, "{noted:?}");
     }
 
     #[test]

@@ -233,14 +233,23 @@ mod tests {
         assert_eq!(held_out.iter().flatten().count(), 30);
         for (place, member) in ensemble.members.iter().enumerate() {
             assert_eq!(member.taught[0].len(), 8, "4/5 of the first level");
-            assert_eq!(member.taught[1].len(), 16, "4/5 of the second, and nothing of the first");
+            assert_eq!(
+                member.taught[1].len(),
+                16,
+                "4/5 of the second, and nothing of the first"
+            );
             let newest: Vec<&Architecture> = both[10..]
                 .iter()
                 .zip(&ensemble.parts[10..])
                 .filter(|(_, part)| **part != place)
                 .map(|(sample, _)| &sample.architecture)
                 .collect();
-            assert!(member.taught[1].iter().map(|sample| &sample.architecture).eq(newest));
+            assert!(
+                member.taught[1]
+                    .iter()
+                    .map(|sample| &sample.architecture)
+                    .eq(newest)
+            );
         }
     }
 

@@ -120,14 +120,18 @@ impl SurrogateConfig {
         self.validate()?;
         crate::blocks::growth(space.as_ref())?;
         Ok(match self {
-            Self::Mlp(config) => Box::new(Ensemble::new("mlp", config.members, seed, |seed| {
-                Network::new(MlpShape::new(space.as_ref(), config)?, config, seed)
-            })?
-            .with_data(config.data)),
-            Self::Lstm(config) => Box::new(Ensemble::new("lstm", config.members, seed, |seed| {
-                Network::new(LstmShape::new(space.as_ref(), config)?, config, seed)
-            })?
-            .with_data(config.data)),
+            Self::Mlp(config) => Box::new(
+                Ensemble::new("mlp", config.members, seed, |seed| {
+                    Network::new(MlpShape::new(space.as_ref(), config)?, config, seed)
+                })?
+                .with_data(config.data),
+            ),
+            Self::Lstm(config) => Box::new(
+                Ensemble::new("lstm", config.members, seed, |seed| {
+                    Network::new(LstmShape::new(space.as_ref(), config)?, config, seed)
+                })?
+                .with_data(config.data),
+            ),
             Self::Forest(config) => {
                 let encoder = Encoder::new(space, config.encoding)?;
                 Box::new(Ensemble::new("forest", config.members, seed, |seed| {

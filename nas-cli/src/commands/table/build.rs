@@ -12,7 +12,7 @@ use nas_space::network::NetworkConfig;
 use super::{info, trainings};
 use crate::args::BuildArgs;
 use crate::data_dir;
-use crate::number::grouped;
+use crate::number::{counted, grouped};
 use crate::output::{Output, note};
 use crate::plan::{self, DATA};
 use crate::progress::BuildBar;
@@ -84,15 +84,15 @@ fn origin(args: &BuildArgs, build: &TableBuild) -> String {
         .limit
         .map_or(String::new(), |limit| format!(" ({limit} training images)"));
     format!(
-        "trained by nas {}: space {}, data {}{limit}, {} channels, {} cells, {} epochs, {} trainings each, {} % of the training \
+        "trained by nas {}: space {}, data {}{limit}, {}, {}, {}, {} each, {} % of the training \
          images for validation; seconds are those of one thread",
         env!("CARGO_PKG_VERSION"),
         build.space().name(),
         recipe.data,
-        recipe.network.channels,
-        recipe.network.cells,
-        recipe.train.epochs,
-        args.seeds,
+        counted(recipe.network.channels, "channel"),
+        counted(recipe.network.cells, "cell"),
+        counted(recipe.train.epochs as usize, "epoch"),
+        counted(args.seeds as usize, "training"),
         100.0 * recipe.valid_fraction,
     )
 }
