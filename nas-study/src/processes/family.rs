@@ -111,8 +111,9 @@ fn kill(process: u32) {
     }
 }
 
+/// Kills what is left of a process group.
 #[cfg(unix)]
-fn kill_group(leader: u32) {
+pub(super) fn kill_group(leader: u32) {
     use rustix::process::{Pid, Signal, kill_process_group};
 
     if let Some(group) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
@@ -125,7 +126,7 @@ fn kill_group(leader: u32) {
 fn kill(_: u32) {}
 
 #[cfg(not(unix))]
-fn kill_group(_: u32) {}
+pub(super) fn kill_group(_: u32) {}
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {

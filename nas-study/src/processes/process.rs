@@ -243,7 +243,8 @@ impl Process {
         if self.status.is_none() {
             self.status = end(&mut self.child);
         } else {
-            family::kill_all_of(self.child.id());
+            // Its number may be another's by now; that of its group is not while anybody is in it.
+            family::kill_group(self.child.id());
         }
         alive().remove(&self.child.id());
     }
