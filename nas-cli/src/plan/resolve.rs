@@ -403,7 +403,7 @@ fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig>
     }
 }
 
-/// The space with networks of so many layers, where that is typed.
+/// The space with the number of layers that was typed, if one was.
 fn with_layers(space: SpaceConfig, layers: Option<usize>) -> Result<SpaceConfig> {
     let Some(layers) = layers else {
         return Ok(space);

@@ -48,7 +48,7 @@ pub(crate) struct TablePlan {
     opened: Opened,
 }
 
-/// How one figure comes to be both validation and test.
+/// Why validation and test are one figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum OneFigure {

@@ -201,7 +201,7 @@ fn halving_runs_on_the_epochs_of_nas_bench_101_and_costs_their_seconds() {
         let seconds = 10.0 * f64::from(record.trial.added_epochs());
         assert!((cost(record) - seconds).abs() < 1e-6, "{record:?}");
     }
-    // 27 modules in all: of a bracket, one comes to the top, and it is the best of them.
+    // A bracket has 27 modules. The one that reaches the last rung is the best of them.
     assert!((result["best"]["valid_accuracy"].as_f64().unwrap() - 0.868).abs() < 1e-6);
     let one = modules(dir.path(), "one", &[108]);
     let odd = modules(dir.path(), "odd", &[12, 200]);

@@ -492,7 +492,7 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// The same to architectures of so many choices.
+    /// The same for architectures with this number of choices.
     fn towards(self, choices: usize) -> Self {
         Self { choices, ..self }
     }
@@ -720,7 +720,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The vector that the recurrent network starts with, for each of so many architectures.
+/// The vector that the recurrent network starts with, once for each architecture of a batch.
 fn first_input(controller: &Controller, batch: usize) -> TensorResult<Tensor> {
     let first = Tensor::zeros(batch, DType::U32, &Device::Cpu)?;
     controller.first_input.forward(&first)

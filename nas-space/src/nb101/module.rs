@@ -266,7 +266,7 @@ impl Module {
         fingerprint::of(self)
     }
 
-    /// Channels of every vertex of a module of so many output channels; those of the input are what it is given.
+    /// Channels of every vertex of a module, given its output channels; the input keeps the channels that it has.
     ///
     /// The output's are divided among the vertices that it concatenates, the first of them taking one more each where that leaves
     /// a rest. Any other inner vertex has as many as the widest that it leads to.

@@ -144,7 +144,7 @@ impl LimitedSpace {
         Some(self.limits.slack(&self.sizes.of(architecture).ok()?))
     }
 
-    /// A small architecture of so many choices, if one is found within the limits.
+    /// A small architecture with this number of choices, if one is found within the limits.
     fn small(&self, choices: usize) -> Option<Architecture> {
         let mut known = self
             .beginnings

@@ -9,7 +9,7 @@ use crate::arch::Architecture;
 /// A method that makes one decision after the other asks it which options lead to an architecture of the part, so that it
 /// proposes no other.
 pub trait Part: fmt::Debug + Send + Sync {
-    /// Whether architectures of so many choices can begin with these choices, the first ones.
+    /// Whether an architecture with this number of choices can begin with these choices.
     ///
     /// Of all `choices` choices the answer is whether they are an architecture of the part. Where it is yes for fewer, it is
     /// yes for at least one of their continuations by one choice. Where the part has no architecture of so many choices, it is always

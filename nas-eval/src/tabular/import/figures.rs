@@ -134,7 +134,7 @@ impl Figures {
         epochs
     }
 
-    /// The extra figures, and the columns of so many rows, each written in the fewest bytes that lose nothing.
+    /// The extra figures and their columns. Each column is written in the fewest bytes that lose nothing.
     ///
     /// # Errors
     /// [`TableError::Draft`] where next to all figures are missing, so that the table would be far larger than they are.

@@ -42,7 +42,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// The format of a file, by what it begins with; none where that cannot be told. Comma-separated text needs a mapping, unless it
+/// The format of a file, recognised by its first bytes; `None` where they do not tell. Comma-separated text needs a mapping, unless it
 /// is NAS-Bench-201's.
 ///
 /// # Errors

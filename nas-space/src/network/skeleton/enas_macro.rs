@@ -30,7 +30,7 @@ pub fn enas_macro(genotype: &MacroGenotype, config: &NetworkConfig) -> Result<Ne
     })
 }
 
-/// The network that contains all those of so many layers. Each layer is a [`LayerKind::WeightedSum`] of the one table there is:
+/// The network that contains all networks with this number of layers. Each layer is a [`LayerKind::WeightedSum`] of the one table there is:
 /// a row for each layer; a column for each of [`MacroOperation::ALL`], then for each state.
 pub(crate) fn enas_macro_supernet(layers: usize, config: &NetworkConfig) -> Result<Network, SpaceError> {
     around(layers, config, |b, number, states| {

@@ -82,7 +82,7 @@ fn halved(b: &mut NetworkBuilder, x: LayerId) -> Result<LayerId, SpaceError> {
     )
 }
 
-/// A module of so many output channels.
+/// A module with this number of output channels.
 fn lower(
     b: &mut NetworkBuilder,
     operations: &Operations,
