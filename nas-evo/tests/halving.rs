@@ -176,7 +176,7 @@ fn epochs_are_paid_once_failures_stay_where_they_are_and_the_best_was_trained_lo
         // The limit is looked at before each trial, and three are under way: of at most 18 epochs each.
         assert!((200..200 + 18).contains(&paid), "{paid}");
         let best = summary.best.unwrap();
-        assert_eq!(best.epochs, Some(27));
+        assert_eq!(best.epochs, 27);
         let longest = records.iter().filter(|r| r.trial.fidelity.epochs == 27);
         let accuracies = longest.filter_map(|r| r.outcome().unwrap().valid_accuracy());
         assert_eq!(best.valid_accuracy, accuracies.fold(0.0, f64::max));

@@ -256,7 +256,7 @@ mod tests {
             architecture: Architecture::new([1, 2]),
             genotype: "{}".to_owned(),
             valid_accuracy: 0.1 + 0.2,
-            epochs: Some(4),
+            epochs: 4,
         };
         run.write_best(&best).unwrap();
         run.write_text("cell.svg", "a longer old text").unwrap();

@@ -54,9 +54,21 @@ pub struct Best {
     pub genotype: String,
     /// Its validation accuracy, in [0, 1].
     pub valid_accuracy: f64,
-    /// The epochs it is trained for, those of the trials it continues among them; unknown in files of earlier versions.
-    #[serde(default)]
-    pub epochs: Option<u32>,
+    /// The epochs it is trained for, those of the trials it continues among them.
+    pub epochs: u32,
+}
+
+impl Best {
+    /// A trial of this validation accuracy.
+    pub(crate) fn new(record: &TrialRecord, valid_accuracy: f64) -> Self {
+        Self {
+            trial: record.trial.id,
+            architecture: record.trial.architecture.clone(),
+            genotype: record.genotype.clone().unwrap_or_default(),
+            valid_accuracy,
+            epochs: record.trial.fidelity.epochs,
+        }
+    }
 }
 
 /// Why a study ended.
@@ -108,19 +120,13 @@ impl Tally {
         match &conclusion.result {
             Ok(evaluation) => {
                 let accuracy = evaluation.valid_accuracy;
-                let epochs = Some(record.trial.fidelity.epochs);
+                let epochs = record.trial.fidelity.epochs;
                 if self
                     .best
                     .as_ref()
                     .is_none_or(|best| (epochs, accuracy) > (best.epochs, best.valid_accuracy))
                 {
-                    self.best = Some(Best {
-                        trial: record.trial.id,
-                        architecture: record.trial.architecture.clone(),
-                        genotype: record.genotype.clone().unwrap_or_default(),
-                        valid_accuracy: accuracy,
-                        epochs,
-                    });
+                    self.best = Some(Best::new(record, accuracy));
                 }
             }
             Err(failure) => {

@@ -1,10 +1,15 @@
 //! What studies are made of and what they write down.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
+use nas_eval::tabular::{TabularEvaluator, built_in};
+use nas_evo::{RandomSearch, RandomSearchConfig};
+use nas_space::search::{Budget, Evaluator as _, Fidelity};
+use nas_space::seed::Seed;
 use nas_study::compare::Journal;
-use nas_study::{Best, Records, RunDir, Store, StudyConfig};
+use nas_study::{Best, Parts, Records, RunDir, RunOptions, Silent, Store, Study, StudyConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -130,9 +135,35 @@ pub(super) fn runs() -> Result<Target> {
     }))
 }
 
+/// The database of a short study.
+fn recorded() -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("study.db");
+    let table = Arc::new(built_in("digits")?);
+    let space = Arc::clone(table.space());
+    let evaluator = TabularEvaluator::new(table, "digits")?;
+    let seed = Seed::new(1);
+    let mut strategy = RandomSearch::new(Arc::clone(&space), RandomSearchConfig::default(), seed)?;
+    let config = StudyConfig {
+        budget: Budget::trials(12),
+        fidelity: Fidelity { epochs: 4 },
+        ..StudyConfig::new("random", space.name(), evaluator.description(), seed)
+    };
+    let mut store = Store::create(&path)?;
+    let parts = Parts {
+        space: space.as_ref(),
+        strategy: &mut strategy,
+        evaluator: &evaluator,
+    };
+    Study::create(&mut store, config, parts)?.run(&RunOptions::default(), &mut Silent)?;
+    drop(store);
+    Ok(std::fs::read(&path)?)
+}
+
 /// The records of a study. What SQLite itself takes of memory is not counted.
 pub(super) fn store() -> Result<Target> {
     Ok(Target {
+        made: vec![recorded()?],
         using: Due {
             base: 16 * MIB,
             per_byte: 256,

@@ -62,7 +62,7 @@ struct BestSoFar {
     /// The validation figure, where it is no accuracy.
     #[serde(skip_serializing_if = "Option::is_none")]
     valid: Option<f64>,
-    epochs: Option<u32>,
+    epochs: u32,
 }
 
 /// What becomes of a run at this moment.
@@ -92,7 +92,10 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
     };
     let end = study.and_then(|study| study.end);
     let best = standing.as_ref().and_then(|standing| standing.best.as_ref());
-    let last = best.and_then(|best| final_record(&run, best));
+    let metric = config.metric();
+    // What became of the best architecture after the search, if that is on record already.
+    let last = FinalRecord::read(&run, &metric)?
+        .filter(|last| best.is_some_and(|best| best.architecture == last.arch));
     let has_final = !matches!(config.estimation, Estimation::Command(_));
     let state = match (&holder, end) {
         (Some(_), _) => State::Running,
@@ -101,7 +104,6 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         _ => State::Interrupted,
     };
     let count = |of: fn(&Standing) -> u64| standing.as_ref().map_or(0, of);
-    let metric = config.metric();
     let test = last.map(|last| last.test.test_accuracy);
     let status = Status {
         run: args.run.clone(),
@@ -134,12 +136,6 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
     output.result(&status, || {
         text(&status, scores, &shell::resume(&args.run, Some(&config)))
     })
-}
-
-/// What became of the best architecture after the search, if that is on record already.
-fn final_record(run: &RunDir, best: &Best) -> Option<FinalRecord> {
-    let record: FinalRecord = run.read_json("final.json").ok()??;
-    (record.arch == best.architecture).then_some(record)
 }
 
 fn best_so_far(best: &Best, metric: &Metric) -> BestSoFar {
@@ -209,12 +205,10 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), resume: &str
     }
     if let Some(best) = &status.best {
         lines.push(line("best architecture", &best.arch));
-        let reached = best.epochs.map_or(String::new(), |epochs| {
-            format!(", after {}", counted(epochs as usize, "epoch"))
-        });
+        let reached = counted(best.epochs as usize, "epoch");
         lines.extend(valid.map(|score| {
             let figure = format!(
-                "{}{} (trial {}{reached})",
+                "{}{} (trial {}, after {reached})",
                 metric.shown(score),
                 metric.note(),
                 best.trial

@@ -89,7 +89,7 @@ impl Run {
             last: None,
             environments: Environment::of_run(path)?,
         };
-        let last: Option<FinalRecord> = run.file("final.json")?;
+        let last = FinalRecord::read(&directory, &run.metric())?;
         // A larger budget may have found a better one since.
         run.last = last.filter(|last| {
             let best = run.best();

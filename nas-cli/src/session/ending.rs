@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use nas_eval::DType;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_space::arch::Architecture;
@@ -21,7 +21,10 @@ use crate::progress::{EpochBar, Screen};
 /// The network that a search trained in full, in its run directory.
 pub(crate) const NETWORK_FILE: &str = "network.safetensors";
 
-/// `final.json` of a run directory: what became of the best architecture after the search.
+/// The file of a run directory that holds the [`FinalRecord`].
+const FINAL_FILE: &str = "final.json";
+
+/// What became of the best architecture after the search.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct FinalRecord {
     pub(crate) arch: Architecture,
@@ -35,6 +38,31 @@ pub(crate) struct FinalRecord {
 }
 
 impl FinalRecord {
+    /// That of a run, if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or holds a figure that cannot be one of this metric.
+    pub(crate) fn read(run: &RunDir, metric: &Metric) -> Result<Option<Self>> {
+        let Some(record) = run.read_json::<Self>(FINAL_FILE)? else {
+            return Ok(None);
+        };
+        let refuse = |what: &str, got: f64, expected: &str| {
+            let path = run.path().join(FINAL_FILE);
+            bail!(
+                "{}: its {what} is {got}; expected {expected}; something else than this program wrote in it",
+                path.display()
+            )
+        };
+        let test = metric.value(record.test.test_accuracy);
+        if !metric.allows(test) {
+            return refuse(&format!("test {metric}"), test, metric.expected());
+        }
+        if record.seconds < 0.0 {
+            return refuse("seconds", record.seconds, "a number of at least 0");
+        }
+        Ok(Some(record))
+    }
+
     /// As it is printed for programs. Where the metric is no accuracy, `test` holds the figure instead of an accuracy.
     pub(super) fn to_json(&self, metric: &Metric) -> Result<Value> {
         let mut record = serde_json::to_value(self)?;
@@ -55,7 +83,7 @@ impl Session {
         screen: &Screen,
     ) -> Result<Option<FinalRecord>> {
         let arch = &best.architecture;
-        if let Some(record) = run.read_json::<FinalRecord>("final.json")? {
+        if let Some(record) = FinalRecord::read(run, &self.config.metric())? {
             // A larger budget may have found a better one since.
             if record.arch == *arch {
                 return Ok(Some(record));
@@ -77,7 +105,7 @@ impl Session {
                 }
             }
         };
-        run.write_json("final.json", &record)?;
+        run.write_json(FINAL_FILE, &record)?;
         Ok(Some(record))
     }
 

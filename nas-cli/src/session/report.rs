@@ -63,7 +63,7 @@ struct BestResult {
     /// The validation figure, where it is no accuracy.
     #[serde(skip_serializing_if = "Option::is_none")]
     valid: Option<f64>,
-    epochs: Option<u32>,
+    epochs: u32,
     #[serde(flatten)]
     figures: Figures,
 }
@@ -241,9 +241,9 @@ impl Session {
             ));
         }
         let several = self.config.halving.is_some() || matches!(self.source, Source::Table(_));
-        let reached = match result.best.epochs.filter(|_| several) {
-            Some(epochs) => format!(", after {}", counted(epochs as usize, "epoch")),
-            None => String::new(),
+        let reached = match several {
+            true => format!(", after {}", counted(result.best.epochs as usize, "epoch")),
+            false => String::new(),
         };
         if let Some(best) = &concluded.summary.best {
             lines.push(line(

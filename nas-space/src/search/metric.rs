@@ -122,6 +122,14 @@ impl Metric {
         }
     }
 
+    /// Which values it [allows](Metric::allows), in words.
+    pub const fn expected(&self) -> &'static str {
+        match self.scale {
+            Scale::Share => "a number from 0 to 1",
+            Scale::Plain => "a finite number",
+        }
+    }
+
     /// The score of a value, of which higher is better.
     pub fn score(&self, value: f64) -> f64 {
         match self.direction {

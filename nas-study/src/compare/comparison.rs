@@ -40,6 +40,44 @@ pub struct Run {
     pub failure: Option<String>,
 }
 
+impl Run {
+    /// A figure that cannot be, where there is one: its name, its value, what it may be.
+    fn out_of_range(&self, metric: &Metric) -> Option<(&'static str, f64, &'static str)> {
+        let scores = [
+            ("validation figure", self.valid_accuracy),
+            ("test figure", self.test_accuracy),
+        ];
+        let mut scores: Vec<(&str, f64)> = scores
+            .into_iter()
+            .filter_map(|(what, score)| Some((what, score?)))
+            .collect();
+        let mut seconds = vec![
+            ("trial_seconds", self.trial_seconds),
+            ("strategy_seconds", self.strategy_seconds),
+            ("final_seconds", self.final_seconds),
+        ];
+        for incumbent in &self.incumbents {
+            scores.push(("validation figure of an incumbent", incumbent.valid_accuracy));
+            scores.extend(
+                incumbent
+                    .test_accuracy
+                    .map(|score| ("test figure of an incumbent", score)),
+            );
+            seconds.push(("seconds of an incumbent", incumbent.seconds));
+        }
+        let score = scores
+            .into_iter()
+            .map(|(what, score)| (what, metric.value(score)))
+            .find(|&(_, value)| !metric.allows(value))
+            .map(|(what, value)| (what, value, metric.expected()));
+        let seconds = seconds
+            .into_iter()
+            .find(|&(_, seconds)| !seconds.is_finite() || seconds < 0.0)
+            .map(|(what, seconds)| (what, seconds, "a number of at least 0"));
+        score.or(seconds)
+    }
+}
+
 /// A method over all its runs. Means are over the runs that have a result and there are none where no run has one; standard
 /// deviations are those of a sample (n − 1), 0 for one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -159,6 +197,24 @@ pub enum CompareError {
         /// The seeds of that one.
         expected: Vec<u64>,
     },
+    /// A figure of a run is none that can be.
+    #[error(
+        "the run of method {method} with seed {seed} on task {task} has the {what} {got}; expected {expected}"
+    )]
+    Range {
+        /// The task.
+        task: String,
+        /// The method.
+        method: String,
+        /// The seed.
+        seed: u64,
+        /// Which figure.
+        what: &'static str,
+        /// Its value.
+        got: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// A method or a task is there twice.
     #[error("{what} {name} is given twice; expected each once")]
     Twice {
@@ -183,8 +239,8 @@ impl Comparison {
     /// Compares methods by their runs on each task.
     ///
     /// # Errors
-    /// [`CompareError`] where a method or a task is named twice, a method has no run or others' seeds, or a task has other
-    /// methods.
+    /// [`CompareError`] where a method or a task is named twice, a method has no run or others' seeds, a task has other methods,
+    /// or a figure of a run is none of its metric.
     pub fn new(tasks: Vec<TaskRuns>) -> Result<Self, CompareError> {
         let mut compared: IndexMap<String, Task> = IndexMap::new();
         let mut blocks: Vec<Vec<f64>> = Vec::new();
@@ -198,6 +254,21 @@ impl Comparison {
             runs,
         } in tasks
         {
+            for (method, run) in runs
+                .iter()
+                .flat_map(|(method, runs)| runs.iter().map(move |run| (method, run)))
+            {
+                if let Some((what, got, expected)) = run.out_of_range(&metric) {
+                    return Err(CompareError::Range {
+                        task: name,
+                        method: method.clone(),
+                        seed: run.seed,
+                        what,
+                        got,
+                        expected,
+                    });
+                }
+            }
             let (mut task, grid) = Task::new(best_test, uniform, test_images, runs)?;
             task.metric = metric;
             task.note = note;

@@ -47,7 +47,7 @@ impl<'a> Study<'a> {
             let method = study.config.method;
             return Err(StudyError::AlreadyBegun { method });
         }
-        store.begin(&config, &decisions(parts.space))?;
+        store.begin(&config, &decisions(parts.space), &parts.evaluator.metric())?;
         Ok(Self {
             store,
             config,

@@ -4,6 +4,7 @@
 //! also meanwhile. Every commit is in the write-ahead log and synced when it returns (`synchronous = FULL`), so what
 //! was committed survives `kill -9` and a loss of power. Nothing here deletes or truncates a file.
 
+mod checksum;
 mod error;
 mod lock;
 mod place;
@@ -11,15 +12,14 @@ mod record;
 mod records;
 mod schema;
 mod standing;
+mod write;
 
-use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use nas_space::search::TrialId;
-use rusqlite::{Transaction, named_params};
-use serde::Serialize;
+use nas_space::search::Metric;
+use rusqlite::Transaction;
 
 pub use self::error::StoreError;
 pub use self::lock::Holder;
@@ -29,7 +29,6 @@ pub use self::record::{AttemptRecord, Conclusion, StudyRecord, TrialRecord};
 pub use self::records::Records;
 use self::schema::Access;
 pub use self::standing::Standing;
-use crate::clock;
 use crate::config::StudyConfig;
 
 /// The records of one study, open for writing.
@@ -82,7 +81,7 @@ impl Store {
     }
 
     /// The store in this file. An empty file, which is what a process leaves that is killed while it creates one,
-    /// becomes an empty store. One of an earlier version becomes one of this version, with all that it holds.
+    /// becomes an empty store.
     ///
     /// # Errors
     /// [`StoreError`] for a file that is missing, foreign, damaged, of another version, or in use.
@@ -120,35 +119,19 @@ impl Store {
         &self.records
     }
 
-    /// Writes a new study down.
-    pub(crate) fn begin(&mut self, config: &StudyConfig, decisions: &str) -> Result<(), StoreError> {
-        let text = json(config);
-        self.transact(|transaction| {
-            transaction.execute(
-                "INSERT INTO study (id, config, budget_seconds, decisions, software, created_unix_seconds)
-                 VALUES (1, :config, :seconds, :decisions, :software, :created)",
-                named_params! {
-                    ":config": text,
-                    ":seconds": config.budget.seconds,
-                    ":decisions": decisions,
-                    ":software": concat!("nas-study ", env!("CARGO_PKG_VERSION")),
-                    ":created": clock::unix_seconds(),
-                },
-            )
-        })?;
-        Ok(())
+    /// Writes a new study down, whose scores are of this metric.
+    pub(crate) fn begin(
+        &mut self,
+        config: &StudyConfig,
+        decisions: &str,
+        metric: &Metric,
+    ) -> Result<(), StoreError> {
+        self.transact(|transaction| write::study(transaction, config, decisions, metric))
     }
 
     /// Replaces the recorded configuration.
     pub(crate) fn reconfigure(&mut self, config: &StudyConfig) -> Result<(), StoreError> {
-        let text = json(config);
-        self.transact(|transaction| {
-            transaction.execute(
-                "UPDATE study SET config = :config, budget_seconds = :seconds, ended = NULL",
-                named_params! { ":config": text, ":seconds": config.budget.seconds },
-            )
-        })?;
-        Ok(())
+        self.transact(|transaction| write::configuration(transaction, config))
     }
 
     /// Writes these steps down, all or none.
@@ -156,8 +139,8 @@ impl Store {
         let mut missing = None;
         self.transact(|transaction| {
             for change in changes {
-                if write(transaction, change)? != 1 {
-                    missing = trial_of(change);
+                if write::step(transaction, change)? != 1 {
+                    missing = change.trial();
                     return Err(rusqlite::Error::StatementChangedRows(0));
                 }
             }
@@ -185,114 +168,6 @@ impl Store {
         };
         run().map_err(|e| StoreError::sqlite(path, e))
     }
-}
-
-fn trial_of(change: &Change) -> Option<TrialId> {
-    match change {
-        Change::Asked(record) => Some(record.trial.id),
-        Change::Attempted(id, _) | Change::Finished(id, _) | Change::Told(id, _) => Some(*id),
-        Change::Ended(_) => None,
-    }
-}
-
-/// Writes one step; gives the number of rows it changed.
-fn write(transaction: &Transaction<'_>, change: &Change) -> rusqlite::Result<usize> {
-    match change {
-        Change::Asked(record) => transaction
-            .prepare_cached(
-                "INSERT INTO trials (id, choices, genotype, fidelity_epochs, seed, reused_from, continues, state,
-                                     asked_unix_seconds, ask_seconds)
-                 VALUES (:id, :choices, :genotype, :epochs, :seed, :reused, :continues, 'asked', :asked,
-                         :ask_seconds)",
-            )?
-            .execute(named_params! {
-                ":id": integer(record.trial.id),
-                ":choices": record.trial.architecture.to_string(),
-                ":genotype": record.genotype,
-                ":epochs": record.trial.fidelity.epochs,
-                ":seed": record.trial.seed.to_string(),
-                ":reused": record.reused_from.map(integer),
-                ":continues": record.trial.continues.map(|continued| integer(continued.trial)),
-                ":asked": record.asked_unix_seconds,
-                ":ask_seconds": record.ask_seconds,
-            }),
-        Change::Attempted(id, attempt) => transaction
-            .prepare_cached(
-                "INSERT INTO attempts (trial, failure_kind, failure_message, seconds)
-                 VALUES (:trial, :kind, :message, :seconds)",
-            )?
-            .execute(named_params! {
-                ":trial": integer(*id),
-                ":kind": word(&attempt.failure.kind),
-                ":message": attempt.failure.message,
-                ":seconds": attempt.seconds,
-            }),
-        Change::Finished(id, conclusion) => match &conclusion.result {
-            Ok(evaluation) => transaction
-                .prepare_cached(
-                    "UPDATE trials SET state = 'done', finished_unix_seconds = :finished, cost_seconds = :cost,
-                         valid_accuracy = :valid_accuracy, valid_loss = :valid_loss,
-                         train_accuracy = :train_accuracy, train_loss = :train_loss,
-                         params = :params, macs = :macs, figures = :figures, epochs = :epochs,
-                         device = :device
-                     WHERE id = :id AND state = 'asked'",
-                )?
-                .execute(named_params! {
-                    ":id": integer(*id),
-                    ":finished": conclusion.finished_unix_seconds,
-                    ":cost": conclusion.cost_seconds,
-                    ":valid_accuracy": evaluation.valid_accuracy,
-                    ":valid_loss": evaluation.valid_loss,
-                    ":train_accuracy": evaluation.train_accuracy,
-                    ":train_loss": evaluation.train_loss,
-                    ":params": evaluation.params.map(integer),
-                    ":macs": evaluation.macs.map(integer),
-                    ":figures": named_figures(&evaluation.figures),
-                    ":epochs": evaluation.epochs,
-                    ":device": evaluation.device,
-                }),
-            Err(failure) => transaction
-                .prepare_cached(
-                    "UPDATE trials SET state = 'failed', finished_unix_seconds = :finished, cost_seconds = :cost,
-                         failure_kind = :kind, failure_message = :message
-                     WHERE id = :id AND state = 'asked'",
-                )?
-                .execute(named_params! {
-                    ":id": integer(*id),
-                    ":finished": conclusion.finished_unix_seconds,
-                    ":cost": conclusion.cost_seconds,
-                    ":kind": word(&failure.kind),
-                    ":message": failure.message,
-                }),
-        },
-        Change::Told(id, seconds) => transaction
-            .prepare_cached("UPDATE trials SET tell_seconds = :seconds WHERE id = :id")?
-            .execute(named_params! { ":id": integer(*id), ":seconds": seconds }),
-        Change::Ended(end) => transaction
-            .prepare_cached("UPDATE study SET ended = :end")?
-            .execute(named_params! { ":end": end.as_ref().map(word) }),
-    }
-}
-
-/// SQLite's integers are signed. Trials are counted from 0, and larger figures are taken out of an evaluation before
-/// it comes here.
-fn integer(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// The name of a unit variant.
-fn word(value: &impl Serialize) -> String {
-    json(value).trim_matches('"').to_owned()
-}
-
-/// Figures with names as they are stored; nothing where there are none.
-fn named_figures(figures: &BTreeMap<String, f64>) -> Option<String> {
-    (!figures.is_empty()).then(|| json(figures))
-}
-
-/// Our own records are made of strings, numbers and options alone, which always serialise.
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]

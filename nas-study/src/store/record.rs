@@ -1,6 +1,6 @@
 //! What is on record.
 
-use nas_space::search::{Attempt, Evaluation, Failure, Outcome, Trial, TrialId};
+use nas_space::search::{Attempt, Evaluation, Failure, Metric, Outcome, Trial, TrialId};
 
 use crate::config::StudyConfig;
 use crate::summary::End;
@@ -11,6 +11,8 @@ use crate::summary::End;
 pub struct StudyRecord {
     /// What it is.
     pub config: StudyConfig,
+    /// What the scores of its trials are of: [`Evaluator::metric`](nas_space::search::Evaluator::metric).
+    pub metric: Metric,
     /// The space's decisions as JSON: a list of objects with `name`, `kind` and `options`.
     pub decisions: String,
     /// The version of this crate that began it.
@@ -88,4 +90,15 @@ pub(crate) enum Change {
     Told(TrialId, f64),
     /// The study began to run (`None`), or ended.
     Ended(Option<End>),
+}
+
+impl Change {
+    /// The trial that it is about.
+    pub(super) fn trial(&self) -> Option<TrialId> {
+        match self {
+            Self::Asked(record) => Some(record.trial.id),
+            Self::Attempted(id, _) | Self::Finished(id, _) | Self::Told(id, _) => Some(*id),
+            Self::Ended(_) => None,
+        }
+    }
 }

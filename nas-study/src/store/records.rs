@@ -5,18 +5,33 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Attempt, Continued, Evaluation, Failure, Fidelity, Trial};
+use nas_space::search::{Attempt, Continued, Evaluation, Failure, Fidelity, Metric, Trial, TrialId};
 use nas_space::seed::Seed;
 use rusqlite::{Connection, OptionalExtension, Row, RowIndex};
 use serde::de::DeserializeOwned;
 
 use super::schema::{self, Access};
-use super::{AttemptRecord, Conclusion, StoreError, StudyRecord, TrialRecord};
+use super::{AttemptRecord, Conclusion, StoreError, StudyRecord, TrialRecord, checksum};
 use crate::config::StudyConfig;
 use crate::summary::{Summary, Tally};
 
+/// The columns of a study.
+pub(super) const STUDY: [&str; 8] = [
+    "id",
+    "config",
+    "budget_seconds",
+    "decisions",
+    "software",
+    "created_unix_seconds",
+    "metric",
+    "ended",
+];
+
+/// The columns of an attempt, but for its number.
+const ATTEMPTS: [&str; 4] = ["trial", "failure_kind", "failure_message", "seconds"];
+
 /// The columns of a trial as they are read: finding one by its name for each of a million rows takes longer than reading it.
-const COLUMNS: [&str; 24] = [
+pub(super) const TRIALS: [&str; 24] = [
     "id",
     "choices",
     "genotype",
@@ -43,10 +58,10 @@ const COLUMNS: [&str; 24] = [
     "figures",
 ];
 
-/// The place of a column among [`COLUMNS`]. It is found when this is compiled, which fails where there is none.
+/// The place of a column among [`TRIALS`]. It is found when this is compiled, which fails where there is none.
 const fn column(name: &str) -> usize {
     let mut place = 0;
-    while !same(COLUMNS[place], name) {
+    while !same(TRIALS[place], name) {
         place += 1;
     }
     place
@@ -100,36 +115,45 @@ impl Records {
     /// # Errors
     /// [`StoreError::Damaged`] where the record cannot be understood, [`StoreError::Sqlite`] where it cannot be read.
     pub fn study(&self) -> Result<Option<StudyRecord>, StoreError> {
-        let columns =
-            "SELECT config, budget_seconds, decisions, software, created_unix_seconds, ended FROM study";
         let row = self
             .connection
-            .query_row(columns, [], |row| {
-                Ok((
-                    row.get::<_, String>(0)?,
-                    row.get::<_, Option<f64>>(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                    row.get::<_, Option<String>>(5)?,
-                ))
-            })
-            .optional()
-            .map_err(|e| StoreError::sqlite(&self.path, e))?;
-        let Some((config, budget_seconds, decisions, software, created_unix_seconds, ended)) = row else {
-            return Ok(None);
-        };
-        let mut config: StudyConfig = serde_json::from_str(&config)
+            .query_row(&select("study", &STUDY), [], |row| Ok(self.study_in(row)));
+        row.optional()
+            .map_err(|e| StoreError::sqlite(&self.path, e))?
+            .transpose()
+    }
+
+    fn study_in(&self, row: &Row<'_>) -> Result<StudyRecord, StoreError> {
+        self.check_sum(row, &STUDY, || "the study".to_owned())?;
+        let text: String = self.get(row, "config")?;
+        let mut config: StudyConfig = serde_json::from_str(&text)
             .map_err(|e| StoreError::damaged(&self.path, format!("the study's configuration: {e}")))?;
         // A decimal text can be read one bit off; the column is exact.
-        config.budget.seconds = budget_seconds;
-        Ok(Some(StudyRecord {
+        config.budget.seconds = self.get(row, "budget_seconds")?;
+        let end: Option<String> = self.get(row, "ended")?;
+        Ok(StudyRecord {
             config,
-            decisions,
-            software,
-            created_unix_seconds,
-            end: ended.map(|end| self.word(&end)).transpose()?,
-        }))
+            metric: self.metric_in(&self.get::<String>(row, "metric")?)?,
+            decisions: self.get(row, "decisions")?,
+            software: self.get(row, "software")?,
+            created_unix_seconds: self.get(row, "created_unix_seconds")?,
+            end: end.map(|end| self.word(&end)).transpose()?,
+        })
+    }
+
+    /// What the scores are of: of a store that holds no study, the accuracy.
+    pub(super) fn metric(&self) -> Result<Metric, StoreError> {
+        let text: Option<String> = self
+            .connection
+            .query_row("SELECT metric FROM study", [], |row| row.get(0))
+            .optional()
+            .map_err(|e| StoreError::sqlite(&self.path, e))?;
+        text.map_or_else(|| Ok(Metric::default()), |text| self.metric_in(&text))
+    }
+
+    fn metric_in(&self, text: &str) -> Result<Metric, StoreError> {
+        serde_json::from_str(text)
+            .map_err(|e| StoreError::damaged(&self.path, format!("the study's metric: {e}")))
     }
 
     /// All trials, in the order of their numbers.
@@ -137,18 +161,16 @@ impl Records {
     /// # Errors
     /// As [`Records::study`]; a gap between the numbers is damage.
     pub fn trials(&self) -> Result<Vec<TrialRecord>, StoreError> {
+        let metric = self.metric()?;
         let sqlite = |e| StoreError::sqlite(&self.path, e);
         let mut statement = self
             .connection
-            .prepare_cached(&format!(
-                "SELECT {} FROM trials ORDER BY id",
-                self.columns()?.join(", ")
-            ))
+            .prepare_cached(&(select("trials", &TRIALS) + " ORDER BY id"))
             .map_err(sqlite)?;
         let mut rows = statement.query([]).map_err(sqlite)?;
         let mut trials = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
-            let mut record = self.trial(row)?;
+            let mut record = self.trial(row, &metric)?;
             record.trial.continues = self.continued(row, &trials)?;
             let (expected, got) = (trials.len() as u64, record.trial.id);
             if got != expected {
@@ -166,17 +188,14 @@ impl Records {
     /// As [`Records::study`].
     pub fn attempts(&self) -> Result<Vec<AttemptRecord>, StoreError> {
         let sqlite = |e| StoreError::sqlite(&self.path, e);
-        if !self.has("attempts", "trial")? {
-            // Records of an earlier version, read as they are.
-            return Ok(Vec::new());
-        }
         let mut statement = self
             .connection
-            .prepare_cached("SELECT * FROM attempts ORDER BY id")
+            .prepare_cached(&(select("attempts", &ATTEMPTS) + " ORDER BY id"))
             .map_err(sqlite)?;
         let mut rows = statement.query([]).map_err(sqlite)?;
         let mut attempts = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
+            self.check_sum(row, &ATTEMPTS, || format!("attempt {}", attempts.len() + 1))?;
             attempts.push(AttemptRecord {
                 trial: self.unsigned(row, "trial")?,
                 attempt: Attempt {
@@ -184,7 +203,7 @@ impl Records {
                         kind: self.word(&self.get::<String>(row, "failure_kind")?)?,
                         message: self.get(row, "failure_message")?,
                     },
-                    seconds: self.get(row, "seconds")?,
+                    seconds: self.seconds(row, "seconds")?,
                 },
             });
         }
@@ -214,28 +233,34 @@ impl Records {
         Ok(tally.into_summary(&study.config, study.end))
     }
 
-    /// Whether a table has a column. Records of earlier versions, read as they are, do not have all of them.
-    pub(super) fn has(&self, table: &str, column: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT count(*) FROM pragma_table_info(?1) WHERE name = ?2";
-        self.connection
-            .query_row(sql, [table, column], |row| row.get(0))
-            .map_err(|e| StoreError::sqlite(&self.path, e))
+    /// Whether a row is as this program wrote it, by the checksum that follows these columns.
+    fn check_sum(
+        &self,
+        row: &Row<'_>,
+        columns: &[&str],
+        what: impl Fn() -> String,
+    ) -> Result<(), StoreError> {
+        let mut sum = 0_i64;
+        for (place, column) in columns.iter().enumerate() {
+            let value = row
+                .get_ref(place)
+                .map_err(|e| StoreError::sqlite(&self.path, e))?;
+            sum = sum.wrapping_add(checksum::cell(column, value));
+        }
+        if sum == self.get::<i64>(row, columns.len())? {
+            return Ok(());
+        }
+        let reason = format!(
+            "{} does not match its checksum; something else than this program wrote in it",
+            what()
+        );
+        Err(StoreError::damaged(&self.path, reason))
     }
 
-    /// The columns to read, in the order of [`COLUMNS`]. Records of earlier versions, read as they are, have no trial that
-    /// continues another, or no figures with names.
-    fn columns(&self) -> Result<[&'static str; COLUMNS.len()], StoreError> {
-        let continues = self.has("trials", "continues")?;
-        let figures = self.has("trials", "figures")?;
-        Ok(COLUMNS.map(|name| match name {
-            "continues" if !continues => "NULL AS continues",
-            "figures" if !figures => "NULL AS figures",
-            name => name,
-        }))
-    }
-
-    fn trial(&self, row: &Row<'_>) -> Result<TrialRecord, StoreError> {
+    /// The trial in a row of [`TRIALS`] and its checksum, but for what it continues.
+    pub(super) fn trial(&self, row: &Row<'_>, metric: &Metric) -> Result<TrialRecord, StoreError> {
         let id = self.unsigned(row, const { column("id") })?;
+        self.check_sum(row, &TRIALS, || format!("trial {id}"))?;
         let unreadable = |what: &str, text: &str| {
             StoreError::damaged(&self.path, format!("trial {id} has the {what} '{text}'"))
         };
@@ -253,11 +278,11 @@ impl Records {
         let state: String = self.get(row, const { column("state") })?;
         let result = match state.as_str() {
             "asked" => None,
-            "done" => Some(Ok(self.evaluation(row)?)),
+            "done" => Some(Ok(self.evaluation(row, id, metric)?)),
             "failed" => Some(Err(Failure {
                 kind: self.word(&self.get::<String>(row, const { column("failure_kind") })?)?,
                 message: self
-                    .get::<Option<String>>(row, "failure_message")?
+                    .get::<Option<String>>(row, const { column("failure_message") })?
                     .unwrap_or_default(),
             })),
             other => return Err(unreadable("state", other)),
@@ -266,7 +291,7 @@ impl Records {
             None => None,
             Some(result) => Some(Conclusion {
                 result,
-                cost_seconds: self.get(row, const { column("cost_seconds") })?,
+                cost_seconds: self.seconds(row, const { column("cost_seconds") })?,
                 finished_unix_seconds: self.get(row, const { column("finished_unix_seconds") })?,
             }),
         };
@@ -276,8 +301,11 @@ impl Records {
             genotype: self.get(row, const { column("genotype") })?,
             reused_from: reused_from.and_then(|id| u64::try_from(id).ok()),
             asked_unix_seconds: self.get(row, const { column("asked_unix_seconds") })?,
-            ask_seconds: self.get(row, const { column("ask_seconds") })?,
-            tell_seconds: self.get(row, const { column("tell_seconds") })?,
+            ask_seconds: self.seconds(row, const { column("ask_seconds") })?,
+            tell_seconds: match self.get::<Option<f64>>(row, const { column("tell_seconds") })? {
+                None => None,
+                Some(_) => Some(self.seconds(row, const { column("tell_seconds") })?),
+            },
             conclusion,
         })
     }
@@ -303,7 +331,7 @@ impl Records {
         }))
     }
 
-    fn evaluation(&self, row: &Row<'_>) -> Result<Evaluation, StoreError> {
+    fn evaluation(&self, row: &Row<'_>, id: TrialId, metric: &Metric) -> Result<Evaluation, StoreError> {
         let count = |column: usize| -> Result<Option<u64>, StoreError> {
             let value: Option<i64> = self.get(row, column)?;
             Ok(value.and_then(|n| u64::try_from(n).ok()))
@@ -313,7 +341,7 @@ impl Records {
             || Ok(BTreeMap::new()),
             |text| serde_json::from_str(&text).map_err(|e| StoreError::damaged(&self.path, e.to_string())),
         )?;
-        Ok(Evaluation {
+        let evaluation = Evaluation {
             valid_accuracy: self.get(row, const { column("valid_accuracy") })?,
             valid_loss: self.get(row, const { column("valid_loss") })?,
             train_accuracy: self.get(row, const { column("train_accuracy") })?,
@@ -322,13 +350,30 @@ impl Records {
             macs: count(const { column("macs") })?,
             figures,
             epochs: self.get(row, const { column("epochs") })?,
-            cost_seconds: self.get(row, const { column("cost_seconds") })?,
+            cost_seconds: self.seconds(row, const { column("cost_seconds") })?,
             device: self.get(row, const { column("device") })?,
-        })
+        };
+        evaluation
+            .checked_as(metric)
+            .map_err(|failure| StoreError::damaged(&self.path, format!("trial {id}: {failure}")))
+    }
+
+    /// Seconds that something took: a number of at least 0.
+    pub(super) fn seconds(
+        &self,
+        row: &Row<'_>,
+        column: impl RowIndex + Display + Copy,
+    ) -> Result<f64, StoreError> {
+        let seconds: f64 = self.get(row, column)?;
+        if seconds.is_finite() && seconds >= 0.0 {
+            return Ok(seconds);
+        }
+        let reason = format!("in column {column} are {seconds} seconds; expected a number of at least 0");
+        Err(StoreError::damaged(&self.path, reason))
     }
 
     /// A word of one of our enumerations.
-    pub(super) fn word<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
+    fn word<T: DeserializeOwned>(&self, text: &str) -> Result<T, StoreError> {
         serde_json::from_value(serde_json::Value::String(text.to_owned()))
             .map_err(|e| StoreError::damaged(&self.path, e.to_string()))
     }
@@ -354,8 +399,13 @@ impl Records {
     }
 }
 
+/// The text of a query for these columns and the checksum behind them.
+pub(super) fn select(table: &str, columns: &[&str]) -> String {
+    format!("SELECT {}, checksum FROM {table}", columns.join(", "))
+}
+
 /// Reads what [`Architecture`] displays: `3.0.1`.
-pub(super) fn parse_choices(text: &str) -> Option<Architecture> {
+fn parse_choices(text: &str) -> Option<Architecture> {
     if text.is_empty() {
         return Some(Architecture::new([]));
     }

@@ -3,6 +3,8 @@
 //! Numbers that decide anything are columns of their own and not JSON: SQLite keeps the eight bytes of a REAL as they
 //! are, while a decimal text may be read back one bit off. Figures with names are JSON: they stand beside a trial, and what
 //! weighs them asks whoever knows them.
+//!
+//! Every row ends in its [checksum](super::checksum).
 
 use std::fs;
 use std::io::{ErrorKind, Read};
@@ -17,27 +19,7 @@ use super::StoreError;
 pub(crate) const APPLICATION_ID: i32 = 0x4e41_5373;
 
 /// The version of the tables below.
-pub(crate) const SCHEMA_VERSION: i32 = 4;
-
-/// What makes tables of the version before into those of the next one, from version 1 on. Nothing that is stored changes.
-const MIGRATIONS: [&str; 3] = [
-    // 2: trials that continue others.
-    "ALTER TABLE trials ADD COLUMN continues INTEGER REFERENCES trials (id)",
-    // 3: attempts that came to nothing.
-    ATTEMPTS,
-    // 4: figures with names.
-    "ALTER TABLE trials ADD COLUMN figures TEXT",
-];
-
-const ATTEMPTS: &str = "
-CREATE TABLE attempts (
-    id INTEGER PRIMARY KEY,
-    trial INTEGER NOT NULL REFERENCES trials (id),
-    failure_kind TEXT NOT NULL,
-    failure_message TEXT NOT NULL,
-    seconds REAL NOT NULL
-) STRICT;
-";
+pub(crate) const SCHEMA_VERSION: i32 = 5;
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -56,7 +38,9 @@ CREATE TABLE study (
     decisions TEXT NOT NULL,
     software TEXT NOT NULL,
     created_unix_seconds REAL NOT NULL,
-    ended TEXT
+    metric TEXT NOT NULL,
+    ended TEXT,
+    checksum INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE trials (
@@ -84,18 +68,28 @@ CREATE TABLE trials (
     failure_message TEXT,
     continues INTEGER REFERENCES trials (id),
     figures TEXT,
+    checksum INTEGER NOT NULL,
     CHECK ((state = 'asked') = (cost_seconds IS NULL)),
     CHECK ((state = 'done') = (valid_accuracy IS NOT NULL)),
     CHECK ((state = 'failed') = (failure_kind IS NOT NULL))
+) STRICT;
+
+CREATE TABLE attempts (
+    id INTEGER PRIMARY KEY,
+    trial INTEGER NOT NULL REFERENCES trials (id),
+    failure_kind TEXT NOT NULL,
+    failure_message TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 ";
 
 /// How a database is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// To be written; a file that holds nothing becomes a store, one of an earlier version one of this.
+    /// To be written; a file that holds nothing becomes a store.
     Write,
-    /// For reports; an earlier version is read as it is.
+    /// For reports.
     Read,
     /// As the former, without looking for damage in all of it first, which takes the longer the more there is.
     Look,
@@ -141,7 +135,7 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
         return Ok(connection);
     }
     let got = integer(&connection, "user_version").map_err(sqlite)?;
-    if !(1..=SCHEMA_VERSION).contains(&got) {
+    if got != SCHEMA_VERSION {
         return Err(StoreError::Version {
             path: path.to_owned(),
             expected: SCHEMA_VERSION,
@@ -158,7 +152,6 @@ pub(crate) fn open(path: &Path, access: Access) -> Result<Connection, StoreError
     }
     if access == Access::Write {
         configure(&connection).map_err(sqlite)?;
-        migrate(&mut connection, got).map_err(sqlite)?;
     }
     Ok(connection)
 }
@@ -182,24 +175,8 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 fn create_tables(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
     transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(ATTEMPTS)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.commit()
-}
-
-/// Brings the tables from this version up to the present one, completely or not at all.
-fn migrate(connection: &mut Connection, version: i32) -> rusqlite::Result<()> {
-    if version == SCHEMA_VERSION {
-        return Ok(());
-    }
-    let transaction = connection.transaction()?;
-    for (migration, from) in MIGRATIONS.iter().zip(1..) {
-        if from >= version {
-            transaction.execute_batch(migration)?;
-        }
-    }
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()
 }
 

@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension;
 
-use super::records::parse_choices;
+use super::records::{TRIALS, select};
 use super::{Records, StoreError};
 use crate::clock;
 use crate::summary::Best;
@@ -35,6 +35,7 @@ const SUMS: &str = "
            coalesce(sum(state = 'failed'), 0) AS failed,
            coalesce(sum(CASE WHEN state <> 'asked' THEN fidelity_epochs END), 0) AS epochs,
            coalesce(sum(cost_seconds), 0.0) AS seconds,
+           coalesce(min(cost_seconds), 0.0) AS least_seconds,
            max(finished_unix_seconds) AS last_finished
     FROM trials";
 
@@ -46,8 +47,7 @@ const CONTINUED: &str = "
 
 /// As [`Best`] has it: the longest trained, of those the most accurate, of those the first.
 const BEST: &str = "
-    SELECT id, choices, genotype, fidelity_epochs, valid_accuracy
-    FROM trials WHERE state = 'done'
+    WHERE state = 'done'
     ORDER BY fidelity_epochs DESC, valid_accuracy DESC, id LIMIT 1";
 
 impl Records {
@@ -59,12 +59,19 @@ impl Records {
         let sqlite = |e| StoreError::sqlite(&self.path, e);
         // What is read within a transaction is of one moment. Nothing is written, so it ends by being dropped.
         let _snapshot = self.connection.unchecked_transaction().map_err(sqlite)?;
+        let metric = self.metric()?;
         let best = self
             .connection
-            .query_row(BEST, [], |row| Ok(self.best(row)))
+            .query_row(&(select("trials", &TRIALS) + BEST), [], |row| {
+                Ok(self.trial(row, &metric))
+            })
             .optional()
             .map_err(sqlite)?
-            .transpose()?;
+            .transpose()?
+            .and_then(|record| {
+                let evaluation = record.conclusion.as_ref()?.result.as_ref().ok()?;
+                Some(Best::new(&record, evaluation.valid_accuracy))
+            });
         let count = |sql: &str| -> Result<u64, StoreError> {
             let value: i64 = self
                 .connection
@@ -72,16 +79,8 @@ impl Records {
                 .map_err(sqlite)?;
             u64::try_from(value).map_err(|_| StoreError::damaged(&self.path, format!("a number is {value}")))
         };
-        let retried = if self.has("attempts", "trial")? {
-            count("SELECT count(*) FROM attempts")?
-        } else {
-            0
-        };
-        let continued = if self.has("trials", "continues")? {
-            count(CONTINUED)?
-        } else {
-            0
-        };
+        let retried = count("SELECT count(*) FROM attempts")?;
+        let continued = count(CONTINUED)?;
         let standing = self.connection.query_row(SUMS, [], |row| {
             Ok((|| {
                 Ok(Standing {
@@ -90,7 +89,9 @@ impl Records {
                     failed: self.unsigned(row, "failed")?,
                     retried,
                     epochs: self.unsigned(row, "epochs")?.saturating_sub(continued),
-                    seconds: self.get(row, "seconds")?,
+                    seconds: self
+                        .seconds(row, "least_seconds")
+                        .and_then(|_| self.seconds(row, "seconds"))?,
                     idle_seconds: self
                         .get::<Option<f64>>(row, "last_finished")?
                         .map(|then| (clock::unix_seconds() - then).max(0.0)),
@@ -100,18 +101,5 @@ impl Records {
         });
         let standing: Result<Standing, StoreError> = standing.map_err(sqlite)?;
         Ok(Standing { best, ..standing? })
-    }
-
-    fn best(&self, row: &rusqlite::Row<'_>) -> Result<Best, StoreError> {
-        let choices: String = self.get(row, "choices")?;
-        let architecture = parse_choices(&choices)
-            .ok_or_else(|| StoreError::damaged(&self.path, format!("a trial has the choices '{choices}'")))?;
-        Ok(Best {
-            trial: self.unsigned(row, "id")?,
-            architecture,
-            genotype: self.get::<Option<String>>(row, "genotype")?.unwrap_or_default(),
-            valid_accuracy: self.get(row, "valid_accuracy")?,
-            epochs: Some(self.get(row, "fidelity_epochs")?),
-        })
     }
 }

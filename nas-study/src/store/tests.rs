@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Budget, Continued, Evaluation, Failure, FailureKind, Fidelity, Trial};
+use nas_space::search::{
+    Attempt, Budget, Direction, Evaluation, Failure, FailureKind, Fidelity, Metric, Scale, Trial, TrialId,
+};
 use nas_space::seed::Seed;
 use rusqlite::Connection;
 
@@ -37,7 +39,15 @@ fn conclusion(result: Result<Evaluation, Failure>) -> Conclusion {
 }
 
 fn full(path: &Path) -> Store {
-    let mut store = Store::create(path).unwrap();
+    filled(Store::create(path).unwrap())
+}
+
+fn full_in_memory() -> Store {
+    filled(Store::in_memory().unwrap())
+}
+
+/// With a study of 30 trials in it.
+fn filled(mut store: Store) -> Store {
     let config = config(Budget::trials(30), 1);
     run(
         &mut store,
@@ -68,7 +78,8 @@ fn a_study_reads_back_as_it_was_written() {
         },
         ..config(Budget::default(), 4)
     };
-    store.begin(&config, "[]").unwrap();
+    let metric = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
+    store.begin(&config, "[]", &metric).unwrap();
     let extreme = Evaluation {
         valid_accuracy: 5e-324,
         valid_loss: Some(f64::MAX),
@@ -98,7 +109,8 @@ fn a_study_reads_back_as_it_was_written() {
     drop(store);
 
     let read = Records::open(&path).unwrap();
-    assert_eq!(read.study().unwrap().unwrap().config, config);
+    let study = read.study().unwrap().unwrap();
+    assert_eq!((study.config, study.metric), (config, metric));
     assert_eq!(read.trials().unwrap(), records);
 }
 
@@ -189,27 +201,29 @@ fn a_file_that_is_no_study_is_refused_and_left_alone() {
 }
 
 #[test]
-fn a_study_of_a_newer_version_is_refused() {
+fn a_study_of_another_version_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("study.db");
     drop(full(&path));
-    let newer = Connection::open(&path).unwrap();
-    newer
-        .pragma_update(None, "user_version", schema::SCHEMA_VERSION + 1)
-        .unwrap();
-    drop(newer);
-    for error in [Store::open(&path).unwrap_err(), Records::open(&path).unwrap_err()] {
-        assert!(
-            matches!(
-                error,
-                StoreError::Version {
-                    got,
-                    expected: schema::SCHEMA_VERSION,
-                    ..
-                } if got == schema::SCHEMA_VERSION + 1
-            ),
-            "{error}"
-        );
+    for version in [schema::SCHEMA_VERSION - 1, schema::SCHEMA_VERSION + 1] {
+        let other = Connection::open(&path).unwrap();
+        other.pragma_update(None, "user_version", version).unwrap();
+        drop(other);
+        let before = fs::read(&path).unwrap();
+        for error in [Store::open(&path).unwrap_err(), Records::open(&path).unwrap_err()] {
+            assert!(
+                matches!(
+                    error,
+                    StoreError::Version {
+                        got,
+                        expected: schema::SCHEMA_VERSION,
+                        ..
+                    } if got == version
+                ),
+                "{error}"
+            );
+        }
+        assert_eq!(fs::read(&path).unwrap(), before);
     }
 }
 
@@ -247,24 +261,155 @@ fn a_torn_file_is_refused_and_left_alone() {
     }
 }
 
+/// Changes rows as nobody should, and makes up for it in their checksums.
+fn spoil(store: &mut Store, how: &str) {
+    let transaction = store.records.connection.transaction().unwrap();
+    transaction.execute_batch(how).unwrap();
+    write::seal(&transaction, "trials", &records::TRIALS).unwrap();
+    transaction.commit().unwrap();
+}
+
 #[test]
 fn records_that_contradict_themselves_are_damage() {
     let spoils = [
-        "DELETE FROM trials WHERE id = 3",
-        "UPDATE trials SET choices = '1.x' WHERE id = 3",
-        "UPDATE trials SET seed = '-1' WHERE id = 3",
-        "UPDATE trials SET device = NULL WHERE id = 3",
-        "UPDATE trials SET fidelity_epochs = -1 WHERE id = 3",
-        "UPDATE trials SET state = 'failed', valid_accuracy = NULL, failure_kind = 'bored' WHERE id = 3",
+        ("DELETE FROM trials WHERE id = 3", "trial 3 is missing"),
+        (
+            "UPDATE trials SET choices = '1.x' WHERE id = 3",
+            "trial 3 has the choices '1.x'",
+        ),
+        (
+            "UPDATE trials SET seed = '-1' WHERE id = 3",
+            "trial 3 has the seed '-1'",
+        ),
+        ("UPDATE trials SET device = NULL WHERE id = 3", "Null"),
+        ("UPDATE trials SET fidelity_epochs = -1 WHERE id = 3", "-1"),
+        (
+            "UPDATE trials SET state = 'failed', valid_accuracy = NULL, failure_kind = 'bored' WHERE id = 3",
+            "bored",
+        ),
+        (
+            "UPDATE trials SET valid_accuracy = 7 WHERE id = 3",
+            "trial 3: the validation accuracy is 7",
+        ),
+        (
+            "UPDATE trials SET valid_accuracy = 9e999 WHERE id = 3",
+            "trial 3: the validation accuracy is infinite",
+        ),
+        (
+            "UPDATE trials SET cost_seconds = 9e999 WHERE id = 3",
+            "are inf seconds",
+        ),
+        (
+            "UPDATE trials SET cost_seconds = -1 WHERE id = 3",
+            "are -1 seconds",
+        ),
+        (
+            "UPDATE trials SET tell_seconds = -1 WHERE id = 3",
+            "are -1 seconds",
+        ),
     ];
-    for spoil in spoils {
+    for (how, why) in spoils {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("study.db");
-        let store = full(&path);
-        store.records.connection.execute_batch(spoil).unwrap();
+        let mut store = full(&path);
+        spoil(&mut store, how);
         let error = store.records().trials().unwrap_err();
-        assert!(matches!(error, StoreError::Damaged { .. }), "{spoil}: {error}");
+        assert!(matches!(error, StoreError::Damaged { .. }), "{how}: {error}");
+        assert!(error.to_string().contains(why), "{how}: {error}");
     }
+}
+
+/// An accuracy of 7 was shown as 700 %, by whoever asked.
+#[test]
+fn rows_that_something_else_wrote_in_are_damage() {
+    let spoils = [
+        "UPDATE trials SET valid_accuracy = 7 WHERE id = 3",
+        "UPDATE trials SET valid_accuracy = valid_accuracy + 1e-15 WHERE id = 3",
+        "UPDATE trials SET valid_loss = NULL WHERE id = 3",
+        "UPDATE trials SET params = 3 WHERE id = 3",
+        "UPDATE trials SET train_loss = valid_loss, valid_loss = train_loss WHERE id = 3",
+        "UPDATE trials SET genotype = NULL WHERE id = 3",
+        "UPDATE trials SET tell_seconds = 0.5 WHERE id = 3",
+        "UPDATE trials SET checksum = 0 WHERE id = 3",
+        // Two trials whose rows were swapped.
+        "UPDATE trials SET id = 99 WHERE id = 3;
+         UPDATE trials SET id = 3 WHERE id = 4;
+         UPDATE trials SET id = 4 WHERE id = 99",
+    ];
+    for how in spoils {
+        let store = full_in_memory();
+        store.records.connection.execute_batch(how).unwrap();
+        let error = store.records().trials().unwrap_err();
+        assert!(
+            error.to_string().contains("trial 3 does not match its checksum"),
+            "{how}: {error}"
+        );
+        assert!(store.records().summary().is_err(), "{how}");
+    }
+    let of_study = [
+        "UPDATE study SET budget_seconds = 1e9",
+        "UPDATE study SET ended = 'stopped'",
+        "UPDATE study SET config = replace(config, '30', '31')",
+    ];
+    for how in of_study {
+        let store = full_in_memory();
+        store.records.connection.execute_batch(how).unwrap();
+        let error = store.records().study().unwrap_err();
+        assert!(error.to_string().contains("the study does not match"), "{error}");
+    }
+}
+
+#[test]
+fn a_glance_believes_no_more_than_a_report() {
+    for how in [
+        "UPDATE trials SET valid_accuracy = 7 WHERE id = 3",
+        "UPDATE trials SET cost_seconds = -1 WHERE id = 3",
+        "UPDATE trials SET cost_seconds = 9e999 WHERE id = 3",
+    ] {
+        let store = full_in_memory();
+        store.records.connection.execute_batch(how).unwrap();
+        let error = store.records().standing().unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{how}: {error}");
+    }
+}
+
+#[test]
+fn attempts_have_checksums_too() {
+    let mut store = full_in_memory();
+    let lost = Attempt {
+        failure: Failure::new(FailureKind::LostWorker, "gone"),
+        seconds: 0.25,
+    };
+    store.apply(&[Change::Attempted(3, lost.clone())]).unwrap();
+    let attempts = store.records().attempts().unwrap();
+    assert_eq!((attempts[0].trial, &attempts[0].attempt), (3, &lost));
+    let connection = &store.records.connection;
+    connection.execute("UPDATE attempts SET trial = 4", []).unwrap();
+    let error = store.records().attempts().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("attempt 1 does not match its checksum"),
+        "{error}"
+    );
+}
+
+/// What is shown of a study is that of its metric: a loss of 7 is one, an accuracy of 7 is none.
+#[test]
+fn scores_are_checked_by_the_metric_on_record() {
+    let mut store = Store::in_memory().unwrap();
+    let loss = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
+    store.begin(&config(Budget::trials(1), 1), "[]", &loss).unwrap();
+    let done = Change::Finished(0, conclusion(Ok(evaluation(-7.0))));
+    store.apply(&[Change::Asked(trial(0)), done]).unwrap();
+    assert_eq!(store.records().trials().unwrap().len(), 1);
+    let standing = store.records().standing().unwrap();
+    assert_eq!(standing.best.unwrap().valid_accuracy, -7.0);
+    let connection = &store.records.connection;
+    connection
+        .execute("UPDATE study SET metric = replace(metric, 'plain', 'share')", [])
+        .unwrap();
+    assert!(store.records().trials().is_err());
 }
 
 #[test]
@@ -316,79 +461,13 @@ fn an_unfinished_file_becomes_an_empty_store() {
     Store::open(&torn).unwrap();
 }
 
-/// The tables of version 1, as that version made them.
-fn of_version_1(path: &Path) {
-    let connection = Connection::open(path).unwrap();
-    connection
-        .execute_batch(
-            "DROP TABLE attempts;
-             ALTER TABLE trials DROP COLUMN continues;
-             ALTER TABLE trials DROP COLUMN figures;
-             PRAGMA user_version = 1;",
-        )
-        .unwrap();
-}
-
-#[test]
-fn a_store_of_version_1_is_read_as_it_is_and_written_on_with_all_it_holds() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("study.db");
-    let store = full(&path);
-    let (trials, summary) = (
-        store.records().trials().unwrap(),
-        store.records().summary().unwrap(),
-    );
-    drop(store);
-    of_version_1(&path);
-    let before = fs::read(&path).unwrap();
-    let read = Records::open(&path).unwrap();
-    assert_eq!(read.trials().unwrap(), trials);
-    assert_eq!(read.summary().unwrap(), summary);
-    assert_eq!(read.attempts().unwrap(), []);
-    let standing = read.standing().unwrap();
-    assert_eq!((standing.asked, standing.epochs), (30, summary.epochs));
-    drop(read);
-    assert_eq!(fs::read(&path).unwrap(), before, "reading migrates nothing");
-    let mut store = Store::open(&path).unwrap();
-    assert_eq!(store.records().trials().unwrap(), trials);
-    let config = config(Budget::trials(30), 1);
-    run(
-        &mut store,
-        &config,
-        &Evaluate(synthetic),
-        &options(1),
-        &mut Silent,
-    )
-    .unwrap();
-    assert_eq!(store.records().trials().unwrap(), trials, "it is resumed");
-    // What the new column is for.
-    let continued = TrialRecord {
-        trial: Trial {
-            id: 30,
-            continues: Some(Continued {
-                trial: 3,
-                epochs: trials[3].trial.fidelity.epochs,
-            }),
-            ..trials[3].trial.clone()
-        },
-        ..trial(30)
-    };
-    store.apply(&[Change::Asked(continued.clone())]).unwrap();
-    assert_eq!(store.records().trials().unwrap()[30], continued);
-    drop(store);
-    assert_eq!(
-        Store::open(&path).unwrap().records().trials().unwrap()[30],
-        continued
-    );
-}
-
 #[test]
 fn a_trial_that_continues_a_later_one_is_damage() {
     let dir = tempfile::tempdir().unwrap();
-    let store = full(&dir.path().join("study.db"));
+    let mut store = full(&dir.path().join("study.db"));
     for continued in [3, 4] {
-        let spoil = format!("UPDATE trials SET continues = {continued} WHERE id = 3");
-        store.records.connection.execute_batch(&spoil).unwrap();
+        let how = format!("UPDATE trials SET continues = {continued} WHERE id = 3");
+        spoil(&mut store, &how);
         let error = store.records().trials().unwrap_err();
         assert!(error.to_string().contains("trial 3 continues"), "{error}");
     }

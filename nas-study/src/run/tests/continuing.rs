@@ -159,7 +159,7 @@ fn the_best_is_the_best_of_those_that_were_trained_longest() {
     )
     .unwrap();
     let best = summary.require_best().unwrap();
-    assert_eq!((best.trial, best.valid_accuracy, best.epochs), (3, 0.4, Some(3)));
+    assert_eq!((best.trial, best.valid_accuracy, best.epochs), (3, 0.4, 3));
     assert_eq!(store.records().summary().unwrap().best, summary.best);
 }
 
