@@ -24,6 +24,17 @@ fn stands(name: &str, inputs: u64) -> Result<()> {
     Ok(())
 }
 
+/// What is given to any input, however short, is little.
+#[test]
+fn no_parser_is_due_more_than_64_mib_for_nothing() -> Result<()> {
+    for (name, make) in targets::ALL {
+        let target = make()?;
+        let base = target.read.base.max(target.using.base);
+        ensure!(base <= 64 << 20, "{name}: {base} bytes");
+    }
+    Ok(())
+}
+
 macro_rules! targets {
     ($($test:ident: $name:literal, $inputs:literal;)*) => {
         $(#[test]

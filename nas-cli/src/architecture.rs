@@ -1,6 +1,5 @@
 //! What a user may name an architecture by.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -11,6 +10,9 @@ use nas_study::RunDir;
 use crate::output::note;
 use crate::plan::RunConfig;
 use crate::usage::Typed;
+
+/// Most bytes of a file that an architecture is looked for in: logs of searches have one somewhere.
+const MOST_TEXT: u64 = 16 << 20;
 
 /// An architecture that was named, and what the place where it was found says of it.
 pub(crate) struct Found {
@@ -28,7 +30,8 @@ pub(crate) fn resolve(text: &str) -> Result<Found> {
         return best_of_run(path);
     }
     let Reading { genotype, note: said } = if path.is_file() {
-        let content = fs::read(path).with_context(|| format!("cannot read {text}"))?;
+        let content =
+            nas_files::read_bytes(path, MOST_TEXT).with_context(|| format!("cannot read {text}"))?;
         codec::read(&decoded(&content)).with_context(|| format!("{text} holds no architecture"))?
     } else {
         codec::read(text)

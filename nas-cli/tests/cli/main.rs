@@ -21,6 +21,7 @@ mod memory;
 mod metric;
 mod nb101;
 mod pnas;
+mod readers;
 mod report;
 mod rl;
 #[cfg(unix)]

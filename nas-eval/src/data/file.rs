@@ -10,6 +10,12 @@ use thiserror::Error;
 /// The two bytes every gzip member begins with (RFC 1952, section 2.3.1).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// The most bytes that a byte of a packed file may unpack to. Images and tables take 3 to 30; gzip can do a thousand.
+const MOST_UNPACKED: u64 = 200;
+
+/// What any packed file may unpack to.
+const ALWAYS_UNPACKED: u64 = 16 << 20;
+
 /// Why a file cannot be read at all.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -34,6 +40,20 @@ pub enum FileError {
         reason: io::Error,
     },
 
+    /// The file unpacks to so much more than itself that it was made to fill the memory.
+    #[error(
+        "{}: its {packed} bytes unpack to more than {limit}, which no images and no table do; if it is right, unpack it first",
+        path.display()
+    )]
+    Bomb {
+        /// The file.
+        path: PathBuf,
+        /// Its length in bytes.
+        packed: u64,
+        /// The most bytes that so many may unpack to.
+        limit: u64,
+    },
+
     /// The content is longer than it can be.
     #[error("{}: expected at most {limit} bytes of content, got more; it is another kind of file", path.display())]
     TooLarge {
@@ -47,7 +67,7 @@ pub enum FileError {
 /// The content of the file at `path`, unpacked if it begins like gzip, whatever its name.
 ///
 /// Never more than `limit` + 1 bytes are read or unpacked, and memory grows with what is there, not with what a header
-/// claims.
+/// claims: a byte of a packed file gives 200 at most, where that is more than 16 MiB in all.
 ///
 /// # Errors
 /// See [`FileError`].
@@ -66,13 +86,22 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError
 
     let mut content = Vec::new();
     if magic == GZIP_MAGIC {
+        let packed = file.metadata().map_err(io)?.len();
+        let due = packed.saturating_mul(MOST_UNPACKED).max(ALWAYS_UNPACKED);
         MultiGzDecoder::new(BufReader::new(file))
-            .take(limit.saturating_add(1))
+            .take(limit.min(due).saturating_add(1))
             .read_to_end(&mut content)
             .map_err(|reason| FileError::Gzip {
                 path: path.to_owned(),
                 reason,
             })?;
+        if due < limit && content.len() as u64 > due {
+            return Err(FileError::Bomb {
+                path: path.to_owned(),
+                packed,
+                limit: due,
+            });
+        }
     } else {
         file.take(limit.saturating_add(1))
             .read_to_end(&mut content)
@@ -92,6 +121,22 @@ mod tests {
     use super::*;
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write;
+
+    #[test]
+    fn what_unpacks_to_much_more_than_itself_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bomb.gz");
+        let zeros = |megabytes: usize| gzip(&vec![0; megabytes << 20]);
+        std::fs::write(&path, zeros(40)).unwrap();
+        let refused = read_bounded(&path, 1 << 30).unwrap_err();
+        assert!(matches!(refused, FileError::Bomb { .. }), "{refused}");
+        // The lower of two bounds is the one that is named.
+        let refused = read_bounded(&path, 1000).unwrap_err();
+        assert!(matches!(refused, FileError::TooLarge { .. }), "{refused}");
+        // Little is always unpacked, however tightly it is packed.
+        std::fs::write(&path, zeros(16)).unwrap();
+        assert_eq!(read_bounded(&path, 1 << 30).unwrap().len(), 16 << 20);
+    }
 
     fn gzip(content: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

@@ -5,7 +5,8 @@
 //! format, a torn file and one with a flipped bit are all told apart from a good one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -71,6 +72,19 @@ pub fn save(
     nas_files::replace(path, &file).map_err(|e| EvalError::io(path, e))
 }
 
+/// Whether a file begins with the length of a header that it can hold, and with that header's brace. Files of other kinds may be
+/// of any length, and are not read for nothing.
+fn begins_like_tensors(path: &Path) -> io::Result<bool> {
+    let file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut beginning = Vec::new();
+    file.take(9).read_to_end(&mut beginning)?;
+    let Some((header, rest)) = beginning.split_first_chunk() else {
+        return Ok(false);
+    };
+    Ok(rest == b"{" && u64::from_le_bytes(*header) < length)
+}
+
 /// Reads a file of exactly this format and version: what belongs to the tensors, and the tensors by name.
 ///
 /// # Errors
@@ -81,8 +95,13 @@ pub fn load<C: DeserializeOwned>(
     version: u32,
     device: &Device,
 ) -> Result<(C, IndexMap<String, Tensor>), EvalError> {
-    let file = fs::read(path).map_err(|e| EvalError::io(path, e))?;
     let wrong = |reason: String| EvalError::format(path, reason);
+    if !begins_like_tensors(path).map_err(|e| EvalError::io(path, e))? {
+        let reason = "not a complete safetensors file (it does not begin with a header that it holds); it may be torn: write it \
+                      again";
+        return Err(wrong(reason.to_owned()));
+    }
+    let file = fs::read(path).map_err(|e| EvalError::io(path, e))?;
     let torn = |e| {
         wrong(format!(
             "not a complete safetensors file ({e}); it may be torn: write it again"
@@ -193,6 +212,26 @@ mod tests {
 
     fn load_example(path: &Path) -> Result<(String, IndexMap<String, Tensor>), EvalError> {
         load(path, "test", 3, &Device::Cpu)
+    }
+
+    #[test]
+    fn a_file_that_does_not_begin_like_tensors_is_not_read_to_its_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("network");
+        for beginning in [
+            &b""[..],
+            b"short",
+            b"\x20\0\0\0\0\0\0\0{}",
+            b"\x02\0\0\0\0\0\0\0[]",
+        ] {
+            fs::write(&path, beginning).unwrap();
+            let refused = load::<u32>(&path, "f", 1, &Device::Cpu).unwrap_err().to_string();
+            assert!(refused.contains("not a complete safetensors file"), "{refused}");
+        }
+        // Of a terabyte of nothing, nine bytes are read.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let refused = load::<u32>(&path, "f", 1, &Device::Cpu).unwrap_err().to_string();
+        assert!(refused.contains("does not begin with a header"), "{refused}");
     }
 
     #[test]

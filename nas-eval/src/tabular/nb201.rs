@@ -44,7 +44,7 @@ const OPERATIONS: usize = 5;
 /// Number of cells.
 const CELLS: usize = OPERATIONS.pow(EDGES as u32);
 /// The published file has 1.7 MB; tables with more columns have their place too.
-const MAX_BYTES: u64 = 32 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 /// The largest networks have 1.5 million parameters; more than this is a number in another unit.
 const MAX_MILLIONS: f64 = 1000.0;
 
