@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::crowd;
 use super::document::Heading;
 use super::panel::Panel;
 use super::quantile::{quantile, sorted};
@@ -161,11 +162,15 @@ fn draw(text: &mut String, panel: &Panel, middle: f64, colour: &str, sample: &Sa
         bottom - top,
         mean - 4.5,
     );
-    for outlier in &spread.outliers {
+    let outliers = spread
+        .outliers
+        .iter()
+        .map(|outlier| (panel.across(*outlier), middle));
+    for mark in crowd::marks(outliers) {
         let _ = writeln!(
             text,
             "<circle cx=\"{:.1}\" cy=\"{middle:.1}\" r=\"2.6\" fill=\"none\" stroke=\"{colour}\"/>",
-            panel.across(*outlier)
+            mark.x
         );
     }
     text.push_str("</g>\n");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::crowd;
 use super::document::Heading;
 use super::panel::Panel;
 use super::quantile::{far_above, far_below, quantile, sorted};
@@ -92,9 +93,7 @@ pub(crate) fn curves(chart: &CurveChart) -> String {
     body.push_str(&legend);
     let plot = Plot::new(chart, top + legend_height + 12.0);
     plot.axes(&mut body, chart);
-    for &(x, y) in &chart.dots {
-        plot.dot(&mut body, x, y);
-    }
+    plot.dots(&mut body, &chart.dots);
     let drawn = chart.curves.iter().map(finite);
     let drawn: Vec<Vec<Point>> = drawn.collect();
     for (place, points) in drawn.iter().enumerate() {
@@ -210,35 +209,44 @@ impl Plot {
         whole.name_y(text, 12.0, panel.left - MARGIN - 10.0, &y_name);
     }
 
-    fn dot(&self, text: &mut String, x: f64, y: f64) {
-        if !(x.is_finite() && y.is_finite()) {
-            return;
-        }
-        let (across, bottom) = (self.panel.across(x), self.panel.bottom());
-        let _ = if !self.logarithmic && y < self.panel.y.low() {
-            writeln!(
-                text,
-                "<path d=\"M{:.1} {:.1}h7l-3.5 5z\" fill=\"{}\" fill-opacity=\"0.4\"/>",
-                across - 3.5,
-                bottom - 6.0,
-                colour(0)
-            )
-        } else if !self.logarithmic && y > self.panel.y.high() {
-            writeln!(
-                text,
-                "<path d=\"M{:.1} {:.1}h7l-3.5 -5z\" fill=\"{}\" fill-opacity=\"0.4\"/>",
-                across - 3.5,
-                self.panel.top + 6.0,
-                colour(0)
-            )
-        } else {
-            writeln!(
-                text,
-                "<circle cx=\"{across:.1}\" cy=\"{:.1}\" r=\"2.4\" fill=\"{}\" fill-opacity=\"0.3\"/>",
-                self.up(y),
-                colour(0)
-            )
+    /// The observations, those far away as triangles at the edge.
+    fn dots(&self, text: &mut String, dots: &[(f64, f64)]) {
+        let (lowest, highest) = match self.logarithmic {
+            true => (f64::NEG_INFINITY, f64::INFINITY),
+            false => (self.panel.y.low(), self.panel.y.high()),
         };
+        let places = |from: f64, until: f64| {
+            let dots = dots.iter().filter(|(x, y)| x.is_finite() && y.is_finite());
+            dots.filter(move |(_, y)| (from..=until).contains(y))
+                .map(|&(x, y)| (self.panel.across(x), self.up(y)))
+        };
+        for mark in crowd::marks(places(lowest, highest)) {
+            let _ = writeln!(
+                text,
+                "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.4\" fill=\"{}\" fill-opacity=\"{}\"/>",
+                mark.x,
+                mark.y,
+                colour(0),
+                mark.opacity(0.3)
+            );
+        }
+        let below = places(f64::NEG_INFINITY, lowest.next_down()).map(|(x, _)| (x, 0.0));
+        let above = places(highest.next_up(), f64::INFINITY).map(|(x, _)| (x, 0.0));
+        let edges = [
+            (crowd::marks(below), self.panel.bottom() - 6.0, 5),
+            (crowd::marks(above), self.panel.top + 6.0, -5),
+        ];
+        for (marks, y, height) in edges {
+            for mark in marks {
+                let _ = writeln!(
+                    text,
+                    "<path d=\"M{:.1} {y:.1}h7l-3.5 {height}z\" fill=\"{}\" fill-opacity=\"{}\"/>",
+                    mark.x - 3.5,
+                    colour(0),
+                    mark.opacity(0.4)
+                );
+            }
+        }
     }
 
     /// The steps of these values as commands of a path, from the first or on from where it is.
@@ -251,7 +259,7 @@ impl Plot {
             }
             corners.push((x, y));
         }
-        corners
+        crowd::corners(corners)
     }
 
     fn band(&self, text: &mut String, place: usize, points: &[Point]) {

@@ -14,6 +14,7 @@ mod bars;
 mod boxes;
 #[cfg(test)]
 mod checks;
+mod crowd;
 mod curves;
 mod dimension;
 mod document;

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use nas_pnas::report::LevelReport;
 
 use super::axis::{Axis, count};
+use super::crowd;
 use super::document::Heading;
 use super::panel::Panel;
 use super::{FAINT, INK, escaped};
@@ -63,9 +64,8 @@ pub(crate) fn predicted(levels: &[LevelReport], learned: &str) -> String {
             &format!("measured {learned}, %"),
         );
         diagonal(&panel, &mut body);
-        for &(x, y) in pairs {
-            dot(&panel, &mut body, x, y, BLUE);
-        }
+        let places = pairs.iter().map(|&(x, y)| (panel.across(x), panel.up(y)));
+        dots(&mut body, places, BLUE);
     }
     let width = 2.0 * MARGIN + (panels.len().max(2) as f64) * (SIDE + BETWEEN);
     let height = MARGIN + TITLE + 22.0 + SIDE + BELOW + MARGIN;
@@ -116,16 +116,15 @@ fn accuracies(body: &mut String, levels: &[LevelReport], (left, top): (f64, f64)
     };
     frame(&panel, body, title, "blue: each model, orange: the best");
     grid(&panel, body, "level", &format!("measured {learned}, %"));
-    for level in levels {
+    let measured = levels.iter().flat_map(|level| {
         // Side by side in the order of the trials, so that dots do not hide each other.
         let last = level.models.len().saturating_sub(1).max(1) as f64;
-        for (place, model) in level.models.iter().enumerate() {
-            if let Some(accuracy) = model.accuracy {
-                let x = level.level as f64 + 0.5 * (place as f64 / last - 0.5);
-                dot(&panel, body, x, 100.0 * accuracy, BLUE);
-            }
-        }
-    }
+        level.models.iter().enumerate().filter_map(move |(place, model)| {
+            let x = level.level as f64 + 0.5 * (place as f64 / last - 0.5);
+            Some((x, 100.0 * model.accuracy?))
+        })
+    });
+    dots(body, measured.map(|(x, y)| (panel.across(x), panel.up(y))), BLUE);
     let best = levels
         .iter()
         .filter_map(|level| Some((level.level as f64, 100.0 * level.best_accuracy?)));
@@ -138,9 +137,7 @@ fn accuracies(body: &mut String, levels: &[LevelReport], (left, top): (f64, f64)
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{ORANGE}\" stroke-width=\"2\"/>",
         points.join(" ")
     );
-    for (x, y) in best {
-        dot(&panel, body, x, y, ORANGE);
-    }
+    dots(body, best.map(|(x, y)| (panel.across(x), panel.up(y))), ORANGE);
 }
 
 /// Three bars for each level, on a scale of powers of ten.
@@ -228,13 +225,16 @@ fn diagonal(panel: &Panel, text: &mut String) {
     }
 }
 
-fn dot(panel: &Panel, text: &mut String, x: f64, y: f64, colour: &str) {
-    let _ = writeln!(
-        text,
-        "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\" fill-opacity=\"0.6\"/>",
-        panel.across(x),
-        panel.up(y)
-    );
+fn dots(text: &mut String, places: impl Iterator<Item = (f64, f64)>, colour: &str) {
+    for mark in crowd::marks(places) {
+        let _ = writeln!(
+            text,
+            "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2.6\" fill=\"{colour}\" fill-opacity=\"{}\"/>",
+            mark.x,
+            mark.y,
+            mark.opacity(0.6)
+        );
+    }
 }
 
 fn document(title: &str, subtitle: &str, width: f64, height: f64, body: &str) -> String {

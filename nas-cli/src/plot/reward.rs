@@ -6,6 +6,7 @@ use nas_rl::enas::EpochReport;
 use nas_rl::{Reward, Update};
 use serde::{Deserialize, Serialize};
 
+use super::crowd;
 use super::document::Heading;
 use super::frame::ticks;
 use super::{FAINT, INK, escaped};
@@ -188,12 +189,13 @@ impl<'a> Chart<'a> {
             let points = known.enumerate().map(|(i, &best)| (i as f64 + 1.0, best));
             self.line(text, points, RANDOM, 1.6, " stroke-dasharray=\"2 3\"");
         }
-        for update in self.updates {
+        let updates = self.updates.iter();
+        for mark in crowd::marks(updates.map(|update| (self.x(update.trials as f64), self.y(update.reward))))
+        {
             let _ = writeln!(
                 text,
                 "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2\" fill=\"{REWARDS}\"/>",
-                self.x(update.trials as f64),
-                self.y(update.reward)
+                mark.x, mark.y
             );
         }
         let baseline = self
@@ -257,8 +259,10 @@ impl<'a> Chart<'a> {
         width: f64,
         dashes: &str,
     ) {
-        let points: Vec<String> = points
-            .map(|(trial, reward)| format!("{:.1},{:.1}", self.x(trial), self.y(reward)))
+        let corners = points.map(|(trial, reward)| (self.x(trial), self.y(reward)));
+        let points: Vec<String> = crowd::corners(corners.collect())
+            .into_iter()
+            .map(|(x, y)| format!("{x:.1},{y:.1}"))
             .collect();
         let _ = writeln!(
             text,

@@ -57,7 +57,13 @@ impl Run {
             Ok(records) => {
                 // The study first: what says that it has ended was written after all of its trials.
                 let study = records.study()?;
-                (study, records.trials()?, records.attempts()?)
+                let mut trials = Vec::new();
+                records.for_each_trial(|mut record| {
+                    // The space gives the genotypes of the few that are shown; those of all are half of a large file.
+                    record.genotype = None;
+                    trials.push(record);
+                })?;
+                (study, trials, records.attempts()?)
             }
             Err(StudyError::Store(StoreError::Missing { .. } | StoreError::Empty { .. })) => {
                 (None, Vec::new(), Vec::new())

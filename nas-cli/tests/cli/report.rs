@@ -315,3 +315,25 @@ fn a_browser_shows_the_page_and_has_nothing_to_complain_of() {
     let (_, stderr) = browse(browser, dir.path(), &bad, &["--dump-dom"]);
     assert_eq!(console(&stderr).len(), 1, "{stderr}");
 }
+
+/// A page of 151 MB shows no more than one of two.
+#[test]
+fn the_page_of_many_trials_is_small() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    let trials = "150000";
+    json(&[
+        "search",
+        "evolution",
+        "--benchmark",
+        "digits",
+        "--trials",
+        trials,
+        "--json",
+        "--run",
+        run.to_str().unwrap(),
+    ]);
+    let page = page_of(&run);
+    assert!(page.len() < 5_000_000, "{} bytes", page.len());
+    assert!(page.contains("All trials: 150,000") && page.contains("These are the first 400"));
+}

@@ -161,6 +161,16 @@ impl Records {
     /// # Errors
     /// As [`Records::study`]; a gap between the numbers is damage.
     pub fn trials(&self) -> Result<Vec<TrialRecord>, StoreError> {
+        let mut trials = Vec::new();
+        self.for_each_trial(|record| trials.push(record))?;
+        Ok(trials)
+    }
+
+    /// Gives each trial, in the order of their numbers, to `visit`: for who does not need all of all of them at a time.
+    ///
+    /// # Errors
+    /// As [`Records::trials`], after those before the damage were given.
+    pub fn for_each_trial(&self, mut visit: impl FnMut(TrialRecord)) -> Result<(), StoreError> {
         let metric = self.metric()?;
         let sqlite = |e| StoreError::sqlite(&self.path, e);
         let mut statement = self
@@ -168,18 +178,20 @@ impl Records {
             .prepare_cached(&(select("trials", &TRIALS) + " ORDER BY id"))
             .map_err(sqlite)?;
         let mut rows = statement.query([]).map_err(sqlite)?;
-        let mut trials = Vec::new();
+        // Of each trial that was given: what later ones may continue.
+        let mut earlier = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
             let mut record = self.trial(row, &metric)?;
-            record.trial.continues = self.continued(row, &trials)?;
-            let (expected, got) = (trials.len() as u64, record.trial.id);
+            record.trial.continues = self.continued(row, &earlier)?;
+            let (expected, got) = (earlier.len() as u64, record.trial.id);
             if got != expected {
                 let reason = format!("trial {expected} is missing; the next one is {got}");
                 return Err(StoreError::damaged(&self.path, reason));
             }
-            trials.push(record);
+            earlier.push(record.trial.fidelity);
+            visit(record);
         }
-        Ok(trials)
+        Ok(())
     }
 
     /// The attempts at trials that came to nothing and were followed by others, in the order in which they were recorded.
@@ -224,12 +236,12 @@ impl Records {
             path: self.path.clone(),
         })?;
         let mut tally = Tally::default();
-        for record in self.trials()? {
+        self.for_each_trial(|record| {
             tally.add_strategy_seconds(record.ask_seconds + record.tell_seconds.unwrap_or(0.0));
             if let Some(conclusion) = &record.conclusion {
                 tally.add(&record, conclusion);
             }
-        }
+        })?;
         Ok(tally.into_summary(&study.config, study.end))
     }
 
@@ -310,25 +322,21 @@ impl Records {
         })
     }
 
-    /// The trial that this row's continues, which is one of the `earlier`.
-    fn continued(&self, row: &Row<'_>, earlier: &[TrialRecord]) -> Result<Option<Continued>, StoreError> {
+    /// The trial that this row's continues, which is one of the earlier ones, of these fidelities.
+    fn continued(&self, row: &Row<'_>, earlier: &[Fidelity]) -> Result<Option<Continued>, StoreError> {
         let Some(number): Option<i64> = self.get(row, const { column("continues") })? else {
             return Ok(None);
         };
-        let continued = usize::try_from(number)
-            .ok()
-            .and_then(|number| earlier.get(number));
-        let Some(continued) = continued else {
+        let trial = u64::try_from(number).ok();
+        let continued = trial.and_then(|trial| Some((trial, *earlier.get(usize::try_from(trial).ok()?)?)));
+        let Some((trial, Fidelity { epochs })) = continued else {
             let reason = format!(
                 "trial {} continues trial {number}, expected an earlier one",
                 earlier.len()
             );
             return Err(StoreError::damaged(&self.path, reason));
         };
-        Ok(Some(Continued {
-            trial: continued.trial.id,
-            epochs: continued.trial.fidelity.epochs,
-        }))
+        Ok(Some(Continued { trial, epochs }))
     }
 
     fn evaluation(&self, row: &Row<'_>, id: TrialId, metric: &Metric) -> Result<Evaluation, StoreError> {
