@@ -16,15 +16,14 @@ const COLUMN: f64 = 0.5;
 pub(super) struct Mark {
     pub(super) x: f64,
     pub(super) y: f64,
-    /// Observations that it stands for, at least 1.
-    pub(super) count: u64,
+    /// Observations that it stands for, as a share of those of the mark that stands for the most: above 0, at most 1.
+    share: f64,
 }
 
 impl Mark {
-    /// How opaque it is, where that of one observation is `of_one`: as though they were drawn over each other.
+    /// How opaque it is, where that of one observation is `of_one`. Of many, the fullest square is, and no other is more.
     pub(super) fn opacity(&self, of_one: f64) -> f64 {
-        let count = i32::try_from(self.count).unwrap_or(i32::MAX);
-        (100.0 * (1.0 - (1.0 - of_one).powi(count))).round() / 100.0
+        (1000.0 * of_one * (0.1 + 0.9 * self.share.sqrt())).round() / 1000.0
     }
 }
 
@@ -37,20 +36,21 @@ pub(super) fn marks(places: impl IntoIterator<Item = (f64, f64)>) -> Vec<Mark> {
     let square = |place: f64| (place / SQUARE).floor() as i64;
     for (x, y) in places {
         if few.len() <= FEW {
-            few.push(Mark { x, y, count: 1 });
+            few.push(Mark { x, y, share: 1.0 });
         }
         *squares.entry((square(x), square(y))).or_default() += 1;
     }
     if few.len() <= FEW {
         return few;
     }
+    let most = squares.values().copied().max().unwrap_or(1) as f64;
     let middle = |number: i64| (number as f64 + 0.5) * SQUARE;
     squares
         .into_iter()
         .map(|((x, y), count)| Mark {
             x: middle(x),
             y: middle(y),
-            count,
+            share: count as f64 / most,
         })
         .collect()
 }
@@ -81,15 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_marks_are_where_they_are_and_many_keep_their_number() {
+    fn few_marks_are_where_they_are_and_many_share_squares() {
         let places = |count: u32| (0..count).map(|i| (f64::from(i % 700), f64::from(i * 7 % 270)));
         let few = marks(places(2_000));
         assert_eq!(few.len(), 2_000);
-        assert_eq!((few[3].x, few[3].y, few[3].count), (3.0, 21.0, 1));
+        assert_eq!((few[3].x, few[3].y, few[3].opacity(0.3)), (3.0, 21.0, 0.3));
         for many in [2_001, 1_000_000] {
             let marks = marks(places(many));
             assert!(marks.len() <= 234 * 90);
-            assert_eq!(marks.iter().map(|mark| mark.count).sum::<u64>(), u64::from(many));
             for mark in &marks {
                 assert!((-1.5..=701.5).contains(&mark.x) && (-1.5..=271.5).contains(&mark.y));
             }
@@ -97,15 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn marks_that_fall_together_are_darker() {
-        let mark = |count| Mark {
-            x: 0.0,
-            y: 0.0,
-            count,
-        };
-        assert_eq!(mark(1).opacity(0.3), 0.3);
-        assert_eq!(mark(2).opacity(0.3), 0.51);
-        assert_eq!(mark(u64::MAX).opacity(0.3), 1.0);
+    fn the_fullest_square_is_the_darkest() {
+        let corner = (0..9_999).map(|_| (1.0, 1.0));
+        let marks = marks(corner.chain([(10.0, 10.0)]));
+        let drawn: Vec<(f64, f64, f64)> = marks
+            .iter()
+            .map(|mark| (mark.x, mark.y, mark.opacity(0.5)))
+            .collect();
+        assert_eq!(drawn, [(1.5, 1.5, 0.5), (10.5, 10.5, 0.055)]);
     }
 
     #[test]
