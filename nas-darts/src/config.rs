@@ -2,6 +2,7 @@
 
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{AdamConfig, Curve, OptimizerConfig, Schedule, SgdConfig};
+use nas_eval::train::MOST_BATCH;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::MixedChannels;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,8 @@ use crate::stop::StopRule;
 /// |---|---|---|---|
 /// | `network` | 3×32×32, 10 classes, 16 channels, 8 cells | the supernet's size | see [`NetworkConfig`] |
 /// | `epochs` | 50 | passes over the training half | ≥ 1 |
-/// | `batch_size` | 64 | images of a step, of both halves | ≥ 2 |
-/// | `evaluation_batch_size` | 256 | images of an evaluation step | ≥ 1 (≥ 2 with `batch_norm = "batch"`) |
+/// | `batch_size` | 64 | images of a step, of both halves | 2 to [`MOST_BATCH`] |
+/// | `evaluation_batch_size` | 256 | images of an evaluation step | 1 (2 with `batch_norm = "batch"`) to [`MOST_BATCH`] |
 /// | `learning_rate` | 0.025 | base rate of the weights | > 0 |
 /// | `schedule` | cosine to 0.001 | how it changes; the paper says to 0 | see [`Schedule`] |
 /// | `weights` | momentum 0.9, weight decay 3e-4 | SGD of the weights | see [`SgdConfig`] |
@@ -365,22 +366,19 @@ impl DartsConfig {
             );
             return Err(DartsError::config("frozen_epochs", self.frozen_epochs, expected));
         }
-        if self.batch_size < 2 {
-            return Err(DartsError::config(
-                "batch_size",
-                self.batch_size,
-                "at least 2: a batch norm cannot train on 1",
-            ));
+        if !(2..=MOST_BATCH).contains(&self.batch_size) {
+            let expected = format!("2 to {MOST_BATCH}: a batch norm cannot train on 1");
+            return Err(DartsError::config("batch_size", self.batch_size, expected));
         }
         let least = match self.batch_norm {
             BatchNormMode::Running => 1,
             BatchNormMode::Batch => 2,
         };
-        if self.evaluation_batch_size < least {
+        if !(least..=MOST_BATCH).contains(&self.evaluation_batch_size) {
             return Err(DartsError::config(
                 "evaluation_batch_size",
                 self.evaluation_batch_size,
-                format!("at least {least}"),
+                format!("{least} to {MOST_BATCH}"),
             ));
         }
         if self.network.drop_path || self.network.auxiliary {

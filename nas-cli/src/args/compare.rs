@@ -10,7 +10,7 @@ use nas_space::search::Budget;
 
 use super::{
     BoundArgs, DataArgs, HalvingArgs, LimitArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs, at_least,
-    positive,
+    between, positive,
 };
 use crate::method::Method;
 use crate::plan::benchmarks;
@@ -19,6 +19,8 @@ use crate::plan::benchmarks;
 const TRIALS: (u64, u64) = (100, 20);
 /// Seeds where nothing is said.
 const SEEDS: (u64, u64) = (30, 5);
+/// More runs of a method than anything is learned from.
+const MOST_SEEDS: u64 = 100_000;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CompareArgs {
@@ -51,7 +53,7 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Runs of each method, with the seeds 0 to K - 1 [default: 30, or 5 by training]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     pub(crate) seeds: Option<u64>,
     /// Trials of each run [default: 100, or 20 by training, unless another budget is given]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -75,7 +77,7 @@ pub(crate) struct CompareArgs {
     #[command(flatten)]
     pub(crate) training: TrainingArgs,
     /// Runs at a time, which share the threads [default: one per thread, or 1 with a GPU]. Never changes a result
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    #[arg(long, value_name = "N", value_parser = between(1, 1024))]
     pub(crate) jobs: Option<usize>,
     #[command(flatten)]
     pub(crate) workers: WorkerArgs,

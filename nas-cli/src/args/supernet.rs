@@ -3,8 +3,9 @@
 use clap::{Args, ValueEnum};
 use nas_darts::Order;
 
-use super::at_least;
+use super::{at_least, between};
 use crate::method::Method;
+use crate::plan::MOST_AUDITED;
 
 /// How a supernet is trained, and an architecture read off it.
 #[derive(Debug, Clone, Default, Args)]
@@ -45,7 +46,7 @@ pub(crate) struct SupernetArgs {
     pub(crate) candidates: Option<usize>,
     /// Of enas: architectures, uniform draws, that are also trained alone, or looked up, to tell how far the ranking by shared
     /// weights agrees [default: 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = between(0, MOST_AUDITED as u64))]
     pub(crate) audit: Option<usize>,
 }
 

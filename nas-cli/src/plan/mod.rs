@@ -14,7 +14,7 @@ mod trial;
 pub(crate) use command::CommandPlan;
 pub(crate) use halving::HalvingPlan;
 pub(crate) use resolve::{resolve, space, training_defaults};
-pub(crate) use supernet::{Images, SupernetPlan, cells};
+pub(crate) use supernet::{Images, MOST_AUDITED, SupernetPlan, cells};
 pub(crate) use table::{OneFigure, TablePlan, benchmarks};
 pub(crate) use trial::TrialPlan;
 

@@ -19,6 +19,9 @@ use crate::method::Method;
 use crate::size::Skeleton;
 use crate::usage::{Typed, Usage};
 
+/// The most architectures of an audit, each of which is trained alone.
+pub(crate) const MOST_AUDITED: usize = 100_000;
+
 /// The supernet of a search, and how it is trained: `darts` or `enas`, the one of the method.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -393,6 +396,10 @@ impl SupernetPlan {
         };
         if self.audit > 0 && method != Method::Enas {
             bail!("[supernet] has an audit; expected none with method {method}: it is for enas");
+        }
+        if self.audit > MOST_AUDITED {
+            let audit = self.audit;
+            bail!("[supernet] audit is {audit}; expected 0 to {MOST_AUDITED}: each of them is trained alone");
         }
         cells.supernet(network, channels)?;
         Ok(())

@@ -600,3 +600,12 @@ fn tf32_is_kept_with_the_device_and_refused_where_it_has_no_meaning() {
         assert!(error.contains(named), "{words}: {error}");
     }
 }
+
+#[test]
+fn an_audit_in_a_file_has_the_bound_of_the_option() {
+    let mut config = resolved("", "enas --audit 3").unwrap();
+    config.supernet.as_mut().unwrap().audit = MOST_AUDITED + 1;
+    let text = toml::to_string(&config).unwrap();
+    let refused = resolved(&text, "").unwrap_err().to_string();
+    assert!(refused.contains("audit is 100001"), "{refused}");
+}

@@ -6,13 +6,16 @@ use crate::data::{Augmentation, DataError};
 use crate::error::EvalError;
 use crate::nn::{Curve, OptimizerConfig, Schedule, SgdConfig, Tick};
 
+/// The most images of a step. No memory holds the activations of as many.
+pub const MOST_BATCH: usize = 1 << 20;
+
 /// Everything about the training of a network but the network, the data and the seed.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
 /// | `epochs` | 600 | passes over the training images | ≥ 1 |
-/// | `batch_size` | 96 | images of a step | ≥ 2 |
-/// | `evaluation_batch_size` | 256 | images of an evaluation step; decides speed and memory alone | ≥ 1 |
+/// | `batch_size` | 96 | images of a step | 2 to [`MOST_BATCH`] |
+/// | `evaluation_batch_size` | 256 | images of an evaluation step; decides speed and memory alone | 1 to [`MOST_BATCH`] |
 /// | `learning_rate` | 0.025 | base rate of the schedule | > 0 |
 /// | `optimizer` | SGD, momentum 0.9, decay 3e-4 | see [`OptimizerConfig`] | |
 /// | `schedule` | cosine to 0, per epoch | see [`Schedule`] | |
@@ -158,18 +161,18 @@ impl TrainConfig {
         if self.epochs == 0 {
             return Err(EvalError::config("epochs", self.epochs, "at least 1"));
         }
-        if self.batch_size < 2 {
+        if !(2..=MOST_BATCH).contains(&self.batch_size) {
             return Err(EvalError::config(
                 "batch_size",
                 self.batch_size,
-                "at least 2: a batch norm cannot train on 1",
+                "2 to 1,048,576: a batch norm cannot train on 1",
             ));
         }
-        if self.evaluation_batch_size == 0 {
+        if !(1..=MOST_BATCH).contains(&self.evaluation_batch_size) {
             return Err(EvalError::config(
                 "evaluation_batch_size",
                 self.evaluation_batch_size,
-                "at least 1",
+                "1 to 1,048,576",
             ));
         }
         let positive = |value: f64| value > 0.0 && value.is_finite();

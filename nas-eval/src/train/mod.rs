@@ -43,7 +43,7 @@ mod progress;
 mod tests;
 mod trainer;
 
-pub use config::TrainConfig;
+pub use config::{MOST_BATCH, TrainConfig};
 pub use data::TrainingData;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_by;

@@ -2,6 +2,7 @@
 
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{Curve, OptimizerConfig, Schedule, SgdConfig};
+use nas_eval::train::MOST_BATCH;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{CellSpace, Skeleton, Space};
 use serde::{Deserialize, Serialize};
@@ -9,14 +10,17 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Depth, RlConfig};
 use crate::error::RlError;
 
+/// The most architectures that are ranked at the end.
+const MOST_CANDIDATES: usize = 1_000_000;
+
 /// Configuration of an [`Enas`](super::Enas) search.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
 /// | `network` | 3×32×32, 10 classes, 20 channels, 8 cells | the supernet's size | see [`NetworkConfig`] |
 /// | `epochs` | 150 | passes over the training images, each followed by a phase of the controller | ≥ 1 |
-/// | `batch_size` | 160 | images of a step, and of a reward | ≥ 2 |
-/// | `evaluation_batch_size` | 256 | images of a step when candidates are ranked | ≥ 2 |
+/// | `batch_size` | 160 | images of a step, and of a reward | 2 to [`MOST_BATCH`] |
+/// | `evaluation_batch_size` | 256 | images of a step when candidates are ranked | 2 to [`MOST_BATCH`] |
 /// | `learning_rate` | 0.05 | base rate of the weights | > 0 |
 /// | `schedule` | cosine to 0.0005 | how it changes | see [`Schedule`] |
 /// | `weights` | Nesterov momentum 0.9, weight decay 1e-4 | SGD of the weights | see [`SgdConfig`] |
@@ -27,7 +31,7 @@ use crate::error::RlError;
 /// | `auxiliary_weight` | 0.4 | weight of the auxiliary classifier's loss, where `network` has one | ≥ 0 |
 /// | `rl` | [`RlConfig::enas_micro`] | the controller and how it learns | see [`RlConfig`]; `depth` is full |
 /// | `controller_updates` | 30 | updates of the controller in each of its phases | ≥ 1 |
-/// | `candidates` | 100 | architectures drawn and ranked at the end | ≥ 1 |
+/// | `candidates` | 100 | architectures drawn and ranked at the end | 1 to 1,000,000 |
 ///
 /// The defaults are numbers of the authors' code for cells, on CIFAR-10, with a plain controller;
 /// [`EnasConfig::authors`] is their code.
@@ -207,15 +211,21 @@ impl EnasConfig {
         }
         OptimizerConfig::Sgd(self.weights).validate()?;
         self.schedule.validate()?;
-        for (name, value, least) in [
-            ("batch_size", self.batch_size, 2),
-            ("evaluation_batch_size", self.evaluation_batch_size, 2),
-            ("candidates", self.candidates, 1),
-            ("epochs", self.epochs as usize, 1),
-            ("controller_updates", self.controller_updates as usize, 1),
+        for (name, value, least, most) in [
+            ("batch_size", self.batch_size, 2, MOST_BATCH),
+            ("evaluation_batch_size", self.evaluation_batch_size, 2, MOST_BATCH),
+            ("candidates", self.candidates, 1, MOST_CANDIDATES),
         ] {
-            if value < least {
-                return Err(RlError::config(name, value, format!("at least {least}")));
+            if !(least..=most).contains(&value) {
+                return Err(RlError::config(name, value, format!("{least} to {most}")));
+            }
+        }
+        for (name, value) in [
+            ("epochs", self.epochs),
+            ("controller_updates", self.controller_updates),
+        ] {
+            if value == 0 {
+                return Err(RlError::config(name, value, "at least 1"));
             }
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {

@@ -316,23 +316,20 @@ fn compare(
         (bench.name().to_owned(), contestant.name.clone(), seed)
     };
     // Seed by seed, so that what is there after an interruption is a comparison of fewer seeds.
-    let mut missing = Vec::new();
-    for seed in 0..seeds {
-        for bench in benches {
-            for (place, contestant) in contestants.iter().enumerate() {
-                if !finished.contains_key(&key(bench, contestant, seed)) {
-                    missing.push((bench, place, seed));
-                }
-            }
-        }
-    }
+    let runs = (0..seeds).flat_map(|seed| {
+        benches
+            .iter()
+            .flat_map(move |bench| (0..contestants.len()).map(move |place| (bench, place, seed)))
+    });
+    let missing =
+        runs.filter(|&(bench, place, seed)| !finished.contains_key(&key(bench, &contestants[place], seed)));
     let bar = RunsBar::new(
         seeds * (benches.len() * contestants.len()) as u64,
-        missing.len() as u64,
+        missing.clone().count() as u64,
     );
     let journal = Mutex::new(journal);
     let jobs = args.jobs.unwrap_or_else(|| benches[0].jobs());
-    let made = jobs::run(&missing, jobs, |&(bench, place, seed)| {
+    let made = jobs::run(missing, jobs, |(bench, place, seed)| {
         let contestant = &contestants[place];
         let run = bench
             .run(
