@@ -33,7 +33,13 @@ pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<()> {
             path.display()
         );
     }
-    nas_files::replace(&path, page.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    nas_files::replace(&path, page.as_bytes()).with_context(|| match args.out {
+        Some(_) => format!("cannot write {}", path.display()),
+        None => format!(
+            "cannot write {}; name another place with --out FILE",
+            path.display()
+        ),
+    })?;
     let written = Written { report: path };
     output.result(&written, || written.report.display().to_string())
 }

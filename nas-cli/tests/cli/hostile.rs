@@ -375,3 +375,63 @@ fn a_configuration_that_is_no_configuration_is_not_read_to_its_end() {
         assert!(message.contains("larger than"), "{words:?}: {message}");
     }
 }
+
+#[test]
+fn a_finished_run_on_a_read_only_disk_is_read() {
+    // A mount of its own, which is gone with the shell.
+    let script = r#"
+        set -e
+        mkdir "$2/disk"
+        mount -t tmpfs tmpfs "$2/disk"
+        cp -r "$2/run" "$2/disk/run"
+        mount -o remount,ro "$2/disk"
+        cd "$2"
+        "$1" status disk/run
+        "$1" show disk/run
+        "$1" report disk/run --out page.html
+        test -s page.html
+        ! "$1" report disk/run
+        ! "$1" resume disk/run
+    "#;
+    let can = Command::new("unshare")
+        .args([
+            "--map-root-user",
+            "--mount",
+            "mount",
+            "-t",
+            "tmpfs",
+            "tmpfs",
+            "/mnt",
+        ])
+        .output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no disk can be mounted here");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    json(&[
+        "search",
+        "random",
+        "--benchmark",
+        "digits",
+        "--trials",
+        "3",
+        "--json",
+        "--run",
+        path(&run),
+    ]);
+    let output = Command::new("unshare")
+        .args(["--map-root-user", "--mount", "sh", "-c", script, "sh"])
+        .args([env!("CARGO_BIN_EXE_nas"), path(dir.path())])
+        .output()
+        .unwrap();
+    let (said, complained) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{complained}");
+    assert!(said.contains("finished") && said.contains("3 of 3"), "{said}");
+    assert!(
+        complained.contains("report.html") && complained.contains("--out FILE"),
+        "{complained}"
+    );
+    assert!(complained.contains("study.lock"), "{complained}");
+}
