@@ -370,7 +370,7 @@ impl Records {
     pub(super) fn seconds(
         &self,
         row: &Row<'_>,
-        column: impl RowIndex + Display + Copy,
+        column: impl RowIndex + Display,
     ) -> Result<f64, StoreError> {
         let seconds: f64 = self.get(row, column)?;
         if seconds.is_finite() && seconds >= 0.0 {
