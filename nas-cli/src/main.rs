@@ -7,17 +7,17 @@ mod consent;
 mod data_dir;
 mod device;
 mod environment;
-mod method;
+mod methods;
 mod number;
-mod oneshot;
 mod output;
 mod page;
 mod pareto;
+mod parsers;
 mod plan;
 mod plot;
 mod preflight;
+mod program;
 mod progress;
-mod progressive;
 mod report;
 mod session;
 mod shell;
@@ -26,7 +26,6 @@ mod signals;
 mod size;
 mod traced;
 mod usage;
-mod worker;
 
 use std::process::ExitCode;
 

@@ -51,7 +51,7 @@ impl Pareto {
         records: &[TrialRecord],
         space: &dyn Space,
         sizes: Option<&dyn Sizes>,
-        objectives: Option<&[Objective]>,
+        objectives: &[Objective],
         metric: &Metric,
     ) -> Result<Self> {
         let evaluated: Vec<(&TrialRecord, &Evaluation)> = records
@@ -87,8 +87,8 @@ impl Pareto {
         }
         let knows = |objective: &Objective| points.iter().any(|point| point.value(objective).is_some());
         let objectives = match objectives {
-            Some(objectives) => objectives.to_vec(),
-            None => {
+            [_, ..] => objectives.to_vec(),
+            [] => {
                 let costs = [Objective::Params, Objective::Macs];
                 let cost = costs.into_iter().find(knows).unwrap_or(Objective::Params);
                 vec![Objective::Accuracy, cost]

@@ -8,7 +8,6 @@ use nas_space::search::{Direction, Metric, Scale as Range};
 use nas_study::compare::plain;
 
 use crate::number::percent;
-use crate::plot::{Dimension, Scale};
 
 /// A metric's words and numbers.
 pub(crate) trait Shown {
@@ -33,18 +32,6 @@ pub(crate) trait Shown {
     /// What a controller or a surrogate learns from: `accuracy`, or `score`, the share of the way from the worst value of the table
     /// to the best.
     fn learned(&self) -> &'static str;
-
-    /// The value of a score as a number on an axis: percents of shares.
-    fn on_axis(&self, score: f64) -> f64;
-
-    /// A distance of scores as a number on an axis: points of percents of shares.
-    fn distance_on_axis(&self, distance: f64) -> f64;
-
-    /// An axis of values.
-    fn dimension(&self, name: String) -> Dimension;
-
-    /// An axis of distances from the best value.
-    fn distance(&self, name: String) -> Dimension;
 }
 
 impl Shown for Metric {
@@ -100,40 +87,6 @@ impl Shown for Metric {
             false => "score",
         }
     }
-
-    fn on_axis(&self, score: f64) -> f64 {
-        let value = self.value(score);
-        match self.scale() {
-            Range::Share => 100.0 * value,
-            Range::Plain => value,
-        }
-    }
-
-    fn distance_on_axis(&self, distance: f64) -> f64 {
-        match self.scale() {
-            Range::Share => 100.0 * distance,
-            Range::Plain => distance,
-        }
-    }
-
-    fn dimension(&self, name: String) -> Dimension {
-        let name = format!("{name}{}", self.note());
-        let dimension = match self.scale() {
-            Range::Share => Dimension::percent(name, Scale::Linear),
-            Range::Plain => Dimension::new(name, Scale::Linear),
-        };
-        Dimension {
-            falls: self.direction() == Direction::Lower,
-            ..dimension
-        }
-    }
-
-    fn distance(&self, name: String) -> Dimension {
-        match self.scale() {
-            Range::Share => Dimension::percent(name, Scale::Logarithmic),
-            Range::Plain => Dimension::new(name, Scale::Logarithmic),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -153,8 +106,6 @@ mod tests {
         let error = Metric::new("error", Direction::Lower, Range::Share).unwrap();
         assert_eq!(error.shown(-0.0679), "6.79 %");
         assert_eq!(error.described(), "error (lower is better)");
-        assert_eq!(loss().on_axis(-0.8), 0.8);
-        assert_eq!(error.on_axis(-0.25), 25.0);
     }
 
     #[test]

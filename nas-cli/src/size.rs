@@ -2,8 +2,7 @@
 
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
-
-use crate::args::SizeArgs;
+use nas_space::spaces::SpaceConfig;
 
 /// Channels and cells of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,11 +92,25 @@ impl Size {
         }
     }
 
-    /// This size, with what was typed put over it.
-    pub(crate) fn with(self, typed: &SizeArgs) -> Self {
+    /// This size, but for what is given.
+    pub(crate) fn with(self, channels: Option<usize>, cells: Option<usize>) -> Self {
         Self {
-            channels: typed.channels.unwrap_or(self.channels),
-            cells: typed.cells.unwrap_or(self.cells),
+            channels: channels.unwrap_or(self.channels),
+            cells: cells.unwrap_or(self.cells),
         }
+    }
+}
+
+/// The skeleton that a space's architectures stand in.
+pub(crate) fn skeleton(space: &SpaceConfig) -> Skeleton {
+    match space {
+        SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
+        SpaceConfig::Nb101 {} => Skeleton::Nb101,
+        SpaceConfig::Chain(_) => Skeleton::Chain,
+        SpaceConfig::EnasMacro(_) => Skeleton::Macro,
+        SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
+            Skeleton::Nb201
+        }
+        _ => Skeleton::Darts,
     }
 }

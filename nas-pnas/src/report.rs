@@ -6,6 +6,15 @@ use serde::{Deserialize, Serialize};
 use crate::rank::{kendall, precision_at, spearman};
 use crate::surrogate::Prediction;
 
+/// All of it: the [`report`](nas_space::search::Strategy::report) of a progressive search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchReport {
+    /// Name of the surrogate.
+    pub surrogate: String,
+    /// The levels so far, the last one as far as it has come.
+    pub levels: Vec<LevelReport>,
+}
+
 /// One level, as far as it has come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LevelReport {

@@ -15,7 +15,7 @@ use crate::blocks::growth;
 use crate::config::{Exploration, FirstLevel, Parents, ProgressiveConfig};
 use crate::error::PnasError;
 use crate::expansion::{Candidate, Expansion};
-use crate::report::{LevelReport, ModelReport, RankQuality};
+use crate::report::{LevelReport, ModelReport, RankQuality, SearchReport};
 use crate::selection::Selection;
 use crate::surrogate::{Prediction, Sample, Surrogate};
 
@@ -396,5 +396,14 @@ impl Strategy for ProgressiveSearch {
             }
             _ => Err(StrategyError::Unexpected { expected, got }),
         }
+    }
+
+    /// A [`SearchReport`](crate::report::SearchReport).
+    fn report(&self) -> Option<serde_json::Value> {
+        let report = SearchReport {
+            surrogate: self.surrogate().name().to_owned(),
+            levels: self.levels(),
+        };
+        serde_json::to_value(report).ok()
     }
 }

@@ -3,17 +3,13 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use nas_eval::tabular::BUILT_IN;
 use nas_space::search::Budget;
 
-use super::{
-    BoundArgs, DataArgs, HalvingArgs, LimitArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs, at_least,
-    between, positive,
-};
-use crate::method::Method;
-use crate::plan::benchmarks;
+use super::{BudgetArgs, FileArgs, SearchArgs, SubjectArgs, TaskArgs};
+use crate::methods::Method;
+use crate::parsers::between;
 
 /// Trials of a run where nothing is said: in a table, and where each one trains.
 const TRIALS: (u64, u64) = (100, 20);
@@ -28,70 +24,25 @@ pub(crate) struct CompareArgs {
     /// takes one with the settings of a file [default: all that propose architectures and can run there]
     #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',')]
     pub(crate) methods: Vec<Entrant>,
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
+    #[command(flatten)]
+    pub(crate) runs: RunsArgs,
+}
+
+/// The runs of a comparison.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Comparison")]
+pub(crate) struct RunsArgs {
     /// Do without random search, which is compared with where it is not named
     #[arg(long)]
     pub(crate) without_random: bool,
-    /// The benchmark that accuracies are looked up in: digits is built in, nb201 needs --table [default: digits, unless
-    /// there is a --table or --data]
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(benchmarks()))]
-    pub(crate) benchmark: Option<String>,
-    /// Look accuracies up in this file: one made by `nas table`, or NAS-Bench-201's accuracies as CSV
-    #[arg(long, value_name = "FILE")]
-    pub(crate) table: Option<PathBuf>,
-    /// Which of the table's data sets to search on; several are several tasks [default: its first]
-    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',')]
-    pub(crate) table_data: Vec<String>,
-    /// Search space of a comparison by training, or a TOML file that describes one [default: nb201]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub(crate) space: Option<String>,
-    /// Blocks of a cell, in the spaces pnas and nasnet [default: 5]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
-    pub(crate) blocks: Option<usize>,
-    /// Layers of a network, in the spaces chain and enas-macro [default: 6, 12]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
-    pub(crate) layers: Option<usize>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
     /// Runs of each method, with the seeds 0 to K - 1 [default: 30, or 5 by training]
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     pub(crate) seeds: Option<u64>,
-    /// Trials of each run [default: 100, or 20 by training, unless another budget is given]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) trials: Option<u64>,
-    /// Seconds of the trials of each run, simulated where a table has them
-    #[arg(long, value_name = "S", value_parser = positive)]
-    pub(crate) budget_seconds: Option<f64>,
-    /// Training epochs of the trials of each run
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) budget_epochs: Option<u64>,
-    /// Training epochs of a trial; in a table, one of the numbers it has [default: the table's own]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) epochs: Option<u32>,
-    /// Training epochs of the best architecture of each run, before it is tested
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) final_epochs: Option<u32>,
-    #[command(flatten)]
-    pub(crate) size: SizeArgs,
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
-    #[command(flatten)]
-    pub(crate) training: TrainingArgs,
     /// Runs at a time, which share the threads [default: one per thread, or 1 with a GPU]. Never changes a result
     #[arg(long, value_name = "N", value_parser = between(1, 1024))]
     pub(crate) jobs: Option<usize>,
-    #[command(flatten)]
-    pub(crate) workers: WorkerArgs,
-    #[command(flatten)]
-    pub(crate) bounds: BoundArgs,
-    /// Directory of the comparison; one that is there goes on [default: runs/compare-SPACE, numbered]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) run: Option<PathBuf>,
-    /// TOML file with the methods' settings, as a run directory holds it
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    // Last: what follows would stand under their heading.
-    #[command(flatten)]
-    pub(crate) halving: HalvingArgs,
 }
 
 /// A method, or the settings of one, under a name.
@@ -146,11 +97,7 @@ impl FromStr for Entrant {
             });
         }
         let method = <Method as ValueEnum>::from_str(what, false).map_err(|_| {
-            let able: Vec<&str> = Method::ALL
-                .into_iter()
-                .filter(|m| m.proposes())
-                .map(Method::name)
-                .collect();
+            let able: Vec<&str> = Method::proposing().map(Method::name).collect();
             format!(
                 "there is no method '{what}'; known: {}, or a file that ends in .toml",
                 able.join(", ")
@@ -166,56 +113,55 @@ impl FromStr for Entrant {
 impl CompareArgs {
     /// Whether architectures are trained, rather than looked up.
     pub(crate) fn trains(&self) -> bool {
-        self.data.data.is_some() && self.benchmark.is_none() && self.table.is_none()
+        let SubjectArgs { benchmark, table, .. } = &self.task.subject;
+        self.task.data.data.is_some() && benchmark.is_none() && table.is_none()
     }
 
     /// Runs of each method.
     pub(crate) fn seeds(&self) -> u64 {
-        self.seeds
+        self.runs
+            .seeds
             .unwrap_or(if self.trains() { SEEDS.1 } else { SEEDS.0 })
     }
 
     /// The budget of each run.
     pub(crate) fn budget(&self) -> Budget {
-        let other = self.budget_epochs.is_some() || self.budget_seconds.is_some();
+        let typed = &self.task.budget;
         let default = if self.trains() { TRIALS.1 } else { TRIALS.0 };
+        let default = (!typed.limits_otherwise()).then_some(default);
         Budget {
-            trials: self.trials.or((!other).then_some(default)),
-            epochs: self.budget_epochs,
-            seconds: self.budget_seconds,
+            trials: typed.trials.or(default),
+            epochs: typed.budget_epochs,
+            seconds: typed.budget_seconds,
         }
     }
 
     /// What would be typed to search with one of the methods, on one of the table's data sets.
     pub(crate) fn search(&self, what: &What, table_data: Option<&str>) -> SearchArgs {
         let (method, config) = match what {
-            What::Method(method) => (Some(*method), self.config.clone()),
+            What::Method(method) => (Some(*method), self.task.files.config.clone()),
             What::File(path) => (None, Some(path.clone())),
         };
-        let budget = self.budget();
+        let SubjectArgs { benchmark, table, .. } = &self.task.subject;
+        let task = TaskArgs {
+            subject: SubjectArgs {
+                benchmark: match (benchmark, table) {
+                    (None, None) if !self.trains() => Some(BUILT_IN[0].name.to_owned()),
+                    (benchmark, _) => benchmark.clone(),
+                },
+                table_data: table_data.map(str::to_owned).into_iter().collect(),
+                ..self.task.subject.clone()
+            },
+            budget: BudgetArgs {
+                trials: self.budget().trials,
+                ..self.task.budget.clone()
+            },
+            files: FileArgs { config, run: None },
+            ..self.task.clone()
+        };
         SearchArgs {
             method,
-            benchmark: match (&self.benchmark, &self.table) {
-                (None, None) if !self.trains() => Some(BUILT_IN[0].name.to_owned()),
-                (benchmark, _) => benchmark.clone(),
-            },
-            table: self.table.clone(),
-            table_data: table_data.map(str::to_owned),
-            space: self.space.clone(),
-            blocks: self.blocks,
-            layers: self.layers,
-            data: self.data.clone(),
-            trials: budget.trials,
-            budget_epochs: budget.epochs,
-            budget_seconds: budget.seconds,
-            epochs: self.epochs,
-            final_epochs: self.final_epochs,
-            size: self.size.clone(),
-            limits: self.limits.clone(),
-            training: self.training.clone(),
-            bounds: self.bounds.clone(),
-            halving: self.halving.clone(),
-            config,
+            task,
             ..SearchArgs::default()
         }
     }

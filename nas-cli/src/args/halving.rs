@@ -2,11 +2,11 @@
 
 use clap::{Args, ValueEnum};
 
-use super::at_least;
+use crate::parsers::at_least;
 
 /// Whether most trials are trained a little and the better ones more. Each option but the first is for --halving alone.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Successive halving (methods that propose architectures)")]
+#[command(next_help_heading = "Budget")]
 pub(crate) struct HalvingArgs {
     /// Train most architectures a little, and only the better ones up to --epochs [default: train all alike]
     #[arg(long, value_enum, value_name = "NAME")]

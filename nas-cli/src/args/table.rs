@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use nas_eval::tabular::import::MAPPING_HELP;
 
-use super::{BoundArgs, DataArgs, SizeArgs, share};
+use super::{BoundArgs, DataArgs, SizeArgs};
+use crate::parsers::{at_least, positive, share};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TableCommand {
@@ -72,10 +73,10 @@ pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub(crate) size: SizeArgs,
     /// Images per step, at least 2
-    #[arg(long, value_name = "N", value_parser = super::at_least(2))]
+    #[arg(long, value_name = "N", value_parser = at_least(2))]
     pub(crate) batch_size: Option<usize>,
     /// Peak learning rate
-    #[arg(long, value_name = "RATE", value_parser = super::positive)]
+    #[arg(long, value_name = "RATE", value_parser = positive)]
     pub(crate) learning_rate: Option<f64>,
     /// Share of the training images kept for validation
     #[arg(long, value_name = "FRACTION", default_value_t = 0.3, value_parser = share)]

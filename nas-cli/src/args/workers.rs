@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::positive;
+use crate::parsers::positive;
 
 /// Who evaluates trials.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Hardware")]
 pub(crate) struct WorkerArgs {
     /// Processes that evaluate trials, each with its share of the threads, so that what goes wrong in one takes a trial and not
     /// the search; more than --batch find nothing to do; 0 evaluates in this process [default: 1 where trials are trained,
@@ -23,6 +24,7 @@ impl WorkerArgs {
 
 /// What a trial may take.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Hardware")]
 pub(crate) struct BoundArgs {
     /// Seconds after which a trial is stopped and has failed
     #[arg(long, value_name = "SECONDS", value_parser = positive)]

@@ -7,7 +7,7 @@ use nas_space::named;
 use nas_space::spaces;
 use serde::Serialize;
 
-use crate::method::Method;
+use crate::methods::Method;
 use crate::output::Output;
 
 /// The JSON of `nas list`.

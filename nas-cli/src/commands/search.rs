@@ -16,10 +16,19 @@ use crate::{consent, shell, signals};
 pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
     let stop = signals::stop()?;
     let config = plan::resolve(args)?;
-    consent::check(&config, args.evaluator.as_deref(), args.consent.allow_evaluator)?;
+    consent::check(
+        &config,
+        args.own.evaluator.as_deref(),
+        args.own.consent.allow_evaluator,
+    )?;
     let session = Session::prepare(config, &stop)?;
-    let workers = session.workers(args.workers.count())?;
-    let path = args.run.clone().unwrap_or_else(|| free_directory(&session));
+    let workers = session.workers(args.task.workers.count())?;
+    let path = args
+        .task
+        .files
+        .run
+        .clone()
+        .unwrap_or_else(|| free_directory(&session));
     if path.to_str().is_none() {
         let why = format!("{}: the name of a run directory has to be UTF-8", path.display());
         return Err(Usage::new(why).into());

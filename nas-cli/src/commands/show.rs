@@ -67,7 +67,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         .map_or(Size::published(Skeleton::of(&genotype)), |network| {
             Size::of(&network)
         })
-        .with(&args.size);
+        .with(args.size.channels, args.size.cells);
     let image = args.image.or(trained.map(|network| network.image));
     let classes = args.classes.or(trained.map(|network| network.classes));
     let config = NetworkConfig {

@@ -16,7 +16,6 @@ use serde::Serialize;
 
 use crate::architecture::Found;
 use crate::args::TrainArgs;
-use crate::method::Method;
 use crate::number::counted;
 use crate::output::Output;
 use crate::plan::{self, RunConfig};
@@ -58,14 +57,14 @@ struct Trained {
 #[derive(Debug, Serialize)]
 struct Origin {
     run: String,
-    method: Method,
+    method: &'static str,
 }
 
 /// Trains the network, tests it, saves it if asked to.
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
-    let device = args.training.device.as_deref().unwrap_or("cpu");
+    let device = args.device.device.as_deref().unwrap_or("cpu");
     device::check_one(device).typed("--device")?;
-    let tf32 = args.training.tf32.unwrap_or(false);
+    let tf32 = args.device.tf32.unwrap_or(false);
     device::check_tf32(device, tf32).typed("--tf32")?;
     if let Some(out) = &args.out {
         check_writable(out)?;
@@ -90,7 +89,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         .as_ref()
         .and_then(RunConfig::training)
         .map_or_else(small, |plan| Size::of(&plan.evaluator.network))
-        .with(&args.size);
+        .with(args.size.channels, args.size.cells);
     let network = NetworkConfig {
         image,
         classes: dataset.train.classes(),
@@ -149,7 +148,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         arch: genotype.to_string(),
         found: search.as_ref().map(|search| Origin {
             run: args.arch.clone(),
-            method: search.method,
+            method: search.method.method().name(),
         }),
         data: data.to_owned(),
         channels: size.channels,

@@ -8,10 +8,20 @@ use anyhow::Result;
 use nas_space::search::Stop;
 use nas_study::processes::protocol::Hello;
 use nas_study::processes::{Served, serve};
+use serde::Deserialize;
 
-use crate::commands::table::Trainings;
-use crate::session::Worker;
-use crate::worker::Settings;
+use crate::commands::table::{TrainingSettings, Trainings};
+use crate::session::{TrialSettings, Worker};
+
+/// What a worker is to do: see [`crate::program::told`].
+#[derive(Deserialize)]
+#[serde(tag = "task", content = "settings", rename_all = "snake_case")]
+enum Task {
+    /// Evaluate the trials of a search.
+    Search(Box<TrialSettings>),
+    /// Do the trainings of a table.
+    Table(Box<TrainingSettings>),
+}
 
 /// Time that a trial has to leave a checkpoint once the study is gone or wants no more.
 const GRACE: Duration = Duration::from_secs(3);
@@ -43,7 +53,7 @@ fn make(hello: &Hello, stop: &Stop) -> Result<Box<dyn Served>> {
         std::process::exit(0);
     })?;
     Ok(match serde_json::from_value(hello.settings.clone())? {
-        Settings::Search(settings) => Box::new(Worker::new(*settings, hello.device.as_deref(), stop)?),
-        Settings::Table(settings) => Box::new(Trainings::new(*settings, stop)?),
+        Task::Search(settings) => Box::new(Worker::new(*settings, hello.device.as_deref(), stop)?),
+        Task::Table(settings) => Box::new(Trainings::new(*settings, stop)?),
     })
 }

@@ -7,7 +7,7 @@ use nas_space::network::NetworkConfig;
 use serde::{Deserialize, Serialize};
 
 use super::{RunConfig, TrainingPlan};
-use crate::args::SearchArgs;
+use crate::args::TaskArgs;
 use crate::data_dir;
 use crate::usage::Usage;
 
@@ -45,12 +45,12 @@ impl CommandPlan {
     }
 
     /// Puts what was typed over it.
-    pub(super) fn overlay(&mut self, args: &SearchArgs) -> Result<()> {
+    pub(super) fn overlay(&mut self, args: &TaskArgs) -> Result<()> {
         let meaningless = [
-            (args.final_epochs.is_some(), "--final-epochs"),
+            (args.budget.final_epochs.is_some(), "--final-epochs"),
             (args.training.batch_size.is_some(), "--batch-size"),
             (args.training.learning_rate.is_some(), "--learning-rate"),
-            (args.training.tf32.is_some(), "--tf32"),
+            (args.device.tf32.is_some(), "--tf32"),
             (args.data.limit.is_some(), "--limit"),
         ];
         if let Some((_, name)) = meaningless.into_iter().find(|(given, _)| *given) {
@@ -60,10 +60,10 @@ impl CommandPlan {
             return Err(Usage::new(why).into());
         }
         self.data_dir = data_dir::choose(args.data.data_dir.as_deref(), self.data_dir.as_deref())?;
-        self.epochs = args.epochs.unwrap_or(self.epochs);
+        self.epochs = args.budget.epochs.unwrap_or(self.epochs);
         self.network.channels = args.size.channels.unwrap_or(self.network.channels);
         self.network.cells = args.size.cells.unwrap_or(self.network.cells);
-        if let Some(device) = &args.training.device {
+        if let Some(device) = &args.device.device {
             self.device = Some(device.clone());
         }
         Ok(())

@@ -11,7 +11,6 @@ use toml::Table as Toml;
 use super::resolve::value_at;
 use super::{Estimation, RunConfig, TablePlan};
 use crate::args::{HalvingArgs, HalvingName};
-use crate::method::Method;
 use crate::usage::Usage;
 
 /// Epochs of the top rung where nothing is said: three rungs of the default reduction.
@@ -253,17 +252,10 @@ impl RunConfig {
         let Some(halving) = &self.halving else {
             return Ok(None);
         };
-        if !self.method.proposes() {
+        let method = self.method.method();
+        if let Some(why) = method.not_halved() {
             bail!(
-                "halving has no meaning with method {}, whose trials are searches; it is for methods that propose \
-                 architectures",
-                self.method
-            );
-        }
-        if self.method == Method::Pnas {
-            bail!(
-                "halving has no meaning with method pnas, whose surrogate compares trainings of one length; it is for methods \
-                 that propose architectures one by one"
+                "halving has no meaning with method {method}, {why}; it is for methods that propose architectures one by one"
             );
         }
         match &self.estimation {

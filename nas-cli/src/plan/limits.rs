@@ -49,8 +49,11 @@ impl RunConfig {
     pub(super) fn validate_sizes(&self) -> Result<()> {
         self.limits.iter().try_for_each(Limits::validate)?;
         let limited = self.limits.iter().flat_map(Limits::quantities);
-        let objectives = self.nsga2.iter().flat_map(|nsga2| &nsga2.objectives);
-        let weighed = objectives.filter_map(nas_evo::Objective::quantity);
+        let weighed = self
+            .method
+            .objectives()
+            .iter()
+            .filter_map(nas_evo::Objective::quantity);
         let limited = limited.map(|quantity| (quantity, "a limit"));
         let weighed = weighed.map(|quantity| (quantity, "an objective"));
         for (quantity, what) in limited.chain(weighed) {

@@ -1,30 +1,24 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
 mod command;
-mod evolution;
 mod halving;
+mod images;
 mod limits;
-mod progressive;
 mod resolve;
-mod rl;
-mod supernet;
 mod table;
 mod trial;
 
 pub(crate) use command::CommandPlan;
 pub(crate) use halving::HalvingPlan;
+pub(crate) use images::{Images, ImagesPlan};
 pub(crate) use resolve::{resolve, space, training_defaults};
-pub(crate) use supernet::{Images, MOST_AUDITED, SupernetPlan, cells};
-pub(crate) use table::{OneFigure, TablePlan, benchmarks};
+pub(crate) use table::{OneFigure, TablePlan};
 pub(crate) use trial::TrialPlan;
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use nas_eval::evaluator::TrainingEvaluatorConfig;
-use nas_evo::{EvolutionConfig, Nsga2Config};
-use nas_pnas::ProgressiveConfig;
-use nas_rl::RlConfig;
 use nas_space::limits::Limits;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Budget, Metric, ScoreRange};
@@ -32,14 +26,14 @@ use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::device;
-use crate::method::Method;
+use crate::methods::MethodConfig;
 
 /// A search, resolved: `config.toml` of a run directory.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunConfig {
-    /// The search method.
-    pub(crate) method: Method,
+    /// The search method and its settings.
+    pub(crate) method: MethodConfig,
     /// Seed of all randomness, below 2⁶³ so that TOML can hold it.
     pub(crate) seed: u64,
     /// Trials proposed before the first one's outcome is known.
@@ -50,18 +44,10 @@ pub(crate) struct RunConfig {
     pub(crate) space: SpaceConfig,
     /// How an architecture is judged.
     pub(crate) estimation: Estimation,
-    /// The supernet: present exactly where the method trains one.
+    /// What a supernet is trained on: present exactly where a method trains one, and the estimation trains on nothing and so names no
+    /// images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) supernet: Option<SupernetPlan>,
-    /// Population and tournament: present exactly where the method is evolution.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) evolution: Option<EvolutionConfig>,
-    /// Population and objectives: present exactly where the method is NSGA-II.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) nsga2: Option<Nsga2Config>,
-    /// The controller and how it learns: present exactly where the method is rl.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) rl: Option<RlConfig>,
+    pub(crate) images: Option<ImagesPlan>,
     /// How large a network may be, where it may not be of any size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) limits: Option<Limits>,
@@ -71,9 +57,6 @@ pub(crate) struct RunConfig {
     /// How trainings are halved: present exactly where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) halving: Option<HalvingPlan>,
-    /// Beam and surrogate: present exactly where the method is progressive search.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) pnas: Option<ProgressiveConfig>,
 }
 
 /// How an architecture is judged.
@@ -175,26 +158,25 @@ impl RunConfig {
 
     /// The images that anything is trained on: trials, or else the supernet.
     pub(crate) fn images(&self) -> Option<Images<'_>> {
-        match (&self.estimation, &self.supernet) {
-            (Estimation::Training(plan), _) => Some(Images {
+        match &self.estimation {
+            Estimation::Training(plan) => Some(Images {
                 data: &plan.data,
                 data_dir: plan.data_dir.as_deref(),
                 limit: plan.limit,
                 device: &plan.device,
                 tf32: plan.tf32,
             }),
-            (Estimation::Table(_), Some(supernet)) => Some(supernet.images.as_ref()?.borrowed()),
-            (Estimation::Table(_), None) | (Estimation::Command(_), _) => None,
+            Estimation::Table(_) => Some(self.images.as_ref()?.borrowed()),
+            Estimation::Command(_) => None,
         }
     }
 
     /// The folder with the files of those images, to set it.
     pub(crate) fn data_dir_mut(&mut self) -> Option<&mut Option<PathBuf>> {
-        match (&mut self.estimation, &mut self.supernet) {
-            (Estimation::Training(plan), _) => Some(&mut plan.data_dir),
-            (Estimation::Table(_), Some(supernet)) => Some(&mut supernet.images.as_mut()?.data_dir),
-            (Estimation::Command(plan), _) => Some(&mut plan.data_dir),
-            (Estimation::Table(_), None) => None,
+        match &mut self.estimation {
+            Estimation::Training(plan) => Some(&mut plan.data_dir),
+            Estimation::Table(_) => Some(&mut self.images.as_mut()?.data_dir),
+            Estimation::Command(plan) => Some(&mut plan.data_dir),
         }
     }
 
@@ -227,24 +209,17 @@ impl RunConfig {
             Estimation::Command(plan) => plan.validate(self)?,
         }
         self.trial.iter().try_for_each(TrialPlan::validate)?;
-        evolution::validate(self)?;
+        self.validate_images()?;
+        self.method.validate(self.space.build()?.as_ref())?;
         self.validate_sizes()?;
-        rl::validate(self)?;
-        self.validate_seconds()?;
-        match (self.method, &self.pnas) {
-            (Method::Pnas, None) => bail!("method pnas has no [pnas] in the configuration"),
-            (Method::Pnas, Some(pnas)) => progressive::validate(pnas, self.space.build()?.as_ref())?,
-            (method, Some(_)) => bail!("[pnas] is given; expected none with method {method}"),
-            (_, None) => {}
-        }
-        self.validate_supernet()
+        self.validate_seconds()
     }
 
     /// Refuses a search in a table that nothing would end.
     fn validate_seconds(&self) -> Result<()> {
         let halved = self.halving()?.is_some();
         let only_seconds = self.budget.trials.is_none() && self.budget.epochs.is_none();
-        if !only_seconds || self.supernet.is_some() {
+        if !only_seconds || !self.method.proposes() {
             return Ok(());
         }
         // A table may lack what a search needs that never looks anything up.
@@ -264,29 +239,20 @@ impl RunConfig {
         bail!("a limit of seconds never ends a search in a table without costs; add --trials N")
     }
 
-    fn validate_supernet(&self) -> Result<()> {
-        match (self.method, &self.supernet) {
-            (method, None) if !method.proposes() => {
-                bail!("method {method} has no [supernet] in the configuration")
+    /// Checks that images are named exactly where something is trained on them.
+    fn validate_images(&self) -> Result<()> {
+        match (&self.estimation, &self.images) {
+            (_, Some(_)) if self.method.proposes() => bail!(
+                "[images] is given; expected none with method {}, which trains no supernet",
+                self.method
+            ),
+            (Estimation::Training(_), Some(_)) => {
+                bail!("[images] is given; expected none: a supernet trains on the images of the trials")
             }
-            (method, Some(supernet)) if !method.proposes() => {
-                match (&self.estimation, &supernet.images) {
-                    (Estimation::Training(_), Some(_)) => {
-                        bail!(
-                            "[supernet.images] is given; expected none: it trains on the images of the trials"
-                        )
-                    }
-                    (Estimation::Table(_), None) => {
-                        bail!(
-                            "[supernet.images] is missing: with a table, nothing else says what it trains on"
-                        )
-                    }
-                    _ => {}
-                }
-                supernet.validate(method, self.space.build()?.as_ref())
+            (Estimation::Table(_), None) if !self.method.proposes() => {
+                bail!("[images] is missing: with a table, nothing else says what the supernet trains on")
             }
-            (_, Some(_)) => bail!("[supernet] is given; expected none with method {}", self.method),
-            (_, None) => Ok(()),
+            _ => Ok(()),
         }
     }
 }
@@ -294,4 +260,4 @@ impl RunConfig {
 #[cfg(test)]
 mod fuzzing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

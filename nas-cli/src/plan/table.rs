@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail};
-use nas_eval::tabular::{
-    BUILT_IN, DatasetHeader, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in,
-};
+use nas_eval::tabular::{DatasetHeader, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in};
 use nas_space::network::NetworkConfig;
 use nas_space::search::Metric;
 use nas_space::spaces::{Space, SpaceConfig};
@@ -14,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 
 use super::resolve::{text_at, value_at};
-use crate::args::SearchArgs;
+use crate::args::{TaskArgs, benchmarks};
 use crate::data_dir;
 use crate::usage::{Typed, Usage};
 
@@ -97,15 +95,19 @@ impl PartialEq for Opened {
     }
 }
 
-/// Names of all benchmarks.
-pub(crate) fn benchmarks() -> Vec<&'static str> {
-    BUILT_IN.iter().map(|table| table.name).chain([NB201]).collect()
-}
-
 /// What was typed about a table, over what a file says of one.
-pub(super) fn resolve(args: &SearchArgs, file: &Toml) -> Result<TablePlan> {
+pub(super) fn resolve(args: &TaskArgs, file: &Toml) -> Result<TablePlan> {
+    let subject = &args.subject;
+    let named = match &subject.table_data[..] {
+        [] => None,
+        [one] => Some(one.as_str()),
+        _ => {
+            let why = "--table-data: a search has one data set; `nas compare` takes several";
+            return Err(Usage::new(why).into());
+        }
+    };
     let recorded = |key: &str| text_at(file, &["estimation", key]).map(str::to_owned);
-    let (benchmark, table) = match (&args.benchmark, &args.table) {
+    let (benchmark, table) = match (&subject.benchmark, &subject.table) {
         (None, None) => (recorded("benchmark"), recorded("table").map(PathBuf::from)),
         (Some(name), None) if name == NB201 => (Some(name.clone()), recorded("table").map(PathBuf::from)),
         (benchmark, table) => (benchmark.clone(), table.clone()),
@@ -126,12 +128,12 @@ pub(super) fn resolve(args: &SearchArgs, file: &Toml) -> Result<TablePlan> {
         benchmark,
         table: table.as_deref().map(data_dir::absolute).transpose()?,
         data: String::new(),
-        epochs: args.epochs,
+        epochs: args.budget.epochs,
         metric: Metric::default(),
         one_figure: None,
         opened: Opened::default(),
     };
-    plan.data = match (&args.table_data, recorded("data")) {
+    plan.data = match (named, recorded("data")) {
         (Some(name), _) => {
             let name = if name == "imagenet16" {
                 "imagenet16-120"
@@ -145,7 +147,7 @@ pub(super) fn resolve(args: &SearchArgs, file: &Toml) -> Result<TablePlan> {
         _ if plan.is_nb201() => Nb201Dataset::Cifar10.name().to_owned(),
         _ => plan.open()?.header().datasets[0].name.clone(),
     };
-    let same = args.benchmark.is_none() && args.table.is_none();
+    let same = subject.benchmark.is_none() && subject.table.is_none();
     let epochs = value_at(file, &["estimation", "epochs"]).filter(|_| same);
     let epochs = epochs.and_then(|epochs| u32::try_from(epochs.as_integer()?).ok());
     plan.epochs = plan.epochs.or(epochs);

@@ -6,6 +6,7 @@ use nas_evo::Objective;
 use nas_space::search::{Direction, Metric};
 use nas_space::sizes::Quantity;
 
+use super::OnAxis;
 use super::axis::Axis;
 use super::panel::Panel;
 use super::quantile::{far_below, sorted};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use nas_space::search::FailureKind;
 
-use super::{Run, origin, supernet};
+use super::{Run, origin};
+use crate::methods::supernet;
 use crate::number::{NOT_KNOWN, counted, grouped, seconds};
 use crate::page::{Align, Cell, Html, Table};
 use crate::plot::{self, Bar, BarChart};
@@ -25,7 +26,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     let asked: f64 = run.trials.iter().map(|record| record.ask_seconds).sum();
     let supernets = match run.config.method.proposes() {
         true => None,
-        false => Some(supernet::seconds(run)?.iter().sum::<f64>()),
+        false => Some(supernet::seconds(&run.directory()?)?),
     };
     // To propose is to train a supernet where there is one.
     let strategy = if supernets.is_some() { told } else { told + asked };

@@ -7,7 +7,7 @@ use super::Run;
 use super::run::Evaluated;
 use crate::number::{NOT_KNOWN, grouped, seconds};
 use crate::page::{Align, Cell, Html, Table};
-use crate::plot::{self, BoxChart, Curve, CurveChart, Dimension, Point, Sample, Scale};
+use crate::plot::{self, BoxChart, Curve, CurveChart, Dimension, OnAxis, Point, Sample, Scale};
 use crate::shown::Shown;
 
 /// More trials than this are not listed.

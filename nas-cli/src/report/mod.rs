@@ -10,7 +10,6 @@ mod origin;
 mod result;
 mod run;
 mod subject;
-mod supernet;
 
 pub(crate) use run::Run;
 
@@ -21,6 +20,7 @@ use crate::page::{Html, Page};
 /// The page of this run.
 pub(crate) fn page(run: &Run) -> Result<String> {
     let lead = subject::lead(run);
+    let method = method::section(run)?;
     let mut page = Page::new(subject::title(run), lead);
     let mut opening = Html::new();
     if let Some(state) = run.state() {
@@ -34,7 +34,7 @@ pub(crate) fn page(run: &Run) -> Result<String> {
         .section("Result", result::section(run)?)
         .section("What was searched", subject::section(run)?)
         .section("Course of the search", course::section(run)?)
-        .section(method::title(run), method::section(run)?)
+        .section(method.title, method.html)
         .section(result::front_title(run), result::front(run)?)
         .section("Costs", costs::section(run)?)
         .section("Failures", costs::failures(run))

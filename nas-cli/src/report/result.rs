@@ -148,7 +148,7 @@ pub(super) fn front(run: &Run) -> Result<Html> {
     if run.evaluated().len() < 2 {
         return Ok(html);
     }
-    let objectives = run.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
+    let objectives = run.config.method.objectives();
     let metric = run.metric();
     let pareto = Pareto::new(
         &run.trials,

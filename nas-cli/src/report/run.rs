@@ -10,7 +10,6 @@ use nas_space::search::{Evaluation, FailureKind, Metric};
 use nas_space::sizes::{Figures, Sizes};
 use nas_space::spaces::Space;
 use nas_study::{AttemptRecord, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
-use serde::de::DeserializeOwned;
 
 use crate::environment::Environment;
 use crate::number::counted;
@@ -104,9 +103,14 @@ impl Run {
         Ok(run)
     }
 
-    /// A JSON file of the directory, if it is there.
-    pub(super) fn file<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        Ok(RunDir::open(&self.path)?.read_json(name)?)
+    /// The run directory.
+    pub(super) fn directory(&self) -> Result<RunDir> {
+        Ok(RunDir::open(&self.path)?)
+    }
+
+    /// Whether accuracies were looked up in a table.
+    pub(super) fn is_looked_up(&self) -> bool {
+        matches!(self.config.estimation, Estimation::Table(_))
     }
 
     /// The trials that were evaluated, in order.
@@ -217,7 +221,7 @@ impl Run {
 
     /// Whether it is known what trials cost: a table need not say.
     pub(super) fn knows_seconds(&self) -> bool {
-        !matches!(self.config.estimation, Estimation::Table(_))
+        !self.is_looked_up()
             || self
                 .evaluated()
                 .iter()

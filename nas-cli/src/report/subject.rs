@@ -4,7 +4,6 @@ use anyhow::Result;
 use nas_space::search::Budget;
 
 use super::Run;
-use crate::method::Method;
 use crate::number::{counted, figure, grouped, seconds};
 use crate::page::Html;
 use crate::plan::Estimation;
@@ -37,20 +36,10 @@ pub(super) fn lead(run: &Run) -> String {
 
 /// What the method does, in the words of this run's metric.
 fn description(run: &Run) -> String {
-    let text = of_method(run.config.method);
+    let text = run.config.method.method().description_alone();
     match run.metric() {
         metric if metric.is_accuracy() => text.to_owned(),
         metric => text.replace("accuracy", metric.name()),
-    }
-}
-
-/// What the method does. In the list of all methods, this one follows another that it is compared with.
-fn of_method(method: Method) -> &'static str {
-    match method {
-        Method::Enas => {
-            "proposals of a recurrent controller, rewarded by a supernet whose weights they all share"
-        }
-        other => other.description(),
     }
 }
 

@@ -21,9 +21,9 @@ use super::{Session, Source};
 use crate::device;
 use crate::plan::{CommandPlan, Estimation, RunConfig};
 use crate::preflight::Preflight;
+use crate::program;
 use crate::traced::Traced;
 use crate::usage::Usage;
-use crate::worker::{self, Settings};
 
 /// What a worker of this program is told besides its device and its threads.
 #[derive(Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl Session {
         let bounded = self.config.trial.is_some();
         let (own, trains) = match &self.source {
             Source::Command(_) => (true, false),
-            Source::Training { .. } => (false, self.config.supernet.is_none()),
+            Source::Training { .. } => (false, self.config.method.proposes()),
             Source::Table(_) => (false, false),
         };
         match typed {
@@ -114,19 +114,19 @@ impl Session {
     pub(super) fn processes(&self, run: &RunDir, workers: NonZeroUsize) -> Result<Processes> {
         let (program, settings, description) = match &self.source {
             Source::Command(plan) => (
-                worker::guarded(shell(&plan.command))?,
+                program::guarded(shell(&plan.command))?,
                 self.command_settings(plan),
                 None,
             ),
             _ => {
-                let settings = Settings::Search(Box::new(TrialSettings {
+                let settings = TrialSettings {
                     config: self.config.clone(),
                     checkpoints: std::path::absolute(checkpoints(run))?,
-                }));
+                };
                 let description = self.evaluator()?.description();
                 (
-                    worker::program()?,
-                    serde_json::to_value(settings)?,
+                    program::worker()?,
+                    program::told("search", &settings)?,
                     Some(description),
                 )
             }

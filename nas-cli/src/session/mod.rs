@@ -3,11 +3,9 @@
 mod ending;
 mod evaluation;
 mod halving;
-mod learning;
 mod report;
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,31 +14,28 @@ use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::tabular::TabularEvaluator;
 use nas_eval::{DType, Device};
-use nas_pnas::ProgressiveSearch;
 use nas_space::genotype::Genotype;
-use nas_space::search::{Evaluator, Fidelity, Scaled, Stop, Strategy};
+use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::sizes::Figures;
 use nas_space::spaces::Space;
 use nas_study::{Best, Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
-use serde::Serialize;
+
+use serde_json::Value;
 
 use crate::environment::Environment;
-use crate::number::grouped;
-use crate::oneshot::{AuditRecord, Darts, Enas, Found, Oneshot, Searches, Supernet};
+use crate::methods::supernet::{Oneshot, Supernet, SupernetSummary};
+use crate::methods::{AuditRecord, Ended, Picture, Setting};
 use crate::output::{Output, note};
 use crate::pareto::{self, Pareto};
-use crate::plan::{CommandPlan, Estimation, Images, RunConfig, SupernetPlan, TrainingPlan};
+use crate::plan::{CommandPlan, Estimation, Images, RunConfig, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::shown::Shown;
-use crate::{device, method, plot, progressive};
+use crate::{device, plot};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
 use evaluation::remove_checkpoints;
 pub(crate) use evaluation::{TrialSettings, Worker};
 pub(crate) use halving::halved;
-use learning::Learned;
-pub(crate) use learning::{UNIFORM_FILE, UPDATES_FILE, first_proposals};
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
@@ -90,7 +85,6 @@ enum Source {
 /// Who proposes.
 enum Searcher<'a> {
     Strategy(Box<dyn Strategy>),
-    Progressive(Box<Scaled<ProgressiveSearch>>),
     Oneshot(Box<Oneshot<'a>>),
 }
 
@@ -100,8 +94,8 @@ pub(crate) struct Concluded {
     /// Of the best architecture.
     genotype: Genotype,
     extra: Extra,
-    /// How a controller's reward grew.
-    reward_picture: Option<PathBuf>,
+    /// Of what the method has learned.
+    pictures: Vec<Picture>,
     /// Size and other figures of the best architecture, where they are known.
     figures: Figures,
     /// Nothing where an evaluator of the user's judges, which knows no test.
@@ -113,17 +107,7 @@ enum Extra {
     /// The front of its trials.
     Front(Option<Pareto>),
     /// The searches that its trials were, and the audit of the best one's shared weights.
-    Searches(Vec<Found>, Option<AuditRecord>),
-}
-
-/// What decides a search by a supernet, besides the study's seed: kept on record with the study.
-#[derive(Serialize)]
-struct SupernetParameters<'a> {
-    images: Option<Images<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    darts: Option<&'a nas_darts::DartsConfig>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enas: Option<&'a nas_rl::enas::EnasConfig>,
+    Searches(Vec<SupernetSummary>, Option<AuditRecord>),
 }
 
 impl Loaded {
@@ -175,38 +159,34 @@ impl Session {
             source,
             stop: stop.clone(),
         };
-        if let Some(plan) = &session.config.supernet {
-            // What cannot be is found out before anything is written.
-            session.searches(plan)?.check()?;
-        }
         session.check_method()?;
         Ok(session)
     }
 
     /// Finds out whether the method can search here, before anything is written.
     fn check_method(&self) -> Result<()> {
-        let searched = || Arc::clone(&self.searched);
-        if let Some(rl) = &self.config.rl {
-            self.controller(rl, &Learned::default())?;
-        } else if let Some(pnas) = &self.config.pnas {
-            if let Source::Table(evaluator) = &self.source
-                && !evaluator.table().is_complete()
-            {
-                let table = evaluator.table();
-                bail!(
-                    "method pnas builds architectures level by level and needs every one of them, but the table '{}' knows {} \
-                     of the {} of space {}; expected another method, such as evolution",
-                    table.header().name,
-                    grouped(table.len() as u64),
-                    table.space().size(),
-                    table.space().name()
-                );
-            }
-            method::progressive(pnas, searched(), self.seed())?;
-        } else if self.config.supernet.is_none() {
-            method::strategy(&self.config, searched(), self.seed())?;
+        let method = &self.config.method;
+        if method.proposes() {
+            return self.with_setting(|setting| method.check(setting));
         }
-        Ok(())
+        match method.searches(self.supernet()?) {
+            Some(searches) => searches.check(),
+            None => bail!("method {method} neither proposes architectures nor trains a supernet"),
+        }
+    }
+
+    /// Where the method searches.
+    fn with_setting<T>(&self, work: impl FnOnce(&Setting<'_>) -> Result<T>) -> Result<T> {
+        work(&Setting {
+            space: &self.searched,
+            seed: self.seed(),
+            range: self.config.range()?,
+            sizes: &|| self.config.sizes(),
+            table: match &self.source {
+                Source::Table(evaluator) => Some(evaluator),
+                Source::Training { .. } | Source::Command(_) => None,
+            },
+        })
     }
 
     /// What the configuration says.
@@ -250,67 +230,29 @@ impl Session {
         })
     }
 
-    /// The searches of a method that trains a supernet.
-    fn searches<'a>(&'a self, plan: &'a SupernetPlan) -> Result<Box<dyn Searches + 'a>> {
-        let supernet = self.supernet()?;
-        match (&plan.darts, &plan.enas) {
-            (Some(config), None) => Ok(Box::new(Darts { supernet, config })),
-            (None, Some(config)) => Ok(Box::new(Enas { supernet, config })),
-            _ => bail!("[supernet] has to have one of darts and enas"),
-        }
-    }
-
     /// How far the shared weights of search number `index` agree with trainings alone, where that is asked for.
     fn audit(&self, run: &RunDir, index: u64) -> Result<Option<AuditRecord>> {
-        let Some(plan) = &self.config.supernet else {
-            return Ok(None);
-        };
-        let Some(config) = plan.enas.as_ref().filter(|_| plan.audit > 0) else {
-            return Ok(None);
-        };
-        let enas = Enas {
-            supernet: self.supernet()?,
-            config,
-        };
-        let audit = enas.audit(run, index, plan.audit, self.evaluator()?, self.fidelity()?)?;
-        Ok(Some(audit))
+        let alone = (self.evaluator()?, self.fidelity()?);
+        self.config.method.audit(self.supernet()?, (run, index), alone)
     }
 
     /// Who proposes, and its own configuration as one line.
-    fn searcher<'a>(
-        &'a self,
-        run: &'a RunDir,
-        screen: &'a Screen,
-        learned: &Learned,
-    ) -> Result<(Searcher<'a>, String)> {
-        if let Some(config) = &self.config.pnas {
-            let search = method::progressive(config, Arc::clone(&self.searched), self.seed())?;
-            return Ok((
-                Searcher::Progressive(Box::new(Scaled::new(search, self.config.range()?))),
-                serde_json::to_string(config)?,
-            ));
+    fn searcher<'a>(&'a self, run: &'a RunDir, screen: &'a Screen) -> Result<(Searcher<'a>, String)> {
+        let method = &self.config.method;
+        let parameters = method.parameters()?;
+        if method.proposes() {
+            let strategy = self.with_setting(|setting| method.strategy(setting))?;
+            self.note_rungs()?;
+            let (strategy, parameters) = halved(&self.config, strategy, parameters)?;
+            return Ok((Searcher::Strategy(strategy), parameters));
         }
-        match &self.config.supernet {
-            Some(plan) => {
-                let parameters = SupernetParameters {
-                    images: self.config.images(),
-                    darts: plan.darts.as_ref(),
-                    enas: plan.enas.as_ref(),
-                };
-                let parameters = serde_json::to_string(&parameters)?;
-                let oneshot = Oneshot::new(self.searches(plan)?, run, self.config.budget.seconds, screen);
-                Ok((Searcher::Oneshot(Box::new(oneshot)), parameters))
-            }
-            None => {
-                let (strategy, parameters) = match &self.config.rl {
-                    Some(rl) => self.controller(rl, learned)?,
-                    None => method::strategy(&self.config, Arc::clone(&self.searched), self.seed())?,
-                };
-                self.note_rungs()?;
-                let (strategy, parameters) = halved(&self.config, strategy, parameters)?;
-                Ok((Searcher::Strategy(strategy), parameters))
-            }
-        }
+        let searches = method
+            .searches(self.supernet()?)
+            .with_context(|| format!("method {method} trains no supernet"))?;
+        let images = serde_json::to_string(&self.config.images())?;
+        let parameters = format!("{{\"images\":{images},\"{method}\":{parameters}}}");
+        let oneshot = Oneshot::new(searches, run, self.config.budget.seconds, screen);
+        Ok((Searcher::Oneshot(Box::new(oneshot)), parameters))
     }
 
     /// Of a trial for which the strategy asks for no number of its own.
@@ -363,8 +305,7 @@ impl Session {
         screen: &Screen,
     ) -> Result<Concluded> {
         Environment::here(NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)).record(run)?;
-        let learned = Learned::default();
-        let (mut searcher, parameters) = self.searcher(run, screen, &learned)?;
+        let (mut searcher, parameters) = self.searcher(run, screen)?;
         let summary = self.study(run, store, workers, screen, (&mut searcher, parameters))?;
         if summary.end == Some(End::Stopped) {
             if let Some(best) = &summary.best {
@@ -373,16 +314,17 @@ impl Session {
             return Err(Stopped.into());
         }
         remove_checkpoints(run)?;
-        if let Searcher::Progressive(search) = &searcher {
-            progressive::record(run, search.strategy(), self.config.metric().learned())?;
-        }
-        let reward_picture = self.write_learning(run, &learned)?;
+        let report = match &searcher {
+            Searcher::Strategy(strategy) => strategy.report(),
+            Searcher::Oneshot(oneshot) => oneshot.report(),
+        };
+        let pictures = self.finish(run, report)?;
         let best = summary.require_best()?;
         run.write_best(best)?;
         let genotype = self.space.genotype(&best.architecture)?;
         let last = self.end(run, best, &genotype, screen)?;
         let extra = match &searcher {
-            Searcher::Strategy(_) | Searcher::Progressive(_) => Extra::Front(self.front(run, store)?),
+            Searcher::Strategy(_) => Extra::Front(self.front(run, store)?),
             Searcher::Oneshot(oneshot) => {
                 Extra::Searches(oneshot.found().to_vec(), self.audit(run, best.trial)?)
             }
@@ -393,8 +335,22 @@ impl Session {
             genotype,
             extra,
             figures,
-            reward_picture,
+            pictures,
             last,
+        })
+    }
+
+    /// Leaves what the method has learned in the run directory.
+    fn finish(&self, run: &RunDir, report: Option<Value>) -> Result<Vec<Picture>> {
+        let (metric, fidelity) = (self.config.metric(), self.fidelity()?);
+        self.with_setting(|setting| {
+            self.config.method.finish(&Ended {
+                setting,
+                run,
+                report,
+                metric,
+                fidelity,
+            })
         })
     }
 
@@ -424,7 +380,6 @@ impl Session {
         let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
         let strategy: &mut dyn Strategy = match searcher {
             Searcher::Strategy(strategy) => strategy.as_mut(),
-            Searcher::Progressive(search) => search.as_mut(),
             Searcher::Oneshot(oneshot) => oneshot.as_mut(),
         };
         let config = self.study_config(strategy.name(), parameters, evaluator)?;
@@ -433,8 +388,8 @@ impl Session {
             strategy,
             evaluator,
         };
-        let commit = match (&self.source, &self.config.supernet) {
-            (Source::Table(_), None) => Commit::Within(Duration::from_millis(50)),
+        let commit = match &self.source {
+            Source::Table(_) if self.config.method.proposes() => Commit::Within(Duration::from_millis(50)),
             _ => Commit::EveryStep,
         };
         let options = RunOptions {
@@ -467,7 +422,7 @@ impl Session {
 
     /// What the trials came to in accuracy and cost, drawn into the run directory; nothing where no cost is known.
     fn front(&self, run: &RunDir, store: &Store) -> Result<Option<Pareto>> {
-        let objectives = self.config.nsga2.as_ref().map(|nsga2| &nsga2.objectives[..]);
+        let objectives = self.config.method.objectives();
         let records = store.records().trials()?;
         let sizes = self.config.sizes()?;
         let pareto = Pareto::new(

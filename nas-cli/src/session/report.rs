@@ -1,5 +1,6 @@
 //! What a search came to, for people and for programs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -10,13 +11,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Concluded, Extra, PARETO_FILE, Session, Source};
-use crate::method::Method;
+use crate::methods::AuditRecord;
+use crate::methods::supernet::{SupernetSummary, cell_file};
 use crate::number::{counted, figure, grouped, size};
-use crate::oneshot::{self, AuditRecord, Found};
 use crate::output::Output;
 use crate::pareto::Point;
 use crate::plan::OneFigure;
-use crate::progressive;
 use crate::shown::Shown;
 
 /// The JSON of `nas search` and `nas resume`.
@@ -74,9 +74,9 @@ struct OneshotResult {
     /// Of the supernets alone.
     search_seconds: f64,
     /// The search that found the best architecture.
-    supernet: Found,
-    /// Its pictures.
-    pictures: Pictures,
+    supernet: SupernetSummary,
+    /// Its pictures, by what they show.
+    pictures: BTreeMap<&'static str, PathBuf>,
     /// How far its shared weights agree with trainings alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     audit: Option<AuditRecord>,
@@ -91,24 +91,13 @@ struct FrontResult {
     pareto_picture: PathBuf,
 }
 
-#[derive(Debug, Serialize)]
-struct Pictures {
-    /// Of operations, epoch by epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strengths: Option<PathBuf>,
-    /// Of a controller, epoch by epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rewards: Option<PathBuf>,
-    cell: PathBuf,
-}
-
 impl Session {
     pub(super) fn report(&self, run: &RunDir, concluded: &Concluded, output: Output) -> Result<()> {
         let Concluded {
             summary,
             genotype,
             extra,
-            reward_picture,
+            pictures,
             figures,
             last,
         } = concluded;
@@ -118,26 +107,21 @@ impl Session {
             Extra::Searches(searches, audit) => (Some((searches, audit)), None),
             Extra::Front(pareto) => (None, pareto.as_ref()),
         };
-        let method = self.config.method;
+        let method = self.config.method.method();
         let front = pareto.map(|pareto| FrontResult {
             pareto: pareto.front().into_iter().cloned().collect(),
             pareto_picture: run.path().join(PARETO_FILE),
         });
         let found = searches.and_then(|(searches, audit)| {
             let supernet = searches.get(usize::try_from(best.trial).ok()?)?.clone();
-            let picture = run.path().join(oneshot::picture_file(method, best.trial));
-            let (strengths, rewards) = match method {
-                Method::Enas => (None, Some(picture)),
-                _ => (Some(picture), None),
-            };
+            let cell = ("cell", cell_file(best.trial));
+            let pictures = method.picture(best.trial).into_iter().chain([cell]);
             Some(OneshotResult {
                 search_seconds: searches.iter().map(|search| search.seconds).sum(),
                 supernet,
-                pictures: Pictures {
-                    strengths,
-                    rewards,
-                    cell: run.path().join(oneshot::cell_file(best.trial)),
-                },
+                pictures: pictures
+                    .map(|(name, file)| (name, run.path().join(file)))
+                    .collect(),
                 audit: audit.clone(),
             })
         });
@@ -169,7 +153,10 @@ impl Session {
             metric: metric.clone(),
             oneshot: found,
             front,
-            reward_picture: reward_picture.clone(),
+            reward_picture: pictures
+                .iter()
+                .find(|picture| picture.name == "reward")
+                .map(|picture| picture.path.clone()),
         };
         output.result(&result, || self.text(&result, concluded))
     }
@@ -183,7 +170,7 @@ impl Session {
             String::new()
         };
         if let Some(found) = &result.oneshot {
-            let Found {
+            let SupernetSummary {
                 params,
                 epochs,
                 skip_connections,
@@ -294,19 +281,18 @@ impl Session {
             if let Some(audit) = audit {
                 lines.push(line("audit", &self.audit_text(audit)));
             }
-            for (what, picture) in [("strengths", &pictures.strengths), ("rewards", &pictures.rewards)] {
-                if let Some(picture) = picture {
-                    lines.push(line(what, &picture.display().to_string()));
-                }
+            // What the method shows stands before the cell that it found.
+            let (cells, others): (Vec<_>, Vec<_>) = pictures.iter().partition(|(name, _)| **name == "cell");
+            for (name, picture) in others.into_iter().chain(cells) {
+                lines.push(line(name, &picture.display().to_string()));
             }
-            lines.push(line("cell", &pictures.cell.display().to_string()));
         }
         if let Some(FrontResult {
             pareto,
             pareto_picture,
         }) = &result.front
         {
-            if self.config.method == Method::Nsga2 {
+            if !self.config.method.objectives().is_empty() {
                 for (number, point) in pareto.iter().enumerate() {
                     let figures = &point.figures;
                     let mut text = metric.shown(point.score);
@@ -321,16 +307,8 @@ impl Session {
                 &pareto_picture.display().to_string(),
             ));
         }
-        if result.method == Method::Pnas.name() {
-            for (what, name) in [
-                ("predictions", progressive::PREDICTED),
-                ("levels", progressive::LEVELS),
-            ] {
-                lines.push(line(what, &result.run.join(name).display().to_string()));
-            }
-        }
-        if let Some(picture) = &result.reward_picture {
-            lines.push(line("reward", &picture.display().to_string()));
+        for picture in &concluded.pictures {
+            lines.push(line(picture.name, &picture.path.display().to_string()));
         }
         lines.push(line("run", &result.run.display().to_string()));
         lines.join("\n")

@@ -117,7 +117,7 @@ fn the_authors_settings_are_resolved_and_what_is_typed_stands_over_them() {
     assert_eq!(result["method"], "enas");
     let text = fs::read_to_string(run.join("config.toml")).unwrap();
     let config: toml::Table = text.parse().unwrap();
-    let enas = &config["supernet"]["enas"];
+    let enas = &config["method"]["search"];
     assert_eq!(enas["dropout"].as_float(), Some(0.1));
     assert_eq!(enas["schedule"]["curve"]["kind"].as_str(), Some("restarts"));
     assert_eq!(enas["weights"]["weight_decay"].as_float(), Some(2e-4));

@@ -40,7 +40,11 @@ fn a_progressive_search_trains_level_by_level_and_is_resumed_by_replay() {
                  --surrogate gaussian-process --exploration ucb --json";
     // Said here, they do not depend on the trials.
     let config = dir.path().join("config.toml");
-    fs::write(&config, "[pnas]\nfirst_level = 'all'\nbeam = [3, 4]\n").unwrap();
+    fs::write(
+        &config,
+        "[method]\nname = 'pnas'\nfirst_level = 'all'\nbeam = [3, 4]\n",
+    )
+    .unwrap();
     let search = |trials: &str, run: &Path| {
         let mut args: Vec<&str> = words.split(' ').collect();
         args.extend(["--trials", trials, "--run", run.to_str().unwrap()]);

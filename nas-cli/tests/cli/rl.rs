@@ -46,7 +46,7 @@ fn a_controller_searches_learns_and_leaves_its_picture() {
     assert!(page.contains("first 6 proposals") && page.contains("Entropy of the controller"));
     let config = fs::read_to_string(cells.join("config.toml")).unwrap();
     assert!(
-        config.contains("[rl.controller]") && config.contains("batch = 2"),
+        config.contains("[method.controller]") && config.contains("batch = 2"),
         "{config}"
     );
     // More trials are added to it by replay.

@@ -223,6 +223,11 @@ impl Strategy for Halving {
             result: outcome.result.clone(),
         })
     }
+
+    /// That of the strategy that proposes.
+    fn report(&self) -> Option<serde_json::Value> {
+        self.inner.report()
+    }
 }
 
 impl fmt::Debug for Halving {

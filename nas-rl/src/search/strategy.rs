@@ -1,7 +1,6 @@
 //! The strategy.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 
 use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId, Turns};
@@ -36,16 +35,6 @@ pub struct ControllerSearch {
     batch: Vec<Told>,
     best: Option<f64>,
     updates: Vec<Update>,
-    observer: Option<Observer>,
-}
-
-/// Who is told of updates.
-struct Observer(Box<dyn FnMut(&Update) + Send>);
-
-impl fmt::Debug for Observer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Observer")
-    }
 }
 
 impl ControllerSearch {
@@ -75,18 +64,7 @@ impl ControllerSearch {
             batch: Vec::new(),
             best: None,
             updates: Vec::new(),
-            observer: None,
         })
-    }
-
-    /// The same search, which tells `observer` of each update, for when it is out of reach itself: in a box, or within another
-    /// strategy. When a run is resumed, the updates before are made again, and told again.
-    #[must_use]
-    pub fn observed(self, observer: impl FnMut(&Update) + Send + 'static) -> Self {
-        Self {
-            observer: Some(Observer(Box::new(observer))),
-            ..self
-        }
     }
 
     /// The updates so far, in order.
@@ -136,9 +114,6 @@ impl ControllerSearch {
             accuracy: (!accuracies.is_empty()).then(|| mean(&accuracies)),
             best: self.best,
         };
-        if let Some(Observer(observer)) = &mut self.observer {
-            observer(&update);
-        }
         self.updates.push(update);
         Ok(())
     }
@@ -178,6 +153,11 @@ impl Strategy for ControllerSearch {
             self.learn()?;
         }
         Ok(())
+    }
+
+    /// Its updates so far: a list of [`Update`].
+    fn report(&self) -> Option<serde_json::Value> {
+        serde_json::to_value(&self.updates).ok()
     }
 }
 

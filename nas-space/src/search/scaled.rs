@@ -84,6 +84,10 @@ impl<S: Strategy> Strategy for Scaled<S> {
             result: Ok(evaluation),
         })
     }
+
+    fn report(&self) -> Option<serde_json::Value> {
+        self.strategy.report()
+    }
 }
 
 #[cfg(test)]

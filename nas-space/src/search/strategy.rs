@@ -69,6 +69,12 @@ pub trait Strategy: Send {
     /// # Errors
     /// [`StrategyError::Unexpected`] for an outcome that was not asked for or is told out of turn.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError>;
+
+    /// What it has learned so far, in the words of its method: what a study keeps beside the trials when it has ended. None where
+    /// the trials say it all. A strategy around another one passes on that one's.
+    fn report(&self) -> Option<serde_json::Value> {
+        None
+    }
 }
 
 /// Why a strategy cannot go on.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
 use nas_eval::tabular::{TableError, TabularEvaluator};
 use nas_space::arch::Architecture;
-use nas_space::search::{Evaluator, Fidelity, Metric, Stop};
+use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
@@ -16,7 +16,7 @@ use nas_study::{
     Commit, End, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, StudyError, Summary,
 };
 
-use crate::method;
+use crate::methods::Setting;
 use crate::number::counted;
 use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::progress::Screen;
@@ -45,8 +45,19 @@ pub(super) struct Bench {
 /// Why it cannot.
 pub(super) fn check(config: &RunConfig) -> Result<()> {
     let searched = config.searched(&config.space.build()?)?;
-    method::strategy(config, searched, Seed::new(config.seed))?;
+    strategy(config, &searched)?;
     Ok(())
+}
+
+/// The method's search.
+fn strategy(config: &RunConfig, searched: &Arc<dyn Space>) -> Result<Box<dyn Strategy>> {
+    config.method.strategy(&Setting {
+        space: searched,
+        seed: Seed::new(config.seed),
+        range: config.range()?,
+        sizes: &|| config.sizes(),
+        table: None,
+    })
 }
 
 impl Bench {
@@ -231,8 +242,8 @@ impl Bench {
 
     fn look_up(&self, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
         let seed = Seed::new(config.seed);
-        let (strategy, parameters) = method::strategy(config, Arc::clone(&self.searched), seed)?;
-        let (mut strategy, parameters) = halved(config, strategy, parameters)?;
+        let strategy = strategy(config, &self.searched)?;
+        let (mut strategy, parameters) = halved(config, strategy, config.method.parameters()?)?;
         // The rungs of the method, where it is halved.
         let of_trials = match config.halving()? {
             Some(halving) => table.clone().with_epochs(&halving.rung_epochs()?)?,

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use crate::args::{CompareArgs, Entrant, What};
 use crate::environment::Environment;
-use crate::method::Method;
+use crate::methods::Method;
 use crate::output::{Output, note};
 use crate::plan::{self, RunConfig};
 use crate::progress::RunsBar;
@@ -98,13 +98,13 @@ impl Contestant {
 
 /// Runs every method with every seed on every task, and compares what they found.
 pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
-    if let (Some(_), false) = (args.workers.count(), args.trains()) {
+    if let (Some(_), false) = (args.task.workers.count(), args.trains()) {
         let why = "--workers: nothing is trained where accuracies are looked up in a table; expected --data, or --jobs for \
                    several runs at a time";
         return Err(Usage::new(why).into());
     }
     let stop = signals::stop()?;
-    let tasks: Vec<Option<&str>> = match &args.table_data[..] {
+    let tasks: Vec<Option<&str>> = match &args.task.subject.table_data[..] {
         [] => vec![None],
         names => names.iter().map(|name| Some(&name[..])).collect(),
     };
@@ -124,7 +124,7 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
              same",
         );
     }
-    let directory = match &args.run {
+    let directory = match &args.task.files.run {
         Some(directory) => directory.clone(),
         None => free_directory(benches[0].space_name()),
     };
@@ -206,15 +206,11 @@ fn able(
 fn entrants(args: &CompareArgs) -> Result<Vec<Entrant>> {
     let mut entrants = args.methods.clone();
     if entrants.is_empty() {
-        entrants = Method::ALL
-            .into_iter()
-            .filter(|m| m.proposes())
-            .map(Entrant::method)
-            .collect();
+        entrants = Method::proposing().map(Entrant::method).collect();
     }
     let random = Entrant::method(Method::Random);
     let is_random = |entrant: &Entrant| entrant.name == BASELINE;
-    match (entrants.iter().any(is_random), args.without_random) {
+    match (entrants.iter().any(is_random), args.runs.without_random) {
         (false, false) => entrants.insert(0, random.clone()),
         (true, true) if args.methods.is_empty() => entrants.retain(|entrant| !is_random(entrant)),
         (true, true) => {
@@ -246,11 +242,7 @@ fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Re
             What::File(path) => format!("{}, {}", entrant.name, path.display()),
         })?;
     if !config.method.proposes() {
-        let able: Vec<&str> = Method::ALL
-            .into_iter()
-            .filter(|m| m.proposes())
-            .map(Method::name)
-            .collect();
+        let able: Vec<&str> = Method::proposing().map(Method::name).collect();
         let why = format!(
             "METHOD: {} trains a supernet and proposes no architectures one by one; compare {}",
             config.method,
@@ -264,7 +256,7 @@ fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Re
 }
 
 fn contestants(entrants: &[Entrant], configs: &[RunConfig]) -> Vec<Contestant> {
-    let methods: Vec<Method> = configs.iter().map(|config| config.method).collect();
+    let methods: Vec<Method> = configs.iter().map(|config| config.method.method()).collect();
     let copy = |place: usize| methods[..place].iter().filter(|m| **m == methods[place]).count() as u64;
     entrants
         .iter()
@@ -328,7 +320,7 @@ fn compare(
         missing.clone().count() as u64,
     );
     let journal = Mutex::new(journal);
-    let jobs = args.jobs.unwrap_or_else(|| benches[0].jobs());
+    let jobs = args.runs.jobs.unwrap_or_else(|| benches[0].jobs());
     let made = jobs::run(missing, jobs, |(bench, place, seed)| {
         let contestant = &contestants[place];
         let run = bench
@@ -336,7 +328,7 @@ fn compare(
                 place,
                 contestant.seed(seed),
                 &directory.join("runs").join(format!("{}-{seed}", contestant.name)),
-                args.workers.count(),
+                args.task.workers.count(),
             )
             .with_context(|| format!("method {}, seed {seed}, {}", contestant.name, bench.name()))?;
         let entry = Entry {
@@ -395,7 +387,7 @@ fn result(
             rungs.insert(contestant.name.clone(), halving.rung_epochs()?);
         }
     }
-    let jobs = args.jobs.unwrap_or_else(|| first.jobs());
+    let jobs = args.runs.jobs.unwrap_or_else(|| first.jobs());
     let values = json::values(&comparison)?;
     let only = match values.get("tasks").and_then(Value::as_object) {
         Some(tasks) if tasks.len() == 1 => tasks.values().next(),
@@ -427,13 +419,11 @@ fn result(
 
 /// What a method is run with, besides what all have in common.
 fn settings_of(config: &RunConfig) -> Result<Value> {
-    let mut all = serde_json::to_value(config)?;
-    let own = ["evolution", "nsga2", "rl", "pnas", "halving"];
-    let mut settings = serde_json::Map::from_iter([("method".to_owned(), json!(config.method))]);
-    for key in own {
-        settings.extend(all.get_mut(key).map(|value| (key.to_owned(), value.take())));
+    let mut settings = json!({ "method": config.method });
+    if let Some(halving) = &config.halving {
+        settings["halving"] = json!(halving);
     }
-    Ok(Value::Object(settings))
+    Ok(settings)
 }
 
 /// What was typed, as a shell would read it.

@@ -10,7 +10,7 @@ use super::text::{budget, halved, left_out, spread};
 use crate::number::counted;
 use crate::page::compare::{self, CompareData, MethodRow, PairRow};
 use crate::plot::{
-    Bar, BarChart, BoxChart, CurveChart, Dimension, Joined, Point, RankChart, Ranked, Sample, Scale,
+    Bar, BarChart, BoxChart, CurveChart, Dimension, Joined, OnAxis, Point, RankChart, Ranked, Sample, Scale,
 };
 use crate::shown::Shown;
 

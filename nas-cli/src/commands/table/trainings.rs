@@ -18,8 +18,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::args::BoundArgs;
+use crate::program;
 use crate::traced;
-use crate::worker::{self, Settings};
 
 /// What a worker that trains for a table is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -116,17 +116,17 @@ pub(super) fn start(
     bounds: &BoundArgs,
     stop: &Stop,
 ) -> Result<Processes> {
-    let settings = Settings::Table(Box::new(TrainingSettings {
+    let settings = TrainingSettings {
         recipe: build.recipe().clone(),
         data_dir,
         seeds,
-    }));
+    };
     let config = ProcessConfig {
-        program: worker::program()?,
+        program: program::worker()?,
         workers,
         devices: Vec::new(),
         threads: workers,
-        settings: serde_json::to_value(settings)?,
+        settings: program::told("table", &settings)?,
         description: Some(description(build.recipe())),
         metric: Metric::default(),
         trial_timeout_seconds: bounds.trial_timeout,

@@ -1,7 +1,5 @@
 //! Searches of small spaces with rewards that are known.
 
-use std::sync::Mutex;
-
 use nas_space::arch::Architecture;
 use nas_space::spaces::{ChainConfig, ChainSpace, darts, nb201};
 use rand::RngExt;
@@ -119,13 +117,11 @@ fn updates_tell_what_was_learned_from() {
         entropy_weight: 0.0,
         ..small(RlConfig::default())
     };
-    let search = search(TinySpace::new(&[("a", 3); 2]), config, 1);
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let sink = Arc::clone(&seen);
-    let mut search = search.observed(move |update| sink.lock().unwrap().push(update.clone()));
+    let mut search = search(TinySpace::new(&[("a", 3); 2]), config, 1);
     let mut accuracies = [Some(0.5), None, Some(0.25), Some(1.0), None].into_iter();
     run(&mut search, 5, |_| accuracies.next().flatten());
-    assert_eq!(*seen.lock().unwrap(), search.updates());
+    let reported: Vec<Update> = serde_json::from_value(search.report().unwrap()).unwrap();
+    assert_eq!(reported, search.updates());
     let [first, second] = search.updates() else {
         panic!("two batches of two: {:?}", search.updates())
     };

@@ -1,21 +1,13 @@
-//! Methods that train a supernet: searches, one for each trial of a study.
+//! Searches by a supernet as trials of a study.
 //!
-//! They propose nothing that they would learn from: a supernet is trained, and one architecture read off it. For the records,
+//! These methods propose nothing that they would learn from: a supernet is trained, and one architecture read off it. For the records,
 //! the budget and the judgement of what they find they stand here as a strategy all the same: to propose number `i` is to run
 //! a whole search whose seed is derived from `i`. So several trials are several searches, and the best by validation is the
 //! one trained in full, which is how the papers select (Liu et al. 2019, section 3.2; Pham et al. 2018, section 3.3).
 //!
-//! A search leaves in the run directory `search-i.json`, its epochs; a picture of them, `alpha-i.svg` or `reward-i.svg`;
-//! `cell-i.svg`, the architecture; and `checkpoints/search-i`, from which it goes on. A finished search that is asked for
-//! again, as in a replay, is read from there.
-
-mod darts;
-mod enas;
-mod record;
-
-pub(crate) use darts::Darts;
-pub(crate) use enas::{AUDIT_FILE, AuditRecord, Enas};
-pub(crate) use record::SearchRecord;
+//! A search leaves in the run directory `search-i.json`, its epochs; a picture of them; `cell-i.svg`, the architecture; and
+//! `checkpoints/search-i`, from which it goes on. A finished search that is asked for again, as in a replay, is read from
+//! there.
 
 use std::path::PathBuf;
 
@@ -34,7 +26,7 @@ use nas_space::spaces::Space;
 use nas_study::RunDir;
 use serde::Serialize;
 
-use crate::method::Method;
+use crate::methods::Method;
 use crate::progress::Screen;
 
 /// What a supernet is made of and trained on.
@@ -51,7 +43,7 @@ pub(crate) struct Supernet<'a> {
 
 impl Supernet<'_> {
     /// The seed of search number `index`.
-    fn seed_of(&self, index: u64) -> Seed {
+    pub(in crate::methods) fn seed_of(&self, index: u64) -> Seed {
         self.seed.derive("search", index)
     }
 }
@@ -65,7 +57,7 @@ pub(crate) trait Searches: Send {
     fn check(&self) -> Result<()>;
 
     /// Runs search number `index`, or what is left of it, and leaves its record and its pictures in the run directory.
-    fn search(&self, index: u64, run: &RunDir, screen: &Screen) -> Result<(Architecture, Found)>;
+    fn search(&self, index: u64, run: &RunDir, screen: &Screen) -> Result<(Architecture, SupernetSummary)>;
 }
 
 /// Searches as proposals.
@@ -78,12 +70,12 @@ pub(crate) struct Oneshot<'a> {
     /// Seconds of searches and of trials.
     spent: f64,
     turns: Turns,
-    found: Vec<Found>,
+    found: Vec<SupernetSummary>,
 }
 
-/// What a search came to.
+/// What came out of a search by a supernet.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Found {
+pub(crate) struct SupernetSummary {
     /// Parameters of the supernet.
     pub(crate) params: u64,
     /// Epochs that it was trained.
@@ -119,27 +111,19 @@ impl<'a> Oneshot<'a> {
     }
 
     /// What the searches that were asked for came to, by the number of their trial.
-    pub(crate) fn found(&self) -> &[Found] {
+    pub(crate) fn found(&self) -> &[SupernetSummary] {
         &self.found
     }
 }
 
 /// Where search number `index` goes on from.
-fn checkpoint(run: &RunDir, index: u64) -> PathBuf {
+pub(in crate::methods) fn checkpoint(run: &RunDir, index: u64) -> PathBuf {
     run.checkpoints_path().join(format!("search-{index}"))
 }
 
 /// The file with the epochs of a search.
-pub(crate) fn record_file(index: u64) -> String {
+pub(in crate::methods) fn record_file(index: u64) -> String {
     format!("search-{index}.json")
-}
-
-/// The picture of the epochs of a search by this method.
-pub(crate) fn picture_file(method: Method, index: u64) -> String {
-    match method {
-        Method::Enas => format!("reward-{index}.svg"),
-        _ => format!("alpha-{index}.svg"),
-    }
 }
 
 /// The picture of the architecture that a search found.
@@ -148,7 +132,7 @@ pub(crate) fn cell_file(index: u64) -> String {
 }
 
 /// Edges that pass their input on unchanged, over the cells of an architecture; of a whole network, what its layers add.
-fn skip_connections(genotype: &Genotype, space: &dyn Space) -> usize {
+pub(in crate::methods) fn skip_connections(genotype: &Genotype, space: &dyn Space) -> usize {
     if let Genotype::EnasMacro(network) = genotype {
         return network.layers().iter().map(|layer| layer.skips.len()).sum();
     }
@@ -215,6 +199,7 @@ mod tests {
     use nas_space::spaces::{CellSpace, nb201};
 
     use super::*;
+    use crate::methods::SearchMethod;
 
     /// What searches of a second borrow.
     struct Parts {
@@ -262,11 +247,8 @@ mod tests {
                 device: &Device::Cpu,
                 stop: &self.stop,
             };
-            let searches = Darts {
-                supernet,
-                config: &self.config,
-            };
-            Oneshot::new(Box::new(searches), &self.run, limit, &self.screen)
+            let searches = SearchMethod::searches(&self.config, supernet).unwrap();
+            Oneshot::new(searches, &self.run, limit, &self.screen)
         }
 
         fn file(&self, name: &str) -> std::path::PathBuf {

@@ -1,24 +1,20 @@
-//! What a worker of this program is started by and told.
+//! This program's own file, by which it starts processes of itself.
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::commands::table::TrainingSettings;
-use crate::session::TrialSettings;
-
-/// What a worker is to do.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "for", rename_all = "snake_case")]
-pub(crate) enum Settings {
-    /// Evaluate the trials of a search.
-    Search(Box<TrialSettings>),
-    /// Do the trainings of a table.
-    Table(Box<TrainingSettings>),
+/// The command that starts a worker.
+pub(crate) fn worker() -> Result<Vec<String>> {
+    Ok(vec![this()?, "worker".to_owned()])
 }
 
-/// The command that starts one.
-pub(crate) fn program() -> Result<Vec<String>> {
-    Ok(vec![this()?, "worker".to_owned()])
+/// What a worker is to do, as it is told: `task` is the name by which it knows these settings.
+///
+/// # Errors
+/// For settings that JSON cannot express.
+pub(crate) fn told(task: &str, settings: &impl Serialize) -> Result<Value> {
+    Ok(json!({ "task": task, "settings": serde_json::to_value(settings)? }))
 }
 
 /// The command that starts a program of the user's, with a guard before it where there can be one.
