@@ -19,7 +19,6 @@ mod cuda;
 mod device;
 mod engine;
 mod exact;
-mod fingerprint;
 mod kernels;
 
 pub mod clock;

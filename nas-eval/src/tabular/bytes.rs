@@ -5,8 +5,7 @@ use std::ops::Deref;
 use std::path::Path;
 
 use memmap2::Mmap;
-
-use crate::data::FileError;
+use nas_files::FileError;
 
 /// Bytes that do not change.
 #[derive(Debug)]

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+use nas_files::FileError;
 use thiserror::Error;
-
-use crate::data::FileError;
 
 /// Why a table could not be read, or has no answer.
 #[derive(Debug, Error)]

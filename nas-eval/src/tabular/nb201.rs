@@ -16,6 +16,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use nas_files::{fingerprint, read_unpacked};
 use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Direction, Metric};
@@ -27,8 +28,6 @@ use super::error::TableError;
 use super::header::{Column, DatasetHeader, Encoding, Extra, Figure};
 use super::table::Table;
 use super::writer::{ColumnData, Draft, RowKeys};
-use crate::data::read_bounded;
-use crate::fingerprint;
 
 /// The benchmark's name.
 pub(super) const NAME: &str = "NAS-Bench-201";
@@ -167,7 +166,7 @@ impl Nb201Table {
     /// its range. Says on which line.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, TableError> {
         let path = path.as_ref();
-        Self::parse(path, &read_bounded(path, MAX_BYTES)?)
+        Self::parse(path, &read_unpacked(path, MAX_BYTES)?)
     }
 
     /// Accuracy on the validation images after the 12 epochs of a search, 0 to 1.

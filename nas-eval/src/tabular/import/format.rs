@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
+use nas_files::FileError;
 
 use super::wrong;
-use crate::data::FileError;
 use crate::tabular::{MAGIC, Nb201Table, TableError};
 
 /// Bytes of the content that are looked at.

@@ -5,10 +5,10 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
+use nas_files::FileError;
 use serde::de::DeserializeOwned;
 
 use super::{json_reason, wrong};
-use crate::data::FileError;
 use crate::tabular::TableError;
 
 /// Longest line.

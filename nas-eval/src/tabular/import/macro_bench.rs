@@ -14,6 +14,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 
+use nas_files::read_unpacked;
 use nas_space::arch::{Architecture, Decision};
 use nas_space::search::{Metric, Scale};
 use nas_space::spaces::{ProductConfig, SpaceConfig};
@@ -22,7 +23,6 @@ use serde::{Deserialize, Deserializer};
 
 use super::figures::{Figures, Place};
 use super::{json_reason, of_file, short, wrong};
-use crate::data::read_bounded;
 use crate::tabular::header::{DatasetHeader, Figure};
 use crate::tabular::writer::{Draft, RowKeys, legal};
 use crate::tabular::{Table, TableError};
@@ -55,7 +55,7 @@ struct Record {
 /// # Errors
 /// [`TableError::Import`] names line, column and network of what does not fit.
 pub fn import(path: &Path) -> Result<Table, TableError> {
-    let content = read_bounded(path, MAX_BYTES)?;
+    let content = read_unpacked(path, MAX_BYTES)?;
     let mut networks = Networks::default();
     // What the networks say is checked as they are read, so that an error has their line and column.
     let mut json = serde_json::Deserializer::from_slice(&content);

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use csv::{ErrorKind, Position, Reader, ReaderBuilder, StringRecord, Trim};
+use nas_files::read_unpacked;
 use nas_space::arch::Architecture;
 
 use super::architecture::ArchitectureReader;
 use super::columns::FigureColumns;
 use super::filter::Rows;
 use super::mapping::{DatasetColumns, Mapping};
-use crate::data::read_bounded;
 use crate::tabular::header::DatasetHeader;
 use crate::tabular::import::figures::Figures;
 use crate::tabular::import::{of_file, short, wrong};
@@ -27,7 +27,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// [`TableError::Import`] names line and column of what does not fit, or the key of the mapping.
 pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
-    let content = read_bounded(path, MAX_BYTES)?;
+    let content = read_unpacked(path, MAX_BYTES)?;
     let space = mapping
         .space
         .build()

@@ -71,7 +71,7 @@ pub enum FileError {
 ///
 /// # Errors
 /// See [`FileError`].
-pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+pub fn read_unpacked(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     let io = |reason| FileError::Io {
         path: path.to_owned(),
         reason,
@@ -128,14 +128,14 @@ mod tests {
         let path = dir.path().join("bomb.gz");
         let zeros = |megabytes: usize| gzip(&vec![0; megabytes << 20]);
         std::fs::write(&path, zeros(40)).unwrap();
-        let refused = read_bounded(&path, 1 << 30).unwrap_err();
+        let refused = read_unpacked(&path, 1 << 30).unwrap_err();
         assert!(matches!(refused, FileError::Bomb { .. }), "{refused}");
         // The lower of two bounds is the one that is named.
-        let refused = read_bounded(&path, 1000).unwrap_err();
+        let refused = read_unpacked(&path, 1000).unwrap_err();
         assert!(matches!(refused, FileError::TooLarge { .. }), "{refused}");
         // Little is always unpacked, however tightly it is packed.
         std::fs::write(&path, zeros(16)).unwrap();
-        assert_eq!(read_bounded(&path, 1 << 30).unwrap().len(), 16 << 20);
+        assert_eq!(read_unpacked(&path, 1 << 30).unwrap().len(), 16 << 20);
     }
 
     fn gzip(content: &[u8]) -> Vec<u8> {
@@ -148,7 +148,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, content).unwrap();
-        read_bounded(&path, limit)
+        read_unpacked(&path, limit)
     }
 
     #[test]
@@ -193,11 +193,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let missing = dir.path().join("missing");
         assert!(
-            read_bounded(&missing, 10)
+            read_unpacked(&missing, 10)
                 .unwrap_err()
                 .to_string()
                 .contains("missing")
         );
-        assert!(matches!(read_bounded(dir.path(), 10), Err(FileError::Io { .. })));
+        assert!(matches!(read_unpacked(dir.path(), 10), Err(FileError::Io { .. })));
     }
 }

@@ -6,12 +6,12 @@ use sha2::{Digest, Sha256};
 const SHORT: usize = 16;
 
 /// The digest of what was hashed, in hexadecimal: 64 digits.
-pub(crate) fn hex(hash: Sha256) -> String {
+pub fn hex(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The first 16 digits of [`hex`], for people to read and compare.
-pub(crate) fn short(hash: Sha256) -> String {
+pub fn short(hash: Sha256) -> String {
     let mut digits = hex(hash);
     digits.truncate(SHORT);
     digits
