@@ -367,11 +367,7 @@ impl Records {
     }
 
     /// Seconds that something took: a number of at least 0.
-    pub(super) fn seconds(
-        &self,
-        row: &Row<'_>,
-        column: impl RowIndex + Display,
-    ) -> Result<f64, StoreError> {
+    pub(super) fn seconds(&self, row: &Row<'_>, column: impl RowIndex + Display) -> Result<f64, StoreError> {
         let seconds: f64 = self.get(row, column)?;
         if seconds.is_finite() && seconds >= 0.0 {
             return Ok(seconds);
