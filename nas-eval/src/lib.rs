@@ -12,6 +12,7 @@
 //! | [`train`] | the training loop, its checkpoints and metrics |
 //! | [`evaluator`] | training as a [`nas_space::search::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
+//! | [`table_build`] | the making of a benchmark table, by training |
 //! | [`tabular`] | benchmark tables |
 
 #[cfg(any(feature = "cuda", test))]
@@ -31,6 +32,7 @@ pub mod model;
 pub mod nn;
 pub mod ops;
 pub mod supernet;
+pub mod table_build;
 pub mod tabular;
 pub mod train;
 pub mod trained;

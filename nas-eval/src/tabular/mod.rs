@@ -1,7 +1,7 @@
 //! Benchmark tables: architectures whose accuracies are known, so that strategies can be compared without training.
 //!
 //! A [`Table`] holds the figures of the architectures of a space: on several data sets, after several numbers of epochs, of
-//! several repeats. [`TabularEvaluator`] answers from one. Tables are [made by training](build), [imported](import) from
+//! several repeats. [`TabularEvaluator`] answers from one. Tables are [made by training](crate::table_build), [imported](import) from
 //! published benchmarks, or [built in](built_in).
 
 mod built_in;
@@ -19,9 +19,10 @@ mod sizes;
 mod table;
 mod writer;
 
-pub mod build;
 pub mod import;
 
+// Until every user names the module itself.
+pub use crate::table_build as build;
 pub use built_in::{BUILT_IN, BuiltIn, built_in};
 pub use error::TableError;
 pub use evaluator::TabularEvaluator;
@@ -32,3 +33,4 @@ pub use preamble::{MAGIC, VERSION};
 pub use published::{SizeMismatch, size_mismatches};
 pub use sizes::TabularSizes;
 pub use table::Table;
+pub use writer::{ColumnData, Draft, RowKeys};

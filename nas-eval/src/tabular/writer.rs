@@ -1,4 +1,4 @@
-//! Makes tables.
+//! Makes tables of figures.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -18,15 +18,16 @@ const MAX_BYTES: usize = 4 << 30;
 
 /// The figures of a column, of which some may be missing.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct ColumnData {
-    pub(super) column: Column,
+pub struct ColumnData {
+    /// What they are.
+    pub column: Column,
     /// One for each row, in the order in which rows were given.
-    pub(super) values: Vec<Option<f64>>,
+    pub values: Vec<Option<f64>>,
 }
 
 /// Whose figures the rows are.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum RowKeys {
+pub enum RowKeys {
     /// Row by row the choices of an architecture.
     Architectures(Vec<Architecture>),
     /// The same, modules of NAS-Bench-101 in any form.
@@ -40,25 +41,32 @@ pub(super) enum RowKeys {
     },
 }
 
-/// All that a table consists of.
+/// All that a table consists of. [`Draft::table`] makes one of it, [`Table::save`] writes that to a file.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Draft {
-    pub(super) name: String,
-    pub(super) origin: String,
-    pub(super) space: SpaceConfig,
-    pub(super) keys: RowKeys,
-    pub(super) datasets: Vec<DatasetHeader>,
+pub struct Draft {
+    /// The benchmark's name.
+    pub name: String,
+    /// Where the numbers come from, for people.
+    pub origin: String,
+    /// The space whose architectures the rows are of.
+    pub space: SpaceConfig,
+    /// Which architectures these are.
+    pub keys: RowKeys,
+    /// What they were trained on; at least one.
+    pub datasets: Vec<DatasetHeader>,
     /// What the columns of kind [`Figure::Extra`] hold.
-    pub(super) extras: Vec<Extra>,
-    pub(super) columns: Vec<ColumnData>,
+    pub extras: Vec<Extra>,
+    /// The figures.
+    pub columns: Vec<ColumnData>,
 }
 
 impl Draft {
     /// The table.
     ///
     /// # Errors
-    /// [`TableError::Draft`] for an architecture that is not of the space or is there twice, or a figure out of its range.
-    pub(super) fn table(self) -> Result<Table, TableError> {
+    /// [`TableError::Draft`] for an architecture that is not of the space or is there twice, or a figure out of its range;
+    /// [`TableError::Header`] for a description that does not fit, such as a data set without validation figures.
+    pub fn table(self) -> Result<Table, TableError> {
         let bytes = self.encode().map_err(|reason| TableError::Draft { reason })?;
         Table::from_bytes(bytes, "the table")
     }
@@ -75,6 +83,7 @@ impl Draft {
                         row_of.len()
                     ));
                 }
+                count(rows)?;
                 let block = row_of.iter().flat_map(|row| row.to_le_bytes()).collect();
                 (Rows::Shared, (0..rows).collect(), block)
             }
@@ -98,10 +107,7 @@ impl Draft {
                 (Rows::ListedNb101, order, block)
             }
         };
-        let row_count = u32::try_from(order.len())
-            .ok()
-            .filter(|&rows| rows > 0 && rows != NO_ROW)
-            .ok_or_else(|| format!("there are {} rows; expected 1 to {}", order.len(), NO_ROW - 1))?;
+        let row_count = count(order.len())?;
         for data in &self.columns {
             if data.values.len() != order.len() {
                 return Err(format!(
@@ -145,6 +151,14 @@ impl Table {
             reason: error.to_string(),
         })
     }
+}
+
+/// The number of rows, if there can be so many.
+fn count(rows: usize) -> Result<u32, String> {
+    u32::try_from(rows)
+        .ok()
+        .filter(|&rows| rows > 0 && rows != NO_ROW)
+        .ok_or_else(|| format!("there are {rows} rows; expected 1 to {}", NO_ROW - 1))
 }
 
 /// The numbers of the architectures in lexicographic order.

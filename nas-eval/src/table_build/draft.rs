@@ -6,9 +6,9 @@ use nas_space::search::Metric;
 use super::journal::{Figures, Journal};
 use super::training::held_out;
 use super::{BuildError, TableBuild};
-use crate::tabular::header::{Column, DatasetHeader, Encoding, Figure};
-use crate::tabular::writer::{ColumnData, Draft, RowKeys};
-use crate::tabular::{Table, TableError};
+use crate::tabular::{
+    Column, ColumnData, DatasetHeader, Draft, Encoding, Figure, RowKeys, Table, TableError,
+};
 
 impl TableBuild {
     /// The table of the trainings in the journal: validation accuracies and seconds after these epochs, test accuracies after
