@@ -1,4 +1,4 @@
-//! Trains the networks of a search space on [Candle](candle_core), and looks them up in benchmark tables.
+//! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by it.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -13,7 +13,6 @@
 //! | [`evaluator`] | training as a [`nas_space::search::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`table_build`] | the making of a benchmark table, by training |
-//! | [`tabular`] | benchmark tables |
 
 #[cfg(any(feature = "cuda", test))]
 mod cuda;

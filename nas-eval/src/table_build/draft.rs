@@ -2,13 +2,11 @@
 
 use nas_space::arch::Architecture;
 use nas_space::search::Metric;
+use nas_tables::{Column, ColumnData, DatasetHeader, Draft, Encoding, Figure, RowKeys, Table, TableError};
 
 use super::journal::{Figures, Journal};
 use super::training::held_out;
 use super::{BuildError, TableBuild};
-use crate::tabular::{
-    Column, ColumnData, DatasetHeader, Draft, Encoding, Figure, RowKeys, Table, TableError,
-};
 
 impl TableBuild {
     /// The table of the trainings in the journal: validation accuracies and seconds after these epochs, test accuracies after

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use nas_space::error::SpaceError;
+use nas_tables::TableError;
 use thiserror::Error;
 
 use super::MAX_ARCHITECTURES;
 use crate::data::DataError;
 use crate::error::EvalError;
-use crate::tabular::TableError;
 
 /// Why a table cannot be made.
 #[derive(Debug, Error)]

@@ -11,11 +11,11 @@ use super::architecture::ArchitectureReader;
 use super::columns::FigureColumns;
 use super::filter::Rows;
 use super::mapping::{DatasetColumns, Mapping};
-use crate::tabular::header::DatasetHeader;
-use crate::tabular::import::figures::Figures;
-use crate::tabular::import::{of_file, short, wrong};
-use crate::tabular::writer::{Draft, RowKeys};
-use crate::tabular::{Table, TableError};
+use crate::header::DatasetHeader;
+use crate::import::figures::Figures;
+use crate::import::{of_file, short, wrong};
+use crate::writer::{Draft, RowKeys};
+use crate::{Table, TableError};
 
 /// Most bytes of the text.
 const MAX_BYTES: u64 = 2 << 30;

@@ -5,7 +5,7 @@ use nas_space::arch::Architecture;
 use proptest::prelude::*;
 
 use super::*;
-use crate::tabular::{Table, TableError, TabularEvaluator};
+use crate::{Table, TableError, TabularEvaluator};
 
 /// Depths 2, 3, 4 and kernels 3, 5, 7, of accuracies; what `architecture` is, is for the caller to say.
 fn mapping(architecture: &str) -> String {
@@ -514,7 +514,7 @@ fn published_sizes_of_networks_of_this_toolkit_are_extra_figures() {
         Ok(table) => table,
         Err(error) => panic!("{error}"),
     };
-    let mismatches = crate::tabular::size_mismatches(&table);
+    let mismatches = crate::size_mismatches(&table);
     assert_eq!(mismatches.len(), 1);
     assert_eq!((mismatches[0].compared, mismatches[0].differing), (2, 1));
     assert_eq!(mismatches[0].architecture, Architecture::new([3; 6]));

@@ -34,9 +34,9 @@ use serde::Deserialize;
 
 use super::figures::{Figures, Place};
 use super::{lines, wrong};
-use crate::tabular::header::{DatasetHeader, Figure};
-use crate::tabular::writer::{Draft, RowKeys};
-use crate::tabular::{Table, TableError};
+use crate::header::{DatasetHeader, Figure};
+use crate::writer::{Draft, RowKeys};
+use crate::{Table, TableError};
 
 /// Channels of the benchmark's first modules.
 const CHANNELS: usize = 128;

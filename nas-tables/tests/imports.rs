@@ -8,11 +8,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use nas_eval::tabular::import::{macro_bench, nats, nb101, nb201};
-use nas_eval::tabular::{KnownSpace, Table, TableError, TabularEvaluator};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Trial};
 use nas_space::seed::Seed;
+use nas_tables::import::{macro_bench, nats, nb101, nb201};
+use nas_tables::{KnownSpace, Table, TableError, TabularEvaluator};
 
 /// The table that `import` makes of this text.
 fn imported(text: &str, import: fn(&std::path::Path) -> Result<Table, TableError>) -> Result<Table, String> {

@@ -23,9 +23,9 @@ use serde::{Deserialize, Deserializer};
 
 use super::figures::{Figures, Place};
 use super::{json_reason, of_file, short, wrong};
-use crate::tabular::header::{DatasetHeader, Figure};
-use crate::tabular::writer::{Draft, RowKeys, legal};
-use crate::tabular::{Table, TableError};
+use crate::header::{DatasetHeader, Figure};
+use crate::writer::{Draft, RowKeys, legal};
+use crate::{Table, TableError};
 
 /// The published file has 1.5 MB.
 const MAX_BYTES: u64 = 64 << 20;

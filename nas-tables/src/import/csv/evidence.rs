@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use nas_space::arch::Decision;
 
 use super::mapping::Read;
-use crate::tabular::import::short;
+use crate::import::short;
 
 /// What the lines of a column show.
 #[derive(Debug, Default)]

@@ -7,9 +7,9 @@ use nas_space::search::Metric;
 use nas_space::spaces::SpaceConfig;
 
 use super::{ArchitectureColumns, DatasetColumns, FigureColumn, Filter, Form, Mapping, Unit, csv};
-use crate::tabular::header::Figure;
-use crate::tabular::nb201::{NAME, PUBLISHED_PARAMS};
-use crate::tabular::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS, Table, TableError};
+use crate::header::Figure;
+use crate::nb201::{NAME, PUBLISHED_PARAMS};
+use crate::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS, Table, TableError};
 
 /// Reads the file and makes a table of it.
 ///

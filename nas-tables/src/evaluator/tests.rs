@@ -2,9 +2,9 @@ use nas_space::search::{Continued, Fidelity};
 use nas_space::spaces::{CustomConfig, SpaceConfig};
 
 use super::*;
-use crate::tabular::header::{Column, Encoding, Figure};
-use crate::tabular::writer::{ColumnData, Draft, RowKeys};
-use crate::tabular::{KnownSpace, Nb201Dataset, Nb201Table, SEARCH_EPOCHS};
+use crate::header::{Column, Encoding, Figure};
+use crate::writer::{ColumnData, Draft, RowKeys};
+use crate::{KnownSpace, Nb201Dataset, Nb201Table, SEARCH_EPOCHS};
 
 /// The table of a complete CSV of NAS-Bench-201 in which every cell has this validation accuracy, in percent.
 fn nb201(accuracy: u32) -> TabularEvaluator {
@@ -48,7 +48,7 @@ fn the_description_identifies_the_table() {
 #[test]
 fn test_figures_are_whole_parts_of_the_test_images_where_they_are_counts() {
     assert_eq!(nb201(50).test_images(), None, "percentages of means");
-    let digits = Arc::new(crate::tabular::built_in("digits").unwrap());
+    let digits = Arc::new(crate::built_in("digits").unwrap());
     let dataset = digits.header().datasets[0].name.clone();
     let evaluator = TabularEvaluator::new(digits, &dataset).unwrap();
     let images = evaluator.test_images().unwrap();

@@ -7,7 +7,7 @@ use nas_space::spaces::{Space, SpaceConfig, nb201_by_index};
 
 use super::evidence::Evidence;
 use super::mapping::{ArchitectureColumns, Form, Mapping, Pad, Read, Reads};
-use crate::tabular::import::short;
+use crate::import::short;
 
 /// Most digits of a number of an option.
 const MAX_DIGITS: usize = 9;

@@ -9,7 +9,7 @@ use flate2::bufread::MultiGzDecoder;
 use nas_files::FileError;
 
 use super::wrong;
-use crate::tabular::{MAGIC, Nb201Table, TableError};
+use crate::{MAGIC, Nb201Table, TableError};
 
 /// Bytes of the content that are looked at.
 const LOOKED_AT: u64 = 1 << 16;

@@ -9,10 +9,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nas_eval::tabular::import::{Mapping, csv};
-use nas_eval::tabular::{Table, TabularEvaluator, size_mismatches};
 use nas_space::arch::Architecture;
 use nas_space::spaces::nb201_by_index;
+use nas_tables::import::{Mapping, csv};
+use nas_tables::{Table, TabularEvaluator, size_mismatches};
 
 /// A file of published figures, if it is there.
 fn published(name: &str) -> Option<PathBuf> {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use nas_space::search::Direction;
 
-use crate::tabular::TableError;
-use crate::tabular::header::{Column, DatasetHeader, Encoding, Extra, Figure};
-use crate::tabular::nb201::PUBLISHED_PARAMS;
-use crate::tabular::writer::ColumnData;
+use crate::TableError;
+use crate::header::{Column, DatasetHeader, Encoding, Extra, Figure};
+use crate::nb201::PUBLISHED_PARAMS;
+use crate::writer::ColumnData;
 
 /// The extra figure with multiply-accumulates as a benchmark counts them.
 const PUBLISHED_MACS: &str = "published_macs";

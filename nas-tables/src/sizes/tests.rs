@@ -4,9 +4,9 @@ use nas_space::search::{Direction, Metric};
 use nas_space::spaces::{ProductConfig, SpaceConfig};
 
 use super::*;
-use crate::tabular::header::{Column, DatasetHeader, Encoding, Extra};
-use crate::tabular::writer::{ColumnData, Draft, RowKeys};
-use crate::tabular::{TabularEvaluator, built_in};
+use crate::header::{Column, DatasetHeader, Encoding, Extra};
+use crate::writer::{ColumnData, Draft, RowKeys};
+use crate::{TabularEvaluator, built_in};
 
 /// The accuracies of NAS-Bench-201, where they are.
 fn nb201(dataset: &str) -> Option<TabularEvaluator> {
@@ -153,7 +153,7 @@ fn table(space: SpaceConfig, network: bool, params: [Option<f64>; 3], macs: [Opt
         keys: RowKeys::Architectures((0..3).map(|choice| Architecture::new([choice])).collect()),
         datasets: vec![DatasetHeader {
             name: "cifar10".to_owned(),
-            network: network.then(|| crate::tabular::Nb201Dataset::Cifar10.network()),
+            network: network.then(|| crate::Nb201Dataset::Cifar10.network()),
             search_epochs: 1,
             report_epochs: 1,
             valid_is_test: false,

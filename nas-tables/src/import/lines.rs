@@ -9,7 +9,7 @@ use nas_files::FileError;
 use serde::de::DeserializeOwned;
 
 use super::{json_reason, wrong};
-use crate::tabular::TableError;
+use crate::TableError;
 
 /// Longest line.
 const MAX_LINE: u64 = 1 << 20;

@@ -4,10 +4,10 @@ use nas_space::spaces::{ProductConfig, SpaceConfig};
 use proptest::prelude::*;
 
 use super::*;
-use crate::tabular::TabularEvaluator;
-use crate::tabular::header::DatasetHeader;
-use crate::tabular::preamble::assemble;
-use crate::tabular::writer::{ColumnData, Draft, RowKeys};
+use crate::TabularEvaluator;
+use crate::header::DatasetHeader;
+use crate::preamble::assemble;
+use crate::writer::{ColumnData, Draft, RowKeys};
 
 /// Two decisions, of two and three options.
 fn space() -> SpaceConfig {

@@ -6,7 +6,7 @@ use nas_space::spaces::SpaceConfig;
 use serde::Deserialize;
 
 use super::Filter;
-use crate::tabular::header::Figure;
+use crate::header::Figure;
 
 /// The description of mappings, in Markdown.
 pub const MAPPING_HELP: &str = include_str!("mapping.md");
@@ -142,10 +142,10 @@ pub struct DatasetColumns {
     /// What its validation and test figures are.
     #[serde(default)]
     pub metric: Metric,
-    /// See [`DatasetHeader::valid_is_test`](crate::tabular::DatasetHeader::valid_is_test).
+    /// See [`DatasetHeader::valid_is_test`](crate::DatasetHeader::valid_is_test).
     #[serde(default)]
     pub valid_is_test: bool,
-    /// See [`DatasetHeader::test_is_valid`](crate::tabular::DatasetHeader::test_is_valid).
+    /// See [`DatasetHeader::test_is_valid`](crate::DatasetHeader::test_is_valid).
     #[serde(default)]
     pub test_is_valid: bool,
     /// Its columns.
@@ -185,7 +185,7 @@ pub struct FigureColumn {
 
 impl FigureColumn {
     /// A column that holds this figure.
-    pub(in crate::tabular::import) fn new(column: impl Into<String>, figure: Figure) -> Self {
+    pub(in crate::import) fn new(column: impl Into<String>, figure: Figure) -> Self {
         Self {
             column: column.into(),
             figure,

@@ -5,10 +5,10 @@ use nas_space::search::{Direction, Metric};
 
 use super::filter::Rows;
 use super::mapping::{DatasetColumns, FigureColumn, Mapping, Unit};
-use crate::tabular::header::{Extra, Figure};
-use crate::tabular::import::figures::{Figures, Place};
-use crate::tabular::import::short;
-use crate::tabular::writer::legal;
+use crate::header::{Extra, Figure};
+use crate::import::figures::{Figures, Place};
+use crate::import::short;
+use crate::writer::legal;
 
 /// Most columns of figures: as many as a table has.
 const MAX_COLUMNS: usize = 4096;

@@ -40,9 +40,9 @@ use serde::Deserialize;
 
 use super::figures::{Figures, Place};
 use super::{lines, of_file, short, wrong};
-use crate::tabular::header::{DatasetHeader, Figure};
-use crate::tabular::writer::{Draft, RowKeys, legal};
-use crate::tabular::{Nb201Dataset, Table, TableError};
+use crate::header::{DatasetHeader, Figure};
+use crate::writer::{Draft, RowKeys, legal};
+use crate::{Nb201Dataset, Table, TableError};
 
 /// Layers whose channels are chosen in the space of sizes.
 const LAYERS: usize = 5;
