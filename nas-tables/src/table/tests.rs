@@ -144,6 +144,16 @@ fn a_table_of_all_architectures_needs_no_list_and_one_with_shared_rows_a_number_
 }
 
 #[test]
+fn a_draft_of_no_rows_or_of_more_than_can_be_numbered_is_refused() {
+    for rows in [0, NO_ROW as usize, usize::MAX] {
+        let row_of = vec![0; 6];
+        let error = draft(RowKeys::Shared { row_of, rows }, 0).table().unwrap_err();
+        let expected = format!("there are {rows} rows; expected 1 to 4294967294");
+        assert!(error.to_string().contains(&expected), "{error}");
+    }
+}
+
+#[test]
 fn a_saved_table_is_read_back_from_its_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("t.nastab");
