@@ -32,7 +32,6 @@ pub mod nn;
 pub mod ops;
 pub mod supernet;
 pub mod table_build;
-pub mod tabular;
 pub mod train;
 pub mod trained;
 

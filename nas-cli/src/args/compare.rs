@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
-use nas_eval::tabular::BUILT_IN;
 use nas_space::search::Budget;
+use nas_tables::BUILT_IN;
 
 use super::{
     BoundArgs, DataArgs, HalvingArgs, LimitArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs, at_least,
