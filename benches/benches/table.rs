@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use nas_eval::tabular::{Table, TabularEvaluator, built_in, import};
 use nas_space::search::{Evaluator, Fidelity, Trial};
 use nas_space::seed::Seed;
+use nas_tables::{Table, TabularEvaluator, built_in, import};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

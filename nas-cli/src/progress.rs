@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nas_darts::EpochReport;
-use nas_eval::tabular::build::BuildProgress;
+use nas_eval::table_build::BuildProgress;
 use nas_eval::train::EpochMetrics;
 use nas_rl::enas;
 use nas_space::search::{Budget, Metric, TrialId};

@@ -144,8 +144,9 @@ mod tests {
     use std::error::Error;
     use std::io;
 
+    use nas_files::FileError;
+
     use super::*;
-    use crate::data::FileError;
 
     /// The messages of an error and of all its sources, as programs that print chains show them.
     fn chain(error: &dyn Error) -> String {

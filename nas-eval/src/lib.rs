@@ -1,4 +1,4 @@
-//! Trains the networks of a search space on [Candle](candle_core), and looks them up in benchmark tables.
+//! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by it.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -12,14 +12,13 @@
 //! | [`train`] | the training loop, its checkpoints and metrics |
 //! | [`evaluator`] | training as a [`nas_space::search::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
-//! | [`tabular`] | benchmark tables |
+//! | [`table_build`] | the making of a benchmark table, by training |
 
 #[cfg(any(feature = "cuda", test))]
 mod cuda;
 mod device;
 mod engine;
 mod exact;
-mod fingerprint;
 mod kernels;
 
 pub mod clock;
@@ -32,7 +31,7 @@ pub mod model;
 pub mod nn;
 pub mod ops;
 pub mod supernet;
-pub mod tabular;
+pub mod table_build;
 pub mod train;
 pub mod trained;
 

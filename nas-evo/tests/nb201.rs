@@ -14,7 +14,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use nas_eval::tabular::{Table, TabularEvaluator};
 use nas_evo::nsga2::fronts;
 use nas_evo::{
     EvolutionConfig, LocalSearch, Nsga2, Nsga2Config, RandomSearch, RandomSearchConfig, RegularizedEvolution,
@@ -23,6 +22,7 @@ use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, nb201};
+use nas_tables::{Table, TabularEvaluator};
 
 const SEEDS: u64 = 500;
 

@@ -8,6 +8,8 @@
 //! - [`lock_folder`] keeps a second process out of a folder.
 //! - [`read_text`] and [`read_bytes`] read a file up to a bound, so that a wrong file costs an
 //!   error and not the machine's memory.
+//! - [`read_unpacked`] does the same for files that may be gzipped.
+//! - [`fingerprint`] writes digests as text.
 //!
 //! The crate depends on no other crate of the workspace.
 
@@ -15,8 +17,12 @@ mod bounded;
 mod folder_lock;
 mod own;
 mod replace;
+mod unpacked;
+
+pub mod fingerprint;
 
 pub use bounded::{read_bytes, read_text};
 pub use folder_lock::{FolderLock, lock_folder};
 pub use own::{check_own_file, check_own_folder, check_own_tree, open_or_create_own, open_own};
 pub use replace::{remove_stale_temporaries, replace, sync_directory_of, target_of_temporary};
+pub use unpacked::{FileError, read_unpacked};

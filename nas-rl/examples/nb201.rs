@@ -10,12 +10,12 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
-use nas_eval::tabular::{Table, TabularEvaluator};
 use nas_rl::{ControllerSearch, RlConfig};
 use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, nb201};
+use nas_tables::{Table, TabularEvaluator};
 use rayon::prelude::*;
 
 type Failed = Box<dyn Error + Send + Sync>;

@@ -14,12 +14,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use nas_eval::tabular::{Table, TabularEvaluator};
 use nas_rl::{ControllerSearch, RlConfig};
 use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, nb201};
+use nas_tables::{Table, TabularEvaluator};
 use rayon::prelude::*;
 
 /// Test accuracy that NAS-Bench-201 reports for REINFORCE, in percent (Dong & Yang 2020, arXiv 2001.00326).

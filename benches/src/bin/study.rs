@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::clock::Stopwatch;
-use nas_eval::tabular::{TabularEvaluator, built_in};
 use nas_evo::{EvolutionConfig, RandomSearch, RandomSearchConfig, RegularizedEvolution};
 use nas_space::search::{Budget, Evaluator, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::{Commit, Event, Parts, Records, RunOptions, Store, Study, StudyConfig};
+use nas_tables::{TabularEvaluator, built_in};
 
 /// Parts of the history whose speed is told apart.
 const PARTS: u64 = 5;

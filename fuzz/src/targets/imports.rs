@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::tabular::import::{Mapping, csv, macro_bench, nats as nats_file, nb101 as nb101_file, nb201};
-use nas_eval::tabular::{Table, TableError};
+use nas_tables::import::{Mapping, csv, macro_bench, nats as nats_file, nb101 as nb101_file, nb201};
+use nas_tables::{Table, TableError};
 
 use super::MIB;
 use super::images::put;

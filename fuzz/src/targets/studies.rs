@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::tabular::{TabularEvaluator, built_in};
 use nas_evo::{RandomSearch, RandomSearchConfig};
 use nas_space::search::{Budget, Evaluator as _, Fidelity};
 use nas_space::seed::Seed;
 use nas_study::compare::Journal;
 use nas_study::{Best, Parts, Records, RunDir, RunOptions, Silent, Store, Study, StudyConfig};
+use nas_tables::{TabularEvaluator, built_in};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

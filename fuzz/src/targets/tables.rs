@@ -4,14 +4,14 @@ use std::fs;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use nas_eval::tabular::build::{Journal, Recipe};
-use nas_eval::tabular::import::nats;
-use nas_eval::tabular::{Header, KnownSpace, Table, TabularEvaluator};
+use nas_eval::table_build::{Journal, Recipe};
 use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Evaluator, Fidelity, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::SpaceConfig;
+use nas_tables::import::nats;
+use nas_tables::{Header, KnownSpace, Table, TabularEvaluator};
 
 use super::MIB;
 use super::genotypes::small;

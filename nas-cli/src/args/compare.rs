@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use nas_eval::tabular::BUILT_IN;
 use nas_space::search::Budget;
+use nas_tables::BUILT_IN;
 
 use super::{BudgetArgs, FileArgs, SearchArgs, SubjectArgs, TaskArgs};
 use crate::methods::Method;

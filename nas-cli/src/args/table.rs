@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use nas_eval::tabular::import::MAPPING_HELP;
+use nas_tables::import::MAPPING_HELP;
 
 use super::{BoundArgs, DataArgs, SizeArgs};
 use crate::parsers::{at_least, positive, share};

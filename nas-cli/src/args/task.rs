@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use nas_eval::data::DATASETS;
-use nas_eval::tabular::BUILT_IN;
+use nas_tables::BUILT_IN;
 
 use super::{BoundArgs, HalvingArgs, WorkerArgs};
 use crate::parsers::{at_least, count, named, positive};

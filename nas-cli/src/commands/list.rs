@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use nas_eval::data::DATASETS;
-use nas_eval::tabular::BUILT_IN;
 use nas_space::named;
 use nas_space::spaces;
+use nas_tables::BUILT_IN;
 use serde::Serialize;
 
 use crate::methods::Method;

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, bail};
 use nas_eval::evaluator::Span;
-use nas_eval::tabular::TabularEvaluator;
 use nas_evo::HalvingConfig;
 use nas_evo::halving::Schedule;
+use nas_tables::TabularEvaluator;
 use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result, bail};
-use nas_eval::tabular::{DatasetHeader, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in};
 use nas_space::network::NetworkConfig;
 use nas_space::search::Metric;
 use nas_space::spaces::{Space, SpaceConfig};
+use nas_tables::{DatasetHeader, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in};
 use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 

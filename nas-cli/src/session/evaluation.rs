@@ -9,11 +9,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_eval::memory;
-use nas_eval::tabular::TabularEvaluator;
 use nas_eval::train::Trainer;
 use nas_space::search::{Evaluation, Evaluator, Failure, Metric, Stop, Trial};
 use nas_study::RunDir;
 use nas_study::processes::{ProcessConfig, ProcessError, Processes};
+use nas_tables::TabularEvaluator;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

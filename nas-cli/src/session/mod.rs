@@ -12,7 +12,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
-use nas_eval::tabular::TabularEvaluator;
 use nas_eval::{DType, Device};
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
@@ -20,7 +19,7 @@ use nas_space::seed::Seed;
 use nas_space::sizes::Figures;
 use nas_space::spaces::Space;
 use nas_study::{Best, Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
-
+use nas_tables::TabularEvaluator;
 use serde_json::Value;
 
 use crate::environment::Environment;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nas_files::read_unpacked;
+
 use super::dataset::Dataset;
 use super::error::DataError;
-use super::file::read_bounded;
 use super::images::Images;
 use super::registry::DatasetInfo;
 
@@ -51,7 +52,7 @@ fn read_files(info: &DatasetInfo, files: &[PathBuf], most: usize) -> Result<Imag
     let per_file = most / files.len().max(1);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for path in files {
-        let content = read_bounded(path, (record * per_file) as u64)?;
+        let content = read_unpacked(path, (record * per_file) as u64)?;
         append(info, path, &content, &mut pixels, &mut labels)?;
     }
     Images::new(info.shape, info.classes, pixels, labels)
@@ -112,7 +113,7 @@ fn class_names(info: &DatasetInfo, folder: &Path) -> Result<Vec<String>, DataErr
         expected,
         got,
     };
-    let text = String::from_utf8(read_bounded(&path, MAX_NAMES_BYTES)?)
+    let text = String::from_utf8(read_unpacked(&path, MAX_NAMES_BYTES)?)
         .map_err(|error| malformed("text".to_owned(), error.utf8_error().to_string()))?;
     let names: Vec<String> = text
         .lines()

@@ -3,10 +3,9 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
+use nas_files::FileError;
 use nas_space::shape::Shape;
 use thiserror::Error;
-
-use super::file::FileError;
 
 /// Why a data set could not be read, split or batched.
 #[derive(Debug, Error)]

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nas_files::read_unpacked;
+
 use super::dataset::Dataset;
 use super::error::DataError;
-use super::file::read_bounded;
 use super::images::Images;
 use super::registry::DatasetInfo;
 
@@ -120,7 +121,7 @@ fn read_official(
     limit: u64,
     note: &mut dyn FnMut(&Path),
 ) -> Result<Vec<u8>, DataError> {
-    let content = read_bounded(path, limit)?;
+    let content = read_unpacked(path, limit)?;
     let sum = crc32fast::hash(&content);
     match OFFICIAL.iter().find(|(_, sums)| sums.contains(&sum)) {
         Some((name, _)) if *name != info.name => Err(DataError::Malformed {

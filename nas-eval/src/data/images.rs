@@ -1,12 +1,12 @@
 //! Images with labels.
 
+use nas_files::fingerprint;
 use nas_space::shape::Shape;
 use sha2::{Digest, Sha256};
 
 use super::error::DataError;
 #[cfg(any(feature = "cuda", test))]
 use super::on_device::PixelsOnDevice;
-use crate::fingerprint;
 
 /// Labelled images of one shape, as bytes.
 ///

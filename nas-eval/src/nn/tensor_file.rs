@@ -11,6 +11,7 @@ use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
 use indexmap::IndexMap;
+use nas_files::fingerprint;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde::de::DeserializeOwned;
@@ -18,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::EvalError;
-use crate::fingerprint;
 
 /// The one entry of the metadata.
 const KEY: &str = "nas";

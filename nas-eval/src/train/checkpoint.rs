@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use nas_files::fingerprint;
 use nas_space::network::Network;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,7 +16,6 @@ use sha2::{Digest, Sha256};
 use super::{EpochMetrics, Progress, Trainer, TrainingData};
 use crate::error::EvalError;
 use crate::exact::Exact;
-use crate::fingerprint;
 use crate::nn::OptimizerState;
 
 const FORMAT: &str = "nas-checkpoint";

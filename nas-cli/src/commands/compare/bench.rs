@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
-use nas_eval::tabular::{TableError, TabularEvaluator};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
@@ -15,6 +14,7 @@ use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
 use nas_study::{
     Commit, End, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, StudyError, Summary,
 };
+use nas_tables::{TableError, TabularEvaluator};
 
 use crate::methods::Setting;
 use crate::number::counted;

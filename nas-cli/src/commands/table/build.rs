@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::tabular::build::{Journal, Recipe, TableBuild};
+use nas_eval::table_build::{Journal, Recipe, TableBuild};
 use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 

@@ -1,7 +1,7 @@
 //! The extra figures of a table.
 
-use nas_eval::tabular::TabularEvaluator;
 use nas_space::search::Direction;
+use nas_tables::TabularEvaluator;
 use serde::Serialize;
 
 use crate::number::grouped;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use nas_eval::tabular::import::{self, Format, Mapping};
-use nas_eval::tabular::{SizeMismatch, Table, size_mismatches};
+use nas_tables::import::{self, Format, Mapping};
+use nas_tables::{SizeMismatch, Table, size_mismatches};
 
 use super::info;
 use crate::args::{ImportArgs, ImportFormat};

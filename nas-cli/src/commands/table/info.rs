@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::tabular::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
 use nas_space::search::Metric;
 use nas_space::sizes::Sizes as _;
+use nas_tables::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
 use serde::Serialize;
 
 use super::extras::ExtraInfo;

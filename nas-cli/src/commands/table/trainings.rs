@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use nas_eval::data::Dataset;
 use nas_eval::error::EvalError;
-use nas_eval::tabular::build::{Figures, Recipe, TableBuild};
+use nas_eval::table_build::{Figures, Recipe, TableBuild};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluation, Failure, FailureKind, Fidelity, Metric, Stop, Trial};
 use nas_space::seed::Seed;
