@@ -331,13 +331,12 @@ impl Searcher<'_> {
             let arch = space.genotype(architecture)?.to_string();
             let (place, trial) = (
                 number,
-                Trial {
-                    id: number as u64,
-                    architecture: architecture.clone(),
+                Trial::new(
+                    number as u64,
+                    architecture.clone(),
                     fidelity,
-                    seed: seed.derive("training", number as u64),
-                    continues: None,
-                },
+                    seed.derive("training", number as u64),
+                ),
             );
             number += 1;
             if let Some(known) = record.sample.get(place).filter(|known| known.arch == arch) {

@@ -109,13 +109,12 @@ fn uniform_draws(
         let mut rng = seed.derive("sequence", sequence).rng();
         let mut so_far = f64::NEG_INFINITY;
         for best in &mut best {
-            let trial = Trial {
-                id: 0,
-                architecture: space.sample(&mut rng),
-                fidelity: ended.fidelity,
-                seed: seed.derive("draw", sequence),
-                continues: None,
-            };
+            let trial = Trial::new(
+                0,
+                space.sample(&mut rng),
+                ended.fidelity,
+                seed.derive("draw", sequence),
+            );
             let score = evaluator.evaluate(&trial)?.valid_accuracy;
             let reward = worth.of(range.map_or(score, |range| range.share(score)));
             sum += reward;

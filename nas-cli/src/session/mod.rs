@@ -18,7 +18,7 @@ use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::sizes::Figures;
 use nas_space::spaces::Space;
-use nas_study::{Best, Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
+use nas_study::{Best, Commit, End, Parts, PreparedStudy, RunDir, RunOptions, Store, StudyConfig, Summary};
 use nas_tables::TabularEvaluator;
 use serde_json::Value;
 
@@ -397,7 +397,7 @@ impl Session {
             stop: self.stop.clone(),
         };
         let mut bar = TrialBar::new(screen, &self.config.budget, self.config.metric());
-        let study = Study::resume(store, config, parts)?;
+        let study = PreparedStudy::resume(store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
         Ok(summary)

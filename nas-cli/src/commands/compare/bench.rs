@@ -12,7 +12,7 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
 use nas_study::{
-    Commit, End, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, StudyError, Summary,
+    Commit, End, Parts, PreparedStudy, RunDir, RunOptions, Silent, Store, StudyConfig, StudyError, Summary,
 };
 use nas_tables::{TableError, TabularEvaluator};
 
@@ -272,7 +272,7 @@ impl Bench {
             stop: self.stop.clone(),
             ..RunOptions::default()
         };
-        let summary = Study::create(&mut store, study, parts)?.run(&options, &mut Silent)?;
+        let summary = PreparedStudy::create(&mut store, study, parts)?.run(&options, &mut Silent)?;
         if summary.end == Some(End::Stopped) {
             return Err(Stopped.into());
         }
