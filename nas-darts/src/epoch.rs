@@ -1,5 +1,6 @@
 //! One pass over the training half: the steps of the weights and of the architecture, in turn.
 
+use nas_eval::data::Endless;
 use nas_eval::nn::Moment;
 use nas_eval::supernet::Wanted;
 use nas_eval::train::{Progress, Scores, Tally};
@@ -36,8 +37,8 @@ impl Search {
         let rounds = train.batches().div_ceil(valid.batches()) as u64;
         let first = self.progress.map_or(0, |progress| progress.steps);
         let consumed = if learns { first } else { 0 };
-        let mut round = u64::from(stream) * rounds + (consumed / valid.batches()) as u64;
-        let mut valid_batches = valid.epoch(round, consumed % valid.batches())?;
+        let position = u64::from(stream) * rounds * valid.batches() as u64 + consumed as u64;
+        let mut valid_batches = Endless::starting_at(valid, position)?;
         let start = Moment {
             epochs: self.config.epochs,
             steps_per_epoch: train.batches(),
@@ -64,23 +65,7 @@ impl Search {
             let rate = rates[step];
             let draw = u64::from(stream) << 32 | step as u64;
             let valid = if learns {
-                let batch = match valid_batches.next() {
-                    Some(batch) => batch?,
-                    None => {
-                        round += 1;
-                        valid_batches = valid.epoch(round, 0)?;
-                        match valid_batches.next() {
-                            Some(batch) => batch?,
-                            None => {
-                                return Err(DartsError::config(
-                                    "valid_fraction",
-                                    0,
-                                    "a share that holds images",
-                                ));
-                            }
-                        }
-                    }
-                };
+                let batch = valid_batches.next_batch()?;
                 Some(Examples::new(&batch, dtype)?)
             } else {
                 None

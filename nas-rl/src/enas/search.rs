@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{D, DType, Device, Tensor};
 use nas_eval::clock::Stopwatch;
-use nas_eval::data::{Augmentation, BatchPlan, Batcher, Dataset, LastBatch};
+use nas_eval::data::{Augmentation, BatchPlan, Batcher, Dataset, Endless, LastBatch};
 use nas_eval::error::EvalError;
 use nas_eval::model::Pass;
 use nas_eval::nn::{Moment, Optimizer, OptimizerConfig};
@@ -344,7 +344,6 @@ impl Enas {
 
     /// Updates of the controller, each from a batch of architectures on a validation batch each.
     fn train_controller(&mut self, epoch: u32) -> Result<Learned, RlError> {
-        let batcher = self.validation_batches()?;
         let (updates, count) = (
             u64::from(self.config.controller_updates),
             self.config.rl.batch as u64,
@@ -359,9 +358,7 @@ impl Enas {
             .map(|progress| progress.controller)
             .unwrap_or_default();
         let mut next = (u64::from(epoch) * updates + done) * count;
-        let round_and_place = |next: u64| (next / batcher.batches() as u64, next % batcher.batches() as u64);
-        let (mut round, place) = round_and_place(next);
-        let mut batches = batcher.epoch(round, place as usize)?;
+        let mut batches = Endless::starting_at(self.validation_batches()?, next)?;
         let dtype = self.supernet.parameters().dtype();
         for update in done..updates {
             if let Some(progress) = &mut self.progress {
@@ -377,23 +374,7 @@ impl Enas {
             }
             let (mut draws, mut rewards) = (Vec::new(), Vec::new());
             for _ in 0..count {
-                let batch = match batches.next() {
-                    Some(batch) => batch?,
-                    None => {
-                        round += 1;
-                        batches = batcher.epoch(round, 0)?;
-                        match batches.next() {
-                            Some(batch) => batch?,
-                            None => {
-                                return Err(RlError::config(
-                                    "valid_fraction",
-                                    0,
-                                    "a share that holds images",
-                                ));
-                            }
-                        }
-                    }
-                };
+                let batch = batches.next_batch()?;
                 let drawn = self.draw("controller", 0, next)?;
                 next += 1;
                 let mixture = self.shared.mixture(&drawn.architecture)?;
