@@ -3,7 +3,7 @@
 use nas_eval::data::Endless;
 use nas_eval::nn::Moment;
 use nas_eval::supernet::Wanted;
-use nas_eval::train::{Progress, Scores, Tally};
+use nas_eval::train::{Scores, Tally};
 
 use crate::alphas::Alphas;
 use crate::bilevel;
@@ -54,11 +54,11 @@ impl Search {
         };
         let weights_first = self.weights_first();
         let rates: Vec<f64> = (0..train.batches()).map(rate_at).collect();
-        let mut tally = Tally::resumed(self.progress.as_ref());
+        let mut tally = Tally::resumed(epoch, self.progress.as_ref());
         for (step, batch) in (first..).zip(train.epoch(stream.into(), first)?) {
             if self.stop.is_requested() {
-                check(&mut tally, epoch)?;
-                self.note_progress(step, &tally);
+                tally.check()?;
+                self.progress = tally.progress(step);
                 return Err(DartsError::Interrupted);
             }
             let train = Examples::new(&batch?, dtype)?;
@@ -81,10 +81,7 @@ impl Search {
             let mut done = self
                 .relaxed(&alphas, &mixed)
                 .differentiate(&train, Wanted::Weights)?;
-            tally.add(&done.logits.main, &train.labels, &done.loss, &done.loss)?;
-            if tally.is_due() {
-                check(&mut tally, epoch)?;
-            }
+            tally.count(&done.logits.main, &train.labels, &done.loss, &done.loss)?;
             if self.config.clip_norm > 0.0 {
                 done.gradients.clip_norm(self.config.clip_norm)?;
             }
@@ -94,8 +91,8 @@ impl Search {
                 self.learn([&train, valid], rate, (epoch, step), draw)?;
             }
         }
-        check(&mut tally, epoch)?;
-        self.note_progress(rates.len(), &tally);
+        tally.check()?;
+        self.progress = tally.progress(rates.len());
         Ok((tally.scores(), rates[0]))
     }
 
@@ -121,14 +118,6 @@ impl Search {
             return Err(DartsError::NonFinite { epoch, step });
         }
         self.architecture.step(&gradient, self.config.alpha_learning_rate)
-    }
-
-    fn note_progress(&mut self, steps: usize, tally: &Tally) {
-        self.progress = (steps > 0).then(|| Progress {
-            steps,
-            tallied: tally.tallied(),
-            seconds: 0.0,
-        });
     }
 
     /// The gradient of the architecture parameters, of the order asked for.
@@ -162,18 +151,5 @@ impl Search {
         let share = (f64::from(epoch) / f64::from(last)).min(1.0);
         let seed = self.seed.derive("mix", 0).derive(purpose, draw);
         self.relaxation.mix(alphas, share, &mut seed.rng())
-    }
-}
-
-/// Fetches what is pending and fails at a loss that is not finite.
-fn check(tally: &mut Tally, epoch: u32) -> Result<(), DartsError> {
-    match tally.fetch()? {
-        Some(found) => Err(nas_eval::error::EvalError::NonFinite {
-            loss: found.loss,
-            epoch,
-            step: found.batch,
-        }
-        .into()),
-        None => Ok(()),
     }
 }

@@ -39,6 +39,7 @@ mod data;
 mod evaluate;
 mod metrics;
 mod progress;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod trainer;
@@ -47,6 +48,6 @@ pub use config::{MOST_BATCH, TrainConfig};
 pub use data::TrainingData;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_by;
-pub use metrics::{EpochMetrics, NotFinite, Scores, Tally};
+pub use metrics::{EpochMetrics, Scores, Tally};
 pub use progress::{Progress, Tallied};
 pub use trainer::Trainer;

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use candle_core::{D, DType, Device, Tensor};
 use nas_eval::clock::Stopwatch;
 use nas_eval::data::{Augmentation, BatchPlan, Batcher, Dataset, Endless, LastBatch};
-use nas_eval::error::EvalError;
 use nas_eval::model::Pass;
 use nas_eval::nn::{Moment, Optimizer, OptimizerConfig};
 use nas_eval::ops::cross_entropy;
 use nas_eval::supernet::{Supernet, Wanted};
-use nas_eval::train::{self, Scores, Tally, TrainingData};
+use nas_eval::train::{Scores, Tally, TrainingData};
 use nas_space::arch::Architecture;
 use nas_space::network::Network;
 use nas_space::search::Stop;
@@ -131,7 +130,7 @@ impl Enas {
     ///
     /// # Errors
     /// [`RlError::Interrupted`] where a stop was requested;
-    /// [`RlError::NonFinite`] or [`EvalError::NonFinite`] where scores or a loss are not numbers; [`RlError::Checkpoint`] for a
+    /// [`RlError::NonFinite`] or [`NonFinite`](nas_eval::error::EvalError::NonFinite) where scores or a loss are not numbers; [`RlError::Checkpoint`] for a
     /// checkpoint of another search; whatever the device or the file system says.
     pub fn run(
         &mut self,
@@ -174,7 +173,7 @@ impl Enas {
     /// \[0, 1\] of one that was trained by itself, or None for one that could not be, which is left out.
     ///
     /// # Errors
-    /// Those of `alone`, and [`EvalError::NonFinite`] where the shared weights are not numbers.
+    /// Those of `alone`, and [`NonFinite`](nas_eval::error::EvalError::NonFinite) where the shared weights are not numbers.
     pub fn audit<E: From<RlError>>(
         &self,
         architectures: usize,
@@ -198,7 +197,7 @@ impl Enas {
     /// Loss and accuracy of an architecture with the shared weights, on all validation images.
     ///
     /// # Errors
-    /// [`RlError::Space`] for an architecture that is not of the space; [`EvalError::NonFinite`] where the loss is not a number.
+    /// [`RlError::Space`] for an architecture that is not of the space; [`NonFinite`](nas_eval::error::EvalError::NonFinite) where the loss is not a number.
     pub fn evaluate(&self, architecture: &Architecture) -> Result<Scores, RlError> {
         Ok(self.supernet.evaluate(
             self.data.images(),
@@ -280,10 +279,10 @@ impl Enas {
         let dtype = self.supernet.parameters().dtype();
         let begun = self.progress.map(|progress| progress.weights);
         let first = begun.map_or(0, |progress| progress.steps);
-        let mut tally = Tally::resumed(begun.as_ref());
+        let mut tally = Tally::resumed(epoch, begun.as_ref());
         for (step, batch) in (first..).zip(batcher.epoch(epoch.into(), first)?) {
             if self.stop.is_requested() {
-                check(&mut tally, epoch)?;
+                tally.check()?;
                 self.note_progress(step, &tally);
                 return Err(RlError::Interrupted);
             }
@@ -311,17 +310,14 @@ impl Enas {
             let mut done = self
                 .supernet
                 .differentiate(&images, &pass, &mixture, Wanted::Weights, loss)?;
-            tally.add(&done.logits.main, &batch.labels, &done.loss, &done.loss)?;
-            if tally.is_due() {
-                check(&mut tally, epoch)?;
-            }
+            tally.count(&done.logits.main, &batch.labels, &done.loss, &done.loss)?;
             if self.config.clip_norm > 0.0 {
                 done.gradients.clip_norm(self.config.clip_norm)?;
             }
             self.weights
                 .step(self.supernet.parameters(), &done.gradients, rates[step])?;
         }
-        check(&mut tally, epoch)?;
+        tally.check()?;
         self.note_progress(rates.len(), &tally);
         Ok((tally.scores(), rates[0]))
     }
@@ -332,14 +328,9 @@ impl Enas {
             .progress
             .map(|progress| progress.controller)
             .unwrap_or_default();
-        self.progress = (steps > 0).then(|| Progress {
-            weights: train::Progress {
-                steps,
-                tallied: tally.tallied(),
-                seconds: 0.0,
-            },
-            controller,
-        });
+        self.progress = tally
+            .progress(steps)
+            .map(|weights| Progress { weights, controller });
     }
 
     /// Updates of the controller, each from a batch of architectures on a validation batch each.
@@ -484,19 +475,6 @@ struct Learned {
 fn accuracy(scores: &Tensor, labels: &Tensor) -> Result<f64, RlError> {
     let hits = scores.argmax(D::Minus1)?.eq(labels)?.to_dtype(DType::F64)?;
     Ok(hits.sum_all()?.to_scalar::<f64>()? / labels.elem_count() as f64)
-}
-
-/// Fetches what is pending and fails at a loss that is not finite.
-fn check(tally: &mut Tally, epoch: u32) -> Result<(), RlError> {
-    match tally.fetch()? {
-        Some(found) => Err(EvalError::NonFinite {
-            loss: found.loss,
-            epoch,
-            step: found.batch,
-        }
-        .into()),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]
