@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use nas_darts::stop::Stopped;
-use nas_darts::{DartsConfig, EdgePerturbation, EpochReport, Event, Search};
+use nas_darts::{DartsConfig, EdgePerturbation, EpochReport, Event, Search, Selecting};
 use nas_eval::DType;
 use nas_space::arch::Architecture;
 use nas_space::draw;
@@ -105,7 +105,7 @@ impl Searches for Darts<'_> {
                     written = Self::write_epochs(run, &record, history);
                 }
             }
-            Event::Perturbed { done, of, .. } => bar.show_decisions(*done, *of),
+            Event::Own(Selecting::Perturbed { done, of, .. }) => bar.show_decisions(*done, *of),
             _ => {}
         })?;
         bar.finish();
