@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use nas_eval::DType;
-use nas_rl::enas::{Audit, Candidate, EnasConfig, EpochReport, Event};
+use nas_rl::enas::{Audit, Candidate, EnasConfig, EpochReport, Event, Ranked};
 use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::search::{Evaluator, Failure, Fidelity, Trial};
@@ -202,8 +202,7 @@ impl Searches for Enas<'_> {
                     written = self.write_epochs(run, &record, history);
                 }
             }
-            Event::Ranked { done, of, .. } => bar.show_candidates(*done, *of),
-            _ => {}
+            Event::Own(Ranked { done, of, .. }) => bar.show_candidates(*done, *of),
         })?;
         bar.finish();
         written?;
