@@ -44,7 +44,7 @@ const FETCH_EVERY: usize = 64;
 
 /// Sums losses and hits over the images of an epoch, in double precision and in the order of the batches.
 #[derive(Debug)]
-pub struct Tally {
+pub(crate) struct Tally {
     epoch: u32,
     pending: Vec<Pending>,
     fetched: usize,
@@ -61,12 +61,12 @@ struct Pending {
 
 impl Tally {
     /// The tally of this epoch, which begins.
-    pub fn new(epoch: u32) -> Self {
+    pub(crate) fn new(epoch: u32) -> Self {
         Self::resumed(epoch, None)
     }
 
     /// The tally of an epoch that has come so far.
-    pub fn resumed(epoch: u32, progress: Option<&Progress>) -> Self {
+    pub(crate) fn resumed(epoch: u32, progress: Option<&Progress>) -> Self {
         Self {
             epoch,
             pending: Vec::new(),
@@ -77,7 +77,7 @@ impl Tally {
 
     /// How far the epoch has come after so many steps, all of which were checked; without their seconds. None before the
     /// first.
-    pub fn progress(&self, steps: usize) -> Option<Progress> {
+    pub(crate) fn progress(&self, steps: usize) -> Option<Progress> {
         (steps > 0).then_some(Progress {
             steps,
             tallied: self.sums,
@@ -93,7 +93,7 @@ impl Tally {
     ///
     /// # Errors
     /// As [`Tally::check`]; a Candle error where the shapes do not fit.
-    pub fn count(
+    pub(crate) fn count(
         &mut self,
         logits: &Tensor,
         labels: &Tensor,
@@ -132,7 +132,7 @@ impl Tally {
     ///
     /// # Errors
     /// [`EvalError::NonFinite`] at the first loss that is not finite; [`EvalError::Tensor`] from the device.
-    pub fn check(&mut self) -> Result<(), EvalError> {
+    pub(crate) fn check(&mut self) -> Result<(), EvalError> {
         let [losses, checked, hits] = [
             fetch_all(self.pending.iter().map(|p| &p.loss))?,
             fetch_all(self.pending.iter().map(|p| &p.checked))?,
@@ -155,7 +155,7 @@ impl Tally {
     }
 
     /// Means over the images that were fetched; NaN where there were none.
-    pub fn scores(&self) -> Scores {
+    pub(crate) fn scores(&self) -> Scores {
         let images = self.sums.images as f64;
         Scores {
             loss: self.sums.loss / images,

@@ -48,8 +48,8 @@ pub use config::{MOST_BATCH, TrainConfig};
 pub use data::TrainingData;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_by;
-
-pub use metrics::{EpochMetrics, Scores, Tally};
+pub(crate) use metrics::Tally;
+pub use metrics::{EpochMetrics, Scores};
 pub use progress::{Progress, Tallied};
 pub(crate) use steps::{EpochClock, EpochSteps, losses};
 pub use trainer::Trainer;
