@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use nas_darts::stop::{StopRule, Stopped};
 use nas_darts::{
-    DartsConfig, EdgePerturbation, EpochReport, Event, Order, RelaxationConfig, Search, Selection,
+    DartsConfig, EdgePerturbation, EpochReport, Event, Order, RelaxationConfig, Search, Selecting, Selection,
 };
 use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
@@ -419,7 +419,7 @@ impl Searches for Searcher<'_> {
                     written = Self::write_epochs(run, &record, history);
                 }
             }
-            Event::Perturbed { done, of, .. } => bar.show_decisions(*done, *of),
+            Event::Own(Selecting::Perturbed { done, of, .. }) => bar.show_decisions(*done, *of),
             _ => {}
         })?;
         bar.finish();

@@ -6,7 +6,7 @@ use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_eval::nn::{Curve as RateCurve, Schedule};
 use nas_rl::RlConfig;
-use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EpochReport, Event};
+use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EpochReport, Event, Ranked};
 use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::network::NetworkConfig;
@@ -401,8 +401,7 @@ impl Searches for Searcher<'_> {
                     written = self.write_epochs(run, &record, history);
                 }
             }
-            Event::Ranked { done, of, .. } => bar.show_candidates(*done, *of),
-            _ => {}
+            Event::Own(Ranked { done, of, .. }) => bar.show_candidates(*done, *of),
         })?;
         bar.finish();
         written?;

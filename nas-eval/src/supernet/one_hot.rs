@@ -1,10 +1,11 @@
 //! An architecture as weights of a supernet: 1 for what it has, 0 for the rest.
 
-use nas_eval::supernet::Mixture;
 use nas_space::arch::Architecture;
 use nas_space::error::SpaceError;
 use nas_space::spaces::{CellSpace, RelaxedCell, Space};
 use ndarray::Array2;
+
+use super::Mixture;
 
 /// The mixture in which every operation that the architecture has weighs 1, and no other anything.
 pub(super) fn one_hot(
