@@ -39,12 +39,11 @@ pub(crate) use metric::OnAxis;
 pub(crate) use pareto::{POINTS, pareto};
 pub(crate) use ranks::{Joined, Ranked};
 pub(crate) use ranks::{RankChart, critical_difference};
-pub(crate) use reward::{Reference, reward, shared_reward};
+pub(crate) use reward::{Along, Reference, RewardStep, reward};
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use nas_darts::{CellReport, EpochReport};
 use nas_space::genotype::Genotype;
 
 use frame::{Frame, PANEL, StrengthScale, ticks};
@@ -58,16 +57,31 @@ const CELL_TITLE: f64 = 50.0;
 const INK: &str = "#1f2733";
 const FAINT: &str = "#64748b";
 
-/// The chart of these epochs as an SVG document, which needs no other file. With `architecture`, the edges it keeps are
-/// marked, else those that the last epoch would keep; `of_epoch`, counted from 0, is marked by a line.
+/// A cell of a supernet after an epoch of a differentiable search.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CellStrengths {
+    /// Its name: `normal`, `reduction` or `cell`.
+    pub(crate) name: String,
+    /// Source and target state of each edge. States are counted from 0, inputs first.
+    pub(crate) edges: Vec<(usize, usize)>,
+    /// Names of the operations.
+    pub(crate) operations: Vec<String>,
+    /// Strengths in [0, 1]: a row for each of `edges`, in it a number for each of `operations`.
+    pub(crate) strengths: Vec<Vec<f64>>,
+    /// The edges that would be kept after this epoch, each with its operation: places in `edges` and `operations`.
+    pub(crate) chosen: Vec<(usize, usize)>,
+}
+
+/// The chart of these epochs, each with its cells, as an SVG document, which needs no other file. With `architecture`, the
+/// edges it keeps are marked, else those that the last epoch would keep; `of_epoch`, counted from 0, is marked by a line.
 ///
-/// Nothing but a title for no epochs.
+/// All epochs have the same cells; edges and operations are those of the last one. Nothing but a title for no epochs.
 pub(crate) fn strengths(
-    history: &[EpochReport],
+    history: &[Vec<CellStrengths>],
     architecture: Option<&Genotype>,
     of_epoch: Option<u32>,
 ) -> String {
-    let cells: &[CellReport] = history.last().map_or(&[], |report| &report.cells);
+    let cells: &[CellStrengths] = history.last().map_or(&[], Vec::as_slice);
     let operations = operations(cells);
     let columns = cells.iter().flat_map(|cell| &cell.edges).map(|edge| edge.0 + 1);
     let width = columns.max().unwrap_or(0).max(3) as f64 * (PANEL.0 + BETWEEN.0) + 2.0 * MARGIN;
@@ -113,7 +127,7 @@ pub(crate) fn strengths(
 }
 
 /// All operations, in the order of the tables, each with its line.
-fn operations(cells: &[CellReport]) -> Vec<(&str, Stroke)> {
+fn operations(cells: &[CellStrengths]) -> Vec<(&str, Stroke)> {
     let mut operations: Vec<(&str, Stroke)> = Vec::new();
     for name in cells.iter().flat_map(|cell| &cell.operations) {
         if !operations.iter().any(|(known, _)| known == name) {
@@ -124,7 +138,7 @@ fn operations(cells: &[CellReport]) -> Vec<(&str, Stroke)> {
 }
 
 /// The operation kept on each row that is.
-fn kept(cell: &CellReport, index: usize, architecture: Option<&Genotype>) -> BTreeMap<usize, usize> {
+fn kept(cell: &CellStrengths, index: usize, architecture: Option<&Genotype>) -> BTreeMap<usize, usize> {
     let Some(genotype) = architecture else {
         return cell.chosen.iter().copied().collect();
     };
@@ -149,10 +163,10 @@ fn kept(cell: &CellReport, index: usize, architecture: Option<&Genotype>) -> BTr
 
 /// The panels of one cell.
 struct CellChart<'a> {
-    history: &'a [EpochReport],
+    history: &'a [Vec<CellStrengths>],
     /// Which cell of each epoch.
     index: usize,
-    cell: &'a CellReport,
+    cell: &'a CellStrengths,
     kept: &'a BTreeMap<usize, usize>,
     operations: &'a [(&'a str, Stroke)],
     scale: StrengthScale,
@@ -285,13 +299,13 @@ impl CellChart<'_> {
 
     /// The line of an operation on an edge; a level one where there is one epoch only.
     fn points(&self, row: usize, column: usize, frame: &Frame) -> String {
-        let strength = |report: &EpochReport| {
-            let cell = report.cells.get(self.index)?;
+        let strength = |cells: &[CellStrengths]| {
+            let cell = cells.get(self.index)?;
             Some(*cell.strengths.get(row)?.get(column)?)
         };
         let points = self.history.iter().enumerate();
         let mut points: Vec<(f64, f64)> = points
-            .filter_map(|(epoch, report)| Some((frame.x(epoch), frame.y(strength(report)?))))
+            .filter_map(|(epoch, cells)| Some((frame.x(epoch), frame.y(strength(cells)?))))
             .collect();
         if let [(_, y)] = points[..] {
             points = vec![(frame.left, y), (frame.left + PANEL.0, y)];
