@@ -8,6 +8,9 @@ use nas_darts::{
 };
 use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
+use nas_report::number::percent;
+use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
+use nas_report::plot::{self, CellStrengths, Curve, Point};
 use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::genotype::Genotype;
@@ -23,10 +26,7 @@ use super::supernet::{
     record_file, share, skip_connections,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
-use crate::number::percent;
 use crate::output::note;
-use crate::page::{Align, Cell, Html, Table as HtmlTable};
-use crate::plot::{self, CellStrengths, Curve, Point};
 use crate::progress::{Screen, SearchBar};
 use crate::size::{Skeleton, skeleton};
 use crate::usage::{Typed, Usage};

@@ -5,6 +5,10 @@ use clap::Args;
 use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_eval::nn::{Curve as RateCurve, Schedule};
+use nas_report::Shown;
+use nas_report::number::{counted, percent};
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::plot::{self, Along, Curve, Point, RewardStep};
 use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EpochReport, Event};
 use nas_rl::{Reward, RlConfig};
 use nas_space::arch::Architecture;
@@ -21,13 +25,9 @@ use super::supernet::{
     record_file, skip_connections,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
-use crate::number::{counted, percent};
 use crate::output::note;
-use crate::page::{Align, Cell, Html, Table};
 use crate::parsers::{at_least, between};
-use crate::plot::{self, Along, Curve, Point, RewardStep};
 use crate::progress::{Screen, SharedBar};
-use crate::shown::Shown;
 use crate::size::skeleton;
 
 /// The audit of a run, in its directory.

@@ -5,16 +5,16 @@ use clap::{Args, ValueEnum};
 use nas_pnas::report::{LevelReport, SearchReport};
 use nas_pnas::surrogate::{ForestConfig, GaussianProcessConfig, LevelData, NetworkConfig, SurrogateConfig};
 use nas_pnas::{Exploration, FirstLevel, ProgressiveConfig, ProgressiveSearch};
+use nas_report::Shown;
+use nas_report::number::{grouped, percent};
+use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
+use nas_report::plot::progressive::{self, Level, Model};
 use nas_space::search::{Scaled, Strategy};
 use nas_space::spaces::Space;
 use toml::Table;
 
 use super::{Defaults, Ended, Known, Picture, SearchMethod, Section, Seen, Setting};
-use crate::number::{grouped, percent};
-use crate::page::{Align, Cell, Html, Table as HtmlTable};
 use crate::parsers::at_least;
-use crate::plot::progressive::{self, Level, Model};
-use crate::shown::Shown;
 use crate::usage::Usage;
 
 /// The levels and what predicted them, in a run directory: [`SearchReport`].

@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 use clap::Args;
+use nas_report::Shown;
+use nas_report::number::{counted, grouped, percent};
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::plot::{self, Along, Curve, CurveChart, Dimension, Point, Reference, RewardStep, Scale};
 use nas_rl::{ControllerSearch, Reward, RlConfig, Update};
 use nas_space::search::{Evaluator, Scaled, Strategy, Trial};
 use nas_space::spaces::Space;
 
 use super::controller::{ControllerArgs, measure};
 use super::{Defaults, Ended, Known, Picture, SearchMethod, Section, Seen, Setting};
-use crate::number::{counted, grouped, percent};
-use crate::page::{Align, Cell, Html, Table};
-use crate::plot::{self, Along, Curve, CurveChart, Dimension, Point, Reference, RewardStep, Scale};
-use crate::shown::Shown;
 
 /// What it learned from, in a run directory: a list of [`Update`].
 const UPDATES_FILE: &str = "updates.json";

@@ -24,35 +24,35 @@ const GREY: &str = "#9aa3b2";
 
 /// A level of a progressive search. Accuracies, predicted and measured, are in [0, 1].
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Level {
+pub struct Level {
     /// Its number, from 1.
-    pub(crate) level: usize,
+    pub level: usize,
     /// The architectures that were chosen to be trained, in the order of their trials.
-    pub(crate) models: Vec<Model>,
+    pub models: Vec<Model>,
     /// How many different architectures they were chosen from.
-    pub(crate) distinct: u64,
+    pub distinct: u64,
     /// How many architectures the level has in all.
-    pub(crate) size: f64,
+    pub size: f64,
     /// The highest accuracy measured, if any.
-    pub(crate) best: Option<f64>,
+    pub best: Option<f64>,
     /// Spearman's ρ of predictions and measurements, where it is known.
-    pub(crate) spearman: Option<f64>,
+    pub spearman: Option<f64>,
     /// Kendall's τ of predictions and measurements, where it is known.
-    pub(crate) kendall: Option<f64>,
+    pub kendall: Option<f64>,
 }
 
 /// An architecture of a level.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Model {
+pub struct Model {
     /// What was predicted before it was trained, if anything was.
-    pub(crate) predicted: Option<f64>,
+    pub predicted: Option<f64>,
     /// What was measured; none before its trial has ended, or where it failed.
-    pub(crate) measured: Option<f64>,
+    pub measured: Option<f64>,
 }
 
 /// Predicted against measured accuracy, or whatever was `learned`, a panel for each level that was predicted. Dots on the diagonal were predicted
 /// exactly.
-pub(crate) fn predicted(levels: &[Level], learned: &str) -> String {
+pub fn predicted(levels: &[Level], learned: &str) -> String {
     let panels: Vec<(&Level, Vec<(f64, f64)>)> = levels
         .iter()
         .filter(|level| level.models.iter().any(|model| model.predicted.is_some()))
@@ -104,7 +104,7 @@ pub(crate) fn predicted(levels: &[Level], learned: &str) -> String {
 }
 
 /// The accuracies of each level, and how many architectures were trained, predicted, and there.
-pub(crate) fn levels(levels: &[Level], learned: &str) -> String {
+pub fn levels(levels: &[Level], learned: &str) -> String {
     let mut body = String::new();
     let top = MARGIN + TITLE + 22.0;
     accuracies(&mut body, levels, (MARGIN + BETWEEN / 2.0, top), learned);
@@ -268,7 +268,7 @@ fn document(title: &str, subtitle: &str, width: f64, height: f64, body: &str) ->
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::check_well_formed;
+    use super::super::checks::check_well_formed;
     use super::*;
 
     /// A level of models with these predictions and accuracies.

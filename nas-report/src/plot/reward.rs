@@ -20,31 +20,31 @@ const RANDOM: &str = "#c2571a";
 
 /// What uniform draws are worth, to compare a controller with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Reference {
+pub struct Reference {
     /// Their mean reward.
-    pub(crate) mean: f64,
+    pub mean: f64,
     /// Where that is from.
-    pub(crate) source: String,
+    pub source: String,
     /// The mean best reward after 1, 2, … of them, where that is known.
-    pub(crate) best: Vec<f64>,
+    pub best: Vec<f64>,
 }
 
 /// What a controller had learned after so many trials or epochs. All rewards are in the same unit, higher is better.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct RewardStep {
+pub struct RewardStep {
     /// Trials, or epochs, until then: from 1 on, in rising order.
-    pub(crate) at: u64,
+    pub at: u64,
     /// Mean reward of the draws since the step before.
-    pub(crate) reward: f64,
+    pub reward: f64,
     /// What rewards are compared with.
-    pub(crate) baseline: f64,
+    pub baseline: f64,
     /// The highest reward so far, where that is known.
-    pub(crate) best: Option<f64>,
+    pub best: Option<f64>,
 }
 
 /// What is to the right in a picture of rewards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Along {
+pub enum Along {
     /// Trials: each step is an update of the controller.
     Trials,
     /// Epochs of a supernet, whose weights the draws share.
@@ -87,12 +87,7 @@ const OF_EPOCHS: Words = Words {
 
 /// The chart of these steps as an SVG document, which needs no other file; nothing but a title for none. `measure` says what a
 /// reward is: `validation accuracy`. Of `reference`, uniform draws, as many are drawn as there are trials.
-pub(crate) fn reward(
-    steps: &[RewardStep],
-    along: Along,
-    measure: &str,
-    reference: Option<&Reference>,
-) -> String {
+pub fn reward(steps: &[RewardStep], along: Along, measure: &str, reference: Option<&Reference>) -> String {
     let words = along.words();
     let chart = Chart::new(steps, reference, words);
     let size = (MARGINS.0 + PLOT.0 + MARGINS.2, MARGINS.1 + PLOT.1 + MARGINS.3);

@@ -1,82 +1,41 @@
-//! Pictures of searches, as SVG documents that need no other file.
-//!
-//! Of plain data: step curves with bands ([`curves()`]), box plots ([`boxes()`]), stacked bars of seconds ([`bars()`]),
-//! critical-difference diagrams ([`critical_difference()`]). Of what a method leaves: the reward of a controller ([`reward()`]),
-//! levels and predictions of a progressive search ([`progressive`]), what accuracy costs in any ([`pareto()`]), and how strong
-//! each operation was on each edge in a differentiable search, epoch after epoch ([`strengths`]): one small panel for each edge,
-//! all with the same axes, a row for each state that edges lead to, a column for each that they come from.
-//!
-//! The same input always gives the same text. `axis`, `panel`, `document`, `series` and `letters` are what they share; `checks`
-//! is what the tests hold them to: all of it within the picture, and no text over another.
-
-mod axis;
-mod bars;
-mod boxes;
-#[cfg(test)]
-mod checks;
-mod crowd;
-mod curves;
-mod dimension;
-mod document;
-mod frame;
-mod letters;
-mod metric;
-mod panel;
-mod pareto;
-pub(crate) mod progressive;
-mod quantile;
-mod ranks;
-mod reward;
-mod series;
-mod stroke;
-
-pub(crate) use bars::{Bar, BarChart, bars};
-pub(crate) use boxes::{BoxChart, Sample, boxes};
-pub(crate) use curves::{Curve, CurveChart, Point, curves};
-pub(crate) use dimension::{Dimension, Scale};
-pub(crate) use letters::escaped;
-pub(crate) use metric::OnAxis;
-pub(crate) use pareto::{POINTS, pareto};
-pub(crate) use ranks::{Joined, Ranked};
-pub(crate) use ranks::{RankChart, critical_difference};
-pub(crate) use reward::{Along, Reference, RewardStep, reward};
+//! How strong each operation was on each edge in a differentiable search, epoch after epoch: one small panel for each edge, all
+//! with the same axes, a row for each state that edges lead to, a column for each that they come from.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use nas_space::genotype::Genotype;
 
-use frame::{Frame, PANEL, StrengthScale, ticks};
-use stroke::{Stroke, legend, stroke};
+use super::frame::{Frame, PANEL, StrengthScale, ticks};
+use super::stroke::{Stroke, legend, stroke};
+use super::{FAINT, INK, escaped};
 
 const MARGIN: f64 = 28.0;
 /// From the corner of a panel to that of the next, beyond the panel itself.
 const BETWEEN: (f64, f64) = (40.0, 50.0);
 const TITLE_HEIGHT: f64 = 52.0;
 const CELL_TITLE: f64 = 50.0;
-const INK: &str = "#1f2733";
-const FAINT: &str = "#64748b";
 
 /// A cell of a supernet after an epoch of a differentiable search.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CellStrengths {
+pub struct CellStrengths {
     /// Its name: `normal`, `reduction` or `cell`.
-    pub(crate) name: String,
+    pub name: String,
     /// Source and target state of each edge. States are counted from 0, inputs first.
-    pub(crate) edges: Vec<(usize, usize)>,
+    pub edges: Vec<(usize, usize)>,
     /// Names of the operations.
-    pub(crate) operations: Vec<String>,
+    pub operations: Vec<String>,
     /// Strengths in [0, 1]: a row for each of `edges`, in it a number for each of `operations`.
-    pub(crate) strengths: Vec<Vec<f64>>,
+    pub strengths: Vec<Vec<f64>>,
     /// The edges that would be kept after this epoch, each with its operation: places in `edges` and `operations`.
-    pub(crate) chosen: Vec<(usize, usize)>,
+    pub chosen: Vec<(usize, usize)>,
 }
 
 /// The chart of these epochs, each with its cells, as an SVG document, which needs no other file. With `architecture`, the
 /// edges it keeps are marked, else those that the last epoch would keep; `of_epoch`, counted from 0, is marked by a line.
 ///
 /// All epochs have the same cells; edges and operations are those of the last one. Nothing but a title for no epochs.
-pub(crate) fn strengths(
+pub fn strengths(
     history: &[Vec<CellStrengths>],
     architecture: Option<&Genotype>,
     of_epoch: Option<u32>,
