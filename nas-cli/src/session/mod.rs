@@ -13,6 +13,8 @@ use anyhow::{Context, Result, bail};
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::{DType, Device};
+use nas_report::pareto::{self, Pareto};
+use nas_report::plot;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
 use nas_space::seed::Seed;
@@ -22,14 +24,13 @@ use nas_study::{Best, Commit, End, Parts, PreparedStudy, RunDir, RunOptions, Sto
 use nas_tables::TabularEvaluator;
 use serde_json::Value;
 
+use crate::device;
 use crate::environment::Environment;
 use crate::methods::supernet::{Oneshot, Supernet, SupernetSummary};
 use crate::methods::{AuditRecord, Ended, Picture, Setting};
 use crate::output::{Output, note};
-use crate::pareto::{self, Pareto};
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::{device, plot};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
 use evaluation::remove_checkpoints;

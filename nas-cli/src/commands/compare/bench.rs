@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
+use nas_report::number::counted;
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
@@ -17,7 +18,6 @@ use nas_study::{
 use nas_tables::{TableError, TabularEvaluator};
 
 use crate::methods::Setting;
-use crate::number::counted;
 use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::progress::Screen;
 use crate::session::{Session, Stopped, halved};

@@ -10,47 +10,47 @@ const LEAST_SHARE: f64 = 0.8;
 
 /// Markup that is whole: every element in it is closed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Html(String);
+pub struct Html(String);
 
 impl Html {
     /// Nothing yet.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::default()
     }
 
     /// Whether there is nothing.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The markup.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Other pieces, after these.
-    pub(crate) fn append(&mut self, other: &Self) -> &mut Self {
+    pub fn append(&mut self, other: &Self) -> &mut Self {
         self.0.push_str(&other.0);
         self
     }
 
     /// A paragraph.
-    pub(crate) fn paragraph(&mut self, text: &str) -> &mut Self {
+    pub fn paragraph(&mut self, text: &str) -> &mut Self {
         self.line(format_args!("<p>{}</p>", escaped(text)))
     }
 
     /// A paragraph that has to be seen: a limit of what is shown, something unusual.
-    pub(crate) fn note(&mut self, text: &str) -> &mut Self {
+    pub fn note(&mut self, text: &str) -> &mut Self {
         self.line(format_args!("<p class=\"note\">{}</p>", escaped(text)))
     }
 
     /// A heading within a section.
-    pub(crate) fn heading(&mut self, text: &str) -> &mut Self {
+    pub fn heading(&mut self, text: &str) -> &mut Self {
         self.line(format_args!("<h3>{}</h3>", escaped(text)))
     }
 
     /// Text as it is typed or as a file has it, line by line.
-    pub(crate) fn code(&mut self, text: &str) -> &mut Self {
+    pub fn code(&mut self, text: &str) -> &mut Self {
         self.line(format_args!(
             "<pre><code>{}</code></pre>",
             escaped(text.trim_end())
@@ -58,7 +58,7 @@ impl Html {
     }
 
     /// The same, with long lines broken.
-    pub(crate) fn broken_code(&mut self, text: &str) -> &mut Self {
+    pub fn broken_code(&mut self, text: &str) -> &mut Self {
         self.line(format_args!(
             "<pre class=\"wrap\"><code>{}</code></pre>",
             escaped(text.trim_end())
@@ -66,7 +66,7 @@ impl Html {
     }
 
     /// The few numbers that matter most: what each is, its value, and a remark.
-    pub(crate) fn figures(&mut self, figures: &[(&str, String, String)]) -> &mut Self {
+    pub fn figures(&mut self, figures: &[(&str, String, String)]) -> &mut Self {
         self.0.push_str("<dl class=\"figures\">\n");
         for (name, value, remark) in figures {
             let remark = match remark.as_str() {
@@ -81,7 +81,7 @@ impl Html {
     }
 
     /// Facts with their names, one below the other.
-    pub(crate) fn facts(&mut self, facts: &[(&str, String)]) -> &mut Self {
+    pub fn facts(&mut self, facts: &[(&str, String)]) -> &mut Self {
         self.0.push_str("<table class=\"facts\"><tbody>\n");
         for (name, value) in facts {
             let (name, value) = (escaped(name), escaped(value));
@@ -94,7 +94,7 @@ impl Html {
     }
 
     /// A table, which is scrolled where it is wider than the page.
-    pub(crate) fn table(&mut self, table: &Table) -> &mut Self {
+    pub fn table(&mut self, table: &Table) -> &mut Self {
         self.0.push_str("<div class=\"wide\"><table>\n");
         if let Some(caption) = table.caption() {
             self.line(format_args!("<caption>{}</caption>", escaped(caption)));
@@ -127,8 +127,9 @@ impl Html {
         self
     }
 
-    /// A picture made by this program's drawing code, with what it shows in words. It is scrolled where it would be too small.
-    pub(crate) fn figure(&mut self, svg: &str, caption: &str) -> &mut Self {
+    /// A picture with what it shows in words. It is scrolled where it would be too small. `svg` is put in as it is: it comes from
+    /// [`plot`](crate::plot), `nas_space::draw`, or other code that escapes text.
+    pub fn figure(&mut self, svg: &str, caption: &str) -> &mut Self {
         let least = LEAST_SHARE * width(svg);
         let _ = write!(
             self.0,
@@ -142,7 +143,7 @@ impl Html {
     }
 
     /// Pieces that are shown on demand.
-    pub(crate) fn details(&mut self, summary: &str, inner: &Self) -> &mut Self {
+    pub fn details(&mut self, summary: &str, inner: &Self) -> &mut Self {
         let summary = escaped(summary);
         self.line(format_args!(
             "<details><summary>{summary}</summary>\n{}</details>",

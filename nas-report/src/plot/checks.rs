@@ -32,6 +32,31 @@ pub(super) fn check_within(svg: &str) {
     }
 }
 
+/// Checks that every element is closed in order and every attribute and entity is whole.
+pub(super) fn check_well_formed(svg: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    let mut rest = svg;
+    while let Some(start) = rest.find('<') {
+        let (text, tag) = rest.split_at(start);
+        for (at, _) in text.match_indices('&') {
+            let end = text[at..].find(';').expect("an entity ends");
+            assert!(["&amp", "&lt", "&gt", "&quot", "&#39"].contains(&&text[at..at + end]));
+        }
+        assert!(!text.contains('>'), "{text}");
+        let end = tag.find('>').expect("a tag ends");
+        let inner = &tag[1..end];
+        assert_eq!(inner.matches('"').count() % 2, 0, "{inner}");
+        if let Some(name) = inner.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name));
+        } else if !inner.ends_with('/') {
+            open.push(inner.split_whitespace().next().unwrap());
+        }
+        rest = &tag[end + 1..];
+    }
+    assert!(open.is_empty(), "{open:?}");
+    assert_eq!(rest.trim(), "");
+}
+
 struct Element {
     tag: String,
     /// The text up to the next tag.

@@ -4,12 +4,12 @@
 //! demand. What comes in as text is escaped by `html`; drawings come from `plot` and `nas_space::draw`, which escape what
 //! they write. The page forbids its browser to fetch or run anything, whatever it holds.
 
-pub(crate) mod compare;
+pub mod compare;
 mod html;
 mod table;
 
-pub(crate) use html::Html;
-pub(crate) use table::{Align, Cell, Table};
+pub use html::Html;
+pub use table::{Align, Cell, Table};
 
 use std::fmt::Write;
 
@@ -19,7 +19,7 @@ const STYLE: &str = include_str!("style.css");
 
 /// A page in the making.
 #[derive(Debug, Clone)]
-pub(crate) struct Page {
+pub struct Page {
     title: String,
     lead: String,
     opening: Html,
@@ -29,7 +29,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// A page of this title, with a sentence on what it is.
-    pub(crate) fn new(title: impl Into<String>, lead: impl Into<String>) -> Self {
+    pub fn new(title: impl Into<String>, lead: impl Into<String>) -> Self {
         Self {
             title: title.into(),
             lead: lead.into(),
@@ -40,13 +40,13 @@ impl Page {
     }
 
     /// What stands above all sections.
-    pub(crate) fn opening(&mut self, opening: Html) -> &mut Self {
+    pub fn opening(&mut self, opening: Html) -> &mut Self {
         self.opening = opening;
         self
     }
 
     /// Adds a section, unless there is nothing in it.
-    pub(crate) fn section(&mut self, title: impl Into<String>, body: Html) -> &mut Self {
+    pub fn section(&mut self, title: impl Into<String>, body: Html) -> &mut Self {
         if !body.is_empty() {
             self.sections.push((title.into(), body));
         }
@@ -54,7 +54,7 @@ impl Page {
     }
 
     /// The document. The same page is always the same text.
-    pub(crate) fn render(&self) -> String {
+    pub fn render(&self) -> String {
         let title = escaped(&self.title);
         let mut text = format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -22,11 +22,11 @@ const FRONT: &str = "#dd6b20";
 const TRIAL: &str = "#3b7dd8";
 
 /// More points than about this many are not drawn: the picture of a million would be too large for any program.
-pub(crate) const POINTS: usize = 5_000;
+pub const POINTS: usize = 5_000;
 
 /// Accuracy against the first cost that the points are compared by, as an SVG document, which needs no other file. The same
 /// points always give the same text.
-pub(crate) fn pareto(pareto: &Pareto) -> String {
+pub fn pareto(pareto: &Pareto) -> String {
     let mut costs = pareto.objectives.iter();
     let cost = costs.find_map(Objective::quantity).unwrap_or(Quantity::Params);
     let cost = &cost;

@@ -4,24 +4,24 @@ use super::axis::Axis;
 
 /// What numbers along one side of a chart are, and how they are spread.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Dimension {
+pub struct Dimension {
     /// What they are, for people: `trials`, `test accuracy`.
-    pub(crate) name: String,
+    pub name: String,
     /// What is written after each number at the axis, with the space before it if there is one: ` %`, or nothing.
-    pub(crate) unit: String,
+    pub unit: String,
     /// How they are spread.
-    pub(crate) scale: Scale,
+    pub scale: Scale,
     /// The largest number that can be: 100 for percents. The axis does not go beyond it.
-    pub(crate) most: f64,
+    pub most: f64,
     /// Whether there are whole numbers alone, and so none between them at the axis.
-    pub(crate) whole: bool,
+    pub whole: bool,
     /// Whether lower numbers are better, so that what is far from all others is above them.
-    pub(crate) falls: bool,
+    pub falls: bool,
 }
 
 /// How numbers are spread along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
     /// Equal steps are equal differences.
     Linear,
     /// Equal steps are equal factors. What is not above 0 has no place on it: charts say what they do with it.
@@ -30,7 +30,7 @@ pub(crate) enum Scale {
 
 impl Dimension {
     /// Amounts of something.
-    pub(crate) fn new(name: impl Into<String>, scale: Scale) -> Self {
+    pub fn new(name: impl Into<String>, scale: Scale) -> Self {
         Self {
             name: name.into(),
             unit: String::new(),
@@ -42,7 +42,7 @@ impl Dimension {
     }
 
     /// Numbers of things: trials, epochs.
-    pub(crate) fn count(name: impl Into<String>, scale: Scale) -> Self {
+    pub fn count(name: impl Into<String>, scale: Scale) -> Self {
         Self {
             whole: true,
             ..Self::new(name, scale)
@@ -50,7 +50,7 @@ impl Dimension {
     }
 
     /// Percents, from 0 to 100.
-    pub(crate) fn percent(name: impl Into<String>, scale: Scale) -> Self {
+    pub fn percent(name: impl Into<String>, scale: Scale) -> Self {
         Self {
             name: name.into(),
             unit: " %".to_owned(),

@@ -4,8 +4,6 @@
 
 use std::fmt::Write;
 
-use nas_pnas::report::LevelReport;
-
 use super::axis::{Axis, count};
 use super::crowd;
 use super::document::Heading;
@@ -24,17 +22,45 @@ const BLUE: &str = "#3b7dd8";
 const ORANGE: &str = "#dd6b20";
 const GREY: &str = "#9aa3b2";
 
+/// A level of a progressive search. Accuracies, predicted and measured, are in [0, 1].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    /// Its number, from 1.
+    pub level: usize,
+    /// The architectures that were chosen to be trained, in the order of their trials.
+    pub models: Vec<Model>,
+    /// How many different architectures they were chosen from.
+    pub distinct: u64,
+    /// How many architectures the level has in all.
+    pub size: f64,
+    /// The highest accuracy measured, if any.
+    pub best: Option<f64>,
+    /// Spearman's ρ of predictions and measurements, where it is known.
+    pub spearman: Option<f64>,
+    /// Kendall's τ of predictions and measurements, where it is known.
+    pub kendall: Option<f64>,
+}
+
+/// An architecture of a level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Model {
+    /// What was predicted before it was trained, if anything was.
+    pub predicted: Option<f64>,
+    /// What was measured; none before its trial has ended, or where it failed.
+    pub measured: Option<f64>,
+}
+
 /// Predicted against measured accuracy, or whatever was `learned`, a panel for each level that was predicted. Dots on the diagonal were predicted
 /// exactly.
-pub(crate) fn predicted(levels: &[LevelReport], learned: &str) -> String {
-    let panels: Vec<(&LevelReport, Vec<(f64, f64)>)> = levels
+pub fn predicted(levels: &[Level], learned: &str) -> String {
+    let panels: Vec<(&Level, Vec<(f64, f64)>)> = levels
         .iter()
         .filter(|level| level.models.iter().any(|model| model.predicted.is_some()))
         .map(|level| {
             let pairs = level
                 .models
                 .iter()
-                .filter_map(|m| Some((100.0 * m.predicted?.mean, 100.0 * m.accuracy?)));
+                .filter_map(|m| Some((100.0 * m.predicted?, 100.0 * m.measured?)));
             (level, pairs.collect())
         })
         .collect();
@@ -48,12 +74,11 @@ pub(crate) fn predicted(levels: &[LevelReport], learned: &str) -> String {
             x: Axis::of(pairs.iter().map(|pair| pair.0)),
             y: Axis::of(pairs.iter().map(|pair| pair.1)),
         };
-        let quality = level.extrapolated.as_ref();
         let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.2}"));
         let subtitle = format!(
             "ρ {}, τ {}, {} models",
-            number(quality.and_then(|quality| quality.spearman)),
-            number(quality.and_then(|quality| quality.kendall)),
+            number(level.spearman),
+            number(level.kendall),
             pairs.len()
         );
         frame(&panel, &mut body, &format!("Level {}", level.level), &subtitle);
@@ -79,7 +104,7 @@ pub(crate) fn predicted(levels: &[LevelReport], learned: &str) -> String {
 }
 
 /// The accuracies of each level, and how many architectures were trained, predicted, and there.
-pub(crate) fn levels(levels: &[LevelReport], learned: &str) -> String {
+pub fn levels(levels: &[Level], learned: &str) -> String {
     let mut body = String::new();
     let top = MARGIN + TITLE + 22.0;
     accuracies(&mut body, levels, (MARGIN + BETWEEN / 2.0, top), learned);
@@ -97,11 +122,11 @@ pub(crate) fn levels(levels: &[LevelReport], learned: &str) -> String {
 }
 
 /// A dot for each architecture, and a line through the best.
-fn accuracies(body: &mut String, levels: &[LevelReport], (left, top): (f64, f64), learned: &str) {
+fn accuracies(body: &mut String, levels: &[Level], (left, top): (f64, f64), learned: &str) {
     let all = levels
         .iter()
         .flat_map(|level| &level.models)
-        .filter_map(|model| model.accuracy);
+        .filter_map(|model| model.measured);
     let panel = Panel {
         left,
         top,
@@ -121,13 +146,13 @@ fn accuracies(body: &mut String, levels: &[LevelReport], (left, top): (f64, f64)
         let last = level.models.len().saturating_sub(1).max(1) as f64;
         level.models.iter().enumerate().filter_map(move |(place, model)| {
             let x = level.level as f64 + 0.5 * (place as f64 / last - 0.5);
-            Some((x, 100.0 * model.accuracy?))
+            Some((x, 100.0 * model.measured?))
         })
     });
     dots(body, measured.map(|(x, y)| (panel.across(x), panel.up(y))), BLUE);
     let best = levels
         .iter()
-        .filter_map(|level| Some((level.level as f64, 100.0 * level.best_accuracy?)));
+        .filter_map(|level| Some((level.level as f64, 100.0 * level.best?)));
     let points: Vec<String> = best
         .clone()
         .map(|(x, y)| format!("{:.1},{:.1}", panel.across(x), panel.up(y)))
@@ -141,7 +166,7 @@ fn accuracies(body: &mut String, levels: &[LevelReport], (left, top): (f64, f64)
 }
 
 /// Three bars for each level, on a scale of powers of ten.
-fn costs(body: &mut String, levels: &[LevelReport], left: f64, top: f64) {
+fn costs(body: &mut String, levels: &[Level], left: f64, top: f64) {
     const BARS: [(&str, &str); 3] = [
         ("trained", ORANGE),
         ("different children", BLUE),
@@ -243,36 +268,25 @@ fn document(title: &str, subtitle: &str, width: f64, height: f64, body: &str) ->
 
 #[cfg(test)]
 mod tests {
-    use nas_pnas::report::{ModelReport, RankQuality};
-    use nas_pnas::surrogate::Prediction;
-
-    use super::super::tests::check_well_formed;
+    use super::super::checks::check_well_formed;
     use super::*;
 
     /// A level of models with these predictions and accuracies.
-    fn level(level: usize, pairs: &[(Option<f64>, Option<f64>)]) -> LevelReport {
+    fn level(level: usize, pairs: &[(Option<f64>, Option<f64>)]) -> Level {
         let models = pairs
             .iter()
-            .zip(0..)
-            .map(|(&(mean, accuracy), trial)| ModelReport {
-                trial,
-                architecture: "0.1".to_owned(),
-                predicted: mean.map(|mean| Prediction { mean, spread: 0.1 }),
-                held_out: None,
-                accuracy,
-            });
-        let known: Vec<(f64, f64)> = pairs.iter().filter_map(|&(a, b)| Some((a?, b?))).collect();
-        LevelReport {
+            .map(|&(predicted, measured)| Model { predicted, measured });
+        // Two in the same order.
+        let known = pairs.iter().filter_map(|&(a, b)| Some((a?, b?)));
+        let correlation = (known.count() > 1).then_some(1.0);
+        Level {
             level,
-            parents: level - 1,
-            written: 30,
+            models: models.collect(),
             distinct: 20,
             size: 100.0 * level as f64,
-            models: models.collect(),
-            failed: 0,
-            best_accuracy: pairs.iter().filter_map(|pair| pair.1).reduce(f64::max),
-            extrapolated: RankQuality::of(&known),
-            held_out: None,
+            best: pairs.iter().filter_map(|pair| pair.1).reduce(f64::max),
+            spearman: correlation,
+            kendall: correlation,
         }
     }
 
@@ -292,7 +306,7 @@ mod tests {
             .collect()
     }
 
-    fn search() -> Vec<LevelReport> {
+    fn search() -> Vec<Level> {
         vec![
             level(1, &[(None, Some(0.5)), (None, None), (None, Some(0.6))]),
             level(

@@ -20,24 +20,24 @@ const NAMES: f64 = 210.0;
 
 /// A chart of boxes, one below the other.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct BoxChart {
+pub struct BoxChart {
     /// What it shows.
-    pub(crate) title: String,
+    pub title: String,
     /// What the numbers are; may be empty. What box and whiskers are is said by the chart itself.
-    pub(crate) subtitle: String,
+    pub subtitle: String,
     /// What is to the right.
-    pub(crate) x: Dimension,
+    pub x: Dimension,
     /// The samples, from above.
-    pub(crate) samples: Vec<Sample>,
+    pub samples: Vec<Sample>,
 }
 
 /// Numbers of one kind.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Sample {
+pub struct Sample {
     /// What they are of.
-    pub(crate) name: String,
+    pub name: String,
     /// In any order.
-    pub(crate) values: Vec<f64>,
+    pub values: Vec<f64>,
 }
 
 /// What a box plot shows of a sample (J. W. Tukey, Exploratory Data Analysis, 1977).
@@ -75,7 +75,7 @@ impl Spread {
 }
 
 /// The chart as an SVG document, which needs no other file. The same input always gives the same text.
-pub(crate) fn boxes(chart: &BoxChart) -> String {
+pub fn boxes(chart: &BoxChart) -> String {
     let legend = "Box: the middle half, with its median; whiskers: to the last value within 1.5 boxes; circles: what lies \
                   beyond; diamond: the mean.";
     let subtitle = format!("{} {legend}", chart.subtitle);
@@ -179,8 +179,7 @@ fn draw(text: &mut String, panel: &Panel, middle: f64, colour: &str, sample: &Sa
 #[cfg(test)]
 mod tests {
     use super::super::Scale;
-    use super::super::checks::check_within;
-    use super::super::tests::check_well_formed;
+    use super::super::checks::{check_well_formed, check_within};
     use super::*;
 
     fn chart(count: usize) -> BoxChart {

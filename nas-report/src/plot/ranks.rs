@@ -23,29 +23,29 @@ const NAMES: f64 = 190.0;
 
 /// A critical-difference diagram.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct RankChart {
+pub struct RankChart {
     /// What it shows.
-    pub(crate) title: String,
+    pub title: String,
     /// Over what the ranks are means, and by which test methods are joined; may be empty.
-    pub(crate) subtitle: String,
+    pub subtitle: String,
     /// The methods, in any order.
-    pub(crate) methods: Vec<Ranked>,
+    pub methods: Vec<Ranked>,
     /// Which do not differ.
-    pub(crate) joined: Joined,
+    pub joined: Joined,
 }
 
 /// A method and its rank.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Ranked {
+pub struct Ranked {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// The mean of its ranks, from 1 for the best.
-    pub(crate) mean_rank: f64,
+    pub mean_rank: f64,
 }
 
 /// Which methods do not differ.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Joined {
+pub enum Joined {
     /// Those whose mean ranks are no further apart than this: the critical difference of Nemenyi's test.
     Distance(f64),
     /// These groups, of the places of methods in [`RankChart::methods`]: of pairwise tests. What lies between the members of a
@@ -54,7 +54,7 @@ pub(crate) enum Joined {
 }
 
 /// The diagram as an SVG document, which needs no other file: the best at the left. The same input always gives the same text.
-pub(crate) fn critical_difference(chart: &RankChart) -> String {
+pub fn critical_difference(chart: &RankChart) -> String {
     let heading = Heading::new(&chart.title, &chart.subtitle, MARGIN, WIDTH);
     // The places of the methods, the best first.
     let mut order: Vec<usize> = (0..chart.methods.len()).collect();
@@ -246,8 +246,7 @@ impl Diagram<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::check_within;
-    use super::super::tests::check_well_formed;
+    use super::super::checks::{check_well_formed, check_within};
     use super::*;
 
     fn chart(ranks: &[f64], joined: Joined) -> RankChart {

@@ -21,48 +21,48 @@ const NOTHING: f64 = 1e-9;
 
 /// A chart of curves.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CurveChart {
+pub struct CurveChart {
     /// What it shows.
-    pub(crate) title: String,
+    pub title: String,
     /// What lines and bands are; may be empty.
-    pub(crate) subtitle: String,
+    pub subtitle: String,
     /// What is to the right. On a logarithmic axis, what is not above 0 is drawn at its left end.
-    pub(crate) x: Dimension,
+    pub x: Dimension,
     /// What is upwards. On a logarithmic axis, what is 0 (or negative, or below 1e-9, which is rounding) is drawn in a strip
     /// of its own below the axis, which is marked 0.
-    pub(crate) y: Dimension,
+    pub y: Dimension,
     /// The curves, in the order of the legend. One curve has no legend.
-    pub(crate) curves: Vec<Curve>,
+    pub curves: Vec<Curve>,
     /// Single observations (x, y) behind the curves; may be empty. Those far below all others are drawn at the lower
     /// edge; where lower is better, those far above at the upper one.
-    pub(crate) dots: Vec<(f64, f64)>,
+    pub dots: Vec<(f64, f64)>,
 }
 
 /// A curve that keeps each value until the next: a search knows nothing between two trials.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Curve {
+pub struct Curve {
     /// Its name in the legend.
-    pub(crate) name: String,
+    pub name: String,
     /// In the order of their `x`. The curve ends at the last one: where nothing has changed since, repeat it at the end.
-    pub(crate) points: Vec<Point>,
+    pub points: Vec<Point>,
 }
 
 /// A value that holds from `x` on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Point {
+pub struct Point {
     /// From where on.
-    pub(crate) x: f64,
+    pub x: f64,
     /// What is drawn as the line.
-    pub(crate) mean: f64,
+    pub mean: f64,
     /// The lower end of the band; as `mean` where there is none.
-    pub(crate) low: f64,
+    pub low: f64,
     /// The upper end of the band; as `mean` where there is none.
-    pub(crate) high: f64,
+    pub high: f64,
 }
 
 impl Point {
     /// A value without a band.
-    pub(crate) fn new(x: f64, value: f64) -> Self {
+    pub fn new(x: f64, value: f64) -> Self {
         Self {
             x,
             mean: value,
@@ -80,7 +80,7 @@ impl Point {
 
 /// The chart as an SVG document, which needs no other file. The same input always gives the same text. Points that are no
 /// numbers are left out.
-pub(crate) fn curves(chart: &CurveChart) -> String {
+pub fn curves(chart: &CurveChart) -> String {
     let heading = Heading::new(&chart.title, &chart.subtitle, MARGIN, WIDTH);
     let names: Vec<&str> = match chart.curves.len() {
         1 => Vec::new(),
@@ -331,8 +331,7 @@ fn path(corners: &[(f64, f64)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::check_within;
-    use super::super::tests::check_well_formed;
+    use super::super::checks::{check_well_formed, check_within};
     use super::*;
 
     fn chart(count: usize, x: Scale, y: Scale) -> CurveChart {

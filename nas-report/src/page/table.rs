@@ -2,7 +2,7 @@
 
 /// Where the text of a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Align {
+pub enum Align {
     /// Words.
     Left,
     /// Numbers.
@@ -11,7 +11,7 @@ pub(crate) enum Align {
 
 /// What stands in one place.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Cell {
+pub enum Cell {
     /// Words or a number.
     Text(String),
     /// What is typed or read by a program.
@@ -24,19 +24,19 @@ pub(crate) enum Cell {
 )]
 impl Cell {
     /// Something as it is displayed.
-    pub(crate) fn text(value: impl ToString) -> Self {
+    pub fn text(value: impl ToString) -> Self {
         Self::Text(value.to_string())
     }
 
     /// The same, where programs read it.
-    pub(crate) fn code(value: impl ToString) -> Self {
+    pub fn code(value: impl ToString) -> Self {
         Self::Code(value.to_string())
     }
 }
 
 /// Rows under named columns. The first cell of a row is what the row is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Table {
+pub struct Table {
     caption: Option<String>,
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<Cell>>,
@@ -44,7 +44,7 @@ pub(crate) struct Table {
 
 impl Table {
     /// A table with these columns and no row.
-    pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
+    pub fn new(columns: &[(&str, Align)]) -> Self {
         let columns = columns.iter().map(|(name, align)| ((*name).to_owned(), *align));
         Self {
             caption: None,
@@ -54,13 +54,13 @@ impl Table {
     }
 
     /// The same under a caption.
-    pub(crate) fn captioned(mut self, caption: impl Into<String>) -> Self {
+    pub fn captioned(mut self, caption: impl Into<String>) -> Self {
         self.caption = Some(caption.into());
         self
     }
 
     /// Adds a row, a cell for each column.
-    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
     }
 

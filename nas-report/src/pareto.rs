@@ -2,58 +2,63 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use anyhow::Result;
 use nas_evo::Objective;
 use nas_evo::nsga2::first_front;
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluation, Metric, TrialId};
 use nas_space::sizes::{Figures, Sizes};
-use nas_space::spaces::Space;
+use nas_space::spaces::{Space, SpaceError};
 use nas_study::TrialRecord;
 use serde::Serialize;
 
 /// A trial that was evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Point {
-    pub(crate) trial: TrialId,
-    pub(crate) arch: String,
+pub struct Point {
+    /// Its number.
+    pub trial: TrialId,
+    /// Its architecture, readable.
+    pub arch: String,
     /// What strategies maximise.
     #[serde(skip)]
-    pub(crate) score: f64,
+    pub score: f64,
     /// The same, where it is an accuracy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) valid_accuracy: Option<f64>,
+    pub valid_accuracy: Option<f64>,
     /// The validation figure, where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) valid: Option<f64>,
+    pub valid: Option<f64>,
     #[serde(flatten)]
-    pub(crate) figures: Figures,
+    /// Parameters, multiply-accumulates and other figures, as far as they are known.
+    pub figures: Figures,
 }
 
 /// All points of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Pareto {
+pub struct Pareto {
     /// What they are compared by.
-    pub(crate) objectives: Vec<Objective>,
+    pub objectives: Vec<Objective>,
     /// What their scores are of.
-    pub(crate) metric: Metric,
+    pub metric: Metric,
     /// In the order of the trials.
-    pub(crate) points: Vec<Point>,
+    pub points: Vec<Point>,
     /// The places of those that no other dominates, the smallest first; of one architecture the first such trial.
-    pub(crate) front: Vec<usize>,
+    pub front: Vec<usize>,
 }
 
 impl Pareto {
     /// The trials on record that did not fail, of those trained for the most epochs: accuracies after different epochs are not
     /// compared. Figures that their evaluations do not know are those of `sizes`. Without objectives they are the accuracy and the
     /// first cost that is known. A trial that lacks an objective is no point; where no trial knows any cost, there are no points.
-    pub(crate) fn new(
+    ///
+    /// # Errors
+    /// Where a trial's architecture is not of this space.
+    pub fn new(
         records: &[TrialRecord],
         space: &dyn Space,
         sizes: Option<&dyn Sizes>,
         objectives: &[Objective],
         metric: &Metric,
-    ) -> Result<Self> {
+    ) -> Result<Self, SpaceError> {
         let evaluated: Vec<(&TrialRecord, &Evaluation)> = records
             .iter()
             .filter_map(|record| Some((record, record.conclusion.as_ref()?.result.as_ref().ok()?)))
@@ -103,7 +108,7 @@ impl Pareto {
     }
 
     /// Those points, which know all objectives, in the order of their trials.
-    pub(crate) fn of(points: Vec<Point>, objectives: &[Objective], metric: Metric) -> Self {
+    pub fn of(points: Vec<Point>, objectives: &[Objective], metric: Metric) -> Self {
         // What is the same once more need not be compared again.
         let mut different = HashSet::new();
         let places: Vec<usize> = (0..points.len())
@@ -137,7 +142,7 @@ impl Pareto {
     }
 
     /// No more than about so many points: those of the front, and of the others every so manieth.
-    pub(crate) fn thinned(&self, most: usize) -> Self {
+    pub fn thinned(&self, most: usize) -> Self {
         let front: HashSet<usize> = self.front.iter().copied().collect();
         let every = self.points.len().div_ceil(most.max(1)).max(1);
         let (mut points, mut places) = (Vec::new(), HashMap::new());
@@ -160,17 +165,13 @@ impl Pareto {
     }
 
     /// The points of the front, the smallest first.
-    pub(crate) fn front(&self) -> Vec<&Point> {
+    pub fn front(&self) -> Vec<&Point> {
         self.front.iter().map(|&place| &self.points[place]).collect()
     }
 }
 
 /// What is known of a trial's architecture: its evaluation's figures, or those of `sizes` where it has not all of them.
-pub(crate) fn figures(
-    evaluation: &Evaluation,
-    architecture: &Architecture,
-    sizes: Option<&dyn Sizes>,
-) -> Figures {
+pub fn figures(evaluation: &Evaluation, architecture: &Architecture, sizes: Option<&dyn Sizes>) -> Figures {
     let of_record = Figures {
         params: evaluation.params,
         macs: evaluation.macs,

@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use nas_rl::enas::EpochReport;
-use nas_rl::{Reward, Update};
 use serde::{Deserialize, Serialize};
 
 use super::crowd;
@@ -22,13 +20,44 @@ const RANDOM: &str = "#c2571a";
 
 /// What uniform draws are worth, to compare a controller with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Reference {
+pub struct Reference {
     /// Their mean reward.
-    pub(crate) mean: f64,
+    pub mean: f64,
     /// Where that is from.
-    pub(crate) source: String,
+    pub source: String,
     /// The mean best reward after 1, 2, … of them, where that is known.
-    pub(crate) best: Vec<f64>,
+    pub best: Vec<f64>,
+}
+
+/// What a controller had learned after so many trials or epochs. All rewards are in the same unit, higher is better.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RewardStep {
+    /// Trials, or epochs, until then: from 1 on, in rising order.
+    pub at: u64,
+    /// Mean reward of the draws since the step before.
+    pub reward: f64,
+    /// What rewards are compared with.
+    pub baseline: f64,
+    /// The highest reward so far, where that is known.
+    pub best: Option<f64>,
+}
+
+/// What is to the right in a picture of rewards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Along {
+    /// Trials: each step is an update of the controller.
+    Trials,
+    /// Epochs of a supernet, whose weights the draws share.
+    Epochs,
+}
+
+impl Along {
+    fn words(self) -> &'static Words {
+        match self {
+            Self::Trials => &OF_TRIALS,
+            Self::Epochs => &OF_EPOCHS,
+        }
+    }
 }
 
 /// What the words of a chart are.
@@ -56,46 +85,14 @@ const OF_EPOCHS: Words = Words {
     line: "baseline at the end of the epoch",
 };
 
-/// The chart of these updates as an SVG document, which needs no other file; nothing but a title for none.
-/// `learned` is what it learned from: the accuracy, or a score.
-pub(crate) fn reward(
-    updates: &[Update],
-    worth: Reward,
-    reference: Option<&Reference>,
-    learned: &str,
-) -> String {
-    document(updates, (worth, learned), reference, &OF_TRIALS)
-}
-
-/// The same of a search with shared weights: the rewards are accuracies of validation batches, and no best one is known.
-pub(crate) fn shared_reward(history: &[EpochReport], worth: Reward) -> String {
-    let of_epoch = |report: &EpochReport| Update {
-        trials: u64::from(report.epoch) + 1,
-        reward: report.reward,
-        baseline: report.baseline,
-        entropy: report.entropy,
-        failed: 0,
-        accuracy: None,
-        best: None,
-    };
-    let updates: Vec<Update> = history.iter().map(of_epoch).collect();
-    document(&updates, (worth, "accuracy"), None, &OF_EPOCHS)
-}
-
-fn document(
-    updates: &[Update],
-    (worth, learned): (Reward, &str),
-    reference: Option<&Reference>,
-    words: &Words,
-) -> String {
-    let chart = Chart::new(updates, worth, reference, words);
+/// The chart of these steps as an SVG document, which needs no other file; nothing but a title for none. `measure` says what a
+/// reward is: `validation accuracy`. Of `reference`, uniform draws, as many are drawn as there are trials.
+pub fn reward(steps: &[RewardStep], along: Along, measure: &str, reference: Option<&Reference>) -> String {
+    let words = along.words();
+    let chart = Chart::new(steps, reference, words);
     let size = (MARGINS.0 + PLOT.0 + MARGINS.2, MARGINS.1 + PLOT.1 + MARGINS.3);
-    let reward = match worth {
-        Reward::Accuracy => format!("validation {learned}"),
-        Reward::Cubed => format!("validation {learned} cubed"),
-    };
     let subtitle = format!(
-        "{} to the right, reward ({reward}) upwards; dots at the lower edge lie below",
+        "{} to the right, reward ({measure}) upwards; dots at the lower edge lie below",
         words.across
     );
     let mut body = String::new();
@@ -107,8 +104,7 @@ fn document(
 
 /// What is drawn, and the axes.
 struct Chart<'a> {
-    updates: &'a [Update],
-    worth: Reward,
+    learned: &'a [RewardStep],
     reference: Option<&'a Reference>,
     words: &'a Words,
     trials: u64,
@@ -118,20 +114,12 @@ struct Chart<'a> {
 }
 
 impl<'a> Chart<'a> {
-    fn new(
-        updates: &'a [Update],
-        worth: Reward,
-        reference: Option<&'a Reference>,
-        words: &'a Words,
-    ) -> Option<Self> {
-        let trials = updates.last()?.trials;
-        let mut rewards: Vec<f64> = updates.iter().map(|update| update.reward).collect();
+    fn new(learned: &'a [RewardStep], reference: Option<&'a Reference>, words: &'a Words) -> Option<Self> {
+        let trials = learned.last()?.at;
+        let mut rewards: Vec<f64> = learned.iter().map(|step| step.reward).collect();
         rewards.sort_by(f64::total_cmp);
-        let best = updates
-            .iter()
-            .filter_map(|update| update.best)
-            .map(|best| worth.of(best));
-        let baselines = updates.iter().map(|update| update.baseline);
+        let best = learned.iter().filter_map(|step| step.best);
+        let baselines = learned.iter().map(|step| step.baseline);
         let references = reference
             .iter()
             .flat_map(|r| r.best.iter().copied().chain([r.mean]));
@@ -149,8 +137,7 @@ impl<'a> Chart<'a> {
         let least = (lowest / step).floor() * step;
         let steps = ((highest - least) / step).ceil().max(1.0) as u32;
         Some(Self {
-            updates,
-            worth,
+            learned,
             reference,
             words,
             trials,
@@ -189,24 +176,20 @@ impl<'a> Chart<'a> {
             let points = known.enumerate().map(|(i, &best)| (i as f64 + 1.0, best));
             self.line(text, points, RANDOM, 1.6, " stroke-dasharray=\"2 3\"");
         }
-        let updates = self.updates.iter();
-        for mark in crowd::marks(updates.map(|update| (self.x(update.trials as f64), self.y(update.reward))))
-        {
+        let learned = self.learned.iter();
+        for mark in crowd::marks(learned.map(|step| (self.x(step.at as f64), self.y(step.reward)))) {
             let _ = writeln!(
                 text,
                 "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"2\" fill=\"{REWARDS}\"/>",
                 mark.x, mark.y
             );
         }
-        let baseline = self
-            .updates
-            .iter()
-            .map(|update| (update.trials as f64, update.baseline));
+        let baseline = self.learned.iter().map(|step| (step.at as f64, step.baseline));
         self.line(text, baseline, AVERAGE, 2.2, "");
         let best = self
-            .updates
+            .learned
             .iter()
-            .filter_map(|update| Some((update.trials as f64, self.worth.of(update.best?))));
+            .filter_map(|step| Some((step.at as f64, step.best?)));
         if self.knows_best() {
             self.line(text, best, BEST, 2.2, "");
         }
@@ -214,7 +197,7 @@ impl<'a> Chart<'a> {
     }
 
     fn knows_best(&self) -> bool {
-        self.updates.iter().any(|update| update.best.is_some())
+        self.learned.iter().any(|step| step.best.is_some())
     }
 
     fn axes(&self, text: &mut String) {
@@ -322,15 +305,12 @@ fn round_step(least: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn updates() -> Vec<Update> {
+    fn steps() -> Vec<RewardStep> {
         (1..=20_u64)
-            .map(|i| Update {
-                trials: 5 * i,
+            .map(|i| RewardStep {
+                at: 5 * i,
                 reward: if i == 7 { 0.0 } else { 0.5 + 0.02 * i as f64 },
                 baseline: 0.5 + 0.015 * i as f64,
-                entropy: 1.0,
-                failed: 0,
-                accuracy: Some(0.5),
                 best: Some(0.6 + 0.015 * i as f64),
             })
             .collect()
@@ -343,7 +323,7 @@ mod tests {
             source: "mean of 1,000 uniform draws & more".to_owned(),
             best: (0..200).map(|i| 0.6 + 0.001 * f64::from(i)).collect(),
         };
-        let text = reward(&updates(), Reward::Accuracy, Some(&reference), "accuracy");
+        let text = reward(&steps(), Along::Trials, "validation accuracy", Some(&reference));
         assert_eq!(text.matches("<circle").count(), 20);
         assert_eq!(text.matches("<polyline").count(), 3);
         assert!(text.contains("uniform draws &amp; more"));
@@ -372,26 +352,22 @@ mod tests {
         for (least, expected) in [(0.03, 0.05), (0.05, 0.05), (0.051, 0.1), (0.12, 0.2), (7.0, 10.0)] {
             assert!((round_step(least) - expected).abs() < 1e-12, "{least}");
         }
-        let text = reward(&updates(), Reward::Cubed, None, "accuracy");
+        let text = reward(&steps(), Along::Trials, "validation accuracy cubed", None);
         assert!(text.contains(">0.5<") && text.contains(">0.9<"), "{text}");
         assert!(text.contains("cubed"));
     }
 
     #[test]
     fn epochs_of_a_supernet_have_dots_and_a_baseline_and_no_best() {
-        let history: Vec<EpochReport> = (0..12)
-            .map(|epoch| EpochReport {
-                epoch,
-                train_loss: 1.0,
-                train_accuracy: 0.5,
-                learning_rate: 0.02,
+        let epochs: Vec<RewardStep> = (0..12_u32)
+            .map(|epoch| RewardStep {
+                at: u64::from(epoch) + 1,
                 reward: 0.4 + 0.01 * f64::from(epoch),
                 baseline: 0.4,
-                entropy: 8.0,
-                seconds: 1.0,
+                best: None,
             })
             .collect();
-        let text = shared_reward(&history, Reward::Accuracy);
+        let text = reward(&epochs, Along::Epochs, "validation accuracy", None);
         assert_eq!(text.matches("<circle").count(), 12);
         assert_eq!(text.matches("<polyline").count(), 1);
         assert!(text.contains("Epochs of the supernet") && !text.contains("best so far"));
@@ -399,7 +375,7 @@ mod tests {
 
     #[test]
     fn nothing_learned_is_a_title() {
-        let text = reward(&[], Reward::Accuracy, None, "accuracy");
+        let text = reward(&[], Along::Trials, "validation accuracy", None);
         assert!(text.contains("<title>") && !text.contains("<rect x"));
         assert!(text.ends_with("</svg>\n"));
     }

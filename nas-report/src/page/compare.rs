@@ -11,100 +11,100 @@ use crate::shown::Shown;
 
 /// A comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct CompareData {
+pub struct CompareData {
     /// The page's title.
-    pub(crate) title: String,
+    pub title: String,
     /// A sentence on what was compared.
-    pub(crate) lead: String,
+    pub lead: String,
     /// What the numbers say, a sentence each, the most important first.
-    pub(crate) verdict: Vec<String>,
+    pub verdict: Vec<String>,
     /// What has to be known to read the numbers right: few seeds, failed runs, another budget. Shown where it is seen.
-    pub(crate) warnings: Vec<String>,
+    pub warnings: Vec<String>,
     /// What was the same for all methods, by name: space, evaluator, budget, seeds, duplicates.
-    pub(crate) conditions: Vec<(String, String)>,
+    pub conditions: Vec<(String, String)>,
     /// The tasks, at least one: data sets or spaces.
-    pub(crate) tasks: Vec<Task>,
+    pub tasks: Vec<Task>,
     /// The ranks over the tasks, where there are several.
-    pub(crate) ranks: Option<RankChart>,
+    pub ranks: Option<RankChart>,
     /// How the tests were made, a sentence each.
-    pub(crate) statistics: Vec<String>,
+    pub statistics: Vec<String>,
     /// What it ran on, by name: version, CPU, threads.
-    pub(crate) environment: Vec<(String, String)>,
+    pub environment: Vec<(String, String)>,
     /// The command that gives the same again.
-    pub(crate) command: String,
+    pub command: String,
     /// All settings, as a file has them; may be empty.
-    pub(crate) settings: String,
+    pub settings: String,
 }
 
 /// All that is known of one task.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Task {
+pub struct Task {
     /// Its name: `cifar10`.
-    pub(crate) name: String,
+    pub name: String,
     /// What is compared.
-    pub(crate) figure: Metric,
+    pub figure: Metric,
     /// The methods, in the order of the table.
-    pub(crate) methods: Vec<MethodRow>,
+    pub methods: Vec<MethodRow>,
     /// The pairs of methods that were tested against each other.
-    pub(crate) pairs: Vec<PairRow>,
+    pub pairs: Vec<PairRow>,
     /// Curves over the budget, such as of the test accuracy and of the regret, each with a sentence on how to read it.
-    pub(crate) curves: Vec<(CurveChart, String)>,
+    pub curves: Vec<(CurveChart, String)>,
     /// The final results of each method's runs.
-    pub(crate) boxes: Option<BoxChart>,
+    pub boxes: Option<BoxChart>,
     /// What a run of each method cost.
-    pub(crate) costs: Option<BarChart>,
+    pub costs: Option<BarChart>,
 }
 
 /// What a method came to on a task, over its runs. Accuracies and their differences are in [0, 1].
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct MethodRow {
+pub struct MethodRow {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Number of runs.
-    pub(crate) runs: usize,
+    pub runs: usize,
     /// Those of them that have a result.
-    pub(crate) with_result: usize,
+    pub with_result: usize,
     /// Mean test accuracy of what its runs chose by validation, and its standard deviation, in words.
-    pub(crate) test: String,
+    pub test: String,
     /// The same of the validation accuracy.
-    pub(crate) valid: String,
+    pub valid: String,
     /// Mean distance from the best test accuracy there is, where that is known.
-    pub(crate) regret: Option<String>,
+    pub regret: Option<String>,
     /// Effect of the pair with the baseline; none for the baseline itself.
-    pub(crate) effect: Option<f64>,
+    pub effect: Option<f64>,
     /// Improvement over the mean of random architectures, as a share of it, where that is known.
-    pub(crate) relative_improvement: Option<f64>,
+    pub relative_improvement: Option<f64>,
     /// Trials of a run, on average.
-    pub(crate) trials: f64,
+    pub trials: f64,
     /// Failed trials of all runs.
-    pub(crate) failed: u64,
+    pub failed: u64,
     /// Seconds that the method itself took in a run, on average.
-    pub(crate) strategy_seconds: f64,
+    pub strategy_seconds: f64,
 }
 
 /// Two methods against each other on a task.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct PairRow {
+pub struct PairRow {
     /// One.
-    pub(crate) a: String,
+    pub a: String,
     /// The other.
-    pub(crate) b: String,
+    pub b: String,
     /// By how much `a` is better in a typical seed: points of an accuracy.
-    pub(crate) difference: String,
+    pub difference: String,
     /// The interval around it.
-    pub(crate) interval: String,
+    pub interval: String,
     /// The p-value, corrected.
-    pub(crate) p_value: String,
+    pub p_value: String,
     /// The share of the ranks that `a` won.
-    pub(crate) effect: f64,
+    pub effect: f64,
     /// Seeds won, equal and lost.
-    pub(crate) won: String,
+    pub won: String,
     /// Seeds that would settle it, where it is not settled and that can be told.
-    pub(crate) seeds_needed: Option<u64>,
+    pub seeds_needed: Option<u64>,
 }
 
 /// The document. The same data always gives the same text.
-pub(crate) fn page(data: &CompareData) -> String {
+pub fn page(data: &CompareData) -> String {
     let mut opening = Html::new();
     for warning in &data.warnings {
         opening.note(warning);

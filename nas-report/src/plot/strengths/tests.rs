@@ -1,33 +1,20 @@
 use nas_space::cell::{Cell, Node};
 use nas_space::genotype::DartsGenotype;
 
+use super::super::checks::check_well_formed;
 use super::*;
 
 /// Strengths of the operations on the two edges of a cell with one node, in so many epochs.
-fn history(epochs: &[[[f64; 3]; 2]]) -> Vec<EpochReport> {
+fn history(epochs: &[[[f64; 3]; 2]]) -> Vec<Vec<CellStrengths>> {
     let operations = ["none", "skip_connect", "a<b & \"c\""].map(str::to_owned);
-    let report = |(epoch, strengths): (usize, &[[f64; 3]; 2])| EpochReport {
-        epoch: epoch as u32,
-        train_loss: 1.0,
-        train_accuracy: 0.5,
-        valid_loss: 1.0,
-        valid_accuracy: 0.5,
-        learning_rate: 0.1,
-        genotype: String::new(),
-        cells: vec![CellReport {
-            name: "normal".to_owned(),
-            edges: vec![(0, 2), (1, 2)],
-            operations: operations.to_vec(),
-            strengths: strengths.iter().map(|row| row.to_vec()).collect(),
-            chosen: vec![(1, 2)],
-            skip_connections: 0,
-            mean_entropy: 0.0,
-            mean_gap: 0.0,
-        }],
-        eigenvalue: None,
-        seconds: 1.0,
+    let cell = |strengths: &[[f64; 3]; 2]| CellStrengths {
+        name: "normal".to_owned(),
+        edges: vec![(0, 2), (1, 2)],
+        operations: operations.to_vec(),
+        strengths: strengths.iter().map(|row| row.to_vec()).collect(),
+        chosen: vec![(1, 2)],
     };
-    epochs.iter().enumerate().map(report).collect()
+    epochs.iter().map(|strengths| vec![cell(strengths)]).collect()
 }
 
 /// The points of each line, in the order of the document.
@@ -39,31 +26,6 @@ fn lines(svg: &str) -> Vec<Vec<(f64, f64)>> {
         (x.parse().unwrap(), y.parse().unwrap())
     };
     points.map(|text| text.split(' ').map(point).collect()).collect()
-}
-
-/// Checks that every element is closed in order and every attribute and entity is whole.
-pub(super) fn check_well_formed(svg: &str) {
-    let mut open: Vec<&str> = Vec::new();
-    let mut rest = svg;
-    while let Some(start) = rest.find('<') {
-        let (text, tag) = rest.split_at(start);
-        for (at, _) in text.match_indices('&') {
-            let end = text[at..].find(';').expect("an entity ends");
-            assert!(["&amp", "&lt", "&gt", "&quot", "&#39"].contains(&&text[at..at + end]));
-        }
-        assert!(!text.contains('>'), "{text}");
-        let end = tag.find('>').expect("a tag ends");
-        let inner = &tag[1..end];
-        assert_eq!(inner.matches('"').count() % 2, 0, "{inner}");
-        if let Some(name) = inner.strip_prefix('/') {
-            assert_eq!(open.pop(), Some(name));
-        } else if !inner.ends_with('/') {
-            open.push(inner.split_whitespace().next().unwrap());
-        }
-        rest = &tag[end + 1..];
-    }
-    assert!(open.is_empty(), "{open:?}");
-    assert_eq!(rest.trim(), "");
 }
 
 #[test]

@@ -20,28 +20,28 @@ const NAMES: f64 = 210.0;
 
 /// A chart of seconds, one bar below the other.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct BarChart {
+pub struct BarChart {
     /// What it shows.
-    pub(crate) title: String,
+    pub title: String,
     /// What else there is to say; may be empty.
-    pub(crate) subtitle: String,
+    pub subtitle: String,
     /// What the parts of each bar are, from left to right.
-    pub(crate) parts: Vec<String>,
+    pub parts: Vec<String>,
     /// The bars, from above.
-    pub(crate) bars: Vec<Bar>,
+    pub bars: Vec<Bar>,
 }
 
 /// One bar.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Bar {
+pub struct Bar {
     /// What it is of.
-    pub(crate) name: String,
+    pub name: String,
     /// Seconds of each part, in the order of [`BarChart::parts`]; what is negative or no number counts as 0.
-    pub(crate) seconds: Vec<f64>,
+    pub seconds: Vec<f64>,
 }
 
 /// The chart as an SVG document, which needs no other file. The same input always gives the same text.
-pub(crate) fn bars(chart: &BarChart) -> String {
+pub fn bars(chart: &BarChart) -> String {
     let heading = Heading::new(&chart.title, &chart.subtitle, MARGIN, WIDTH);
     let parts: Vec<&str> = chart.parts.iter().map(String::as_str).collect();
     let top = heading.height() + 10.0;
@@ -115,8 +115,7 @@ fn amounts(bar: &Bar) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::check_within;
-    use super::super::tests::check_well_formed;
+    use super::super::checks::{check_well_formed, check_within};
     use super::*;
 
     fn chart(count: usize) -> BarChart {

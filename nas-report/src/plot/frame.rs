@@ -1,6 +1,6 @@
 //! The axes of a panel.
 
-use nas_darts::EpochReport;
+use super::CellStrengths;
 
 /// Width and height of a panel.
 pub(super) const PANEL: (f64, f64) = (156.0, 92.0);
@@ -13,9 +13,11 @@ pub(super) struct StrengthScale {
 }
 
 impl StrengthScale {
-    pub(super) fn of(history: &[EpochReport]) -> Self {
-        let cells = history.iter().flat_map(|report| &report.cells);
-        let strengths = cells.flat_map(|cell| cell.strengths.iter().flatten());
+    pub(super) fn of(history: &[Vec<CellStrengths>]) -> Self {
+        let strengths = history
+            .iter()
+            .flatten()
+            .flat_map(|cell| cell.strengths.iter().flatten());
         let (least, largest) = strengths.fold((1.0, 0.0), |(least, largest): (f64, f64), &strength| {
             (least.min(strength), largest.max(strength))
         });

@@ -1,73 +1,46 @@
-//! Pictures of searches, as SVG documents that need no other file.
-//!
-//! Of plain data: step curves with bands ([`curves()`]), box plots ([`boxes()`]), stacked bars of seconds ([`bars()`]),
-//! critical-difference diagrams ([`critical_difference()`]). Of what a method leaves: the reward of a controller ([`reward()`]),
-//! levels and predictions of a progressive search ([`progressive`]), what accuracy costs in any ([`pareto()`]), and how strong
-//! each operation was on each edge in a differentiable search, epoch after epoch ([`strengths`]): one small panel for each edge,
-//! all with the same axes, a row for each state that edges lead to, a column for each that they come from.
-//!
-//! The same input always gives the same text. `axis`, `panel`, `document`, `series` and `letters` are what they share; `checks`
-//! is what the tests hold them to: all of it within the picture, and no text over another.
-
-mod axis;
-mod bars;
-mod boxes;
-#[cfg(test)]
-mod checks;
-mod crowd;
-mod curves;
-mod dimension;
-mod document;
-mod frame;
-mod letters;
-mod metric;
-mod panel;
-mod pareto;
-pub(crate) mod progressive;
-mod quantile;
-mod ranks;
-mod reward;
-mod series;
-mod stroke;
-
-pub(crate) use bars::{Bar, BarChart, bars};
-pub(crate) use boxes::{BoxChart, Sample, boxes};
-pub(crate) use curves::{Curve, CurveChart, Point, curves};
-pub(crate) use dimension::{Dimension, Scale};
-pub(crate) use letters::escaped;
-pub(crate) use metric::OnAxis;
-pub(crate) use pareto::{POINTS, pareto};
-pub(crate) use ranks::{Joined, Ranked};
-pub(crate) use ranks::{RankChart, critical_difference};
-pub(crate) use reward::{Reference, reward, shared_reward};
+//! How strong each operation was on each edge in a differentiable search, epoch after epoch: one small panel for each edge, all
+//! with the same axes, a row for each state that edges lead to, a column for each that they come from.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use nas_darts::{CellReport, EpochReport};
 use nas_space::genotype::Genotype;
 
-use frame::{Frame, PANEL, StrengthScale, ticks};
-use stroke::{Stroke, legend, stroke};
+use super::frame::{Frame, PANEL, StrengthScale, ticks};
+use super::stroke::{Stroke, legend, stroke};
+use super::{FAINT, INK, escaped};
 
 const MARGIN: f64 = 28.0;
 /// From the corner of a panel to that of the next, beyond the panel itself.
 const BETWEEN: (f64, f64) = (40.0, 50.0);
 const TITLE_HEIGHT: f64 = 52.0;
 const CELL_TITLE: f64 = 50.0;
-const INK: &str = "#1f2733";
-const FAINT: &str = "#64748b";
 
-/// The chart of these epochs as an SVG document, which needs no other file. With `architecture`, the edges it keeps are
-/// marked, else those that the last epoch would keep; `of_epoch`, counted from 0, is marked by a line.
+/// A cell of a supernet after an epoch of a differentiable search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellStrengths {
+    /// Its name: `normal`, `reduction` or `cell`.
+    pub name: String,
+    /// Source and target state of each edge. States are counted from 0, inputs first.
+    pub edges: Vec<(usize, usize)>,
+    /// Names of the operations.
+    pub operations: Vec<String>,
+    /// Strengths in [0, 1]: a row for each of `edges`, in it a number for each of `operations`.
+    pub strengths: Vec<Vec<f64>>,
+    /// The edges that would be kept after this epoch, each with its operation: places in `edges` and `operations`.
+    pub chosen: Vec<(usize, usize)>,
+}
+
+/// The chart of these epochs, each with its cells, as an SVG document, which needs no other file. With `architecture`, the
+/// edges it keeps are marked, else those that the last epoch would keep; `of_epoch`, counted from 0, is marked by a line.
 ///
-/// Nothing but a title for no epochs.
-pub(crate) fn strengths(
-    history: &[EpochReport],
+/// All epochs have the same cells; edges and operations are those of the last one. Nothing but a title for no epochs.
+pub fn strengths(
+    history: &[Vec<CellStrengths>],
     architecture: Option<&Genotype>,
     of_epoch: Option<u32>,
 ) -> String {
-    let cells: &[CellReport] = history.last().map_or(&[], |report| &report.cells);
+    let cells: &[CellStrengths] = history.last().map_or(&[], Vec::as_slice);
     let operations = operations(cells);
     let columns = cells.iter().flat_map(|cell| &cell.edges).map(|edge| edge.0 + 1);
     let width = columns.max().unwrap_or(0).max(3) as f64 * (PANEL.0 + BETWEEN.0) + 2.0 * MARGIN;
@@ -113,7 +86,7 @@ pub(crate) fn strengths(
 }
 
 /// All operations, in the order of the tables, each with its line.
-fn operations(cells: &[CellReport]) -> Vec<(&str, Stroke)> {
+fn operations(cells: &[CellStrengths]) -> Vec<(&str, Stroke)> {
     let mut operations: Vec<(&str, Stroke)> = Vec::new();
     for name in cells.iter().flat_map(|cell| &cell.operations) {
         if !operations.iter().any(|(known, _)| known == name) {
@@ -124,7 +97,7 @@ fn operations(cells: &[CellReport]) -> Vec<(&str, Stroke)> {
 }
 
 /// The operation kept on each row that is.
-fn kept(cell: &CellReport, index: usize, architecture: Option<&Genotype>) -> BTreeMap<usize, usize> {
+fn kept(cell: &CellStrengths, index: usize, architecture: Option<&Genotype>) -> BTreeMap<usize, usize> {
     let Some(genotype) = architecture else {
         return cell.chosen.iter().copied().collect();
     };
@@ -149,10 +122,10 @@ fn kept(cell: &CellReport, index: usize, architecture: Option<&Genotype>) -> BTr
 
 /// The panels of one cell.
 struct CellChart<'a> {
-    history: &'a [EpochReport],
+    history: &'a [Vec<CellStrengths>],
     /// Which cell of each epoch.
     index: usize,
-    cell: &'a CellReport,
+    cell: &'a CellStrengths,
     kept: &'a BTreeMap<usize, usize>,
     operations: &'a [(&'a str, Stroke)],
     scale: StrengthScale,
@@ -285,13 +258,13 @@ impl CellChart<'_> {
 
     /// The line of an operation on an edge; a level one where there is one epoch only.
     fn points(&self, row: usize, column: usize, frame: &Frame) -> String {
-        let strength = |report: &EpochReport| {
-            let cell = report.cells.get(self.index)?;
+        let strength = |cells: &[CellStrengths]| {
+            let cell = cells.get(self.index)?;
             Some(*cell.strengths.get(row)?.get(column)?)
         };
         let points = self.history.iter().enumerate();
         let mut points: Vec<(f64, f64)> = points
-            .filter_map(|(epoch, report)| Some((frame.x(epoch), frame.y(strength(report)?))))
+            .filter_map(|(epoch, cells)| Some((frame.x(epoch), frame.y(strength(cells)?))))
             .collect();
         if let [(_, y)] = points[..] {
             points = vec![(frame.left, y), (frame.left + PANEL.0, y)];

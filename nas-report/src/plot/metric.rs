@@ -6,7 +6,7 @@ use super::{Dimension, Scale};
 use crate::shown::Shown;
 
 /// A metric's values as numbers on an axis.
-pub(crate) trait OnAxis {
+pub trait OnAxis {
     /// The value of a score as a number on an axis: percents of shares.
     fn on_axis(&self, score: f64) -> f64;
 

@@ -1,7 +1,4 @@
-//! Figures of a metric as people read them.
-//!
-//! Records, strategies and comparisons hold *scores*, of which higher is better; people read *values*, such as a loss of 0.8. Only
-//! what is here makes text of a score, so that none is ever shown as it is.
+//! Figures of a metric as people read them. Only what is here makes text of a score, so that none is ever shown as it is.
 
 use nas_space::search::{Direction, Metric, Scale as Range};
 
@@ -10,7 +7,9 @@ use nas_study::compare::plain;
 use crate::number::percent;
 
 /// A metric's words and numbers.
-pub(crate) trait Shown {
+///
+/// Records, strategies and comparisons hold *scores*, of which higher is better; people read *values*, such as a loss of 0.8.
+pub trait Shown {
     /// The value of a score: `93.21 %`, `0.80000`.
     fn shown(&self, score: f64) -> String;
 

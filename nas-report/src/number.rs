@@ -1,12 +1,12 @@
 //! Numbers as people read them.
 
 /// Bytes in MiB.
-pub(crate) fn mebibytes(bytes: u64) -> String {
+pub fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", grouped(bytes >> 20))
 }
 
 /// An integer with thin groups: `3,349,342`.
-pub(crate) fn grouped(n: u64) -> String {
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -19,7 +19,7 @@ pub(crate) fn grouped(n: u64) -> String {
 }
 
 /// A figure in a unit of its own: whole ones in groups, others with up to six digits.
-pub(crate) fn figure(value: f64) -> String {
+pub fn figure(value: f64) -> String {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         let sign = if value < 0.0 { "-" } else { "" };
         return format!("{sign}{}", grouped(value.abs() as u64));
@@ -36,26 +36,26 @@ pub(crate) fn figure(value: f64) -> String {
 }
 
 /// So many things: `1 cell`, `5 cells`.
-pub(crate) fn counted(n: usize, thing: &str) -> String {
+pub fn counted(n: usize, thing: &str) -> String {
     let ending = if n == 1 { "" } else { "s" };
     format!("{n} {thing}{ending}")
 }
 
 /// What stands in the place of a figure that nobody knows.
-pub(crate) const NOT_KNOWN: &str = "not known";
+pub const NOT_KNOWN: &str = "not known";
 
 /// A figure as text, or that it is not known.
-pub(crate) fn known<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
+pub fn known<T>(figure: Option<T>, text: impl FnOnce(T) -> String) -> String {
     figure.map_or_else(|| NOT_KNOWN.to_owned(), text)
 }
 
 /// Millions with two digits: `12.34 M`.
-pub(crate) fn millions(n: u64) -> String {
+pub fn millions(n: u64) -> String {
     format!("{:.2} M", n as f64 / 1e6)
 }
 
 /// The size of a network: `129,306 parameters, 12.34 M multiply-accumulates`, and what of it is not known.
-pub(crate) fn size(params: Option<u64>, macs: Option<u64>) -> String {
+pub fn size(params: Option<u64>, macs: Option<u64>) -> String {
     match (params, macs) {
         (None, None) => "parameters and multiply-accumulates not known".to_owned(),
         (params, macs) => format!(
@@ -73,12 +73,12 @@ pub(crate) fn size(params: Option<u64>, macs: Option<u64>) -> String {
 }
 
 /// An accuracy in [0, 1] as a percentage with two digits.
-pub(crate) fn percent(accuracy: f64) -> String {
+pub fn percent(accuracy: f64) -> String {
     format!("{:.2} %", 100.0 * accuracy)
 }
 
 /// Seconds as people read them: `0.042 s`, `13.2 s`, `4 min 12 s`, `2 h 5 min`.
-pub(crate) fn seconds(seconds: f64) -> String {
+pub fn seconds(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match seconds {
         0.0 => "0 s".to_owned(),
