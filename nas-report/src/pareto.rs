@@ -27,8 +27,8 @@ pub struct Point {
     /// The validation figure, where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid: Option<f64>,
-    #[serde(flatten)]
     /// Parameters, multiply-accumulates and other figures, as far as they are known.
+    #[serde(flatten)]
     pub figures: Figures,
 }
 
@@ -36,13 +36,13 @@ pub struct Point {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pareto {
     /// What they are compared by.
-    pub objectives: Vec<Objective>,
+    pub(crate) objectives: Vec<Objective>,
     /// What their scores are of.
-    pub metric: Metric,
+    pub(crate) metric: Metric,
     /// In the order of the trials.
-    pub points: Vec<Point>,
+    pub(crate) points: Vec<Point>,
     /// The places of those that no other dominates, the smallest first; of one architecture the first such trial.
-    pub front: Vec<usize>,
+    pub(crate) front: Vec<usize>,
 }
 
 impl Pareto {
@@ -107,7 +107,7 @@ impl Pareto {
         Ok(Self::of(points, &objectives, metric.clone()))
     }
 
-    /// Those points, which know all objectives, in the order of their trials.
+    /// Those points, in the order of their trials. They know all objectives: a figure that is not known is worse than any other.
     pub fn of(points: Vec<Point>, objectives: &[Objective], metric: Metric) -> Self {
         // What is the same once more need not be compared again.
         let mut different = HashSet::new();
@@ -162,6 +162,11 @@ impl Pareto {
                 .filter_map(|place| places.get(place).copied())
                 .collect(),
         }
+    }
+
+    /// All points, in the order of their trials.
+    pub fn points(&self) -> &[Point] {
+        &self.points
     }
 
     /// The points of the front, the smallest first.

@@ -157,14 +157,14 @@ pub(super) fn front(run: &Run) -> Result<Html> {
         objectives,
         &metric,
     )?;
-    if pareto.points.is_empty() {
+    if pareto.points().is_empty() {
         html.paragraph(
             "Parameters and multiply-accumulates of these architectures are not known: the table does not say them, and its \
              architectures are no networks on which they could be counted.",
         );
         return Ok(html);
     }
-    match pareto.points.len() {
+    match pareto.points().len() {
         0..=plot::POINTS => {
             let caption = match run.is_halved() {
                 true => "Every trial of those trained longest. Point at one to see what it is.",
@@ -204,7 +204,7 @@ pub(super) fn front(run: &Run) -> Result<Html> {
     let mut inner = Html::new();
     inner.table(&table);
     html.details(
-        &format!("The front: {}", counted(pareto.front.len(), "architecture")),
+        &format!("The front: {}", counted(pareto.front().len(), "architecture")),
         &inner,
     );
     Ok(html)

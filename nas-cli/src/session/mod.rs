@@ -432,7 +432,7 @@ impl Session {
             objectives,
             &self.config.metric(),
         )?;
-        if pareto.points.is_empty() {
+        if pareto.points().is_empty() {
             return Ok(None);
         }
         run.write_text(PARETO_FILE, &plot::pareto(&pareto.thinned(plot::POINTS)))?;

@@ -23,6 +23,8 @@ const ORANGE: &str = "#dd6b20";
 const GREY: &str = "#9aa3b2";
 
 /// A level of a progressive search. Accuracies, predicted and measured, are in [0, 1].
+///
+/// `nas_pnas::report::LevelReport` has these numbers; the correlations are those of its `extrapolated`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Level {
     /// Its number, from 1.
@@ -50,8 +52,9 @@ pub struct Model {
     pub measured: Option<f64>,
 }
 
-/// Predicted against measured accuracy, or whatever was `learned`, a panel for each level that was predicted. Dots on the diagonal were predicted
-/// exactly.
+/// Predicted against measured accuracy, a panel for each level that was predicted. Dots on the diagonal were predicted exactly.
+///
+/// `learned` names what was predicted: `accuracy`, or another figure in [0, 1], such as `score`.
 pub fn predicted(levels: &[Level], learned: &str) -> String {
     let panels: Vec<(&Level, Vec<(f64, f64)>)> = levels
         .iter()
@@ -103,7 +106,8 @@ pub fn predicted(levels: &[Level], learned: &str) -> String {
     )
 }
 
-/// The accuracies of each level, and how many architectures were trained, predicted, and there.
+/// The accuracies of each level, and how many architectures were trained, predicted, and there. `learned` is as for
+/// [`predicted`].
 pub fn levels(levels: &[Level], learned: &str) -> String {
     let mut body = String::new();
     let top = MARGIN + TITLE + 22.0;

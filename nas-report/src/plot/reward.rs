@@ -30,6 +30,8 @@ pub struct Reference {
 }
 
 /// What a controller had learned after so many trials or epochs. All rewards are in the same unit, higher is better.
+///
+/// `nas_rl::Update` and `nas_rl::enas::EpochReport` have these numbers; the best accuracy of an update is made a reward first.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RewardStep {
     /// Trials, or epochs, until then: from 1 on, in rising order.

@@ -16,7 +16,7 @@ const BETWEEN: (f64, f64) = (40.0, 50.0);
 const TITLE_HEIGHT: f64 = 52.0;
 const CELL_TITLE: f64 = 50.0;
 
-/// A cell of a supernet after an epoch of a differentiable search.
+/// A cell of a supernet after an epoch of a differentiable search: fields of the same names are in `nas_darts::CellReport`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellStrengths {
     /// Its name: `normal`, `reduction` or `cell`.
