@@ -1,4 +1,4 @@
-//! The search methods: a file for each, and a line for each in [the list](methods!).
+//! The search methods: a file for each, and a line for each in the list `methods!`.
 //!
 //! A method's file holds all that this program says of it: its name, its options, its settings where nothing is said, what is typed over
 //! them, what it checks, how its search is made, what it leaves in the run directory, and its section of a report. Which option
