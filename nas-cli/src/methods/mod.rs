@@ -1,4 +1,4 @@
-//! The search methods: a file for each, and a line for each in [the list](methods!).
+//! The search methods: a file for each, and a line for each in the list `methods!`.
 //!
 //! A method's file holds all that this program says of it: its name, its options, its settings where nothing is said, what is typed over
 //! them, what it checks, how its search is made, what it leaves in the run directory, and its section of a report. Which option
@@ -27,6 +27,8 @@ use clap::builder::PossibleValue;
 use nas_darts::DartsConfig;
 use nas_evo::{EvolutionConfig, Nsga2Config, Objective, RandomSearchConfig};
 use nas_pnas::ProgressiveConfig;
+use nas_report::Shown;
+use nas_report::page::Html;
 use nas_rl::RlConfig;
 use nas_space::search::{Direction, Evaluator, Fidelity, Metric, ScoreRange, Strategy};
 use nas_space::seed::Seed;
@@ -45,8 +47,6 @@ use self::local_search::LocalSearchConfig;
 pub(crate) use self::options::MethodArgs;
 use self::supernet::{Searches, Supernet};
 use crate::usage::Usage;
-use nas_report::Shown;
-use nas_report::page::Html;
 
 /// A method by its settings: what its file says of it.
 pub(crate) trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
