@@ -6,7 +6,6 @@
     reason = "a bench that cannot run has nothing to say"
 )]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -41,25 +40,8 @@ fn trial(search: &mut ControllerSearch, id: TrialId) {
     let Ask::Evaluate(proposal) = search.ask().unwrap() else {
         panic!("a controller neither waits nor ends");
     };
-    let evaluation = Evaluation {
-        valid_accuracy: (id % 7) as f64 / 7.0,
-        valid_loss: None,
-        train_accuracy: None,
-        train_loss: None,
-        params: None,
-        macs: None,
-        figures: BTreeMap::new(),
-        epochs: 1,
-        cost_seconds: 0.0,
-        device: "none".to_owned(),
-    };
-    let trial = Trial {
-        id,
-        architecture: proposal.architecture,
-        fidelity: Fidelity { epochs: 1 },
-        seed: Seed::new(0),
-        continues: None,
-    };
+    let evaluation = Evaluation::new((id % 7) as f64 / 7.0, 1);
+    let trial = Trial::new(id, proposal.architecture, Fidelity { epochs: 1 }, Seed::new(0));
     let result = Ok(evaluation);
     search.tell(&Outcome { trial, result }).unwrap();
 }

@@ -1,9 +1,8 @@
 //! What is found out about a trial before anything is launched: its shapes, and the memory that its training will take.
 
 use nas_eval::evaluator::TrainingEvaluator;
+use nas_report::number::mebibytes;
 use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
-
-use crate::number::mebibytes;
 
 /// Threads that are reckoned with: how many there are, and how many workers share them, must decide nothing.
 const THREADS: usize = 1;

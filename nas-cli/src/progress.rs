@@ -6,13 +6,13 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use nas_darts::EpochReport;
 use nas_eval::table_build::BuildProgress;
 use nas_eval::train::EpochMetrics;
+use nas_report::Shown;
+use nas_report::number::percent;
 use nas_rl::enas;
 use nas_space::search::{Budget, Metric, TrialId};
 use nas_study::{Event, Progress, TrialRecord};
 
-use crate::number::percent;
 use crate::output::printable;
-use crate::shown::Shown;
 
 /// Time between two drawings of a bar to which nothing happens.
 const TICK: Duration = Duration::from_millis(500);

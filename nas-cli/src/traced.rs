@@ -111,13 +111,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_a_failure_with_its_message_its_place_and_how_it_came_there() {
-        let trial = Trial {
-            id: 7,
-            architecture: Architecture::new([]),
-            fidelity: Fidelity { epochs: 1 },
-            seed: Seed::new(0),
-            continues: None,
-        };
+        let trial = Trial::new(7, Architecture::new([]), Fidelity { epochs: 1 }, Seed::new(0));
         let failure = Traced(Panicking).evaluate(&trial).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Panic);
         let (first, trace) = failure.message.split_once('\n').unwrap();

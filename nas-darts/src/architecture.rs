@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
-use nas_eval::nn::{Gradients, Init, Optimizer, OptimizerConfig, OptimizerState, Parameters};
+use nas_eval::nn::{Gradients, Init, Optimizer, OptimizerConfig, Parameters};
+use nas_eval::supernet::Learned;
 use nas_space::seed::Seed;
 use nas_space::spaces::RelaxedCell;
 use ndarray::{Array1, Array2};
@@ -19,7 +20,6 @@ pub(crate) struct Architecture {
     names: Vec<String>,
     weighs_edges: bool,
     parameters: Parameters,
-    config: OptimizerConfig,
     adam: Box<dyn Optimizer>,
 }
 
@@ -39,13 +39,11 @@ impl Architecture {
                 parameters.create(&format!("beta.{}", cell.name), &shape[..1], Init::Zeros, true)?;
             }
         }
-        let optimizer = OptimizerConfig::Adam(config.alpha);
         let architecture = Self {
             names: cells.iter().map(|cell| cell.name.clone()).collect(),
             weighs_edges,
             parameters,
-            config: optimizer,
-            adam: optimizer.build()?,
+            adam: OptimizerConfig::Adam(config.alpha).build()?,
         };
         let start = Alphas::random(cells, weighs_edges, config.alpha_deviation, seed)?;
         for (name, tensor) in architecture.tensors(&start)? {
@@ -106,26 +104,13 @@ impl Architecture {
         Ok(tensors)
     }
 
-    /// The parameters, to be saved and restored.
-    pub(crate) fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
-    /// What the optimizer remembers.
-    pub(crate) fn optimizer_state(&self) -> Result<OptimizerState, DartsError> {
-        Ok(self.adam.state()?)
-    }
-
-    /// An optimizer that goes on from this state, to be put in by [`Architecture::adopt`].
-    pub(crate) fn optimizer_from(&self, state: &OptimizerState) -> Result<Box<dyn Optimizer>, DartsError> {
-        let mut adam = self.config.build()?;
-        adam.restore(state, &self.parameters)?;
-        Ok(adam)
-    }
-
-    /// Goes on with this optimizer.
-    pub(crate) fn adopt(&mut self, adam: Box<dyn Optimizer>) {
-        self.adam = adam;
+    /// The parameters and their optimizer, to be saved and restored.
+    pub(crate) fn learned(&mut self) -> Learned<'_> {
+        Learned {
+            name: "alpha",
+            parameters: &self.parameters,
+            optimizer: self.adam.as_mut(),
+        }
     }
 }
 

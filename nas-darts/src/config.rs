@@ -2,7 +2,7 @@
 
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{AdamConfig, Curve, OptimizerConfig, Schedule, SgdConfig};
-use nas_eval::train::MOST_BATCH;
+use nas_eval::train::{MOST_BATCH, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::MixedChannels;
 use serde::{Deserialize, Serialize};
@@ -308,36 +308,40 @@ impl DartsConfig {
         })
     }
 
+    /// How the weights are trained.
+    pub(crate) fn training(&self) -> TrainConfig {
+        TrainConfig {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            evaluation_batch_size: self.evaluation_batch_size,
+            learning_rate: self.learning_rate,
+            optimizer: OptimizerConfig::Sgd(self.weights),
+            schedule: self.schedule,
+            clip_norm: self.clip_norm,
+            label_smoothing: 0.0,
+            augmentation: self.augmentation,
+            drop_path: 0.0,
+            auxiliary_weight: 0.0,
+        }
+    }
+
     /// Checks the ranges in the table above.
     ///
     /// # Errors
-    /// [`DartsError::Config`] names the field; those of its parts name theirs.
+    /// [`DartsError::Config`] or [`DartsError::Eval`] names the field; those of its parts name theirs.
     pub fn validate(&self) -> Result<(), DartsError> {
         self.network.validate()?;
-        OptimizerConfig::Sgd(self.weights).validate()?;
+        self.training().validate()?;
         OptimizerConfig::Adam(self.alpha).validate()?;
-        self.schedule.validate()?;
         self.stop.validate()?;
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let not_negative = |value: f64| value >= 0.0 && value.is_finite();
         for (name, value, legal, expected) in [
             (
-                "learning_rate",
-                self.learning_rate,
-                positive(self.learning_rate),
-                "a number above 0",
-            ),
-            (
                 "alpha_learning_rate",
                 self.alpha_learning_rate,
                 positive(self.alpha_learning_rate),
                 "a number above 0",
-            ),
-            (
-                "clip_norm",
-                self.clip_norm,
-                not_negative(self.clip_norm),
-                "a number above 0, or 0 for no limit",
             ),
             (
                 "alpha_deviation",
@@ -356,9 +360,6 @@ impl DartsConfig {
                 return Err(DartsError::config(name, value, expected));
             }
         }
-        if self.epochs == 0 {
-            return Err(DartsError::config("epochs", self.epochs, "at least 1"));
-        }
         if self.frozen_epochs >= self.epochs {
             let expected = format!(
                 "less than the {} epochs, so that an architecture is learned",
@@ -366,20 +367,9 @@ impl DartsConfig {
             );
             return Err(DartsError::config("frozen_epochs", self.frozen_epochs, expected));
         }
-        if !(2..=MOST_BATCH).contains(&self.batch_size) {
-            let expected = format!("2 to {MOST_BATCH}: a batch norm cannot train on 1");
-            return Err(DartsError::config("batch_size", self.batch_size, expected));
-        }
-        let least = match self.batch_norm {
-            BatchNormMode::Running => 1,
-            BatchNormMode::Batch => 2,
-        };
-        if !(least..=MOST_BATCH).contains(&self.evaluation_batch_size) {
-            return Err(DartsError::config(
-                "evaluation_batch_size",
-                self.evaluation_batch_size,
-                format!("{least} to {MOST_BATCH}"),
-            ));
+        if self.batch_norm == BatchNormMode::Batch && self.evaluation_batch_size < 2 {
+            let (got, expected) = (self.evaluation_batch_size, format!("2 to {MOST_BATCH}"));
+            return Err(DartsError::config("evaluation_batch_size", got, expected));
         }
         if self.network.drop_path || self.network.auxiliary {
             return Err(DartsError::config(

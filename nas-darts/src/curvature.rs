@@ -1,35 +1,31 @@
 //! How sharply the validation loss of a supernet bends in its architecture parameters.
 
+use nas_eval::data::{Endless, LastBatch};
+use nas_eval::supernet::SupernetTraining;
 use nas_space::seed::Seed;
 
 use crate::alphas::Alphas;
+use crate::differentiable::Differentiable;
 use crate::error::DartsError;
 use crate::hessian::{extreme_eigenvalues, hessian_vector};
-use crate::problem::Examples;
-use crate::search::{Half, Search};
 
 /// Steps of Lanczos' method: see [`hessian`](crate::hessian) for what they leave to be desired.
 pub(crate) const LANCZOS_STEPS: usize = 12;
 
-impl Search {
+impl Differentiable {
     /// The largest eigenvalue of ∇²_α L_val + λ I on one validation batch, the same in every epoch, with λ the weight
     /// decay of α, as in RobustDARTS' code. The weights and the running statistics stay as they are.
     pub(crate) fn dominant_eigenvalue(
         &self,
+        training: &SupernetTraining,
         alphas: &Alphas,
         epoch: u32,
         steps: usize,
     ) -> Result<f64, DartsError> {
-        let batches = self.batcher(Half::Valid)?;
-        let Some(batch) = batches.epoch(0, 0)?.next() else {
-            return Err(DartsError::config(
-                "valid_fraction",
-                0,
-                "a share that holds images",
-            ));
-        };
-        let parameters = self.supernet.parameters();
-        let examples = Examples::new(&batch?, parameters.dtype())?;
+        let batches = training.valid_batches(self.config.augmentation, LastBatch::KeepJoiningSingle)?;
+        let examples = training.next_examples(&mut Endless::starting_at(batches, 0)?)?;
+        let supernet = training.supernet();
+        let parameters = supernet.parameters();
         let before = parameters.snapshot()?;
         let gradient = |offset: &[f64]| -> Result<Vec<f64>, DartsError> {
             let mut moved = alphas.clone();
@@ -37,7 +33,9 @@ impl Search {
                 *value += offset;
             }
             let mixed = self.relaxation.expected(&moved);
-            let gradient = self.relaxed(&moved, &mixed).architecture_gradient(&examples)?;
+            let gradient = self
+                .relaxed(supernet, &moved, &mixed)
+                .architecture_gradient(&examples)?;
             Ok(gradient.iter().copied().collect())
         };
         let seed: Seed = self.seed.derive("lanczos", epoch.into());

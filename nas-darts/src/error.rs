@@ -1,7 +1,5 @@
 //! What can go wrong in a differentiable search.
 
-use std::path::{Path, PathBuf};
-
 use nas_eval::data::DataError;
 use nas_eval::error::EvalError;
 use nas_space::error::SpaceError;
@@ -47,14 +45,6 @@ pub enum DartsError {
     /// A stop was requested meanwhile.
     #[error("interrupted: a stop was requested")]
     Interrupted,
-    /// A checkpoint that is not of this search.
-    #[error("{}: {reason}", path.display())]
-    Checkpoint {
-        /// The file.
-        path: PathBuf,
-        /// What was found and expected.
-        reason: String,
-    },
 }
 
 impl From<EvalError> for DartsError {
@@ -77,14 +67,6 @@ impl DartsError {
             name,
             got: got.to_string(),
             expected: expected.into(),
-        }
-    }
-
-    /// A checkpoint that is not of this search.
-    pub(crate) fn checkpoint(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Checkpoint {
-            path: path.to_owned(),
-            reason: reason.into(),
         }
     }
 }

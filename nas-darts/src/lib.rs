@@ -11,11 +11,11 @@
 //! | [`stop`], [`hessian`], [`diagnostics`] | what tells a search that collapses, and ends it |
 
 mod alphas;
+mod alternating;
 mod architecture;
-mod checkpoint;
 mod config;
 mod curvature;
-mod epoch;
+mod differentiable;
 mod error;
 mod perturbation;
 mod problem;
@@ -33,4 +33,4 @@ pub use alphas::Alphas;
 pub use config::{BatchNormMode, DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
 pub use error::DartsError;
 pub use report::{CellReport, Decided, EdgePerturbation, EpochReport, SearchReport};
-pub use search::{Event, Search};
+pub use search::{Event, Search, Selecting};

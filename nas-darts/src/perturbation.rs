@@ -28,18 +28,18 @@ use std::path::Path;
 
 use nas_eval::clock::Stopwatch;
 use nas_eval::model::Pass;
-use nas_eval::supernet::Mixture;
+use nas_eval::supernet::{Mixture, OneShotSearch, TrainingPass};
 use nas_space::spaces::{ChosenEdge, RelaxedCell};
 use ndarray::Array2;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use crate::alternating::Fixed;
+use crate::differentiable::Differentiable;
 use crate::discretize::edge_strength;
-use crate::epoch::Fixed;
 use crate::error::DartsError;
-use crate::relaxation::Mixed;
 use crate::report::{Decided, EdgePerturbation};
-use crate::search::{Event, Search};
+use crate::search::{Event, Search, Selecting};
 
 /// The weights are tuned at the search's first learning rate divided by this.
 const TUNING_RATE_DIVISOR: f64 = 10.0;
@@ -120,17 +120,18 @@ impl Search {
         checkpoint: Option<&Path>,
         observer: &mut impl FnMut(&Event<'_>),
     ) -> Result<Selected, DartsError> {
-        let cells = self.cells.clone();
-        let rounds = self.rounds();
+        let method = &self.oneshot.method;
+        let cells = method.cells.clone();
+        let rounds = method.rounds();
         let of: usize = rounds.iter().map(Vec::len).sum();
-        let alphas = self.architecture.alphas()?;
-        let base = self.relaxation.expected(&alphas);
-        let strengths = self.relaxation.strengths(&alphas);
+        let alphas = method.architecture.alphas()?;
+        let base = method.relaxation.expected(&alphas);
+        let strengths = method.relaxation.strengths(&alphas);
         let judge = self.judge();
-        let mut projection = match self.projection.take() {
+        let mut projection = match self.oneshot.method.projection.take() {
             Some(projection) => projection,
             None => {
-                self.weights = self.new_weights_optimizer()?;
+                self.oneshot.training.renew_optimizer()?;
                 Projection {
                     accuracy: Some(self.accuracy(&judge, base.weights.clone())?),
                     ..Projection::default()
@@ -155,23 +156,23 @@ impl Search {
                 projection.decided.push(edge);
             }
             if index + 1 < rounds.len() {
-                self.tune(&remaining, &base, (tuning_epochs, index as u32), observer)?;
+                self.tune(&remaining, (tuning_epochs, index as u32), observer)?;
             }
-            self.seconds += watch.seconds();
-            self.projection = Some(projection.clone());
+            self.oneshot.seconds += watch.seconds();
+            self.oneshot.method.projection = Some(projection.clone());
             if let Some(directory) = checkpoint {
-                self.save(directory)?;
+                self.oneshot.save(directory)?;
             }
             let done = projection.decided.len();
             for (number, edge) in projection.decided.iter().enumerate().skip(done - round.len()) {
-                observer(&Event::Perturbed {
+                observer(&Event::Own(Selecting::Perturbed {
                     done: number + 1,
                     of,
                     edge,
-                });
+                }));
             }
         }
-        self.projection = Some(projection.clone());
+        self.oneshot.method.projection = Some(projection.clone());
         Ok(Selected {
             chosen: chosen(&cells, &projection.decided),
             warnings: self.doubts(&projection),
@@ -183,29 +184,96 @@ impl Search {
     fn tune(
         &mut self,
         remaining: &Remaining<'_>,
-        base: &Mixed,
         (epochs, round): (u32, u32),
         observer: &mut impl FnMut(&Event<'_>),
     ) -> Result<(), DartsError> {
-        let fixed = Fixed {
-            mixed: Mixed {
-                weights: remaining.weights.clone(),
-                ..base.clone()
-            },
-            learning_rate: self.config.learning_rate / TUNING_RATE_DIVISOR,
-        };
+        let mut fixed = Fixed(Mixture::new(remaining.weights.clone()));
+        let OneShotSearch { training, method, .. } = &mut self.oneshot;
+        let config = &method.config;
         for epoch in 0..epochs {
-            // Streams of the search's epochs come first.
-            let stream = self.config.epochs + round * epochs + epoch;
-            let trained = self.train_epoch(self.config.epochs - 1, stream, false, Some(&fixed));
+            let pass = TrainingPass {
+                epoch: config.epochs - 1,
+                // Streams of the search's epochs come first.
+                stream: config.epochs + round * epochs + epoch,
+                learning_rate: Some(config.learning_rate / TUNING_RATE_DIVISOR),
+            };
+            let trained = training.pass(pass, &mut fixed);
             // An interrupted search is resumed from the round before: the checkpoint is of that.
-            self.progress = None;
-            let (_, learning_rate) = trained?;
-            observer(&Event::Tuned { learning_rate });
+            training.forget_progress();
+            let learning_rate = trained?.learning_rate;
+            observer(&Event::Own(Selecting::Tuned { learning_rate }));
         }
         Ok(())
     }
 
+    /// The images that the supernet is judged on, in a random order: a batch of one class has statistics of its own.
+    pub(crate) fn judge(&self) -> Vec<u32> {
+        let mut images = self.oneshot.training.data().valid().to_vec();
+        images.shuffle(
+            &mut self
+                .oneshot
+                .training
+                .seed()
+                .derive("perturbation images", 0)
+                .rng(),
+        );
+        images
+    }
+
+    /// The supernet's accuracy on these images with these weights of the operations, by the statistics of the batch.
+    pub(crate) fn accuracy(&self, images: &[u32], weights: Vec<Array2<f64>>) -> Result<f64, DartsError> {
+        let OneShotSearch { training, method, .. } = &self.oneshot;
+        let scores = training.evaluate_on(
+            images,
+            method.config.batch_size,
+            &Mixture::new(weights),
+            &Pass::BatchStatistics,
+            method.config.epochs - 1,
+        )?;
+        Ok(scores.accuracy)
+    }
+
+    /// Why what perturbation has decided may mean little.
+    fn doubts(&self, projection: &Projection) -> Vec<String> {
+        let mut doubts = Vec::new();
+        let data = self.oneshot.training.data();
+        let (labels, valid) = (data.images().labels(), data.valid());
+        let of_class = |class: usize| {
+            let same = valid
+                .iter()
+                .filter(|&&image| labels[image as usize] as usize == class);
+            same.count() as f64 / valid.len().max(1) as f64
+        };
+        // What the answer that is most often right without looking gets.
+        let chance = (0..self.oneshot.method.config.network.classes)
+            .map(of_class)
+            .fold(0.0, f64::max);
+        if let Some(accuracy) = projection
+            .accuracy
+            .filter(|&accuracy| is_chance(accuracy, chance, valid.len()))
+        {
+            doubts.push(format!(
+                "before perturbation the supernet's validation accuracy was {:.2} %, no better than chance ({:.2} %), so that \
+                 what it loses without an operation means little; train it for more epochs or on more images",
+                100.0 * accuracy,
+                100.0 * chance
+            ));
+        }
+        let (ties, decisions) = (
+            projection.decided.iter().filter(|edge| edge.tied).count(),
+            projection.decided.len(),
+        );
+        if ties > 0 {
+            doubts.push(format!(
+                "{ties} of {decisions} decisions by perturbation were ties, which the strengths (alpha) decided; a supernet \
+                 trained for more epochs or judged on more images has fewer"
+            ));
+        }
+        doubts
+    }
+}
+
+impl Differentiable {
     /// What to decide, round by round: of each cell the operations of its edges in a random order, then the edges of its
     /// nodes.
     fn rounds(&self) -> Vec<Vec<Question>> {
@@ -233,64 +301,6 @@ impl Search {
             }
         }
         rounds
-    }
-
-    /// The images that the supernet is judged on, in a random order: a batch of one class has statistics of its own.
-    pub(crate) fn judge(&self) -> Vec<u32> {
-        let mut images = self.data.valid().to_vec();
-        images.shuffle(&mut self.seed.derive("perturbation images", 0).rng());
-        images
-    }
-
-    /// The supernet's accuracy on these images with these weights of the operations, by the statistics of the batch.
-    pub(crate) fn accuracy(&self, images: &[u32], weights: Vec<Array2<f64>>) -> Result<f64, DartsError> {
-        let scores = self.supernet.evaluate(
-            self.data.images(),
-            self.data.normalization(),
-            images,
-            self.config.batch_size,
-            self.config.epochs - 1,
-            &Pass::BatchStatistics,
-            &Mixture::new(weights),
-        )?;
-        Ok(scores.accuracy)
-    }
-
-    /// Why what perturbation has decided may mean little.
-    fn doubts(&self, projection: &Projection) -> Vec<String> {
-        let mut doubts = Vec::new();
-        let labels = self.data.images().labels();
-        let valid = self.data.valid();
-        let of_class = |class: usize| {
-            let same = valid
-                .iter()
-                .filter(|&&image| labels[image as usize] as usize == class);
-            same.count() as f64 / valid.len().max(1) as f64
-        };
-        // What the answer that is most often right without looking gets.
-        let chance = (0..self.config.network.classes).map(of_class).fold(0.0, f64::max);
-        if let Some(accuracy) = projection
-            .accuracy
-            .filter(|&accuracy| is_chance(accuracy, chance, valid.len()))
-        {
-            doubts.push(format!(
-                "before perturbation the supernet's validation accuracy was {:.2} %, no better than chance ({:.2} %), so that \
-                 what it loses without an operation means little; train it for more epochs or on more images",
-                100.0 * accuracy,
-                100.0 * chance
-            ));
-        }
-        let (ties, decisions) = (
-            projection.decided.iter().filter(|edge| edge.tied).count(),
-            projection.decided.len(),
-        );
-        if ties > 0 {
-            doubts.push(format!(
-                "{ties} of {decisions} decisions by perturbation were ties, which the strengths (alpha) decided; a supernet \
-                 trained for more epochs or judged on more images has fewer"
-            ));
-        }
-        doubts
     }
 }
 

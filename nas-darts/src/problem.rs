@@ -1,12 +1,11 @@
 //! A supernet at one training and one validation batch, as the bilevel problem that its architecture is a solution of.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 use indexmap::IndexMap;
-use nas_eval::data::Batch;
 use nas_eval::model::Pass;
 use nas_eval::nn::{Gradients, Snapshot};
 use nas_eval::ops::cross_entropy;
-use nas_eval::supernet::{Mixture, Supernet, SupernetStep, Wanted};
+use nas_eval::supernet::{Examples, Mixture, Supernet, SupernetStep, Wanted};
 use nas_space::seed::Seed;
 
 use crate::alphas::Alphas;
@@ -18,21 +17,6 @@ pub(crate) const TRAIN: Pass = Pass::Train {
     seed: Seed::new(0),
     drop_path: 0.0,
 };
-
-/// A batch of images in the supernet's element type.
-pub(crate) struct Examples {
-    images: Tensor,
-    pub(crate) labels: Tensor,
-}
-
-impl Examples {
-    pub(crate) fn new(batch: &Batch, dtype: DType) -> Result<Self> {
-        Ok(Self {
-            images: batch.images.to_dtype(dtype)?,
-            labels: batch.labels.clone(),
-        })
-    }
-}
 
 /// A supernet with architecture parameters.
 pub(crate) struct Relaxed<'a> {

@@ -41,50 +41,30 @@
 //! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use nas_eval::clock::Stopwatch;
-use nas_eval::data::{BatchPlan, Batcher, Dataset};
-use nas_eval::model::Pass;
-use nas_eval::nn::{Optimizer, OptimizerConfig};
-use nas_eval::supernet::{Mixture, Supernet};
-use nas_eval::train::{Progress, Scores, TrainingData};
+use nas_eval::data::Dataset;
+use nas_eval::supernet::{self, OneShotSearch, Supernet, SupernetData, SupernetTraining};
 use nas_eval::{DType, Device};
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
-use nas_space::spaces::{CellSpace, ChosenEdge, RelaxedCell, Space};
-use ndarray::Array2;
+use nas_space::spaces::{CellSpace, ChosenEdge};
 
 use crate::alphas::Alphas;
-use crate::architecture::Architecture;
-use crate::checkpoint::Identity;
-use crate::config::{BatchNormMode, DartsConfig, Selection};
-use crate::curvature::LANCZOS_STEPS;
-use crate::diagnostics::cell_report;
+use crate::config::{DartsConfig, Selection};
+use crate::differentiable::Differentiable;
 use crate::discretize::discretize;
 use crate::error::DartsError;
-use crate::perturbation::{Projection, Selected};
-use crate::problem::Relaxed;
-use crate::relaxation::{Mixed, Relaxation};
+use crate::perturbation::Selected;
 use crate::report::{CellReport, EdgePerturbation, EpochReport, SearchReport};
-use crate::stop::{Course, Stopped};
+use crate::stop::Stopped;
 
 /// Something that happened in a search.
+pub type Event<'a> = supernet::Event<'a, EpochReport, Selecting<'a>>;
+
+/// Something that happened when an architecture was selected.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
-    /// It goes on from a checkpoint.
-    Resumed {
-        /// The epochs that are done.
-        history: &'a [EpochReport],
-    },
-    /// An epoch is done.
-    Epoch {
-        /// This one.
-        report: &'a EpochReport,
-        /// All of them, this one last.
-        history: &'a [EpochReport],
-    },
+pub enum Selecting<'a> {
     /// A stop rule ends the search.
     Stopped(&'a Stopped),
     /// The weights were trained for an epoch between two rounds of perturbation.
@@ -109,25 +89,7 @@ pub enum Event<'a> {
 /// when it was interrupted, goes on bit for bit as if it had never stopped.
 #[derive(Debug)]
 pub struct Search {
-    pub(crate) space: CellSpace,
-    pub(crate) cells: Vec<RelaxedCell>,
-    pub(crate) config: DartsConfig,
-    pub(crate) seed: Seed,
-    pub(crate) relaxation: Box<dyn Relaxation>,
-    pub(crate) supernet: Supernet,
-    pub(crate) data: TrainingData,
-    data_fingerprint: String,
-    pub(crate) weights: Box<dyn Optimizer>,
-    pub(crate) architecture: Architecture,
-    pub(crate) history: Vec<EpochReport>,
-    /// Where the next epoch was interrupted.
-    pub(crate) progress: Option<Progress>,
-    pub(crate) stop: Stop,
-    /// The strengths before the first step.
-    start: Vec<Array2<f64>>,
-    pub(crate) stopped: Option<Stopped>,
-    pub(crate) projection: Option<Projection>,
-    pub(crate) seconds: f64,
+    pub(crate) oneshot: OneShotSearch<Differentiable>,
 }
 
 impl Search {
@@ -135,8 +97,11 @@ impl Search {
     /// looked at.
     ///
     /// # Errors
-    /// [`DartsError::Config`] for a value out of range, [`DartsError::Space`] for a space without a supernet, or one that
-    /// cannot take these images at this size; [`DartsError::Data`] for too few images.
+    /// [`DartsError::Config`] or [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without
+    /// a supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few images.
+    ///
+    /// [`EvalError::Config`]: nas_eval::error::EvalError::Config
+    /// [`EvalError::Data`]: nas_eval::error::EvalError::Data
     pub fn new(
         space: &CellSpace,
         dataset: &Dataset,
@@ -146,63 +111,32 @@ impl Search {
         dtype: DType,
     ) -> Result<Self, DartsError> {
         config.validate()?;
-        let (shape, classes) = (dataset.train.shape(), dataset.train.classes());
-        if config.network.image != shape || config.network.classes != classes {
-            return Err(DartsError::config(
-                "network",
-                format!(
-                    "for images of {} in {} classes",
-                    config.network.image, config.network.classes
-                ),
-                format!("the data's: images of {shape} in {classes} classes"),
-            ));
-        }
-        let cells = space.relaxed()?;
         let network = space.supernet(&config.network, config.relaxation.channels())?;
-        let supernet = Supernet::new(Arc::new(network), seed.derive("supernet", 0), device, dtype)?;
-        let data = TrainingData::hold_out(dataset, config.valid_fraction, seed.derive("split", 0))?;
-        let relaxation = config.relaxation.build(&cells);
-        let architecture = Architecture::new(
-            &cells,
-            relaxation.weighs_edges(),
-            &config,
-            seed.derive("architecture", 0),
-        )?;
-        let weights = OptimizerConfig::Sgd(config.weights).build()?;
-        let start = relaxation.strengths(&architecture.alphas()?);
+        let data = SupernetData {
+            dataset,
+            valid_fraction: config.valid_fraction,
+            device,
+            dtype,
+        };
+        let training = SupernetTraining::new(network, &config.network, data, config.training(), seed)?;
+        let method = Differentiable::new(space, config, seed)?;
         Ok(Self {
-            space: space.clone(),
-            cells,
-            seed,
-            relaxation,
-            supernet,
-            data,
-            data_fingerprint: dataset.train.fingerprint(),
-            weights,
-            architecture,
-            history: Vec::new(),
-            progress: None,
-            stop: Stop::new(),
-            start,
-            stopped: None,
-            projection: None,
-            seconds: 0.0,
-            config,
+            oneshot: OneShotSearch::new(training, method),
         })
     }
 
     /// The same search, which is given up between two steps, as [`DartsError::Interrupted`], once a stop is requested.
     /// [`Search::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
-    pub fn stopping_at(mut self, stop: Stop) -> Self {
-        self.supernet = self.supernet.stopping_at(stop.clone());
-        self.stop = stop;
-        self
+    pub fn stopping_at(self, stop: Stop) -> Self {
+        Self {
+            oneshot: self.oneshot.stopping_at(stop),
+        }
     }
 
     /// The supernet.
     pub fn supernet(&self) -> &Supernet {
-        &self.supernet
+        self.oneshot.training.supernet()
     }
 
     /// The architecture parameters as they are.
@@ -210,12 +144,12 @@ impl Search {
     /// # Errors
     /// A Candle error, should they have been lost.
     pub fn alphas(&self) -> Result<Alphas, DartsError> {
-        self.architecture.alphas()
+        self.oneshot.method.architecture.alphas()
     }
 
     /// The epochs that are done, in order.
     pub fn history(&self) -> &[EpochReport] {
-        &self.history
+        &self.oneshot.history
     }
 
     /// Runs what is left of the search. With a directory, it goes on from the checkpoint that is there, if any, and
@@ -223,40 +157,26 @@ impl Search {
     ///
     /// # Errors
     /// [`DartsError::Interrupted`] where a stop was requested;
-    /// [`DartsError::NonFinite`] or [`nas_eval::error::EvalError::NonFinite`] where a gradient or a loss is not a number;
-    /// [`DartsError::Checkpoint`] for a checkpoint of another search; whatever the device or the file system says.
+    /// [`DartsError::NonFinite`] or [`EvalError::NonFinite`] where a gradient or a loss is not a number;
+    /// [`EvalError::Format`] for a checkpoint of another search; whatever the device or the file system says.
+    ///
+    /// [`EvalError::NonFinite`]: nas_eval::error::EvalError::NonFinite
+    /// [`EvalError::Format`]: nas_eval::error::EvalError::Format
     pub fn run(
         &mut self,
         checkpoint: Option<&Path>,
         mut observer: impl FnMut(&Event<'_>),
     ) -> Result<SearchReport, DartsError> {
-        if let Some(directory) = checkpoint.filter(|directory| Self::has_checkpoint(directory)) {
-            self.load(directory)?;
-            observer(&Event::Resumed {
-                history: &self.history,
-            });
-        }
-        while self.epochs_done() < self.config.epochs && self.stopped.is_none() {
-            self.epoch(checkpoint)?;
-            self.stopped = self.config.stop.check(&self.history, &self.course());
-            if let Some(directory) = checkpoint {
-                self.save(directory)?;
-            }
-            if let Some(report) = self.history.last() {
-                observer(&Event::Epoch {
-                    report,
-                    history: &self.history,
-                });
-            }
-        }
-        if let Some(stopped) = &self.stopped {
-            observer(&Event::Stopped(stopped));
+        self.oneshot.run(checkpoint, &mut |event| observer(event))?;
+        let method = &self.oneshot.method;
+        if let Some(stopped) = &method.stopped {
+            observer(&Event::Own(Selecting::Stopped(stopped)));
         }
         let Selected {
             chosen,
             perturbations,
             mut warnings,
-        } = match self.config.selection {
+        } = match method.config.selection {
             Selection::Magnitude => Selected {
                 chosen: self.chosen_by_strength()?,
                 perturbations: Vec::new(),
@@ -266,7 +186,8 @@ impl Search {
                 self.perturb(tuning_epochs, checkpoint, &mut observer)?
             }
         };
-        for (cell, chosen) in self.cells.iter().zip(&chosen) {
+        let method = &self.oneshot.method;
+        for (cell, chosen) in method.cells.iter().zip(&chosen) {
             if !cell.passes_on(chosen) {
                 let name = match cell.name.as_str() {
                     "cell" => "cell".to_owned(),
@@ -278,169 +199,30 @@ impl Search {
             }
         }
         Ok(SearchReport {
-            genotype: self.space.chosen(&chosen)?,
-            history: self.history.clone(),
-            stopped: self.stopped.clone(),
+            genotype: method.space.chosen(&chosen)?,
+            history: self.oneshot.history.clone(),
+            stopped: method.stopped.clone(),
             perturbations,
             warnings,
-            seconds: self.seconds,
+            seconds: self.oneshot.seconds,
         })
-    }
-
-    /// What a stop rule is told beside the history.
-    fn course(&self) -> Course<'_> {
-        Course {
-            epochs: self.config.epochs,
-            frozen_epochs: self.config.frozen_epochs,
-            start: &self.start,
-        }
-    }
-
-    /// Number of epochs that are done.
-    pub(crate) fn epochs_done(&self) -> u32 {
-        // There is one entry for each of at most `u32` epochs.
-        self.history.len() as u32
     }
 
     /// The edges of the last epoch, or of that which a stop rule goes back to.
     fn chosen_by_strength(&self) -> Result<Vec<Vec<ChosenEdge>>, DartsError> {
-        let epoch = match &self.stopped {
-            Some(stopped) => self.history.get(stopped.architecture_of as usize),
-            None => self.history.last(),
+        let OneShotSearch { method, history, .. } = &self.oneshot;
+        let epoch = match &method.stopped {
+            Some(stopped) => history.get(stopped.architecture_of as usize),
+            None => history.last(),
         };
         match epoch {
             Some(report) => Ok(report.cells.iter().map(CellReport::chosen_edges).collect()),
             None => Ok(discretize(
-                &self.cells,
-                &self.relaxation.strengths(&self.alphas()?),
+                &method.cells,
+                &method.relaxation.strengths(&self.alphas()?),
             )),
         }
     }
-
-    /// An epoch, or what is left of it. Where it is interrupted, its progress is saved.
-    fn epoch(&mut self, checkpoint: Option<&Path>) -> Result<(), DartsError> {
-        let watch = Stopwatch::start();
-        let before = self.progress.map_or(0.0, |progress| progress.seconds);
-        let result = self.rest_of_epoch();
-        let seconds = before + watch.seconds();
-        match (&result, self.progress) {
-            (Ok(()), _) => {
-                self.progress = None;
-                if let Some(report) = self.history.last_mut() {
-                    report.seconds = seconds;
-                }
-                self.seconds += seconds;
-            }
-            (Err(DartsError::Interrupted), Some(progress)) => {
-                self.progress = Some(Progress { seconds, ..progress });
-                if let Some(directory) = checkpoint {
-                    self.save(directory)?;
-                }
-            }
-            _ => self.progress = None,
-        }
-        result
-    }
-
-    /// Trains one epoch, evaluates the supernet, and reads off what the architecture would be.
-    fn rest_of_epoch(&mut self) -> Result<(), DartsError> {
-        let epoch = self.epochs_done();
-        let learns = epoch >= self.config.frozen_epochs;
-        let (train, learning_rate) = self.train_epoch(epoch, epoch, learns, None)?;
-        let alphas = self.architecture.alphas()?;
-        let mixed = self.relaxation.expected(&alphas);
-        let valid = self.evaluate(&mixed, epoch)?;
-        let strengths = self.relaxation.strengths(&alphas);
-        let chosen = discretize(&self.cells, &strengths);
-        let every = self.config.hessian_every;
-        let eigenvalue = if every > 0 && (epoch + 1).is_multiple_of(every) {
-            Some(self.dominant_eigenvalue(&alphas, epoch, LANCZOS_STEPS)?)
-        } else {
-            None
-        };
-        let cells = self.cells.iter().zip(&strengths).zip(&chosen);
-        let cells = cells.map(|((cell, strengths), chosen)| cell_report(cell, strengths, chosen));
-        self.history.push(EpochReport {
-            epoch,
-            train_loss: train.loss,
-            train_accuracy: train.accuracy,
-            valid_loss: valid.loss,
-            valid_accuracy: valid.accuracy,
-            learning_rate,
-            genotype: self.space.chosen(&chosen)?.to_string(),
-            cells: cells.collect(),
-            eigenvalue,
-            seconds: 0.0,
-        });
-        Ok(())
-    }
-
-    pub(crate) fn relaxed<'a>(&'a self, alphas: &'a Alphas, mixed: &'a Mixed) -> Relaxed<'a> {
-        Relaxed {
-            supernet: &self.supernet,
-            relaxation: self.relaxation.as_ref(),
-            alphas,
-            mixed,
-        }
-    }
-
-    /// Loss and accuracy of the supernet on the validation half, with these weights of the operations.
-    pub(crate) fn evaluate(&self, mixed: &Mixed, epoch: u32) -> Result<Scores, DartsError> {
-        let pass = match self.config.batch_norm {
-            BatchNormMode::Running => Pass::Eval,
-            BatchNormMode::Batch => Pass::BatchStatistics,
-        };
-        let mixture = Mixture::new(mixed.weights.clone());
-        Ok(self.supernet.evaluate(
-            self.data.images(),
-            self.data.normalization(),
-            self.data.valid(),
-            self.config.evaluation_batch_size,
-            epoch,
-            &pass,
-            &mixture,
-        )?)
-    }
-
-    pub(crate) fn batcher(&self, half: Half) -> Result<Batcher, DartsError> {
-        let (indices, purpose) = match half {
-            Half::Train => (self.data.train(), "train batches"),
-            Half::Valid => (self.data.valid(), "valid batches"),
-        };
-        let seed = self.seed.derive(purpose, 0);
-        let plan = BatchPlan::training(self.config.batch_size, self.config.augmentation, seed);
-        Ok(Batcher::new(
-            Arc::clone(self.data.images()),
-            Arc::clone(self.data.normalization()),
-            indices.to_vec(),
-            plan,
-            self.supernet.parameters().device(),
-        )?)
-    }
-
-    pub(crate) fn new_weights_optimizer(&self) -> Result<Box<dyn Optimizer>, DartsError> {
-        Ok(OptimizerConfig::Sgd(self.config.weights).build()?)
-    }
-
-    pub(crate) fn identity(&self) -> Identity {
-        Identity {
-            // A configuration is made of numbers, strings and maps alone, which always serialise.
-            config: serde_json::to_string(&self.config).unwrap_or_default(),
-            space: format!("{} {:?}", self.space.name(), self.cells),
-            data: self.data_fingerprint.clone(),
-            seed: self.seed.value(),
-            dtype: self.supernet.parameters().dtype().as_str().to_owned(),
-        }
-    }
-}
-
-/// One of the two halves of the images.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Half {
-    /// What the weights are fitted to.
-    Train,
-    /// What the architecture is fitted to.
-    Valid,
 }
 
 #[cfg(test)]

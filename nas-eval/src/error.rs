@@ -57,7 +57,7 @@ pub enum EvalError {
         /// The value given.
         got: String,
         /// What is legal.
-        expected: &'static str,
+        expected: String,
     },
     /// A model whose trainable values are not as many as its network counts: a defect of this program.
     #[error("the model has {got} trainable values, its network counts {expected}")]
@@ -130,11 +130,11 @@ impl EvalError {
         clippy::needless_pass_by_value,
         reason = "callers hand over numbers and literals"
     )]
-    pub(crate) fn config(name: &'static str, got: impl ToString, expected: &'static str) -> Self {
+    pub(crate) fn config(name: &'static str, got: impl ToString, expected: impl Into<String>) -> Self {
         Self::Config {
             name,
             got: got.to_string(),
-            expected,
+            expected: expected.into(),
         }
     }
 }

@@ -1,5 +1,26 @@
 //! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by it.
 //!
+//! ```
+//! use nas_eval::{DType, Device, data::Dataset, evaluator::{TrainingEvaluator, TrainingEvaluatorConfig}};
+//! use nas_evo::{RandomSearch, RandomSearchConfig};
+//! use nas_space::{search::Budget, seed::Seed, spaces::{Space, nb201}};
+//! use nas_study::Study;
+//! # use std::sync::Arc;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let space: Arc<dyn Space> = Arc::new(nb201());
+//! let digits = Dataset::load("digits", None)?;
+//! # let digits = digits.with_training_images(100, Seed::new(1))?;
+//! let config = TrainingEvaluatorConfig::quick("digits")?;
+//! # let config = TrainingEvaluatorConfig { network: nas_space::network::NetworkConfig { channels: 2, ..config.network }, ..config };
+//! let evaluator = TrainingEvaluator::new(space.clone(), &digits, config, Seed::new(1), &Device::Cpu, DType::F32)?;
+//! let mut random = RandomSearch::new(space.clone(), RandomSearchConfig::default(), Seed::new(1))?;
+//! let summary = Study::new(&*space, &mut random, &evaluator).budget(Budget::trials(2)).run()?;
+//! println!("{summary}");
+//! # assert!(summary.to_string().contains("2 trials, 0 failed"), "{summary}");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | module | what it holds |
 //! |---|---|
 //! | [`ops`] | convolution, pooling, normalisation, loss on Candle's tensors, as they are defined |

@@ -3,6 +3,27 @@
 //! The network is a space's [supernet](nas_space::spaces::CellSpace::supernet): its nodes are weighted sums, whose weights,
 //! a [`Mixture`], are given with every pass. DARTS makes them of its architecture parameters; a one-hot mixture makes one
 //! architecture out of the whole, and costs no more than that.
+//!
+//! | item | what it is |
+//! |---|---|
+//! | [`Supernet`] | a supernet with parameters |
+//! | [`SharedSpace`] | a space that has a supernet, and the one-hot mixtures of its architectures |
+//! | [`SupernetTraining`] | the training of a supernet's weights, by the [`Steps`] of a method |
+//! | [`OneShotSearch`] | a whole search by a [`OneShot`] method: epochs, checkpoints, resumption |
+//!
+//! A method is two traits: [`Steps`], its relaxation or its sampler, and [`OneShot`], what it does and remembers beside
+//! the training of the weights. [`OneShotSearch`] has an example.
+
+mod checkpoint;
+mod one_hot;
+mod search;
+mod shared;
+mod training;
+
+pub use checkpoint::{CheckpointForm, Learned};
+pub use search::{Event, OneShot, OneShotSearch};
+pub use shared::SharedSpace;
+pub use training::{Examples, Step, Steps, SupernetData, SupernetTraining, Trained, TrainingPass};
 
 use std::sync::Arc;
 

@@ -1,5 +1,24 @@
 //! Search strategies without a learned model.
 //!
+//! ```
+//! use nas_evo::{RandomSearch, RandomSearchConfig};
+//! use nas_space::{search::Budget, seed::Seed};
+//! use nas_study::Study;
+//! use nas_tables::{TabularEvaluator, built_in};
+//! # use std::sync::Arc;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let table = Arc::new(built_in("digits")?);
+//! let space = table.space().clone();
+//! let evaluator = TabularEvaluator::new(table, "digits")?;
+//! let mut random = RandomSearch::new(space.clone(), RandomSearchConfig::default(), Seed::new(1))?;
+//! let summary = Study::new(&*space, &mut random, &evaluator).epochs(4).budget(Budget::trials(100)).run()?;
+//! println!("{summary}");
+//! # assert!(summary.to_string().starts_with("random in digit-cells, seed 0: the budget is spent\n100 trials, 0 failed"));
+//! # assert!(summary.best.is_some_and(|best| best.valid_accuracy > 0.8));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`random`] samples the space uniformly: the baseline that every other method has to beat at the same budget.
 //! [`evolution`] breeds from the better ones among the most recent or among all, [`local_search`] climbs from neighbour to neighbour,
 //! [`nsga2`] breeds for accuracy and small cost at once. [`halving`] is put around any of them, or another strategy: it trains

@@ -1,7 +1,5 @@
 //! A space for tests: decisions with so many options each, where every third option makes the same network.
 
-use std::collections::BTreeMap;
-
 use nas_space::arch::{Architecture, Decision};
 use nas_space::error::SpaceError;
 use nas_space::genotype::{Chain, ChainLayer, Genotype};
@@ -68,26 +66,9 @@ impl Space for TinySpace {
 
 /// An outcome of trial `id` with this accuracy, or a failure.
 pub(crate) fn outcome(id: TrialId, architecture: Architecture, accuracy: Option<f64>) -> Outcome {
-    let evaluation = |valid_accuracy| Evaluation {
-        valid_accuracy,
-        valid_loss: None,
-        train_accuracy: None,
-        train_loss: None,
-        params: None,
-        macs: None,
-        figures: BTreeMap::new(),
-        epochs: 1,
-        cost_seconds: 0.0,
-        device: "table".to_owned(),
-    };
+    let evaluation = |valid_accuracy| Evaluation::new(valid_accuracy, 1);
     Outcome {
-        trial: Trial {
-            id,
-            architecture,
-            fidelity: Fidelity { epochs: 1 },
-            seed: Seed::new(0),
-            continues: None,
-        },
+        trial: Trial::new(id, architecture, Fidelity { epochs: 1 }, Seed::new(0)),
         result: accuracy
             .map(evaluation)
             .ok_or_else(|| Failure::new(FailureKind::Other, "none")),

@@ -14,7 +14,9 @@ use nas_evo::{
 use nas_space::search::{Budget, Evaluation, Evaluator, Failure, FailureKind, Strategy, Trial, TrialId};
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, nb201};
-use nas_study::{Event, Parts, RunOptions, Silent, Stop, Store, Study, StudyConfig, Summary, TrialRecord};
+use nas_study::{
+    Event, Parts, PreparedStudy, RunOptions, Silent, Stop, Store, StudyConfig, Summary, TrialRecord,
+};
 
 /// Rises with the epochs towards a value of the training's own, which crosses others on its way; some fail.
 struct Curves;
@@ -31,16 +33,11 @@ impl Evaluator for Curves {
             return Err(Failure::new(FailureKind::NonFinite, "the loss is NaN"));
         }
         Ok(Evaluation {
-            valid_accuracy: draw("limit") * epochs / (epochs + 5.0 * draw("slowness")),
-            valid_loss: None,
-            train_accuracy: None,
-            train_loss: None,
-            params: None,
-            macs: None,
-            figures: BTreeMap::new(),
-            epochs: trial.fidelity.epochs,
             cost_seconds: epochs,
-            device: "none".to_owned(),
+            ..Evaluation::new(
+                draw("limit") * epochs / (epochs + 5.0 * draw("slowness")),
+                trial.fidelity.epochs,
+            )
         })
     }
 }
@@ -106,7 +103,7 @@ fn run(
             stop.request();
         }
     };
-    let study = Study::resume(store, config, parts).unwrap();
+    let study = PreparedStudy::resume(store, config, parts).unwrap();
     let summary = match stop_after {
         Some(_) => study.run(&options, &mut observer),
         None => study.run(&options, &mut Silent),

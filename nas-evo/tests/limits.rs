@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "functions beside tests")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nas_evo::{
@@ -55,25 +54,8 @@ fn proposals(strategy: &mut dyn Strategy, trials: u64) -> Vec<Architecture> {
             break;
         };
         let architecture = proposal.architecture;
-        let evaluation = Evaluation {
-            valid_accuracy: params(&architecture) as f64 / 1e6,
-            valid_loss: None,
-            train_accuracy: None,
-            train_loss: None,
-            params: None,
-            macs: None,
-            figures: BTreeMap::new(),
-            epochs: 1,
-            cost_seconds: 0.0,
-            device: "none".to_owned(),
-        };
-        let trial = Trial {
-            id,
-            architecture: architecture.clone(),
-            fidelity: Fidelity { epochs: 1 },
-            seed: Seed::new(id),
-            continues: None,
-        };
+        let evaluation = Evaluation::new(params(&architecture) as f64 / 1e6, 1);
+        let trial = Trial::new(id, architecture.clone(), Fidelity { epochs: 1 }, Seed::new(id));
         let result = Ok(evaluation);
         strategy.tell(&Outcome { trial, result }).unwrap();
         proposals.push(architecture);

@@ -47,13 +47,7 @@ fn trials(
             panic!("no method waits or ends here")
         };
         let architecture = proposal.architecture;
-        let trial = Trial {
-            id,
-            architecture: architecture.clone(),
-            fidelity: Fidelity { epochs: 12 },
-            seed: Seed::new(id),
-            continues: None,
-        };
+        let trial = Trial::new(id, architecture.clone(), Fidelity { epochs: 12 }, Seed::new(id));
         let result = evaluator.evaluate(&trial);
         let evaluation = result.as_ref().unwrap();
         let (accuracy, params) = (evaluation.valid_accuracy, evaluation.params.unwrap());

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use nas_pnas::report::LevelReport;
@@ -30,18 +30,7 @@ fn landscape(architecture: &Architecture) -> f64 {
 }
 
 fn told(id: u64, architecture: Architecture, accuracy: Option<f64>) -> Outcome {
-    let evaluation = |valid_accuracy| Evaluation {
-        valid_accuracy,
-        valid_loss: None,
-        train_accuracy: None,
-        train_loss: None,
-        params: None,
-        macs: None,
-        figures: BTreeMap::new(),
-        epochs: 1,
-        cost_seconds: 0.0,
-        device: "none".to_owned(),
-    };
+    let evaluation = |valid_accuracy| Evaluation::new(valid_accuracy, 1);
     Outcome {
         trial: Trial {
             id,

@@ -106,13 +106,7 @@ fn by_chance(evaluator: &TabularEvaluator, seed: u64, trials: u64) -> Result<Arc
 }
 
 fn trial(id: u64, architecture: Architecture) -> Trial {
-    Trial {
-        id,
-        architecture,
-        fidelity: Fidelity { epochs: 12 },
-        seed: Seed::new(id),
-        continues: None,
-    }
+    Trial::new(id, architecture, Fidelity { epochs: 12 }, Seed::new(id))
 }
 
 fn mean_and_deviation(values: &[f64]) -> (f64, f64) {

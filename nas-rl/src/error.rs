@@ -1,7 +1,5 @@
 //! What can go wrong with a controller.
 
-use std::path::{Path, PathBuf};
-
 use nas_eval::data::DataError;
 use nas_eval::error::EvalError;
 use nas_space::error::SpaceError;
@@ -53,14 +51,6 @@ pub enum RlError {
         /// What was chosen before.
         chosen: Vec<usize>,
     },
-    /// A checkpoint that is not of this search.
-    #[error("{}: {reason}", path.display())]
-    Checkpoint {
-        /// The file.
-        path: PathBuf,
-        /// What was found and expected.
-        reason: String,
-    },
     /// The controller's scores are not numbers any more.
     #[error("the controller's scores are not finite after {updates} updates; a lower learning rate may help")]
     NonFinite {
@@ -89,14 +79,6 @@ impl RlError {
             name,
             got: got.to_string(),
             expected: expected.into(),
-        }
-    }
-
-    /// A checkpoint that is not of this search.
-    pub(crate) fn checkpoint(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Checkpoint {
-            path: path.to_owned(),
-            reason: reason.into(),
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Small spaces for tests, and outcomes.
 
-use std::collections::BTreeMap;
-
 use nas_space::arch::{Architecture, Decision};
 use nas_space::error::SpaceError;
 use nas_space::genotype::Genotype;
@@ -102,26 +100,9 @@ pub(crate) fn all(space: &dyn Space, choices: usize) -> Vec<Architecture> {
 
 /// An outcome of trial `id` with this accuracy, or a failure.
 pub(crate) fn outcome(id: TrialId, architecture: Architecture, accuracy: Option<f64>) -> Outcome {
-    let evaluation = |valid_accuracy| Evaluation {
-        valid_accuracy,
-        valid_loss: None,
-        train_accuracy: None,
-        train_loss: None,
-        params: None,
-        macs: None,
-        figures: BTreeMap::new(),
-        epochs: 1,
-        cost_seconds: 0.0,
-        device: "table".to_owned(),
-    };
+    let evaluation = |valid_accuracy| Evaluation::new(valid_accuracy, 1);
     Outcome {
-        trial: Trial {
-            id,
-            architecture,
-            fidelity: Fidelity { epochs: 1 },
-            seed: Seed::new(0),
-            continues: None,
-        },
+        trial: Trial::new(id, architecture, Fidelity { epochs: 1 }, Seed::new(0)),
         result: accuracy
             .map(evaluation)
             .ok_or_else(|| Failure::new(FailureKind::Other, "none")),

@@ -44,13 +44,7 @@ fn tested(
 ) -> f64 {
     let mut best: Option<(f64, Architecture)> = None;
     for id in 0..trials {
-        let trial = Trial {
-            id,
-            architecture: propose(),
-            fidelity: Fidelity { epochs: 12 },
-            seed: Seed::new(id),
-            continues: None,
-        };
+        let trial = Trial::new(id, propose(), Fidelity { epochs: 12 }, Seed::new(id));
         let result = evaluator.evaluate(&trial);
         let accuracy = result.as_ref().unwrap().valid_accuracy;
         if best.as_ref().is_none_or(|(other, _)| accuracy > *other) {

@@ -16,22 +16,17 @@
 //! # Example
 //! ```
 //! use nas_space::search::{Budget, Evaluator, Strategy};
-//! use nas_space::seed::Seed;
 //! use nas_space::spaces::Space;
-//! use nas_study::{Parts, RunOptions, Silent, Store, Study, StudyConfig, StudyError, Summary};
+//! use nas_study::{Study, StudyError};
 //!
 //! fn search(
 //!     space: &dyn Space,
 //!     strategy: &mut dyn Strategy,
 //!     evaluator: &dyn Evaluator,
-//! ) -> Result<Summary, StudyError> {
-//!     let config = StudyConfig {
-//!         budget: Budget::trials(100),
-//!         ..StudyConfig::new(strategy.name(), space.name(), evaluator.description(), Seed::new(1))
-//!     };
-//!     let mut store = Store::in_memory()?;
-//!     let parts = Parts { space, strategy, evaluator };
-//!     Study::create(&mut store, config, parts)?.run(&RunOptions::default(), &mut Silent)
+//! ) -> Result<(), StudyError> {
+//!     let summary = Study::new(space, strategy, evaluator).budget(Budget::trials(100)).run()?;
+//!     println!("{summary}");
+//!     Ok(())
 //! }
 //! ```
 
@@ -54,7 +49,7 @@ pub use nas_space::search::Stop;
 pub use config::{ConfigError, Duplicates, FORMAT, StudyConfig};
 pub use error::{Difference, StudyError};
 pub use event::{Event, Observer, Progress, Silent};
-pub use run::{Commit, Parts, RunOptions, Study};
+pub use run::{Commit, Parts, PreparedStudy, RunOptions, Study};
 pub use run_dir::{MOST_CONFIG, MOST_RECORD, RunDir};
 pub use store::{
     AttemptRecord, Conclusion, Holder, Records, Standing, Store, StoreError, StudyRecord, TrialRecord,

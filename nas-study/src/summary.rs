@@ -1,5 +1,7 @@
 //! What came out of a study.
 
+use std::fmt;
+
 use nas_space::arch::Architecture;
 use nas_space::search::{Failure, Spent, TrialId};
 use nas_space::seed::Seed;
@@ -97,6 +99,42 @@ impl Summary {
                 first: first.clone(),
             }),
             (None, None) => Err(StudyError::NoTrials),
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    /// In a few lines, for people: what it was, what it found, what it cost.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            method,
+            space,
+            seed,
+            trials,
+            failed,
+            epochs,
+            seconds,
+            ..
+        } = self;
+        let end = match self.end {
+            None => "not ended",
+            Some(End::Budget) => "the budget is spent",
+            Some(End::Finished) => "the method has nothing more to propose",
+            Some(End::Stopped) => "stopped",
+        };
+        writeln!(f, "{method} in {space}, seed {seed}: {end}")?;
+        write!(
+            f,
+            "{trials} trials, {failed} failed, {epochs} epochs, {seconds:.1} s"
+        )?;
+        match (&self.best, &self.first_failure) {
+            (Some(best), _) => write!(
+                f,
+                "\nbest: {:.4} on validation after {} epochs (trial {})\n{}",
+                best.valid_accuracy, best.epochs, best.trial, best.genotype
+            ),
+            (None, Some(failure)) => write!(f, "\nnone succeeded; the first failed: {failure}"),
+            (None, None) => Ok(()),
         }
     }
 }

@@ -13,7 +13,9 @@ use nas_space::search::{
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
-use crate::{Observer, Parts, RunOptions, Store, Study, StudyConfig, StudyError, Summary, TrialRecord};
+use crate::{
+    Observer, Parts, PreparedStudy, RunOptions, Store, StudyConfig, StudyError, Summary, TrialRecord,
+};
 
 /// Decisions with so many options each; a choice is a number of filters.
 #[derive(Debug)]
@@ -255,7 +257,7 @@ pub(crate) fn run_strategy(
         strategy,
         evaluator,
     };
-    Study::resume(store, config.clone(), parts)?.run(options, observer)
+    PreparedStudy::resume(store, config.clone(), parts)?.run(options, observer)
 }
 
 /// The records without what depends on the clock.

@@ -26,7 +26,9 @@ use nas_space::search::{
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::processes::{ProcessConfig, Processes};
-use nas_study::{Commit, Parts, RunOptions, Silent, Store, Study, StudyConfig, StudyError, TrialRecord};
+use nas_study::{
+    Commit, Parts, PreparedStudy, RunOptions, Silent, Store, StudyConfig, StudyError, TrialRecord,
+};
 use serde_json::{Value, json};
 
 /// One decision, which says what the evaluator is to do.
@@ -127,13 +129,12 @@ fn start(settings: Value, workers: usize) -> Processes {
 }
 
 fn trial(id: u64, choice: usize) -> Trial {
-    Trial {
+    Trial::new(
         id,
-        architecture: Architecture::new([choice]),
-        fidelity: Fidelity { epochs: 3 },
-        seed: Seed::new(id * 7919 + 77),
-        continues: None,
-    }
+        Architecture::new([choice]),
+        Fidelity { epochs: 3 },
+        Seed::new(id * 7919 + 77),
+    )
 }
 
 /// The evaluation, and the attempts before it.
@@ -378,7 +379,7 @@ fn study(
         strategy: &mut strategy,
         evaluator: processes,
     };
-    Study::resume(store, config, parts)?.run(options, &mut Silent)?;
+    PreparedStudy::resume(store, config, parts)?.run(options, &mut Silent)?;
     Ok(store.records().trials()?)
 }
 

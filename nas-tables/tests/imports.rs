@@ -23,13 +23,7 @@ fn imported(text: &str, import: fn(&std::path::Path) -> Result<Table, TableError
 }
 
 fn trial(architecture: &Architecture, epochs: u32) -> Trial {
-    Trial {
-        id: 0,
-        architecture: architecture.clone(),
-        fidelity: Fidelity { epochs },
-        seed: Seed::new(3),
-        continues: None,
-    }
+    Trial::new(0, architecture.clone(), Fidelity { epochs }, Seed::new(3))
 }
 
 const CONV: &str =

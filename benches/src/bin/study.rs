@@ -14,7 +14,7 @@ use nas_evo::{EvolutionConfig, RandomSearch, RandomSearchConfig, RegularizedEvol
 use nas_space::search::{Budget, Evaluator, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
-use nas_study::{Commit, Event, Parts, Records, RunOptions, Store, Study, StudyConfig};
+use nas_study::{Commit, Event, Parts, PreparedStudy, Records, RunOptions, Store, StudyConfig};
 use nas_tables::{TabularEvaluator, built_in};
 
 /// Parts of the history whose speed is told apart.
@@ -100,7 +100,7 @@ fn timed(
             marks.push(watch.seconds());
         }
     };
-    Study::create(&mut store, config, parts)?.run(&options, &mut watcher)?;
+    PreparedStudy::create(&mut store, config, parts)?.run(&options, &mut watcher)?;
     drop(store);
     let part = trials as f64 / PARTS as f64;
     let rates: Vec<String> = marks

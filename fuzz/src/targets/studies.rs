@@ -8,7 +8,7 @@ use nas_evo::{RandomSearch, RandomSearchConfig};
 use nas_space::search::{Budget, Evaluator as _, Fidelity};
 use nas_space::seed::Seed;
 use nas_study::compare::Journal;
-use nas_study::{Best, Parts, Records, RunDir, RunOptions, Silent, Store, Study, StudyConfig};
+use nas_study::{Best, Parts, PreparedStudy, Records, RunDir, RunOptions, Silent, Store, StudyConfig};
 use nas_tables::{TabularEvaluator, built_in};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -155,7 +155,7 @@ fn recorded() -> Result<Vec<u8>> {
         strategy: &mut strategy,
         evaluator: &evaluator,
     };
-    Study::create(&mut store, config, parts)?.run(&RunOptions::default(), &mut Silent)?;
+    PreparedStudy::create(&mut store, config, parts)?.run(&RunOptions::default(), &mut Silent)?;
     drop(store);
     Ok(std::fs::read(&path)?)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
+use nas_report::number::{counted, figure, grouped, known};
 use nas_space::canonical::canonical_id;
 use nas_space::draw;
 use nas_space::error::SpaceError;
@@ -18,7 +19,6 @@ use serde::Serialize;
 use crate::architecture;
 use crate::architecture::Found;
 use crate::args::{ShowArgs, ShowFormat};
-use crate::number::{counted, figure, grouped, known};
 use crate::output::{Output, write_stdout};
 use crate::plan::{Estimation, RunConfig};
 use crate::report::Run;

@@ -3,18 +3,18 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use nas_report::Shown;
+use nas_report::number::{counted, grouped, seconds};
 use nas_space::genotype::Genotype;
 use nas_space::search::{Budget, Metric};
 use nas_study::{Best, End, RunDir, Standing, StoreError, StudyError};
 use serde::Serialize;
 
 use crate::args::StatusArgs;
-use crate::number::{counted, grouped, seconds};
 use crate::output::Output;
 use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::session::FinalRecord;
 use crate::shell;
-use crate::shown::Shown;
 
 /// The JSON of `nas status`.
 #[derive(Debug, Serialize)]

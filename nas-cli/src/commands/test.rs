@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 use nas_eval::trained::TrainedNetwork;
+use nas_report::number;
 use nas_space::op::Operations;
 use nas_study::RunDir;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::output::Output;
 use crate::plan::RunConfig;
 use crate::session::NETWORK_FILE;
 use crate::usage::Typed;
-use crate::{data_dir, device, number};
+use crate::{data_dir, device};
 
 /// The JSON of `nas test`.
 #[derive(Debug, Serialize)]

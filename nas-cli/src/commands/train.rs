@@ -9,6 +9,7 @@ use nas_eval::DType;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_eval::memory::{self, MemoryEstimate};
 use nas_eval::train::{EpochMetrics, TrainConfig};
+use nas_report::number::{self, counted};
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
 use nas_space::seed::Seed;
@@ -16,14 +17,13 @@ use serde::Serialize;
 
 use crate::architecture::Found;
 use crate::args::TrainArgs;
-use crate::number::counted;
 use crate::output::Output;
 use crate::plan::{self, RunConfig};
 use crate::progress::{EpochBar, Screen};
 use crate::signals;
 use crate::size::{Size, Skeleton};
 use crate::usage::Typed;
-use crate::{architecture, data_dir, device, number};
+use crate::{architecture, data_dir, device};
 
 /// The JSON of `nas train`.
 #[derive(Debug, Serialize)]

@@ -41,6 +41,14 @@ impl ControllerArgs {
     }
 }
 
+/// What a reward is, in words, where the controller learns from this: `validation accuracy cubed`.
+pub(super) fn measure(reward: Reward, learned: &str) -> String {
+    match reward {
+        Reward::Accuracy => format!("validation {learned}"),
+        Reward::Cubed => format!("validation {learned} cubed"),
+    }
+}
+
 /// How a controller learns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AlgorithmName {

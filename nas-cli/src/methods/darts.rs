@@ -4,10 +4,14 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use nas_darts::stop::{StopRule, Stopped};
 use nas_darts::{
-    DartsConfig, EdgePerturbation, EpochReport, Event, Order, RelaxationConfig, Search, Selection,
+    CellReport, DartsConfig, EdgePerturbation, EpochReport, Event, Order, RelaxationConfig, Search,
+    Selecting, Selection,
 };
 use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
+use nas_report::number::percent;
+use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
+use nas_report::plot::{self, CellStrengths, Curve, Point};
 use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::genotype::Genotype;
@@ -23,10 +27,7 @@ use super::supernet::{
     record_file, share, skip_connections,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
-use crate::number::percent;
 use crate::output::note;
-use crate::page::{Align, Cell, Html, Table as HtmlTable};
-use crate::plot::{self, Curve, Point};
 use crate::progress::{Screen, SearchBar};
 use crate::size::{Skeleton, skeleton};
 use crate::usage::{Typed, Usage};
@@ -380,7 +381,7 @@ impl Searcher<'_> {
             ..*record
         };
         run.write_json(&record_file(record.search), &record)?;
-        let picture = plot::strengths(history, None, None);
+        let picture = drawn(history, None, None);
         Ok(run.write_text(&picture_file(record.search), &picture)?)
     }
 }
@@ -419,7 +420,7 @@ impl Searches for Searcher<'_> {
                     written = Self::write_epochs(run, &record, history);
                 }
             }
-            Event::Perturbed { done, of, .. } => bar.show_decisions(*done, *of),
+            Event::Own(Selecting::Perturbed { done, of, .. }) => bar.show_decisions(*done, *of),
             _ => {}
         })?;
         bar.finish();
@@ -445,11 +446,26 @@ impl Searches for Searcher<'_> {
         record.history = &report.history;
         run.write_json(&record_file(index), &record)?;
         let of_epoch = report.stopped.as_ref().map(|stopped| stopped.architecture_of);
-        let strengths = plot::strengths(&report.history, Some(genotype), of_epoch);
+        let strengths = drawn(&report.history, Some(genotype), of_epoch);
         run.write_text(&picture_file(index), &strengths)?;
         run.write_text(&cell_file(index), &draw::svg(genotype))?;
         Ok((self.supernet.space.architecture(genotype)?, found))
     }
+}
+
+/// The picture of these epochs.
+fn drawn(history: &[EpochReport], architecture: Option<&Genotype>, of_epoch: Option<u32>) -> String {
+    let strengths = |cell: &CellReport| CellStrengths {
+        name: cell.name.clone(),
+        edges: cell.edges.clone(),
+        operations: cell.operations.clone(),
+        strengths: cell.strengths.clone(),
+        chosen: cell.chosen.clone(),
+    };
+    let epochs = history
+        .iter()
+        .map(|report| report.cells.iter().map(strengths).collect());
+    plot::strengths(&epochs.collect::<Vec<_>>(), architecture, of_epoch)
 }
 
 /// Strengths of operations.
@@ -462,7 +478,7 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
     html.append(&supernet::overview(seen, &shown));
     let architecture: Option<Genotype> = search.arch.as_ref().map(|arch| arch.parse()).transpose()?;
     let of_epoch = search.stopped.as_ref().map(|stopped| stopped.architecture_of);
-    let strengths = plot::strengths(&search.history, architecture.as_ref(), of_epoch);
+    let strengths = drawn(&search.history, architecture.as_ref(), of_epoch);
     html.figure(
         &strengths,
         "The strength of each operation on each edge: softmax of α, or what the relaxation makes of it.",

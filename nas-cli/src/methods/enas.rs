@@ -5,8 +5,12 @@ use clap::Args;
 use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_eval::nn::{Curve as RateCurve, Schedule};
-use nas_rl::RlConfig;
-use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EpochReport, Event};
+use nas_report::Shown;
+use nas_report::number::{counted, percent};
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::plot::{self, Along, Curve, Point, RewardStep};
+use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EpochReport, Event, Ranked};
+use nas_rl::{Reward, RlConfig};
 use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::network::NetworkConfig;
@@ -15,19 +19,15 @@ use nas_space::spaces::{MixedChannels, Space};
 use nas_study::RunDir;
 use serde::{Deserialize, Serialize};
 
-use super::controller::ControllerArgs;
+use super::controller::{ControllerArgs, measure};
 use super::supernet::{
     self, BATCH, Scale, Searches, Supernet, SupernetArgs, SupernetSummary, cell_file, checkpoint,
     record_file, skip_connections,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
-use crate::number::{counted, percent};
 use crate::output::note;
-use crate::page::{Align, Cell, Html, Table};
 use crate::parsers::{at_least, between};
-use crate::plot::{self, Curve, Point};
 use crate::progress::{Screen, SharedBar};
-use crate::shown::Shown;
 use crate::size::skeleton;
 
 /// The audit of a run, in its directory.
@@ -294,7 +294,7 @@ impl Searcher<'_> {
             ..*record
         };
         run.write_json(&record_file(record.search), &record)?;
-        let picture = plot::shared_reward(history, self.config.rl.reward);
+        let picture = drawn(history, self.config.rl.reward);
         Ok(run.write_text(&picture_file(record.search), &picture)?)
     }
 
@@ -331,13 +331,12 @@ impl Searcher<'_> {
             let arch = space.genotype(architecture)?.to_string();
             let (place, trial) = (
                 number,
-                Trial {
-                    id: number as u64,
-                    architecture: architecture.clone(),
+                Trial::new(
+                    number as u64,
+                    architecture.clone(),
                     fidelity,
-                    seed: seed.derive("training", number as u64),
-                    continues: None,
-                },
+                    seed.derive("training", number as u64),
+                ),
             );
             number += 1;
             if let Some(known) = record.sample.get(place).filter(|known| known.arch == arch) {
@@ -402,8 +401,7 @@ impl Searches for Searcher<'_> {
                     written = self.write_epochs(run, &record, history);
                 }
             }
-            Event::Ranked { done, of, .. } => bar.show_candidates(*done, *of),
-            _ => {}
+            Event::Own(Ranked { done, of, .. }) => bar.show_candidates(*done, *of),
         })?;
         bar.finish();
         written?;
@@ -422,11 +420,23 @@ impl Searches for Searcher<'_> {
         record.candidates = &report.candidates;
         record.history = &report.history;
         run.write_json(&record_file(index), &record)?;
-        let picture = plot::shared_reward(&report.history, self.config.rl.reward);
+        let picture = drawn(&report.history, self.config.rl.reward);
         run.write_text(&picture_file(index), &picture)?;
         run.write_text(&cell_file(index), &draw::svg(genotype))?;
         Ok((report.architecture, found))
     }
+}
+
+/// The picture of these epochs: the rewards are of accuracies of validation batches, and no best one is known.
+fn drawn(history: &[EpochReport], reward: Reward) -> String {
+    let step = |report: &EpochReport| RewardStep {
+        at: u64::from(report.epoch) + 1,
+        reward: report.reward,
+        baseline: report.baseline,
+        best: None,
+    };
+    let steps: Vec<RewardStep> = history.iter().map(step).collect();
+    plot::reward(&steps, Along::Epochs, &measure(reward, "accuracy"), None)
 }
 
 /// Rewards, and the audit of the shared weights.
@@ -438,7 +448,7 @@ fn section(config: &EnasMethod, seen: &Seen<'_>) -> Result<Html> {
     };
     html.append(&supernet::overview(seen, &shown));
     html.figure(
-        &plot::shared_reward(&search.history, config.search.rl.reward),
+        &drawn(&search.history, config.search.rl.reward),
         "The reward of the controller's draws, measured with the shared weights on batches of validation images.",
     );
     let epochs = search.history.iter();

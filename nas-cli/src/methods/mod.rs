@@ -44,9 +44,9 @@ use self::enas::EnasMethod;
 use self::local_search::LocalSearchConfig;
 pub(crate) use self::options::MethodArgs;
 use self::supernet::{Searches, Supernet};
-use crate::page::Html;
-use crate::shown::Shown;
 use crate::usage::Usage;
+use nas_report::Shown;
+use nas_report::page::Html;
 
 /// A method by its settings: what its file says of it.
 pub(crate) trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {

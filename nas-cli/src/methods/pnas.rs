@@ -2,19 +2,19 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
-use nas_pnas::report::SearchReport;
+use nas_pnas::report::{LevelReport, SearchReport};
 use nas_pnas::surrogate::{ForestConfig, GaussianProcessConfig, LevelData, NetworkConfig, SurrogateConfig};
 use nas_pnas::{Exploration, FirstLevel, ProgressiveConfig, ProgressiveSearch};
+use nas_report::Shown;
+use nas_report::number::{grouped, percent};
+use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
+use nas_report::plot::progressive::{self, Level, Model};
 use nas_space::search::{Scaled, Strategy};
 use nas_space::spaces::Space;
 use toml::Table;
 
 use super::{Defaults, Ended, Known, Picture, SearchMethod, Section, Seen, Setting};
-use crate::number::{grouped, percent};
-use crate::page::{Align, Cell, Html, Table as HtmlTable};
 use crate::parsers::at_least;
-use crate::plot;
-use crate::shown::Shown;
 use crate::usage::Usage;
 
 /// The levels and what predicted them, in a run directory: [`SearchReport`].
@@ -198,20 +198,17 @@ impl SearchMethod for ProgressiveConfig {
             return Ok(Vec::new());
         };
         ended.run.write_json(LEVELS_FILE, report)?;
-        let SearchReport { levels, .. } = serde_json::from_value(report.clone())?;
+        let report: SearchReport = serde_json::from_value(report.clone())?;
+        let levels = plain(&report.levels);
         let learned = ended.metric.learned();
         let mut pictures = Vec::new();
         for (name, file, picture) in [
             (
                 "predictions",
                 PREDICTED_PICTURE,
-                plot::progressive::predicted(&levels, learned),
+                progressive::predicted(&levels, learned),
             ),
-            (
-                "levels",
-                LEVELS_PICTURE,
-                plot::progressive::levels(&levels, learned),
-            ),
+            ("levels", LEVELS_PICTURE, progressive::levels(&levels, learned)),
         ] {
             ended.run.write_text(file, &picture)?;
             let path = ended.run.path().join(file);
@@ -227,6 +224,27 @@ impl SearchMethod for ProgressiveConfig {
     }
 }
 
+/// The levels as they are drawn.
+fn plain(levels: &[LevelReport]) -> Vec<Level> {
+    let level = |report: &LevelReport| {
+        let models = report.models.iter().map(|model| Model {
+            predicted: model.predicted.map(|predicted| predicted.mean),
+            measured: model.accuracy,
+        });
+        let quality = report.extrapolated.as_ref();
+        Level {
+            level: report.level,
+            models: models.collect(),
+            distinct: report.distinct,
+            size: report.size,
+            best: report.best_accuracy,
+            spearman: quality.and_then(|quality| quality.spearman),
+            kendall: quality.and_then(|quality| quality.kendall),
+        }
+    };
+    levels.iter().map(level).collect()
+}
+
 fn section(seen: &Seen<'_>) -> Result<Html> {
     let mut html = Html::new();
     let learned = seen.metric.learned();
@@ -236,12 +254,13 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
         return Ok(html);
     };
     seen.say_scores(&mut html);
+    let levels = plain(&report.levels);
     html.figure(
-        &plot::progressive::levels(&report.levels, learned),
+        &progressive::levels(&levels, learned),
         "What each level brought, and how many architectures it had, were predicted, and were trained.",
     );
     html.figure(
-        &plot::progressive::predicted(&report.levels, learned),
+        &progressive::predicted(&levels, learned),
         &format!(
             "The surrogate: {}. Only levels that were predicted before they were trained.",
             report.surrogate

@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 use clap::Args;
+use nas_report::Shown;
+use nas_report::number::{counted, grouped, percent};
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::plot::{self, Along, Curve, CurveChart, Dimension, Point, Reference, RewardStep, Scale};
 use nas_rl::{ControllerSearch, Reward, RlConfig, Update};
 use nas_space::search::{Evaluator, Scaled, Strategy, Trial};
 use nas_space::spaces::Space;
 
-use super::controller::ControllerArgs;
+use super::controller::{ControllerArgs, measure};
 use super::{Defaults, Ended, Known, Picture, SearchMethod, Section, Seen, Setting};
-use crate::number::{counted, grouped, percent};
-use crate::page::{Align, Cell, Html, Table};
-use crate::plot::{self, Curve, CurveChart, Dimension, Point, Reference, Scale};
-use crate::shown::Shown;
 
 /// What it learned from, in a run directory: a list of [`Update`].
 const UPDATES_FILE: &str = "updates.json";
@@ -79,7 +79,7 @@ impl SearchMethod for RlConfig {
             }
             _ => first_proposals(&updates),
         };
-        let picture = plot::reward(&updates, self.reward, reference.as_ref(), ended.metric.learned());
+        let picture = drawn(&updates, self.reward, reference.as_ref(), ended.metric.learned());
         ended.run.write_text(PICTURE_FILE, &picture)?;
         Ok(vec![Picture {
             name: "reward",
@@ -92,6 +92,18 @@ impl SearchMethod for RlConfig {
         let title = "What the controller learned";
         Ok(Some(Section { title, html }))
     }
+}
+
+/// The picture of these updates.
+fn drawn(updates: &[Update], reward: Reward, reference: Option<&Reference>, learned: &str) -> String {
+    let step = |update: &Update| RewardStep {
+        at: update.trials,
+        reward: update.reward,
+        baseline: update.baseline,
+        best: update.best.map(|best| reward.of(best)),
+    };
+    let steps: Vec<RewardStep> = updates.iter().map(step).collect();
+    plot::reward(&steps, Along::Trials, &measure(reward, learned), reference)
 }
 
 /// What uniform draws are worth, looked up.
@@ -109,13 +121,12 @@ fn uniform_draws(
         let mut rng = seed.derive("sequence", sequence).rng();
         let mut so_far = f64::NEG_INFINITY;
         for best in &mut best {
-            let trial = Trial {
-                id: 0,
-                architecture: space.sample(&mut rng),
-                fidelity: ended.fidelity,
-                seed: seed.derive("draw", sequence),
-                continues: None,
-            };
+            let trial = Trial::new(
+                0,
+                space.sample(&mut rng),
+                ended.fidelity,
+                seed.derive("draw", sequence),
+            );
             let score = evaluator.evaluate(&trial)?.valid_accuracy;
             let reward = worth.of(range.map_or(score, |range| range.share(score)));
             sum += reward;
@@ -162,12 +173,7 @@ fn section(seen: &Seen<'_>, reward: Reward) -> Result<Html> {
     seen.say_scores(&mut html);
     let best = format!("best {}", seen.metric.learned());
     html.figure(
-        &plot::reward(
-            &updates,
-            reward,
-            reference.as_ref(),
-            seen.metric.learned(),
-        ),
+        &drawn(&updates, reward, reference.as_ref(), seen.metric.learned()),
         "What the controller's proposals were worth, beside uniform draws from the same space where those are known.",
     );
     let entropies = updates

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use nas_report::number::{NOT_KNOWN, counted, grouped, seconds};
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::plot::{self, Bar, BarChart};
 use nas_space::search::FailureKind;
 
 use super::{Run, origin};
 use crate::methods::supernet;
-use crate::number::{NOT_KNOWN, counted, grouped, seconds};
-use crate::page::{Align, Cell, Html, Table};
-use crate::plot::{self, Bar, BarChart};
 
 /// Seconds of each part, as a picture and in numbers.
 pub(super) fn section(run: &Run) -> Result<Html> {

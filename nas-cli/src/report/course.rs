@@ -1,14 +1,14 @@
 //! How the search went, trial by trial.
 
 use anyhow::Result;
+use nas_report::Shown;
+use nas_report::number::{NOT_KNOWN, grouped, seconds};
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::plot::{self, BoxChart, Curve, CurveChart, Dimension, OnAxis, Point, Sample, Scale};
 use nas_space::search::{Direction, Metric};
 
 use super::Run;
 use super::run::Evaluated;
-use crate::number::{NOT_KNOWN, grouped, seconds};
-use crate::page::{Align, Cell, Html, Table};
-use crate::plot::{self, BoxChart, Curve, CurveChart, Dimension, OnAxis, Point, Sample, Scale};
-use crate::shown::Shown;
 
 /// More trials than this are not listed.
 const LISTED: usize = 400;

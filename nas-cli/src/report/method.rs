@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use nas_report::Shown;
+use nas_report::number::seconds;
+use nas_report::page::{Align, Cell, Html, Table};
 
 use super::Run;
 use crate::methods::{Section, Seen};
-use crate::number::seconds;
-use crate::page::{Align, Cell, Html, Table};
-use crate::shown::Shown;
 
 /// All there is of it; an empty section where the method has nothing to tell.
 pub(super) fn section(run: &Run) -> Result<Section> {

@@ -14,8 +14,7 @@ mod subject;
 pub(crate) use run::Run;
 
 use anyhow::Result;
-
-use crate::page::{Html, Page};
+use nas_report::page::{Html, Page};
 
 /// The page of this run.
 pub(crate) fn page(run: &Run) -> Result<String> {

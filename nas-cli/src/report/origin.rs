@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::Result;
+use nas_report::page::Html;
 
 use super::Run;
-use crate::page::Html;
 use crate::plan::Estimation;
 use crate::shell;
 

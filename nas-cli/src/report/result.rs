@@ -1,17 +1,17 @@
 //! What the search found.
 
 use anyhow::Result;
+use nas_report::Shown;
+use nas_report::number::{counted, figure, grouped, known, millions, percent, size};
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::pareto::Pareto;
+use nas_report::plot;
 use nas_space::draw;
 use nas_space::sizes::Figures;
 
 use super::Run;
 use super::run::Evaluated;
-use crate::number::{counted, figure, grouped, known, millions, percent, size};
-use crate::page::{Align, Cell, Html, Table};
-use crate::pareto::Pareto;
 use crate::plan::Estimation;
-use crate::plot;
-use crate::shown::Shown;
 
 /// The numbers that matter most.
 pub(super) fn figures(run: &Run) -> Result<Html> {

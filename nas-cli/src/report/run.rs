@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Result;
+use nas_report::number::counted;
+use nas_report::pareto;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluation, FailureKind, Metric};
 use nas_space::sizes::{Figures, Sizes};
@@ -12,8 +14,6 @@ use nas_space::spaces::Space;
 use nas_study::{AttemptRecord, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
 
 use crate::environment::Environment;
-use crate::number::counted;
-use crate::pareto;
 use crate::plan::{Estimation, RunConfig};
 use crate::session::FinalRecord;
 use crate::shell;

@@ -1,13 +1,13 @@
 //! What was searched, and by what.
 
 use anyhow::Result;
+use nas_report::Shown;
+use nas_report::number::{counted, figure, grouped, seconds};
+use nas_report::page::Html;
 use nas_space::search::Budget;
 
 use super::Run;
-use crate::number::{counted, figure, grouped, seconds};
-use crate::page::Html;
 use crate::plan::Estimation;
-use crate::shown::Shown;
 
 /// The page's title.
 pub(super) fn title(run: &Run) -> String {

@@ -13,23 +13,24 @@ use anyhow::{Context, Result, bail};
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_eval::{DType, Device};
+use nas_report::pareto::{self, Pareto};
+use nas_report::plot;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::sizes::Figures;
 use nas_space::spaces::Space;
-use nas_study::{Best, Commit, End, Parts, RunDir, RunOptions, Store, Study, StudyConfig, Summary};
+use nas_study::{Best, Commit, End, Parts, PreparedStudy, RunDir, RunOptions, Store, StudyConfig, Summary};
 use nas_tables::TabularEvaluator;
 use serde_json::Value;
 
+use crate::device;
 use crate::environment::Environment;
 use crate::methods::supernet::{Oneshot, Supernet, SupernetSummary};
 use crate::methods::{AuditRecord, Ended, Picture, Setting};
 use crate::output::{Output, note};
-use crate::pareto::{self, Pareto};
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, TrainingPlan};
 use crate::progress::{Screen, TrialBar};
-use crate::{device, plot};
 
 pub(crate) use ending::{FinalRecord, NETWORK_FILE};
 use evaluation::remove_checkpoints;
@@ -397,7 +398,7 @@ impl Session {
             stop: self.stop.clone(),
         };
         let mut bar = TrialBar::new(screen, &self.config.budget, self.config.metric());
-        let study = Study::resume(store, config, parts)?;
+        let study = PreparedStudy::resume(store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| bar.show(event))?;
         bar.finish();
         Ok(summary)

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
+use nas_report::Shown;
+use nas_report::number::{counted, figure, grouped, size};
+use nas_report::pareto::Point;
 use nas_space::search::Metric;
 use nas_space::sizes::Figures;
 use nas_study::RunDir;
@@ -13,11 +16,8 @@ use serde_json::Value;
 use super::{Concluded, Extra, PARETO_FILE, Session, Source};
 use crate::methods::AuditRecord;
 use crate::methods::supernet::{SupernetSummary, cell_file};
-use crate::number::{counted, figure, grouped, size};
 use crate::output::Output;
-use crate::pareto::Point;
 use crate::plan::OneFigure;
-use crate::shown::Shown;
 
 /// The JSON of `nas search` and `nas resume`.
 #[derive(Debug, Serialize)]

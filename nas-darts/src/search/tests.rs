@@ -6,7 +6,7 @@ use std::path::Path;
 use nas_eval::data::Augmentation;
 use nas_eval::nn::SgdConfig;
 use nas_space::network::NetworkConfig;
-use nas_space::spaces::{darts, nb201};
+use nas_space::spaces::{Space, darts, nb201};
 
 use super::*;
 use crate::config::{Order, RelaxationConfig};
@@ -243,7 +243,11 @@ fn the_architecture_stays_as_it_is_while_it_is_frozen() {
         ..config(&digits(80))
     };
     let mut search = search(&nb201(), &config, 1);
-    let start = search.relaxation.strengths(&search.alphas().unwrap());
+    let start = search
+        .oneshot
+        .method
+        .relaxation
+        .strengths(&search.alphas().unwrap());
     let report = search.run(None, |_| {}).unwrap();
     let table = |epoch: usize| report.history[epoch].cells[0].strengths.concat();
     assert_eq!(table(0), start[0].iter().copied().collect::<Vec<_>>());
@@ -351,7 +355,9 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
         milliseconds += 2;
         match search.run(Some(dir.path()), |_| {}) {
             Ok(report) => break report,
-            Err(DartsError::Interrupted) => between_steps += u32::from(search.progress.is_some()),
+            Err(DartsError::Interrupted) => {
+                between_steps += u32::from(search.oneshot.training.progress().is_some())
+            }
             Err(error) => panic!("{error}"),
         }
     };

@@ -83,12 +83,7 @@ impl Parameters {
             }
             DType::F64 => Var::from_vec(values, shape, &self.device)?,
             other => {
-                let (got, expected) = (other.as_str().to_owned(), "f32 or f64");
-                return Err(EvalError::Config {
-                    name: "dtype",
-                    got,
-                    expected,
-                });
+                return Err(EvalError::config("dtype", other.as_str(), "f32 or f64"));
             }
         };
         self.parameters.insert(
@@ -117,12 +112,8 @@ impl Parameters {
 
     fn check_new(&self, name: &str) -> Result<(), EvalError> {
         if self.parameters.contains_key(name) || self.buffers.contains_key(name) {
-            let (got, expected) = (name.to_owned(), "a name that no other parameter or buffer has");
-            return Err(EvalError::Config {
-                name: "parameter name",
-                got,
-                expected,
-            });
+            let expected = "a name that no other parameter or buffer has";
+            return Err(EvalError::config("parameter name", name, expected));
         }
         Ok(())
     }

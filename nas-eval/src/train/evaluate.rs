@@ -57,7 +57,7 @@ pub(crate) fn evaluate_by(
         BatchPlan::evaluation(batch_size),
         device,
     )?;
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(epoch);
     for batch in batcher.epoch(0, 0)? {
         if stop.is_requested() {
             return Err(EvalError::Interrupted);
@@ -65,23 +65,8 @@ pub(crate) fn evaluate_by(
         let batch = batch?;
         let logits = scores(&batch.images.to_dtype(dtype)?)?.detach();
         let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
-        tally.add(&logits, &batch.labels, &loss, &loss)?;
-        if tally.is_due() {
-            check(&mut tally, epoch)?;
-        }
+        tally.count(&logits, &batch.labels, &loss, &loss)?;
     }
-    check(&mut tally, epoch)?;
+    tally.check()?;
     Ok(tally.scores())
-}
-
-/// Fetches what is pending and fails at a loss that is not finite.
-pub(super) fn check(tally: &mut Tally, epoch: u32) -> Result<(), EvalError> {
-    match tally.fetch()? {
-        Some(found) => Err(EvalError::NonFinite {
-            loss: found.loss,
-            epoch,
-            step: found.batch,
-        }),
-        None => Ok(()),
-    }
 }

@@ -1,9 +1,10 @@
 //! What training reports, and how it is summed up.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::progress::{Progress, Tallied};
+use crate::error::EvalError;
 
 /// What became of one epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,13 +43,12 @@ pub struct Scores {
 const FETCH_EVERY: usize = 64;
 
 /// Sums losses and hits over the images of an epoch, in double precision and in the order of the batches.
-#[derive(Debug, Default)]
-pub struct Tally {
+#[derive(Debug)]
+pub(crate) struct Tally {
+    epoch: u32,
     pending: Vec<Pending>,
     fetched: usize,
-    images: usize,
-    loss: f64,
-    hits: f64,
+    sums: Tallied,
 }
 
 #[derive(Debug)]
@@ -59,44 +59,58 @@ struct Pending {
     images: usize,
 }
 
-/// A loss that is not finite, and the batch it was found in, counted from 0.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NotFinite {
-    /// The loss.
-    pub loss: f64,
-    /// The batch, from 0.
-    pub batch: usize,
-}
-
 impl Tally {
-    /// The tally of an epoch that goes on; of one that begins, where there is no progress.
-    pub fn resumed(progress: Option<&Progress>) -> Self {
-        progress.map_or_else(Self::default, |progress| Self {
-            pending: Vec::new(),
-            fetched: progress.steps,
-            images: progress.tallied.images,
-            loss: progress.tallied.loss,
-            hits: progress.tallied.hits,
-        })
+    /// The tally of this epoch, which begins.
+    pub(crate) fn new(epoch: u32) -> Self {
+        Self::resumed(epoch, None)
     }
 
-    /// The sums over what was fetched.
-    pub fn tallied(&self) -> Tallied {
-        Tallied {
-            images: self.images,
-            loss: self.loss,
-            hits: self.hits,
+    /// The tally of an epoch that has come so far.
+    pub(crate) fn resumed(epoch: u32, progress: Option<&Progress>) -> Self {
+        Self {
+            epoch,
+            pending: Vec::new(),
+            fetched: progress.map_or(0, |progress| progress.steps),
+            sums: progress.map(|progress| progress.tallied).unwrap_or_default(),
         }
     }
 
-    /// Counts a batch: `loss` is its mean loss, which is summed; `checked` the loss that must be finite.
+    /// How far the epoch has come after so many steps, all of which were checked; without their seconds. None before the
+    /// first.
+    pub(crate) fn progress(&self, steps: usize) -> Option<Progress> {
+        (steps > 0).then_some(Progress {
+            steps,
+            tallied: self.sums,
+            seconds: 0.0,
+        })
+    }
+
+    /// Counts a batch: `loss` is its mean loss, which is summed; `checked` the loss that must be finite. It is checked at
+    /// once on the CPU, now and then elsewhere.
     ///
     /// # Shapes
     /// `logits` is \[N, classes\], `labels` \[N\]; the losses are scalars.
     ///
     /// # Errors
-    /// A Candle error where the shapes do not fit, or from the device.
-    pub fn add(&mut self, logits: &Tensor, labels: &Tensor, loss: &Tensor, checked: &Tensor) -> Result<()> {
+    /// As [`Tally::check`]; a Candle error where the shapes do not fit.
+    pub(crate) fn count(
+        &mut self,
+        logits: &Tensor,
+        labels: &Tensor,
+        loss: &Tensor,
+        checked: &Tensor,
+    ) -> Result<(), EvalError> {
+        self.add(logits, labels, loss, checked)?;
+        if self.is_due() { self.check() } else { Ok(()) }
+    }
+
+    fn add(
+        &mut self,
+        logits: &Tensor,
+        labels: &Tensor,
+        loss: &Tensor,
+        checked: &Tensor,
+    ) -> candle_core::Result<()> {
         let predicted = logits.detach().argmax(D::Minus1)?;
         let hits = predicted.eq(labels)?.to_dtype(DType::F32)?.sum_all()?;
         let (loss, checked) = (loss.detach(), checked.detach());
@@ -109,17 +123,16 @@ impl Tally {
         Ok(())
     }
 
-    /// Whether it is time to [`fetch`](Tally::fetch): at once on the CPU, now and then elsewhere.
-    pub fn is_due(&self) -> bool {
+    fn is_due(&self) -> bool {
         let on_cpu = self.pending.last().is_some_and(|p| p.loss.device().is_cpu());
         on_cpu || self.pending.len() >= FETCH_EVERY
     }
 
-    /// Adds up what is pending. Stops at the first loss that is not finite and returns it.
+    /// Fetches and adds up what is pending.
     ///
     /// # Errors
-    /// A Candle error from the device.
-    pub fn fetch(&mut self) -> Result<Option<NotFinite>> {
+    /// [`EvalError::NonFinite`] at the first loss that is not finite; [`EvalError::Tensor`] from the device.
+    pub(crate) fn check(&mut self) -> Result<(), EvalError> {
         let [losses, checked, hits] = [
             fetch_all(self.pending.iter().map(|p| &p.loss))?,
             fetch_all(self.pending.iter().map(|p| &p.checked))?,
@@ -127,32 +140,33 @@ impl Tally {
         ];
         for (i, pending) in self.pending.drain(..).enumerate() {
             if !checked[i].is_finite() {
-                return Ok(Some(NotFinite {
+                return Err(EvalError::NonFinite {
                     loss: checked[i],
-                    batch: self.fetched,
-                }));
+                    epoch: self.epoch,
+                    step: self.fetched,
+                });
             }
             self.fetched += 1;
-            self.images += pending.images;
-            self.loss += losses[i] * pending.images as f64;
-            self.hits += hits[i];
+            self.sums.images += pending.images;
+            self.sums.loss += losses[i] * pending.images as f64;
+            self.sums.hits += hits[i];
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Means over the images that were fetched; NaN where there were none.
-    pub fn scores(&self) -> Scores {
-        let images = self.images as f64;
+    pub(crate) fn scores(&self) -> Scores {
+        let images = self.sums.images as f64;
         Scores {
-            loss: self.loss / images,
-            accuracy: self.hits / images,
-            images: self.images,
+            loss: self.sums.loss / images,
+            accuracy: self.sums.hits / images,
+            images: self.sums.images,
         }
     }
 }
 
 /// The values of scalar tensors, in one transfer.
-fn fetch_all<'a>(scalars: impl Iterator<Item = &'a Tensor>) -> Result<Vec<f64>> {
+fn fetch_all<'a>(scalars: impl Iterator<Item = &'a Tensor>) -> candle_core::Result<Vec<f64>> {
     let scalars: Vec<&Tensor> = scalars.collect();
     if scalars.is_empty() {
         return Ok(Vec::new());
@@ -178,14 +192,14 @@ mod tests {
 
     #[test]
     fn means_are_over_images_not_batches() {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(3);
         for [loss, logits, labels] in [
             batch(1.0, &[[1.0, 0.0], [0.0, 1.0], [3.0, 1.0]], &[0, 0, 0]),
             batch(2.0, &[[0.0, 1.0]], &[1]),
         ] {
             tally.add(&logits, &labels, &loss, &loss).unwrap();
         }
-        assert_eq!(tally.fetch().unwrap(), None);
+        tally.check().unwrap();
         assert_eq!(
             tally.scores(),
             Scores {
@@ -198,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_first_loss_that_is_not_finite_is_found_with_its_batch() {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(3);
         for loss in [1.0, f32::INFINITY, f32::NAN] {
             let [loss, logits, labels] = batch(loss, &[[1.0, 0.0]], &[0]);
             tally
@@ -206,12 +220,9 @@ mod tests {
                 .unwrap();
         }
         assert!(tally.is_due());
-        assert_eq!(
-            tally.fetch().unwrap(),
-            Some(NotFinite {
-                loss: f64::INFINITY,
-                batch: 1
-            })
-        );
+        let EvalError::NonFinite { loss, epoch, step } = tally.check().unwrap_err() else {
+            panic!("another error");
+        };
+        assert_eq!((loss, epoch, step), (f64::INFINITY, 3, 1));
     }
 }

@@ -39,6 +39,7 @@ mod data;
 mod evaluate;
 mod metrics;
 mod progress;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod trainer;
@@ -47,6 +48,8 @@ pub use config::{MOST_BATCH, TrainConfig};
 pub use data::TrainingData;
 pub use evaluate::evaluate;
 pub(crate) use evaluate::evaluate_by;
-pub use metrics::{EpochMetrics, NotFinite, Scores, Tally};
+pub(crate) use metrics::Tally;
+pub use metrics::{EpochMetrics, Scores};
 pub use progress::{Progress, Tallied};
+pub(crate) use steps::{EpochClock, EpochSteps, losses};
 pub use trainer::Trainer;

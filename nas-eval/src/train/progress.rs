@@ -15,6 +15,15 @@ pub struct Progress {
     pub seconds: f64,
 }
 
+impl Progress {
+    /// What is kept of the progress of an epoch after so many seconds: all of it where it was interrupted, and nothing
+    /// where it ended or failed.
+    pub(crate) fn kept(progress: Option<Self>, interrupted: bool, seconds: f64) -> Option<Self> {
+        let progress = progress.filter(|_| interrupted)?;
+        Some(Self { seconds, ..progress })
+    }
+}
+
 /// Sums over the images of the steps that are done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

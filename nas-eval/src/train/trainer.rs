@@ -1,17 +1,14 @@
 //! The training loop.
 
-use candle_core::Tensor;
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
 
-use super::evaluate::{check, evaluate_by};
-use super::metrics::Tally;
+use super::evaluate::evaluate_by;
+use super::steps::{EpochClock, EpochSteps, losses};
 use super::{EpochMetrics, Progress, Scores, TrainConfig, TrainingData};
-use crate::clock::Stopwatch;
 use crate::error::EvalError;
-use crate::model::{Logits, Model, Pass};
+use crate::model::{Model, Pass};
 use crate::nn::{Moment, Optimizer};
-use crate::ops::cross_entropy;
 
 /// Trains a model, epoch by epoch.
 ///
@@ -90,27 +87,17 @@ impl Trainer {
     /// [`EvalError::NonFinite`] as soon as a loss is not a number (on an accelerator, some steps later);
     /// [`EvalError::Data`] where images and configuration do not fit; [`EvalError::Tensor`] from the device.
     pub fn epoch(&mut self) -> Result<&EpochMetrics, EvalError> {
-        let watch = Stopwatch::start();
-        let before = self.progress.map_or(0.0, |progress| progress.seconds);
+        let clock = EpochClock::start(self.progress.as_ref());
         let result = self.rest_of_epoch();
-        let seconds = before + watch.seconds();
-        match result {
-            Ok(metrics) => {
-                self.progress = None;
-                self.history.push(EpochMetrics { seconds, ..metrics });
-                Ok(&self.history[self.history.len() - 1])
-            }
-            Err(error) => {
-                self.progress = match (&error, self.progress) {
-                    (EvalError::Interrupted, Some(progress)) => Some(Progress { seconds, ..progress }),
-                    _ => None,
-                };
-                Err(error)
-            }
-        }
+        let seconds = clock.seconds();
+        let interrupted = matches!(result, Err(EvalError::Interrupted));
+        self.progress = Progress::kept(self.progress, interrupted, seconds);
+        let metrics = result?;
+        self.history.push(EpochMetrics { seconds, ..metrics });
+        Ok(&self.history[self.history.len() - 1])
     }
 
-    /// What is left of the epoch, without the seconds. Notes its progress where it is interrupted.
+    /// What is left of the epoch, without the seconds.
     fn rest_of_epoch(&mut self) -> Result<EpochMetrics, EvalError> {
         let epoch = self.epochs_done();
         let (device, dtype) = (self.model.parameters().device(), self.model.parameters().dtype());
@@ -125,47 +112,39 @@ impl Trainer {
             epoch,
             step: 0,
         };
-        let mut tally = Tally::resumed(self.progress.as_ref());
-        let first = self.progress.map_or(0, |progress| progress.steps);
-        for (step, batch) in (first..).zip(batcher.epoch(epoch.into(), first)?) {
-            if self.stop.is_requested() {
-                check(&mut tally, epoch)?;
-                self.note_progress(step, &tally);
-                return Err(EvalError::Interrupted);
-            }
-            let batch = batch?;
-            let pass = Pass::Train {
-                seed: passes.derive("step", step as u64),
-                drop_path,
-            };
-            let images = batch.images.to_dtype(dtype)?;
-            let mut main = None;
-            let (logits, total, mut gradients) = self.model.differentiate(&images, &pass, |logits| {
-                let (without_auxiliary, total) = self.losses(logits, &batch.labels)?;
-                main = Some(without_auxiliary);
-                Ok(total)
-            })?;
-            tally.add(
-                &logits.main,
-                &batch.labels,
-                main.as_ref().unwrap_or(&total),
-                &total,
-            )?;
-            if tally.is_due() {
-                check(&mut tally, epoch)?;
-            }
-            if self.config.clip_norm > 0.0 {
-                gradients.clip_norm(self.config.clip_norm)?;
-            }
-            let rate = self
-                .config
-                .schedule
-                .rate(self.config.learning_rate, Moment { step, ..start });
-            self.optimizer.step(self.model.parameters(), &gradients, rate)?;
-        }
-        check(&mut tally, epoch)?;
-        self.note_progress(start.steps_per_epoch, &tally);
-        let train = tally.scores();
+        let steps = EpochSteps {
+            batcher: &batcher,
+            stream: epoch.into(),
+            epoch,
+            stop: &self.stop,
+        };
+        let config = &self.config;
+        let train = steps.run(
+            &mut self.progress,
+            |step, batch, tally| -> Result<(), EvalError> {
+                let pass = Pass::Train {
+                    seed: passes.derive("step", step as u64),
+                    drop_path,
+                };
+                let images = batch.images.to_dtype(dtype)?;
+                let mut main = None;
+                let (logits, total, mut gradients) = self.model.differentiate(&images, &pass, |logits| {
+                    let (smoothing, weight) = (config.label_smoothing, config.auxiliary_weight);
+                    let (without_auxiliary, total) = losses(logits, &batch.labels, smoothing, weight)?;
+                    main = Some(without_auxiliary);
+                    Ok(total)
+                })?;
+                let main = main.as_ref().unwrap_or(&total);
+                tally.count(&logits.main, &batch.labels, main, &total)?;
+                if config.clip_norm > 0.0 {
+                    gradients.clip_norm(config.clip_norm)?;
+                }
+                let rate = config
+                    .schedule
+                    .rate(config.learning_rate, Moment { step, ..start });
+                Ok(self.optimizer.step(self.model.parameters(), &gradients, rate)?)
+            },
+        )?;
         let valid = self.validate(epoch)?;
         Ok(EpochMetrics {
             epoch,
@@ -176,27 +155,6 @@ impl Trainer {
             learning_rate: self.config.schedule.rate(self.config.learning_rate, start),
             seconds: 0.0,
         })
-    }
-
-    fn note_progress(&mut self, steps: usize, tally: &Tally) {
-        self.progress = (steps > 0).then(|| Progress {
-            steps,
-            tallied: tally.tallied(),
-            seconds: 0.0,
-        });
-    }
-
-    /// The loss of the class scores, and that with the auxiliary head's share.
-    fn losses(&self, logits: &Logits, labels: &Tensor) -> candle_core::Result<(Tensor, Tensor)> {
-        let main = cross_entropy(&logits.main, labels, self.config.label_smoothing)?;
-        let total = match &logits.auxiliary {
-            Some(logits) => {
-                let auxiliary = cross_entropy(logits, labels, self.config.label_smoothing)?;
-                (&main + (auxiliary * self.config.auxiliary_weight)?)?
-            }
-            None => main.clone(),
-        };
-        Ok((main, total))
     }
 
     fn validate(&self, epoch: u32) -> Result<Option<Scores>, EvalError> {

@@ -193,13 +193,7 @@ mod tests {
 
     fn outcome(id: TrialId) -> Outcome {
         Outcome {
-            trial: Trial {
-                id,
-                architecture: Architecture::new([0]),
-                fidelity: Fidelity { epochs: 1 },
-                seed: Seed::new(0),
-                continues: None,
-            },
+            trial: Trial::new(id, Architecture::new([0]), Fidelity { epochs: 1 }, Seed::new(0)),
             result: Err(Failure::new(FailureKind::Other, "none")),
         }
     }

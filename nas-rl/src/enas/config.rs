@@ -2,7 +2,7 @@
 
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{Curve, OptimizerConfig, Schedule, SgdConfig};
-use nas_eval::train::MOST_BATCH;
+use nas_eval::train::{MOST_BATCH, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{CellSpace, Skeleton, Space};
 use serde::{Deserialize, Serialize};
@@ -196,6 +196,23 @@ impl EnasConfig {
         }
     }
 
+    /// How the weights are trained.
+    pub(super) fn training(&self) -> TrainConfig {
+        TrainConfig {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            evaluation_batch_size: self.evaluation_batch_size,
+            learning_rate: self.learning_rate,
+            optimizer: OptimizerConfig::Sgd(self.weights),
+            schedule: self.schedule,
+            clip_norm: self.clip_norm,
+            label_smoothing: 0.0,
+            augmentation: self.augmentation,
+            drop_path: 0.0,
+            auxiliary_weight: self.auxiliary_weight,
+        }
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors
@@ -209,10 +226,8 @@ impl EnasConfig {
                 "full: a supernet does not grow",
             ));
         }
-        OptimizerConfig::Sgd(self.weights).validate()?;
-        self.schedule.validate()?;
+        self.training().validate()?;
         for (name, value, least, most) in [
-            ("batch_size", self.batch_size, 2, MOST_BATCH),
             ("evaluation_batch_size", self.evaluation_batch_size, 2, MOST_BATCH),
             ("candidates", self.candidates, 1, MOST_CANDIDATES),
         ] {
@@ -220,39 +235,12 @@ impl EnasConfig {
                 return Err(RlError::config(name, value, format!("{least} to {most}")));
             }
         }
-        for (name, value) in [
-            ("epochs", self.epochs),
-            ("controller_updates", self.controller_updates),
-        ] {
-            if value == 0 {
-                return Err(RlError::config(name, value, "at least 1"));
-            }
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return Err(RlError::config(
-                "learning_rate",
-                self.learning_rate,
-                "a number above 0",
-            ));
+        if self.controller_updates == 0 {
+            return Err(RlError::config("controller_updates", 0, "at least 1"));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             let expected = "a number from 0 to below 1";
             return Err(RlError::config("dropout", self.dropout, expected));
-        }
-        if !(self.auxiliary_weight >= 0.0 && self.auxiliary_weight.is_finite()) {
-            let expected = "a number of at least 0";
-            return Err(RlError::config(
-                "auxiliary_weight",
-                self.auxiliary_weight,
-                expected,
-            ));
-        }
-        if !(self.clip_norm >= 0.0 && self.clip_norm.is_finite()) {
-            return Err(RlError::config(
-                "clip_norm",
-                self.clip_norm,
-                "a number of at least 0",
-            ));
         }
         if !(self.valid_fraction > 0.0 && self.valid_fraction < 1.0) {
             let expected = "a number between 0 and 1";

@@ -71,15 +71,12 @@
 //! - X. Dong, Y. Yang. NAS-Bench-201. ICLR 2020, arXiv 2001.00326: on the statistics of batch norms.
 
 mod audit;
-mod checkpoint;
 mod config;
-mod one_hot;
-mod progress;
+mod controlled;
 mod report;
 mod search;
-mod shared;
 
 pub use audit::{Audit, Audited};
 pub use config::EnasConfig;
-pub use report::{Candidate, EnasReport, EpochReport, Event};
+pub use report::{Candidate, EnasReport, EpochReport, Event, Ranked};
 pub use search::Enas;

@@ -1,34 +1,22 @@
 //! What a search by ENAS tells of each epoch and in the end.
 
+use nas_eval::supernet;
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
 use serde::{Deserialize, Serialize};
 
 /// Something that happened in a search.
+pub type Event<'a> = supernet::Event<'a, EpochReport, Ranked<'a>>;
+
+/// A candidate was judged.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'a> {
-    /// It goes on from a checkpoint.
-    Resumed {
-        /// The epochs that are done.
-        history: &'a [EpochReport],
-    },
-    /// Both phases of an epoch are done.
-    Epoch {
-        /// This one.
-        report: &'a EpochReport,
-        /// All of them, this one last.
-        history: &'a [EpochReport],
-    },
-    /// A candidate was judged.
-    Ranked {
-        /// Candidates judged.
-        done: usize,
-        /// Candidates in all.
-        of: usize,
-        /// The newest one.
-        candidate: &'a Candidate,
-    },
+pub struct Ranked<'a> {
+    /// Candidates judged.
+    pub done: usize,
+    /// Candidates in all.
+    pub of: usize,
+    /// The newest one.
+    pub candidate: &'a Candidate,
 }
 
 /// One epoch: a phase of the weights, then one of the controller.

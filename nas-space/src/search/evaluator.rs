@@ -21,18 +21,7 @@ use super::{Attempt, Evaluation, Failure, Metric, Trial};
 ///
 ///     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
 ///         let sum: usize = trial.architecture.choices().iter().sum();
-///         Ok(Evaluation {
-///             valid_accuracy: 1.0 / (1.0 + sum as f64),
-///             valid_loss: None,
-///             train_accuracy: None,
-///             train_loss: None,
-///             params: None,
-///             macs: None,
-///             figures: Default::default(),
-///             epochs: trial.fidelity.epochs,
-///             cost_seconds: 0.0,
-///             device: "none".to_owned(),
-///         })
+///         Ok(Evaluation::new(1.0 / (1.0 + sum as f64), trial.fidelity.epochs))
 ///     }
 /// }
 /// ```

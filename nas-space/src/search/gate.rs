@@ -133,12 +133,13 @@ mod tests {
     fn what_is_over_a_limit_is_never_evaluated_and_the_rest_has_the_size_it_was_checked_by() {
         let space: Arc<dyn Space> = Arc::new(spaces::nb201());
         let network = NetworkConfig::default();
-        let trial = |id, choices: &[usize]| Trial {
-            id,
-            architecture: Architecture::new(choices),
-            fidelity: Fidelity { epochs: 1 },
-            seed: Seed::new(0),
-            continues: None,
+        let trial = |id, choices: &[usize]| {
+            Trial::new(
+                id,
+                Architecture::new(choices),
+                Fidelity { epochs: 1 },
+                Seed::new(0),
+            )
         };
         let (small, large) = (trial(0, &[1; 6]), trial(1, &[3; 6]));
         let cost = space.network(&small.architecture, &network).unwrap().cost();

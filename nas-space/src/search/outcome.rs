@@ -41,6 +41,23 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// An evaluation of this accuracy, or score, on validation after so many epochs. Nothing else is known of it: it took no time, on
+    /// no device.
+    pub fn new(valid_accuracy: f64, epochs: u32) -> Self {
+        Self {
+            valid_accuracy,
+            valid_loss: None,
+            train_accuracy: None,
+            train_loss: None,
+            params: None,
+            macs: None,
+            figures: BTreeMap::new(),
+            epochs,
+            cost_seconds: 0.0,
+            device: "none".to_owned(),
+        }
+    }
+
     /// The evaluation, if its validation accuracy is a number in [0, 1].
     ///
     /// # Errors

@@ -85,6 +85,17 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// A trial that is trained from the start.
+    pub fn new(id: TrialId, architecture: Architecture, fidelity: Fidelity, seed: Seed) -> Self {
+        Self {
+            id,
+            architecture,
+            fidelity,
+            seed,
+            continues: None,
+        }
+    }
+
     /// The epochs that this trial adds: all of its own, or those beyond the trial that it continues.
     pub fn added_epochs(&self) -> u32 {
         let done = self.continues.map_or(0, |continued| continued.epochs);

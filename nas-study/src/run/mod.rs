@@ -10,6 +10,7 @@
 //! a recorded outcome is taken instead of an evaluation. So a resumed study asks and tells in exactly the order in
 //! which it would have without the interruption, also when its budget was extended after it had ended.
 
+mod builder;
 mod journal;
 mod search;
 mod study;
@@ -22,7 +23,8 @@ use std::time::Duration;
 
 use nas_space::search::Stop;
 
-pub use study::{Parts, Study};
+pub use builder::Study;
+pub use study::{Parts, PreparedStudy};
 
 /// How a study is run. Nothing of this can change its result.
 #[derive(Debug, Clone)]

@@ -27,7 +27,7 @@ pub struct Parts<'a> {
 }
 
 /// A study that is ready to run: new, or with the records of an earlier run.
-pub struct Study<'a> {
+pub struct PreparedStudy<'a> {
     store: &'a mut Store,
     config: StudyConfig,
     parts: Parts<'a>,
@@ -35,7 +35,7 @@ pub struct Study<'a> {
     resumed: bool,
 }
 
-impl<'a> Study<'a> {
+impl<'a> PreparedStudy<'a> {
     /// A new study, written down in an empty store.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl<'a> Study<'a> {
     /// written anything, begins it. A larger budget is set by [`Store::extend_budget`] before.
     ///
     /// # Errors
-    /// As [`Study::create`]; [`StudyError::Differs`] where the study on record is another one.
+    /// As [`PreparedStudy::create`]; [`StudyError::Differs`] where the study on record is another one.
     pub fn resume(store: &'a mut Store, config: StudyConfig, parts: Parts<'a>) -> Result<Self, StudyError> {
         let Some(study) = store.records().study()? else {
             return Self::create(store, config, parts);

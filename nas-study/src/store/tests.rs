@@ -14,13 +14,12 @@ use crate::{Duplicates, Silent};
 
 fn trial(id: TrialId) -> TrialRecord {
     TrialRecord {
-        trial: Trial {
+        trial: Trial::new(
             id,
-            architecture: Architecture::new([10, 0, 3]),
-            fidelity: Fidelity { epochs: u32::MAX },
-            seed: Seed::new(u64::MAX),
-            continues: None,
-        },
+            Architecture::new([10, 0, 3]),
+            Fidelity { epochs: u32::MAX },
+            Seed::new(u64::MAX),
+        ),
         genotype: Some("{\"a\": 'b'}".to_owned()),
         reused_from: (id > 0).then_some(0),
         asked_unix_seconds: 1.7e9 + 0.1,

@@ -22,13 +22,12 @@ fn nb201(accuracy: u32) -> TabularEvaluator {
 }
 
 fn trial(choices: &[usize], epochs: u32, seed: u64) -> Trial {
-    Trial {
-        id: 0,
-        architecture: Architecture::new(choices),
-        fidelity: Fidelity { epochs },
-        seed: Seed::new(seed),
-        continues: None,
-    }
+    Trial::new(
+        0,
+        Architecture::new(choices),
+        Fidelity { epochs },
+        Seed::new(seed),
+    )
 }
 
 #[test]

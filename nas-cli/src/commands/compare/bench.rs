@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
+use nas_report::number::counted;
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
 use nas_study::{
-    Commit, End, Parts, RunDir, RunOptions, Silent, Store, Study, StudyConfig, StudyError, Summary,
+    Commit, End, Parts, PreparedStudy, RunDir, RunOptions, Silent, Store, StudyConfig, StudyError, Summary,
 };
 use nas_tables::{TableError, TabularEvaluator};
 
 use crate::methods::Setting;
-use crate::number::counted;
 use crate::plan::{Estimation, OneFigure, RunConfig};
 use crate::progress::Screen;
 use crate::session::{Session, Stopped, halved};
@@ -272,7 +272,7 @@ impl Bench {
             stop: self.stop.clone(),
             ..RunOptions::default()
         };
-        let summary = Study::create(&mut store, study, parts)?.run(&options, &mut Silent)?;
+        let summary = PreparedStudy::create(&mut store, study, parts)?.run(&options, &mut Silent)?;
         if summary.end == Some(End::Stopped) {
             return Err(Stopped.into());
         }

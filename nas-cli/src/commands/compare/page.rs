@@ -1,5 +1,11 @@
 //! A comparison as a page: what is shown, and in which words.
 
+use nas_report::Shown;
+use nas_report::number::counted;
+use nas_report::page::compare::{self, CompareData, MethodRow, PairRow};
+use nas_report::plot::{
+    Bar, BarChart, BoxChart, CurveChart, Dimension, Joined, OnAxis, Point, RankChart, Ranked, Sample, Scale,
+};
 use nas_study::compare::{
     BASELINE, CONFIDENCE, Currency, Curve, POWER, Pair, RESAMPLES, SIGNIFICANCE, Standing, Task, about_seeds,
     difference, interval, least_pairs, p_equals, p_text,
@@ -7,12 +13,6 @@ use nas_study::compare::{
 
 use super::CompareResult;
 use super::text::{budget, halved, left_out, spread};
-use crate::number::counted;
-use crate::page::compare::{self, CompareData, MethodRow, PairRow};
-use crate::plot::{
-    Bar, BarChart, BoxChart, CurveChart, Dimension, Joined, OnAxis, Point, RankChart, Ranked, Sample, Scale,
-};
-use crate::shown::Shown;
 
 /// Curves are drawn from this share of the budget on: what a few trials found is so much worse that all else would look alike.
 const BEGIN: f64 = 0.05;
@@ -390,7 +390,7 @@ enum Of {
     Valid,
 }
 
-fn drawn(task: &Task, along: Currency, of: Of) -> Vec<crate::plot::Curve> {
+fn drawn(task: &Task, along: Currency, of: Of) -> Vec<nas_report::Curve> {
     let curve = |(name, standing): (&String, &Standing)| {
         let curves = match of {
             Of::Valid => &standing.valid_curves,
@@ -418,7 +418,7 @@ fn drawn(task: &Task, along: Currency, of: Of) -> Vec<crate::plot::Curve> {
                 high: low.max(high),
             }
         });
-        Some(crate::plot::Curve {
+        Some(nas_report::Curve {
             name: name.clone(),
             points: points.collect(),
         })

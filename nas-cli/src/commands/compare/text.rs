@@ -1,11 +1,11 @@
 //! A comparison for people, in a terminal.
 
+use nas_report::Shown;
+use nas_report::number::{counted, percent};
 use nas_space::search::{Metric, Scale};
 use nas_study::compare::{Standing, Task, difference, interval, p_equals, p_text};
 
 use super::CompareResult;
-use crate::number::{counted, percent};
-use crate::shown::Shown;
 
 pub(super) fn text(result: &CompareResult) -> String {
     let mut lines = vec![format!(

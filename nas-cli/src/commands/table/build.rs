@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use nas_eval::table_build::{Journal, Recipe, TableBuild};
+use nas_report::number::{counted, grouped};
 use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 
 use super::{info, trainings};
 use crate::args::BuildArgs;
 use crate::data_dir;
-use crate::number::{counted, grouped};
 use crate::output::{Output, note};
 use crate::plan::{self, DATA};
 use crate::progress::BuildBar;

@@ -1,10 +1,9 @@
 //! The extra figures of a table.
 
+use nas_report::number::grouped;
 use nas_space::search::Direction;
 use nas_tables::TabularEvaluator;
 use serde::Serialize;
-
-use crate::number::grouped;
 
 /// An extra figure on a data set.
 #[derive(Debug, Serialize)]

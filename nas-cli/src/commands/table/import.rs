@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use nas_report::number::grouped;
 use nas_tables::import::{self, Format, Mapping};
 use nas_tables::{SizeMismatch, Table, size_mismatches};
 
 use super::info;
 use crate::args::{ImportArgs, ImportFormat};
-use crate::number::grouped;
 use crate::output::{Output, note};
 use crate::usage::Usage;
 

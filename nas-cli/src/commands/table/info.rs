@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use nas_report::Shown;
+use nas_report::number::{NOT_KNOWN, counted, grouped, known};
 use nas_space::search::Metric;
 use nas_space::sizes::Sizes as _;
 use nas_tables::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
@@ -11,10 +13,8 @@ use serde::Serialize;
 
 use super::extras::ExtraInfo;
 use crate::args::InfoArgs;
-use crate::number::{NOT_KNOWN, counted, grouped, known};
 use crate::output::Output;
 use crate::plan::OneFigure;
-use crate::shown::Shown;
 
 /// The JSON of `nas table info`, and of the commands that make a table.
 #[derive(Debug, Serialize)]

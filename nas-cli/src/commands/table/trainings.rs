@@ -146,13 +146,12 @@ pub(super) fn train(
     repeat: u64,
     epochs: u32,
 ) -> Option<Result<Figures, String>> {
-    let trial = Trial {
-        id: repeat,
-        architecture: architecture.clone(),
-        fidelity: Fidelity { epochs },
-        seed: Seed::new(repeat),
-        continues: None,
-    };
+    let trial = Trial::new(
+        repeat,
+        architecture.clone(),
+        Fidelity { epochs },
+        Seed::new(repeat),
+    );
     match processes.evaluate_detailed(&trial, &mut |_| {}) {
         Ok((_, details)) => {
             let figures = serde_json::from_value(details.unwrap_or_default());

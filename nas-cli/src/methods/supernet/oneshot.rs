@@ -258,13 +258,7 @@ mod tests {
 
     fn failed(id: TrialId) -> Outcome {
         Outcome {
-            trial: Trial {
-                id,
-                architecture: Architecture::new([]),
-                fidelity: Fidelity { epochs: 1 },
-                seed: Seed::new(0),
-                continues: None,
-            },
+            trial: Trial::new(id, Architecture::new([]), Fidelity { epochs: 1 }, Seed::new(0)),
             result: Err(Failure::new(FailureKind::Other, "out of order")),
         }
     }

@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 use nas_darts::stop::Stopped;
+use nas_report::Shown as _;
+use nas_report::number::grouped;
+use nas_report::page::{Align, Cell, Html, Table};
+use nas_report::plot::{self, Curve, CurveChart, Dimension, Scale};
 use nas_study::RunDir;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::record_file;
 use crate::methods::Seen;
-use crate::number::grouped;
-use crate::page::{Align, Cell, Html, Table};
-use crate::plot::{self, Curve, CurveChart, Dimension, Scale};
-use crate::shown::Shown as _;
 
 /// `search-i.json` of a run directory, of either method: what both write, and their own epochs `E`.
 #[derive(Debug, Clone, Deserialize)]

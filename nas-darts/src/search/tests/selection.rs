@@ -15,7 +15,7 @@ fn perturbation_decides_every_edge_and_goes_on_where_it_stopped() {
     let mut whole = search(&nb201(), &config, 1);
     let expected = whole
         .run(Some(&straight), |event| {
-            if let Event::Perturbed { done: 3, of, .. } = event {
+            if let Event::Own(Selecting::Perturbed { done: 3, of, .. }) = event {
                 assert_eq!(*of, 6);
                 copy(&straight, &third);
             }
@@ -64,11 +64,11 @@ fn perturbation_tunes_for_80_epochs_at_a_tenth_of_the_rate_in_the_published_sett
     let (mut rates, mut decided, mut since) = (Vec::new(), Vec::new(), 0);
     let expected = new()
         .run(Some(&straight), |event| match event {
-            Event::Tuned { learning_rate } => {
+            Event::Own(Selecting::Tuned { learning_rate }) => {
                 rates.push(*learning_rate);
                 since += 1;
             }
-            Event::Perturbed { done, of, edge } => {
+            Event::Own(Selecting::Perturbed { done, of, edge }) => {
                 assert_eq!((*of, *done), (34, decided.len() + 1));
                 decided.push((since, edge.cell.clone()));
                 if *done == 30 {
@@ -89,7 +89,7 @@ fn perturbation_tunes_for_80_epochs_at_a_tenth_of_the_rate_in_the_published_sett
     let mut again = 0;
     let resumed = new()
         .run(Some(&late), |event| {
-            again += u32::from(matches!(event, Event::Tuned { .. }));
+            again += u32::from(matches!(event, Event::Own(Selecting::Tuned { .. })));
         })
         .unwrap();
     assert_eq!(again, 5, "of 17 rounds 15 were done and tuned after");
@@ -101,9 +101,16 @@ fn perturbation_tunes_for_80_epochs_at_a_tenth_of_the_rate_in_the_published_sett
 #[test]
 fn judging_a_perturbed_supernet_takes_the_batchs_statistics_and_leaves_everything_as_it_was() {
     let search = search(&nb201(), &config(&digits(80)), 1);
-    let weights = || search.relaxation.expected(&search.alphas().unwrap()).weights;
+    let weights = || {
+        search
+            .oneshot
+            .method
+            .relaxation
+            .expected(&search.alphas().unwrap())
+            .weights
+    };
     let state = || {
-        let snapshot = search.supernet.parameters().snapshot().unwrap();
+        let snapshot = search.supernet().parameters().snapshot().unwrap();
         let tensors = snapshot.iter();
         tensors
             .map(|(name, tensor)| {
@@ -119,15 +126,15 @@ fn judging_a_perturbed_supernet_takes_the_batchs_statistics_and_leaves_everythin
     let by_batch = search.accuracy(&images, weights()).unwrap();
     assert_eq!(state(), before);
     // Running statistics that mean nothing change nothing.
-    for (_, buffer) in search.supernet.parameters().buffers() {
+    for (_, buffer) in search.supernet().parameters().buffers() {
         let ruined = buffer.get().unwrap().affine(0.0, 1e6).unwrap();
         buffer.set(&ruined).unwrap();
     }
     assert_eq!(search.accuracy(&images, weights()).unwrap(), by_batch);
     let mut sorted = images.clone();
     sorted.sort_unstable();
-    assert_eq!(sorted, search.data.valid());
-    assert_ne!(images, search.data.valid());
+    assert_eq!(sorted, search.oneshot.training.data().valid());
+    assert_ne!(images, search.oneshot.training.data().valid());
 }
 
 #[test]
@@ -142,10 +149,20 @@ fn an_untrained_supernet_is_decided_by_the_strengths_and_said_to_be_no_better_th
     let mut search = search(&nb201(), &config, 1);
     let report = search.run(None, |_| {}).unwrap();
     assert!(
-        search.weights.state().unwrap().tensors().is_empty(),
+        search
+            .oneshot
+            .training
+            .optimizer_state()
+            .unwrap()
+            .tensors()
+            .is_empty(),
         "SGD starts anew, and was not used since"
     );
-    let strengths = search.relaxation.strengths(&search.alphas().unwrap());
+    let strengths = search
+        .oneshot
+        .method
+        .relaxation
+        .strengths(&search.alphas().unwrap());
     let mut tied = 0;
     for edge in report.perturbations.iter().filter(|edge| edge.tied) {
         let Decided::Operation { row, column } = edge.decision else {
@@ -169,7 +186,7 @@ fn a_cell_of_none_alone_is_warned_of() {
     let config = config(&digits(80));
     let mut search = search(&nb201(), &config, 1);
     search.run(None, |_| {}).unwrap();
-    let last = search.history.last_mut().unwrap();
+    let last = search.oneshot.history.last_mut().unwrap();
     last.cells[0].chosen = (0..6).map(|row| (row, 0)).collect();
     let report = search.run(None, |_| {}).unwrap();
     assert!(
@@ -196,7 +213,7 @@ fn decisions_in_another_order_are_not_gone_on_with() {
     let decided = serde_json::json!({"decided": [
         {"cell": "cell", "decision": {"operation": {"row": 0, "column": 1}}, "accuracy_without": [0.5]}
     ]});
-    search.projection = Some(serde_json::from_value(decided).unwrap());
+    search.oneshot.method.projection = Some(serde_json::from_value(decided).unwrap());
     let error = search.run(None, |_| {}).unwrap_err().to_string();
     assert!(
         error.contains("1 of 6") && error.contains("from the start"),

@@ -1,11 +1,53 @@
 //! The steps of weights and architecture, their gradients, and the curvature.
 
-use nas_eval::supernet::Wanted;
+use nas_eval::data::{Batcher, LastBatch};
+use nas_eval::supernet::{Examples, Wanted};
 
 use super::*;
 use crate::bilevel::{self, Bilevel};
 use crate::config::FirstStep;
-use crate::problem::{Examples, SupernetProblem};
+use crate::curvature::LANCZOS_STEPS;
+use crate::problem::{Relaxed, SupernetProblem};
+use crate::relaxation::Mixed;
+
+/// Trains an epoch, with the architecture or without.
+fn train_epoch(search: &mut Search, epoch: u32, learns: bool) {
+    let OneShotSearch { training, method, .. } = &mut search.oneshot;
+    method.train(training, epoch, learns).unwrap();
+}
+
+/// The batches of both halves: for the weights, for the architecture.
+fn halves(search: &Search) -> [Batcher; 2] {
+    let (training, augmentation) = (
+        &search.oneshot.training,
+        search.oneshot.method.config.augmentation,
+    );
+    [
+        training.train_batches().unwrap(),
+        training
+            .valid_batches(augmentation, LastBatch::KeepJoiningSingle)
+            .unwrap(),
+    ]
+}
+
+fn first(batches: &Batcher, dtype: DType) -> Examples {
+    let batch = batches.epoch(0, 0).unwrap().next().unwrap().unwrap();
+    Examples::new(&batch, dtype).unwrap()
+}
+
+fn relaxed<'a>(search: &'a Search, alphas: &'a Alphas, mixed: &'a Mixed) -> Relaxed<'a> {
+    search.oneshot.method.relaxed(search.supernet(), alphas, mixed)
+}
+
+fn sgd(search: &Search) -> [f64; 2] {
+    let weights = search.oneshot.method.config.weights;
+    [weights.momentum, weights.weight_decay]
+}
+
+fn eigenvalue_of(search: &Search, alphas: &Alphas, steps: usize) -> f64 {
+    let OneShotSearch { training, method, .. } = &search.oneshot;
+    method.dominant_eigenvalue(training, alphas, 0, steps).unwrap()
+}
 
 /// The architecture's step is along its gradient at the weights before theirs, or after it.
 #[test]
@@ -29,22 +71,27 @@ fn the_two_steps_come_in_the_order_of_the_method() {
             ..config(&digits(80))
         };
         let mut whole = search(&nb201(), &config, 5);
-        whole.train_epoch(0, 0, true, None).unwrap();
+        train_epoch(&mut whole, 0, true);
         let mut by_hand = search(&nb201(), &config, 5);
-        let examples = |search: &Search, half| {
-            let batches = search.batcher(half).unwrap();
-            assert_eq!(batches.batches(), 1);
-            let batch = batches.epoch(0, 0).unwrap().next().unwrap().unwrap();
-            Examples::new(&batch, DType::F32).unwrap()
-        };
-        let (train, valid) = (examples(&by_hand, Half::Train), examples(&by_hand, Half::Valid));
+        let halves = halves(&by_hand);
+        assert!(halves.iter().all(|half| half.batches() == 1));
+        let [train, valid] = halves.map(|half| first(&half, DType::F32));
         if weights_first {
-            by_hand.train_epoch(0, 0, false, None).unwrap();
+            train_epoch(&mut by_hand, 0, false);
         }
         let gradient = by_hand
-            .architecture_gradient(&train, &valid, config.learning_rate, 0)
+            .oneshot
+            .method
+            .architecture_gradient(
+                &by_hand.oneshot.training,
+                [&train, &valid],
+                config.learning_rate,
+                (0, 0),
+            )
             .unwrap();
         by_hand
+            .oneshot
+            .method
             .architecture
             .step(&gradient, config.alpha_learning_rate)
             .unwrap();
@@ -68,11 +115,9 @@ fn in_gdas_none_has_a_gradient_where_it_is_not_drawn() {
     };
     let search = search(&nb201(), &config, 1);
     let alphas = search.alphas().unwrap();
-    let mixed = search.mix(&alphas, 0, "architecture", 0);
-    let batch = search.batcher(Half::Valid).unwrap().epoch(0, 0).unwrap().next();
-    let examples = Examples::new(&batch.unwrap().unwrap(), DType::F32).unwrap();
-    let step = search
-        .relaxed(&alphas, &mixed)
+    let mixed = search.oneshot.method.mix(&alphas, 0, "architecture", 0);
+    let [_, examples] = halves(&search).map(|half| first(&half, DType::F32));
+    let step = relaxed(&search, &alphas, &mixed)
         .differentiate(&examples, Wanted::Mixture)
         .unwrap();
     let (drawn, gradient) = (&mixed.weights[0], &step.mixture[0]);
@@ -111,11 +156,11 @@ fn twelve_steps_find_the_largest_eigenvalue_of_a_supernet_to_a_thousandth() {
     for epoch in 0..2 {
         let alphas = search.alphas().unwrap();
         assert_eq!(alphas.iter().count(), 224);
-        let few = search.dominant_eigenvalue(&alphas, 0, LANCZOS_STEPS).unwrap();
-        let all = search.dominant_eigenvalue(&alphas, 0, 224).unwrap();
+        let few = eigenvalue_of(&search, &alphas, LANCZOS_STEPS);
+        let all = eigenvalue_of(&search, &alphas, 224);
         println!("after {epoch} epochs: {few} by 12 steps, {all} by 224");
         assert!((few / all - 1.0).abs() < 1e-3, "{few} {all}");
-        search.train_epoch(epoch, epoch, true, None).unwrap();
+        train_epoch(&mut search, epoch, true);
     }
 }
 
@@ -132,7 +177,7 @@ fn the_eigenvalue_has_the_weight_decay_of_alpha_in_it() {
         };
         let search = search(&nb201(), &config, 1);
         let alphas = search.alphas().unwrap();
-        search.dominant_eigenvalue(&alphas, 0, LANCZOS_STEPS).unwrap()
+        eigenvalue_of(&search, &alphas, LANCZOS_STEPS)
     };
     let (without, with) = (eigenvalue(0.0), eigenvalue(1e-3));
     assert!((with - without - 1e-3).abs() < 1e-12, "{without} {with}");
@@ -155,29 +200,18 @@ fn the_second_order_gradient_is_that_through_the_step() {
     };
     let mut search = Search::new(&nb201(), &dataset, config, Seed::new(4), &Device::Cpu, DType::F64).unwrap();
     // A step or more of training, so that there is momentum.
-    search.train_epoch(0, 0, false, None).unwrap();
-    let examples = |half| {
-        let batch = search
-            .batcher(half)
-            .unwrap()
-            .epoch(0, 0)
-            .unwrap()
-            .next()
-            .unwrap()
-            .unwrap();
-        Examples::new(&batch, DType::F64).unwrap()
-    };
-    let (train, valid) = (examples(Half::Train), examples(Half::Valid));
+    train_epoch(&mut search, 0, false);
+    let [train, valid] = halves(&search).map(|half| first(&half, DType::F64));
     let alphas = search.alphas().unwrap();
-    let state = search.weights.state().unwrap();
+    let state = search.oneshot.training.optimizer_state().unwrap();
     assert!(state.tensors().keys().any(|name| name.starts_with("momentum:")));
     // A large rate, so that the second-order part is a large one.
     let rate = 0.5;
-    let start = search.supernet.parameters().snapshot().unwrap();
+    let start = search.supernet().parameters().snapshot().unwrap();
     let loss_after_step = |alphas: &Alphas| {
-        let mixed = search.relaxation.expected(alphas);
-        let relaxed = search.relaxed(alphas, &mixed);
-        let sgd = [search.config.weights.momentum, search.config.weights.weight_decay];
+        let mixed = search.oneshot.method.relaxation.expected(alphas);
+        let relaxed = relaxed(&search, alphas, &mixed);
+        let sgd = sgd(&search);
         let mut problem = SupernetProblem::new(relaxed, [&train, &valid], sgd, state.tensors());
         let along = problem.train_weights_gradient().unwrap();
         problem.unroll(&along, rate).unwrap();
@@ -186,23 +220,26 @@ fn the_second_order_gradient_is_that_through_the_step() {
         problem.restore().unwrap();
         loss
     };
-    let mixed = search.relaxation.expected(&alphas);
+    let mixed = search.oneshot.method.relaxation.expected(&alphas);
     let gradient_by = |step: f64| {
-        let relaxed = search.relaxed(&alphas, &mixed);
-        let sgd = [search.config.weights.momentum, search.config.weights.weight_decay];
+        let relaxed = relaxed(&search, &alphas, &mixed);
+        let sgd = sgd(&search);
         let mut problem = SupernetProblem::new(relaxed, [&train, &valid], sgd, state.tensors());
         bilevel::second_order_by(&mut problem, rate, step).unwrap()
     };
     // The paper's step is coarse for so small a network, whose ReLUs switch within it: the comparison is by a small one,
     // and what is in use must be the same but for the step.
     let (second, coarse) = (gradient_by(1e-6), gradient_by(0.01));
-    let in_use = search.architecture_gradient(&train, &valid, rate, 0).unwrap();
+    let in_use = search
+        .oneshot
+        .method
+        .architecture_gradient(&search.oneshot.training, [&train, &valid], rate, (0, 0))
+        .unwrap();
     assert_eq!(in_use.iter().copied().collect::<Vec<f64>>(), coarse);
-    let first = search
-        .relaxed(&alphas, &mixed)
+    let first_order = relaxed(&search, &alphas, &mixed)
         .architecture_gradient(&valid)
         .unwrap();
-    for (name, value) in search.supernet.parameters().snapshot().unwrap().iter() {
+    for (name, value) in search.supernet().parameters().snapshot().unwrap().iter() {
         if !name.contains("running") {
             let before = start.tensors()[name]
                 .flatten_all()
@@ -232,7 +269,7 @@ fn the_second_order_gradient_is_that_through_the_step() {
             error < 1e-5 * measured.abs().max(1.0),
             "{i}: {second}, {measured} by differences"
         );
-        far += (measured - first.operations[0][[i / 5, i % 5]]).powi(2);
+        far += (measured - first_order.operations[0][[i / 5, i % 5]]).powi(2);
         size += measured.powi(2);
     }
     assert!(

@@ -1,5 +1,8 @@
 //! Whole searches, small ones, on real images.
 
+use candle_core::Tensor;
+use nas_eval::data::Augmentation;
+use nas_eval::supernet::TrainingPass;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{EnasMacroConfig, EnasMacroSpace, by_name, darts, nb201};
 
@@ -77,7 +80,7 @@ fn a_search_gives_the_best_of_its_candidates() {
                     assert_eq!(history.last(), Some(*report));
                     epochs.push(report.epoch);
                 }
-                Event::Ranked { done, of, candidate } => {
+                Event::Own(Ranked { done, of, candidate }) => {
                     assert!(done <= of);
                     ranked.push((*candidate).clone());
                 }
@@ -133,19 +136,20 @@ fn only_the_weights_of_the_drawn_architectures_are_trained() {
     };
     let mut search = search(&nb201(), &config, 3);
     // A controller that always takes option 2, nor_conv_1x1.
-    let controller = search.learner.controller.parameters();
+    let controller = search.controller().parameters();
     let bias = controller.get("head.operation.5.bias").unwrap().var.clone();
     bias.set(&Tensor::new(&[0.0, 0.0, 1e6, 0.0, 0.0], &Device::Cpu).unwrap())
         .unwrap();
-    let before = search.supernet.parameters().snapshot().unwrap();
-    search.train_weights(0).unwrap();
-    let after = search.supernet.parameters().snapshot().unwrap();
+    let before = search.supernet().parameters().snapshot().unwrap();
+    let OneShotSearch { training, method, .. } = &mut search.oneshot;
+    training.pass(TrainingPass::of_epoch(0), method).unwrap();
+    let after = search.supernet().parameters().snapshot().unwrap();
     let value = |snapshot: &nas_eval::nn::Snapshot, name: &str| {
         let flat = snapshot.tensors()[name].flatten_all().unwrap();
         flat.to_vec1::<f32>().unwrap()
     };
     let moved = |what: &str| {
-        let names = search.supernet.parameters().iter().map(|(name, _)| name);
+        let names = search.supernet().parameters().iter().map(|(name, _)| name);
         let of = names.filter(|name| name.contains(what));
         of.filter(|name| value(&before, name) != value(&after, name))
             .count()
@@ -163,8 +167,8 @@ fn a_search_that_stops_after_any_epoch_ends_as_if_it_had_not() {
         let path = dir.path().join(stop.to_string());
         let mut first = search(&space, &config, 4);
         for _ in 0..stop {
-            first.epoch(None).unwrap();
-            first.save(&path).unwrap();
+            first.oneshot.epoch(None).unwrap();
+            first.oneshot.save(&path).unwrap();
         }
         let mut second = search(&space, &config, 4);
         let mut resumed = 0;
@@ -264,9 +268,10 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
         match search.run(Some(dir.path()), |_| {}) {
             Ok(report) => break report,
             Err(RlError::Interrupted) => {
-                let updates = search.progress.map(|progress| progress.controller.updates);
-                between_steps += u32::from(updates == Some(0));
-                between_updates += u32::from(updates > Some(0));
+                let within = search.oneshot.training.progress().is_some();
+                let updates = search.oneshot.method.phase.updates;
+                between_steps += u32::from(within && updates == 0);
+                between_updates += u32::from(within && updates > 0);
             }
             Err(error) => panic!("{error}"),
         }
@@ -311,7 +316,7 @@ fn the_authors_search_goes_on_bit_for_bit_where_it_was_stopped() {
         let config = authors(space);
         let dir = tempfile::tempdir().unwrap();
         let mut straight = search(space, &config, 8);
-        let layers = straight.supernet.network().layers();
+        let layers = straight.supernet().network().layers();
         let has = |what: &str| layers.iter().any(|layer| layer.name.contains(what));
         assert!(has("dropout"));
         assert_eq!(has("auxiliary"), space.name() == "darts");

@@ -6,7 +6,7 @@ use nas_space::seed::Seed;
 use crate::testing::{
     Climber, Evaluate, OPTIONS, TinySpace, config, options, run, run_strategy, synthetic, timeless,
 };
-use crate::{Duplicates, Event, Parts, Silent, Store, Study, StudyConfig, StudyError};
+use crate::{Duplicates, Event, Parts, PreparedStudy, Silent, Store, StudyConfig, StudyError};
 
 fn recorded(config: &StudyConfig) -> Store {
     let mut store = Store::in_memory().unwrap();
@@ -173,7 +173,7 @@ fn a_space_of_the_same_name_with_other_decisions_is_refused() {
         strategy: &mut Climber::new(config.seed),
         evaluator: &Evaluate(synthetic),
     };
-    let Err(StudyError::Differs { differences }) = Study::resume(&mut store, config, parts) else {
+    let Err(StudyError::Differs { differences }) = PreparedStudy::resume(&mut store, config, parts) else {
         panic!("resumed");
     };
     assert_eq!(differences[0].field, "decisions");
@@ -225,7 +225,7 @@ fn a_study_is_not_created_over_another() {
         strategy: &mut Climber::new(config.seed),
         evaluator: &Evaluate(synthetic),
     };
-    let refused = Study::create(&mut store, config, parts).err().unwrap();
+    let refused = PreparedStudy::create(&mut store, config, parts).err().unwrap();
     assert!(matches!(refused, StudyError::AlreadyBegun { .. }), "{refused}");
 }
 

@@ -1,0 +1,140 @@
+//! Spaces whose architectures share the weights of one supernet.
+
+use nas_space::arch::Architecture;
+use nas_space::error::SpaceError;
+use nas_space::network::{Network, NetworkConfig};
+use nas_space::spaces::{CellSpace, EnasMacroSpace, MixedChannels, RelaxedCell, Space};
+use ndarray::Array2;
+
+use super::Mixture;
+use super::one_hot::one_hot;
+
+/// A space whose architectures share the weights of one supernet.
+#[derive(Debug, Clone)]
+pub struct SharedSpace(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// One of cells.
+    Cells(CellSpace, Vec<RelaxedCell>),
+    /// That of whole networks.
+    Macro(EnasMacroSpace),
+}
+
+impl SharedSpace {
+    /// The space as one that has a supernet.
+    ///
+    /// # Errors
+    /// [`SpaceError::Config`] where it has none.
+    pub fn new(space: &dyn Space) -> Result<Self, SpaceError> {
+        match (space.cells(), space.enas_macro()) {
+            (Some(cells), _) => Ok(Self(Kind::Cells(cells.clone(), cells.relaxed()?))),
+            (None, Some(whole)) => Ok(Self(Kind::Macro(whole.clone()))),
+            (None, None) => {
+                let expected = "one of cells whose edges have one operation each, or enas-macro: others have no supernet";
+                Err(SpaceError::config("space", space.name(), expected))
+            }
+        }
+    }
+
+    /// The space.
+    pub fn space(&self) -> &dyn Space {
+        match &self.0 {
+            Kind::Cells(space, _) => space,
+            Kind::Macro(space) => space,
+        }
+    }
+
+    /// The network of a supernet of this size, with this rate of dropout before the classifier, in \[0, 1).
+    ///
+    /// # Errors
+    /// [`SpaceError`] where it cannot be of this size.
+    pub fn network(&self, size: &NetworkConfig, dropout: f64) -> Result<Network, SpaceError> {
+        let network = match &self.0 {
+            Kind::Cells(space, _) => space.supernet(size, MixedChannels::All)?,
+            Kind::Macro(space) => space.supernet(size)?,
+        };
+        network.with_dropout(dropout)
+    }
+
+    /// The mixture in which everything that the architecture has weighs 1, and nothing else anything.
+    ///
+    /// # Errors
+    /// [`SpaceError`] for an architecture that is not of the space.
+    pub fn mixture(&self, architecture: &Architecture) -> Result<Mixture, SpaceError> {
+        match &self.0 {
+            Kind::Cells(space, cells) => one_hot(space, cells, architecture),
+            Kind::Macro(space) => {
+                space.validate(architecture)?;
+                let (rows, columns) = space.table();
+                let operations = columns + 1 - rows;
+                let mut table = Array2::zeros((rows, columns));
+                let mut choices = architecture.choices().iter();
+                for row in 0..rows {
+                    if let Some(&operation) = choices.next() {
+                        table[[row, operation]] = 1.0;
+                    }
+                    for (state, &skip) in choices.by_ref().take(row).enumerate() {
+                        table[[row, operations + state]] = skip as f64;
+                    }
+                }
+                Ok(Mixture::new(vec![table]))
+            }
+        }
+    }
+
+    /// What tells it from other spaces in a checkpoint.
+    pub fn identity(&self) -> String {
+        match &self.0 {
+            Kind::Cells(space, cells) => format!("{} {cells:?}", space.name()),
+            Kind::Macro(space) => format!("{} {:?}", space.name(), space.config()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nas_space::seed::Seed;
+    use nas_space::shape::Shape;
+    use nas_space::spaces::EnasMacroConfig;
+
+    use super::*;
+    use crate::model::{Model, Pass};
+    use crate::supernet::Supernet;
+    use crate::{DType, Device};
+
+    /// With the parameters of the supernet, a network by itself gives the scores of the supernet with its mixture.
+    #[test]
+    fn a_part_of_the_macro_supernet_is_the_network_by_itself() {
+        let space = EnasMacroSpace::new(EnasMacroConfig { layers: 5 }).unwrap();
+        let size = NetworkConfig {
+            image: Shape::new(1, 8, 8),
+            channels: 4,
+            ..NetworkConfig::default()
+        };
+        let shared = SharedSpace::new(&space).unwrap();
+        let (cpu, dtype) = (Device::Cpu, DType::F64);
+        let network = Arc::new(shared.network(&size, 0.0).unwrap());
+        let supernet = Supernet::new(network, Seed::new(1), &cpu, dtype).unwrap();
+        let values: Vec<f64> = (0..192).map(|i| (f64::from(i) * 0.7).sin()).collect();
+        let images = candle_core::Tensor::from_vec(values, (3, 1, 8, 8), &cpu).unwrap();
+        let mut rng = Seed::new(2).rng();
+        for _ in 0..8 {
+            let architecture = space.sample(&mut rng);
+            let alone = space.network(&architecture, &size).unwrap();
+            let alone = Model::new(Arc::new(alone), Seed::new(3), &cpu, dtype).unwrap();
+            for (name, parameter) in alone.parameters().iter() {
+                let shared = supernet.parameters().get(name).unwrap();
+                parameter.var.set(shared.var.as_tensor()).unwrap();
+            }
+            let mixture = shared.mixture(&architecture).unwrap();
+            let pass = Pass::BatchStatistics;
+            let expected = alone.forward(&images, &pass).unwrap().main;
+            let got = supernet.forward(&images, &pass, &mixture).unwrap().main;
+            let difference = (got - expected).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(difference.to_scalar::<f64>().unwrap() < 1e-10, "{architecture}");
+        }
+    }
+}

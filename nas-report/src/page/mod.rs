@@ -1,0 +1,122 @@
+//! A page of HTML that needs nothing else: no network, no other file, no script.
+//!
+//! A [`Page`] is a title, a lead and sections of [`Html`]: paragraphs, tables, figures with drawings inside, details on
+//! demand. What comes in as text is escaped by `html`; drawings come from `plot` and `nas_space::draw`, which escape what
+//! they write. The page forbids its browser to fetch or run anything, whatever it holds.
+
+pub mod compare;
+mod html;
+mod table;
+
+pub use html::Html;
+pub use table::{Align, Cell, Table};
+
+use std::fmt::Write;
+
+use crate::plot::escaped;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A page in the making.
+#[derive(Debug, Clone)]
+pub struct Page {
+    title: String,
+    lead: String,
+    opening: Html,
+    sections: Vec<(String, Html)>,
+    footer: String,
+}
+
+impl Page {
+    /// A page of this title, with a sentence on what it is.
+    pub fn new(title: impl Into<String>, lead: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            lead: lead.into(),
+            opening: Html::new(),
+            sections: Vec::new(),
+            footer: format!("Made by nas {}.", env!("CARGO_PKG_VERSION")),
+        }
+    }
+
+    /// What stands above all sections.
+    pub fn opening(&mut self, opening: Html) -> &mut Self {
+        self.opening = opening;
+        self
+    }
+
+    /// Adds a section, unless there is nothing in it.
+    pub fn section(&mut self, title: impl Into<String>, body: Html) -> &mut Self {
+        if !body.is_empty() {
+            self.sections.push((title.into(), body));
+        }
+        self
+    }
+
+    /// The document. The same page is always the same text.
+    pub fn render(&self) -> String {
+        let title = escaped(&self.title);
+        let mut text = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <link rel=\"icon\" href=\"data:,\">\n\
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
+             <p class=\"lead\">{}</p>\n{}",
+            escaped(&self.lead),
+            self.opening.as_str()
+        );
+        // Writing to a string cannot fail.
+        if self.sections.len() > 2 {
+            text.push_str("<nav aria-label=\"Sections\">");
+            for (number, (title, _)) in self.sections.iter().enumerate() {
+                let _ = write!(
+                    text,
+                    "<a href=\"#section-{}\">{}</a> ",
+                    number + 1,
+                    escaped(title)
+                );
+            }
+            text.push_str("</nav>\n");
+        }
+        for (number, (title, body)) in self.sections.iter().enumerate() {
+            let id = format!("section-{}", number + 1);
+            let _ = write!(
+                text,
+                "<section aria-labelledby=\"{id}\">\n<h2 id=\"{id}\">{}</h2>\n{}</section>\n",
+                escaped(title),
+                body.as_str()
+            );
+        }
+        let _ = write!(
+            text,
+            "<footer>{}</footer>\n</main>\n</body>\n</html>\n",
+            escaped(&self.footer)
+        );
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_needs_nothing_else_and_leaves_out_what_is_empty() {
+        let mut page = Page::new("A <search>", "What it found & how");
+        let mut body = Html::new();
+        body.paragraph("all of it");
+        page.section("Result", body.clone())
+            .section("Empty", Html::new())
+            .section("Costs", body.clone())
+            .section("Rest", body);
+        let text = page.render();
+        assert!(text.contains("<h1>A &lt;search&gt;</h1>") && text.contains("found &amp; how"));
+        assert_eq!(text.matches("<h2").count(), 3);
+        assert_eq!(text.matches("<a href=\"#section-").count(), 3);
+        for word in ["http://", "https://", "<script", "url(", "@import", "<img"] {
+            assert!(!text.contains(word), "{word}");
+        }
+        assert_eq!(text, page.render());
+    }
+}
