@@ -3,6 +3,21 @@
 //! A supernet has every operation on every edge. Its weights and the architecture parameters are trained in turn, each
 //! on its own half of the images, and an architecture is read off in the end.
 //!
+//! ```
+//! use nas_darts::{DartsConfig, Search};
+//! use nas_eval::{DType, Device, data::{Augmentation, Dataset}};
+//! use nas_space::{network::NetworkConfig, seed::Seed, spaces::nb201};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let digits = Dataset::load("digits", None)?;
+//! # let digits = digits.with_training_images(64, Seed::new(0))?;
+//! let network = NetworkConfig { image: digits.train.shape(), channels: 4, cells: 1, ..NetworkConfig::default() };
+//! let config = DartsConfig { network, augmentation: Augmentation::NONE, epochs: 1, ..DartsConfig::default() };
+//! let mut search = Search::new(&nb201(), &digits, config, Seed::new(1), &Device::Cpu, DType::F32)?;
+//! println!("{}", search.run(None, |_| {})?.genotype);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | module | what it holds |
 //! |---|---|
 //! | [`relaxation`] | how operations are weighed: DARTS, PC-DARTS, GDAS |

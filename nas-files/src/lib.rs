@@ -1,5 +1,15 @@
 //! The few things that every crate does with files, done in one way.
 //!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("best.json");
+//! nas_files::replace(&path, b"{}")?; // Completely or not at all.
+//! assert_eq!(nas_files::read_text(&path, 1 << 20)?, "{}"); // At most a megabyte.
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! - [`replace`] writes a file completely or not at all.
 //! - [`open_own`] and [`open_or_create_own`] open a file that this program made itself. Whoever
 //!   can write to a directory can put a link, a pipe or a device in a file's place; these

@@ -2,6 +2,23 @@
 //!
 //! [`controller`] is a policy over the architectures of any space; [`search`] trains it on what becomes of its proposals, by
 //! REINFORCE or PPO. [`enas`] trains it on the shared weights of a supernet.
+//!
+//! ```
+//! use nas_rl::{ControllerSearch, RlConfig};
+//! use nas_space::{search::Budget, seed::Seed};
+//! use nas_study::Study;
+//! use nas_tables::{TabularEvaluator, built_in};
+//! # use std::sync::Arc;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let table = Arc::new(built_in("digits")?);
+//! let space = table.space().clone();
+//! let evaluator = TabularEvaluator::new(table, "digits")?;
+//! let mut controller = ControllerSearch::new(space.clone(), RlConfig::small_budget(), Seed::new(1))?;
+//! let summary = Study::new(&*space, &mut controller, &evaluator).epochs(4).budget(Budget::trials(100)).run()?;
+//! println!("{summary}");
+//! # Ok(())
+//! # }
+//! ```
 
 mod baseline;
 pub mod config;

@@ -273,7 +273,6 @@ macro_rules! methods {
         /// A search method with its settings.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "name", rename_all = "kebab-case")]
-        #[expect(clippy::large_enum_variant, reason = "a run has one")]
         pub(crate) enum MethodConfig {
             $(
                 #[doc = concat!("See [`", stringify!($config), "`].")]
