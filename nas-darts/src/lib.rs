@@ -26,13 +26,9 @@
 //! | [`stop`], [`hessian`], [`diagnostics`] | what tells a search that collapses, and ends it |
 
 mod alphas;
-mod alternating;
 mod architecture;
 mod config;
-mod curvature;
-mod differentiable;
 mod error;
-mod perturbation;
 mod problem;
 mod report;
 mod search;

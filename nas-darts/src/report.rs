@@ -4,8 +4,6 @@ use nas_space::genotype::Genotype;
 use nas_space::spaces::ChosenEdge;
 use serde::{Deserialize, Serialize};
 
-use crate::stop::Stopped;
-
 /// One epoch of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,4 +112,16 @@ pub enum Decided {
         /// The rows kept.
         rows: Vec<usize>,
     },
+}
+
+/// Why and with what a search ended early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stopped {
+    /// The epoch after which it ended.
+    pub epoch: u32,
+    /// The epoch whose architecture is taken.
+    pub architecture_of: u32,
+    /// Why.
+    pub reason: String,
 }

@@ -40,6 +40,11 @@
 //! # References
 //! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055.
 
+mod alternating;
+mod curvature;
+mod differentiable;
+mod perturbation;
+
 use std::path::Path;
 
 use nas_eval::data::Dataset;
@@ -51,11 +56,11 @@ use nas_space::spaces::{CellSpace, ChosenEdge};
 
 use crate::alphas::Alphas;
 use crate::config::{DartsConfig, Selection};
-use crate::differentiable::Differentiable;
 use crate::discretize::discretize;
 use crate::error::DartsError;
-use crate::perturbation::Selected;
 use crate::report::{CellReport, EdgePerturbation, EpochReport, SearchReport};
+use crate::search::differentiable::Differentiable;
+use crate::search::perturbation::Selected;
 use crate::stop::Stopped;
 
 /// Something that happened in a search.

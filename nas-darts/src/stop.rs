@@ -29,6 +29,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DartsError;
+pub use crate::report::Stopped;
 use crate::report::{CellReport, EpochReport};
 
 /// When a search ends early.
@@ -90,18 +91,6 @@ pub struct DartsPlusRule {
     pub skip_connections: usize,
     /// As many epochs without a change in any edge's order of operations end it.
     pub unchanged_epochs: usize,
-}
-
-/// Why and with what a search ended early.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stopped {
-    /// The epoch after which it ended.
-    pub epoch: u32,
-    /// The epoch whose architecture is taken.
-    pub architecture_of: u32,
-    /// Why.
-    pub reason: String,
 }
 
 impl Default for RobustRule {

@@ -6,9 +6,9 @@ use nas_eval::supernet::{Examples, Wanted};
 use super::*;
 use crate::bilevel::{self, Bilevel};
 use crate::config::FirstStep;
-use crate::curvature::LANCZOS_STEPS;
 use crate::problem::{Relaxed, SupernetProblem};
 use crate::relaxation::Mixed;
+use crate::search::curvature::LANCZOS_STEPS;
 
 /// Trains an epoch, with the architecture or without.
 fn train_epoch(search: &mut Search, epoch: u32, learns: bool) {

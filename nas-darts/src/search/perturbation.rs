@@ -34,11 +34,11 @@ use ndarray::Array2;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::alternating::Fixed;
-use crate::differentiable::Differentiable;
 use crate::discretize::edge_strength;
 use crate::error::DartsError;
 use crate::report::{Decided, EdgePerturbation};
+use crate::search::alternating::Fixed;
+use crate::search::differentiable::Differentiable;
 use crate::search::{Event, Search, Selecting};
 
 /// The weights are tuned at the search's first learning rate divided by this.

@@ -12,17 +12,17 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::alphas::Alphas;
-use crate::alternating::Alternating;
 use crate::architecture::Architecture;
 use crate::config::{BatchNormMode, DartsConfig};
-use crate::curvature::LANCZOS_STEPS;
 use crate::diagnostics::cell_report;
 use crate::discretize::discretize;
 use crate::error::DartsError;
-use crate::perturbation::Projection;
 use crate::problem::Relaxed;
 use crate::relaxation::{Mixed, Relaxation};
 use crate::report::EpochReport;
+use crate::search::alternating::Alternating;
+use crate::search::curvature::LANCZOS_STEPS;
+use crate::search::perturbation::Projection;
 use crate::stop::{Course, Stopped};
 
 /// Differentiable search as a method that trains a supernet.

@@ -7,9 +7,9 @@ use nas_eval::supernet::{Examples, Mixture, Step, Steps, SupernetTraining};
 use crate::alphas::Alphas;
 use crate::bilevel;
 use crate::config::{FirstStep, Order};
-use crate::differentiable::Differentiable;
 use crate::error::DartsError;
 use crate::problem::SupernetProblem;
+use crate::search::differentiable::Differentiable;
 
 /// The weights learn from training batches and the architecture from validation batches, a step each at a time.
 pub(crate) struct Alternating<'a> {

@@ -5,9 +5,9 @@ use nas_eval::supernet::SupernetTraining;
 use nas_space::seed::Seed;
 
 use crate::alphas::Alphas;
-use crate::differentiable::Differentiable;
 use crate::error::DartsError;
 use crate::hessian::{extreme_eigenvalues, hessian_vector};
+use crate::search::differentiable::Differentiable;
 
 /// Steps of Lanczos' method: see [`hessian`](crate::hessian) for what they leave to be desired.
 pub(crate) const LANCZOS_STEPS: usize = 12;
