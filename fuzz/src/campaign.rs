@@ -39,7 +39,7 @@ impl Effort {
     }
 }
 
-/// What a campaign came to.
+/// The result of a campaign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// Inputs given to the parser, those of the corpus among them.

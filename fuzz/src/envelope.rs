@@ -1,4 +1,4 @@
-//! What a parser reads through before it comes to what a mutation has changed.
+//! What a parser reads before it reaches what a mutation has changed.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

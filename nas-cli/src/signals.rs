@@ -25,7 +25,7 @@ pub(crate) fn exit_code(signal: i32) -> u8 {
 }
 
 /// Says by which command one goes on with what is being done.
-pub(crate) fn goes_on_by(command: String) {
+pub(crate) fn set_resume_hint(command: String) {
     *GOES_ON_BY.lock().unwrap_or_else(PoisonError::into_inner) = Some(command);
 }
 

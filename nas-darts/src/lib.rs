@@ -26,7 +26,7 @@
 //! | [`stop`], [`hessian`], [`diagnostics`] | what tells a search that collapses, and ends it |
 
 mod alphas;
-mod architecture;
+mod arch_parameters;
 mod config;
 mod error;
 mod problem;

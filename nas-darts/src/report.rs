@@ -60,7 +60,7 @@ impl CellReport {
     }
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug, Clone)]
 pub struct SearchReport {
     /// The architecture.

@@ -102,7 +102,7 @@ impl Span {
 /// gives the same figures, bit for bit on the CPU. Nothing is removed: a folder takes the space of a network's weights and
 /// its optimizer's state for each training, until whoever made it does.
 ///
-/// **Stopping.** Once a [`Stop`](TrainingEvaluator::stopping_at) is requested, a trial is given up between two steps, as
+/// **Stopping.** Once a [`Stop`](TrainingEvaluator::with_stop) is requested, a trial is given up between two steps, as
 /// [`FailureKind::Interrupted`]. With a folder, here or by
 /// [`resuming_from`](TrainingEvaluator::resuming_from), it leaves the state of its training there, from which the same trial
 /// goes on when it is evaluated again.
@@ -240,7 +240,7 @@ impl TrainingEvaluator {
 
     /// The same evaluator, whose trials are given up once this is requested.
     #[must_use]
-    pub fn stopping_at(self, stop: Stop) -> Self {
+    pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop, ..self }
     }
 
@@ -268,7 +268,7 @@ impl TrainingEvaluator {
         Some(folder.join(format!("{:016x}", trial.seed.value())))
     }
 
-    /// Leaves what a trial came to. Without it, what continues the trial, or the trial itself, trains from the start: no
+    /// Leaves the result of a trial. Without it, what continues the trial, or the trial itself, trains from the start: no
     /// reason to lose an evaluation.
     fn leave(&self, trainer: &Trainer, checkpoint: &Path, interrupted: bool) {
         let of_all = self
@@ -322,7 +322,7 @@ impl TrainingEvaluator {
         }
         let train = self.config.train.with_epochs(self.span(trial)?);
         let trainer = Trainer::new(model, self.data.clone(), train, trial.seed.derive("train", 0))?;
-        Ok(trainer.stopping_at(self.stop.clone()))
+        Ok(trainer.with_stop(self.stop.clone()))
     }
 
     fn train(&self, trial: &Trial) -> Result<Evaluation, EvalError> {

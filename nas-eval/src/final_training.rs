@@ -111,8 +111,8 @@ impl FinalTraining<'_> {
         let network = Arc::new(self.genotype.network(self.operations, &self.network)?);
         let cost = network.cost();
         let model = Model::new(network, self.seed.derive("init", 0), self.device, self.dtype)?;
-        let mut trainer = Trainer::new(model, data, self.train.clone(), self.seed.derive("train", 0))?
-            .stopping_at(self.stop);
+        let mut trainer =
+            Trainer::new(model, data, self.train.clone(), self.seed.derive("train", 0))?.with_stop(self.stop);
         if let Some(directory) = self
             .checkpoint
             .filter(|directory| Trainer::has_checkpoint(directory))

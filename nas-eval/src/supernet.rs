@@ -89,7 +89,7 @@ impl Supernet {
 
     /// The same supernet, whose evaluations are given up, as [`EvalError::Interrupted`], once this is requested.
     #[must_use]
-    pub fn stopping_at(self, stop: Stop) -> Self {
+    pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop, ..self }
     }
 

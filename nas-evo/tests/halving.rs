@@ -158,7 +158,7 @@ fn epochs_are_paid_once_failures_stay_where_they_are_and_the_best_was_trained_lo
     for schedule in schedules() {
         let (summary, records) = run(&mut Store::in_memory().unwrap(), "random", schedule, 2, None);
         assert!(summary.failed > 3);
-        // Of each training, whose trials share a seed, the epochs it has come to.
+        // Of each training, whose trials share a seed, the epochs it has reached.
         let mut reached = BTreeMap::new();
         for record in &records {
             let before = reached.insert(record.trial.seed, record.trial.fidelity.epochs);

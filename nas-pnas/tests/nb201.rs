@@ -71,7 +71,7 @@ impl<'a> Incumbent<'a> {
     }
 }
 
-/// What a search came to.
+/// The result of a search.
 struct Found {
     tested: f64,
     trials: u64,

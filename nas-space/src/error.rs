@@ -10,7 +10,7 @@ use crate::sizes::Quantity;
 #[derive(Debug, Clone, PartialEq, Error)]
 #[non_exhaustive]
 pub enum SpaceError {
-    /// A name that nothing goes by.
+    /// A name that nothing has.
     #[error("there is no {what} named '{name}'; known: {}", known.join(", "))]
     UnknownName {
         /// What was looked for: an operation, a space, an architecture.

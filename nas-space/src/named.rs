@@ -27,7 +27,7 @@ use crate::genotype::{DartsGenotype, Genotype};
 /// A published architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// The name it goes by.
+    /// Its name.
     pub name: String,
     /// Where it was published.
     pub source: String,

@@ -35,6 +35,7 @@ pub mod compare;
 mod config;
 mod error;
 mod event;
+mod executor;
 pub mod processes;
 mod run;
 mod run_dir;
@@ -42,7 +43,6 @@ mod store;
 mod summary;
 #[cfg(test)]
 mod testing;
-mod workers;
 
 pub use nas_space::search::Stop;
 

@@ -295,7 +295,7 @@ impl TabularEvaluator {
         }
     }
 
-    /// What a trial sees: of several rungs, what the repeat that was drawn at the bottom one came to.
+    /// What a trial sees: of several rungs, the result of the repeat that was drawn at the bottom one.
     fn seen(&self, epochs: u32, repeats: &Repeats, row: u32, seed: Seed) -> Option<(Option<u64>, f64)> {
         let bottom = self.epochs.first().filter(|&&bottom| bottom != epochs);
         let known = self.table.fidelities(self.dataset)?;

@@ -50,6 +50,6 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     if grows {
         store.extend_budget(config.budget)?;
     }
-    signals::goes_on_by(shell::resume(&args.run, Some(session.config())));
+    signals::set_resume_hint(shell::resume(&args.run, Some(session.config())));
     session.run(&run, store, workers, output)
 }

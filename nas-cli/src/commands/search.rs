@@ -35,7 +35,7 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
     }
     let (run, store) = RunDir::create(&path, session.config())?;
     let resume = shell::resume(&path, Some(session.config()));
-    signals::goes_on_by(resume.clone());
+    signals::set_resume_hint(resume.clone());
     if output == Output::Text {
         note(&format!(
             "run directory: {} (go on after an interruption with: {resume})",

@@ -236,7 +236,7 @@ fn vertices(module: &Module) -> Vec<String> {
     lines
 }
 
-/// The motifs of every level, and what they come to.
+/// The motifs of every level, and what they amount to.
 fn levels(hierarchy: &Hierarchy) -> Vec<String> {
     let mut lines = Vec::new();
     for (i, motifs) in hierarchy.levels().iter().enumerate() {

@@ -86,7 +86,7 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
     let holder = run.holder()?;
     let (study, standing) = match run.look() {
         Ok(records) => (records.study()?, Some(records.standing()?)),
-        // Its process has not come to the first record, or was killed before it.
+        // Its process has not reached the first record, or was killed before it.
         Err(StudyError::Store(StoreError::Missing { .. } | StoreError::Empty { .. })) => (None, None),
         Err(error) => return Err(error.into()),
     };

@@ -113,7 +113,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     };
     let device = device::open(device, tf32)?;
     if args.checkpoints.is_some() {
-        signals::goes_on_by("the same command".to_owned());
+        signals::set_resume_hint("the same command".to_owned());
     }
     let memory_estimate_bytes = if device.is_cpu() {
         let built = genotype.network(&Operations::standard(), &network)?;
@@ -168,7 +168,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         curve: report.history,
         out: args.out.clone().filter(|_| matches!(saved, Some(Ok(())))),
     };
-    // What the training came to is not lost where the disk is full.
+    // The result of the training is not lost where the disk is full.
     output.result(&trained, || text(&trained))?;
     saved.unwrap_or(Ok(()))
 }

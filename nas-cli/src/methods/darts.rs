@@ -368,7 +368,7 @@ impl Searcher<'_> {
         let space = supernet::cells(space)?;
         let search = Search::new(space, dataset, self.config.clone(), seed, device, DType::F32);
         let search = search.context("the supernet cannot be made")?;
-        Ok(search.stopping_at(self.supernet.stop.clone()))
+        Ok(search.with_stop(self.supernet.stop.clone()))
     }
 
     /// Writes the epochs so far, so that a search can be watched.

@@ -281,7 +281,7 @@ impl Searcher<'_> {
         let (config, seed) = (self.config.clone(), self.supernet.seed_of(index));
         let search = Enas::new(space, dataset, config, seed, device, DType::F32);
         let search = search.context("the supernet cannot be made")?;
-        Ok(search.stopping_at(self.supernet.stop.clone()))
+        Ok(search.with_stop(self.supernet.stop.clone()))
     }
 
     /// Writes the epochs so far, so that a search can be watched.

@@ -300,7 +300,7 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
     }
     html.table(&table);
     html.paragraph(
-        "ρ and τ: rank correlations of what was predicted before a level was trained with what it came to; held out: of \
+        "ρ and τ: rank correlations of what was predicted before a level was trained with what was measured; held out: of \
          predictions by models that had learned from others of the level.",
     );
     Ok(html)

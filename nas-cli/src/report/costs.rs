@@ -1,4 +1,4 @@
-//! What the search cost, and what came to nothing.
+//! What the search cost, and what failed.
 
 use std::collections::BTreeMap;
 

@@ -4,9 +4,9 @@
 //! that a search which still runs can be looked at. One file for each group of sections.
 
 mod costs;
-mod course;
 mod method;
 mod origin;
+mod progress_section;
 mod result;
 mod run;
 mod subject;
@@ -32,7 +32,7 @@ pub(crate) fn page(run: &Run) -> Result<String> {
     page.opening(opening)
         .section("Result", result::section(run)?)
         .section("What was searched", subject::section(run)?)
-        .section("Course of the search", course::section(run)?)
+        .section("Course of the search", progress_section::section(run)?)
         .section(method.title, method.html)
         .section(result::front_title(run), result::front(run)?)
         .section("Costs", costs::section(run)?)

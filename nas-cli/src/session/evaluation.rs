@@ -81,7 +81,7 @@ impl Evaluator for Worker {
 }
 
 impl Session {
-    /// How many worker processes there are to be: as many as typed, or else one where what evaluates may come to grief.
+    /// How many worker processes there are to be: as many as typed, or else one where evaluating may fail badly.
     pub(crate) fn workers(&self, typed: Option<usize>) -> Result<usize> {
         let bounded = self.config.trial.is_some();
         let (own, trains) = match &self.source {

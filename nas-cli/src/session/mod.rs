@@ -88,7 +88,7 @@ enum Searcher<'a> {
     Oneshot(Box<Oneshot<'a>>),
 }
 
-/// What a search came to.
+/// The result of a search.
 pub(crate) struct Concluded {
     pub(crate) summary: Summary,
     /// Of the best architecture.
@@ -145,7 +145,7 @@ impl Session {
                     TrainingEvaluator::new(Arc::clone(&space), dataset, of_trials, seed, device, DType::F32)?;
                 Source::Training {
                     plan: plan.clone(),
-                    evaluator: Box::new(evaluator.stopping_at(stop.clone())),
+                    evaluator: Box::new(evaluator.with_stop(stop.clone())),
                 }
             }
             Estimation::Table(_) => Source::Table(config.lookup()?.context("there is no table")?),
@@ -420,7 +420,7 @@ impl Session {
         ))
     }
 
-    /// What the trials came to in accuracy and cost, drawn into the run directory; nothing where no cost is known.
+    /// The trials by accuracy and cost, drawn into the run directory; nothing where no cost is known.
     fn front(&self, run: &RunDir, store: &Store) -> Result<Option<Pareto>> {
         let objectives = self.config.method.objectives();
         let records = store.records().trials()?;

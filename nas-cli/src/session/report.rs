@@ -1,4 +1,4 @@
-//! What a search came to, for people and for programs.
+//! The result of a search, for people and for programs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

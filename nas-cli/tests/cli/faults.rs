@@ -1,4 +1,4 @@
-//! Whatever is killed, and wherever there is no room: a search comes to the same, and nothing acknowledged is lost.
+//! Whatever is killed, and wherever there is no room: a search finds the same, and nothing acknowledged is lost.
 //!
 //! `NAS_FAULTS=N` kills N times as often: `.ci/soak` is that.
 
@@ -52,7 +52,7 @@ fn killed_after(args: &[String], limit: Duration) -> bool {
     killed.status.success()
 }
 
-/// Searches that are killed at random moments, and resumed each time until they end by themselves, come to what one comes to
+/// Searches that are killed at random moments, and resumed each time until they end by themselves, find what one finds
 /// that is let alone. So many kills in all; the moments are spread over the time that a search takes here and now.
 #[expect(clippy::disallowed_methods, reason = "a test that kills needs a clock")]
 fn are_killed_again_and_again(name: &str, search: &str, kills: u64) {
@@ -158,7 +158,7 @@ fn a_disk_without_room_is_reported_and_what_was_acknowledged_stays() {
     assert_eq!(status["state"], "interrupted");
     let kept = status["finished"].as_u64().unwrap();
     assert!((1..60_000).contains(&kept), "{status}");
-    // With room again it comes to what it would have come to.
+    // With room again it finds what it would have found.
     let resumed = json(&["resume", run.to_str().unwrap(), "--json"]);
     let whole = dir.path().join("whole");
     let words = "search evolution --benchmark digits --trials 60000 --seed 4 --json --run";

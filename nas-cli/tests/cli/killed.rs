@@ -7,7 +7,7 @@ use super::*;
 struct Standing {
     asked: usize,
     finished: usize,
-    /// The final training has come to a checkpoint.
+    /// The final training has reached a checkpoint.
     training: bool,
 }
 

@@ -42,7 +42,7 @@ fn words(run: &Path, words: &str) -> Vec<String> {
     args
 }
 
-/// What a search that goes on must come to as well.
+/// What a search that goes on must find as well.
 const SAME: [&str; 4] = ["trials", "epochs", "best", "test_accuracy"];
 
 #[test]

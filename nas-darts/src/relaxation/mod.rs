@@ -25,7 +25,7 @@ use crate::config::RelaxationConfig;
 
 /// A way to weigh operations.
 pub trait Relaxation: fmt::Debug + Send + Sync {
-    /// The name it goes by: `darts`, `pc-darts`, `gdas`.
+    /// Its name: `darts`, `pc-darts`, `gdas`.
     fn name(&self) -> &'static str;
 
     /// Whether edges have parameters of their own, β.

@@ -12,7 +12,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::alphas::Alphas;
-use crate::architecture::Architecture;
+use crate::arch_parameters::ArchParameters;
 use crate::config::{BatchNormMode, DartsConfig};
 use crate::diagnostics::cell_report;
 use crate::discretize::discretize;
@@ -33,7 +33,7 @@ pub(crate) struct Differentiable {
     pub(crate) config: DartsConfig,
     pub(crate) seed: Seed,
     pub(crate) relaxation: Box<dyn Relaxation>,
-    pub(crate) architecture: Architecture,
+    pub(crate) architecture: ArchParameters,
     /// The strengths before the first step.
     start: Vec<Array2<f64>>,
     pub(crate) stopped: Option<Stopped>,
@@ -53,7 +53,7 @@ impl Differentiable {
         let cells = space.relaxed()?;
         let relaxation = config.relaxation.build(&cells);
         let (weighs_edges, stream) = (relaxation.weighs_edges(), seed.derive("architecture", 0));
-        let architecture = Architecture::new(&cells, weighs_edges, &config, stream)?;
+        let architecture = ArchParameters::new(&cells, weighs_edges, &config, stream)?;
         Ok(Self {
             space: space.clone(),
             cells,

@@ -350,7 +350,7 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
     let straight = search(&nb201(), &config, 8).run(None, |_| {}).unwrap();
     let (mut between_steps, mut milliseconds) = (0, 1);
     let report = loop {
-        let mut search = search(&nb201(), &config, 8).stopping_at(stop_after(milliseconds));
+        let mut search = search(&nb201(), &config, 8).with_stop(stop_after(milliseconds));
         // More each time, or it would never come further than the first step.
         milliseconds += 2;
         match search.run(Some(dir.path()), |_| {}) {

@@ -1,4 +1,4 @@
-//! Batches that do not come to an end.
+//! Batches without an end.
 
 use super::batch::Batch;
 use super::batcher::{Batcher, Epoch};

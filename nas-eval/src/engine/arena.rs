@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::places::Places;
+use super::buffer_pool::BufferPool;
 use super::plan::Read;
 use crate::kernels::{Aligned, Float, Frame};
 
@@ -15,7 +15,7 @@ pub(super) struct Arena<T> {
     /// The gradient of what is read of each map, where it has a place of its own, while it is needed.
     pub(super) gradients: Vec<Aligned<T>>,
     /// What is free of the places that maps and gradients take.
-    places: Places<Aligned<T>>,
+    places: BufferPool<Aligned<T>>,
     /// The largest batch so far.
     batch: usize,
     pub(super) steps: Vec<Held<T>>,
@@ -150,7 +150,7 @@ impl<T: Float> Arena<T> {
         Self {
             maps: empty(),
             gradients: empty(),
-            places: Places::default(),
+            places: BufferPool::default(),
             batch: 0,
             steps: std::iter::repeat_with(Held::default).take(steps).collect(),
             rooms: Mutex::new(Vec::new()),
@@ -163,7 +163,7 @@ impl<T: Float> Arena<T> {
         held.for_each(|place| self.places.give_back(std::mem::take(place)));
         if batch > self.batch {
             // Most are too small now.
-            self.places = Places::default();
+            self.places = BufferPool::default();
             self.batch = batch;
         }
     }

@@ -9,16 +9,16 @@
 
 mod arena;
 mod backward;
+mod buffer_pool;
 mod forward;
 mod geometry;
 mod host;
 mod lifetime;
+mod memory_estimate;
 mod norm;
 mod pass;
-mod places;
 mod plan;
 mod prepare;
-mod room;
 mod run;
 
 #[cfg(test)]

@@ -173,7 +173,7 @@ fn a_trial_that_is_stopped_again_and_again_is_the_trial_that_was_not() {
         let stopping = plain
             .clone()
             .resuming_from(dir.path())
-            .stopping_at(stop_after(milliseconds));
+            .with_stop(stop_after(milliseconds));
         // More each time, or it would never come further than the first step.
         milliseconds += 4;
         match stopping.evaluate(&trial(0, 3)) {

@@ -216,8 +216,8 @@ impl<M: OneShot> OneShotSearch<M> {
     /// The same search, which is given up between two steps once a stop is requested. [`OneShotSearch::run`] then leaves a
     /// checkpoint, from which it goes on.
     #[must_use]
-    pub fn stopping_at(mut self, stop: Stop) -> Self {
-        self.training = self.training.stopping_at(stop);
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.training = self.training.with_stop(stop);
         self
     }
 

@@ -105,7 +105,7 @@ impl Examples {
     }
 }
 
-/// What a pass over the training images came to.
+/// The result of a pass over the training images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Trained {
     /// Mean loss and accuracy on the training batches.
@@ -181,8 +181,8 @@ impl SupernetTraining {
     /// The same training, whose passes and evaluations are given up, as [`EvalError::Interrupted`], between two batches
     /// once a stop is requested.
     #[must_use]
-    pub fn stopping_at(mut self, stop: Stop) -> Self {
-        self.supernet = self.supernet.stopping_at(stop.clone());
+    pub fn with_stop(mut self, stop: Stop) -> Self {
+        self.supernet = self.supernet.with_stop(stop.clone());
         self.stop = stop;
         self
     }

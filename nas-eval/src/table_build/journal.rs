@@ -13,7 +13,7 @@ use super::{BuildError, Recipe};
 /// Version of the lines.
 const FORMAT: u32 = 1;
 
-/// What one training came to.
+/// The result of one training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Training {

@@ -5,7 +5,7 @@
 //! which are the same for all, and is tested once, after its last epoch. Repeat k is what `nas train --seed k` does, but for
 //! the images kept for validation.
 //!
-//! What a training came to is in the [`Journal`] once it is done, so that whatever interrupts the making costs no more than the
+//! The result of a training is in the [`Journal`] once it is done, so that whatever interrupts the making costs no more than the
 //! trainings under way.
 
 mod draft;
@@ -168,7 +168,7 @@ impl TableBuild {
     }
 
     /// As [`TableBuild::run`], where `train` does the trainings: of an architecture, with the number of the repeat. It gives what
-    /// the training came to, why it failed, or `None` where it was given up because a stop is requested.
+    /// the training gave, why it failed, or `None` where it was given up because a stop is requested.
     ///
     /// # Errors
     /// As [`TableBuild::run`].

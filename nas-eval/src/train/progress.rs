@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Progress {
     /// Steps that are done.
     pub steps: usize,
-    /// What they came to.
+    /// Their sums.
     pub tallied: Tallied,
     /// Wall-clock seconds that they took.
     pub seconds: f64,

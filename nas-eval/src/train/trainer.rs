@@ -51,7 +51,7 @@ impl Trainer {
     /// [`Trainer::epoch`] then fails with [`EvalError::Interrupted`], and goes on from there when it is called again, by this
     /// trainer or by one that has loaded what this one has saved.
     #[must_use]
-    pub fn stopping_at(mut self, stop: Stop) -> Self {
+    pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
         self
     }
@@ -65,7 +65,7 @@ impl Trainer {
     }
 
     /// Trains until so many epochs are done, or all are, and shows each to `observer`. The schedules span all of them:
-    /// going on later comes to the same as not having stopped.
+    /// going on later gives the same as not having stopped.
     ///
     /// # Errors
     /// As [`Trainer::epoch`].

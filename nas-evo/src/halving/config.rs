@@ -37,7 +37,7 @@ pub enum Schedule {
     Asynchronous {},
     /// It does: successive halving, in brackets of so many configurations.
     Synchronous {
-        /// n; at least η^(number of rungs − 1), so that one comes to the top.
+        /// n; at least η^(number of rungs − 1), so that one reaches the top.
         configurations: usize,
     },
 }

@@ -2,7 +2,7 @@
 //!
 //! Any strategy proposes the configurations (random search, as in the papers, or another one); this one decides how long each
 //! is trained. The levels are *rungs*: with a minimum of r epochs, a reduction factor η and an early-stopping rate s, a
-//! configuration that has come to rung k, from 0, is trained for r η^(s + k) epochs in all. The top rung is the last of at
+//! configuration that has reached rung k, from 0, is trained for r η^(s + k) epochs in all. The top rung is the last of at
 //! most R epochs: k = ⌊log_η(R / r)⌋ − s. A promotion *continues* the configuration's training where the rung before left it
 //! (see [`Proposal::continuing`](nas_space::search::Proposal::continuing)), so it adds r η^(s + k) − r η^(s + k − 1) epochs.
 //!

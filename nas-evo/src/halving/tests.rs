@@ -301,7 +301,7 @@ fn asha_finishes_when_its_configurations_do_and_no_promotion_is_left() {
     let counts = driver.per_rung();
     assert_eq!(counts[0], 27);
     assert!(counts[1] >= 9 && counts[2] >= 3, "{counts:?}");
-    assert!(driver.asked.contains(&(26, 2)), "the best comes to the top");
+    assert!(driver.asked.contains(&(26, 2)), "the best reaches the top");
     let mut driver = Driver::new(Counter::new(2), config(2, 1, 2, 0, Schedule::Asynchronous {}));
     driver.ask().unwrap();
     driver.ask().unwrap();

@@ -55,7 +55,7 @@ pub struct Task {
     pub costs: Option<BarChart>,
 }
 
-/// What a method came to on a task, over its runs. Accuracies and their differences are in [0, 1].
+/// The results of a method on a task, over its runs. Accuracies and their differences are in [0, 1].
 #[derive(Debug, Clone, PartialEq)]
 pub struct MethodRow {
     /// Its name.

@@ -51,7 +51,7 @@ pub struct Candidate {
     pub valid_accuracy: f64,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Debug, Clone)]
 pub struct EnasReport {
     /// The best candidate.

@@ -72,9 +72,9 @@ impl Enas {
     /// The same search, which is given up between two steps, as [`RlError::Interrupted`], once a stop is requested.
     /// [`Enas::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
-    pub fn stopping_at(self, stop: Stop) -> Self {
+    pub fn with_stop(self, stop: Stop) -> Self {
         Self {
-            oneshot: self.oneshot.stopping_at(stop),
+            oneshot: self.oneshot.with_stop(stop),
         }
     }
 

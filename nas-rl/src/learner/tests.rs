@@ -122,7 +122,7 @@ fn weights(learner: &Learner) -> Vec<f64> {
     learner.controller.parameters().iter().flat_map(flat).collect()
 }
 
-/// With all rewards equal nothing but the penalty teaches: every skip connection comes to the target's probability.
+/// With all rewards equal nothing but the penalty teaches: every skip connection reaches the target's probability.
 #[test]
 fn the_penalty_holds_skip_connections_to_their_target() {
     let space = tiny_chain(3);

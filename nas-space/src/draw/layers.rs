@@ -30,7 +30,7 @@ impl Layered {
         for (block, &layer) in layer_of.iter().enumerate() {
             cut.add(Item::Block(block), layer);
         }
-        // The last item on the way from each box, for each layer that the way has come to.
+        // The last item on the way from each box, for each layer that the way has reached.
         let mut trunks: Vec<Vec<usize>> = (0..layer_of.len()).map(|block| vec![block]).collect();
         for (number, wire) in diagram.wires.iter().enumerate() {
             let target = match wire.on {

@@ -227,7 +227,7 @@ fn places_across(layered: &Layered, sizes: &[Size]) -> Vec<f64> {
     across
 }
 
-/// Takes the small steps out of long lines: as many bends of a line as fit beside their neighbours come to one
+/// Takes the small steps out of long lines: as many bends of a line as fit beside their neighbours are moved to one
 /// place, that of its box if possible. In the end the first place of all is 0.
 fn straighten(layered: &Layered, sizes: &[Size], across: &mut [f64]) {
     const ROUNDS: usize = 3;

@@ -7,7 +7,7 @@ use crate::error::SpaceError;
 use crate::spaces::Space;
 
 /// One block per decision of the space, in its order, with a 1 at the chosen option and 0 elsewhere. Blocks of
-/// decisions that a partially grown architecture has not come to are 0.
+/// decisions that a partially grown architecture has not reached are 0.
 ///
 /// # Shapes
 /// (total number of options of all decisions).

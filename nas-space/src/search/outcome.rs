@@ -120,7 +120,7 @@ pub enum FailureKind {
     /// The process that evaluated it did not keep to the protocol: what it wrote is no answer.
     BadAnswer,
     /// It was given up because a [`Stop`](super::Stop) was requested, or because nobody is left to evaluate it. A study
-    /// never records this: the trial is as good as not begun, and is evaluated when the study is resumed.
+    /// never records this: the trial counts as not begun, and is evaluated when the study is resumed.
     Interrupted,
     /// Anything else; the message says what.
     Other,
@@ -147,11 +147,11 @@ impl Failure {
     }
 }
 
-/// An attempt at a trial that came to nothing and was followed by another.
+/// A failed attempt at a trial that was followed by another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attempt {
-    /// Why it came to nothing.
+    /// Why it failed.
     pub failure: Failure,
     /// Wall-clock seconds that it took.
     pub seconds: f64,

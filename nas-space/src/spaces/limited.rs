@@ -302,7 +302,7 @@ impl Space for LimitedSpace {
     }
 
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
-        // A miss is as good as impossible; should it happen, what is given is within the limits all the same.
+        // A miss is next to impossible; should it happen, what is given is within the limits all the same.
         self.first_within(|| self.space.sample(rng))
             .unwrap_or_else(|| self.found.clone())
     }

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::verdict::verdict;
 use super::{Bootstrap, Currency, Curve, Estimate, Grid, Incumbent, Pair, Ranks, holm};
 
-/// What one run of a method came to.
+/// The result of one run of a method.
 ///
 /// One of which no trial succeeded has no result, nor has one whose choice nobody can test. Against other runs it counts as worse
 /// than any with a result.

@@ -38,7 +38,7 @@ pub struct Entry {
 struct Head {
     format: String,
     version: u32,
-    /// What decides what runs come to.
+    /// What decides the results of runs.
     identity: Value,
 }
 
@@ -87,7 +87,7 @@ pub enum JournalError {
 
 impl Journal {
     /// Opens the journal at `path`, or begins one where there is none, and gives the runs in it. `identity` is what decides what
-    /// runs come to: that of the file has to be equal. A last line that was not written to its end is taken off.
+    /// the results of runs: that of the file has to be equal. A last line that was not written to its end is taken off.
     ///
     /// # Errors
     /// [`JournalError`] where the file is in use, damaged or of another comparison; nothing in it is changed then.

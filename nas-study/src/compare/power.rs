@@ -8,7 +8,7 @@ use super::SIGNIFICANCE;
 pub const POWER: f64 = 0.8;
 /// How many pairs Wilcoxon's test needs where a t-test needs one, for differences that are normal: π/3 (Pitman's efficiency).
 const WILCOXON: f64 = std::f64::consts::FRAC_PI_3;
-/// More than this is as good as never.
+/// More than this nobody makes.
 const MOST: f64 = 1e6;
 
 /// The number of pairs with which Wilcoxon's signed-rank test would find a difference as large as the mean of these, relative

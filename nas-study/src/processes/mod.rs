@@ -21,7 +21,7 @@
 //!   Of a study that is killed itself, the end of their input tells them.
 //!
 
-mod death;
+mod exit_status;
 mod family;
 #[cfg(unix)]
 mod guard;

@@ -34,7 +34,7 @@ pub(super) enum Line {
     Unfinished,
 }
 
-/// What a wait for a line came to.
+/// The result of waiting for a line.
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     Line(Line),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
-use super::death::Death;
+use super::exit_status::Exit;
 use super::family;
 use super::input::Input;
 use super::memory::KilledForMemory;
@@ -201,7 +201,7 @@ impl Process {
     }
 
     /// How it has ended, once its output has. It is killed if it goes on all the same.
-    pub(super) fn death(&mut self) -> Death {
+    pub(super) fn exit(&mut self) -> Exit {
         let watch = Stopwatch::start();
         while self.is_running() && watch.seconds() < GONE_WITHIN.as_secs_f64() {
             sleep(Duration::from_millis(1));
@@ -215,7 +215,7 @@ impl Process {
                 sleep(Duration::from_millis(1));
             }
         }
-        Death {
+        Exit {
             killed_here,
             status: self.status,
             last_words: self.last_words(),
@@ -315,9 +315,9 @@ mod tests {
         );
         assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Line(Line::NotText));
         assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Closed);
-        let death = process.death();
-        assert_eq!(death.status.unwrap().code(), Some(3));
-        assert_eq!(death.last_words, "two\n");
+        let exit = process.exit();
+        assert_eq!(exit.status.unwrap().code(), Some(3));
+        assert_eq!(exit.last_words, "two\n");
     }
 
     #[test]
@@ -367,7 +367,7 @@ mod tests {
             Wait::Line(Line::Text("last\n".to_owned()))
         );
         assert_eq!(process.wait_for_line(&UNBOUNDED), Wait::Closed);
-        assert_eq!(process.death().status.unwrap().code(), Some(4));
+        assert_eq!(process.exit().status.unwrap().code(), Some(4));
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub enum Answer {
     Evaluation(Figures),
     /// Why a trial has none.
     Failure(Reason),
-    /// A trial was given up because standard input had come to its end.
+    /// A trial was given up because standard input had ended.
     Interrupted(Interrupted),
 }
 

@@ -6,7 +6,7 @@ use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
 use nas_space::search::{Failure, FailureKind, Stop, Trial, TrialId};
 
-use super::death::with_last_words;
+use super::exit_status::with_last_words;
 use super::output::Line;
 use super::pool::{ProcessConfig, QUICK_FAILURES, QUICK_SECONDS, Streak};
 use super::process::{Bounds, Process, Wait};
@@ -15,9 +15,9 @@ use crate::clock::Stopwatch;
 
 /// Seconds within which a program has to be ready: it may import libraries and read its data.
 const READY_SECONDS: f64 = 600.0;
-/// Starts in a row that come to nothing and put a worker out of service.
+/// Failed starts in a row after which a worker is not started again.
 const STARTS: u32 = 3;
-/// Seconds that a trial has to come to an end after a stop was requested.
+/// Seconds that a trial has to end after a stop was requested.
 const GRACE_SECONDS: f64 = 3.0;
 
 /// A worker and, while it has one, its process.
@@ -137,7 +137,7 @@ impl Worker {
         let reason = match process.wait_for_line(&bounds) {
             Wait::Halted => return Start::Halted,
             Wait::TimeOut => format!("it was not ready within {READY_SECONDS} s"),
-            Wait::Closed | Wait::OverMemory(_) => process.death().failure().message,
+            Wait::Closed | Wait::OverMemory(_) => process.exit().failure().message,
             Wait::Shut => "it closed its standard input before it had read the hello".to_owned(),
             Wait::Line(line) => match read(line) {
                 Ok(Answer::Ready(ready)) if ready.protocol != PROTOCOL => format!(
@@ -187,7 +187,7 @@ impl Worker {
         let watch = Stopwatch::start();
         let job = Request::Trial(Box::new(Job::of(trial, genotype)));
         if !process.send(&job) {
-            let reason = process.death().failure().message;
+            let reason = process.exit().failure().message;
             self.count_start(&reason);
             return End::NotBegun;
         }
@@ -255,7 +255,7 @@ impl Worker {
                     &process.last_words(),
                 ),
             )),
-            Wait::Closed | Wait::Halted => Err(process.death().failure()),
+            Wait::Closed | Wait::Halted => Err(process.exit().failure()),
         };
         self.answered = Some(trial.id);
         if is_spoiled(&result) {

@@ -18,9 +18,9 @@ use crate::clock;
 use crate::config::{Duplicates, StudyConfig};
 use crate::error::StudyError;
 use crate::event::{Event, Progress};
+use crate::executor::{Crew, Done, concluded};
 use crate::store::{Change, Conclusion, TrialRecord};
 use crate::summary::{End, Summary, Tally};
-use crate::workers::{Crew, Done, concluded};
 
 /// A study while it runs.
 pub(crate) struct Search<'a> {

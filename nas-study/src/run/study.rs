@@ -12,9 +12,9 @@ use super::search::Search;
 use crate::config::StudyConfig;
 use crate::error::{Difference, StudyError};
 use crate::event::{Event, Observer};
+use crate::executor::{Crew, Inline, Threads};
 use crate::store::{Change, Store, TrialRecord};
 use crate::summary::Summary;
-use crate::workers::{Crew, Inline, Threads};
 
 /// What a study brings together.
 pub struct Parts<'a> {

@@ -67,13 +67,13 @@ impl TrialRecord {
     }
 }
 
-/// An attempt on record that came to nothing and was followed by another.
+/// A failed attempt on record that was followed by another.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AttemptRecord {
     /// The trial.
     pub trial: TrialId,
-    /// Why it came to nothing, and the seconds it took.
+    /// Why it failed, and the seconds it took.
     pub attempt: Attempt,
 }
 

@@ -166,7 +166,7 @@ impl Records {
         Ok(trials)
     }
 
-    /// Gives each trial, in the order of their numbers, to `visit`: for who does not need all of all of them at a time.
+    /// Gives each trial, in the order of their numbers, to `visit`, so that they need not all be in memory at the same time.
     ///
     /// # Errors
     /// As [`Records::trials`], after those before the damage were given.
@@ -194,7 +194,7 @@ impl Records {
         Ok(())
     }
 
-    /// The attempts at trials that came to nothing and were followed by others, in the order in which they were recorded.
+    /// The failed attempts at trials that were followed by others, in the order in which they were recorded.
     ///
     /// # Errors
     /// As [`Records::study`].

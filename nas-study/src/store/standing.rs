@@ -17,7 +17,7 @@ pub struct Standing {
     pub finished: u64,
     /// Those whose outcome is a failure.
     pub failed: u64,
-    /// Attempts that came to nothing and were followed by others.
+    /// Failed attempts that were followed by others.
     pub retried: u64,
     /// Epochs that the finished trials have added.
     pub epochs: u64,

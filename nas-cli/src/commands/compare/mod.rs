@@ -128,7 +128,7 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
         Some(directory) => directory.clone(),
         None => free_directory(benches[0].space_name()),
     };
-    signals::goes_on_by(format!("the same command with --run {}", directory.display()));
+    signals::set_resume_hint(format!("the same command with --run {}", directory.display()));
     fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
     let identity = identity(&benches, &contestants)?;
     let (journal, done) = Journal::open(&directory.join("runs.jsonl"), &identity)?;
@@ -268,7 +268,7 @@ fn contestants(entrants: &[Entrant], configs: &[RunConfig]) -> Vec<Contestant> {
         .collect()
 }
 
-/// What decides what the runs come to. Where files are does not.
+/// What decides the results of the runs. Where files are does not.
 fn identity(benches: &[Bench], contestants: &[Contestant]) -> Result<Value> {
     let mut tasks = Vec::new();
     for bench in benches {

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &BuildArgs, output: Output) -> Result<()> {
     }
     let mut bar = BuildBar::new(build.needed(), build.done(&journal));
     let stop = signals::stop()?;
-    signals::goes_on_by("the same command".to_owned());
+    signals::set_resume_hint("the same command".to_owned());
     let threads = NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN);
     let show = |progress| bar.show(&progress);
     match args.workers.map(|workers| NonZeroUsize::new(workers.into())) {

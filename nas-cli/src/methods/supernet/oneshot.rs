@@ -110,7 +110,7 @@ impl<'a> Oneshot<'a> {
         }
     }
 
-    /// What the searches that were asked for came to, by the number of their trial.
+    /// The results of the searches that were asked for, by the number of their trial.
     pub(crate) fn found(&self) -> &[SupernetSummary] {
         &self.found
     }

@@ -16,7 +16,7 @@ pub use state::OptimizerState;
 use super::{Gradients, Parameter, Parameters};
 use crate::error::EvalError;
 
-/// Changes parameters along their gradients. Its state goes by the names of the parameters.
+/// Changes parameters along their gradients. Its state is keyed by the names of the parameters.
 pub trait Optimizer: std::fmt::Debug + Send {
     /// One step at this learning rate. Parameters without a gradient stay as they are, and so does their state.
     ///

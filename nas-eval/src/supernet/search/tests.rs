@@ -151,7 +151,7 @@ fn search(seed: u64, stop_at: Option<u64>) -> OneShotSearch<Uniform> {
     let method = Uniform::new(stop_at.map(|at| (at, stop.clone())));
     let network = method.shared.network(&size, 0.0).unwrap();
     let training = SupernetTraining::new(network, &size, data, config, Seed::new(seed)).unwrap();
-    OneShotSearch::new(training, method).stopping_at(stop)
+    OneShotSearch::new(training, method).with_stop(stop)
 }
 
 fn run(search: &mut OneShotSearch<Uniform>, directory: Option<&Path>) -> Result<(), EvalError> {

@@ -262,7 +262,7 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
     let straight = search(&space, &config, 8).run(None, |_| {}).unwrap();
     let (mut between_steps, mut between_updates, mut milliseconds) = (0, 0, 1);
     let report = loop {
-        let mut search = search(&space, &config, 8).stopping_at(stop_after(milliseconds));
+        let mut search = search(&space, &config, 8).with_stop(stop_after(milliseconds));
         // More each time, or it would never come further than the first step.
         milliseconds += 1;
         match search.run(Some(dir.path()), |_| {}) {
@@ -323,7 +323,7 @@ fn the_authors_search_goes_on_bit_for_bit_where_it_was_stopped() {
         let straight = straight.run(None, |_| {}).unwrap();
         let mut milliseconds = 5;
         let report = loop {
-            let mut search = search(space, &config, 8).stopping_at(stop_after(milliseconds));
+            let mut search = search(space, &config, 8).with_stop(stop_after(milliseconds));
             milliseconds += 20;
             match search.run(Some(dir.path()), |_| {}) {
                 Ok(report) => break report,

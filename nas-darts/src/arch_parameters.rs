@@ -16,14 +16,14 @@ use crate::error::DartsError;
 /// The architecture parameters with their optimizer: `alpha.CELL` and, where edges are weighed, `beta.CELL`. They are
 /// few, and are kept on the CPU in double precision whatever the weights are.
 #[derive(Debug)]
-pub(crate) struct Architecture {
+pub(crate) struct ArchParameters {
     names: Vec<String>,
     weighs_edges: bool,
     parameters: Parameters,
     adam: Box<dyn Optimizer>,
 }
 
-impl Architecture {
+impl ArchParameters {
     /// Freshly drawn, as the configuration says.
     pub(crate) fn new(
         cells: &[RelaxedCell],
@@ -132,7 +132,7 @@ mod tests {
                 alpha_deviation: deviation,
                 ..DartsConfig::default()
             };
-            let architecture = Architecture::new(&cells, true, &config, Seed::new(seed)).unwrap();
+            let architecture = ArchParameters::new(&cells, true, &config, Seed::new(seed)).unwrap();
             architecture.alphas().unwrap()
         };
         let drawn = start(1, 1e-3);
@@ -156,7 +156,7 @@ mod tests {
             alpha_deviation: 0.0,
             ..DartsConfig::default()
         };
-        let mut architecture = Architecture::new(&cells, false, &config, Seed::new(0)).unwrap();
+        let mut architecture = ArchParameters::new(&cells, false, &config, Seed::new(0)).unwrap();
         let mut gradient = Alphas::zeros(&cells, false);
         gradient.operations[1][[3, 2]] = 5.0;
         gradient.operations[0][[0, 0]] = -1e-3;

@@ -1,14 +1,14 @@
 //! How much memory passes will take, told from the plan before anything is allocated.
 
+use super::buffer_pool::BufferPool;
 use super::geometry::Convolution;
 use super::lifetime::gradients_free_after;
-use super::places::Places;
 use super::plan::{Op, Plan, Step};
 
 /// The places that passes take, as sizes.
 #[derive(Default)]
 struct Reckoned {
-    places: Places<usize>,
+    places: BufferPool<usize>,
     /// Elements of all places, free or not.
     elements: u64,
 }

@@ -6,7 +6,7 @@ use nas_space::search::{Failure, FailureKind};
 
 /// How a process ended.
 #[derive(Debug, Clone)]
-pub(crate) struct Death {
+pub(crate) struct Exit {
     /// Whether it went on after its output had ended, and was killed by this program.
     pub(crate) killed_here: bool,
     /// Its exit code, or the signal that ended it.
@@ -35,7 +35,7 @@ const NO_MEMORY: [&str; 6] = [
     "std::bad_alloc",
 ];
 
-impl Death {
+impl Exit {
     /// The failure of the trial.
     pub(crate) fn failure(&self) -> Failure {
         let code = self.status.and_then(|status| status.code());
@@ -121,13 +121,13 @@ mod tests {
     use super::*;
 
     fn kind(raw: i32, last_words: &str, memory_ran_out: bool) -> FailureKind {
-        let death = Death {
+        let exit = Exit {
             killed_here: false,
             status: Some(ExitStatus::from_raw(raw)),
             last_words: last_words.to_owned(),
             memory_ran_out,
         };
-        death.failure().kind
+        exit.failure().kind
     }
 
     #[test]
@@ -155,13 +155,13 @@ mod tests {
 
     #[test]
     fn the_message_names_the_signal_and_the_last_words() {
-        let death = Death {
+        let exit = Exit {
             killed_here: false,
             status: Some(ExitStatus::from_raw(11)),
             last_words: "in layer 7\n".to_owned(),
             memory_ran_out: false,
         };
-        let message = death.failure().message;
+        let message = exit.failure().message;
         assert!(
             message.contains("SIGSEGV") && message.ends_with("in layer 7"),
             "{message}"

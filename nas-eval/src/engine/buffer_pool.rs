@@ -4,7 +4,7 @@ use crate::kernels::Aligned;
 
 /// Free places: real ones, or sizes alone to find out how much memory passes will take.
 #[derive(Debug)]
-pub(super) struct Places<P> {
+pub(super) struct BufferPool<P> {
     free: Vec<P>,
 }
 
@@ -25,13 +25,13 @@ impl Place for usize {
     }
 }
 
-impl<P> Default for Places<P> {
+impl<P> Default for BufferPool<P> {
     fn default() -> Self {
         Self { free: Vec::new() }
     }
 }
 
-impl<P: Place> Places<P> {
+impl<P: Place> BufferPool<P> {
     /// The smallest place that is free and large enough. So a pass that found enough places does so again, however many more there
     /// are meanwhile.
     pub(super) fn take(&mut self, elements: usize) -> Option<P> {
