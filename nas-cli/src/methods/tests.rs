@@ -1,7 +1,7 @@
 //! What is typed, and what a file says, of each method.
 
 use nas_darts::stop::StopRule;
-use nas_darts::{DartsConfig, Order, RelaxationConfig, Selection};
+use nas_darts::{DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
 use nas_eval::train::TrainConfig;
 use nas_evo::{Nsga2Config, Objective, Removal, Tournament};
 use nas_pnas::surrogate::SurrogateConfig;
@@ -461,4 +461,54 @@ fn a_method_has_one_name_wherever_it_is_named() {
             .to_string()
             .contains("darts, random")
     );
+}
+
+#[test]
+fn the_preset_of_nb201_is_the_published_search_and_what_is_typed_wins_over_it() {
+    let preset = darts("", "darts --preset nb201 --data fashion-mnist");
+    let published = DartsConfig::nb201(RelaxationConfig::Darts {}, Order::First).unwrap();
+    assert_eq!((preset.network.channels, preset.network.cells), (16, 5));
+    assert_eq!(preset.network.image.channels, 1);
+    assert_eq!((preset.epochs, preset.batch_size), (50, 64));
+    assert_eq!(
+        (preset.weights, preset.schedule),
+        (published.weights, published.schedule)
+    );
+    assert_eq!(
+        (preset.alpha_learning_rate, preset.first_step),
+        (3e-4, FirstStep::Weights)
+    );
+    let gdas = darts("", "--preset nb201 --relaxation gdas");
+    assert_eq!(
+        (gdas.epochs, gdas.relaxation),
+        (250, DartsConfig::gdas().relaxation)
+    );
+    let second = darts("", "--preset nb201 --order 2");
+    assert_eq!(
+        (second.order, second.first_step),
+        (Order::Second, FirstStep::Architecture)
+    );
+    let words = "--preset nb201 --search-epochs 7 --search-channels 4 --search-cells 1 --search-batch 32";
+    let typed = darts("", words);
+    assert_eq!((typed.epochs, typed.batch_size), (7, 32));
+    assert_eq!((typed.network.channels, typed.network.cells), (4, 1));
+    assert_eq!(typed.weights, published.weights);
+    // It replaces the file's settings, and is on record as what it means.
+    let file = "[method]\nname = 'darts'\nepochs = 3\nclip_norm = 1.0";
+    let over = darts(file, "--preset nb201");
+    assert_eq!((over.epochs, over.clip_norm), (50, 5.0));
+    let whole = resolved("", "darts --preset nb201").unwrap();
+    assert_eq!(whole.space.build().unwrap().name(), "nb201");
+    let written = toml::to_string(&whole).unwrap();
+    assert!(written.contains("first_step = \"weights\""), "{written}");
+    assert_eq!(resolved(&written, "").unwrap(), whole);
+    for (words, named) in [
+        ("--preset nb201 --space darts", "skeleton of NAS-Bench-201"),
+        ("--preset nb201 --relaxation pc-darts", "darts or gdas"),
+        ("rl --preset nb201", "it is for darts"),
+        ("darts --preset nasnet", "it is for rl"),
+    ] {
+        let error = format!("{:#}", resolved("", words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
 }

@@ -147,3 +147,27 @@ fn an_architecture_of_a_supernet_that_is_too_large_is_not_trained() {
         "what was found is on record"
     );
 }
+
+/// 2⁶⁴ − 1 architectures to be audited ended a search that had been trained, and 10⁸ seeds took the memory.
+#[test]
+fn counts_have_bounds() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    for (command, flags) in [
+        ("search enas", &["--audit", "--candidates", "--search-batch"][..]),
+        ("search darts", &["--search-batch"]),
+        ("search random", &["--batch-size"]),
+        ("compare random", &["--seeds", "--jobs"]),
+    ] {
+        for flag in flags {
+            for value in ["100000001", "18446744073709551615"] {
+                let mut args: Vec<&str> = command.split(' ').collect();
+                let typed = format!("{flag}={value}");
+                args.extend([&typed, "--run", run.to_str().unwrap()]);
+                let message = refused(2, &args);
+                assert!(message.contains(value), "{command} {typed}: {message}");
+                assert!(!run.exists(), "{command} {typed} left a directory behind");
+            }
+        }
+    }
+}

@@ -60,7 +60,6 @@ pub struct NetworkConfig {
     /// Whether networks are trained on at the next level.
     pub refit: Refit,
     /// Which levels they learn from after a level.
-    #[serde(skip_serializing_if = "LevelData::is_all")]
     pub data: LevelData,
 }
 
@@ -78,12 +77,6 @@ pub enum LevelData {
     All,
     /// The new level alone: networks that are trained on know the levels before from then, new ones do not know them.
     New,
-}
-
-impl LevelData {
-    fn is_all(&self) -> bool {
-        *self == Self::All
-    }
 }
 
 /// What becomes of the networks of the level before.

@@ -3,13 +3,19 @@
 use std::io::{self, Write};
 use std::process::ChildStdin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
+#[cfg(unix)]
+use std::time::{Duration, Instant};
 
 /// Bytes of a request that may be left unread by a program that has understood it: the end of its line.
 #[cfg(unix)]
 const END_OF_LINE: u64 = 1;
+
+/// How long a line may take to be written to a process that reads.
+#[cfg(unix)]
+const WRITING: Duration = Duration::from_secs(2);
 
 /// What is written to a process, by a thread of its own: a process that does not read would hold up who writes to it.
 #[derive(Debug)]
@@ -17,6 +23,8 @@ pub(super) struct Input {
     lines: Sender<String>,
     /// Something could not be written.
     failed: Arc<AtomicBool>,
+    /// Lines that are not written yet.
+    unwritten: Arc<AtomicUsize>,
     #[cfg(unix)]
     stream: std::os::fd::OwnedFd,
 }
@@ -25,20 +33,23 @@ impl Input {
     pub(super) fn of(stream: ChildStdin) -> io::Result<Self> {
         let (lines, written) = channel();
         let failed = Arc::new(AtomicBool::new(false));
+        let unwritten = Arc::new(AtomicUsize::new(0));
         let input = Self {
             lines,
             failed: Arc::clone(&failed),
+            unwritten: Arc::clone(&unwritten),
             #[cfg(unix)]
             stream: std::os::fd::AsFd::as_fd(&stream).try_clone_to_owned()?,
         };
         Builder::new()
             .name("nas-requests".to_owned())
-            .spawn(move || write_lines(stream, &written, &failed))?;
+            .spawn(move || write_lines(stream, &written, &failed, &unwritten))?;
         Ok(input)
     }
 
     /// Has a line written. `false` where there is nobody to write it.
     pub(super) fn send(&self, line: String) -> bool {
+        self.unwritten.fetch_add(1, Ordering::AcqRel);
         !self.failed.load(Ordering::Acquire) && self.lines.send(line).is_ok()
     }
 
@@ -60,9 +71,17 @@ impl Input {
             && self.is_unread()
     }
 
-    /// Whether a part of what was written, beyond the end of a line, has not been read.
+    /// Whether a part of what was sent, beyond the end of a line, has not been read. Lines that are being written are waited for: a
+    /// process that answers may have done so before they were.
     #[cfg(unix)]
     pub(super) fn is_unread(&self) -> bool {
+        let begun = Instant::now();
+        while self.unwritten.load(Ordering::Acquire) > 0 && !self.failed.load(Ordering::Acquire) {
+            if begun.elapsed() > WRITING {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         rustix::io::ioctl_fionread(&self.stream).is_ok_and(|bytes| bytes > END_OF_LINE)
     }
 
@@ -78,12 +97,18 @@ impl Input {
 }
 
 /// Writes each line, until there will be no more or nobody reads them.
-fn write_lines(mut stream: impl Write, lines: &Receiver<String>, failed: &AtomicBool) {
+fn write_lines(
+    mut stream: impl Write,
+    lines: &Receiver<String>,
+    failed: &AtomicBool,
+    unwritten: &AtomicUsize,
+) {
     while let Ok(line) = lines.recv() {
         let written = stream.write_all(line.as_bytes()).and_then(|()| stream.flush());
         if written.is_err() {
             failed.store(true, Ordering::Release);
             return;
         }
+        unwritten.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -100,7 +100,6 @@ impl Worker {
         let started = self.begin(expected, stop);
         match &started {
             Start::Ready(description) => {
-                self.failed_starts = 0;
                 self.description.clone_from(description);
             }
             Start::Halted => {}
@@ -258,6 +257,8 @@ impl Worker {
             Wait::Closed | Wait::Halted => Err(process.exit().failure()),
         };
         self.answered = Some(trial.id);
+        // It was of use, if only to fail.
+        self.failed_starts = 0;
         if is_spoiled(&result) {
             process.kill();
         } else if process.is_running() {
