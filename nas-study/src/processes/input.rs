@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::Builder;
+
 #[cfg(unix)]
-use std::time::{Duration, Instant};
+use crate::clock::Stopwatch;
 
 /// Bytes of a request that may be left unread by a program that has understood it: the end of its line.
 #[cfg(unix)]
 const END_OF_LINE: u64 = 1;
 
-/// How long a line may take to be written to a process that reads.
+/// Seconds that a line may take to be written to a process that reads.
 #[cfg(unix)]
-const WRITING: Duration = Duration::from_secs(2);
+const WRITING_SECONDS: f64 = 2.0;
 
 /// What is written to a process, by a thread of its own: a process that does not read would hold up who writes to it.
 #[derive(Debug)]
@@ -75,12 +76,12 @@ impl Input {
     /// process that answers may have done so before they were.
     #[cfg(unix)]
     pub(super) fn is_unread(&self) -> bool {
-        let begun = Instant::now();
+        let watch = Stopwatch::start();
         while self.unwritten.load(Ordering::Acquire) > 0 && !self.failed.load(Ordering::Acquire) {
-            if begun.elapsed() > WRITING {
+            if watch.seconds() > WRITING_SECONDS {
                 return true;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(std::time::Duration::from_millis(1));
         }
         rustix::io::ioctl_fionread(&self.stream).is_ok_and(|bytes| bytes > END_OF_LINE)
     }
