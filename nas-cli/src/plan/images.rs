@@ -19,7 +19,7 @@ pub(crate) struct ImagesPlan {
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
     /// Whether matrix products of f32 run in TF32, on CUDA.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) tf32: bool,
 }
 
@@ -32,6 +32,7 @@ pub(crate) struct Images<'a> {
     pub(crate) data_dir: Option<&'a Path>,
     pub(crate) limit: Option<usize>,
     pub(crate) device: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) tf32: bool,
 }
 

@@ -84,7 +84,7 @@ pub(crate) struct TrainingPlan {
     /// `cpu`, `cuda:0`, …
     pub(crate) device: String,
     /// Whether matrix products of f32 run in TF32, on CUDA.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) tf32: bool,
     /// Epochs of a trial; with halving, the most that one gets.
     pub(crate) epochs: u32,

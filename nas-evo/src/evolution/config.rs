@@ -23,6 +23,7 @@ pub struct EvolutionConfig {
     pub draws: Draws,
     /// Who dies where the population is full. Not written where it is the default: studies of before it was there are
     /// resumed by what is written.
+    #[serde(skip_serializing_if = "Removal::is_default")]
     pub removal: Removal,
 }
 
@@ -69,6 +70,12 @@ pub enum Draws {
     With,
     /// It may not; a population that is still smaller than the tournament takes part as a whole.
     Without,
+}
+
+impl Removal {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl EvolutionConfig {

@@ -60,6 +60,7 @@ pub struct NetworkConfig {
     /// Whether networks are trained on at the next level.
     pub refit: Refit,
     /// Which levels they learn from after a level.
+    #[serde(skip_serializing_if = "LevelData::is_all")]
     pub data: LevelData,
 }
 
@@ -77,6 +78,12 @@ pub enum LevelData {
     All,
     /// The new level alone: networks that are trained on know the levels before from then, new ones do not know them.
     New,
+}
+
+impl LevelData {
+    fn is_all(&self) -> bool {
+        *self == Self::All
+    }
 }
 
 /// What becomes of the networks of the level before.

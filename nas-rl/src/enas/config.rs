@@ -59,8 +59,10 @@ pub struct EnasConfig {
     /// How training images are varied.
     pub augmentation: Augmentation,
     /// Rate of dropout before the classifier, while the weights learn.
+    #[serde(skip_serializing_if = "is_zero")]
     pub dropout: f64,
     /// Weight of the auxiliary classifier's loss, where the network has one.
+    #[serde(skip_serializing_if = "is_published_weight")]
     pub auxiliary_weight: f64,
     /// The controller and how it learns.
     pub rl: RlConfig,
@@ -68,6 +70,16 @@ pub struct EnasConfig {
     pub controller_updates: u32,
     /// Architectures drawn and ranked at the end.
     pub candidates: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_zero(rate: &f64) -> bool {
+    *rate == 0.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
+fn is_published_weight(weight: &f64) -> bool {
+    *weight == AUXILIARY_WEIGHT
 }
 
 /// Those of the authors' code.
