@@ -262,7 +262,7 @@ pub(crate) struct AuditedRecord {
 }
 
 impl AuditRecord {
-    /// Whether this is all of an audit of so many architectures.
+    /// Whether an audit of this number of architectures is complete.
     pub(crate) fn is_done(&self, architectures: usize) -> bool {
         let judged = |one: &AuditedRecord| one.shared.is_some() || one.alone.is_none();
         self.sample.len() == architectures && self.sample.iter().all(judged)

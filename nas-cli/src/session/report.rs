@@ -75,7 +75,7 @@ struct OneshotResult {
     search_seconds: f64,
     /// The search that found the best architecture.
     supernet: SupernetSummary,
-    /// Its pictures, by what they show.
+    /// The files of its pictures: `strengths` or `rewards`, and `cell`.
     pictures: BTreeMap<&'static str, PathBuf>,
     /// How far its shared weights agree with trainings alone.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,8 +7,8 @@ use anyhow::Result;
 use rayon::ThreadPoolBuilder;
 
 /// Does all jobs, `at_a_time` of them at once, in their order, and gives their results in that order. A job is taken from `jobs`
-/// when it is begun. Each has threads of its own, so that none works for another, whose time would not be its own. After a failure
-/// no other is begun; of several, the first one's is given.
+/// when it begins. Each job computes with its own threads, so that the time of one contains no work for another. After a failure
+/// no further job begins, and the error of the first job that failed is given.
 pub(super) fn run<J: Send, T: Send>(
     jobs: impl Iterator<Item = J> + Send,
     at_a_time: usize,
