@@ -5,8 +5,8 @@
 
 use anyhow::Result;
 
-use crate::plan::{Estimation, RunConfig};
-use crate::usage::Usage;
+use nas_runner::Usage;
+use nas_runner::plan::{Estimation, RunConfig};
 
 /// Checks that the evaluator's command of a configuration was typed, or is allowed by name.
 ///

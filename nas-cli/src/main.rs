@@ -4,23 +4,9 @@ mod architecture;
 mod args;
 mod commands;
 mod consent;
-mod data_dir;
-mod device;
-mod environment;
-mod methods;
 mod output;
-mod parsers;
-mod plan;
-mod preflight;
-mod program;
 mod progress;
-mod report;
-mod session;
-mod shell;
 mod signals;
-mod size;
-mod traced;
-mod usage;
 
 use std::process::ExitCode;
 
@@ -29,7 +15,7 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 use crate::output::{Output, note};
-use crate::usage::Usage;
+use nas_runner::Usage;
 
 /// glibc maps and page-faults every large tensor anew; this allocator keeps what was freed.
 #[global_allocator]

@@ -1,18 +1,18 @@
 //! Progress bars on stderr. They are silent where stderr is no terminal.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nas_darts::EpochReport;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use nas_eval::table_build::BuildProgress;
 use nas_eval::train::EpochMetrics;
-use nas_report::Shown;
+use nas_report::Shown as _;
 use nas_report::number::percent;
-use nas_rl::enas;
+use nas_runner::{RunEvent, Watcher};
 use nas_space::search::{Budget, Metric, TrialId};
 use nas_study::{Event, Progress, TrialRecord};
 
-use crate::output::printable;
+use crate::output::{note, printable};
 
 /// Time between two drawings of a bar to which nothing happens.
 const TICK: Duration = Duration::from_millis(500);
@@ -29,15 +29,8 @@ const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}"
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Screen(MultiProgress);
 
-impl Screen {
-    /// One that nothing is drawn on.
-    pub(crate) fn hidden() -> Self {
-        Self(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()))
-    }
-}
-
 /// The trials of a search: which one is under way, the last and the best so far, the rate and the time left.
-pub(crate) struct TrialBar {
+struct TrialBar {
     bar: ProgressBar,
     standing: Standing,
     replayed: bool,
@@ -195,86 +188,89 @@ impl EpochBar {
 }
 
 /// The epochs of a supernet.
-pub(crate) struct SearchBar {
+struct SupernetBar {
     bar: ProgressBar,
 }
 
-impl SearchBar {
-    /// A bar of so many epochs, of search number `index`.
-    pub(crate) fn new(screen: &Screen, index: u64, epochs: u32) -> Self {
+impl SupernetBar {
+    /// A bar of so many epochs, of search number `search`.
+    fn new(screen: &Screen, search: u64, epochs: u32) -> Self {
         Self {
-            bar: started(screen, Some(epochs.into()), EPOCHS, format!("supernet {index}")),
+            bar: started(screen, Some(epochs.into()), EPOCHS, format!("supernet {search}")),
         }
     }
 
-    /// Shows the epochs that were on record.
-    pub(crate) fn resumed(&mut self, history: &[EpochReport]) {
-        self.bar
-            .println(format!("going on: {} epochs are done", history.len()));
-        self.show(history);
-        self.bar.reset_eta();
-    }
-
-    /// Shows the last of these epochs, which is done.
-    pub(crate) fn show(&mut self, history: &[EpochReport]) {
-        if let Some(report) = history.last() {
-            self.bar.set_message(epoch_message(report));
-            self.bar.set_position(history.len() as u64);
+    /// Shows that epochs are done: on record, or the last of them just now.
+    fn show(&self, done: usize, resumed: bool, figures: &str) {
+        if resumed {
+            self.bar.println(format!("going on: {done} epochs are done"));
         }
-    }
-
-    /// Shows how many decisions perturbation has made.
-    pub(crate) fn show_decisions(&mut self, done: usize, of: usize) {
-        self.bar
-            .set_message(format!("perturbation: {done} of {of} decided"));
-    }
-
-    /// Leaves the bar as it is.
-    pub(crate) fn finish(&self) {
-        self.bar.abandon();
+        if done > 0 {
+            self.bar.set_message(figures.to_owned());
+            self.bar.set_position(done as u64);
+        }
+        if resumed {
+            self.bar.reset_eta();
+        }
     }
 }
 
-/// The epochs of a supernet whose weights a controller's proposals share.
-pub(crate) struct SharedBar {
-    bar: ProgressBar,
+/// The bars of a run: its trials, its supernets, its training in full.
+#[derive(Default)]
+pub(crate) struct Bars {
+    screen: Screen,
+    shown: Mutex<Shown>,
 }
 
-impl SharedBar {
-    /// A bar of so many epochs, of search number `index`.
-    pub(crate) fn new(screen: &Screen, index: u64, epochs: u32) -> Self {
-        Self {
-            bar: started(screen, Some(epochs.into()), EPOCHS, format!("supernet {index}")),
+/// The bars that something may still happen to.
+#[derive(Default)]
+struct Shown {
+    trials: Option<TrialBar>,
+    supernet: Option<SupernetBar>,
+    training: Option<EpochBar>,
+}
+
+impl Watcher for Bars {
+    fn watch(&self, event: RunEvent<'_>) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shown {
+            trials,
+            supernet,
+            training,
+        } = &mut *shown;
+        match event {
+            RunEvent::SearchBegins { budget, metric } => {
+                *trials = Some(TrialBar::new(&self.screen, budget, metric.clone()));
+            }
+            RunEvent::Study(event) => trials.iter_mut().for_each(|bar| bar.show(event)),
+            RunEvent::SearchEnds => trials.take().iter().for_each(TrialBar::finish),
+            RunEvent::SupernetBegins { search, epochs } => {
+                *supernet = Some(SupernetBar::new(&self.screen, search, epochs));
+            }
+            RunEvent::SupernetEpochs {
+                done,
+                resumed,
+                figures,
+            } => supernet.iter().for_each(|bar| bar.show(done, resumed, figures)),
+            RunEvent::SupernetStep(what) => {
+                supernet
+                    .iter()
+                    .for_each(|bar| bar.bar.set_message(what.to_owned()));
+            }
+            RunEvent::SupernetEnds => supernet.take().iter().for_each(|bar| bar.bar.abandon()),
+            RunEvent::TrainingBegins { epochs } => *training = Some(EpochBar::new(&self.screen, epochs)),
+            RunEvent::TrainingEpoch(metrics) => training.iter_mut().for_each(|bar| bar.show(metrics)),
+            RunEvent::TrainingEnds => training.take().iter().for_each(EpochBar::finish),
+            RunEvent::Note(text) => note(text),
+            _ => {}
         }
     }
+}
 
-    /// Shows the epochs that were on record.
-    pub(crate) fn resumed(&mut self, history: &[enas::EpochReport]) {
-        self.bar
-            .println(format!("going on: {} epochs are done", history.len()));
-        self.show(history);
-        self.bar.reset_eta();
-    }
-
-    /// Shows the last of these epochs, which is done.
-    pub(crate) fn show(&mut self, history: &[enas::EpochReport]) {
-        if let Some(report) = history.last() {
-            self.bar.set_message(format!(
-                "loss {:.3} reward {:.4} entropy {:.2}",
-                report.train_loss, report.reward, report.entropy
-            ));
-            self.bar.set_position(history.len() as u64);
-        }
-    }
-
-    /// Shows how many candidates are ranked.
-    pub(crate) fn show_candidates(&mut self, done: usize, of: usize) {
-        self.bar.set_message(format!("{done} of {of} candidates ranked"));
-    }
-
-    /// Leaves the bar as it is.
-    pub(crate) fn finish(&self) {
-        self.bar.abandon();
+/// Says what a person should know of a run, and nothing else.
+pub(crate) fn only_notes(event: RunEvent<'_>) {
+    if let RunEvent::Note(text) = event {
+        note(text);
     }
 }
 
@@ -310,18 +306,6 @@ impl BuildBar {
     pub(crate) fn finish(&self) {
         self.bar.abandon();
     }
-}
-
-fn epoch_message(report: &EpochReport) -> String {
-    let skips: usize = report.cells.iter().map(|cell| cell.skip_connections).sum();
-    let eigenvalue = report
-        .eigenvalue
-        .map_or(String::new(), |value| format!(" eigenvalue {value:.3}"));
-    format!(
-        "loss {:.3} valid {} skips {skips}{eigenvalue}",
-        report.train_loss,
-        percent(report.valid_accuracy)
-    )
 }
 
 /// A bar that is on the screen from now on, and whose times go on while nothing happens.

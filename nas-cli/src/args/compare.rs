@@ -7,9 +7,9 @@ use clap::{Args, ValueEnum};
 use nas_space::search::Budget;
 use nas_tables::BUILT_IN;
 
-use super::{BudgetArgs, FileArgs, SearchArgs, SubjectArgs, TaskArgs};
-use crate::methods::Method;
-use crate::parsers::between;
+use nas_runner::args::{BudgetArgs, FileArgs, SearchArgs, SubjectArgs, TaskArgs};
+use nas_runner::methods::Method;
+use nas_runner::parsers::between;
 
 /// Trials of a run where nothing is said: in a table, and where each one trains.
 const TRIALS: (u64, u64) = (100, 20);

@@ -1,27 +1,17 @@
 //! The command line as typed.
 
 mod compare;
-mod halving;
 mod table;
-mod task;
-mod workers;
 
 pub(crate) use compare::{CompareArgs, Entrant, What};
-pub(crate) use halving::{HalvingArgs, HalvingName};
 pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};
-pub(crate) use task::{
-    BudgetArgs, DataArgs, DeviceArgs, FileArgs, LimitArgs, SizeArgs, SubjectArgs, TaskArgs, TrainingArgs,
-    benchmarks,
-};
-pub(crate) use workers::{BoundArgs, WorkerArgs};
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use nas_runner::args::{ConsentArgs, DataArgs, DeviceArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs};
+use nas_runner::parsers::{at_least, seed, share};
 use nas_space::shape::Shape;
-
-use crate::methods::{Method, MethodArgs};
-use crate::parsers::{at_least, seed, share};
 
 /// Neural architecture search that trains real networks on real data.
 #[derive(Debug, Parser)]
@@ -80,62 +70,6 @@ pub(crate) enum Command {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<String>,
     },
-}
-
-/// Whether a file may name the program that is run.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub(crate) struct ConsentArgs {
-    /// Run the evaluator's command that the run directory or --config names. Without it, a command that was not typed with
-    /// --evaluator is shown and not run
-    #[arg(long)]
-    pub(crate) allow_evaluator: bool,
-}
-
-/// What `nas search` can be called with, for its help.
-const SEARCH_EXAMPLES: &str = "\
-Examples:
-  nas search --data fashion-mnist
-      DARTS: train a supernet, read an architecture off it, train that in full
-  nas search evolution --data digits --trials 40 --workers 2
-      Evolution, each network trained in a process of its own
-  nas search pnas --benchmark digits --trials 60
-      Progressive search, in a table of accuracies: seconds instead of hours
-  nas search nsga2 --data digits --max-params 50000
-      The front between accuracy and size, of small networks
-  nas search random --halving asha --evaluator 'python3 mine.py'
-      Random search that trains the better ones longer, judged by a program of yours";
-
-#[derive(Debug, Clone, Default, Args)]
-#[command(after_help = SEARCH_EXAMPLES)]
-pub(crate) struct SearchArgs {
-    /// Search method [default: darts]
-    #[arg(value_name = "METHOD")]
-    pub(crate) method: Option<Method>,
-    #[command(flatten)]
-    pub(crate) task: TaskArgs,
-    #[command(flatten)]
-    pub(crate) own: OwnArgs,
-    // Last: each has a heading of its own.
-    #[command(flatten)]
-    pub(crate) methods: MethodArgs,
-}
-
-/// What a search has and a comparison has not.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Task")]
-pub(crate) struct OwnArgs {
-    /// Evaluate trials by this command of the shell instead of training them here: it reads trials and answers with evaluations,
-    /// one JSON object a line, as nas-study/EVALUATORS.md says. --workers of it run
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["benchmark", "table", "table_data"])]
-    pub(crate) evaluator: Option<String>,
-    #[command(flatten)]
-    pub(crate) consent: ConsentArgs,
-    /// Seed of all randomness
-    #[arg(long, value_name = "N", value_parser = seed())]
-    pub(crate) seed: Option<u64>,
-    /// Trials proposed before the first one's outcome is known [default: 1]
-    #[arg(long, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) batch: Option<u32>,
 }
 
 #[derive(Debug, Args)]

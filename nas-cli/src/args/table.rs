@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use nas_tables::import::MAPPING_HELP;
 
-use super::{BoundArgs, DataArgs, SizeArgs};
-use crate::parsers::{at_least, positive, share};
+use nas_runner::args::{BoundArgs, DataArgs, SizeArgs};
+use nas_runner::parsers::{at_least, positive, share};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TableCommand {

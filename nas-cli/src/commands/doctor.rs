@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::args::DoctorArgs;
 use crate::output::Output;
-use crate::{data_dir, device};
+use nas_runner::{data_dir, device};
 
 /// The JSON of `nas doctor`.
 #[derive(Debug, Serialize)]

@@ -7,8 +7,8 @@ use nas_space::spaces;
 use nas_tables::BUILT_IN;
 use serde::Serialize;
 
-use crate::methods::Method;
 use crate::output::Output;
+use nas_runner::methods::Method;
 
 /// The JSON of `nas list`.
 #[derive(Debug, Serialize)]

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::args::ReportArgs;
 use crate::output::{Output, write_stdout};
-use crate::report::{self, Run};
-use crate::usage::Usage;
+use nas_runner::Usage;
+use nas_runner::report::{self, Run};
 
 /// The JSON of `nas report`.
 #[derive(Debug, Serialize)]

@@ -4,12 +4,15 @@ use anyhow::Result;
 use nas_study::{RunDir, StudyError};
 
 use crate::args::ResumeArgs;
-use crate::data_dir;
 use crate::output::Output;
-use crate::plan::RunConfig;
-use crate::session::Session;
-use crate::usage::Typed;
-use crate::{consent, shell, signals};
+use crate::progress::Bars;
+use crate::{consent, signals};
+use nas_runner::Session;
+use nas_runner::Typed;
+use nas_runner::data_dir;
+use nas_runner::plan::RunConfig;
+use nas_runner::shell;
+use std::sync::Arc;
 
 /// Reads the run's configuration and runs what is left of it.
 ///
@@ -26,7 +29,7 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     }
     config.budget.trials = args.trials.or(config.budget.trials);
     config.budget.epochs = args.budget_epochs.or(config.budget.epochs);
-    let session = Session::prepare(config, &stop)?;
+    let session = Session::prepare_watched(config, &stop, Arc::new(Bars::default()))?;
     let workers = session.workers(args.workers.count())?;
     let config = session.config();
     let mut store = run.store()?;
@@ -51,5 +54,6 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
         store.extend_budget(config.budget)?;
     }
     signals::set_resume_hint(shell::resume(&args.run, Some(session.config())));
-    session.run(&run, store, workers, output)
+    let result = session.run(&run, store, workers)?;
+    output.result(&result, || result.to_string())
 }

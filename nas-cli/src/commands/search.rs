@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 use nas_study::RunDir;
 
-use crate::args::SearchArgs;
 use crate::output::{Output, note};
-use crate::plan;
-use crate::session::Session;
-use crate::usage::Usage;
-use crate::{consent, shell, signals};
+use crate::progress::Bars;
+use crate::{consent, signals};
+use nas_runner::Session;
+use nas_runner::Usage;
+use nas_runner::args::SearchArgs;
+use nas_runner::plan;
+use nas_runner::shell;
+use std::sync::Arc;
 
 /// Makes the run directory and runs the search in it.
 pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
@@ -21,7 +24,7 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
         args.own.evaluator.as_deref(),
         args.own.consent.allow_evaluator,
     )?;
-    let session = Session::prepare(config, &stop)?;
+    let session = Session::prepare_watched(config, &stop, Arc::new(Bars::default()))?;
     let workers = session.workers(args.task.workers.count())?;
     let path = args
         .task
@@ -42,7 +45,8 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
             path.display()
         ));
     }
-    session.run(&run, store, workers, output)
+    let result = session.run(&run, store, workers)?;
+    output.result(&result, || result.to_string())
 }
 
 /// The first of `runs/METHOD-SPACE-SEED`, `runs/METHOD-SPACE-SEED-2`, … that does not exist.

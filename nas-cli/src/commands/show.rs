@@ -20,10 +20,10 @@ use crate::architecture;
 use crate::architecture::Found;
 use crate::args::{ShowArgs, ShowFormat};
 use crate::output::{Output, write_stdout};
-use crate::plan::{Estimation, RunConfig};
-use crate::report::Run;
-use crate::size::{Size, Skeleton};
-use crate::usage::Usage;
+use nas_runner::Usage;
+use nas_runner::plan::{Estimation, RunConfig};
+use nas_runner::report::Run;
+use nas_runner::size::{Size, Skeleton};
 
 /// The JSON of `nas show`.
 #[derive(Debug, Serialize)]

@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use crate::args::StatusArgs;
 use crate::output::Output;
-use crate::plan::{Estimation, OneFigure, RunConfig};
-use crate::session::FinalRecord;
-use crate::shell;
+use nas_runner::FinalRecord;
+use nas_runner::plan::{Estimation, OneFigure, RunConfig};
+use nas_runner::shell;
 
 /// The JSON of `nas status`.
 #[derive(Debug, Serialize)]

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use crate::args::TestArgs;
 use crate::output::Output;
-use crate::plan::RunConfig;
-use crate::session::NETWORK_FILE;
-use crate::usage::Typed;
-use crate::{data_dir, device};
+use crate::progress::only_notes;
+use nas_runner::NETWORK_FILE;
+use nas_runner::Typed;
+use nas_runner::plan::RunConfig;
+use nas_runner::{data_dir, device};
 
 /// The JSON of `nas test`.
 #[derive(Debug, Serialize)]
@@ -47,7 +48,7 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     }
     let network = TrainedNetwork::load(&file, &Operations::standard(), &device)?;
     let data_dir = data_dir::choose(args.data_dir.as_deref(), recorded.as_deref())?;
-    let dataset = data_dir::load(&network.dataset, data_dir.as_deref())?;
+    let dataset = data_dir::load(&network.dataset, data_dir.as_deref(), &only_notes)?;
     let report = network.test(&dataset)?;
     let tested = Tested {
         arch: network.genotype.to_string(),

@@ -15,15 +15,16 @@ use nas_space::op::Operations;
 use nas_space::seed::Seed;
 use serde::Serialize;
 
+use crate::architecture;
 use crate::architecture::Found;
 use crate::args::TrainArgs;
 use crate::output::Output;
-use crate::plan::{self, RunConfig};
-use crate::progress::{EpochBar, Screen};
+use crate::progress::{EpochBar, Screen, only_notes};
 use crate::signals;
-use crate::size::{Size, Skeleton};
-use crate::usage::Typed;
-use crate::{architecture, data_dir, device};
+use nas_runner::Typed;
+use nas_runner::plan::{self, RunConfig};
+use nas_runner::size::{Size, Skeleton};
+use nas_runner::{data_dir, device};
 
 /// The JSON of `nas train`.
 #[derive(Debug, Serialize)]
@@ -78,7 +79,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     }
     let recorded = of_run.and_then(|images| images.data_dir);
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), recorded)?;
-    let mut dataset = data_dir::load(data, data_dir.as_deref())?;
+    let mut dataset = data_dir::load(data, data_dir.as_deref(), &only_notes)?;
     let seed = Seed::new(args.seed);
     if let Some(limit) = args.data.limit {
         dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;

@@ -11,9 +11,9 @@ use nas_study::processes::{Served, serve};
 use serde::Deserialize;
 
 use crate::commands::table::{TrainingSettings, Trainings};
-use crate::session::{TrialSettings, Worker};
+use nas_runner::{TrialSettings, Worker};
 
-/// What a worker is to do: see [`crate::program::told`].
+/// What a worker is to do: see [`nas_runner::program::told`].
 #[derive(Deserialize)]
 #[serde(tag = "task", content = "settings", rename_all = "snake_case")]
 enum Task {

@@ -13,14 +13,14 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
 use nas_study::{
-    Commit, End, Parts, PreparedStudy, RunDir, RunOptions, Silent, Store, StudyConfig, StudyError, Summary,
+    Commit, End, Parts, PreparedStudy, RunOptions, Silent, Store, StudyConfig, StudyError, Summary,
 };
 use nas_tables::{TableError, TabularEvaluator};
 
-use crate::methods::Setting;
-use crate::plan::{Estimation, OneFigure, RunConfig};
-use crate::progress::Screen;
-use crate::session::{Session, Stopped, halved};
+use crate::progress::only_notes;
+use nas_runner::methods::Setting;
+use nas_runner::plan::{Estimation, OneFigure, RunConfig};
+use nas_runner::{Session, Stopped, halved};
 
 /// Uniform draws whose mean is what nothing chose is worth.
 const DRAWS: u64 = 1000;
@@ -296,23 +296,9 @@ impl Bench {
 
 /// A search like any other, in its own directory, where it goes on if it was begun.
 fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Stop) -> Result<Run> {
-    let session = Session::prepare(config, stop)?;
-    let (run, mut store) = match RunDir::open(directory) {
-        Ok(run) => {
-            let recorded: RunConfig = run.read_config()?;
-            if recorded != *session.config() {
-                bail!(
-                    "{} holds a run with another configuration; compare in another directory",
-                    directory.display()
-                );
-            }
-            let store = run.store()?;
-            (run, store)
-        }
-        Err(_) => RunDir::create(directory, session.config())
-            .with_context(|| format!("cannot begin a run in {}", directory.display()))?,
-    };
-    let concluded = match session.search(&run, &mut store, session.workers(workers)?, &Screen::hidden()) {
+    let session = Session::prepare_watched(config, stop, Arc::new(only_notes))?;
+    let (run, mut store) = session.open(directory)?;
+    let concluded = match session.search(&run, &mut store, session.workers(workers)?) {
         Ok(concluded) => concluded,
         Err(error) if matches!(error.downcast_ref(), Some(StudyError::AllFailed { .. })) => {
             let summary = store.records().summary()?;

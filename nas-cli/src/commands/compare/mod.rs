@@ -25,14 +25,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::{CompareArgs, Entrant, What};
-use crate::environment::Environment;
-use crate::methods::Method;
 use crate::output::{Output, note};
-use crate::plan::{self, RunConfig};
 use crate::progress::RunsBar;
 use crate::signals;
-use crate::usage::Usage;
 use bench::Bench;
+use nas_runner::Environment;
+use nas_runner::Usage;
+use nas_runner::methods::Method;
+use nas_runner::plan::{self, RunConfig};
 
 /// The JSON of `nas compare`.
 #[derive(Debug, Serialize)]

@@ -12,12 +12,12 @@ use nas_space::network::NetworkConfig;
 
 use super::{info, trainings};
 use crate::args::BuildArgs;
-use crate::data_dir;
 use crate::output::{Output, note};
-use crate::plan::{self, DATA};
 use crate::progress::BuildBar;
 use crate::signals;
-use crate::usage::{Typed, Usage};
+use nas_runner::data_dir;
+use nas_runner::plan::{self, DATA};
+use nas_runner::{Typed, Usage};
 
 /// Epochs that are recorded where nothing is said.
 const FIDELITIES: [u32; 3] = [1, 3, 9];

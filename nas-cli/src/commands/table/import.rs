@@ -11,7 +11,7 @@ use nas_tables::{SizeMismatch, Table, size_mismatches};
 use super::info;
 use crate::args::{ImportArgs, ImportFormat};
 use crate::output::{Output, note};
-use crate::usage::Usage;
+use nas_runner::Usage;
 
 /// Reads the file, writes the table and describes it.
 pub(crate) fn run(args: &ImportArgs, output: Output) -> Result<()> {

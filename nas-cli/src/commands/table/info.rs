@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::extras::ExtraInfo;
 use crate::args::InfoArgs;
 use crate::output::Output;
-use crate::plan::OneFigure;
+use nas_runner::plan::OneFigure;
 
 /// The JSON of `nas table info`, and of the commands that make a table.
 #[derive(Debug, Serialize)]

@@ -17,9 +17,9 @@ use nas_study::processes::{ProcessConfig, Processes, Served};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::args::BoundArgs;
-use crate::program;
-use crate::traced;
+use nas_runner::args::BoundArgs;
+use nas_runner::program;
+use nas_runner::trace;
 
 /// What a worker that trains for a table is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ impl Served for Trainings {
     }
 
     fn evaluate_detailed(&self, trial: &Trial) -> Result<Detailed, Failure> {
-        traced::trace(|| self.train(trial))
+        trace(|| self.train(trial))
     }
 }
 

@@ -1,0 +1,79 @@
+//! Options of who evaluates trials, and of what one may take.
+
+use clap::Args;
+
+use crate::parsers::positive;
+
+/// Who evaluates trials.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Hardware")]
+pub struct WorkerArgs {
+    /// Processes that evaluate trials, each with its share of the threads, so that what goes wrong in one takes a trial and not
+    /// the search; more than --batch find nothing to do; 0 evaluates in this process [default: 1 where trials are trained,
+    /// else 0]. Never changes a result
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024))]
+    pub workers: Option<u16>,
+}
+
+impl WorkerArgs {
+    /// How many, where that is typed.
+    pub fn count(&self) -> Option<usize> {
+        self.workers.map(usize::from)
+    }
+}
+
+/// What a trial may take.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Hardware")]
+pub struct BoundArgs {
+    /// Seconds after which a trial is stopped and has failed
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    pub trial_timeout: Option<f64>,
+    /// Memory beyond which a trial is stopped and has failed, such as 8GiB or 500MiB; on Linux
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub trial_memory: Option<u64>,
+}
+
+/// A number of bytes, with or without a unit.
+fn bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 6] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+    ];
+    let (number, unit) = UNITS
+        .into_iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, unit)))
+        .unwrap_or((text, 1));
+    let bytes = number
+        .trim()
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    bytes
+        .filter(|&bytes| (1..=i64::MAX as u64).contains(&bytes))
+        .ok_or_else(|| "expected a whole number above 0 with a unit, such as 8GiB, 500MiB or 2GB".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, expected) in [
+            ("8GiB", 8 << 30),
+            ("500 MiB", 500 << 20),
+            ("2GB", 2_000_000_000),
+            ("77", 77),
+        ] {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "GiB", "-1GiB", "1.5GiB", "99999999999GiB", "8 gigs"] {
+            assert!(bytes(text).unwrap_err().contains("8GiB"), "{text}");
+        }
+    }
+}

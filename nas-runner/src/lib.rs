@@ -1,0 +1,65 @@
+//! Searches from their configuration to a tested result: what the program `nas` runs, for programs of your own.
+//!
+//! [`RunConfig`] says all of a search: the method, the space, how architectures are judged, the budget. [`Session`] makes its parts
+//! and runs it in a run directory, where it is recorded as it goes and resumed after an interruption; what comes out is trained in
+//! full and tested once. [`report::page`] makes a page of such a directory.
+//!
+//! ```
+//! use nas_runner::{RunConfig, search_in};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let config = RunConfig::from_toml(
+//!     "method = 'evolution'\n\
+//!      budget = { trials = 30 }\n\
+//!      estimation = { kind = 'table', benchmark = 'digits' }",
+//! )?;
+//! let result = search_in(&folder.path().join("run"), config)?;
+//! assert!(result.to_string().contains("best architecture"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A [`Watcher`] hears what happens meanwhile. [`methods`] has a file for each search method; [`args`] are the options of a search for
+//! command lines. Errors are [`anyhow::Error`]s in words; those of what a user has typed or written are [`Usage`] errors.
+
+pub mod args;
+pub mod data_dir;
+pub mod device;
+mod environment;
+pub mod methods;
+pub mod parsers;
+pub mod plan;
+mod preflight;
+pub mod program;
+pub mod report;
+mod session;
+pub mod shell;
+pub mod size;
+mod traced;
+mod usage;
+mod watch;
+
+use std::path::Path;
+
+use anyhow::Result;
+use nas_space::search::Stop;
+
+pub use environment::Environment;
+pub use methods::{Method, MethodConfig};
+pub use plan::RunConfig;
+pub use session::{
+    Concluded, FinalRecord, NETWORK_FILE, SearchResult, Session, Stopped, TrialSettings, Worker, halved,
+};
+pub use traced::{Traced, trace};
+pub use usage::{Typed, Usage};
+pub use watch::{RunEvent, Unwatched, Watcher};
+
+/// Runs a search in a directory of its own, which is made, or goes on with the search that is there. Trials are evaluated in this
+/// process.
+///
+/// # Errors
+/// What in the configuration cannot be; where the directory holds another search; whatever goes wrong. What is on record stays.
+pub fn search_in(directory: &Path, config: RunConfig) -> Result<SearchResult> {
+    let session = Session::prepare(config, &Stop::new())?;
+    let (run, store) = session.open(directory)?;
+    session.run(&run, store, 0)
+}

@@ -1,0 +1,564 @@
+//! Differentiable search: DARTS and its relatives.
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use nas_darts::stop::{StopRule, Stopped};
+use nas_darts::{
+    CellReport, DartsConfig, EdgePerturbation, EpochReport, Event, Order, RelaxationConfig, Search,
+    Selecting, Selection,
+};
+use nas_eval::DType;
+use nas_eval::data::{Augmentation, DatasetInfo};
+use nas_report::number::percent;
+use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
+use nas_report::plot::{self, CellStrengths, Curve, Point};
+use nas_space::arch::Architecture;
+use nas_space::draw;
+use nas_space::genotype::Genotype;
+use nas_space::network::NetworkConfig;
+use nas_space::search::Strategy;
+use nas_space::spaces::Space;
+use nas_study::RunDir;
+use serde::Serialize;
+use toml::Table;
+
+use super::supernet::{
+    self, BATCH, Scale, Searches, Supernet, SupernetArgs, SupernetSummary, cell_file, checkpoint,
+    record_file, share, skip_connections,
+};
+use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
+use crate::size::{Skeleton, skeleton};
+use crate::usage::{Typed, Usage};
+use crate::watch::RunEvent;
+
+/// The preset for the skeleton of NAS-Bench-201.
+const NB201: &str = "nb201";
+
+/// How operations are weighed, and an architecture read off.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DartsArgs {
+    /// How operations are weighed [default: darts]
+    #[arg(long, value_enum, value_name = "NAME")]
+    relaxation: Option<RelaxationName>,
+    /// Order of the architecture's gradient; 1 takes the weights as they are, 2 looks a step ahead [default: 1]
+    #[arg(long, value_enum, value_name = "N")]
+    order: Option<OrderName>,
+    /// How the architecture is read off [default: magnitude]
+    #[arg(long, value_enum, value_name = "NAME")]
+    selection: Option<SelectionName>,
+    /// What ends a search that collapses; not with --selection perturbation [default: none]
+    #[arg(long, value_enum, value_name = "NAME")]
+    stop: Option<StopName>,
+    #[command(flatten)]
+    supernet: SupernetArgs,
+    /// Epochs between two measurements of the dominant eigenvalue, 0 for none [default: 0, or 1 with --stop robust]
+    #[arg(long, value_name = "N")]
+    hessian_every: Option<u32>,
+}
+
+/// How operations are weighed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RelaxationName {
+    /// By a softmax over all of them
+    Darts,
+    /// By a softmax, on a part of the channels, and edges too
+    PcDarts,
+    /// One operation an edge at a time, drawn anew each step
+    Gdas,
+}
+
+/// The order of the architecture's gradient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OrderName {
+    /// The weights are taken as they are
+    #[value(name = "1")]
+    First,
+    /// The weights are taken a step ahead
+    #[value(name = "2")]
+    Second,
+}
+
+impl From<OrderName> for Order {
+    fn from(name: OrderName) -> Self {
+        match name {
+            OrderName::First => Self::First,
+            OrderName::Second => Self::Second,
+        }
+    }
+}
+
+/// How an architecture is read off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SelectionName {
+    /// By the strengths of the operations
+    Magnitude,
+    /// By what the supernet loses without each operation
+    Perturbation,
+}
+
+/// When a search ends early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StopName {
+    /// Never
+    None,
+    /// Where the dominant eigenvalue grows
+    Robust,
+    /// Where a cell has too many skip connections
+    DartsPlus,
+}
+
+impl RelaxationName {
+    fn of(config: &RelaxationConfig) -> Self {
+        match config {
+            RelaxationConfig::PcDarts { .. } => Self::PcDarts,
+            RelaxationConfig::Gdas { .. } => Self::Gdas,
+            _ => Self::Darts,
+        }
+    }
+
+    fn config(self) -> RelaxationConfig {
+        match self {
+            Self::Darts => DartsConfig::default(),
+            Self::PcDarts => DartsConfig::pc_darts(),
+            Self::Gdas => DartsConfig::gdas(),
+        }
+        .relaxation
+    }
+}
+
+impl SelectionName {
+    fn of(config: &Selection) -> Self {
+        match config {
+            Selection::Perturbation { .. } => Self::Perturbation,
+            _ => Self::Magnitude,
+        }
+    }
+
+    /// Between two rounds the weights are trained for a tenth of the epochs: 5 of 50 in the paper.
+    fn config(self, epochs: u32) -> Selection {
+        match self {
+            Self::Magnitude => Selection::Magnitude,
+            Self::Perturbation => Selection::Perturbation {
+                tuning_epochs: (epochs / 10).max(1),
+            },
+        }
+    }
+}
+
+impl StopName {
+    fn of(config: &StopRule) -> Self {
+        match config {
+            StopRule::Robust(_) => Self::Robust,
+            StopRule::DartsPlus(_) => Self::DartsPlus,
+            _ => Self::None,
+        }
+    }
+
+    fn config(self) -> StopRule {
+        match self {
+            Self::None => StopRule::None,
+            Self::Robust => StopRule::Robust(Default::default()),
+            Self::DartsPlus => StopRule::DartsPlus(Default::default()),
+        }
+    }
+}
+
+impl RelaxationName {
+    /// That of a file's settings.
+    fn in_file(file: &Table) -> Option<Self> {
+        let kind = file.get("relaxation")?.get("kind")?.as_str()?;
+        Self::from_str(kind, false).ok()
+    }
+}
+
+impl SearchMethod for DartsConfig {
+    const NAME: &'static str = "darts";
+    const DESCRIPTION: &'static str =
+        "a supernet of all architectures, trained once; the strongest operations stay";
+    const TRAINS_SUPERNET: bool = true;
+    const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
+    const PRESETS: &'static [(&'static str, &'static str)] =
+        &[(NB201, "as in the searches of NAS-Bench-201 (2020)")];
+    const OF_DATA: &'static [(&'static [&'static str], &'static [&'static str])] =
+        &[(&["network"], &["image", "classes"]), (&[], &["augmentation"])];
+
+    type Args = DartsArgs;
+
+    fn default_space(preset: Option<&str>) -> &'static str {
+        match preset {
+            Some(NB201) => "nb201",
+            _ => "darts",
+        }
+    }
+
+    /// The published settings of this relaxation, in a size that suits the data set: other channels, cells and epochs
+    /// (with those in which the architecture is frozen in proportion), batches of 64 with a learning rate in proportion, the
+    /// data set's own augmentation, and a higher learning rate of the architecture where the search is short.
+    ///
+    /// With the preset `nb201`, the published settings and size of the searches of NAS-Bench-201, on any data set.
+    fn defaults(of: &Defaults<'_>, args: &DartsArgs) -> Result<Self> {
+        let (data, skeleton) = (of.data, skeleton(of.space));
+        let info = DatasetInfo::find(data)?;
+        let relaxation = args
+            .relaxation
+            .or(RelaxationName::in_file(of.file))
+            .unwrap_or(RelaxationName::Darts);
+        if of.preset == Some(NB201) {
+            return nb201_preset(data, skeleton, relaxation, args.order);
+        }
+        let epochs = of.file.get("epochs");
+        let epochs = epochs.and_then(|epochs| u32::try_from(epochs.as_integer()?).ok());
+        let scale = Scale::of(data);
+        let published = match relaxation {
+            RelaxationName::Darts => DartsConfig::default(),
+            RelaxationName::PcDarts => DartsConfig::pc_darts(),
+            RelaxationName::Gdas => DartsConfig::gdas(),
+        };
+        let whole = DartsConfig::default().epochs;
+        let epochs = epochs.unwrap_or(published.epochs * scale.epochs / whole);
+        Ok(DartsConfig {
+            network: scale.network(info, skeleton),
+            epochs,
+            frozen_epochs: share(published.frozen_epochs, epochs, published.epochs),
+            batch_size: BATCH,
+            learning_rate: published.learning_rate * BATCH as f64 / published.batch_size as f64,
+            alpha_learning_rate: scale.alpha_learning_rate
+                * (published.alpha_learning_rate / DartsConfig::default().alpha_learning_rate),
+            augmentation: Augmentation::standard_for(data)?,
+            ..published
+        })
+    }
+
+    fn reconcile(file: &mut Table, args: &DartsArgs) {
+        let recorded = RelaxationName::in_file(file);
+        if recorded.is_some() && args.relaxation.is_some() && recorded != args.relaxation {
+            file.remove("relaxation");
+        }
+    }
+
+    fn overlay(&mut self, args: &DartsArgs, _: &Known<'_>) -> Result<()> {
+        if let Some(name) = args
+            .relaxation
+            .filter(|&name| name != RelaxationName::of(&self.relaxation))
+        {
+            self.relaxation = name.config();
+        }
+        if let Some(name) = args.stop.filter(|&name| name != StopName::of(&self.stop)) {
+            self.stop = name.config();
+        }
+        self.order = args.order.map_or(self.order, Into::into);
+        if let Some(epochs) = args.supernet.search_epochs {
+            // The same share of them is frozen.
+            self.frozen_epochs = share(self.frozen_epochs, epochs, self.epochs);
+            self.epochs = epochs;
+        }
+        if let Some(name) = args
+            .selection
+            .filter(|&name| name != SelectionName::of(&self.selection))
+        {
+            self.selection = name.config(self.epochs);
+        }
+        self.batch_size = args.supernet.search_batch.unwrap_or(self.batch_size);
+        args.supernet.overlay(&mut self.network);
+        self.hessian_every = match args.hessian_every {
+            Some(every) => every,
+            // The rule watches the eigenvalue.
+            None if args.stop == Some(StopName::Robust) => self.hessian_every.max(1),
+            None => self.hessian_every,
+        };
+        Ok(())
+    }
+
+    fn validate(&self, space: &dyn Space) -> Result<()> {
+        let cells = supernet::cells(space)?;
+        cells.relaxed()?;
+        Self::validate(self)?;
+        cells.supernet(&self.network, self.relaxation.channels())?;
+        Ok(())
+    }
+
+    fn strategy(&self, _: &Setting<'_>) -> Result<Box<dyn Strategy>> {
+        proposes_nothing(Method::Darts)
+    }
+
+    fn searches<'a>(&'a self, supernet: Supernet<'a>) -> Option<Box<dyn Searches + 'a>> {
+        Some(Box::new(Searcher {
+            supernet,
+            config: self,
+        }))
+    }
+
+    fn picture(index: u64) -> Option<(&'static str, String)> {
+        Some(("strengths", picture_file(index)))
+    }
+
+    fn section(&self, seen: &Seen<'_>) -> Result<Option<Section>> {
+        let html = section(seen)?;
+        let title = "The supernet and its operations";
+        Ok(Some(Section { title, html }))
+    }
+}
+
+/// The published settings and size of the searches of NAS-Bench-201.
+fn nb201_preset(
+    data: &str,
+    skeleton: Skeleton,
+    relaxation: RelaxationName,
+    order: Option<OrderName>,
+) -> Result<DartsConfig> {
+    let info = DatasetInfo::find(data)?;
+    if skeleton != Skeleton::Nb201 {
+        let why = "--preset nb201 is for the skeleton of NAS-Bench-201; expected a space that stands in it, such as \
+                   --space nb201";
+        return Err(Usage::new(why.to_owned()).into());
+    }
+    let order = order.map_or(Order::First, Into::into);
+    let published = DartsConfig::nb201(relaxation.config(), order).typed("--preset nb201")?;
+    Ok(DartsConfig {
+        network: NetworkConfig {
+            image: info.shape,
+            classes: info.classes,
+            ..published.network
+        },
+        augmentation: Augmentation::standard_for(data)?,
+        ..published
+    })
+}
+
+/// The picture of the epochs of a search.
+fn picture_file(index: u64) -> String {
+    format!("alpha-{index}.svg")
+}
+
+/// Searches with a supernet each.
+struct Searcher<'a> {
+    supernet: Supernet<'a>,
+    config: &'a DartsConfig,
+}
+
+/// `search-i.json` of a run directory.
+#[derive(Debug, Serialize)]
+struct Record<'a> {
+    search: u64,
+    /// The search's own, derived from the study's.
+    seed: u64,
+    params: u64,
+    /// None before the search has ended.
+    arch: Option<String>,
+    skip_connections: Option<usize>,
+    stopped: Option<&'a Stopped>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+    seconds: f64,
+    perturbations: &'a [EdgePerturbation],
+    history: &'a [EpochReport],
+}
+
+impl Searcher<'_> {
+    /// Search number `index`, before its first epoch.
+    fn new_search(&self, index: u64) -> Result<Search> {
+        let Supernet {
+            space,
+            dataset,
+            device,
+            ..
+        } = self.supernet;
+        let seed = self.supernet.seed_of(index);
+        let space = supernet::cells(space)?;
+        let search = Search::new(space, dataset, self.config.clone(), seed, device, DType::F32);
+        let search = search.context("the supernet cannot be made")?;
+        Ok(search.with_stop(self.supernet.stop.clone()))
+    }
+
+    /// Writes the epochs so far, so that a search can be watched.
+    fn write_epochs(run: &RunDir, record: &Record<'_>, history: &[EpochReport]) -> Result<()> {
+        let record = Record {
+            seconds: history.iter().map(|report| report.seconds).sum(),
+            history,
+            arch: None,
+            perturbations: &[],
+            ..*record
+        };
+        run.write_json(&record_file(record.search), &record)?;
+        let picture = drawn(history, None, None);
+        Ok(run.write_text(&picture_file(record.search), &picture)?)
+    }
+}
+
+impl Searches for Searcher<'_> {
+    fn method(&self) -> Method {
+        Method::Darts
+    }
+
+    fn check(&self) -> Result<()> {
+        self.new_search(0).map(drop)
+    }
+
+    fn search(&self, index: u64, run: &RunDir) -> Result<(Architecture, SupernetSummary)> {
+        let mut search = self.new_search(index)?;
+        let mut record = Record {
+            search: index,
+            seed: self.supernet.seed_of(index).value(),
+            params: search.supernet().parameters().count(),
+            arch: None,
+            skip_connections: None,
+            stopped: None,
+            warnings: &[],
+            seconds: 0.0,
+            perturbations: &[],
+            history: &[],
+        };
+        let watcher = self.supernet.watcher;
+        watcher.watch(RunEvent::SupernetBegins {
+            search: index,
+            epochs: self.config.epochs,
+        });
+        let show = |history: &[EpochReport], resumed| {
+            watcher.watch(RunEvent::SupernetEpochs {
+                done: history.len(),
+                resumed,
+                figures: &history.last().map(in_words).unwrap_or_default(),
+            });
+        };
+        // An observer cannot stop a search: where nothing can be written, its checkpoint fails as well.
+        let mut written = Ok(());
+        let report = search.run(Some(&checkpoint(run, index)), |event| match event {
+            Event::Resumed { history } => show(history, true),
+            Event::Epoch { history, .. } => {
+                show(history, false);
+                if written.is_ok() {
+                    written = Self::write_epochs(run, &record, history);
+                }
+            }
+            Event::Own(Selecting::Perturbed { done, of, .. }) => {
+                watcher.watch(RunEvent::SupernetStep(&format!(
+                    "perturbation: {done} of {of} decided"
+                )));
+            }
+            _ => {}
+        })?;
+        watcher.watch(RunEvent::SupernetEnds);
+        written?;
+        for warning in &report.warnings {
+            watcher.watch(RunEvent::Note(&format!("warning: search {index}: {warning}")));
+        }
+        let genotype = &report.genotype;
+        let found = SupernetSummary {
+            params: record.params,
+            epochs: report.history.len() as u32,
+            skip_connections: skip_connections(genotype, self.supernet.space),
+            stopped: report.stopped.clone(),
+            warnings: report.warnings.clone(),
+            seconds: report.seconds,
+        };
+        record.arch = Some(genotype.to_string());
+        record.skip_connections = Some(found.skip_connections);
+        record.stopped = report.stopped.as_ref();
+        record.warnings = &report.warnings;
+        record.seconds = report.seconds;
+        record.perturbations = &report.perturbations;
+        record.history = &report.history;
+        run.write_json(&record_file(index), &record)?;
+        let of_epoch = report.stopped.as_ref().map(|stopped| stopped.architecture_of);
+        let strengths = drawn(&report.history, Some(genotype), of_epoch);
+        run.write_text(&picture_file(index), &strengths)?;
+        run.write_text(&cell_file(index), &draw::svg(genotype))?;
+        Ok((self.supernet.space.architecture(genotype)?, found))
+    }
+}
+
+/// An epoch in a line.
+fn in_words(report: &EpochReport) -> String {
+    let skips: usize = report.cells.iter().map(|cell| cell.skip_connections).sum();
+    let eigenvalue = report
+        .eigenvalue
+        .map_or(String::new(), |value| format!(" eigenvalue {value:.3}"));
+    format!(
+        "loss {:.3} valid {} skips {skips}{eigenvalue}",
+        report.train_loss,
+        percent(report.valid_accuracy)
+    )
+}
+
+/// The picture of these epochs.
+fn drawn(history: &[EpochReport], architecture: Option<&Genotype>, of_epoch: Option<u32>) -> String {
+    let strengths = |cell: &CellReport| CellStrengths {
+        name: cell.name.clone(),
+        edges: cell.edges.clone(),
+        operations: cell.operations.clone(),
+        strengths: cell.strengths.clone(),
+        chosen: cell.chosen.clone(),
+    };
+    let epochs = history
+        .iter()
+        .map(|report| report.cells.iter().map(strengths).collect());
+    plot::strengths(&epochs.collect::<Vec<_>>(), architecture, of_epoch)
+}
+
+/// Strengths of operations.
+fn section(seen: &Seen<'_>) -> Result<Html> {
+    let mut html = Html::new();
+    let shown = supernet::shown::<EpochReport>(seen)?;
+    let Some(search) = shown.search() else {
+        return Ok(html);
+    };
+    html.append(&supernet::overview(seen, &shown));
+    let architecture: Option<Genotype> = search.arch.as_ref().map(|arch| arch.parse()).transpose()?;
+    let of_epoch = search.stopped.as_ref().map(|stopped| stopped.architecture_of);
+    let strengths = drawn(&search.history, architecture.as_ref(), of_epoch);
+    html.figure(
+        &strengths,
+        "The strength of each operation on each edge: softmax of α, or what the relaxation makes of it.",
+    );
+    let epochs = search.history.iter();
+    let curve = |name: &str, of: fn(&EpochReport) -> f64| Curve {
+        name: name.to_owned(),
+        points: epochs
+            .clone()
+            .map(|epoch| Point::new(f64::from(epoch.epoch) + 1.0, 100.0 * of(epoch)))
+            .collect(),
+    };
+    html.append(&supernet::training_curve(vec![
+        curve("training batches", |epoch| epoch.train_accuracy),
+        curve("the half that α is fitted to", |epoch| epoch.valid_accuracy),
+    ]));
+    let columns = [
+        ("epoch", Align::Right),
+        ("training loss", Align::Right),
+        ("training accuracy", Align::Right),
+        ("validation loss", Align::Right),
+        ("validation accuracy", Align::Right),
+        ("skip connections", Align::Right),
+        ("entropy of α, nats", Align::Right),
+        ("eigenvalue", Align::Right),
+    ];
+    let mut table = HtmlTable::new(&columns);
+    for epoch in epochs {
+        let cells = epoch.cells.len().max(1) as f64;
+        let entropy: f64 = epoch.cells.iter().map(|cell| cell.mean_entropy).sum();
+        table.row([
+            Cell::text(epoch.epoch + 1),
+            Cell::Text(format!("{:.4}", epoch.train_loss)),
+            Cell::Text(percent(epoch.train_accuracy)),
+            Cell::Text(format!("{:.4}", epoch.valid_loss)),
+            Cell::Text(percent(epoch.valid_accuracy)),
+            Cell::text(
+                epoch
+                    .cells
+                    .iter()
+                    .map(|cell| cell.skip_connections)
+                    .sum::<usize>(),
+            ),
+            Cell::Text(format!("{:.3}", entropy / cells)),
+            Cell::Text(
+                epoch
+                    .eigenvalue
+                    .map_or("–".to_owned(), |value| format!("{value:.4}")),
+            ),
+        ]);
+    }
+    let mut inner = Html::new();
+    inner.table(&table);
+    html.details("The epochs in numbers", &inner);
+    Ok(html)
+}

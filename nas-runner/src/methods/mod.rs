@@ -1,0 +1,585 @@
+//! The search methods: a file for each, and a line for each in the list `methods!`.
+//!
+//! A method's file holds all that this program says of it: its name, its options, its settings where nothing is said, what is typed over
+//! them, what it checks, how its search is made, what it leaves in the run directory, and its section of a report. Which option
+//! belongs to which method follows from there. Methods that train a supernet share [`supernet`], methods with a controller
+//! [`controller`].
+
+mod controller;
+mod darts;
+mod enas;
+mod evolution;
+mod local_search;
+mod nsga2;
+mod options;
+mod pnas;
+mod random;
+mod rl;
+pub mod supernet;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use nas_darts::DartsConfig;
+use nas_evo::{EvolutionConfig, Nsga2Config, Objective, RandomSearchConfig};
+use nas_pnas::ProgressiveConfig;
+use nas_report::Shown;
+use nas_report::page::Html;
+use nas_rl::RlConfig;
+use nas_space::search::{Direction, Evaluator, Fidelity, Metric, ScoreRange, Strategy};
+use nas_space::seed::Seed;
+use nas_space::sizes::Sizes;
+use nas_space::spaces::{Space, SpaceConfig};
+use nas_study::{RunDir, TrialRecord};
+use nas_tables::TabularEvaluator;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use toml::Table;
+
+pub use self::enas::AuditRecord;
+use self::enas::EnasMethod;
+use self::local_search::LocalSearchConfig;
+pub use self::options::MethodArgs;
+use self::supernet::{Searches, Supernet};
+use crate::usage::Usage;
+
+/// A method by its settings: what its file says of it.
+pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
+    /// The name it is typed by.
+    const NAME: &'static str;
+    /// What it does, in one line.
+    const DESCRIPTION: &'static str;
+    /// The same, where the other methods do not stand before it.
+    const DESCRIPTION_ALONE: &'static str = Self::DESCRIPTION;
+    /// Whether it trains a supernet, rather than proposing architectures one by one.
+    const TRAINS_SUPERNET: bool = false;
+    /// Why its trainings cannot be halved, if they cannot.
+    const NOT_HALVED: Option<&'static str> = None;
+    /// Settings with a name, and what they are: the values of `--preset`.
+    const PRESETS: &'static [(&'static str, &'static str)] = &[];
+
+    /// Its options. An option that several methods have is in a group that all of them flatten.
+    type Args: clap::Args + Clone + fmt::Debug + Default;
+
+    /// The space that is searched where none is named.
+    fn default_space(_preset: Option<&str>) -> &'static str {
+        "nb201"
+    }
+
+    /// Its settings where nothing is said.
+    ///
+    /// # Errors
+    /// For a preset that is not for this space.
+    fn defaults(of: &Defaults<'_>, args: &Self::Args) -> Result<Self>;
+
+    /// Takes out of a file's settings what the typed options contradict.
+    fn reconcile(_file: &mut Table, _args: &Self::Args) {}
+
+    /// The places in a file's settings that depend on the data set: sections, and keys of them.
+    const OF_DATA: &'static [(&'static [&'static str], &'static [&'static str])] = &[];
+
+    /// Puts what was typed over the settings. What is typed again as it was keeps its settings.
+    ///
+    /// # Errors
+    /// For an option that cannot be read.
+    fn overlay(&mut self, _args: &Self::Args, _known: &Known<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Checks the settings, and that they suit the space.
+    ///
+    /// # Errors
+    /// What is out of range.
+    fn validate(&self, space: &dyn Space) -> Result<()>;
+
+    /// What architectures are compared by, where that is not the metric alone.
+    fn objectives(&self) -> &[Objective] {
+        &[]
+    }
+
+    /// What decides the search besides seed and budget, as one line: kept on record with the study.
+    ///
+    /// # Errors
+    /// None of settings that were read.
+    fn parameters(&self) -> Result<String> {
+        Ok(serde_json::to_string(self)?)
+    }
+
+    /// Finds out whether it can search here, before anything is written.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn check(&self, setting: &Setting<'_>) -> Result<()> {
+        self.strategy(setting).map(drop)
+    }
+
+    /// Its search, of a method that proposes architectures.
+    ///
+    /// # Errors
+    /// Why it cannot search here; always, of one that trains a supernet.
+    fn strategy(&self, setting: &Setting<'_>) -> Result<Box<dyn Strategy>>;
+
+    /// Its searches, of a method that trains a supernet.
+    fn searches<'a>(&'a self, _supernet: Supernet<'a>) -> Option<Box<dyn Searches + 'a>> {
+        None
+    }
+
+    /// Says how far the ranking by shared weights of search number `index` agrees with trainings alone, where that is asked for.
+    ///
+    /// # Errors
+    /// Where the audit cannot go on.
+    fn audit(
+        &self,
+        _supernet: Supernet<'_>,
+        _of: (&RunDir, u64),
+        _alone: (&dyn Evaluator, Fidelity),
+    ) -> Result<Option<AuditRecord>> {
+        Ok(None)
+    }
+
+    /// Leaves what it has learned in the run directory, and gives the pictures of it.
+    ///
+    /// # Errors
+    /// Where nothing can be written.
+    fn finish(&self, _ended: &Ended<'_>) -> Result<Vec<Picture>> {
+        Ok(Vec::new())
+    }
+
+    /// The picture of search number `index` by a supernet: its name, and its file.
+    fn picture(_index: u64) -> Option<(&'static str, String)> {
+        None
+    }
+
+    /// Its section of a report; none where the trials say it all.
+    ///
+    /// # Errors
+    /// Where what it left cannot be read.
+    fn section(&self, _seen: &Seen<'_>) -> Result<Option<Section>> {
+        Ok(None)
+    }
+}
+
+/// What settings depend on where nothing is said.
+pub struct Defaults<'a> {
+    /// The space.
+    pub space: &'a SpaceConfig,
+    /// Name of the data set.
+    pub data: &'a str,
+    /// Trials that the budget has room for, where it says so.
+    pub trials: Option<u64>,
+    /// The preset that is typed.
+    pub preset: Option<&'a str>,
+    /// The settings in a file.
+    pub file: &'a Table,
+}
+
+/// What is known besides what was typed.
+pub struct Known<'a> {
+    /// Which values of a table's figure are better, where the table says it.
+    pub direction: &'a dyn Fn(&str) -> Result<Option<Direction>>,
+}
+
+/// Where a method searches.
+pub struct Setting<'a> {
+    /// What it sees of the space.
+    pub space: &'a Arc<dyn Space>,
+    /// The seed of the study.
+    pub seed: Seed,
+    /// The range of scores, where they are no accuracies: a method that uses the size of what it is told gets shares of it.
+    pub range: Option<ScoreRange>,
+    /// How large architectures are.
+    pub sizes: &'a dyn Fn() -> Result<Arc<dyn Sizes>>,
+    /// The table that is looked up in.
+    pub table: Option<&'a TabularEvaluator>,
+}
+
+impl Setting<'_> {
+    /// The seed of a strategy.
+    fn strategy_seed(&self) -> Seed {
+        self.seed.derive("strategy", 0)
+    }
+}
+
+/// A study that has ended.
+pub struct Ended<'a> {
+    /// Where it searched.
+    pub setting: &'a Setting<'a>,
+    /// The run directory.
+    pub run: &'a RunDir,
+    /// [`Strategy::report`].
+    pub report: Option<Value>,
+    /// What its scores are of.
+    pub metric: Metric,
+    /// Of a trial for which the strategy asks for no number of epochs of its own.
+    pub fidelity: Fidelity,
+}
+
+/// A picture in the run directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// What it is called where results are printed.
+    pub name: &'static str,
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// A run that is reported.
+pub struct Seen<'a> {
+    /// The run directory.
+    pub run: &'a RunDir,
+    /// What its scores are of.
+    pub metric: &'a Metric,
+    /// Whether accuracies were looked up.
+    pub in_table: bool,
+    /// Number of the best trial.
+    pub best: Option<u64>,
+    /// All trials, in order.
+    pub trials: &'a [TrialRecord],
+}
+
+impl Seen<'_> {
+    /// A JSON file of the run directory, if it is there.
+    fn file<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        Ok(self.run.read_json(name)?)
+    }
+
+    /// What stands before the figures of a method that learns from scores.
+    fn say_scores(&self, html: &mut Html) {
+        if !self.metric.is_accuracy() {
+            html.paragraph(&format!(
+                "This method learns from the size of what it is told, so it is told scores: 0 % for the worst {} of the table, 100 % \
+                 for the best. The figures of this section are such scores.",
+                self.metric.on("validation")
+            ));
+        }
+    }
+}
+
+/// A section of a report.
+pub struct Section {
+    /// Its heading.
+    pub title: &'static str,
+    /// What stands below.
+    pub html: Html,
+}
+
+/// Makes of a list of methods what speaks of all of them.
+macro_rules! methods {
+    ($($field:ident: $variant:ident($config:ty),)*) => {
+        /// A search method.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Method {
+            $(
+                #[doc = concat!("See [`", stringify!($config), "`].")]
+                $variant,
+            )*
+        }
+
+        /// A search method with its settings.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "name", rename_all = "kebab-case")]
+        pub enum MethodConfig {
+            $(
+                #[doc = concat!("See [`", stringify!($config), "`].")]
+                $variant($config),
+            )*
+        }
+
+        /// The options of each method.
+        #[derive(Debug, Clone, Default)]
+        pub struct EachArgs {
+            $($field: <$config as SearchMethod>::Args,)*
+        }
+
+        impl Method {
+            /// All of them.
+            pub const ALL: [Self; [$(stringify!($variant)),*].len()] = [$(Self::$variant),*];
+
+            /// The name it is typed by.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => <$config>::NAME,)*
+                }
+            }
+
+            /// What it does, in one line.
+            pub const fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => <$config>::DESCRIPTION,)*
+                }
+            }
+
+            /// The same, where the other methods do not stand before it.
+            pub const fn description_alone(self) -> &'static str {
+                match self {
+                    $(Self::$variant => <$config>::DESCRIPTION_ALONE,)*
+                }
+            }
+
+            /// Whether it proposes architectures one by one, rather than training a supernet.
+            pub const fn proposes(self) -> bool {
+                match self {
+                    $(Self::$variant => !<$config>::TRAINS_SUPERNET,)*
+                }
+            }
+
+            /// The space that it searches where none is named.
+            pub fn default_space(self, preset: Option<&str>) -> &'static str {
+                match self {
+                    $(Self::$variant => <$config>::default_space(preset),)*
+                }
+            }
+
+            /// Its settings where nothing is said.
+            pub fn defaults(self, of: &Defaults<'_>, args: &MethodArgs) -> Result<MethodConfig> {
+                Ok(match self {
+                    $(Self::$variant => MethodConfig::$variant(<$config>::defaults(of, &args.each.$field)?),)*
+                })
+            }
+
+            /// Takes out of a file's settings what the typed options contradict.
+            pub fn reconcile(self, file: &mut Table, args: &MethodArgs) {
+                match self {
+                    $(Self::$variant => <$config>::reconcile(file, &args.each.$field),)*
+                }
+            }
+
+            /// The picture of search number `index` by a supernet: its name, and its file.
+            pub fn picture(self, index: u64) -> Option<(&'static str, String)> {
+                match self {
+                    $(Self::$variant => <$config>::picture(index),)*
+                }
+            }
+
+            /// Why its trainings cannot be halved, if they cannot.
+            pub const fn not_halved(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => <$config>::NOT_HALVED,)*
+                }
+            }
+
+            const fn presets(self) -> &'static [(&'static str, &'static str)] {
+                match self {
+                    $(Self::$variant => <$config>::PRESETS,)*
+                }
+            }
+
+            const fn of_data(self) -> &'static [(&'static [&'static str], &'static [&'static str])] {
+                match self {
+                    $(Self::$variant => <$config>::OF_DATA,)*
+                }
+            }
+
+            /// Its options alone.
+            fn options(self) -> clap::Command {
+                let none = clap::Command::new(self.name());
+                match self {
+                    $(Self::$variant => <<$config as SearchMethod>::Args as clap::Args>::augment_args(none),)*
+                }
+            }
+        }
+
+        impl clap::FromArgMatches for EachArgs {
+            fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+                Ok(Self {
+                    $($field: clap::FromArgMatches::from_arg_matches(matches)?,)*
+                })
+            }
+
+            fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+                *self = Self::from_arg_matches(matches)?;
+                Ok(())
+            }
+        }
+
+        impl MethodConfig {
+            /// Which method it is.
+            pub const fn method(&self) -> Method {
+                match self {
+                    $(Self::$variant(_) => Method::$variant,)*
+                }
+            }
+
+            /// See [`SearchMethod::overlay`].
+            pub fn overlay(&mut self, args: &MethodArgs, known: &Known<'_>) -> Result<()> {
+                match self {
+                    $(Self::$variant(config) => config.overlay(&args.each.$field, known),)*
+                }
+            }
+
+            /// See [`SearchMethod::validate`].
+            pub fn validate(&self, space: &dyn Space) -> Result<()> {
+                match self {
+                    $(Self::$variant(config) => SearchMethod::validate(config, space),)*
+                }
+            }
+
+            /// See [`SearchMethod::objectives`].
+            pub fn objectives(&self) -> &[Objective] {
+                match self {
+                    $(Self::$variant(config) => config.objectives(),)*
+                }
+            }
+
+            /// See [`SearchMethod::parameters`].
+            pub fn parameters(&self) -> Result<String> {
+                match self {
+                    $(Self::$variant(config) => config.parameters(),)*
+                }
+            }
+
+            /// See [`SearchMethod::check`].
+            pub fn check(&self, setting: &Setting<'_>) -> Result<()> {
+                match self {
+                    $(Self::$variant(config) => config.check(setting),)*
+                }
+            }
+
+            /// See [`SearchMethod::strategy`].
+            pub fn strategy(&self, setting: &Setting<'_>) -> Result<Box<dyn Strategy>> {
+                match self {
+                    $(Self::$variant(config) => config.strategy(setting),)*
+                }
+            }
+
+            /// See [`SearchMethod::searches`].
+            pub fn searches<'a>(&'a self, supernet: Supernet<'a>) -> Option<Box<dyn Searches + 'a>> {
+                match self {
+                    $(Self::$variant(config) => config.searches(supernet),)*
+                }
+            }
+
+            /// See [`SearchMethod::audit`].
+            pub fn audit(
+                &self,
+                supernet: Supernet<'_>,
+                of: (&RunDir, u64),
+                alone: (&dyn Evaluator, Fidelity),
+            ) -> Result<Option<AuditRecord>> {
+                match self {
+                    $(Self::$variant(config) => config.audit(supernet, of, alone),)*
+                }
+            }
+
+            /// See [`SearchMethod::finish`].
+            pub fn finish(&self, ended: &Ended<'_>) -> Result<Vec<Picture>> {
+                match self {
+                    $(Self::$variant(config) => config.finish(ended),)*
+                }
+            }
+
+            /// See [`SearchMethod::section`].
+            pub fn section(&self, seen: &Seen<'_>) -> Result<Option<Section>> {
+                match self {
+                    $(Self::$variant(config) => config.section(seen),)*
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    darts: Darts(DartsConfig),
+    random: Random(RandomSearchConfig),
+    evolution: Evolution(EvolutionConfig),
+    nsga2: Nsga2(Nsga2Config),
+    local_search: LocalSearch(LocalSearchConfig),
+    pnas: Pnas(ProgressiveConfig),
+    rl: Rl(RlConfig),
+    enas: Enas(EnasMethod),
+}
+
+impl Method {
+    /// The method of this name.
+    ///
+    /// # Errors
+    /// Where there is none, with the names that there are.
+    pub fn named(name: &str) -> Result<Self> {
+        match Self::ALL.into_iter().find(|method| method.name() == name) {
+            Some(method) => Ok(method),
+            None => bail!(
+                "in the configuration: there is no method named '{name}'; known: {}",
+                Self::ALL.map(Self::name).join(", ")
+            ),
+        }
+    }
+
+    /// Those that propose architectures one by one.
+    pub fn proposing() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|method| method.proposes())
+    }
+
+    /// Takes out of a file's settings what is of another data set.
+    pub fn forget_data(self, file: &mut Table) {
+        for (section, keys) in self.of_data() {
+            let section = section
+                .iter()
+                .try_fold(&mut *file, |table, key| table.get_mut(*key)?.as_table_mut());
+            if let Some(section) = section {
+                for key in *keys {
+                    section.remove(*key);
+                }
+            }
+        }
+    }
+}
+
+impl Default for Method {
+    /// The first of the list.
+    fn default() -> Self {
+        Self::ALL[0]
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl ValueEnum for Method {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()).help(self.description()))
+    }
+}
+
+impl MethodConfig {
+    /// Whether it proposes architectures one by one, rather than training a supernet.
+    pub const fn proposes(&self) -> bool {
+        self.method().proposes()
+    }
+}
+
+impl fmt::Display for MethodConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.method().fmt(f)
+    }
+}
+
+/// What a method that trains a supernet answers to who asks for proposals.
+fn proposes_nothing(method: Method) -> Result<Box<dyn Strategy>> {
+    bail!("method {method} proposes nothing: it trains a supernet")
+}
+
+/// An option that this method does not have.
+fn meaningless(option: &str, method: Method, methods: &[&str]) -> Usage {
+    let methods = match methods {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        other => other.concat(),
+    };
+    Usage::new(format!(
+        "{option} has no meaning with method {method}; it is for {methods}"
+    ))
+}
+
+#[cfg(test)]
+mod tests;

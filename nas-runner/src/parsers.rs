@@ -1,0 +1,70 @@
+//! What options may be.
+
+use clap::builder::RangedU64ValueParser;
+
+/// A whole number from `least` on.
+pub fn at_least(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..)
+}
+
+/// A whole number from `least` to `most`.
+pub fn between(least: u64, most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..=most)
+}
+
+/// A seed, below 2⁶³ so that TOML can hold it.
+pub fn seed() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(..=i64::MAX as u64)
+}
+
+/// A number of things from 1, below 2⁶³ so that TOML can hold it.
+pub fn count() -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(1..=i64::MAX as u64)
+}
+
+/// The name of a figure and a number.
+pub fn named(text: &str) -> Result<(String, f64), String> {
+    const EXPECTED: &str = "NAME=VALUE, the name of a figure and a number";
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("expected {EXPECTED}"))?;
+    let value = number(value, EXPECTED, |_| true)?;
+    match name {
+        "" => Err(format!("expected {EXPECTED}")),
+        "params" | "macs" => Err(format!(
+            "expected another figure; for {name} there is --max-{name}"
+        )),
+        name => Ok((name.to_owned(), value)),
+    }
+}
+
+/// A number above 0.
+pub fn positive(text: &str) -> Result<f64, String> {
+    number(text, "a number above 0", |value| value > 0.0)
+}
+
+/// A number of at least 0.
+pub fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, "a number of at least 0", |value| value >= 0.0)
+}
+
+/// A number from 0 to below 1.
+pub fn share(text: &str) -> Result<f64, String> {
+    number(text, "a number from 0 to below 1", |value| {
+        (0.0..1.0).contains(&value)
+    })
+}
+
+/// A number above 0 and up to 1.
+pub fn part(text: &str) -> Result<f64, String> {
+    number(text, "a number above 0 and up to 1", |value| {
+        value > 0.0 && value <= 1.0
+    })
+}
+
+fn number(text: &str, expected: &str, legal: impl Fn(f64) -> bool) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && legal(value) => Ok(value),
+        _ => Err(format!("expected {expected}")),
+    }
+}

@@ -1,0 +1,94 @@
+//! Trials that a program of the user's evaluates.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use nas_space::network::NetworkConfig;
+use serde::{Deserialize, Serialize};
+
+use super::{RunConfig, TrainingPlan};
+use crate::args::TaskArgs;
+use crate::data_dir;
+use crate::usage::Usage;
+
+/// Evaluation by a program that speaks the evaluator protocol.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommandPlan {
+    /// The program and its arguments, as the shell takes them.
+    pub command: String,
+    /// Name of the data set, which the program is told.
+    pub data: String,
+    /// Folder with its files, which the program is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// Devices that the workers get in turn, separated by commas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Epochs of a trial.
+    pub epochs: u32,
+    /// The size of the networks, which the program is told; costs are counted at it.
+    pub network: NetworkConfig,
+}
+
+impl CommandPlan {
+    /// The command with every default: images and sizes as a training by this program has them.
+    pub(super) fn new(command: &str, training: TrainingPlan) -> Self {
+        Self {
+            command: command.to_owned(),
+            data: training.data,
+            data_dir: None,
+            device: None,
+            epochs: training.epochs,
+            network: training.evaluator.network,
+        }
+    }
+
+    /// Puts what was typed over it.
+    pub(super) fn overlay(&mut self, args: &TaskArgs) -> Result<()> {
+        let meaningless = [
+            (args.budget.final_epochs.is_some(), "--final-epochs"),
+            (args.training.batch_size.is_some(), "--batch-size"),
+            (args.training.learning_rate.is_some(), "--learning-rate"),
+            (args.device.tf32.is_some(), "--tf32"),
+            (args.data.limit.is_some(), "--limit"),
+        ];
+        if let Some((_, name)) = meaningless.into_iter().find(|(given, _)| *given) {
+            let why = format!(
+                "{name} has no meaning with an evaluator of your own, which trains as it is written to"
+            );
+            return Err(Usage::new(why).into());
+        }
+        self.data_dir = data_dir::choose(args.data.data_dir.as_deref(), self.data_dir.as_deref())?;
+        self.epochs = args.budget.epochs.unwrap_or(self.epochs);
+        self.network.channels = args.size.channels.unwrap_or(self.network.channels);
+        self.network.cells = args.size.cells.unwrap_or(self.network.cells);
+        if let Some(device) = &args.device.device {
+            self.device = Some(device.clone());
+        }
+        Ok(())
+    }
+
+    /// The devices, in order.
+    pub fn devices(&self) -> Vec<&str> {
+        let listed = self.device.as_deref().map(crate::device::listed);
+        listed.into_iter().flatten().collect()
+    }
+
+    pub(super) fn validate(&self, config: &RunConfig) -> Result<()> {
+        if self.command.trim().is_empty() {
+            bail!("the evaluator's command is empty; expected a program and its arguments");
+        }
+        if self.epochs == 0 {
+            bail!("the epochs of a trial are 0; expected at least 1");
+        }
+        if !config.method.proposes() {
+            bail!(
+                "method {} trains a supernet, for which an evaluator of your own has no meaning; name a method that proposes \
+                 architectures, such as random or evolution",
+                config.method
+            );
+        }
+        Ok(self.network.validate()?)
+    }
+}

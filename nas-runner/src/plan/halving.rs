@@ -1,0 +1,329 @@
+//! Multi-fidelity search, resolved.
+
+use anyhow::{Result, bail};
+use nas_eval::evaluator::Span;
+use nas_evo::HalvingConfig;
+use nas_evo::halving::Schedule;
+use nas_tables::TabularEvaluator;
+use serde::{Deserialize, Serialize};
+use toml::Table as Toml;
+
+use super::resolve::value_at;
+use super::{Estimation, RunConfig, TablePlan};
+use crate::args::{HalvingArgs, HalvingName};
+use crate::usage::Usage;
+
+/// Epochs of the top rung where nothing is said: three rungs of the default reduction.
+pub(super) const EPOCHS: u32 = 16;
+
+/// `[halving]` of a run's configuration: all of [`HalvingConfig`] but the maximum, which is the epochs of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HalvingPlan {
+    /// r, in epochs.
+    pub min_epochs: u32,
+    /// η, the reduction factor.
+    pub eta: u32,
+    /// s, how many of the lowest rungs are left out.
+    pub early_stopping_rate: u32,
+    /// Whether promotions wait.
+    pub schedule: SchedulePlan,
+}
+
+/// Whether promotions wait.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SchedulePlan {
+    /// They do not: ASHA.
+    Asha {},
+    /// They wait for their rung.
+    Sync {
+        /// Architectures of a bracket, where not the fewest that bring one to the top.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bracket: Option<usize>,
+    },
+}
+
+impl Default for SchedulePlan {
+    fn default() -> Self {
+        Self::Asha {}
+    }
+}
+
+impl Default for HalvingPlan {
+    fn default() -> Self {
+        let HalvingConfig {
+            min_epochs,
+            eta,
+            early_stopping_rate,
+            ..
+        } = HalvingConfig::default();
+        Self {
+            min_epochs,
+            eta,
+            early_stopping_rate,
+            schedule: SchedulePlan::default(),
+        }
+    }
+}
+
+impl HalvingPlan {
+    /// What it means for trials of at most so many epochs.
+    ///
+    /// # Errors
+    /// For a number out of its range.
+    pub fn config(&self, max_epochs: u32) -> Result<HalvingConfig> {
+        let mut config = HalvingConfig {
+            min_epochs: self.min_epochs,
+            max_epochs,
+            eta: self.eta,
+            early_stopping_rate: self.early_stopping_rate,
+            schedule: Schedule::Asynchronous {},
+        };
+        if let SchedulePlan::Sync { bracket } = self.schedule {
+            let configurations = match bracket {
+                Some(configurations) => configurations,
+                None => config.smallest_bracket()?,
+            };
+            config.schedule = Schedule::Synchronous { configurations };
+        }
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+/// The defaults: in a table, the numbers that make rungs of its epochs and fit to what is typed or in the file.
+///
+/// # Errors
+/// Where the table cannot be read.
+pub(super) fn defaults(estimation: &Estimation, args: &HalvingArgs, file: &Toml) -> Result<HalvingPlan> {
+    let mut plan = HalvingPlan::default();
+    let Estimation::Table(table) = estimation else {
+        return Ok(plan);
+    };
+    let recorded = |key: &str| {
+        let value = value_at(file, &["halving", key])?;
+        u32::try_from(value.as_integer()?).ok()
+    };
+    let given = Ladder {
+        min: args.min_epochs.or_else(|| recorded("min_epochs")),
+        eta: args.eta.or_else(|| recorded("eta")),
+        max: Some(table.search_epochs()?),
+    };
+    // Where nothing fits, the plain defaults are refused, and told why.
+    if let Some(found) = given.fitting(&table.known_epochs()?) {
+        plan.min_epochs = found.min;
+        plan.eta = found.eta;
+    }
+    Ok(plan)
+}
+
+/// What is given of rungs r, r η, r η², … R; the rest is open.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ladder {
+    min: Option<u32>,
+    eta: Option<u32>,
+    max: Option<u32>,
+}
+
+/// Rungs that are numbers of a table.
+#[derive(Debug, PartialEq, Eq)]
+struct Rungs {
+    min: u32,
+    eta: u32,
+    epochs: Vec<u32>,
+}
+
+impl Ladder {
+    /// The most rungs, two at least, all of which are among these numbers; of several, those with the highest top, the lowest
+    /// bottom and the smallest reduction.
+    fn fitting(self, known: &[u32]) -> Option<Rungs> {
+        let mut best: Option<Rungs> = None;
+        for &max in known
+            .iter()
+            .rev()
+            .filter(|&&n| self.max.is_none_or(|max| max == n))
+        {
+            for &min in known
+                .iter()
+                .filter(|&&n| n < max && self.min.is_none_or(|min| min == n))
+            {
+                let ratios = known.iter().filter(|&&n| n > min && n.is_multiple_of(min));
+                for eta in ratios
+                    .map(|n| n / min)
+                    .filter(|&n| self.eta.is_none_or(|eta| eta == n))
+                {
+                    let powers = std::iter::successors(Some(min), |epochs| epochs.checked_mul(eta));
+                    let epochs: Vec<u32> = powers.take_while(|&epochs| epochs <= max).collect();
+                    let fits = epochs.last() == Some(&max) && epochs.iter().all(|n| known.contains(n));
+                    if fits && best.as_ref().is_none_or(|best| epochs.len() > best.epochs.len()) {
+                        best = Some(Rungs { min, eta, epochs });
+                    }
+                }
+            }
+        }
+        best
+    }
+}
+
+/// Refuses rungs after which a table knows nothing, and says what to type.
+fn check_table(table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
+    let known = table.known_epochs()?;
+    let rungs = halving.rung_epochs()?;
+    let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+    let title = table.title();
+    if let [only] = known[..] {
+        bail!(
+            "halving has no meaning with {title}, which has validation accuracies after {only} epochs alone; it is for tables \
+             that have them after several numbers of epochs. Leave out --halving"
+        );
+    }
+    let top_fits = rungs.last() == Some(&halving.max_epochs);
+    if top_fits && rungs.iter().all(|rung| known.contains(rung)) {
+        return Ok(());
+    }
+    let same_top = Ladder {
+        max: Some(halving.max_epochs),
+        ..Ladder::default()
+    };
+    let advice = match same_top
+        .fitting(&known)
+        .or_else(|| Ladder::default().fitting(&known))
+    {
+        Some(Rungs { min, eta, epochs }) => format!(
+            "type --epochs {} --min-epochs {min} --eta {eta}, whose rungs are {}",
+            epochs[epochs.len() - 1],
+            list(&epochs)
+        ),
+        None => "none of them is a whole multiple of another one, so leave out --halving".to_owned(),
+    };
+    let reason = if top_fits {
+        String::new()
+    } else {
+        format!(
+            ", and the top one is not the {} epochs of a trial",
+            halving.max_epochs
+        )
+    };
+    bail!(
+        "the rungs of the halving are {} epochs{reason}; {title} has validation accuracies after {} epochs: {advice}",
+        list(&rungs),
+        list(&known)
+    )
+}
+
+/// Puts what was typed over it.
+pub(super) fn overlay(plan: &mut HalvingPlan, args: &HalvingArgs) -> Result<()> {
+    plan.min_epochs = args.min_epochs.unwrap_or(plan.min_epochs);
+    plan.eta = args.eta.unwrap_or(plan.eta);
+    plan.early_stopping_rate = args.early_stopping_rate.unwrap_or(plan.early_stopping_rate);
+    plan.schedule = match (args.halving, plan.schedule) {
+        (Some(HalvingName::Asha), _) => SchedulePlan::Asha {},
+        (Some(HalvingName::Sync), SchedulePlan::Asha {}) => SchedulePlan::Sync { bracket: None },
+        (_, schedule) => schedule,
+    };
+    match (&mut plan.schedule, args.bracket) {
+        (_, None) => {}
+        (SchedulePlan::Sync { bracket }, typed) => *bracket = typed,
+        (SchedulePlan::Asha {}, Some(_)) => {
+            return Err(Usage::new("--bracket has no meaning with --halving asha; it is for sync").into());
+        }
+    }
+    Ok(())
+}
+
+/// Refuses options that are typed and have no meaning without halving.
+pub(super) fn refuse_options(args: &HalvingArgs, in_file: bool) -> Result<()> {
+    match args.first_typed() {
+        Some(name) if args.halving.is_none() && !in_file => Err(Usage::new(format!(
+            "{name} has no meaning without --halving asha or --halving sync"
+        ))
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+impl RunConfig {
+    /// How trials are halved, where they are.
+    ///
+    /// # Errors
+    /// For a number out of its range, or an estimation or method that cannot be halved.
+    pub fn halving(&self) -> Result<Option<HalvingConfig>> {
+        let Some(halving) = &self.halving else {
+            return Ok(None);
+        };
+        let method = self.method.method();
+        if let Some(why) = method.not_halved() {
+            bail!(
+                "halving has no meaning with method {method}, {why}; it is for methods that propose architectures one by one"
+            );
+        }
+        match &self.estimation {
+            Estimation::Training(plan) => {
+                if plan.evaluator.span != Span::Trial {
+                    bail!(
+                        "[estimation.evaluator] has a span; expected none with halving: it is the epochs of a trial"
+                    );
+                }
+                Ok(Some(halving.config(plan.epochs)?))
+            }
+            Estimation::Table(plan) => {
+                let config = halving.config(plan.search_epochs()?)?;
+                check_table(plan, &config)?;
+                Ok(Some(config))
+            }
+            Estimation::Command(_) => bail!(
+                "halving has no meaning with an evaluator of your own, which cannot go on with a training; it is for trials \
+                 that this program trains, and for tables"
+            ),
+        }
+    }
+
+    /// What looks trials up, for the epochs that they have; nothing where there is no table.
+    ///
+    /// # Errors
+    /// As [`RunConfig::halving`], and where the table cannot be read or lacks these epochs.
+    pub fn lookup(&self) -> Result<Option<TabularEvaluator>> {
+        let Estimation::Table(plan) = &self.estimation else {
+            return Ok(None);
+        };
+        let evaluator = plan.evaluator()?;
+        Ok(Some(match self.halving()? {
+            Some(halving) => evaluator.with_epochs(&halving.rung_epochs()?)?,
+            None => evaluator,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rungs_of_a_table_are_the_most_that_its_epochs_make() {
+        let rungs = |known: &[u32], min, eta, max| {
+            let found = Ladder { min, eta, max }.fitting(known);
+            found.map_or_else(Vec::new, |found| found.epochs)
+        };
+        assert_eq!(rungs(&[1, 2, 4], None, None, Some(4)), [1, 2, 4]);
+        assert_eq!(rungs(&[1, 2, 4], None, Some(4), Some(4)), [1, 4]);
+        assert_eq!(rungs(&[1, 2, 4], Some(2), None, Some(4)), [2, 4]);
+        assert_eq!(rungs(&[1, 2, 4], None, None, Some(2)), [1, 2]);
+        assert_eq!(rungs(&[4, 12, 36, 108], None, None, Some(108)), [4, 12, 36, 108]);
+        assert_eq!(rungs(&[4, 12, 36, 108], None, Some(9), None), [12, 108]);
+        // Every epoch is there.
+        let all: Vec<u32> = (1..=12).collect();
+        assert_eq!(rungs(&all, None, None, Some(12)), [3, 6, 12]);
+        assert_eq!(rungs(&all, None, None, None), [1, 2, 4, 8]);
+        for (known, eta, max) in [
+            (&[12, 200][..], None, Some(200)),
+            (&[1, 2, 4], Some(3), Some(4)),
+            (&[1, 2, 4], None, Some(1)),
+            (&[1], None, None),
+            (&[], None, None),
+            (&[1, u32::MAX], Some(2), None),
+        ] {
+            assert!(rungs(known, None, eta, max).is_empty(), "{known:?}");
+        }
+    }
+}

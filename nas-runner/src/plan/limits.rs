@@ -1,0 +1,110 @@
+//! How large architectures are, and what the limits on that do to a search.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use nas_space::limits::Limits;
+use nas_space::search::{Evaluator, Gate};
+use nas_space::seed::Seed;
+use nas_space::sizes::{Counted, Quantity, Sizes};
+use nas_space::spaces::{LimitedSpace, Space};
+
+use super::{Estimation, RunConfig};
+use crate::args::LimitArgs;
+use crate::usage::Usage;
+
+/// Puts what was typed over the limits.
+pub(super) fn overlay(limits: Option<Limits>, args: &LimitArgs) -> Option<Limits> {
+    let sizes = args.max_params.is_some() || args.max_macs.is_some();
+    if !sizes && args.max.is_empty() && args.min.is_empty() {
+        return limits;
+    }
+    let mut limits = limits.unwrap_or_default();
+    limits.max_params = args.max_params.or(limits.max_params);
+    limits.max_macs = args.max_macs.or(limits.max_macs);
+    limits.max.extend(args.max.iter().cloned());
+    limits.min.extend(args.min.iter().cloned());
+    Some(limits)
+}
+
+impl RunConfig {
+    /// How large architectures are: the one count that limits, objectives, records and reports of this run use.
+    ///
+    /// # Errors
+    /// Where a table cannot be opened.
+    pub fn sizes(&self) -> Result<Arc<dyn Sizes>> {
+        let counted =
+            |network| -> Result<Arc<dyn Sizes>> { Ok(Arc::new(Counted::new(self.space.build()?, network)?)) };
+        match &self.estimation {
+            Estimation::Training(plan) => counted(plan.evaluator.network),
+            Estimation::Command(plan) => counted(plan.network),
+            Estimation::Table(plan) => {
+                let sizes: Arc<dyn Sizes> = plan.evaluator()?.sizes().clone();
+                Ok(sizes)
+            }
+        }
+    }
+
+    /// Checks that whatever is limited or weighed is known of every architecture.
+    pub(super) fn validate_sizes(&self) -> Result<()> {
+        self.limits.iter().try_for_each(Limits::validate)?;
+        let limited = self.limits.iter().flat_map(Limits::quantities);
+        let weighed = self
+            .method
+            .objectives()
+            .iter()
+            .filter_map(nas_evo::Objective::quantity);
+        let limited = limited.map(|quantity| (quantity, "a limit"));
+        let weighed = weighed.map(|quantity| (quantity, "an objective"));
+        for (quantity, what) in limited.chain(weighed) {
+            let is_size = !matches!(quantity, Quantity::Named(_));
+            // Known of all networks, without opening a table that is one of these.
+            let certain = match &self.estimation {
+                Estimation::Training(_) | Estimation::Command(_) => is_size,
+                Estimation::Table(plan) => is_size && plan.is_nb201(),
+            };
+            if certain {
+                continue;
+            }
+            let advice = match (what, &quantity) {
+                ("a limit", _) => "leave out the limit, or limit one of these",
+                (_, Quantity::Params) => "choose others with --objectives, such as accuracy,NAME",
+                _ => "choose others with --objectives",
+            };
+            let checked = self.sizes()?.check(&quantity);
+            checked.map_err(|error| Usage::new(format!("{what}: {error}; {advice}")))?;
+        }
+        Ok(())
+    }
+
+    /// What strategies see of the space: all of it, or what a table knows and is within the limits.
+    ///
+    /// # Errors
+    /// Where too few architectures are within them.
+    pub fn searched(&self, space: &Arc<dyn Space>) -> Result<Arc<dyn Space>> {
+        let known = match &self.estimation {
+            Estimation::Training(_) | Estimation::Command(_) => Arc::clone(space),
+            Estimation::Table(plan) => plan.known()?,
+        };
+        Ok(match &self.limits {
+            None => known,
+            Some(limits) => Arc::new(LimitedSpace::new(known, self.sizes()?, limits.clone())?),
+        })
+    }
+
+    /// What refuses architectures beyond the limits before they are judged, where there are limits. A program of the user's
+    /// has one without them: the size on record is the one that would be limited.
+    pub fn gate<'a>(&self, evaluator: &'a dyn Evaluator) -> Result<Option<Gate<'a>>> {
+        let reports_sizes = matches!(self.estimation, Estimation::Command(_));
+        if self.limits.is_none() && !reports_sizes {
+            return Ok(None);
+        }
+        let sizes = self.sizes()?;
+        let any = self.space.build()?.sample(&mut Seed::new(0).rng());
+        if self.limits.is_none() && sizes.of(&any).is_err() {
+            // Not every space has networks: the size is then what the program says.
+            return Ok(None);
+        }
+        Ok(Some(Gate::new(evaluator, sizes, self.limits.clone())))
+    }
+}

@@ -1,0 +1,263 @@
+//! What was meant: a run's configuration with everything resolved, as its directory keeps it.
+
+mod command;
+mod halving;
+mod images;
+mod limits;
+mod resolve;
+mod table;
+mod trial;
+
+pub use command::CommandPlan;
+pub use halving::HalvingPlan;
+pub use images::{Images, ImagesPlan};
+pub use resolve::{resolve, space, training_defaults};
+pub use table::{OneFigure, TablePlan};
+pub use trial::TrialPlan;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use nas_eval::evaluator::TrainingEvaluatorConfig;
+use nas_space::limits::Limits;
+use nas_space::network::NetworkConfig;
+use nas_space::search::{Budget, Metric, ScoreRange};
+use nas_space::spaces::SpaceConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::device;
+use crate::methods::MethodConfig;
+
+/// A search, resolved: `config.toml` of a run directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// The search method and its settings.
+    pub method: MethodConfig,
+    /// Seed of all randomness, below 2⁶³ so that TOML can hold it.
+    pub seed: u64,
+    /// Trials proposed before the first one's outcome is known.
+    pub batch: u32,
+    /// When the search ends.
+    pub budget: Budget,
+    /// The search space.
+    pub space: SpaceConfig,
+    /// How an architecture is judged.
+    pub estimation: Estimation,
+    /// What a supernet is trained on: present exactly where a method trains one, and the estimation trains on nothing and so names no
+    /// images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImagesPlan>,
+    /// How large a network may be, where it may not be of any size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+    /// What a trial may take, where that is bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<TrialPlan>,
+    /// How trainings are halved: present exactly where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halving: Option<HalvingPlan>,
+}
+
+/// How an architecture is judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Estimation {
+    /// By training it.
+    Training(Box<TrainingPlan>),
+    /// By looking it up.
+    Table(TablePlan),
+    /// By a program of the user's.
+    Command(CommandPlan),
+}
+
+/// Training on a data set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingPlan {
+    /// Name of the data set.
+    pub data: String,
+    /// Folder with its files.
+    pub data_dir: Option<PathBuf>,
+    /// Number of training images used, where not all are.
+    pub limit: Option<usize>,
+    /// `cpu`, `cuda:0`, …
+    pub device: String,
+    /// Whether matrix products of f32 run in TF32, on CUDA.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tf32: bool,
+    /// Epochs of a trial; with halving, the most that one gets.
+    pub epochs: u32,
+    /// Epochs of the best architecture after the search.
+    pub final_epochs: u32,
+    /// Size and training of the networks.
+    pub evaluator: TrainingEvaluatorConfig,
+}
+
+/// The data set where none is said.
+pub const DATA: &str = "digits";
+
+impl RunConfig {
+    /// How networks are trained; nothing where they are looked up.
+    pub fn training(&self) -> Option<&TrainingPlan> {
+        match &self.estimation {
+            Estimation::Training(plan) => Some(plan),
+            Estimation::Table(_) | Estimation::Command(_) => None,
+        }
+    }
+
+    /// The size of the networks that are judged: what their costs are counted at.
+    pub fn network(&self) -> Result<NetworkConfig> {
+        Ok(match &self.estimation {
+            Estimation::Training(plan) => plan.evaluator.network,
+            Estimation::Table(plan) => plan.network()?,
+            Estimation::Command(plan) => plan.network,
+        })
+    }
+
+    /// What architectures are compared by.
+    pub fn metric(&self) -> Metric {
+        match &self.estimation {
+            Estimation::Table(plan) => plan.metric.clone(),
+            Estimation::Training(_) | Estimation::Command(_) => Metric::default(),
+        }
+    }
+
+    /// Whether one figure is both validation and test.
+    pub fn one_figure(&self) -> Option<OneFigure> {
+        match &self.estimation {
+            Estimation::Table(plan) => plan.one_figure,
+            Estimation::Training(_) | Estimation::Command(_) => None,
+        }
+    }
+
+    /// The configuration with what a table says of its figures, which is not typed.
+    ///
+    /// # Errors
+    /// Where the table cannot be opened.
+    pub fn with_figures(mut self) -> Result<Self> {
+        if let Estimation::Table(plan) = &mut self.estimation {
+            plan.read_figures()?;
+        }
+        Ok(self)
+    }
+
+    /// What shares a strategy is told that uses the size of an accuracy: of the range of scores that the table has. None where
+    /// they are accuracies, which are told as they are.
+    ///
+    /// # Errors
+    /// Where the table cannot be opened.
+    pub fn range(&self) -> Result<Option<ScoreRange>> {
+        match &self.estimation {
+            Estimation::Table(plan) if !plan.metric.is_accuracy() => {
+                Ok(ScoreRange::over(plan.evaluator()?.searched_scores()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The images that anything is trained on: trials, or else the supernet.
+    pub fn images(&self) -> Option<Images<'_>> {
+        match &self.estimation {
+            Estimation::Training(plan) => Some(Images {
+                data: &plan.data,
+                data_dir: plan.data_dir.as_deref(),
+                limit: plan.limit,
+                device: &plan.device,
+                tf32: plan.tf32,
+            }),
+            Estimation::Table(_) => Some(self.images.as_ref()?.borrowed()),
+            Estimation::Command(_) => None,
+        }
+    }
+
+    /// The folder with the files of those images, to set it.
+    pub fn data_dir_mut(&mut self) -> Option<&mut Option<PathBuf>> {
+        match &mut self.estimation {
+            Estimation::Training(plan) => Some(&mut plan.data_dir),
+            Estimation::Table(_) => Some(&mut self.images.as_mut()?.data_dir),
+            Estimation::Command(plan) => Some(&mut plan.data_dir),
+        }
+    }
+
+    /// Checks what the parts do not check themselves.
+    pub fn validate(&self) -> Result<()> {
+        if self.seed > i64::MAX as u64 {
+            bail!("the seed is {}; expected a number up to {}", self.seed, i64::MAX);
+        }
+        if self.batch == 0 {
+            bail!("the batch is 0; expected at least 1");
+        }
+        self.budget.validate()?;
+        if let Some(images) = self.images() {
+            device::check_tf32(images.device, images.tf32)?;
+        }
+        match &self.estimation {
+            Estimation::Training(plan) => {
+                for (what, epochs) in [
+                    ("a trial", plan.epochs),
+                    ("the final training", plan.final_epochs),
+                ] {
+                    if epochs == 0 {
+                        bail!("the epochs of {what} are 0; expected at least 1");
+                    }
+                }
+                plan.evaluator.network.validate()?;
+                plan.evaluator.train.validate()?;
+            }
+            Estimation::Table(plan) => plan.validate(&self.space)?,
+            Estimation::Command(plan) => plan.validate(self)?,
+        }
+        self.trial.iter().try_for_each(TrialPlan::validate)?;
+        self.validate_images()?;
+        self.method.validate(self.space.build()?.as_ref())?;
+        self.validate_sizes()?;
+        self.validate_seconds()
+    }
+
+    /// Refuses a search in a table that nothing would end.
+    fn validate_seconds(&self) -> Result<()> {
+        let halved = self.halving()?.is_some();
+        let only_seconds = self.budget.trials.is_none() && self.budget.epochs.is_none();
+        if !only_seconds || !self.method.proposes() {
+            return Ok(());
+        }
+        // A table may lack what a search needs that never looks anything up.
+        let Some(lookup) = self.lookup()? else {
+            return Ok(());
+        };
+        if lookup.has_trial_seconds() {
+            return Ok(());
+        }
+        if lookup.has_seconds() {
+            let rungs = if halved { "every rung" } else { "the trials" };
+            bail!(
+                "a limit of seconds never ends this search: the table has no seconds after the epochs of {rungs}; add --trials N or \
+                 --budget-epochs N"
+            );
+        }
+        bail!("a limit of seconds never ends a search in a table without costs; add --trials N")
+    }
+
+    /// Checks that images are named exactly where something is trained on them.
+    fn validate_images(&self) -> Result<()> {
+        match (&self.estimation, &self.images) {
+            (_, Some(_)) if self.method.proposes() => bail!(
+                "[images] is given; expected none with method {}, which trains no supernet",
+                self.method
+            ),
+            (Estimation::Training(_), Some(_)) => {
+                bail!("[images] is given; expected none: a supernet trains on the images of the trials")
+            }
+            (Estimation::Table(_), None) if !self.method.proposes() => {
+                bail!("[images] is missing: with a table, nothing else says what the supernet trains on")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod fuzzing;
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,504 @@
+//! From what was typed, and a file with settings, to a configuration.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use nas_eval::data::DatasetInfo;
+use nas_eval::evaluator::TrainingEvaluatorConfig;
+use nas_eval::train::TrainConfig;
+use nas_space::network::NetworkConfig;
+use nas_space::search::Budget;
+use nas_space::spaces::{ChainConfig, CustomConfig, EnasMacroConfig, NasnetConfig, PnasConfig, SpaceConfig};
+use nas_study::MOST_CONFIG;
+use toml::{Table, Value};
+
+use super::{CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, table};
+use crate::args::{SearchArgs, TaskArgs};
+use crate::methods::{Defaults, Known, Method};
+use crate::size::{Size, skeleton};
+use crate::usage::{Typed, Usage};
+use crate::{data_dir, device};
+
+/// Share of the training images that trials are judged by. Larger than for a final training: a search compares.
+const VALID_FRACTION: f64 = 0.3;
+/// Trials where nothing else limits a search that trains.
+const TRIALS: u64 = 20;
+/// Trials where nothing else limits a search in a table.
+const TABLE_TRIALS: u64 = 100;
+/// Trials where nothing else limits a method of which each one is a search of its own.
+const SUPERNET_TRIALS: u64 = 1;
+
+/// What the arguments mean: defaults, overlaid by the file given with `--config`, overlaid by what was typed.
+///
+/// # Errors
+/// [`Usage`] for what cannot be, and why the file or the table cannot be read.
+pub fn resolve(args: &SearchArgs) -> Result<RunConfig> {
+    over(args, read_file(args.task.files.config.as_deref())?)
+}
+
+impl RunConfig {
+    /// The configuration that a TOML text describes, as [`resolve`] reads that of `--config`: what it leaves out has its default.
+    ///
+    /// # Errors
+    /// Where it is not TOML, or says what cannot be.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let file = text.parse::<Table>().context("the configuration is not TOML")?;
+        over(&SearchArgs::default(), file)
+    }
+}
+
+/// What arguments mean over what a file says.
+fn over(args: &SearchArgs, mut file: Table) -> Result<RunConfig> {
+    let task = &args.task;
+    let (recorded, mut settings) = take_method(&mut file)?;
+    let method = args.method.or(recorded).unwrap_or_default();
+    if recorded.is_some_and(|recorded| recorded != method) || args.methods.preset.is_some() {
+        // Those of another method, or replaced by what a preset says.
+        settings.clear();
+    }
+    args.methods.check(method)?;
+    if method.proposes() && task.is_tabular() && task.data.data.is_some() {
+        return Err(meaningless_with_a_table("--data").into());
+    }
+    halving::refuse_options(&task.halving, file.contains_key("halving"))?;
+    method.reconcile(&mut settings, &args.methods);
+    reconcile(&mut file, &mut settings, args, method);
+    let tabular = task.is_tabular() || text_at(&file, &["estimation", "kind"]) == Some("table");
+    if tabular && args.own.evaluator.is_some() {
+        return Err(meaningless_with_a_table("--evaluator").into());
+    }
+    let lookup = tabular.then(|| table::resolve(task, &file)).transpose()?;
+    let named = match (&task.subject.space, file.get("space")) {
+        (Some(text), _) => space(text)?,
+        // A table brings its space along.
+        _ if let Some(lookup) = &lookup => lookup.space()?,
+        (None, Some(table)) => table.clone().try_into().context("in the config's [space]")?,
+        (None, None) => SpaceConfig::by_name(method.default_space(args.methods.preset.as_deref()))?,
+    };
+    let space = with_layers(with_blocks(named, task.subject.blocks)?, task.subject.layers)?;
+    let place = if tabular { "images" } else { "estimation" };
+    let recorded = text_at(&file, &[place, "data"]);
+    let data = task.data.data.as_deref().or(recorded).unwrap_or(DATA);
+    let halved = task.halving.halving.is_some() || file.contains_key("halving");
+    let estimation = match (lookup, command(args, &file)) {
+        (Some(lookup), _) => Estimation::Table(lookup),
+        (None, Some(command)) => {
+            Estimation::Command(CommandPlan::new(command, training_defaults(data, &space)?))
+        }
+        (None, None) => {
+            let mut plan = training_defaults(data, &space)?;
+            if halved {
+                plan.epochs = halving::EPOCHS;
+            }
+            Estimation::Training(Box::new(plan))
+        }
+    };
+    let halving = halved
+        .then(|| halving::defaults(&estimation, &task.halving, &file))
+        .transpose()?;
+    let budget = default_budget(task, method, &estimation);
+    let trials = match file.contains_key("budget") {
+        true => number_at(&file, &["budget", "trials"]),
+        false => budget.trials,
+    };
+    let of = Defaults {
+        space: &space,
+        data,
+        trials: task.budget.trials.or(trials),
+        preset: args.methods.preset.as_deref(),
+        file: &settings,
+    };
+    let defaults = RunConfig {
+        method: method.defaults(&of, &args.methods)?,
+        seed: 0,
+        batch: 1,
+        budget,
+        space,
+        estimation,
+        images: (tabular && !method.proposes()).then(|| ImagesPlan::of(data)),
+        limits: None,
+        trial: None,
+        halving,
+    };
+    let limited =
+        task.budget.trials.is_some() || task.budget.limits_otherwise() || file.contains_key("budget");
+    let mut config = merged(&defaults, file, settings, task)?;
+    overlay(&mut config, args)?;
+    if halved && !limited {
+        // As much training as trials without halving get where nothing is said.
+        let (trials, epochs) = match &config.estimation {
+            Estimation::Table(plan) => (TABLE_TRIALS, plan.search_epochs()?),
+            Estimation::Training(plan) => (TRIALS, plan.epochs),
+            Estimation::Command(plan) => (TRIALS, plan.epochs),
+        };
+        config.budget = Budget {
+            epochs: Some(trials * u64::from(epochs)),
+            ..Budget::default()
+        };
+    }
+    config.validate().typed("search")?;
+    Ok(config)
+}
+
+/// The file of `--config`, empty where there is none.
+fn read_file(path: Option<&Path>) -> Result<Table> {
+    let Some(path) = path else {
+        return Ok(Table::new());
+    };
+    let text =
+        nas_files::read_text(path, MOST_CONFIG).with_context(|| format!("cannot read {}", path.display()))?;
+    text.parse::<Table>()
+        .with_context(|| format!("{} is not TOML", path.display()))
+}
+
+/// Takes the method out of a file: its name, and its settings. `method = "NAME"` is one without settings.
+fn take_method(file: &mut Table) -> Result<(Option<Method>, Table)> {
+    let mut settings = match file.remove("method") {
+        None => return Ok((None, Table::new())),
+        Some(Value::String(name)) => return Ok((Some(Method::named(&name)?), Table::new())),
+        Some(Value::Table(settings)) => settings,
+        Some(other) => bail!(
+            "in the configuration: method is a {}; expected the name of a method, or a table with a name",
+            other.type_str()
+        ),
+    };
+    let name = match settings.remove("name") {
+        None => None,
+        Some(Value::String(name)) => Some(Method::named(&name)?),
+        Some(other) => bail!(
+            "in the configuration: the name of [method] is a {}; expected a text",
+            other.type_str()
+        ),
+    };
+    Ok((name, settings))
+}
+
+/// The command that evaluates trials: the one typed, or else the file's.
+fn command<'a>(args: &'a SearchArgs, file: &'a Table) -> Option<&'a str> {
+    let recorded = text_at(file, &["estimation", "kind"]).filter(|kind| *kind == "command");
+    let recorded = recorded.and_then(|_| text_at(file, &["estimation", "command"]));
+    args.own.evaluator.as_deref().or(recorded)
+}
+
+/// The budget where the limits are not those of a file.
+fn default_budget(task: &TaskArgs, method: Method, estimation: &Estimation) -> Budget {
+    match estimation {
+        _ if task.budget.limits_otherwise() => Budget::default(),
+        _ if !method.proposes() => Budget::trials(SUPERNET_TRIALS),
+        Estimation::Training(_) | Estimation::Command(_) => Budget::trials(TRIALS),
+        Estimation::Table(_) => Budget::trials(TABLE_TRIALS),
+    }
+}
+
+/// The defaults with what a file says put over them.
+fn merged(defaults: &RunConfig, mut file: Table, settings: Table, task: &TaskArgs) -> Result<RunConfig> {
+    let mut table = Table::try_from(defaults).context("the defaults cannot be written")?;
+    let tabular = matches!(defaults.estimation, Estimation::Table(_));
+    if tabular {
+        // What the file says of it is in there already.
+        file.remove("estimation");
+    }
+    let subject = &task.subject;
+    if subject.space.is_some() || subject.blocks.is_some() || subject.layers.is_some() || tabular {
+        file.remove("space");
+    }
+    file.insert("method".to_owned(), Value::Table(settings));
+    merge(&mut table, file);
+    table.try_into().context("in the configuration")
+}
+
+/// What is at this place of a table.
+pub(super) fn value_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
+    let (last, sections) = path.split_last()?;
+    let section = sections
+        .iter()
+        .try_fold(table, |table, key| table.get(*key)?.as_table())?;
+    section.get(*last)
+}
+
+/// The number at this place of a table.
+fn number_at(table: &Table, path: &[&str]) -> Option<u64> {
+    u64::try_from(value_at(table, path)?.as_integer()?).ok()
+}
+
+pub(super) fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
+    value_at(table, path)?.as_str()
+}
+
+/// The table at this place of a table.
+fn section_at<'a>(table: &'a mut Table, path: &[&str]) -> Option<&'a mut Table> {
+    path.iter()
+        .try_fold(table, |table, key| table.get_mut(*key)?.as_table_mut())
+}
+
+fn meaningless_with_a_table(name: &str) -> Usage {
+    Usage::new(format!(
+        "{name} has no meaning with a benchmark table, where no trial is trained"
+    ))
+}
+
+/// Takes out of the file, and of the method's settings in it, what the typed options contradict: of `[estimation]` all of it where they
+/// ask for another kind; what describes the images where they name another data set.
+fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: Method) {
+    let task = &args.task;
+    if args.method.is_some() {
+        if method.proposes() {
+            file.remove("images");
+        } else if task.halving.first_typed().is_none() {
+            file.remove("halving");
+        }
+    }
+    let kind = text_at(file, &["estimation", "kind"]);
+    if let Some(command) = &args.own.evaluator {
+        if kind == Some("command") {
+            if let Some(estimation) = section_at(file, &["estimation"]) {
+                estimation.insert("command".to_owned(), Value::String(command.clone()));
+            }
+        } else {
+            file.remove("estimation");
+        }
+        return;
+    }
+    let tabular = kind == Some("table");
+    let other_kind = if tabular {
+        // A supernet has images beside the table's.
+        task.data.data.is_some() && method.proposes()
+    } else {
+        task.is_tabular()
+    };
+    if other_kind {
+        let estimation = file.remove("estimation");
+        if !tabular
+            && !method.proposes()
+            && let Some(Value::Table(estimation)) = estimation
+        {
+            keep_images(file, estimation);
+        }
+        if tabular {
+            return;
+        }
+    }
+    let Some(data) = &task.data.data else {
+        return;
+    };
+    let place = match tabular || task.is_tabular() {
+        true => "images",
+        false => "estimation",
+    };
+    let recorded = section_at(file, &[place]).and_then(|images| images.get("data")?.as_str());
+    if recorded.unwrap_or(DATA) == data {
+        return;
+    }
+    if let Some(images) = section_at(file, &[place]) {
+        images.insert("data".to_owned(), Value::String(data.clone()));
+    }
+    method.forget_data(settings);
+    for (section, keys) in [
+        (
+            &["estimation", "evaluator", "network"][..],
+            &["image", "classes"][..],
+        ),
+        (&["estimation", "evaluator", "train"], &["augmentation"]),
+    ] {
+        if let Some(section) = section_at(file, section) {
+            for &key in keys {
+                section.remove(key);
+            }
+        }
+    }
+}
+
+/// Keeps the images of a training that is not to be: the supernet is trained on them.
+fn keep_images(file: &mut Table, mut estimation: Table) {
+    let keys = ["data", "data_dir", "limit", "device", "tf32"];
+    let images: Table = keys
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), estimation.remove(key)?)))
+        .collect();
+    if !images.is_empty() {
+        file.insert("images".to_owned(), Value::Table(images));
+    }
+}
+
+/// The space that `text` names: a built-in one, or a TOML file's.
+pub fn space(text: &str) -> Result<SpaceConfig> {
+    let path = Path::new(text);
+    if path.extension().is_some_and(|extension| extension == "toml") || path.is_file() {
+        let content = nas_files::read_text(path, MOST_CONFIG)
+            .with_context(|| format!("cannot read the space {text}"))?;
+        let custom = CustomConfig::from_toml(&content).with_context(|| format!("in {text}"))?;
+        return Ok(SpaceConfig::Custom(custom));
+    }
+    SpaceConfig::by_name(text).typed("--space")
+}
+
+/// The space with cells of so many blocks, where that is typed.
+fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig> {
+    let Some(blocks) = blocks else {
+        return Ok(space);
+    };
+    match space {
+        SpaceConfig::Pnas(_) => Ok(SpaceConfig::Pnas(PnasConfig { blocks })),
+        SpaceConfig::Nasnet(_) => Ok(SpaceConfig::Nasnet(NasnetConfig { blocks })),
+        other => {
+            let name = other.build()?.name().to_owned();
+            let why = format!("--blocks has no meaning in space {name}; it is for pnas and nasnet");
+            Err(Usage::new(why).into())
+        }
+    }
+}
+
+/// The space with the number of layers that was typed, if one was.
+fn with_layers(space: SpaceConfig, layers: Option<usize>) -> Result<SpaceConfig> {
+    let Some(layers) = layers else {
+        return Ok(space);
+    };
+    match space {
+        SpaceConfig::Chain(chain) => Ok(SpaceConfig::Chain(ChainConfig { layers, ..chain })),
+        SpaceConfig::EnasMacro(_) => Ok(SpaceConfig::EnasMacro(EnasMacroConfig { layers })),
+        other => {
+            let name = other.build()?.name().to_owned();
+            let why = format!("--layers has no meaning in space {name}; it is for chain and enas-macro");
+            Err(Usage::new(why).into())
+        }
+    }
+}
+
+/// How a data set is searched on where nothing is said.
+pub fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
+    let info = DatasetInfo::find(data)?;
+    let size = Size::small(skeleton(space), info.shape.height * info.shape.width);
+    let network = NetworkConfig {
+        image: info.shape,
+        classes: info.classes,
+        channels: size.channels,
+        cells: size.cells,
+        ..NetworkConfig::default()
+    };
+    let train = TrainConfig::quick(data)?;
+    let final_epochs = train.epochs;
+    Ok(TrainingPlan {
+        data: data.to_owned(),
+        data_dir: None,
+        limit: None,
+        device: "cpu".to_owned(),
+        tf32: false,
+        epochs: if data == "digits" { 5 } else { 2 },
+        final_epochs,
+        evaluator: TrainingEvaluatorConfig {
+            network,
+            train,
+            valid_fraction: VALID_FRACTION,
+            ..TrainingEvaluatorConfig::default()
+        },
+    })
+}
+
+/// Puts `over` over `base`, table by table. A limit of the budget replaces the default one.
+fn merge(base: &mut Table, over: Table) {
+    if over.contains_key("budget") {
+        base.remove("budget");
+    }
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Puts what was typed over the configuration.
+fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
+    let task = &args.task;
+    config.seed = args.own.seed.unwrap_or(config.seed);
+    config.batch = args.own.batch.unwrap_or(config.batch);
+    config.budget.trials = task.budget.trials.or(config.budget.trials);
+    config.budget.epochs = task.budget.budget_epochs.or(config.budget.epochs);
+    config.budget.seconds = task.budget.budget_seconds.or(config.budget.seconds);
+    if let Some(plan) = &mut config.halving {
+        halving::overlay(plan, &task.halving)?;
+    }
+    if let Some(device) = &task.device.device {
+        device::check(device).typed("--device")?;
+    }
+    if let (Some(_), Some(images)) = (&task.data.data_dir, config.images()) {
+        data_dir::check_used(images.data)?;
+    }
+    if let Some(folder) = config.data_dir_mut() {
+        *folder = data_dir::choose(task.data.data_dir.as_deref(), folder.as_deref())?;
+    }
+    let RunConfig {
+        method, estimation, ..
+    } = config;
+    let known = Known {
+        direction: &|name| match &*estimation {
+            Estimation::Table(plan) => Ok(plan.evaluator()?.sizes().direction(name)),
+            Estimation::Training(_) | Estimation::Command(_) => Ok(None),
+        },
+    };
+    method.overlay(&args.methods, &known)?;
+    config.limits = limits::overlay(config.limits.take(), &task.limits);
+    if task.bounds.trial_timeout.is_some() || task.bounds.trial_memory.is_some() {
+        let trial = config.trial.get_or_insert_default();
+        trial.timeout_seconds = task.bounds.trial_timeout.or(trial.timeout_seconds);
+        trial.memory_bytes = task.bounds.trial_memory.or(trial.memory_bytes);
+    }
+    match &mut config.estimation {
+        Estimation::Command(plan) => plan.overlay(task),
+        Estimation::Training(plan) => {
+            plan.overlay(task);
+            Ok(())
+        }
+        Estimation::Table(_) => overlay_images(config.images.as_mut(), task),
+    }
+}
+
+impl TrainingPlan {
+    /// Puts what was typed over it.
+    fn overlay(&mut self, task: &TaskArgs) {
+        self.limit = task.data.limit.or(self.limit);
+        self.epochs = task.budget.epochs.unwrap_or(self.epochs);
+        self.final_epochs = task.budget.final_epochs.unwrap_or(self.final_epochs);
+        if let Some(device) = &task.device.device {
+            self.device.clone_from(device);
+        }
+        self.tf32 = task.device.tf32.unwrap_or(self.tf32);
+        let network = &mut self.evaluator.network;
+        network.channels = task.size.channels.unwrap_or(network.channels);
+        network.cells = task.size.cells.unwrap_or(network.cells);
+        let train = &mut self.evaluator.train;
+        train.batch_size = task.training.batch_size.unwrap_or(train.batch_size);
+        train.learning_rate = task.training.learning_rate.unwrap_or(train.learning_rate);
+    }
+}
+
+/// With a table, puts what was typed over the images that a supernet is trained on, if one is.
+fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()> {
+    let of_trials = [
+        (task.budget.final_epochs.is_some(), "--final-epochs"),
+        (task.size.channels.is_some(), "--channels"),
+        (task.size.cells.is_some(), "--cells"),
+        (task.training.batch_size.is_some(), "--batch-size"),
+        (task.training.learning_rate.is_some(), "--learning-rate"),
+    ];
+    let of_images = [
+        (task.data.data_dir.is_some(), "--data-dir"),
+        (task.data.limit.is_some(), "--limit"),
+        (task.device.device.is_some(), "--device"),
+        (task.device.tf32.is_some(), "--tf32"),
+    ];
+    let of_images = of_images.into_iter().filter(|_| images.is_none());
+    if let Some((_, name)) = of_trials.into_iter().chain(of_images).find(|(given, _)| *given) {
+        return Err(meaningless_with_a_table(name).into());
+    }
+    if let Some(images) = images {
+        images.limit = task.data.limit.or(images.limit);
+        if let Some(device) = &task.device.device {
+            images.device.clone_from(device);
+        }
+        images.tf32 = task.device.tf32.unwrap_or(images.tf32);
+    }
+    Ok(())
+}

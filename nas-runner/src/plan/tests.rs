@@ -1,0 +1,205 @@
+use std::fs;
+
+use clap::Parser;
+use nas_eval::train::TrainConfig;
+
+use super::*;
+use crate::args::SearchArgs;
+
+/// The options of a search as a command line has them.
+#[derive(Parser)]
+struct Typed {
+    #[command(flatten)]
+    search: SearchArgs,
+}
+
+/// What `nas search` with these words means, with `config` as its `--config`.
+pub(crate) fn resolved(config: &str, words: &str) -> Result<RunConfig> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), config).unwrap();
+    let before = ["search", "--config", file.path().to_str().unwrap()];
+    let words = before.into_iter().chain(words.split_whitespace());
+    resolve(&Typed::try_parse_from(words).unwrap().search)
+}
+
+fn plan(config: &str, words: &str) -> TrainingPlan {
+    match resolved(config, words).unwrap().estimation {
+        Estimation::Training(plan) => *plan,
+        other => panic!("{other:?} trains nothing"),
+    }
+}
+
+const TABLE: &str =
+    "[budget]\ntrials = 7\n[estimation]\nkind = 'table'\nbenchmark = 'nb201'\ntable = '/t.csv'";
+
+#[test]
+fn a_typed_data_set_takes_the_place_of_the_files_and_its_other_settings_stay() {
+    let digits =
+        toml::to_string(&resolved("", "random --channels 6 --epochs 3 --limit 200").unwrap()).unwrap();
+    let same = plan(&digits, "--data digits");
+    assert_eq!(
+        (same.data.as_str(), same.evaluator.network.channels),
+        ("digits", 6)
+    );
+    let other = plan(&digits, "--data cifar100 --epochs 4");
+    let network = other.evaluator.network;
+    assert_eq!(other.data, "cifar100");
+    assert_eq!(
+        (network.image.to_string().as_str(), network.classes),
+        ("3x32x32", 100)
+    );
+    assert_eq!((network.channels, other.epochs, other.limit), (6, 4, Some(200)));
+    let fresh = TrainConfig::quick("cifar100").unwrap();
+    assert_eq!(other.evaluator.train.augmentation, fresh.augmentation);
+}
+
+#[test]
+fn a_typed_kind_of_estimation_takes_the_place_of_the_files() {
+    let trained = resolved(TABLE, "random --data digits").unwrap();
+    assert_eq!(trained.budget.trials, Some(7));
+    assert_eq!(plan(TABLE, "random --data digits"), plan("", "random"));
+    let digits = toml::to_string(&resolved("", "random --epochs 3").unwrap()).unwrap();
+    let table = resolved(&digits, "random --benchmark nb201 --table /other.csv").unwrap();
+    let Estimation::Table(lookup) = &table.estimation else {
+        panic!("expected a table");
+    };
+    assert_eq!(lookup.benchmark.as_deref(), Some("nb201"));
+    assert_eq!(lookup.table, Some(PathBuf::from("/other.csv")));
+    assert_eq!((lookup.data.as_str(), lookup.epochs), ("cifar10", None));
+    let written = toml::to_string(&table).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), table);
+    let again = resolved(TABLE, "random --trials 9").unwrap();
+    assert!(matches!(again.estimation, Estimation::Table(_)));
+    assert_eq!(again.budget.trials, Some(9));
+}
+
+#[test]
+fn a_table_that_is_built_in_brings_its_space_along() {
+    let config = resolved("", "evolution --benchmark digits --epochs 2").unwrap();
+    assert!(matches!(&config.space, SpaceConfig::Custom(custom) if custom.name == "digit-cells"));
+    let Estimation::Table(lookup) = &config.estimation else {
+        panic!("expected a table");
+    };
+    assert_eq!(
+        (lookup.data.as_str(), lookup.epochs, &lookup.table),
+        ("digits", Some(2), &None)
+    );
+    let written = toml::to_string(&config).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), config);
+    // The other benchmark replaces all of it.
+    let other = resolved(&written, "--benchmark nb201 --table /t.csv").unwrap();
+    assert_eq!(other.space, SpaceConfig::Nb201 {});
+    let Estimation::Table(lookup) = &other.estimation else {
+        panic!("expected a table");
+    };
+    assert_eq!((lookup.data.as_str(), lookup.epochs), ("cifar10", None));
+    for (words, named) in [
+        ("random --benchmark nb201", "--table FILE"),
+        ("random --benchmark digits --table /t.csv", "built in"),
+        ("random --benchmark digits --epochs 3", "1, 2, 4"),
+        (
+            "random --benchmark digits --space darts",
+            "its own space digit-cells",
+        ),
+        ("random --benchmark digits --table-data mnist", "it has: digits"),
+        ("random --benchmark digits --channels 4", "--channels"),
+    ] {
+        let error = format!("{:#}", resolved("", words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+    // Its trainings have costs, so that seconds end a search.
+    let seconds = resolved("", "random --benchmark digits --budget-seconds 9").unwrap();
+    assert_eq!(seconds.budget.seconds, Some(9.0));
+}
+
+#[test]
+fn a_folder_on_record_is_kept_and_made_absolute() {
+    let config = "[estimation]\nkind = 'training'\ndata = 'mnist'\ndata_dir = 'here'";
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(plan(config, "").data_dir, Some(here.join("here")));
+    assert_eq!(
+        plan(config, "--data-dir there").data_dir,
+        Some(here.join("there"))
+    );
+}
+
+#[test]
+fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
+    let rungs = |file, words| {
+        let config = resolved(file, words).unwrap();
+        let halving = config.halving().unwrap().unwrap();
+        halving.rung_epochs().unwrap()
+    };
+    assert_eq!(rungs("", "random --halving asha"), [1, 4, 16]);
+    let file =
+        "method = 'random'\n[estimation]\nkind = 'training'\nepochs = 20\n[halving]\nmin_epochs = 2\neta = 3";
+    assert_eq!(rungs(file, ""), [2, 6, 18]);
+    assert_eq!(rungs(file, "--eta 2 --epochs 8 --early-stopping-rate 1"), [4, 8]);
+    let plan = |words| resolved(file, words).unwrap().halving.unwrap();
+    assert_eq!(plan("--bracket 9 --halving sync").min_epochs, 2);
+    let written = toml::to_string(&resolved(file, "--halving sync --bracket 12").unwrap()).unwrap();
+    assert!(written.contains("bracket = 12"), "{written}");
+    assert_eq!(
+        toml::to_string(&resolved(&written, "").unwrap()).unwrap(),
+        written
+    );
+    assert_eq!(resolved(file, "darts").unwrap().halving, None);
+    // As many epochs as trials without halving get.
+    let budget = |words| resolved("", words).unwrap().budget;
+    let epochs = |epochs| Budget {
+        epochs: Some(epochs),
+        ..Budget::default()
+    };
+    assert_eq!(budget("random --halving asha --epochs 9"), epochs(20 * 9));
+    assert_eq!(budget("random --halving asha --trials 9"), Budget::trials(9));
+    assert_eq!(budget("random --budget-epochs 40"), epochs(40));
+    for (file, words, named) in [
+        ("[halving]\nr = 3", "random", "unknown field `r`"),
+        (
+            "[estimation.evaluator]\nspan = { epochs = 9 }",
+            "random --halving asha",
+            "span",
+        ),
+        ("method = 'darts'\n[halving]", "", "method darts"),
+        ("", "pnas --halving asha", "method pnas"),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
+fn tf32_is_kept_with_the_device_and_refused_where_it_has_no_meaning() {
+    let chosen = resolved("", "random --device cuda:1 --tf32").unwrap();
+    assert!(chosen.training().unwrap().tf32);
+    let written = toml::to_string(&chosen).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), chosen);
+    assert!(!plan(&written, "--tf32=false").tf32);
+    // A configuration in f32 is written as it was before there was a choice.
+    let plain = resolved("", "random --device cuda:1").unwrap();
+    assert!(!toml::to_string(&plain).unwrap().contains("tf32"));
+
+    // A supernet beside a table has images of its own; the choice moves with them.
+    let searched = resolved("", "--device cuda --tf32").unwrap();
+    let file = toml::to_string(&searched).unwrap();
+    let looked_up = resolved(&file, "--space nb201 --benchmark nb201 --table /t.csv").unwrap();
+    assert!(looked_up.images.unwrap().tf32);
+    let parameters = serde_json::to_string(&searched.images()).unwrap();
+    assert!(parameters.contains(r#""tf32":true"#), "{parameters}");
+    let parameters = serde_json::to_string(&plain.images()).unwrap();
+    assert!(!parameters.contains("tf32"), "{parameters}");
+
+    for (file, words, named) in [
+        ("", "random --tf32", "the device is cpu"),
+        ("", "--device metal --tf32", "the device is metal"),
+        (&written, "--device cpu", "the device is cpu"),
+        (
+            TABLE,
+            "random --tf32",
+            "--tf32 has no meaning with a benchmark table",
+        ),
+    ] {
+        let error = format!("{:#}", resolved(file, words).unwrap_err());
+        assert!(error.contains(named), "{words}: {error}");
+    }
+}

@@ -1,0 +1,34 @@
+//! What a trial may take before it has failed.
+
+use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Bounds of a trial, which take worker processes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrialPlan {
+    /// Seconds, above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<f64>,
+    /// Bytes of memory, above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+}
+
+impl TrialPlan {
+    /// Checks the bounds.
+    ///
+    /// # Errors
+    /// For one that is out of range.
+    pub fn validate(&self) -> Result<()> {
+        if let Some(seconds) = self.timeout_seconds
+            && !(seconds > 0.0 && seconds.is_finite())
+        {
+            bail!("trial.timeout_seconds is {seconds}; expected a number above 0");
+        }
+        if self.memory_bytes == Some(0) {
+            bail!("trial.memory_bytes is 0; expected at least 1");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! The page of a single search: what it was, what it found and how, what it cost, and how to repeat it.
+//!
+//! Everything is read from the run directory and drawn anew from the numbers there; nothing in it is written or locked, so
+//! that a search which still runs can be looked at. One file for each group of sections.
+
+mod costs;
+mod method;
+mod origin;
+mod progress_section;
+mod result;
+mod run;
+mod subject;
+
+pub use run::Run;
+
+use anyhow::Result;
+use nas_report::page::{Html, Page};
+
+/// The page of this run.
+pub fn page(run: &Run) -> Result<String> {
+    let lead = subject::lead(run);
+    let method = method::section(run)?;
+    let mut page = Page::new(subject::title(run), lead);
+    let mut opening = Html::new();
+    if let Some(state) = run.state() {
+        opening.note(&state);
+    }
+    if let Some(one) = run.config.one_figure() {
+        opening.note(one.sentence());
+    }
+    opening.append(&result::figures(run)?);
+    page.opening(opening)
+        .section("Result", result::section(run)?)
+        .section("What was searched", subject::section(run)?)
+        .section("Course of the search", progress_section::section(run)?)
+        .section(method.title, method.html)
+        .section(result::front_title(run), result::front(run)?)
+        .section("Costs", costs::section(run)?)
+        .section("Failures", costs::failures(run))
+        .section("Environment", origin::environment(run))
+        .section("How to repeat it", origin::repeat(run)?);
+    Ok(page.render())
+}

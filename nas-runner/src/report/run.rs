@@ -1,0 +1,247 @@
+//! What is in a run directory.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use nas_report::number::counted;
+use nas_report::pareto;
+use nas_space::genotype::Genotype;
+use nas_space::search::{Evaluation, FailureKind, Metric};
+use nas_space::sizes::{Figures, Sizes};
+use nas_space::spaces::Space;
+use nas_study::{AttemptRecord, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
+
+use crate::environment::Environment;
+use crate::plan::{Estimation, RunConfig};
+use crate::session::FinalRecord;
+use crate::shell;
+
+/// A run, as far as it has come.
+pub struct Run {
+    /// As it was named.
+    pub(super) path: PathBuf,
+    pub(super) config: RunConfig,
+    /// `config.toml` as it is written.
+    pub(super) config_text: String,
+    pub(super) space: Arc<dyn Space>,
+    /// What is known of sizes; nothing where that is in a table which is gone.
+    pub(super) sizes: Option<Arc<dyn Sizes>>,
+    /// None where the process was stopped before it began one.
+    pub(super) study: Option<StudyRecord>,
+    pub(super) trials: Vec<TrialRecord>,
+    /// Attempts at trials that were lost, and made again.
+    pub(super) attempts: Vec<AttemptRecord>,
+    /// The final training and test of the best.
+    pub(super) last: Option<FinalRecord>,
+    pub(super) environments: Vec<Environment>,
+}
+
+/// A trial that was evaluated.
+#[derive(Clone, Copy)]
+pub struct Evaluated<'a> {
+    pub(super) record: &'a TrialRecord,
+    pub(super) evaluation: &'a Evaluation,
+}
+
+impl Run {
+    /// Reads all of it. Nothing is written and no lock taken.
+    pub fn read(path: &Path) -> Result<Self> {
+        let directory = RunDir::open(path)?;
+        let config: RunConfig = directory.read_config()?;
+        let config_text = directory.config_text()?;
+        let space = config.space.build()?;
+        let (study, trials, attempts) = match directory.records() {
+            Ok(records) => {
+                // The study first: what says that it has ended was written after all of its trials.
+                let study = records.study()?;
+                let mut trials = Vec::new();
+                records.for_each_trial(|mut record| {
+                    // The space gives the genotypes of the few that are shown; those of all are half of a large file.
+                    record.genotype = None;
+                    trials.push(record);
+                })?;
+                (study, trials, records.attempts()?)
+            }
+            Err(StudyError::Store(StoreError::Missing { .. } | StoreError::Empty { .. })) => {
+                (None, Vec::new(), Vec::new())
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let lacks_size = |record: &TrialRecord| {
+            let evaluation = record
+                .conclusion
+                .as_ref()
+                .and_then(|end| end.result.as_ref().ok());
+            evaluation.is_some_and(|evaluation| evaluation.params.is_none() || evaluation.macs.is_none())
+        };
+        // A table is opened only where the records do not say it all.
+        let sizes = trials
+            .iter()
+            .any(lacks_size)
+            .then(|| config.sizes().ok())
+            .flatten();
+        let mut run = Self {
+            path: path.to_owned(),
+            sizes,
+            config,
+            config_text,
+            space,
+            study,
+            trials,
+            attempts,
+            last: None,
+            environments: Environment::of_run(path)?,
+        };
+        let last = FinalRecord::read(&directory, &run.metric())?;
+        // A larger budget may have found a better one since.
+        run.last = last.filter(|last| {
+            let best = run.best();
+            best.is_some_and(|best| best.record.trial.architecture == last.arch)
+        });
+        Ok(run)
+    }
+
+    /// The run directory.
+    pub(super) fn directory(&self) -> Result<RunDir> {
+        Ok(RunDir::open(&self.path)?)
+    }
+
+    /// Whether accuracies were looked up in a table.
+    pub(super) fn is_looked_up(&self) -> bool {
+        matches!(self.config.estimation, Estimation::Table(_))
+    }
+
+    /// The trials that were evaluated, in order.
+    pub(super) fn evaluated(&self) -> Vec<Evaluated<'_>> {
+        let evaluated = self.trials.iter().filter_map(|record| {
+            let evaluation = record.conclusion.as_ref()?.result.as_ref().ok()?;
+            Some(Evaluated { record, evaluation })
+        });
+        evaluated.collect()
+    }
+
+    /// The trials that failed: number, kind, message.
+    pub(super) fn failed(&self) -> Vec<(u64, FailureKind, &str)> {
+        let failed = self.trials.iter().filter_map(|record| {
+            let failure = record.conclusion.as_ref()?.result.as_ref().err()?;
+            Some((record.trial.id, failure.kind, failure.message.as_str()))
+        });
+        failed.collect()
+    }
+
+    /// Trials that have an outcome.
+    pub(super) fn finished(&self) -> usize {
+        self.trials
+            .iter()
+            .filter(|record| record.conclusion.is_some())
+            .count()
+    }
+
+    /// The best trial: of those trained longest, the one of the best validation figure, the first of equals.
+    pub fn best(&self) -> Option<Evaluated<'_>> {
+        self.evaluated()
+            .into_iter()
+            .reduce(|best, other| match other.beats(&best) {
+                true => other,
+                false => best,
+            })
+    }
+
+    /// What says that the page is not of a finished search.
+    pub(super) fn state(&self) -> Option<String> {
+        let resume = shell::resume(&self.path, Some(&self.config));
+        let Some(study) = &self.study else {
+            return Some(format!(
+                "Nothing is on record yet: this run has just begun, or its process was stopped before the first trial. \
+                 {resume} begins it."
+            ));
+        };
+        let finished = self.finished();
+        let under_way = self.trials.len() - finished;
+        let so_far = format!("{} finished, {under_way} under way", counted(finished, "trial"));
+        match study.end {
+            None => Some(format!(
+                "This search has not ended ({so_far}). It is running now, or was interrupted; then {resume} goes on."
+            )),
+            Some(End::Stopped) => Some(format!("This search was stopped ({so_far}); {resume} goes on.")),
+            Some(_) if self.best().is_none() => {
+                let failed = self.failed();
+                Some(match failed.first() {
+                    Some((_, _, message)) => {
+                        format!(
+                            "This search found nothing: all {} trials failed. The first: {message}",
+                            failed.len()
+                        )
+                    }
+                    None => "This search found nothing: no trial was made.".to_owned(),
+                })
+            }
+            Some(_) if self.last.is_none() => Some(format!(
+                "The search has ended; the final training and the test of its best have not. They are running now, or were \
+                 interrupted; then {resume} goes on."
+            )),
+            Some(_) => None,
+        }
+    }
+
+    /// The architecture of a trial, readable.
+    pub(super) fn genotype(&self, record: &TrialRecord) -> Result<Genotype> {
+        Ok(self.space.genotype(&record.trial.architecture)?)
+    }
+
+    /// Size and other figures of a trial's architecture: those of its evaluation, or where it has none, what is known of it.
+    pub(super) fn figures(&self, trial: &Evaluated<'_>) -> Figures {
+        pareto::figures(
+            trial.evaluation,
+            &trial.record.trial.architecture,
+            self.sizes.as_deref(),
+        )
+    }
+
+    /// Parameters and multiply-accumulates of it.
+    pub fn size(&self, trial: &Evaluated<'_>) -> (Option<u64>, Option<u64>) {
+        let figures = self.figures(trial);
+        (figures.params, figures.macs)
+    }
+
+    /// The names of all other figures on record.
+    pub(super) fn figure_names(&self) -> BTreeSet<String> {
+        let evaluated = self.evaluated().into_iter();
+        evaluated
+            .flat_map(|trial| trial.evaluation.figures.keys().cloned())
+            .collect()
+    }
+
+    /// What scores are of.
+    pub(super) fn metric(&self) -> Metric {
+        self.config.metric()
+    }
+
+    /// Whether it is known what trials cost: a table need not say.
+    pub(super) fn knows_seconds(&self) -> bool {
+        !self.is_looked_up()
+            || self
+                .evaluated()
+                .iter()
+                .any(|trial| trial.evaluation.cost_seconds > 0.0)
+    }
+
+    /// Whether trials are trained for different numbers of epochs.
+    pub(super) fn is_halved(&self) -> bool {
+        self.config.halving.is_some()
+    }
+}
+
+impl Evaluated<'_> {
+    /// The epochs it was trained for, and its score.
+    pub(super) fn standing(&self) -> (u32, f64) {
+        (self.record.trial.fidelity.epochs, self.evaluation.valid_accuracy)
+    }
+
+    /// Whether it is better, by the rule of [`nas_study::Best`].
+    pub(super) fn beats(&self, other: &Self) -> bool {
+        self.standing() > other.standing()
+    }
+}

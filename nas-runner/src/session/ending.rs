@@ -1,0 +1,149 @@
+//! What becomes of the best architecture after the search: trained in full and tested, or looked up.
+
+use anyhow::{Context, Result, bail};
+use nas_eval::DType;
+use nas_eval::final_training::{FinalTraining, Validation};
+use nas_space::arch::Architecture;
+use nas_space::canonical::canonical_id;
+use nas_space::genotype::Genotype;
+use nas_space::search::{Metric, TestReport};
+use nas_space::sizes::{Figures, Sizes};
+use nas_study::{Best, RunDir};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Loaded, Session, Source};
+use crate::plan::TrainingPlan;
+use crate::watch::RunEvent;
+
+/// The network that a search trained in full, in its run directory.
+pub const NETWORK_FILE: &str = "network.safetensors";
+
+/// The file of a run directory that holds the [`FinalRecord`].
+const FINAL_FILE: &str = "final.json";
+
+/// What became of the best architecture after the search.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FinalRecord {
+    /// The architecture.
+    pub arch: Architecture,
+    /// Its figures on the test split.
+    pub test: TestReport,
+    /// Epochs that it was trained.
+    pub epochs: u32,
+    /// Seconds that this took; 0 where it was looked up.
+    pub seconds: f64,
+    /// Parameters, where they are known.
+    #[serde(default)]
+    pub params: Option<u64>,
+    /// Multiply-accumulates for one image, where they are known.
+    #[serde(default)]
+    pub macs: Option<u64>,
+}
+
+impl FinalRecord {
+    /// That of a run, if there is one.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or holds a figure that cannot be one of this metric.
+    pub fn read(run: &RunDir, metric: &Metric) -> Result<Option<Self>> {
+        let Some(record) = run.read_json::<Self>(FINAL_FILE)? else {
+            return Ok(None);
+        };
+        let refuse = |what: &str, got: f64, expected: &str| {
+            let path = run.path().join(FINAL_FILE);
+            bail!(
+                "{}: its {what} is {got}; expected {expected}; something else than this program wrote in it",
+                path.display()
+            )
+        };
+        let test = metric.value(record.test.test_accuracy);
+        if !metric.allows(test) {
+            return refuse(&format!("test {metric}"), test, metric.expected());
+        }
+        if record.seconds < 0.0 {
+            return refuse("seconds", record.seconds, "a number of at least 0");
+        }
+        Ok(Some(record))
+    }
+
+    /// As it is printed for programs. Where the metric is no accuracy, `test` holds the figure instead of an accuracy.
+    pub(super) fn to_json(&self, metric: &Metric) -> Result<Value> {
+        let mut record = serde_json::to_value(self)?;
+        if let (false, Some(record)) = (metric.is_accuracy(), record.as_object_mut()) {
+            record.insert("test".to_owned(), metric.value(self.test.test_accuracy).into());
+        }
+        Ok(record)
+    }
+}
+
+impl Session {
+    /// The final record: read if this architecture has one, made otherwise; nothing where nobody can make one.
+    pub(super) fn end(&self, run: &RunDir, best: &Best, genotype: &Genotype) -> Result<Option<FinalRecord>> {
+        let arch = &best.architecture;
+        if let Some(record) = FinalRecord::read(run, &self.config.metric())? {
+            // A larger budget may have found a better one since.
+            if record.arch == *arch {
+                return Ok(Some(record));
+            }
+        }
+        let record = match &self.source {
+            Source::Training { plan, .. } => self.train(run, best, genotype, plan)?,
+            Source::Command(_) => return Ok(None),
+            Source::Table(evaluator) => {
+                let test = evaluator.test_report(arch)?;
+                let Figures { params, macs, .. } = evaluator.sizes().of(arch)?;
+                FinalRecord {
+                    arch: arch.clone(),
+                    test,
+                    epochs: evaluator.dataset().report_epochs,
+                    seconds: 0.0,
+                    params,
+                    macs,
+                }
+            }
+        };
+        run.write_json(FINAL_FILE, &record)?;
+        Ok(Some(record))
+    }
+
+    fn train(
+        &self,
+        run: &RunDir,
+        best: &Best,
+        genotype: &Genotype,
+        plan: &TrainingPlan,
+    ) -> Result<FinalRecord> {
+        let Loaded { dataset, device } = self.images.as_ref().context("a training has no images")?;
+        // An architecture written out may be longer than a file's name can be.
+        let id = canonical_id(genotype, self.space.operations()).to_string();
+        let name = format!("final-{}-{id:.16}", best.trial);
+        let checkpoint = run.checkpoints_path().join(name);
+        let epochs = plan.final_epochs;
+        self.watcher.watch(RunEvent::TrainingBegins { epochs });
+        let report = FinalTraining {
+            genotype,
+            operations: self.space.operations(),
+            dataset,
+            network: plan.evaluator.network,
+            train: plan.evaluator.train.with_epochs(epochs),
+            validation: Validation::None,
+            seed: self.seed().derive("final", 0),
+            device,
+            dtype: DType::F32,
+            checkpoint: Some(&checkpoint),
+            stop: self.stop.clone(),
+        }
+        .run(|metrics| self.watcher.watch(RunEvent::TrainingEpoch(metrics)))?;
+        self.watcher.watch(RunEvent::TrainingEnds);
+        report.network.save(&run.path().join(NETWORK_FILE))?;
+        Ok(FinalRecord {
+            arch: best.architecture.clone(),
+            test: report.test,
+            epochs: plan.final_epochs,
+            seconds: report.seconds,
+            params: Some(report.cost.params),
+            macs: Some(report.cost.macs),
+        })
+    }
+}

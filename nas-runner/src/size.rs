@@ -1,0 +1,116 @@
+//! Default sizes of networks: what is meant where no size is typed.
+
+use nas_space::genotype::Genotype;
+use nas_space::network::NetworkConfig;
+use nas_space::spaces::SpaceConfig;
+
+/// Channels and cells of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Channels of the first cells.
+    pub channels: usize,
+    /// Cells in all, or per stage.
+    pub cells: usize,
+}
+
+/// The skeletons whose sizes differ in meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skeleton {
+    /// Cells in all.
+    Darts,
+    /// Cells per stage.
+    Nb201,
+    /// Modules per stack.
+    Nb101,
+    /// The architecture says both.
+    Chain,
+    /// The architecture says the layers.
+    Macro,
+}
+
+impl Skeleton {
+    /// The skeleton of a genotype.
+    pub fn of(genotype: &Genotype) -> Self {
+        match genotype {
+            Genotype::Nb201(_) | Genotype::Hierarchical(_) => Self::Nb201,
+            Genotype::Chain(_) => Self::Chain,
+            Genotype::Nb101(_) => Self::Nb101,
+            Genotype::EnasMacro(_) => Self::Macro,
+            _ => Self::Darts,
+        }
+    }
+}
+
+impl Size {
+    /// The size the literature counts parameters at: 16 channels and 5 cells a stage for NAS-Bench-201, 128 channels
+    /// and 3 modules a stack for NAS-Bench-101, 36 channels and 20 cells for DARTS. Of ENAS' macro space, the
+    /// channels that its authors search with.
+    pub fn published(skeleton: Skeleton) -> Self {
+        match skeleton {
+            Skeleton::Darts => Self {
+                channels: 36,
+                cells: 20,
+            },
+            Skeleton::Nb201 | Skeleton::Chain => Self {
+                channels: 16,
+                cells: 5,
+            },
+            Skeleton::Nb101 => Self {
+                channels: 128,
+                cells: 3,
+            },
+            Skeleton::Macro => Self {
+                channels: 36,
+                cells: 1,
+            },
+        }
+    }
+
+    /// A size that trains in minutes on a few cores, for images of so many pixels.
+    pub fn small(skeleton: Skeleton, pixels: usize) -> Self {
+        match skeleton {
+            Skeleton::Darts if pixels <= 64 => Self {
+                channels: 16,
+                cells: 3,
+            },
+            Skeleton::Darts => Self {
+                channels: 16,
+                cells: 5,
+            },
+            Skeleton::Nb201 | Skeleton::Nb101 | Skeleton::Chain | Skeleton::Macro => Self {
+                channels: 16,
+                cells: 1,
+            },
+        }
+    }
+
+    /// The size of a network that was configured.
+    pub fn of(network: &NetworkConfig) -> Self {
+        Self {
+            channels: network.channels,
+            cells: network.cells,
+        }
+    }
+
+    /// This size, but for what is given.
+    pub fn with(self, channels: Option<usize>, cells: Option<usize>) -> Self {
+        Self {
+            channels: channels.unwrap_or(self.channels),
+            cells: cells.unwrap_or(self.cells),
+        }
+    }
+}
+
+/// The skeleton that a space's architectures stand in.
+pub fn skeleton(space: &SpaceConfig) -> Skeleton {
+    match space {
+        SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
+        SpaceConfig::Nb101 {} => Skeleton::Nb101,
+        SpaceConfig::Chain(_) => Skeleton::Chain,
+        SpaceConfig::EnasMacro(_) => Skeleton::Macro,
+        SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
+            Skeleton::Nb201
+        }
+        _ => Skeleton::Darts,
+    }
+}

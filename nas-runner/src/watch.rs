@@ -1,0 +1,74 @@
+//! What happens in a run, for whoever looks on.
+
+use nas_eval::train::EpochMetrics;
+use nas_space::search::{Budget, Metric};
+
+/// What happens in a run, as it happens.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum RunEvent<'a> {
+    /// The study begins, or goes on.
+    SearchBegins {
+        /// When it ends.
+        budget: &'a Budget,
+        /// What its scores are of.
+        metric: &'a Metric,
+    },
+    /// A step of the study.
+    Study(&'a nas_study::Event),
+    /// The study has ended, or was stopped.
+    SearchEnds,
+    /// A method begins to train a supernet, or goes on with it.
+    SupernetBegins {
+        /// Number of the search.
+        search: u64,
+        /// Epochs that it is trained for.
+        epochs: u32,
+    },
+    /// Epochs of the supernet are done.
+    SupernetEpochs {
+        /// How many, since its start.
+        done: usize,
+        /// Whether they were on record.
+        resumed: bool,
+        /// Figures of the last one, in words; empty before the first.
+        figures: &'a str,
+    },
+    /// What the method does with the supernet once it is trained, in words.
+    SupernetStep(&'a str),
+    /// The search by this supernet has ended.
+    SupernetEnds,
+    /// The training of the best architecture in full begins, or goes on.
+    TrainingBegins {
+        /// Epochs that it takes.
+        epochs: u32,
+    },
+    /// An epoch of that training is done.
+    TrainingEpoch(&'a EpochMetrics),
+    /// That training has ended.
+    TrainingEnds,
+    /// Something that a person should know, as a sentence.
+    Note(&'a str),
+}
+
+/// Whoever looks on while a run goes on. Any function of a [`RunEvent`] is one.
+///
+/// It is called between steps and cannot change the run.
+pub trait Watcher: Send + Sync {
+    /// Takes note of what has happened.
+    fn watch(&self, event: RunEvent<'_>);
+}
+
+impl<F: Fn(RunEvent<'_>) + Send + Sync> Watcher for F {
+    fn watch(&self, event: RunEvent<'_>) {
+        self(event);
+    }
+}
+
+/// Nobody looks on.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unwatched;
+
+impl Watcher for Unwatched {
+    fn watch(&self, _: RunEvent<'_>) {}
+}
