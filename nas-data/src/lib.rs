@@ -1,0 +1,1 @@
+//! Images of one's own: a folder, a list of files, or arrays, read once into pixels of one size, split and checked.
