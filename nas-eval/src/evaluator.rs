@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
 use nas_space::network::{Network, NetworkConfig};
 use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Stop, Trial};
 use nas_space::seed::Seed;
@@ -12,6 +11,7 @@ use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stopwatch;
+use crate::compute::Compute;
 use crate::data::{Dataset, DatasetInfo};
 use crate::device::{computes_in_tf32, device_kind, device_name};
 use crate::error::EvalError;
@@ -116,8 +116,7 @@ pub struct TrainingEvaluator {
     /// Memory of the data set, with its test images.
     data_bytes: u64,
     config: TrainingEvaluatorConfig,
-    device: Device,
-    dtype: DType,
+    compute: Compute,
     description: String,
     checkpoints: Option<Checkpoints>,
     stop: Stop,
@@ -165,8 +164,7 @@ impl TrainingEvaluator {
         dataset: &Dataset,
         config: TrainingEvaluatorConfig,
         study: Seed,
-        device: &Device,
-        dtype: DType,
+        compute: &Compute,
     ) -> Result<Self, EvalError> {
         check_fit(&config.network, &config.train, dataset)?;
         if config.span == Span::Epochs(0) {
@@ -194,9 +192,9 @@ impl TrainingEvaluator {
             network: &config.network,
             span: config.span,
             train,
-            device: device_kind(device),
-            dtype: dtype.as_str(),
-            tf32: computes_in_tf32(device),
+            device: device_kind(&compute.device),
+            dtype: compute.dtype.as_str(),
+            tf32: computes_in_tf32(&compute.device),
         });
         let description = description.unwrap_or_default();
         Ok(Self {
@@ -204,8 +202,7 @@ impl TrainingEvaluator {
             data,
             data_bytes: dataset.bytes(),
             config,
-            device: device.clone(),
-            dtype,
+            compute: compute.clone(),
             description,
             checkpoints: None,
             stop: Stop::new(),
@@ -254,7 +251,7 @@ impl TrainingEvaluator {
         trial: &Trial,
         threads: usize,
     ) -> Result<Option<MemoryEstimate>, EvalError> {
-        if !self.device.is_cpu() {
+        if !self.compute.device.is_cpu() {
             return Ok(None);
         }
         let network = self.space.network(&trial.architecture, &self.config.network)?;
@@ -315,7 +312,7 @@ impl TrainingEvaluator {
     /// A trainer at the start of the trial's training.
     fn trainer(&self, trial: &Trial, network: Arc<Network>) -> Result<Trainer, EvalError> {
         let expected = network.cost().params;
-        let model = Model::new(network, trial.seed.derive("init", 0), &self.device, self.dtype)?;
+        let model = Model::new(network, trial.seed.derive("init", 0), &self.compute)?;
         let got = model.parameters().count();
         if got != expected {
             return Err(EvalError::ParameterCount { expected, got });
@@ -370,7 +367,7 @@ impl TrainingEvaluator {
             figures: BTreeMap::new(),
             epochs: trial.fidelity.epochs,
             cost_seconds: watch.seconds() + restored,
-            device: device_name(&self.device),
+            device: device_name(&self.compute.device),
         })
     }
 }
@@ -490,7 +487,7 @@ mod tests {
             ..TrainingEvaluatorConfig::default()
         };
         change(&mut config);
-        TrainingEvaluator::new(space, dataset, config, Seed::new(7), &Device::Cpu, DType::F32)
+        TrainingEvaluator::new(space, dataset, config, Seed::new(7), &Compute::cpu())
     }
 
     pub(super) fn trial(choice: usize, epochs: u32) -> Trial {

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use anyhow::{Context, Result, bail};
-use nas_eval::DType;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
@@ -116,7 +115,7 @@ impl Session {
         genotype: &Genotype,
         (plan, screen): (&TrainingPlan, &Screen),
     ) -> Result<FinalRecord> {
-        let Loaded { dataset, device } = self.images.as_ref().context("a training has no images")?;
+        let Loaded { dataset, compute } = self.images.as_ref().context("a training has no images")?;
         // An architecture written out may be longer than a file's name can be.
         let id = canonical_id(genotype, self.space.operations()).to_string();
         let name = format!("final-{}-{id:.16}", best.trial);
@@ -130,8 +129,7 @@ impl Session {
             train: plan.evaluator.train.with_epochs(plan.final_epochs),
             validation: Validation::None,
             seed: self.seed().derive("final", 0),
-            device,
-            dtype: DType::F32,
+            compute,
             checkpoint: Some(&checkpoint),
             stop: self.stop.clone(),
         }

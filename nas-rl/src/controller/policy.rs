@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use nas_eval::Compute;
 use nas_eval::nn::{Bias, Embedding, Init, Linear, Lstm, LstmSize, Parameters};
 use nas_space::arch::{Architecture, Decision};
 use nas_space::seed::Seed;
@@ -94,7 +95,7 @@ impl Controller {
                 }
             }
         }
-        let mut parameters = Parameters::new(seed, &Device::Cpu, DType::F64);
+        let mut parameters = Parameters::new(seed, &Compute::cpu().with_dtype(DType::F64));
         let init = Init::Uniform {
             bound: config.init_bound,
         };

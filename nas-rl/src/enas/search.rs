@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use nas_eval::Compute;
 use nas_eval::data::Dataset;
 use nas_eval::supernet::{OneShotSearch, SharedSpace, Supernet, SupernetData, SupernetTraining};
 use nas_eval::train::Scores;
-use nas_eval::{DType, Device};
 use nas_space::arch::Architecture;
 use nas_space::network::Network;
 use nas_space::search::Stop;
@@ -42,8 +42,7 @@ impl Enas {
         dataset: &Dataset,
         config: EnasConfig,
         seed: Seed,
-        device: &Device,
-        dtype: DType,
+        compute: &Compute,
     ) -> Result<Self, RlError> {
         config.validate()?;
         let shared = SharedSpace::new(space)?;
@@ -51,8 +50,7 @@ impl Enas {
         let data = SupernetData {
             dataset,
             valid_fraction: config.valid_fraction,
-            device,
-            dtype,
+            compute,
         };
         let training = SupernetTraining::new(network, &config.network, data, config.training(), seed)?;
         let controller = config.rl.controller.clone();

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use nas_darts::DartsError;
 use nas_darts::stop::Stopped;
-use nas_eval::Device;
+use nas_eval::Compute;
 use nas_eval::data::Dataset;
 use nas_rl::RlError;
 use nas_space::arch::Architecture;
@@ -36,7 +36,7 @@ pub(crate) struct Supernet<'a> {
     pub(crate) dataset: &'a Dataset,
     /// The study's; that of each search is derived from it.
     pub(crate) seed: Seed,
-    pub(crate) device: &'a Device,
+    pub(crate) compute: &'a Compute,
     /// By which a search can be asked to stop.
     pub(crate) stop: &'a Stop,
 }
@@ -209,6 +209,7 @@ mod tests {
         dataset: Dataset,
         config: DartsConfig,
         screen: Screen,
+        compute: Compute,
         stop: Stop,
     }
 
@@ -235,6 +236,7 @@ mod tests {
                 dataset,
                 config,
                 screen: Screen::default(),
+                compute: Compute::cpu(),
                 stop: Stop::new(),
             }
         }
@@ -244,7 +246,7 @@ mod tests {
                 space: &self.space,
                 dataset: &self.dataset,
                 seed: Seed::new(7),
-                device: &Device::Cpu,
+                compute: &self.compute,
                 stop: &self.stop,
             };
             let searches = SearchMethod::searches(&self.config, supernet).unwrap();

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use nas_eval::data::Augmentation;
 use nas_eval::supernet::TrainingPass;
+use nas_eval::{Compute, DType, Device};
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{EnasMacroConfig, EnasMacroSpace, by_name, darts, nb201};
 
@@ -43,7 +44,7 @@ fn search(space: &dyn Space, config: &EnasConfig, seed: u64) -> Enas {
 
 fn search_on(images: usize, space: &dyn Space, config: &EnasConfig, seed: u64) -> Enas {
     let (dataset, seed) = (digits(images), Seed::new(seed));
-    Enas::new(space, &dataset, config.clone(), seed, &Device::Cpu, DType::F32).unwrap()
+    Enas::new(space, &dataset, config.clone(), seed, &Compute::cpu()).unwrap()
 }
 
 /// The epochs without the time they took.
@@ -233,7 +234,7 @@ fn what_has_no_supernet_or_does_not_fit_is_refused() {
     let dataset = digits(80);
     let nasnet = by_name("nasnet").unwrap();
     let new = |space: &dyn Space, config: EnasConfig| {
-        Enas::new(space, &dataset, config, Seed::new(0), &Device::Cpu, DType::F32).map(|_| ())
+        Enas::new(space, &dataset, config, Seed::new(0), &Compute::cpu()).map(|_| ())
     };
     let refused = new(nasnet.as_ref(), config()).unwrap_err();
     assert!(refused.to_string().contains("read one state twice"), "{refused}");
