@@ -484,7 +484,7 @@ fn memory_is_used_again_and_known_beforehand() {
         evaluate();
         by_engine(&engine, &model, trained);
         let held = engine.held_elements();
-        assert_eq!(held as u64, engine.elements_of_places(trained, evaluated));
+        assert_eq!(held, engine.elements_of_places(trained, evaluated));
         for _ in 0..3 {
             by_engine(&engine, &model, trained);
             evaluate();
@@ -492,13 +492,14 @@ fn memory_is_used_again_and_known_beforehand() {
         assert_eq!(engine.held_elements(), held, "more for the same passes");
         let plan = super::plan::Plan::new(&network).unwrap();
         let all_maps: usize = plan.steps.iter().map(super::plan::Step::len).sum();
+        let of_all_maps = |images: usize| (all_maps * images) as u64;
         // Gradients lie where maps have lain, and an evaluation forgets what has been read.
         assert!(
-            2 * held < 3 * all_maps * trained.max(evaluated),
+            2 * held < 3 * of_all_maps(trained.max(evaluated)),
             "{held} of {all_maps}"
         );
         assert!(
-            3 * forward_alone < 2 * all_maps * evaluated,
+            3 * forward_alone < 2 * of_all_maps(evaluated),
             "{forward_alone} of {all_maps}"
         );
     }
