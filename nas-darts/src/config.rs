@@ -280,7 +280,7 @@ impl DartsConfig {
     /// GDAS with its temperature from 10 to 0.1. The weights make their step first, but at second order.
     ///
     /// # Errors
-    /// [`DartsError::Config`] for a relaxation that was not among those searches.
+    /// [`DartsError::Eval`] for a relaxation that was not among those searches.
     pub fn nb201(relaxation: RelaxationConfig, order: Order) -> Result<Self, DartsError> {
         let published = Self::gdas();
         let epochs = match relaxation {
@@ -328,7 +328,7 @@ impl DartsConfig {
     /// Checks the ranges in the table above.
     ///
     /// # Errors
-    /// [`DartsError::Config`] or [`DartsError::Eval`] names the field; those of its parts name theirs.
+    /// [`DartsError::Eval`] names the field; those of its parts name theirs.
     pub fn validate(&self) -> Result<(), DartsError> {
         self.network.validate()?;
         self.training().validate()?;

@@ -102,7 +102,7 @@ impl Search {
     /// looked at.
     ///
     /// # Errors
-    /// [`DartsError::Config`] or [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without
+    /// [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without
     /// a supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few images.
     ///
     /// [`EvalError::Config`]: nas_eval::error::EvalError::Config
@@ -128,7 +128,7 @@ impl Search {
         })
     }
 
-    /// The same search, which is given up between two steps, as [`DartsError::Interrupted`], once a stop is requested.
+    /// The same search, which is given up between two steps, as [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is requested.
     /// [`Search::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
@@ -159,7 +159,7 @@ impl Search {
     /// leaves one after each epoch.
     ///
     /// # Errors
-    /// [`DartsError::Interrupted`] where a stop was requested;
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was requested;
     /// [`DartsError::NonFinite`] or [`EvalError::NonFinite`] where a gradient or a loss is not a number;
     /// [`EvalError::Format`] for a checkpoint of another search; whatever the device or the file system says.
     ///

@@ -339,7 +339,7 @@ impl RlConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RlError::Config`] names the first value that is out of its range, and what is expected.
+    /// [`RlError::Eval`] names the first value that is out of its range, and what is expected.
     pub fn validate(&self) -> Result<(), RlError> {
         self.controller.validate()?;
         OptimizerConfig::Adam(self.adam).validate()?;

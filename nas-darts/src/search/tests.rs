@@ -5,6 +5,7 @@ use std::path::Path;
 
 use nas_eval::Compute;
 use nas_eval::data::Augmentation;
+use nas_eval::error::EvalError;
 use nas_eval::nn::SgdConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{Space, darts, nb201};
@@ -341,7 +342,7 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
         milliseconds += 2;
         match search.run(Some(dir.path()), |_| {}) {
             Ok(report) => break report,
-            Err(DartsError::Interrupted) => {
+            Err(DartsError::Eval(EvalError::Interrupted)) => {
                 between_steps += u32::from(search.oneshot.training.progress().is_some())
             }
             Err(error) => panic!("{error}"),

@@ -114,7 +114,7 @@ impl ControllerConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RlError::Config`] names the first value that is out of its range, and what is expected.
+    /// [`RlError::Eval`] names the first value that is out of its range, and what is expected.
     pub fn validate(&self) -> Result<(), RlError> {
         for (name, value) in [("hidden", self.hidden), ("layers", self.layers)] {
             if value == 0 {

@@ -75,7 +75,7 @@ impl Controller {
     /// A controller of the decisions of this space, freshly drawn.
     ///
     /// # Errors
-    /// [`RlError::Config`] for a value out of its range, [`RlError::Decisions`] for decisions that it cannot make.
+    /// [`RlError::Eval`] for a value out of its range, [`RlError::Decisions`] for decisions that it cannot make.
     pub fn new(space: &dyn Space, config: ControllerConfig, seed: Seed) -> Result<Self, RlError> {
         config.validate()?;
         let decisions = space.decisions().to_vec();
@@ -205,7 +205,7 @@ impl Controller {
     /// The first so many choices of an architecture: those of a level of a space that grows.
     ///
     /// # Errors
-    /// [`RlError::Config`] where no steps make just these; as [`Controller::sample`].
+    /// [`RlError::Eval`] where no steps make just these; as [`Controller::sample`].
     pub fn sample_first(&self, choices: usize, rng: &mut impl Rng) -> Result<Drawn, RlError> {
         let mut walk = Walk::new(self, 1)?.towards(choices);
         for step in self.steps_of(choices)? {
@@ -249,7 +249,7 @@ impl Controller {
     /// log-probability below −10⁸. Architectures may have different numbers of choices.
     ///
     /// # Errors
-    /// [`RlError::Config`] for an architecture that is not of the space; [`RlError::NothingAllowed`] where the mask leaves
+    /// [`RlError::Eval`] for an architecture that is not of the space; [`RlError::NothingAllowed`] where the mask leaves
     /// nothing to choose.
     pub fn scores(&self, architectures: &[&Architecture]) -> Result<Scores, RlError> {
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -326,11 +326,8 @@ impl Controller {
         for (decision, &choice) in self.decisions.iter().zip(architecture.choices()) {
             let options = decision.options.len();
             if choice >= options {
-                return Err(RlError::Config {
-                    name: "choice",
-                    got: choice.to_string(),
-                    expected: format!("below {options} at decision '{}'", decision.name),
-                });
+                let expected = format!("below {options} at decision '{}'", decision.name);
+                return Err(RlError::config("choice", choice, expected));
             }
         }
         self.steps_of(architecture.choices().len()).map(|_| ())

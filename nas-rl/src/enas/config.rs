@@ -216,7 +216,7 @@ impl EnasConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RlError::Config`] or [`RlError::Eval`] names the first value that is out of its range.
+    /// [`RlError::Eval`] names the first value that is out of its range.
     pub fn validate(&self) -> Result<(), RlError> {
         self.rl.validate()?;
         if self.rl.depth != (Depth::Full {}) {

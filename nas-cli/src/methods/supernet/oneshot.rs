@@ -16,6 +16,7 @@ use nas_darts::DartsError;
 use nas_darts::stop::Stopped;
 use nas_eval::Compute;
 use nas_eval::data::Dataset;
+use nas_eval::error::EvalError;
 use nas_rl::RlError;
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
@@ -149,8 +150,10 @@ pub(in crate::methods) fn skip_connections(genotype: &Genotype, space: &dyn Spac
 /// That a search was asked to stop is no failure of it.
 fn interrupted_or_other(error: anyhow::Error) -> StrategyError {
     let interrupted = error.chain().any(|cause| {
-        matches!(cause.downcast_ref(), Some(DartsError::Interrupted))
-            || matches!(cause.downcast_ref(), Some(RlError::Interrupted))
+        let of_darts = cause.downcast_ref();
+        let of_enas = cause.downcast_ref();
+        matches!(of_darts, Some(DartsError::Eval(EvalError::Interrupted)))
+            || matches!(of_enas, Some(RlError::Eval(EvalError::Interrupted)))
     });
     if interrupted {
         StrategyError::Interrupted

@@ -65,7 +65,12 @@ impl Controller {
     }
 
     /// For each option of a decision whether it is blocked after these choices, on the way to so many.
-    pub(super) fn blocked_of(&self, decision: usize, choices: usize, chosen: &[usize]) -> Result<Vec<bool>, RlError> {
+    pub(super) fn blocked_of(
+        &self,
+        decision: usize,
+        choices: usize,
+        chosen: &[usize],
+    ) -> Result<Vec<bool>, RlError> {
         let options = 0..self.decisions[decision].options.len();
         let blocked: Vec<bool> = options
             .map(|option| !self.allows(choices, decision, option, chosen))

@@ -2,6 +2,7 @@
 
 use candle_core::Tensor;
 use nas_eval::data::Augmentation;
+use nas_eval::error::EvalError;
 use nas_eval::supernet::TrainingPass;
 use nas_eval::{Compute, DType, Device};
 use nas_space::network::NetworkConfig;
@@ -268,7 +269,7 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
         milliseconds += 1;
         match search.run(Some(dir.path()), |_| {}) {
             Ok(report) => break report,
-            Err(RlError::Interrupted) => {
+            Err(RlError::Eval(EvalError::Interrupted)) => {
                 let within = search.oneshot.training.progress().is_some();
                 let updates = search.oneshot.method.phase.updates;
                 between_steps += u32::from(within && updates == 0);
@@ -328,7 +329,7 @@ fn the_authors_search_goes_on_bit_for_bit_where_it_was_stopped() {
             milliseconds += 20;
             match search.run(Some(dir.path()), |_| {}) {
                 Ok(report) => break report,
-                Err(RlError::Interrupted) => {}
+                Err(RlError::Eval(EvalError::Interrupted)) => {}
                 Err(error) => panic!("{error}"),
             }
         };
