@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use nas_benches::{OPERATIONS, repeated};
+use nas_eval::Compute;
 use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::ops::cross_entropy;
 use nas_space::seed::Seed;
@@ -23,7 +24,7 @@ fn operations(c: &mut Criterion) {
     for operation in OPERATIONS {
         for (channels, size) in STAGES {
             let network = repeated(operation, channels, size, 4).unwrap();
-            let model = Model::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32).unwrap();
+            let model = Model::new(Arc::new(network), Seed::new(0), &Compute::cpu()).unwrap();
             let mut rng = Seed::new(1).rng();
             let pixels: Vec<f32> = (0..BATCH * 3 * size * size)
                 .map(|_| rng.random_range(-1.0..1.0))

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use nas_benches as _;
+use nas_eval::Compute;
 use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::nn::OptimizerConfig;
 use nas_eval::ops::cross_entropy;
@@ -37,7 +38,7 @@ fn steps(c: &mut Criterion) {
             ..NetworkConfig::default()
         };
         let network = genotype.network(&Operations::standard(), &config).unwrap();
-        let model = Model::new(Arc::new(network), Seed::new(0), &Device::Cpu, DType::F32).unwrap();
+        let model = Model::new(Arc::new(network), Seed::new(0), &Compute::cpu()).unwrap();
         let mut optimizer = OptimizerConfig::default().build().unwrap();
         let mut rng = Seed::new(1).rng();
         let pixels: Vec<f32> = (0..batch * image.numel())

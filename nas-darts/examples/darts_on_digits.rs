@@ -4,8 +4,8 @@
 #![expect(clippy::print_stdout, reason = "an example")]
 
 use nas_darts::{DartsConfig, Event, Search};
+use nas_eval::Compute;
 use nas_eval::data::{Augmentation, Dataset};
-use nas_eval::{DType, Device};
 use nas_space::network::NetworkConfig;
 use nas_space::seed::Seed;
 use nas_space::spaces::nb201;
@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         augmentation: Augmentation::NONE,
         ..DartsConfig::default()
     };
-    let mut search = Search::new(&nb201(), &digits, config, Seed::new(1), &Device::Cpu, DType::F32)?;
+    let mut search = Search::new(&nb201(), &digits, config, Seed::new(1), &Compute::cpu())?;
     let report = search.run(None, |event| {
         if let Event::Epoch { report, .. } = event {
             println!(

@@ -36,7 +36,7 @@ impl Alphas {
     /// Drawn from N(0, `deviation`²); each table has a stream of its own below `seed`.
     ///
     /// # Errors
-    /// [`DartsError::Config`] where `deviation` is negative or not finite.
+    /// [`DartsError::Eval`] where `deviation` is negative or not finite.
     pub fn random(
         cells: &[RelaxedCell],
         weighs_edges: bool,

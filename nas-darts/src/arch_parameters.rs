@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Tensor};
+use nas_eval::Compute;
 use nas_eval::nn::{Gradients, Init, Optimizer, OptimizerConfig, Parameters};
 use nas_eval::supernet::Learned;
 use nas_space::seed::Seed;
@@ -31,7 +32,7 @@ impl ArchParameters {
         config: &DartsConfig,
         seed: Seed,
     ) -> Result<Self, DartsError> {
-        let mut parameters = Parameters::new(seed, &Device::Cpu, DType::F64);
+        let mut parameters = Parameters::new(seed, &Compute::cpu().with_dtype(DType::F64));
         for cell in cells {
             let shape = [cell.edges.len(), cell.operations.len()];
             parameters.create(&format!("alpha.{}", cell.name), &shape, Init::Zeros, true)?;

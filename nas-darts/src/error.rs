@@ -14,23 +14,13 @@ pub enum DartsError {
     Space(#[from] SpaceError),
     /// The supernet cannot be built, trained, saved or loaded.
     #[error(transparent)]
-    Eval(EvalError),
+    Eval(#[from] EvalError),
     /// The images cannot be batched.
     #[error(transparent)]
     Data(#[from] DataError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// A configuration value that is out of range.
-    #[error("{name} is {got}; expected {expected}")]
-    Config {
-        /// The field.
-        name: &'static str,
-        /// The value given.
-        got: String,
-        /// What is legal.
-        expected: String,
-    },
     /// The architecture parameters or their gradient are not numbers any more.
     #[error(
         "the architecture's gradient is not finite in epoch {epoch}, step {step}; a lower learning rate of the weights \
@@ -42,31 +32,11 @@ pub enum DartsError {
         /// Step within the epoch, from 0.
         step: usize,
     },
-    /// A stop was requested meanwhile.
-    #[error("interrupted: a stop was requested")]
-    Interrupted,
-}
-
-impl From<EvalError> for DartsError {
-    fn from(error: EvalError) -> Self {
-        match error {
-            EvalError::Interrupted => Self::Interrupted,
-            error => Self::Eval(error),
-        }
-    }
 }
 
 impl DartsError {
     /// A configuration value out of range.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers hand over numbers and literals"
-    )]
     pub(crate) fn config(name: &'static str, got: impl ToString, expected: impl Into<String>) -> Self {
-        Self::Config {
-            name,
-            got: got.to_string(),
-            expected: expected.into(),
-        }
+        EvalError::config(name, got, expected).into()
     }
 }

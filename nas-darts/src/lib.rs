@@ -5,14 +5,14 @@
 //!
 //! ```
 //! use nas_darts::{DartsConfig, Search};
-//! use nas_eval::{DType, Device, data::{Augmentation, Dataset}};
+//! use nas_eval::{Compute, data::{Augmentation, Dataset}};
 //! use nas_space::{network::NetworkConfig, seed::Seed, spaces::nb201};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let digits = Dataset::load("digits", None)?;
 //! # let digits = digits.with_training_images(64, Seed::new(0))?;
 //! let network = NetworkConfig { image: digits.train.shape(), channels: 4, cells: 1, ..NetworkConfig::default() };
 //! let config = DartsConfig { network, augmentation: Augmentation::NONE, epochs: 1, ..DartsConfig::default() };
-//! let mut search = Search::new(&nb201(), &digits, config, Seed::new(1), &Device::Cpu, DType::F32)?;
+//! let mut search = Search::new(&nb201(), &digits, config, Seed::new(1), &Compute::cpu())?;
 //! println!("{}", search.run(None, |_| {})?.genotype);
 //! # Ok(())
 //! # }

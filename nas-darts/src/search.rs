@@ -21,7 +21,7 @@
 //! ```
 //! use nas_darts::{DartsConfig, Search};
 //! use nas_eval::data::{Augmentation, Dataset};
-//! use nas_eval::{DType, Device};
+//! use nas_eval::Compute;
 //! use nas_space::network::NetworkConfig;
 //! use nas_space::seed::Seed;
 //! use nas_space::spaces::nb201;
@@ -30,7 +30,7 @@
 //! let digits = Dataset::load("digits", None)?.with_training_images(128, Seed::new(0))?;
 //! let network = NetworkConfig { image: digits.train.shape(), channels: 4, cells: 1, ..NetworkConfig::default() };
 //! let config = DartsConfig { network, epochs: 1, augmentation: Augmentation::NONE, ..DartsConfig::default() };
-//! let mut search = Search::new(&nb201(), &digits, config, Seed::new(1), &Device::Cpu, DType::F32)?;
+//! let mut search = Search::new(&nb201(), &digits, config, Seed::new(1), &Compute::cpu())?;
 //! let report = search.run(None, |_| {})?;
 //! println!("{}", report.genotype);
 //! # Ok(())
@@ -47,9 +47,9 @@ mod perturbation;
 
 use std::path::Path;
 
+use nas_eval::Compute;
 use nas_eval::data::Dataset;
 use nas_eval::supernet::{self, OneShotSearch, Supernet, SupernetData, SupernetTraining};
-use nas_eval::{DType, Device};
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
 use nas_space::spaces::{CellSpace, ChosenEdge};
@@ -102,7 +102,7 @@ impl Search {
     /// looked at.
     ///
     /// # Errors
-    /// [`DartsError::Config`] or [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without
+    /// [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without
     /// a supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few images.
     ///
     /// [`EvalError::Config`]: nas_eval::error::EvalError::Config
@@ -112,16 +112,14 @@ impl Search {
         dataset: &Dataset,
         config: DartsConfig,
         seed: Seed,
-        device: &Device,
-        dtype: DType,
+        compute: &Compute,
     ) -> Result<Self, DartsError> {
         config.validate()?;
         let network = space.supernet(&config.network, config.relaxation.channels())?;
         let data = SupernetData {
             dataset,
             valid_fraction: config.valid_fraction,
-            device,
-            dtype,
+            compute,
         };
         let training = SupernetTraining::new(network, &config.network, data, config.training(), seed)?;
         let method = Differentiable::new(space, config, seed)?;
@@ -130,7 +128,7 @@ impl Search {
         })
     }
 
-    /// The same search, which is given up between two steps, as [`DartsError::Interrupted`], once a stop is requested.
+    /// The same search, which is given up between two steps, as [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is requested.
     /// [`Search::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
@@ -161,7 +159,7 @@ impl Search {
     /// leaves one after each epoch.
     ///
     /// # Errors
-    /// [`DartsError::Interrupted`] where a stop was requested;
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was requested;
     /// [`DartsError::NonFinite`] or [`EvalError::NonFinite`] where a gradient or a loss is not a number;
     /// [`EvalError::Format`] for a checkpoint of another search; whatever the device or the file system says.
     ///

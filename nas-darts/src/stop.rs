@@ -117,7 +117,7 @@ impl StopRule {
     /// Checks the ranges in the tables above.
     ///
     /// # Errors
-    /// [`DartsError::Config`] names the field.
+    /// [`DartsError::Eval`] names the field.
     pub fn validate(&self) -> Result<(), DartsError> {
         let counts = match self {
             Self::None => return Ok(()),

@@ -3,10 +3,10 @@
 
 #![expect(clippy::print_stdout, reason = "an example")]
 
+use nas_eval::Compute;
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::final_training::{FinalTraining, Validation};
-use nas_eval::{DType, Device};
 use nas_space::{named, op::Operations, search::Stop, seed::Seed};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -20,8 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         train: config.train.with_epochs(3),
         validation: Validation::None,
         seed: Seed::new(1),
-        device: &Device::Cpu,
-        dtype: DType::F32,
+        compute: &Compute::cpu(),
         checkpoint: None,
         stop: Stop::new(),
     };

@@ -130,7 +130,7 @@ impl EvalError {
         clippy::needless_pass_by_value,
         reason = "callers hand over numbers and literals"
     )]
-    pub(crate) fn config(name: &'static str, got: impl ToString, expected: impl Into<String>) -> Self {
+    pub fn config(name: &'static str, got: impl ToString, expected: impl Into<String>) -> Self {
         Self::Config {
             name,
             got: got.to_string(),

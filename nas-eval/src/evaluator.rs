@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
 use nas_space::network::{Network, NetworkConfig};
 use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Stop, Trial};
 use nas_space::seed::Seed;
@@ -12,6 +11,7 @@ use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stopwatch;
+use crate::compute::Compute;
 use crate::data::{Dataset, DatasetInfo};
 use crate::device::{computes_in_tf32, device_kind, device_name};
 use crate::error::EvalError;
@@ -36,7 +36,6 @@ pub struct TrainingEvaluatorConfig {
     /// How they are trained.
     pub train: TrainConfig,
     /// What the schedules of a training span.
-    #[serde(skip_serializing_if = "Span::is_trial")]
     pub span: Span,
     /// Share of the training images kept for validation.
     pub valid_fraction: f64,
@@ -87,12 +86,6 @@ pub enum Span {
     Epochs(u32),
 }
 
-impl Span {
-    fn is_trial(&self) -> bool {
-        *self == Self::Trial
-    }
-}
-
 /// Evaluates a trial by building its network and training it for the trial's epochs on the training split; the accuracy is
 /// that on the validation split after the last epoch. The learning-rate schedule spans what [`Span`] says.
 ///
@@ -116,8 +109,7 @@ pub struct TrainingEvaluator {
     /// Memory of the data set, with its test images.
     data_bytes: u64,
     config: TrainingEvaluatorConfig,
-    device: Device,
-    dtype: DType,
+    compute: Compute,
     description: String,
     checkpoints: Option<Checkpoints>,
     stop: Stop,
@@ -143,13 +135,11 @@ struct Description<'a> {
     valid_fraction: f64,
     split_seed: u64,
     network: &'a NetworkConfig,
-    #[serde(skip_serializing_if = "Span::is_trial")]
     span: Span,
     train: serde_json::Value,
     device: &'a str,
     dtype: &'a str,
     /// Whether matrix products run in TF32: another result.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     tf32: bool,
 }
 
@@ -165,8 +155,7 @@ impl TrainingEvaluator {
         dataset: &Dataset,
         config: TrainingEvaluatorConfig,
         study: Seed,
-        device: &Device,
-        dtype: DType,
+        compute: &Compute,
     ) -> Result<Self, EvalError> {
         check_fit(&config.network, &config.train, dataset)?;
         if config.span == Span::Epochs(0) {
@@ -194,9 +183,9 @@ impl TrainingEvaluator {
             network: &config.network,
             span: config.span,
             train,
-            device: device_kind(device),
-            dtype: dtype.as_str(),
-            tf32: computes_in_tf32(device),
+            device: device_kind(&compute.device),
+            dtype: compute.dtype.as_str(),
+            tf32: computes_in_tf32(&compute.device),
         });
         let description = description.unwrap_or_default();
         Ok(Self {
@@ -204,8 +193,7 @@ impl TrainingEvaluator {
             data,
             data_bytes: dataset.bytes(),
             config,
-            device: device.clone(),
-            dtype,
+            compute: compute.clone(),
             description,
             checkpoints: None,
             stop: Stop::new(),
@@ -254,7 +242,7 @@ impl TrainingEvaluator {
         trial: &Trial,
         threads: usize,
     ) -> Result<Option<MemoryEstimate>, EvalError> {
-        if !self.device.is_cpu() {
+        if !self.compute.device.is_cpu() {
             return Ok(None);
         }
         let network = self.space.network(&trial.architecture, &self.config.network)?;
@@ -315,7 +303,7 @@ impl TrainingEvaluator {
     /// A trainer at the start of the trial's training.
     fn trainer(&self, trial: &Trial, network: Arc<Network>) -> Result<Trainer, EvalError> {
         let expected = network.cost().params;
-        let model = Model::new(network, trial.seed.derive("init", 0), &self.device, self.dtype)?;
+        let model = Model::new(network, trial.seed.derive("init", 0), &self.compute)?;
         let got = model.parameters().count();
         if got != expected {
             return Err(EvalError::ParameterCount { expected, got });
@@ -370,7 +358,7 @@ impl TrainingEvaluator {
             figures: BTreeMap::new(),
             epochs: trial.fidelity.epochs,
             cost_seconds: watch.seconds() + restored,
-            device: device_name(&self.device),
+            device: device_name(&self.compute.device),
         })
     }
 }
@@ -490,7 +478,7 @@ mod tests {
             ..TrainingEvaluatorConfig::default()
         };
         change(&mut config);
-        TrainingEvaluator::new(space, dataset, config, Seed::new(7), &Device::Cpu, DType::F32)
+        TrainingEvaluator::new(space, dataset, config, Seed::new(7), &Compute::cpu())
     }
 
     pub(super) fn trial(choice: usize, epochs: u32) -> Trial {
@@ -577,7 +565,12 @@ mod tests {
         assert_ne!(description, describe(|c| c.network.channels = 5));
         assert_ne!(description, describe(|c| c.valid_fraction = 0.25));
         assert_ne!(description, describe(|c| c.span = Span::Epochs(9)));
-        assert!(!description.contains("span"), "as it was before there was a span");
+        for (setting, at_its_default) in [("span", r#""span":"trial""#), ("tf32", r#""tf32":false"#)] {
+            assert!(
+                description.contains(at_its_default),
+                "{setting} is told at its default, too: {description}"
+            );
+        }
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
 use nas_files::FolderLock;
 use nas_space::cost::Cost;
 use nas_space::genotype::Genotype;
@@ -14,6 +13,7 @@ use nas_space::search::{Stop, TestReport};
 use nas_space::seed::Seed;
 
 use crate::clock::Stopwatch;
+use crate::compute::Compute;
 use crate::data::Dataset;
 use crate::error::EvalError;
 use crate::model::Model;
@@ -38,10 +38,8 @@ pub struct FinalTraining<'a> {
     pub validation: Validation,
     /// Where all randomness of the training comes from.
     pub seed: Seed,
-    /// What it runs on.
-    pub device: &'a Device,
-    /// The element type: `f32` or `f64`.
-    pub dtype: DType,
+    /// What it runs on, and in which element type.
+    pub compute: &'a Compute,
     /// A directory to which a checkpoint is written after each epoch, and from which an interrupted training goes on.
     pub checkpoint: Option<&'a Path>,
     /// By which it can be asked to stop. It then leaves a checkpoint, if there is a directory for it, and fails with
@@ -110,7 +108,7 @@ impl FinalTraining<'_> {
         let normalization = Arc::clone(data.normalization());
         let network = Arc::new(self.genotype.network(self.operations, &self.network)?);
         let cost = network.cost();
-        let model = Model::new(network, self.seed.derive("init", 0), self.device, self.dtype)?;
+        let model = Model::new(network, self.seed.derive("init", 0), self.compute)?;
         let mut trainer =
             Trainer::new(model, data, self.train.clone(), self.seed.derive("train", 0))?.with_stop(self.stop);
         if let Some(directory) = self
@@ -204,6 +202,7 @@ mod tests {
     use nas_space::genotype::Nb201Genotype;
 
     use super::*;
+    use crate::Device;
     use crate::nn::Snapshot;
 
     fn genotype() -> Genotype {
@@ -234,8 +233,7 @@ mod tests {
             train: TrainConfig::quick("digits").unwrap().with_epochs(3),
             validation,
             seed: Seed::new(1),
-            device: &Device::Cpu,
-            dtype: DType::F32,
+            compute: &Compute::cpu(),
             checkpoint,
             stop: Stop::new(),
         }

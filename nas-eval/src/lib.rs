@@ -1,7 +1,7 @@
 //! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by it.
 //!
 //! ```
-//! use nas_eval::{DType, Device, data::Dataset, evaluator::{TrainingEvaluator, TrainingEvaluatorConfig}};
+//! use nas_eval::{Compute, data::Dataset, evaluator::{TrainingEvaluator, TrainingEvaluatorConfig}};
 //! use nas_evo::{RandomSearch, RandomSearchConfig};
 //! use nas_space::{search::Budget, seed::Seed, spaces::{Space, nb201}};
 //! use nas_study::Study;
@@ -12,7 +12,7 @@
 //! # let digits = digits.with_training_images(100, Seed::new(1))?;
 //! let config = TrainingEvaluatorConfig::quick("digits")?;
 //! # let config = TrainingEvaluatorConfig { network: nas_space::network::NetworkConfig { channels: 2, ..config.network }, ..config };
-//! let evaluator = TrainingEvaluator::new(space.clone(), &digits, config, Seed::new(1), &Device::Cpu, DType::F32)?;
+//! let evaluator = TrainingEvaluator::new(space.clone(), &digits, config, Seed::new(1), &Compute::cpu())?;
 //! let mut random = RandomSearch::new(space.clone(), RandomSearchConfig::default(), Seed::new(1))?;
 //! let summary = Study::new(&*space, &mut random, &evaluator).budget(Budget::trials(2)).run()?;
 //! println!("{summary}");
@@ -35,6 +35,7 @@
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`table_build`] | the making of a benchmark table, by training |
 
+mod compute;
 #[cfg(any(feature = "cuda", test))]
 mod cuda;
 mod device;
@@ -57,4 +58,5 @@ pub mod train;
 pub mod trained;
 
 pub use candle_core::{DType, Device, DeviceLocation};
+pub use compute::Compute;
 pub use device::{allow_tf32, computes_in_tf32, device_name, instruction_set};

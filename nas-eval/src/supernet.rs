@@ -27,12 +27,13 @@ pub use training::{Examples, Step, Steps, SupernetData, SupernetTraining, Traine
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use nas_space::network::Network;
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
 use ndarray::Array2;
 
+use crate::compute::Compute;
 use crate::data::{Images, Normalization};
 use crate::error::EvalError;
 use crate::model::{Differentiated, Logits, Model, Pass};
@@ -76,13 +77,8 @@ impl Supernet {
     ///
     /// # Errors
     /// As [`Model::new`].
-    pub fn new(
-        network: Arc<Network>,
-        seed: Seed,
-        device: &Device,
-        dtype: DType,
-    ) -> std::result::Result<Self, EvalError> {
-        let model = Model::new(network, seed, device, dtype)?;
+    pub fn new(network: Arc<Network>, seed: Seed, compute: &Compute) -> std::result::Result<Self, EvalError> {
+        let model = Model::new(network, seed, compute)?;
         let stop = Stop::new();
         Ok(Self { model, stop })
     }
@@ -154,7 +150,7 @@ impl Supernet {
         let parameters = self.parameters();
         evaluate_by(
             |images| Ok(self.forward(images, pass, mixture)?.main),
-            (parameters.device(), parameters.dtype()),
+            parameters.compute(),
             (images, normalization, indices),
             batch_size,
             epoch,

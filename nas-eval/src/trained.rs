@@ -12,6 +12,7 @@ use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 use serde::{Deserialize, Serialize};
 
+use crate::compute::Compute;
 use crate::data::{Dataset, DatasetInfo, Normalization};
 use crate::error::EvalError;
 use crate::exact::Exact;
@@ -154,11 +155,11 @@ impl TrainedNetwork {
             return Err(EvalError::format(path, reason));
         }
         let network = Arc::new(content.genotype.network(operations, &content.network)?);
-        let dtype = if content.double_precision {
+        let compute = Compute::on(device.clone()).with_dtype(if content.double_precision {
             DType::F64
         } else {
             DType::F32
-        };
+        });
         // What a few words say can be larger than any memory: nothing is made that the file does not hold.
         let needed = stored_numbers(&network);
         if needed > stored as u64 {
@@ -170,7 +171,7 @@ impl TrainedNetwork {
             });
         }
         // Every drawn value is replaced by a stored one.
-        let model = Model::new(network, Seed::new(0), device, dtype)?;
+        let model = Model::new(network, Seed::new(0), &compute)?;
         model.parameters().adopt(&tensors, &path.display().to_string())?;
         Ok(Self {
             genotype: content.genotype,

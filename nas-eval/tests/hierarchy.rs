@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use nas_eval::Compute;
 use nas_eval::model::{Model, Pass};
 use nas_eval::ops::cross_entropy;
 use nas_space::error::SpaceError;
@@ -100,7 +101,7 @@ fn copy_weights(from: &Model, to: &Model) {
 }
 
 fn model(network: Arc<Network>, seed: u64) -> Model {
-    Model::new(network, Seed::new(seed), &Device::Cpu, DType::F64).unwrap()
+    Model::new(network, Seed::new(seed), &Compute::cpu().with_dtype(DType::F64)).unwrap()
 }
 
 fn images() -> Tensor {

@@ -15,26 +15,13 @@ pub enum RlError {
     Space(#[from] SpaceError),
     /// The controller cannot be built or trained.
     #[error(transparent)]
-    Eval(EvalError),
-    /// A stop was requested meanwhile.
-    #[error("interrupted: a stop was requested")]
-    Interrupted,
+    Eval(#[from] EvalError),
     /// The images cannot be divided or batched.
     #[error(transparent)]
     Data(#[from] DataError),
     /// A tensor operation failed.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
-    /// A configuration value that is out of range.
-    #[error("{name} is {got}; expected {expected}")]
-    Config {
-        /// The field.
-        name: &'static str,
-        /// The value given.
-        got: String,
-        /// What is legal.
-        expected: String,
-    },
     /// The decisions of a space, which this controller cannot make.
     #[error("space '{space}': {reason}")]
     Decisions {
@@ -59,27 +46,10 @@ pub enum RlError {
     },
 }
 
-impl From<EvalError> for RlError {
-    fn from(error: EvalError) -> Self {
-        match error {
-            EvalError::Interrupted => Self::Interrupted,
-            error => Self::Eval(error),
-        }
-    }
-}
-
 impl RlError {
     /// A configuration value out of range.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "callers hand over numbers and literals"
-    )]
     pub(crate) fn config(name: &'static str, got: impl ToString, expected: impl Into<String>) -> Self {
-        Self::Config {
-            name,
-            got: got.to_string(),
-            expected: expected.into(),
-        }
+        EvalError::config(name, got, expected).into()
     }
 }
 

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
+use nas_eval::Compute;
 use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::nn::OptimizerConfig;
 use nas_eval::ops::cross_entropy;
@@ -71,7 +72,7 @@ fn two_dozen_drawn_chains_train_a_step() {
             .unwrap();
         let network = space.network(&drawn.architecture, &network_config(9)).unwrap();
         let params = network.cost().params;
-        let model = Model::new(Arc::new(network), Seed::new(seed), &Device::Cpu, DType::F32).unwrap();
+        let model = Model::new(Arc::new(network), Seed::new(seed), &Compute::cpu()).unwrap();
         assert_eq!(model.parameters().count(), params);
         let pixels: Vec<f32> = (0..4 * 3 * 81).map(|i| (i as f32).sin()).collect();
         let images = Tensor::from_vec(pixels, (4, 3, 9, 9), &Device::Cpu).unwrap();

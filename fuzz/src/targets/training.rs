@@ -11,7 +11,7 @@ use nas_eval::model::Model;
 use nas_eval::nn::tensor_file;
 use nas_eval::train::{TrainConfig, Trainer, TrainingData};
 use nas_eval::trained::TrainedNetwork;
-use nas_eval::{DType, Device};
+use nas_eval::{Compute, Device};
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
@@ -92,7 +92,7 @@ fn size() -> NetworkConfig {
 /// A trainer of one epoch of a few digits.
 fn trainer() -> Result<Trainer> {
     let network = architecture()?.network(&Operations::standard(), &size())?;
-    let model = Model::new(Arc::new(network), Seed::new(1), &Device::Cpu, DType::F32)?;
+    let model = Model::new(Arc::new(network), Seed::new(1), &Compute::cpu())?;
     let digits = Dataset::load("digits", None)?.with_training_images(30, Seed::new(1))?;
     let data = TrainingData::hold_out(&digits, 0.5, Seed::new(1))?;
     let config = TrainConfig {
@@ -164,7 +164,7 @@ pub(super) fn trained() -> Result<Target> {
             dataset: "digits".to_owned(),
             normalization: Arc::clone(trainer.data().normalization()),
             train: trainer.config().clone(),
-            model: Model::new(Arc::new(built), Seed::new(1), &Device::Cpu, DType::F32)?,
+            model: Model::new(Arc::new(built), Seed::new(1), &Compute::cpu())?,
         };
         network.save(&path)?;
         made.push(fs::read(&path)?);

@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use nas_eval::DType;
+use nas_eval::Compute;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_eval::memory::{self, MemoryEstimate};
 use nas_eval::train::{EpochMetrics, TrainConfig};
@@ -112,11 +112,11 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
             study: seed,
         },
     };
-    let device = device::open(device, tf32)?;
+    let compute = Compute::on(device::open(device, tf32)?);
     if args.checkpoints.is_some() {
         signals::set_resume_hint("the same command".to_owned());
     }
-    let memory_estimate_bytes = if device.is_cpu() {
+    let memory_estimate_bytes = if compute.device.is_cpu() {
         let built = genotype.network(&Operations::standard(), &network)?;
         let threads = rayon::current_num_threads();
         let held_out = (args.valid_fraction * dataset.train.len() as f64) as usize;
@@ -134,8 +134,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         train: train.clone(),
         validation,
         seed,
-        device: &device,
-        dtype: DType::F32,
+        compute: &compute,
         checkpoint: args.checkpoints.as_deref(),
         stop: signals::stop()?,
     }
@@ -158,7 +157,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         macs: report.cost.macs,
         epochs: train.epochs,
         seed: args.seed,
-        device: nas_eval::device_name(&device),
+        device: nas_eval::device_name(&compute.device),
         peak_memory_bytes: memory::peak(),
         memory_estimate_bytes,
         tf32,

@@ -1,6 +1,7 @@
 //! What differentiable search adds to the training of a supernet: architecture parameters, and what is read off them.
 
 use nas_eval::data::{Endless, LastBatch};
+use nas_eval::error::EvalError;
 use nas_eval::model::Pass;
 use nas_eval::supernet::{
     CheckpointForm, Learned, Mixture, OneShot, Supernet, SupernetTraining, Trained, TrainingPass,
@@ -175,7 +176,7 @@ impl OneShot for Differentiable {
     }
 
     fn is_interruption(error: &DartsError) -> bool {
-        matches!(error, DartsError::Interrupted)
+        matches!(error, DartsError::Eval(EvalError::Interrupted))
     }
 
     fn after_epoch(&mut self, history: &[EpochReport]) {

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use nas_eval::Compute;
 use nas_eval::data::Augmentation;
+use nas_eval::error::EvalError;
 use nas_eval::nn::SgdConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{Space, darts, nb201};
@@ -41,15 +43,7 @@ fn config(dataset: &Dataset) -> DartsConfig {
 
 fn search(space: &CellSpace, config: &DartsConfig, seed: u64) -> Search {
     let dataset = digits(80);
-    Search::new(
-        space,
-        &dataset,
-        config.clone(),
-        Seed::new(seed),
-        &Device::Cpu,
-        DType::F32,
-    )
-    .unwrap()
+    Search::new(space, &dataset, config.clone(), Seed::new(seed), &Compute::cpu()).unwrap()
 }
 
 /// The epochs without the time they took.
@@ -315,17 +309,10 @@ fn images_of_another_shape_or_a_space_without_supernet_are_refused() {
     let dataset = digits(80);
     let mut wrong = config(&dataset);
     wrong.network.classes = 7;
-    let refused = Search::new(&nb201(), &dataset, wrong, Seed::new(0), &Device::Cpu, DType::F32);
+    let refused = Search::new(&nb201(), &dataset, wrong, Seed::new(0), &Compute::cpu());
     assert!(refused.unwrap_err().to_string().contains("10 classes"));
     let pnas = nas_space::spaces::pnas(&Default::default()).unwrap();
-    let refused = Search::new(
-        &pnas,
-        &dataset,
-        config(&dataset),
-        Seed::new(0),
-        &Device::Cpu,
-        DType::F32,
-    );
+    let refused = Search::new(&pnas, &dataset, config(&dataset), Seed::new(0), &Compute::cpu());
     assert!(refused.unwrap_err().to_string().contains("pnas"));
 }
 
@@ -355,7 +342,7 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
         milliseconds += 2;
         match search.run(Some(dir.path()), |_| {}) {
             Ok(report) => break report,
-            Err(DartsError::Interrupted) => {
+            Err(DartsError::Eval(EvalError::Interrupted)) => {
                 between_steps += u32::from(search.oneshot.training.progress().is_some())
             }
             Err(error) => panic!("{error}"),

@@ -10,6 +10,7 @@ use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 
 use super::on_host;
+use crate::compute::Compute;
 use crate::data::{Augmentation, Batch, BatchPlan, Batcher, Images, Normalization};
 use crate::nn::{AdamConfig, Gradients, Init, OptimizerConfig, Parameters, SgdConfig};
 use crate::ops::gradient_check::{self, assert_close, assert_values, gradients, random, values};
@@ -257,7 +258,7 @@ fn tensors_too_large_for_the_kernels_indices_are_refused() {
 
 /// More parameters than one launch takes, of which one needs several blocks, as `sizes` says.
 fn many(sizes: impl Iterator<Item = usize>, dtype: DType, device: &Device) -> (Parameters, Gradients) {
-    let mut parameters = Parameters::new(Seed::new(3), device, dtype);
+    let mut parameters = Parameters::new(Seed::new(3), &Compute::on(device.clone()).with_dtype(dtype));
     let mut gradients = HashMap::new();
     for (i, size) in sizes.enumerate() {
         let name = format!("p{i}");

@@ -3,21 +3,15 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::buffer_pool::BufferPool;
+use super::places::Places;
 use super::plan::Read;
 use crate::kernels::{Aligned, Float, Frame};
 
 /// What the passes of one model write to and read from.
 #[derive(Debug)]
 pub(super) struct Arena<T> {
-    /// The map of each step, image by image, in a place that may be longer, while it is needed.
-    pub(super) maps: Vec<Aligned<T>>,
-    /// The gradient of what is read of each map, where it has a place of its own, while it is needed.
-    pub(super) gradients: Vec<Aligned<T>>,
-    /// What is free of the places that maps and gradients take.
-    places: BufferPool<Aligned<T>>,
-    /// The largest batch so far.
-    batch: usize,
+    /// Maps and gradients.
+    pub(super) places: Places<Aligned<T>>,
     pub(super) steps: Vec<Held<T>>,
     rooms: Mutex<Vec<Rooms<T>>>,
 }
@@ -146,60 +140,10 @@ impl<T> Default for Held<T> {
 
 impl<T: Float> Arena<T> {
     pub(super) fn new(steps: usize) -> Self {
-        let empty = || std::iter::repeat_with(Aligned::default).take(steps).collect();
         Self {
-            maps: empty(),
-            gradients: empty(),
-            places: BufferPool::default(),
-            batch: 0,
+            places: Places::new(steps),
             steps: std::iter::repeat_with(Held::default).take(steps).collect(),
             rooms: Mutex::new(Vec::new()),
-        }
-    }
-
-    /// Begins a pass with a batch of this size, for which all places are free.
-    pub(super) fn begin(&mut self, batch: usize) {
-        let held = self.maps.iter_mut().chain(&mut self.gradients);
-        held.for_each(|place| self.places.give_back(std::mem::take(place)));
-        if batch > self.batch {
-            // Most are too small now.
-            self.places = BufferPool::default();
-            self.batch = batch;
-        }
-    }
-
-    /// A place for so many elements, whatever they are.
-    pub(super) fn take_place(&mut self, elements: usize) -> Aligned<T> {
-        let place = self.places.take(elements);
-        let place = place.unwrap_or_else(|| Aligned::zeros(elements));
-        // Nothing may be read before it is written.
-        #[cfg(test)]
-        let place = {
-            let mut place = place;
-            place.fill(T::from_f64(f64::NAN));
-            place
-        };
-        place
-    }
-
-    /// Elements of all places, free or not.
-    #[cfg(test)]
-    pub(super) fn elements(&self) -> usize {
-        let held = self.maps.iter().chain(&self.gradients).map(|place| place.len());
-        held.sum::<usize>() + self.places.elements()
-    }
-
-    /// Frees the places of the maps of these steps.
-    pub(super) fn free_maps(&mut self, steps: &[usize]) {
-        for &index in steps {
-            self.places.give_back(std::mem::take(&mut self.maps[index]));
-        }
-    }
-
-    /// Frees the places of the gradients of these steps.
-    pub(super) fn free_gradients(&mut self, steps: &[usize]) {
-        for &index in steps {
-            self.places.give_back(std::mem::take(&mut self.gradients[index]));
         }
     }
 

@@ -15,20 +15,10 @@ use rayon::prelude::*;
 use super::arena::{Arena, Rooms};
 use super::plan::Op;
 use super::run::Run;
+use super::schedule::{Source, Wave};
 use crate::kernels::{
     Aligned, Back, Float, Grid, add_products, add_sums, add_sums_and_products, copy_gradient,
 };
-
-/// Where the gradient of what is read of a map is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Source {
-    /// The loss does not depend on the map.
-    Nowhere,
-    /// In a place of its own.
-    Own,
-    /// In that of a sum which reads the map, here among its terms.
-    Sum { step: usize, position: usize },
-}
 
 /// What a thread finds for some images of one step.
 #[derive(Debug)]
@@ -97,69 +87,25 @@ struct Job<'a, T> {
 
 impl<T: Float> Run<'_, T> {
     /// Whether a step that reads a map hands a gradient down.
-    fn hands_down(&self, (step, position): (usize, usize)) -> bool {
-        self.sources[step] != Source::Nowhere
-            && self.counts(step, position)
-            && !matches!(self.plan.steps[step].op, Op::Zero)
+    fn hands_down(&self, at: (usize, usize)) -> bool {
+        let counts = |step, position| self.counts(step, position);
+        self.plan.hands_down(&self.sources, at, counts)
     }
 
-    /// Whether what a step reads here counts: it does not in a sum that gives it no weight.
-    fn counts(&self, step: usize, position: usize) -> bool {
-        self.term_weights[step]
-            .get(position)
-            .is_none_or(|&weight| weight != 0.0)
-    }
-
-    /// Finds out where the gradients of all steps will be, those of the `outputs` being given.
-    pub(super) fn find_sources(&mut self, outputs: &[usize]) {
-        for (index, step) in self.plan.steps.iter().enumerate().rev() {
-            let mut readers = step.readers.iter().copied().filter(|&at| self.hands_down(at));
-            let source = match (readers.next(), readers.next()) {
-                _ if !self.needed[index] => Source::Nowhere,
-                _ if outputs.contains(&index) => Source::Own,
-                (None, _) => Source::Nowhere,
-                (Some((reader, position)), None)
-                    if matches!(self.plan.steps[reader].op, Op::Sum(_))
-                        && self.plan.steps[reader].norm.is_none()
-                        && self.sources[reader] == Source::Own
-                        && !self.plan.steps[reader].reads[position].rectified =>
-                {
-                    Source::Sum {
-                        step: reader,
-                        position,
-                    }
-                }
-                _ => Source::Own,
-            };
-            self.sources[index] = source;
-        }
-    }
-
-    /// In whose place the gradient of a step lies.
-    pub(super) fn holder(&self, index: usize) -> Option<usize> {
-        match self.sources[index] {
-            Source::Nowhere => None,
-            Source::Own => Some(index),
-            Source::Sum { step, .. } => Some(step),
-        }
-    }
-
-    /// Computes the gradients of a wave of steps, all at the same time, when those of later waves are done.
-    pub(super) fn backward_wave(&self, arena: &mut Arena<T>, wave: &[usize]) -> Found<T> {
+    /// Computes the gradients of a wave of steps, which has its places, all at the same time, when those of later waves are done.
+    pub(super) fn backward_wave(&self, arena: &mut Arena<T>, wave: &Wave<'_>) -> Found<T> {
         let steps = &self.plan.steps;
         let mut filled: Vec<(usize, Aligned<T>)> = wave
+            .steps
             .iter()
             .filter(|&&index| self.sources[index] == Source::Own)
-            .map(|&index| (index, std::mem::take(&mut arena.gradients[index])))
+            .map(|&index| (index, std::mem::take(&mut arena.places.gradients[index])))
             .collect();
         let mut jobs = Vec::new();
         for (index, gradient) in &mut filled {
             let step = &steps[*index];
             let per_chunk = self.plan.images_per_part(*index, self.batch);
             let wanted = self.useful[*index] && !matches!(step.op, Op::Image | Op::Zero);
-            if wanted && gradient.len() < self.batch * step.len() {
-                *gradient = arena.take_place(self.batch * step.len());
-            }
             let used = gradient.len().min(self.batch * step.len());
             let mut parts = gradient[..used].chunks_mut(per_chunk * step.len());
             for first in (0..self.batch).step_by(per_chunk) {
@@ -180,7 +126,7 @@ impl<T: Float> Run<'_, T> {
             jobs.into_par_iter().map(run).collect()
         };
         for (index, gradient) in filled {
-            arena.gradients[index] = gradient;
+            arena.places.gradients[index] = gradient;
         }
         self.together(parts)
     }
@@ -329,7 +275,7 @@ impl<T: Float> Run<'_, T> {
             }
             for (image, gradient) in images.zip(gradient.chunks_exact(step.len())) {
                 if let Some([sums, products]) = &mut part.norm {
-                    let z = &arena.maps[index][image * step.len()..][..step.len()];
+                    let z = &arena.places.maps[index][image * step.len()..][..step.len()];
                     let center = &arena.steps[index].norm.center[..];
                     add_sums_and_products(
                         self.level,
@@ -430,9 +376,9 @@ impl<T: Float> Run<'_, T> {
         };
         let norm = step.norm.as_ref().map(|_| {
             let [a, b, c] = &arena.steps[index].norm.back;
-            ([&a[..], &b[..], &c[..]], &arena.maps[index][range.clone()])
+            ([&a[..], &b[..], &c[..]], &arena.places.maps[index][range.clone()])
         });
-        (&arena.gradients[holder][range], Back { norm, factor })
+        (&arena.places.gradients[holder][range], Back { norm, factor })
     }
 
     /// The gradient of the map of a step, where it is if it need not be made, else in `out`.

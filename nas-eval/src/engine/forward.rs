@@ -8,6 +8,7 @@ use super::arena::{Arena, Framed, Rooms};
 use super::geometry::Convolution;
 use super::plan::{Op, Read, Step};
 use super::run::Run;
+use super::schedule::Wave;
 use crate::kernels::Float;
 use crate::kernels::items_per_chunk;
 use crate::kernels::{
@@ -43,15 +44,15 @@ struct Output<'a, T> {
 }
 
 impl<T: Float> Run<'_, T> {
-    /// Computes the maps of a wave, all at the same time, and gives the moments of those that want statistics.
-    pub(super) fn forward_wave(&self, arena: &mut Arena<T>, wave: &[usize]) -> Vec<(usize, Vec<f64>)> {
+    /// Computes the maps of a wave, which has its places, all at the same time, and gives the moments of those that want statistics.
+    pub(super) fn forward_wave(&self, arena: &mut Arena<T>, wave: &Wave<'_>) -> Vec<(usize, Vec<f64>)> {
         let steps = &self.plan.steps;
         let mut filled: Vec<Filled<T>> = wave
+            .takes
             .iter()
-            .filter(|&&index| self.needed[index] && !matches!(steps[index].op, Op::Zero))
             .map(|&index| {
                 let step = &steps[index];
-                let map = arena.take_place(self.batch * step.len());
+                let map = std::mem::take(&mut arena.places.maps[index]);
                 let wants_moments = self.by_batch && step.norm.is_some();
                 let moments = if wants_moments {
                     self.batch * 2 * step.pixel()
@@ -97,7 +98,7 @@ impl<T: Float> Run<'_, T> {
         }
         let mut taken = Vec::new();
         for (index, map, moments) in filled {
-            arena.maps[index] = map;
+            arena.places.maps[index] = map;
             if !moments.is_empty() {
                 taken.push((index, moments));
             }
@@ -178,7 +179,7 @@ impl<T: Float> Run<'_, T> {
         };
         let line = &arena.steps[read.step].norm.line;
         (
-            &arena.maps[read.step][image * len..(image + 1) * len],
+            &arena.places.maps[read.step][image * len..(image + 1) * len],
             Affine {
                 line: source.norm.as_ref().map(|_| [&line[0][..], &line[1][..]]),
                 rectified: read.rectified,

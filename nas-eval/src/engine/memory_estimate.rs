@@ -1,102 +1,41 @@
 //! How much memory passes will take, told from the plan before anything is allocated.
 
-use super::buffer_pool::BufferPool;
 use super::geometry::Convolution;
-use super::lifetime::gradients_free_after;
-use super::plan::{Op, Plan, Step};
-
-/// The places that passes take, as sizes.
-#[derive(Default)]
-struct Reckoned {
-    places: BufferPool<usize>,
-    /// Elements of all places, free or not.
-    elements: u64,
-}
-
-impl Reckoned {
-    fn take(&mut self, elements: usize) -> usize {
-        self.places.take(elements).unwrap_or_else(|| {
-            self.elements = self.elements.saturating_add(elements as u64);
-            elements
-        })
-    }
-}
+use super::places::Places;
+use super::plan::{Plan, Step};
 
 impl Plan {
     /// Elements of the places that maps and gradients take, with training in batches of so many images, and of so many in
-    /// evaluations between: what is taken and freed as passes do it in which everything counts.
+    /// evaluations between: passes without any work, in which everything counts.
     pub(super) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
-        let mut reckoned = Reckoned::default();
-        self.reckon(&mut reckoned, trained, true);
-        let at_first = reckoned.elements;
-        // As `Arena::begin` has it.
-        if evaluated > trained {
-            reckoned = Reckoned::default();
-        }
-        self.reckon(&mut reckoned, evaluated, false);
-        self.reckon(&mut reckoned, trained, true);
-        at_first.max(reckoned.elements)
+        let mut places = Places::<usize>::new(self.steps.len());
+        let passes = [(trained, true), (evaluated, false), (trained, true)];
+        let after = passes.map(|(batch, trains)| {
+            self.go_through(&mut places, batch, trains);
+            places.elements()
+        });
+        after.into_iter().max().unwrap_or(0)
     }
 
-    /// A pass with so many images, forward alone or back, too.
-    fn reckon(&self, reckoned: &mut Reckoned, batch: usize, goes_back: bool) {
-        let place_of = |index: usize| self.steps[index].len().saturating_mul(batch);
-        let mut maps = vec![0; self.steps.len()];
-        for (wave, free) in self.waves.iter().zip(&self.lifetimes.forward) {
-            for &index in wave {
-                if !matches!(self.steps[index].op, Op::Zero) {
-                    maps[index] = reckoned.take(place_of(index));
-                }
-            }
-            if !goes_back {
-                for &index in free {
-                    reckoned.places.give_back(std::mem::take(&mut maps[index]));
-                }
-            }
+    /// A pass with so many images: forward and back in training, else forward alone.
+    fn go_through(&self, places: &mut Places<usize>, batch: usize, trains: bool) {
+        let everything = |_, _| true;
+        let needed = self.needed(trains, everything);
+        places.begin(batch);
+        for wave in self.way_forward(&needed, trains) {
+            places.enter(self, &wave, batch);
+            places.leave(&wave);
         }
-        if goes_back {
-            let holders = self.holders();
-            let mut gradients = vec![0; self.steps.len()];
-            let free = gradients_free_after(self, |index| holders[index]);
-            let free = free.iter().zip(&self.lifetimes.back);
-            for (wave, (free_gradients, free_maps)) in self.waves.iter().zip(free).rev() {
-                for &index in wave.iter().filter(|&&index| holders[index] == Some(index)) {
-                    gradients[index] = reckoned.take(place_of(index));
-                }
-                for &index in free_gradients {
-                    reckoned.places.give_back(std::mem::take(&mut gradients[index]));
-                }
-                for &index in free_maps {
-                    reckoned.places.give_back(std::mem::take(&mut maps[index]));
-                }
-            }
+        if !trains {
+            return;
         }
-        for place in maps {
-            reckoned.places.give_back(place);
+        let outputs: Vec<usize> = std::iter::once(self.logits).chain(self.auxiliary).collect();
+        places.enter(self, &Self::given(&outputs), batch);
+        let sources = self.sources(&needed, &outputs, everything);
+        for wave in self.way_back(&sources, &self.useful(true, true), &outputs) {
+            places.enter(self, &wave, batch);
+            places.leave(&wave);
         }
-    }
-
-    /// In whose place the gradient of each step lies: as `find_sources` has it where everything counts.
-    fn holders(&self) -> Vec<Option<usize>> {
-        let mut holders = vec![None; self.steps.len()];
-        for (index, step) in self.steps.iter().enumerate().rev() {
-            if matches!(step.op, Op::Image | Op::Zero) {
-                continue;
-            }
-            let sum = match step.readers[..] {
-                [(reader, position)] => {
-                    let at = &self.steps[reader];
-                    let in_the_sum = matches!(at.op, Op::Sum(_))
-                        && at.norm.is_none()
-                        && holders[reader] == Some(reader)
-                        && !at.reads[position].rectified;
-                    in_the_sum.then_some(reader)
-                }
-                _ => None,
-            };
-            holders[index] = Some(sum.unwrap_or(index));
-        }
-        holders
     }
 
     /// Elements of the weights of convolutions as the kernels take them, forward and back, and the most that the parts of a batch

@@ -9,7 +9,6 @@
 
 mod arena;
 mod backward;
-mod buffer_pool;
 mod forward;
 mod geometry;
 mod host;
@@ -17,9 +16,11 @@ mod lifetime;
 mod memory_estimate;
 mod norm;
 mod pass;
+mod places;
 mod plan;
 mod prepare;
 mod run;
+mod schedule;
 
 #[cfg(test)]
 mod tests;

@@ -60,10 +60,10 @@ impl Engine {
 
     /// Elements of all places that maps and gradients have taken.
     #[cfg(test)]
-    pub(super) fn held_elements(&self) -> usize {
+    pub(super) fn held_elements(&self) -> u64 {
         match &*self.memory.lock().unwrap_or_else(PoisonError::into_inner) {
-            Memory::F32(arena) => arena.elements(),
-            Memory::F64(arena) => arena.elements(),
+            Memory::F32(arena) => arena.places.elements(),
+            Memory::F64(arena) => arena.places.elements(),
         }
     }
 

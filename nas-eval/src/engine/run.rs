@@ -3,10 +3,10 @@
 use candle_core::{Device, Result, Tensor};
 
 use super::arena::Arena;
-use super::backward::Source;
 use super::norm::set_line;
 use super::pass::Request;
 use super::plan::{Op, Plan};
+use super::schedule::Source;
 use crate::kernels::{Float, Level};
 use crate::model::{Pass, Wanted};
 
@@ -55,33 +55,10 @@ impl<'a, T: Float> Run<'a, T> {
                     .collect::<Result<_>>()?;
             }
         }
-        let mut needed = vec![false; steps.len()];
-        needed[plan.logits] = true;
-        if let (Some(index), Pass::Train { .. }) = (plan.auxiliary, request.pass) {
-            needed[index] = true;
-        }
-        for (index, step) in steps.iter().enumerate().rev() {
-            if needed[index] {
-                for (position, read) in step.reads.iter().enumerate() {
-                    let counts = term_weights[index]
-                        .get(position)
-                        .is_none_or(|&weight| weight != 0.0);
-                    needed[read.step] |= counts;
-                }
-            }
-        }
+        let counts = |step: usize, position| counts(&term_weights[step], position);
+        let needed = plan.needed(matches!(request.pass, Pass::Train { .. }), counts);
         let wants_weights = wanted.is_some_and(Wanted::weights);
         let wants_mixture = wanted.is_some_and(Wanted::mixture);
-        let mut useful = vec![false; steps.len()];
-        for (index, step) in steps.iter().enumerate() {
-            let own = match &step.op {
-                Op::Convolution(_) | Op::Separable(_) => wants_weights,
-                Op::Sum(Some(_)) => wants_mixture,
-                _ => false,
-            };
-            let norm = wants_weights && step.norm.as_ref().is_some_and(|norm| norm.affine);
-            useful[index] = own || norm || step.reads.iter().any(|read| useful[read.step]);
-        }
         Ok(Self {
             plan,
             level,
@@ -94,16 +71,22 @@ impl<'a, T: Float> Run<'a, T> {
             wants_weights,
             wants_mixture,
             outputs: Vec::new(),
-            useful,
+            useful: plan.useful(wants_weights, wants_mixture),
             sources: vec![Source::Nowhere; steps.len()],
         })
     }
 
+    /// Whether what a step reads here counts: it does not in a sum that gives it no weight.
+    pub(super) fn counts(&self, step: usize, position: usize) -> bool {
+        counts(&self.term_weights[step], position)
+    }
+
     /// Computes all maps that are needed, and keeps those that the way back needs.
     pub(super) fn forward(&self, arena: &mut Arena<T>, request: &Request<'_>) -> Result<()> {
-        arena.begin(self.batch);
-        for (wave, free) in self.plan.waves.iter().zip(&self.plan.lifetimes.forward) {
-            let moments = self.forward_wave(arena, wave);
+        arena.places.begin(self.batch);
+        for wave in self.plan.way_forward(&self.needed, self.goes_back) {
+            arena.places.enter(self.plan, &wave, self.batch);
+            let moments = self.forward_wave(arena, &wave);
             let follow = matches!(request.pass, Pass::Train { .. });
             for (index, moments) in moments {
                 let step = &self.plan.steps[index];
@@ -116,9 +99,7 @@ impl<'a, T: Float> Run<'a, T> {
                     set_line(step, norm, held, request.parameters, mean, &variance)?;
                 }
             }
-            if !self.goes_back {
-                arena.free_maps(free);
-            }
+            arena.places.leave(&wave);
         }
         Ok(())
     }
@@ -130,7 +111,7 @@ impl<'a, T: Float> Run<'a, T> {
         if matches!(step.op, Op::Zero) {
             out.resize(self.batch * step.shape.numel(), T::ZERO);
         } else {
-            for map in arena.maps[index].chunks_exact(step.len()).take(self.batch) {
+            for map in arena.places.maps[index].chunks_exact(step.len()).take(self.batch) {
                 for channel in 0..step.shape.channels {
                     out.extend(map.iter().skip(channel).step_by(step.pixel()));
                 }
@@ -143,8 +124,9 @@ impl<'a, T: Float> Run<'a, T> {
     pub(super) fn seed(&mut self, arena: &mut Arena<T>, index: usize, gradient: &Tensor) -> Result<()> {
         let step = &self.plan.steps[index];
         let gradient = gradient.flatten_all()?.to_vec1::<T>()?;
-        let mut place = arena.take_place(self.batch * step.len());
-        let maps = &mut place[..self.batch * step.len()];
+        let outputs = [index];
+        arena.places.enter(self.plan, &Plan::given(&outputs), self.batch);
+        let maps = &mut arena.places.gradients[index][..self.batch * step.len()];
         maps.fill(T::ZERO);
         let images = gradient.chunks_exact(step.shape.numel());
         for (map, values) in maps.chunks_exact_mut(step.len()).zip(images) {
@@ -152,8 +134,12 @@ impl<'a, T: Float> Run<'a, T> {
                 map[i % step.pixels() * step.pixel() + i / step.pixels()] = *value;
             }
         }
-        arena.gradients[index] = place;
         self.outputs.push(index);
         Ok(())
     }
+}
+
+/// Whether what a step reads at this position counts: it does not in a sum that gives it no weight.
+fn counts(term_weights: &[f64], position: usize) -> bool {
+    term_weights.get(position).is_none_or(|&weight| weight != 0.0)
 }

@@ -11,6 +11,7 @@ use rand::RngExt;
 
 use super::plan::Plan;
 use super::{Engine, Request};
+use crate::compute::Compute;
 use crate::kernels::{Level, Tile, level};
 use crate::model::{Differentiated, Logits, Model, Pass, Wanted, Weights};
 use crate::nn::Gradients;
@@ -103,7 +104,12 @@ fn levels() -> impl Iterator<Item = Level> {
 /// all instruction sets of this processor.
 fn assert_is_the_tape(network: &Arc<Network>, n: usize, what: &str) {
     for (dtype, tolerance) in [(DType::F64, 1e-10), (DType::F32, 2e-3)] {
-        let model = Model::new(Arc::clone(network), Seed::new(1), &Device::Cpu, dtype).unwrap();
+        let model = Model::new(
+            Arc::clone(network),
+            Seed::new(1),
+            &Compute::cpu().with_dtype(dtype),
+        )
+        .unwrap();
         let (images, labels) = batch(network, n, dtype);
         let start = model.parameters().snapshot().unwrap();
         let tape = model
@@ -370,7 +376,12 @@ fn gradients_are_finite_differences() {
 /// Compares the gradients of every so manyth element with differences.
 fn check_differences(network: &Arc<Network>, every: usize) {
     const STEP: f64 = 1e-6;
-    let model = Model::new(Arc::clone(network), Seed::new(3), &Device::Cpu, DType::F64).unwrap();
+    let model = Model::new(
+        Arc::clone(network),
+        Seed::new(3),
+        &Compute::cpu().with_dtype(DType::F64),
+    )
+    .unwrap();
     let engine = Engine::new(network).unwrap();
     let found = by_engine(&engine, &model, 4);
     let mut checked = 0;
@@ -419,7 +430,7 @@ fn bits(network: &Arc<Network>, threads: usize) -> Vec<u64> {
         .build()
         .unwrap();
     pool.install(|| {
-        let model = Model::new(Arc::clone(network), Seed::new(3), &Device::Cpu, DType::F32).unwrap();
+        let model = Model::new(Arc::clone(network), Seed::new(3), &Compute::cpu()).unwrap();
         let found = by_engine(&Engine::new(network).unwrap(), &model, 70);
         let all = found.gradients.iter().map(|(_, gradient)| gradient);
         let all = all.chain([&found.logits.main]);
@@ -430,7 +441,12 @@ fn bits(network: &Arc<Network>, threads: usize) -> Vec<u64> {
 #[test]
 fn memory_of_a_larger_batch_does_not_show_in_a_smaller_one() {
     let network = zoo(8);
-    let model = Model::new(Arc::clone(&network), Seed::new(3), &Device::Cpu, DType::F64).unwrap();
+    let model = Model::new(
+        Arc::clone(&network),
+        Seed::new(3),
+        &Compute::cpu().with_dtype(DType::F64),
+    )
+    .unwrap();
     let engine = Engine::new(&network).unwrap();
     let first = by_engine(&engine, &model, 3);
     by_engine(&engine, &model, 11);
@@ -448,7 +464,7 @@ fn memory_of_a_larger_batch_does_not_show_in_a_smaller_one() {
 #[test]
 fn memory_is_used_again_and_known_beforehand() {
     let network = zoo(8);
-    let model = Model::new(Arc::clone(&network), Seed::new(3), &Device::Cpu, DType::F32).unwrap();
+    let model = Model::new(Arc::clone(&network), Seed::new(3), &Compute::cpu()).unwrap();
     for (trained, evaluated) in [(6, 3), (3, 6)] {
         let engine = Engine::new(&network).unwrap();
         let evaluate = || {
@@ -468,7 +484,7 @@ fn memory_is_used_again_and_known_beforehand() {
         evaluate();
         by_engine(&engine, &model, trained);
         let held = engine.held_elements();
-        assert_eq!(held as u64, engine.elements_of_places(trained, evaluated));
+        assert_eq!(held, engine.elements_of_places(trained, evaluated));
         for _ in 0..3 {
             by_engine(&engine, &model, trained);
             evaluate();
@@ -476,13 +492,14 @@ fn memory_is_used_again_and_known_beforehand() {
         assert_eq!(engine.held_elements(), held, "more for the same passes");
         let plan = super::plan::Plan::new(&network).unwrap();
         let all_maps: usize = plan.steps.iter().map(super::plan::Step::len).sum();
+        let of_all_maps = |images: usize| (all_maps * images) as u64;
         // Gradients lie where maps have lain, and an evaluation forgets what has been read.
         assert!(
-            2 * held < 3 * all_maps * trained.max(evaluated),
+            2 * held < 3 * of_all_maps(trained.max(evaluated)),
             "{held} of {all_maps}"
         );
         assert!(
-            3 * forward_alone < 2 * all_maps * evaluated,
+            3 * forward_alone < 2 * of_all_maps(evaluated),
             "{forward_alone} of {all_maps}"
         );
     }
@@ -498,7 +515,12 @@ fn statistics_are_right_far_from_zero() {
     let logits = b.linear(y, 3).unwrap();
     let network = Arc::new(b.finish(logits, None));
     let statistics = |dtype: DType| {
-        let model = Model::new(Arc::clone(&network), Seed::new(3), &Device::Cpu, dtype).unwrap();
+        let model = Model::new(
+            Arc::clone(&network),
+            Seed::new(3),
+            &Compute::cpu().with_dtype(dtype),
+        )
+        .unwrap();
         let (images, _) = batch(&network, 16, DType::F32);
         // Single precision rounds the images; both see the same ones.
         let images = ((images * 3f64.sqrt()).unwrap() + 1000.0)

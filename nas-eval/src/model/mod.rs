@@ -13,10 +13,11 @@ mod random;
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use nas_space::network::{Layer, LayerId, LayerKind, Network};
 use nas_space::seed::Seed;
 
+use crate::compute::Compute;
 use crate::engine::{Engine, Request, runs_here};
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
@@ -77,8 +78,8 @@ impl Model {
     ///
     /// # Errors
     /// [`EvalError::Tensor`] where the device has no memory for them; [`EvalError::UnsupportedLayer`].
-    pub fn new(network: Arc<Network>, seed: Seed, device: &Device, dtype: DType) -> Result<Self, EvalError> {
-        let mut parameters = Parameters::new(seed, device, dtype);
+    pub fn new(network: Arc<Network>, seed: Seed, compute: &Compute) -> Result<Self, EvalError> {
+        let mut parameters = Parameters::new(seed, compute);
         for layer in network.layers() {
             create_parameters(&mut parameters, &network, layer)?;
         }

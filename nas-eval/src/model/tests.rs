@@ -10,6 +10,7 @@ use nas_space::spaces::{self, Space};
 use rand::RngExt;
 
 use super::{Model, Pass};
+use crate::compute::Compute;
 use crate::nn::Gradients;
 use crate::ops::cross_entropy;
 
@@ -29,7 +30,12 @@ fn config() -> NetworkConfig {
 fn drawn(space: &dyn Space, seed: u64, dtype: DType) -> Model {
     let architecture = space.sample(&mut Seed::new(seed).rng());
     let network = space.network(&architecture, &config()).unwrap();
-    Model::new(Arc::new(network), Seed::new(seed), &Device::Cpu, dtype).unwrap()
+    Model::new(
+        Arc::new(network),
+        Seed::new(seed),
+        &Compute::cpu().with_dtype(dtype),
+    )
+    .unwrap()
 }
 
 fn images(count: usize, dtype: DType) -> Tensor {
@@ -106,7 +112,7 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
             };
             let architecture = space.sample(&mut Seed::new(seed).rng());
             let network = Arc::new(space.network(&architecture, &config).unwrap());
-            let model = Model::new(network, Seed::new(seed), &Device::Cpu, DType::F64).unwrap();
+            let model = Model::new(network, Seed::new(seed), &Compute::cpu().with_dtype(DType::F64)).unwrap();
             let x = images(4, DType::F64);
             let pass = Pass::Train {
                 seed: Seed::new(8),
@@ -248,7 +254,7 @@ fn drop_path_is_random_in_training_alone_and_repeats_with_its_seed() {
     };
     let architecture = space.sample(&mut Seed::new(3).rng());
     let network = Arc::new(space.network(&architecture, &config).unwrap());
-    let model = Model::new(network, Seed::new(0), &Device::Cpu, DType::F32).unwrap();
+    let model = Model::new(network, Seed::new(0), &Compute::cpu()).unwrap();
     let x = images(4, DType::F32);
     let forward = |seed: u64, drop_path: f64| {
         let logits = model

@@ -46,12 +46,13 @@ mod tests {
     use nas_space::seed::Seed;
 
     use super::*;
+    use crate::compute::Compute;
     use crate::nn::Gradients;
     use crate::ops::gradient_check::assert_values;
 
     #[test]
     fn rows_are_looked_up_and_get_the_gradients_of_all_their_uses() {
-        let mut parameters = Parameters::new(Seed::new(0), &Device::Cpu, DType::F64);
+        let mut parameters = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(DType::F64));
         let table = Embedding::new(&mut parameters, "table", [3, 2], Init::Normal { std: 1.0 }).unwrap();
         let weight = Tensor::new(&[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], &Device::Cpu).unwrap();
         parameters.get("table.weight").unwrap().var.set(&weight).unwrap();

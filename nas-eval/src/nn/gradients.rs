@@ -157,10 +157,11 @@ mod tests {
     use nas_space::seed::Seed;
 
     use super::*;
+    use crate::compute::Compute;
     use crate::nn::Init;
 
     fn parameters(names: &[&str]) -> Parameters {
-        let mut parameters = Parameters::new(Seed::new(0), &Device::Cpu, DType::F64);
+        let mut parameters = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(DType::F64));
         for name in names {
             parameters.create(name, &[3], Init::Ones, true).unwrap();
         }

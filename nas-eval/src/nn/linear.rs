@@ -69,10 +69,11 @@ mod tests {
     use nas_space::seed::Seed;
 
     use super::*;
+    use crate::compute::Compute;
     use crate::ops::gradient_check::{assert_gradients_are_differences, assert_values, random};
 
     fn layer(bias: Bias) -> (Parameters, Linear) {
-        let mut parameters = Parameters::new(Seed::new(0), &Device::Cpu, DType::F64);
+        let mut parameters = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(DType::F64));
         let weight = Init::KaimingUniform { fan_in: 2 };
         let linear = Linear::new(&mut parameters, "head", [2, 3], weight, bias).unwrap();
         (parameters, linear)

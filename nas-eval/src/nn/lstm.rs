@@ -187,6 +187,7 @@ mod tests {
     use nas_space::seed::Seed;
 
     use super::*;
+    use crate::compute::Compute;
     use crate::nn::Gradients;
     use crate::ops::gradient_check::{assert_values, random, values};
 
@@ -197,7 +198,7 @@ mod tests {
     };
 
     fn lstm(dtype: DType) -> (Parameters, Lstm) {
-        let mut parameters = Parameters::new(Seed::new(0), &Device::Cpu, dtype);
+        let mut parameters = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(dtype));
         let lstm = Lstm::new(&mut parameters, "lstm", SIZE, Init::Uniform { bound: 0.1 }).unwrap();
         // sin(0), sin(1), … over all parameters in the order of PyTorch's.
         let mut next = 0;
@@ -317,7 +318,7 @@ mod tests {
             ("lstm.bias_hh_l1", &[8]),
         ];
         assert_eq!(got, expected);
-        let mut none = Parameters::new(Seed::new(0), &Device::Cpu, DType::F32);
+        let mut none = Parameters::new(Seed::new(0), &Compute::cpu());
         let size = LstmSize { layers: 0, ..SIZE };
         assert!(Lstm::new(&mut none, "lstm", size, Init::Zeros).is_err());
     }

@@ -7,11 +7,11 @@
 //! Minimises the square of a parameter:
 //! ```
 //! use nas_eval::nn::{Gradients, Init, OptimizerConfig, Parameters};
-//! use nas_eval::{DType, Device};
+//! use nas_eval::Compute;
 //! use nas_space::seed::Seed;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut parameters = Parameters::new(Seed::new(1), &Device::Cpu, DType::F32);
+//! let mut parameters = Parameters::new(Seed::new(1), &Compute::cpu());
 //! let x = parameters.create("x", &[3], Init::Uniform { bound: 1.0 }, true)?;
 //! let mut optimizer = OptimizerConfig::default().build()?;
 //! for _ in 0..100 {

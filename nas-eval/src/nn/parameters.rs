@@ -9,6 +9,7 @@ use nas_space::seed::Seed;
 use serde::{Deserialize, Serialize};
 
 use super::{Init, tensor_file};
+use crate::compute::Compute;
 use crate::error::EvalError;
 
 /// What a file of parameters calls itself.
@@ -28,8 +29,7 @@ struct NoContent {}
 #[derive(Debug)]
 pub struct Parameters {
     seed: Seed,
-    device: Device,
-    dtype: DType,
+    compute: Compute,
     parameters: IndexMap<String, Parameter>,
     buffers: IndexMap<String, Buffer>,
 }
@@ -56,12 +56,11 @@ pub struct Snapshot(IndexMap<String, Tensor>);
 
 impl Parameters {
     /// None yet. Only `f32` and `f64` can be created.
-    pub fn new(seed: Seed, device: &Device, dtype: DType) -> Self {
+    pub fn new(seed: Seed, compute: &Compute) -> Self {
         let (parameters, buffers) = (IndexMap::new(), IndexMap::new());
         Self {
             seed,
-            device: device.clone(),
-            dtype,
+            compute: compute.clone(),
             parameters,
             buffers,
         }
@@ -76,12 +75,12 @@ impl Parameters {
         self.check_new(name)?;
         let seed = self.seed.derive(&format!("parameter:{name}"), 0);
         let values = init.values(shape.iter().product(), seed);
-        let var = match self.dtype {
+        let var = match self.compute.dtype {
             DType::F32 => {
                 let values: Vec<f32> = values.into_iter().map(|v| v as f32).collect();
-                Var::from_vec(values, shape, &self.device)?
+                Var::from_vec(values, shape, &self.compute.device)?
             }
-            DType::F64 => Var::from_vec(values, shape, &self.device)?,
+            DType::F64 => Var::from_vec(values, shape, &self.compute.device)?,
             other => {
                 return Err(EvalError::config("dtype", other.as_str(), "f32 or f64"));
             }
@@ -102,8 +101,8 @@ impl Parameters {
     /// As [`Parameters::create`].
     pub fn create_buffer(&mut self, name: &str, shape: &[usize], value: f64) -> Result<Buffer, EvalError> {
         self.check_new(name)?;
-        let tensor = Tensor::full(value, shape, &self.device)?
-            .to_dtype(self.dtype)?
+        let tensor = Tensor::full(value, shape, &self.compute.device)?
+            .to_dtype(self.compute.dtype)?
             .contiguous()?;
         let buffer = Buffer(Arc::new(Mutex::new(tensor)));
         self.buffers.insert(name.to_owned(), buffer.clone());
@@ -147,12 +146,17 @@ impl Parameters {
 
     /// The device they are on.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.compute.device
     }
 
     /// Their element type.
     pub fn dtype(&self) -> DType {
-        self.dtype
+        self.compute.dtype
+    }
+
+    /// The device they are on, and their element type.
+    pub fn compute(&self) -> &Compute {
+        &self.compute
     }
 
     /// A copy of the values of all parameters and buffers, in that order.
@@ -193,7 +197,7 @@ impl Parameters {
     /// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is torn, damaged or of another
     /// format or version, [`EvalError::TensorMismatch`] where it is of another network; then nothing is changed.
     pub fn load(&self, path: &Path) -> Result<(), EvalError> {
-        let (NoContent {}, tensors) = tensor_file::load(path, FORMAT, VERSION, &self.device)?;
+        let (NoContent {}, tensors) = tensor_file::load(path, FORMAT, VERSION, &self.compute.device)?;
         self.adopt(&tensors, &path.display().to_string())
     }
 
@@ -220,10 +224,10 @@ impl Parameters {
             ));
         }
         for (var, tensor) in vars {
-            var.set(&tensor.to_device(&self.device)?)?;
+            var.set(&tensor.to_device(&self.compute.device)?)?;
         }
         for (buffer, tensor) in buffers {
-            buffer.set(&tensor.to_device(&self.device)?)?;
+            buffer.set(&tensor.to_device(&self.compute.device)?)?;
         }
         Ok(())
     }
@@ -235,9 +239,9 @@ impl Parameters {
         shape: &[usize],
         place: &str,
     ) -> Result<&'a Tensor, EvalError> {
-        let expected = describe(self.dtype, shape);
+        let expected = describe(self.compute.dtype, shape);
         match tensors.get(name) {
-            Some(tensor) if tensor.dims() == shape && tensor.dtype() == self.dtype => Ok(tensor),
+            Some(tensor) if tensor.dims() == shape && tensor.dtype() == self.compute.dtype => Ok(tensor),
             Some(tensor) => Err(mismatch(
                 place,
                 name,
@@ -322,7 +326,7 @@ mod tests {
     use super::*;
 
     fn weights(seed: u64, names: &[&str], dtype: DType) -> Parameters {
-        let mut parameters = Parameters::new(Seed::new(seed), &Device::Cpu, dtype);
+        let mut parameters = Parameters::new(Seed::new(seed), &Compute::cpu().with_dtype(dtype));
         for name in names {
             parameters
                 .create(name, &[2, 3], Init::KaimingUniform { fan_in: 3 }, true)
@@ -386,7 +390,7 @@ mod tests {
 
     #[test]
     fn other_element_types_are_refused() {
-        let mut parameters = Parameters::new(Seed::new(0), &Device::Cpu, DType::U8);
+        let mut parameters = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(DType::U8));
         let error = parameters.create("a", &[1], Init::Zeros, true).unwrap_err();
         assert!(error.to_string().contains("f32 or f64"), "{error}");
     }
@@ -411,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_buffer_follows_and_keeps_its_shape() {
-        let mut parameters = Parameters::new(Seed::new(0), &Device::Cpu, DType::F64);
+        let mut parameters = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(DType::F64));
         let buffer = parameters.create_buffer("mean", &[2], 1.0).unwrap();
         buffer
             .follow(&Tensor::new(&[3f64, 1.0], &Device::Cpu).unwrap(), 0.25)

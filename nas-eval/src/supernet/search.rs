@@ -96,7 +96,7 @@ pub enum Event<'a, R, O> {
 /// use nas_eval::supernet::{CheckpointForm, OneShot, OneShotSearch, SharedSpace, Step, Steps};
 /// use nas_eval::supernet::{Event, Mixture, SupernetData, SupernetTraining, TrainingPass};
 /// use nas_eval::train::TrainConfig;
-/// use nas_eval::{DType, Device};
+/// use nas_eval::Compute;
 /// use nas_space::network::NetworkConfig;
 /// use nas_space::seed::Seed;
 /// use nas_space::spaces::nb201;
@@ -166,7 +166,7 @@ pub enum Event<'a, R, O> {
 /// let dataset = Dataset::load("digits", None)?.with_training_images(96, Seed::new(0))?;
 /// let size = NetworkConfig { image: dataset.train.shape(), channels: 4, cells: 1, ..NetworkConfig::default() };
 /// let shared = SharedSpace::new(&nb201())?;
-/// let data = SupernetData { dataset: &dataset, valid_fraction: 0.5, device: &Device::Cpu, dtype: DType::F32 };
+/// let data = SupernetData { dataset: &dataset, valid_fraction: 0.5, compute: &Compute::cpu() };
 /// let config = TrainConfig::quick("digits")?.with_epochs(2);
 /// let training = SupernetTraining::new(shared.network(&size, 0.0)?, &size, data, config, Seed::new(1))?;
 /// let mut search = OneShotSearch::new(training, Uniform(shared));

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::model::{Model, Pass};
     use crate::supernet::Supernet;
-    use crate::{DType, Device};
+    use crate::{Compute, DType};
 
     /// With the parameters of the supernet, a network by itself gives the scores of the supernet with its mixture.
     #[test]
@@ -115,16 +115,16 @@ mod tests {
             ..NetworkConfig::default()
         };
         let shared = SharedSpace::new(&space).unwrap();
-        let (cpu, dtype) = (Device::Cpu, DType::F64);
+        let compute = Compute::cpu().with_dtype(DType::F64);
         let network = Arc::new(shared.network(&size, 0.0).unwrap());
-        let supernet = Supernet::new(network, Seed::new(1), &cpu, dtype).unwrap();
+        let supernet = Supernet::new(network, Seed::new(1), &compute).unwrap();
         let values: Vec<f64> = (0..192).map(|i| (f64::from(i) * 0.7).sin()).collect();
-        let images = candle_core::Tensor::from_vec(values, (3, 1, 8, 8), &cpu).unwrap();
+        let images = candle_core::Tensor::from_vec(values, (3, 1, 8, 8), &compute.device).unwrap();
         let mut rng = Seed::new(2).rng();
         for _ in 0..8 {
             let architecture = space.sample(&mut rng);
             let alone = space.network(&architecture, &size).unwrap();
-            let alone = Model::new(Arc::new(alone), Seed::new(3), &cpu, dtype).unwrap();
+            let alone = Model::new(Arc::new(alone), Seed::new(3), &compute).unwrap();
             for (name, parameter) in alone.parameters().iter() {
                 let shared = supernet.parameters().get(name).unwrap();
                 parameter.var.set(shared.var.as_tensor()).unwrap();

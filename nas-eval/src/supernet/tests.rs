@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use candle_core::{DType, Device};
 use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 use nas_space::shape::Shape;
@@ -9,6 +10,7 @@ use nas_space::spaces::{CellSpace, MixedChannels, Space, darts, nb201};
 use rand::RngExt;
 
 use super::*;
+use crate::compute::Compute;
 use crate::model::Differentiated;
 use crate::ops::cross_entropy;
 
@@ -27,7 +29,7 @@ fn supernet(space: &CellSpace, cells: usize, channels: MixedChannels, dtype: DTy
         ..NetworkConfig::default()
     };
     let network = space.supernet(&config, channels).unwrap();
-    Supernet::new(Arc::new(network), Seed::new(3), &Device::Cpu, dtype).unwrap()
+    Supernet::new(Arc::new(network), Seed::new(3), &Compute::cpu().with_dtype(dtype)).unwrap()
 }
 
 /// Random weights; where `holes` is set, every third one is 0.
@@ -267,7 +269,12 @@ fn a_one_hot_mixture_is_the_architecture_itself() {
         ..NetworkConfig::default()
     };
     let network = space.network(&Architecture::new(choices), &config).unwrap();
-    let model = Model::new(Arc::new(network), Seed::new(3), &Device::Cpu, DType::F64).unwrap();
+    let model = Model::new(
+        Arc::new(network),
+        Seed::new(3),
+        &Compute::cpu().with_dtype(DType::F64),
+    )
+    .unwrap();
     for (name, parameter) in model.parameters().iter() {
         // `node3.1.nor_conv_3x3.conv` of the network is `node3.edge…` of the supernet; each stands on the state named.
         let theirs = net.parameters().iter().find(|(other, _)| same_place(name, other));
@@ -443,7 +450,7 @@ fn alpha_gradients_of_a_cell_are_those_of_pytorch() {
         ..NetworkConfig::default()
     };
     let network = Arc::new(space.supernet(&config, MixedChannels::All).unwrap());
-    let net = Supernet::new(network, Seed::new(0), &Device::Cpu, DType::F64).unwrap();
+    let net = Supernet::new(network, Seed::new(0), &Compute::cpu().with_dtype(DType::F64)).unwrap();
     let mut k = 0;
     for (name, parameter) in net.parameters().iter() {
         let shape = parameter.var.dims().to_vec();

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use nas_space::network::{Network, NetworkConfig};
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
 
 use super::{Learned, Mixture, Supernet, Wanted};
+use crate::compute::Compute;
 use crate::data::{Augmentation, Batch, BatchPlan, Batcher, Dataset, Endless, LastBatch};
 use crate::error::EvalError;
 use crate::model::Pass;
@@ -39,10 +40,8 @@ pub struct SupernetData<'a> {
     pub dataset: &'a Dataset,
     /// The share of its training images that is kept for validation, in (0, 1).
     pub valid_fraction: f64,
-    /// Where it is trained.
-    pub device: &'a Device,
-    /// Element type of the weights.
-    pub dtype: DType,
+    /// Where it is trained, and in which element type.
+    pub compute: &'a Compute,
 }
 
 /// A pass over the training images.
@@ -167,7 +166,7 @@ impl SupernetTraining {
         }
         let supernet = seed.derive("supernet", 0);
         Ok(Self {
-            supernet: Supernet::new(Arc::new(network), supernet, data.device, data.dtype)?,
+            supernet: Supernet::new(Arc::new(network), supernet, data.compute)?,
             data: TrainingData::hold_out(data.dataset, data.valid_fraction, seed.derive("split", 0))?,
             data_fingerprint: images.fingerprint(),
             optimizer: config.optimizer.build()?,

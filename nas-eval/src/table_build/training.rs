@@ -6,7 +6,6 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::channel;
 
-use candle_core::{DType, Device};
 use nas_space::arch::Architecture;
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
@@ -15,6 +14,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use super::journal::{Figures, Journal, Training};
 use super::{BuildError, BuildProgress, TableBuild};
 use crate::clock::ThreadStopwatch;
+use crate::compute::Compute;
 use crate::error::EvalError;
 use crate::final_training::{FinalTraining, Validation};
 use crate::train::TrainingData;
@@ -112,8 +112,7 @@ pub(super) fn train(
         train: recipe.train.clone(),
         validation: validation(build),
         seed: Seed::new(seed),
-        device: &Device::Cpu,
-        dtype: DType::F32,
+        compute: &Compute::cpu(),
         checkpoint: None,
         stop: stop.clone(),
     }

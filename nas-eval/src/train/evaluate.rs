@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::Tensor;
 use nas_space::search::Stop;
 
 use super::metrics::{Scores, Tally};
+use crate::compute::Compute;
 use crate::data::{BatchPlan, Batcher, Images, Normalization};
 use crate::error::EvalError;
 use crate::model::{Model, Pass};
@@ -32,7 +33,7 @@ pub fn evaluate(
     let parameters = model.parameters();
     evaluate_by(
         |images| Ok(model.forward(images, &Pass::Eval)?.main),
-        (parameters.device(), parameters.dtype()),
+        parameters.compute(),
         (images, normalization, indices),
         batch_size,
         epoch,
@@ -44,7 +45,7 @@ pub fn evaluate(
 /// [`EvalError::Interrupted`], between two batches where a stop is requested.
 pub(crate) fn evaluate_by(
     scores: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
-    (device, dtype): (&Device, DType),
+    compute: &Compute,
     (images, normalization, indices): (&Arc<Images>, &Arc<Normalization>, &[u32]),
     batch_size: usize,
     epoch: u32,
@@ -55,7 +56,7 @@ pub(crate) fn evaluate_by(
         Arc::clone(normalization),
         indices.to_vec(),
         BatchPlan::evaluation(batch_size),
-        device,
+        &compute.device,
     )?;
     let mut tally = Tally::new(epoch);
     for batch in batcher.epoch(0, 0)? {
@@ -63,7 +64,7 @@ pub(crate) fn evaluate_by(
             return Err(EvalError::Interrupted);
         }
         let batch = batch?;
-        let logits = scores(&batch.images.to_dtype(dtype)?)?.detach();
+        let logits = scores(&batch.images.to_dtype(compute.dtype)?)?.detach();
         let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
         tally.count(&logits, &batch.labels, &loss, &loss)?;
     }

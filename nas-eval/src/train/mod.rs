@@ -13,7 +13,7 @@
 //! use nas_eval::data::Dataset;
 //! use nas_eval::model::Model;
 //! use nas_eval::train::{TrainConfig, Trainer, TrainingData};
-//! use nas_eval::{DType, Device};
+//! use nas_eval::Compute;
 //! use nas_space::network::NetworkBuilder;
 //! use nas_space::seed::Seed;
 //!
@@ -23,7 +23,7 @@
 //! let scores = builder.linear(builder.image(), 10)?;
 //! let network = Arc::new(builder.finish(scores, None));
 //!
-//! let model = Model::new(network, Seed::new(1), &Device::Cpu, DType::F32)?;
+//! let model = Model::new(network, Seed::new(1), &Compute::cpu())?;
 //! let data = TrainingData::hold_out(&digits, 0.2, Seed::new(2))?;
 //! let config = TrainConfig::quick("digits")?.with_epochs(3);
 //! let mut trainer = Trainer::new(model, data, config, Seed::new(3))?;

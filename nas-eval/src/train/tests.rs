@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device};
 use nas_space::cell::{Cell, Node};
 use nas_space::genotype::{Genotype, Nb201Genotype};
 use nas_space::network::{Network, NetworkConfig};
@@ -13,6 +12,7 @@ use nas_space::shape::Shape;
 use rand::RngExt;
 
 use super::*;
+use crate::compute::Compute;
 use crate::data::{Augmentation, Images};
 use crate::error::EvalError;
 use crate::model::Model;
@@ -75,7 +75,7 @@ fn network_with(operation: &str, drop_path: bool) -> Arc<Network> {
 }
 
 fn model(drop_path: bool) -> Model {
-    Model::new(network(drop_path), Seed::new(3), &Device::Cpu, DType::F32).unwrap()
+    Model::new(network(drop_path), Seed::new(3), &Compute::cpu()).unwrap()
 }
 
 /// Everything that draws random numbers is on.
@@ -378,7 +378,7 @@ fn a_torn_or_foreign_checkpoint_is_refused_and_changes_nothing() {
     refused(other_data, "the data");
     // Its tensors have the same names and shapes.
     let pooling = network_with("avg_pool_3x3", true);
-    let other_network = Model::new(pooling, Seed::new(3), &Device::Cpu, DType::F32).unwrap();
+    let other_network = Model::new(pooling, Seed::new(3), &Compute::cpu()).unwrap();
     let tensors = |model: &Model| -> Vec<String> {
         let snapshot = model.parameters().snapshot().unwrap();
         snapshot

@@ -164,7 +164,7 @@ impl Trainer {
         let parameters = self.model.parameters();
         evaluate_by(
             |images| Ok(self.model.forward(images, &Pass::Eval)?.main),
-            (parameters.device(), parameters.dtype()),
+            parameters.compute(),
             (self.data.images(), self.data.normalization(), self.data.valid()),
             self.config.evaluation_batch_size,
             epoch,

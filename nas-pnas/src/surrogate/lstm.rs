@@ -147,6 +147,7 @@ impl Trie {
 
 #[cfg(test)]
 mod tests {
+    use nas_eval::Compute;
     use nas_space::seed::Seed;
     use nas_space::spaces::{Growth, PnasConfig, nb201, pnas};
 
@@ -159,7 +160,7 @@ mod tests {
             ..NetworkConfig::default()
         };
         let shape = LstmShape::new(space, &config).unwrap();
-        let mut parameters = Parameters::new(Seed::new(1), &Device::Cpu, candle_core::DType::F32);
+        let mut parameters = Parameters::new(Seed::new(1), &Compute::cpu());
         let body = shape.create(&mut parameters).unwrap();
         (shape, body)
     }

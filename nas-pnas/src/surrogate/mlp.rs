@@ -122,6 +122,7 @@ impl Shape for MlpShape {
 
 #[cfg(test)]
 mod tests {
+    use nas_eval::Compute;
     use nas_space::seed::Seed;
     use nas_space::spaces::{PnasConfig, pnas};
 
@@ -154,7 +155,7 @@ mod tests {
             ..NetworkConfig::default()
         };
         let shape = MlpShape::new(&space, &config).unwrap();
-        let mut parameters = Parameters::new(Seed::new(1), &Device::Cpu, candle_core::DType::F32);
+        let mut parameters = Parameters::new(Seed::new(1), &Compute::cpu());
         let body = shape.create(&mut parameters).unwrap();
         let choices = [0, 1, 7, 3, 2, 1, 0, 7];
         let table = |kind: usize, choice: usize| body.tables[kind].narrow(0, choice, 1).unwrap();

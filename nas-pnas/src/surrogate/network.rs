@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{D, Device, Tensor};
+use nas_eval::Compute;
 use nas_eval::nn::{Adam, AdamConfig, Bias, Gradients, Init, Linear, Optimizer, Parameters};
 use nas_space::arch::Architecture;
 use nas_space::seed::Seed;
@@ -62,7 +63,7 @@ impl<S: Shape> Network<S> {
     /// New parameters.
     fn create(&self) -> Result<Trained<S::Body>, PnasError> {
         let seed = self.seed.derive("parameters", self.fits);
-        let mut parameters = Parameters::new(seed, &Device::Cpu, DType::F32);
+        let mut parameters = Parameters::new(seed, &Compute::cpu());
         let body = self.shape.create(&mut parameters)?;
         let init = Init::KaimingUniform {
             fan_in: self.config.hidden,

@@ -1,16 +1,20 @@
 //! The recurrent network that makes the decisions.
 
+mod blocked;
+mod walk;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use candle_core::{DType, Device, Tensor};
+use nas_eval::Compute;
 use nas_eval::nn::{Bias, Embedding, Init, Linear, Lstm, LstmSize, Parameters};
 use nas_space::arch::{Architecture, Decision};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use rand::Rng;
 
-use super::distribution::{Blocked, Distribution};
+use self::walk::Walk;
 use super::steps::{Step, Steps};
 use super::{ControllerConfig, Form, Mask};
 use crate::error::RlError;
@@ -71,7 +75,7 @@ impl Controller {
     /// A controller of the decisions of this space, freshly drawn.
     ///
     /// # Errors
-    /// [`RlError::Config`] for a value out of its range, [`RlError::Decisions`] for decisions that it cannot make.
+    /// [`RlError::Eval`] for a value out of its range, [`RlError::Decisions`] for decisions that it cannot make.
     pub fn new(space: &dyn Space, config: ControllerConfig, seed: Seed) -> Result<Self, RlError> {
         config.validate()?;
         let decisions = space.decisions().to_vec();
@@ -94,7 +98,7 @@ impl Controller {
                 }
             }
         }
-        let mut parameters = Parameters::new(seed, &Device::Cpu, DType::F64);
+        let mut parameters = Parameters::new(seed, &Compute::cpu().with_dtype(DType::F64));
         let init = Init::Uniform {
             bound: config.init_bound,
         };
@@ -201,7 +205,7 @@ impl Controller {
     /// The first so many choices of an architecture: those of a level of a space that grows.
     ///
     /// # Errors
-    /// [`RlError::Config`] where no steps make just these; as [`Controller::sample`].
+    /// [`RlError::Eval`] where no steps make just these; as [`Controller::sample`].
     pub fn sample_first(&self, choices: usize, rng: &mut impl Rng) -> Result<Drawn, RlError> {
         let mut walk = Walk::new(self, 1)?.towards(choices);
         for step in self.steps_of(choices)? {
@@ -245,7 +249,7 @@ impl Controller {
     /// log-probability below −10⁸. Architectures may have different numbers of choices.
     ///
     /// # Errors
-    /// [`RlError::Config`] for an architecture that is not of the space; [`RlError::NothingAllowed`] where the mask leaves
+    /// [`RlError::Eval`] for an architecture that is not of the space; [`RlError::NothingAllowed`] where the mask leaves
     /// nothing to choose.
     pub fn scores(&self, architectures: &[&Architecture]) -> Result<Scores, RlError> {
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -322,116 +326,11 @@ impl Controller {
         for (decision, &choice) in self.decisions.iter().zip(architecture.choices()) {
             let options = decision.options.len();
             if choice >= options {
-                return Err(RlError::Config {
-                    name: "choice",
-                    got: choice.to_string(),
-                    expected: format!("below {options} at decision '{}'", decision.name),
-                });
+                let expected = format!("below {options} at decision '{}'", decision.name);
+                return Err(RlError::config("choice", choice, expected));
             }
         }
         self.steps_of(architecture.choices().len()).map(|_| ())
-    }
-
-    /// Whether the mask allows this option, on the way to so many choices.
-    fn allows(&self, choices: usize, decision: usize, option: usize, chosen: &[usize]) -> bool {
-        match &self.mask {
-            Some(mask) if choices < self.decisions.len() => mask.allows_of(choices, decision, option, chosen),
-            Some(mask) => mask.allows(decision, option, chosen),
-            None => true,
-        }
-    }
-
-    /// What is blocked of these decisions after these choices of each architecture, and these parts of the next one: by the
-    /// mask, and of states those that no option names. Nothing where all is allowed, and at anchor points, of which
-    /// [`Walk::given`] takes care.
-    fn blocked(
-        &self,
-        step: &Step,
-        choices: usize,
-        chosen: &[Vec<usize>],
-        parts: &[Vec<usize>],
-    ) -> Result<Option<Blocked>, RlError> {
-        if let Step::Attend {
-            decision,
-            part,
-            options,
-        } = step
-        {
-            let states = options.iter().flatten().max().map_or(0, |&most| most + 1);
-            let mut blocked = Vec::new();
-            for (chosen, parts) in chosen.iter().zip(parts) {
-                let start = blocked.len();
-                blocked.resize(start + states, true);
-                let begun = |named: &&Vec<usize>| named[..*part] == parts[..];
-                let open = |&(option, _): &(usize, _)| self.allows(choices, *decision, option, chosen);
-                for (_, named) in options.iter().enumerate().filter(open) {
-                    if begun(&named) {
-                        blocked[start + named[*part]] = false;
-                    }
-                }
-                // What begins as nothing that is allowed is not drawn, but may be scored: its first part has no probability.
-                if *part > 0 && blocked[start..].iter().all(|&blocked| blocked) {
-                    for named in options.iter().filter(begun) {
-                        blocked[start + named[*part]] = false;
-                    }
-                }
-                self.check_any(*decision, &blocked[start..], chosen)?;
-            }
-            return Ok(blocked.contains(&true).then_some(blocked));
-        }
-        let mut blocked = Vec::new();
-        if let Step::Choice { decision, .. } = step
-            && self.mask.is_some()
-        {
-            for chosen in chosen {
-                blocked.extend(self.blocked_of(*decision, choices, chosen)?);
-            }
-        }
-        Ok(blocked.contains(&true).then_some(blocked))
-    }
-
-    /// For each option of a decision whether it is blocked after these choices, on the way to so many.
-    fn blocked_of(&self, decision: usize, choices: usize, chosen: &[usize]) -> Result<Vec<bool>, RlError> {
-        let options = 0..self.decisions[decision].options.len();
-        let blocked: Vec<bool> = options
-            .map(|option| !self.allows(choices, decision, option, chosen))
-            .collect();
-        self.check_any(decision, &blocked, chosen)?;
-        Ok(blocked)
-    }
-
-    fn check_any(&self, decision: usize, blocked: &[bool], chosen: &[usize]) -> Result<(), RlError> {
-        if blocked.iter().any(|&blocked| !blocked) {
-            return Ok(());
-        }
-        Err(RlError::NothingAllowed {
-            decision: self.decisions[decision].name.clone(),
-            chosen: chosen.to_vec(),
-        })
-    }
-
-    /// Scores as they enter the softmax.
-    fn tempered(&self, scores: Tensor, kind: Option<&str>) -> TensorResult<Tensor> {
-        let ControllerConfig {
-            temperature,
-            tanh_constant,
-            operation_tanh_reduce,
-            ..
-        } = self.config;
-        let scores = if temperature == 1.0 {
-            scores
-        } else {
-            (scores / temperature)?
-        };
-        if tanh_constant == 0.0 {
-            return Ok(scores);
-        }
-        let reduce = if kind == Some(OPERATION) {
-            operation_tanh_reduce
-        } else {
-            1.0
-        };
-        scores.tanh()? * (tanh_constant / reduce)
     }
 }
 
@@ -449,289 +348,6 @@ fn check_length(name: &'static str, values: &[f64], options: usize) -> Result<()
     }
     let expected = format!("one for each of {options} operations");
     Err(RlError::config(name, format!("{values:?}"), expected))
-}
-
-/// A batch of architectures on their way through the steps.
-struct Walk<'a> {
-    controller: &'a Controller,
-    batch: usize,
-    /// Number of choices of the architectures when they are complete.
-    choices: usize,
-    state: nas_eval::nn::LstmState,
-    input: Tensor,
-    /// The choices made so far, of each architecture.
-    chosen: Vec<Vec<usize>>,
-    /// The states of the next decision's option that are chosen so far, of each architecture.
-    parts: Vec<Vec<usize>>,
-    /// What stands for each anchor point of the chain, or each state of the cell, so far, \[batch, hidden\], and W_prev times
-    /// the state there.
-    anchors: Vec<(Tensor, Tensor)>,
-    log_prob: Option<Tensor>,
-    entropy: Option<Tensor>,
-    /// Summed over the anchors that look back.
-    skip_divergence: Option<Tensor>,
-    /// What the skip divergence is of, where that is not what skip connections are drawn from.
-    penalized: Option<Distribution>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(controller: &'a Controller, batch: usize) -> TensorResult<Self> {
-        Ok(Self {
-            controller,
-            batch,
-            choices: controller.decisions.len(),
-            state: controller.lstm.start(batch)?,
-            input: first_input(controller, batch)?,
-            chosen: vec![Vec::new(); batch],
-            parts: vec![Vec::new(); batch],
-            anchors: Vec::new(),
-            log_prob: None,
-            entropy: None,
-            skip_divergence: None,
-            penalized: None,
-        })
-    }
-
-    /// The same for architectures with this number of choices.
-    fn towards(self, choices: usize) -> Self {
-        Self { choices, ..self }
-    }
-
-    /// Advances the recurrent network, and gives the distribution of the step's decisions, if it makes any.
-    fn enter(&mut self, step: &Step) -> Result<Option<Distribution>, RlError> {
-        let controller = self.controller;
-        self.state = controller.lstm.step(&self.input, &self.state)?;
-        let h = self.state.output();
-        let scores = match step {
-            Step::Choice { head, prior, .. } => {
-                let scores = controller.heads[*head].forward(h)?;
-                let kind = controller.steps.heads[*head].kind.as_str();
-                let scores = controller.tempered(scores, Some(kind))?;
-                let scores = match controller.prior.as_ref().filter(|_| *prior) {
-                    Some(prior) => scores.broadcast_add(prior)?,
-                    None => scores,
-                };
-                scores.unsqueeze(1)?
-            }
-            Step::Input { first } => {
-                if let Some(weights) = &controller.anchors {
-                    if *first {
-                        self.anchors.clear();
-                    }
-                    self.anchors.push((h.zeros_like()?, weights.earlier.forward(h)?));
-                }
-                self.input = first_input(controller, self.batch)?;
-                return Ok(None);
-            }
-            Step::NodeEnd => {
-                if let Some(weights) = &controller.anchors {
-                    self.anchors.push((h.clone(), weights.earlier.forward(h)?));
-                }
-                self.input = first_input(controller, self.batch)?;
-                return Ok(None);
-            }
-            Step::Attend { .. } => {
-                let Some(weights) = &controller.anchors else {
-                    return Ok(None);
-                };
-                self.attention(weights, h)?.unsqueeze(1)?
-            }
-            Step::Anchor { .. } => {
-                let Some(weights) = &controller.anchors else {
-                    return Ok(None);
-                };
-                let scores = if self.anchors.is_empty() {
-                    None
-                } else {
-                    Some(self.skip_scores(weights, h)?)
-                };
-                let earlier = weights.earlier.forward(h)?;
-                self.anchors.push((h.clone(), earlier));
-                match scores {
-                    Some(scores) => scores,
-                    None => {
-                        self.input = first_input(controller, self.batch)?;
-                        return Ok(None);
-                    }
-                }
-            }
-        };
-        let blocked = controller.blocked(step, self.choices, &self.chosen, &self.parts)?;
-        if controller.config.form == Form::Attention && matches!(step, Step::Anchor { .. }) {
-            // The authors' penalty is on σ(q), although they draw with σ(2q).
-            let half = (&scores * 0.5)?;
-            self.penalized = Some(Distribution::new(&half, blocked.clone())?);
-        }
-        Ok(Some(Distribution::new(&scores, blocked)?))
-    }
-
-    /// Draws the options of the step's decisions. At an anchor point with a mask they are drawn one after the other, since what
-    /// is allowed depends on those before.
-    fn draw(
-        &self,
-        step: &Step,
-        distribution: &Distribution,
-        rng: &mut impl Rng,
-    ) -> Result<Vec<Vec<usize>>, RlError> {
-        if !self.is_masked_anchor(step) {
-            return Ok(distribution.draw(rng)?);
-        }
-        let mut drawn = vec![Vec::new(); self.batch];
-        for place in 0..step.decisions().len() {
-            let blocked = self.blocked_at_anchor(step, &drawn)?;
-            let next = distribution.without(blocked)?.draw_one(place, rng)?;
-            for (drawn, option) in drawn.iter_mut().zip(next) {
-                drawn.push(option);
-            }
-        }
-        Ok(drawn)
-    }
-
-    /// The distribution that these options were drawn from: at an anchor point with a mask, of each decision what is allowed
-    /// after those before.
-    fn given(
-        &mut self,
-        step: &Step,
-        distribution: Distribution,
-        chosen: &[Vec<usize>],
-    ) -> Result<Distribution, RlError> {
-        if !self.is_masked_anchor(step) {
-            return Ok(distribution);
-        }
-        let blocked = self.blocked_at_anchor(step, chosen)?;
-        if let Some(penalized) = self.penalized.take() {
-            self.penalized = Some(penalized.without(blocked.clone())?);
-        }
-        Ok(distribution.without(blocked)?)
-    }
-
-    fn is_masked_anchor(&self, step: &Step) -> bool {
-        matches!(step, Step::Anchor { .. }) && self.controller.mask.is_some()
-    }
-
-    /// What the mask blocks of the decisions of an anchor point, of which these options are known; of the decisions after the
-    /// first unknown one nothing.
-    fn blocked_at_anchor(&self, step: &Step, known: &[Vec<usize>]) -> Result<Option<Blocked>, RlError> {
-        let mut blocked = Vec::new();
-        for (before, known) in self.chosen.iter().zip(known) {
-            let mut chosen = before.clone();
-            for (place, decision) in step.decisions().enumerate() {
-                if place <= known.len() {
-                    blocked.extend(self.controller.blocked_of(decision, self.choices, &chosen)?);
-                } else {
-                    let options = self.controller.decisions[decision].options.len();
-                    blocked.extend(std::iter::repeat_n(false, options));
-                }
-                chosen.extend(known.get(place));
-            }
-        }
-        Ok(blocked.contains(&true).then_some(blocked))
-    }
-
-    /// The bounded scores of the states so far, \[batch, states\].
-    fn attention(&self, weights: &AnchorWeights, h: &Tensor) -> TensorResult<Tensor> {
-        let earlier: Vec<&Tensor> = self.anchors.iter().map(|(_, earlier)| earlier).collect();
-        let count = earlier.len();
-        let earlier = Tensor::stack(&earlier, 1)?;
-        let current = weights.current.forward(h)?.unsqueeze(1)?;
-        let both = earlier.broadcast_add(&current)?.tanh()?;
-        let flat = weights.vector.forward(&both.flatten_to(1)?)?;
-        self.controller.tempered(flat.reshape((self.batch, count))?, None)
-    }
-
-    /// The scores of reading each of the earlier layers or not, \[batch, layers, 2\]: of a softmax over (0, x), whose second
-    /// probability is σ(x), or over (−q, q), whose second is σ(2q).
-    fn skip_scores(&self, weights: &AnchorWeights, h: &Tensor) -> TensorResult<Tensor> {
-        let yes = self.attention(weights, h)?.unsqueeze(2)?;
-        let no = match self.controller.config.form {
-            Form::Heads => yes.zeros_like()?,
-            Form::Attention => yes.neg()?,
-        };
-        Tensor::cat(&[&no, &yes], 2)
-    }
-
-    /// Adds up what these picks of the step's distribution are worth, and makes them the next step's input.
-    fn choose(
-        &mut self,
-        step: &Step,
-        distribution: &Distribution,
-        chosen: &[Vec<usize>],
-    ) -> Result<(), RlError> {
-        add(&mut self.log_prob, distribution.log_prob(chosen)?)?;
-        add(&mut self.entropy, distribution.entropy()?)?;
-        self.input = match step {
-            Step::Choice { head, .. } => {
-                let options: Vec<u32> = chosen.iter().map(|chosen| chosen[0] as u32).collect();
-                let options = Tensor::new(options, &Device::Cpu)?;
-                self.controller.tables[*head].forward(&options)?
-            }
-            Step::Anchor { decisions } => {
-                let target = self.controller.config.skip_target;
-                let penalized = self.penalized.take();
-                let penalized = penalized.as_ref().unwrap_or(distribution);
-                let divergence = penalized.divergence(&[1.0 - target, target])?;
-                add(&mut self.skip_divergence, divergence)?;
-                self.mean_of_read(decisions.len(), chosen)?
-            }
-            Step::Attend {
-                decision: _,
-                part,
-                options,
-            } => {
-                let input = self.picked_anchors(chosen)?;
-                for ((all, parts), pick) in self.chosen.iter_mut().zip(&mut self.parts).zip(chosen) {
-                    parts.extend(pick);
-                    if part + 1 == options[0].len() {
-                        all.extend(options.iter().position(|named| named == parts));
-                        parts.clear();
-                    }
-                }
-                self.input = input;
-                return Ok(());
-            }
-            // These have no distribution.
-            Step::Input { .. } | Step::NodeEnd => return Ok(()),
-        };
-        for (all, new) in self.chosen.iter_mut().zip(chosen) {
-            all.extend_from_slice(new);
-        }
-        Ok(())
-    }
-
-    /// The sum of the states of those of the first `count` anchors that are read, over one more than their number.
-    fn mean_of_read(&self, count: usize, chosen: &[Vec<usize>]) -> TensorResult<Tensor> {
-        let mut shares = Vec::with_capacity(self.batch * count);
-        for chosen in chosen {
-            let read: usize = chosen.iter().sum();
-            shares.extend(chosen.iter().map(|&read_it| read_it as f64 / (1 + read) as f64));
-        }
-        let shares = Tensor::from_vec(shares, (self.batch, count, 1), &Device::Cpu)?;
-        let states: Vec<&Tensor> = self.anchors[..count].iter().map(|(h, _)| h).collect();
-        Tensor::stack(&states, 1)?.broadcast_mul(&shares)?.sum(1)
-    }
-
-    /// What stands for the state that each architecture picked, \[batch, hidden\].
-    fn picked_anchors(&self, picks: &[Vec<usize>]) -> TensorResult<Tensor> {
-        let mut rows = Vec::with_capacity(self.batch);
-        for (row, pick) in picks.iter().enumerate() {
-            rows.push(self.anchors[pick[0]].0.narrow(0, row, 1)?);
-        }
-        Tensor::cat(&rows, 0)
-    }
-}
-
-/// The vector that the recurrent network starts with, once for each architecture of a batch.
-fn first_input(controller: &Controller, batch: usize) -> TensorResult<Tensor> {
-    let first = Tensor::zeros(batch, DType::U32, &Device::Cpu)?;
-    controller.first_input.forward(&first)
-}
-
-fn add(total: &mut Option<Tensor>, part: Tensor) -> TensorResult<()> {
-    *total = Some(match total.take() {
-        Some(total) => (total + part)?,
-        None => part,
-    });
-    Ok(())
 }
 
 #[cfg(test)]

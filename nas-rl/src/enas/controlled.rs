@@ -2,6 +2,7 @@
 
 use candle_core::{D, DType, Tensor};
 use nas_eval::data::{Augmentation, Endless, LastBatch};
+use nas_eval::error::EvalError;
 use nas_eval::model::Pass;
 use nas_eval::supernet::{
     CheckpointForm, Learned, Mixture, OneShot, SharedSpace, Step, Steps, SupernetTraining, TrainingPass,
@@ -44,7 +45,6 @@ pub(super) struct Phase {
 pub(super) struct State {
     baseline: Baseline,
     updates: usize,
-    #[serde(default)]
     phase: Phase,
 }
 
@@ -163,7 +163,7 @@ impl OneShot for Controlled {
     }
 
     fn is_interruption(error: &RlError) -> bool {
-        matches!(error, RlError::Interrupted)
+        matches!(error, RlError::Eval(EvalError::Interrupted))
     }
 
     fn learned(&mut self) -> Option<Learned<'_>> {

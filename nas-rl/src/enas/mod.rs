@@ -40,7 +40,7 @@
 //! # Example
 //! ```
 //! use nas_eval::data::{Augmentation, Dataset};
-//! use nas_eval::{DType, Device};
+//! use nas_eval::Compute;
 //! use nas_rl::enas::{Enas, EnasConfig};
 //! use nas_space::network::NetworkConfig;
 //! use nas_space::seed::Seed;
@@ -58,7 +58,7 @@
 //!     augmentation: Augmentation::NONE,
 //!     ..EnasConfig::default()
 //! };
-//! let mut search = Enas::new(&nb201(), &digits, config, Seed::new(1), &Device::Cpu, DType::F32)?;
+//! let mut search = Enas::new(&nb201(), &digits, config, Seed::new(1), &Compute::cpu())?;
 //! let report = search.run(None, |_| {})?;
 //! println!("{}", report.genotype);
 //! # Ok(())

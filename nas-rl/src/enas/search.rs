@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use nas_eval::Compute;
 use nas_eval::data::Dataset;
 use nas_eval::supernet::{OneShotSearch, SharedSpace, Supernet, SupernetData, SupernetTraining};
 use nas_eval::train::Scores;
-use nas_eval::{DType, Device};
 use nas_space::arch::Architecture;
 use nas_space::network::Network;
 use nas_space::search::Stop;
@@ -32,7 +32,7 @@ impl Enas {
     /// looked at.
     ///
     /// # Errors
-    /// [`RlError::Config`] or [`EvalError::Config`] for a value out of range, [`RlError::Space`] for a space without a
+    /// [`EvalError::Config`] for a value out of range, [`RlError::Space`] for a space without a
     /// supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few images.
     ///
     /// [`EvalError::Config`]: nas_eval::error::EvalError::Config
@@ -42,8 +42,7 @@ impl Enas {
         dataset: &Dataset,
         config: EnasConfig,
         seed: Seed,
-        device: &Device,
-        dtype: DType,
+        compute: &Compute,
     ) -> Result<Self, RlError> {
         config.validate()?;
         let shared = SharedSpace::new(space)?;
@@ -51,8 +50,7 @@ impl Enas {
         let data = SupernetData {
             dataset,
             valid_fraction: config.valid_fraction,
-            device,
-            dtype,
+            compute,
         };
         let training = SupernetTraining::new(network, &config.network, data, config.training(), seed)?;
         let controller = config.rl.controller.clone();
@@ -69,7 +67,7 @@ impl Enas {
         })
     }
 
-    /// The same search, which is given up between two steps, as [`RlError::Interrupted`], once a stop is requested.
+    /// The same search, which is given up between two steps, as [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is requested.
     /// [`Enas::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
@@ -105,7 +103,7 @@ impl Enas {
     /// after each epoch.
     ///
     /// # Errors
-    /// [`RlError::Interrupted`] where a stop was requested;
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was requested;
     /// [`RlError::NonFinite`] or [`EvalError::NonFinite`] where scores or a loss are not numbers; [`EvalError::Format`] for a
     /// checkpoint of another search; whatever the device or the file system says.
     ///

@@ -7,7 +7,6 @@ use nas_darts::{
     CellReport, DartsConfig, EdgePerturbation, EpochReport, Event, Order, RelaxationConfig, Search,
     Selecting, Selection,
 };
-use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_report::number::percent;
 use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
@@ -360,12 +359,12 @@ impl Searcher<'_> {
         let Supernet {
             space,
             dataset,
-            device,
+            compute,
             ..
         } = self.supernet;
         let seed = self.supernet.seed_of(index);
         let space = supernet::cells(space)?;
-        let search = Search::new(space, dataset, self.config.clone(), seed, device, DType::F32);
+        let search = Search::new(space, dataset, self.config.clone(), seed, compute);
         let search = search.context("the supernet cannot be made")?;
         Ok(search.with_stop(self.supernet.stop.clone()))
     }

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use nas_eval::DType;
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_eval::nn::{Curve as RateCurve, Schedule};
 use nas_report::Shown;
@@ -274,11 +273,11 @@ impl Searcher<'_> {
         let Supernet {
             space,
             dataset,
-            device,
+            compute,
             ..
         } = self.supernet;
         let (config, seed) = (self.config.clone(), self.supernet.seed_of(index));
-        let search = Enas::new(space, dataset, config, seed, device, DType::F32);
+        let search = Enas::new(space, dataset, config, seed, compute);
         let search = search.context("the supernet cannot be made")?;
         Ok(search.with_stop(self.supernet.stop.clone()))
     }

@@ -1,7 +1,6 @@
 //! What becomes of the best architecture after the search: trained in full and tested, or looked up.
 
 use anyhow::{Context, Result, bail};
-use nas_eval::DType;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
@@ -114,7 +113,7 @@ impl Session {
         genotype: &Genotype,
         plan: &TrainingPlan,
     ) -> Result<FinalRecord> {
-        let Loaded { dataset, device } = self.images.as_ref().context("a training has no images")?;
+        let Loaded { dataset, compute } = self.images.as_ref().context("a training has no images")?;
         // An architecture written out may be longer than a file's name can be.
         let id = canonical_id(genotype, self.space.operations()).to_string();
         let name = format!("final-{}-{id:.16}", best.trial);
@@ -129,8 +128,7 @@ impl Session {
             train: plan.evaluator.train.with_epochs(epochs),
             validation: Validation::None,
             seed: self.seed().derive("final", 0),
-            device,
-            dtype: DType::F32,
+            compute,
             checkpoint: Some(&checkpoint),
             stop: self.stop.clone(),
         }

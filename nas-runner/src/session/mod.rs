@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nas_eval::Compute;
 use nas_eval::data::Dataset;
 use nas_eval::evaluator::{Span, TrainingEvaluator};
-use nas_eval::{DType, Device};
 use nas_report::pareto::{self, Pareto};
 use nas_report::plot;
 use nas_space::genotype::Genotype;
@@ -70,7 +70,7 @@ impl std::error::Error for Stopped {}
 /// Images, and where they are trained on.
 struct Loaded {
     dataset: Dataset,
-    device: Device,
+    compute: Compute,
 }
 
 /// Where accuracies come from.
@@ -119,8 +119,8 @@ impl Loaded {
         if let Some(limit) = images.limit {
             dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
         }
-        let device = device::open(images.device, images.tf32)?;
-        Ok(Self { dataset, device })
+        let compute = Compute::on(device::open(images.device, images.tf32)?);
+        Ok(Self { dataset, compute })
     }
 }
 
@@ -149,14 +149,14 @@ impl Session {
             .transpose()?;
         let source = match &config.estimation {
             Estimation::Training(plan) => {
-                let Loaded { dataset, device } = images.as_ref().context("a training has no images")?;
+                let Loaded { dataset, compute } = images.as_ref().context("a training has no images")?;
                 let mut of_trials = plan.evaluator.clone();
                 if let Some(halving) = config.halving()? {
                     // What one rung trains, the next one continues.
                     of_trials.span = Span::Epochs(halving.max_epochs);
                 }
                 let evaluator =
-                    TrainingEvaluator::new(Arc::clone(&space), dataset, of_trials, seed, device, DType::F32)?;
+                    TrainingEvaluator::new(Arc::clone(&space), dataset, of_trials, seed, compute)?;
                 Source::Training {
                     plan: plan.clone(),
                     evaluator: Box::new(evaluator.with_stop(stop.clone())),
@@ -255,12 +255,12 @@ impl Session {
     }
 
     fn supernet(&self) -> Result<Supernet<'_>> {
-        let Loaded { dataset, device } = self.images.as_ref().context("the supernet has no images")?;
+        let Loaded { dataset, compute } = self.images.as_ref().context("the supernet has no images")?;
         Ok(Supernet {
             space: self.space.as_ref(),
             dataset,
             seed: self.seed(),
-            device,
+            compute,
             stop: &self.stop,
             watcher: self.watcher.as_ref(),
         })

@@ -12,8 +12,9 @@ mod second_order;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use nas_benches::{OPERATIONS, repeated};
+use nas_eval::Compute;
 use nas_eval::clock::Stopwatch;
 use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::nn::{Optimizer, OptimizerConfig, SgdConfig};
@@ -178,7 +179,7 @@ fn named(work: &Work, arch: &str) -> Result<Network> {
 }
 
 fn training_step(work: &Work, network: Network) -> Result<Box<dyn FnMut() -> Result<f32>>> {
-    let model = Model::new(Arc::new(network), Seed::new(0), &work.device, DType::F32)?;
+    let model = Model::new(Arc::new(network), Seed::new(0), &Compute::on(work.device.clone()))?;
     let mut optimizer = optimizer()?;
     let (images, labels) = batch(work, Seed::new(1))?;
     Ok(Box::new(move || {
@@ -193,7 +194,7 @@ fn training_step(work: &Work, network: Network) -> Result<Box<dyn FnMut() -> Res
 fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
     let cells = darts();
     let network = cells.supernet(&config(work), MixedChannels::All)?;
-    let supernet = Supernet::new(Arc::new(network), Seed::new(0), &work.device, DType::F32)?;
+    let supernet = Supernet::new(Arc::new(network), Seed::new(0), &Compute::on(work.device.clone()))?;
     let tables: Vec<Array2<f64>> = cells
         .relaxed()?
         .iter()

@@ -1,5 +1,7 @@
 //! Architectures read off by perturbation.
 
+use nas_eval::Compute;
+
 use super::*;
 use crate::report::Decided;
 
@@ -57,7 +59,7 @@ fn perturbation_tunes_for_80_epochs_at_a_tenth_of_the_rate_in_the_published_sett
     let dataset = digits(40);
     let new = || {
         let seed = Seed::new(2);
-        Search::new(&darts(), &dataset, config.clone(), seed, &Device::Cpu, DType::F32).unwrap()
+        Search::new(&darts(), &dataset, config.clone(), seed, &Compute::cpu()).unwrap()
     };
     let dir = tempfile::tempdir().unwrap();
     let (straight, late) = (dir.path().join("straight"), dir.path().join("late"));

@@ -2,6 +2,7 @@
 
 use nas_eval::data::{Batcher, LastBatch};
 use nas_eval::supernet::{Examples, Wanted};
+use nas_eval::{Compute, DType};
 
 use super::*;
 use crate::bilevel::{self, Bilevel};
@@ -198,7 +199,14 @@ fn the_second_order_gradient_is_that_through_the_step() {
         epochs: 1,
         ..config(&dataset)
     };
-    let mut search = Search::new(&nb201(), &dataset, config, Seed::new(4), &Device::Cpu, DType::F64).unwrap();
+    let mut search = Search::new(
+        &nb201(),
+        &dataset,
+        config,
+        Seed::new(4),
+        &Compute::cpu().with_dtype(DType::F64),
+    )
+    .unwrap();
     // A step or more of training, so that there is momentum.
     train_epoch(&mut search, 0, false);
     let [train, valid] = halves(&search).map(|half| first(&half, DType::F64));

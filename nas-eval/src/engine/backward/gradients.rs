@@ -8,7 +8,6 @@ use rayon::prelude::*;
 
 use super::Found;
 use crate::engine::arena::Arena;
-use crate::engine::lifetime::gradients_free_after;
 use crate::engine::norm::set_back;
 use crate::engine::pass::Request;
 use crate::engine::plan::Op;
@@ -26,17 +25,15 @@ impl<T: Float> Run<'_, T> {
         arena: &mut Arena<T>,
         request: &Request<'_>,
     ) -> Result<(Named, Vec<Array2<f64>>)> {
-        let outputs = self.outputs.clone();
-        self.find_sources(&outputs);
+        let counts = |step, position| self.counts(step, position);
+        self.sources = self.plan.sources(&self.needed, &self.outputs, counts);
         let mut named = HashMap::new();
         let mut mixture = request.weights.zeros();
-        let gradients = gradients_free_after(self.plan, |index| self.holder(index));
-        let free = gradients.iter().zip(&self.plan.lifetimes.back);
-        for (wave, (gradients, maps)) in self.plan.waves.iter().zip(free).rev() {
-            let found = self.backward_wave(arena, wave);
+        for wave in self.plan.way_back(&self.sources, &self.useful, &self.outputs) {
+            arena.places.enter(self.plan, &wave, self.batch);
+            let found = self.backward_wave(arena, &wave);
             self.take_in(arena, request, found, &mut named, &mut mixture)?;
-            arena.free_gradients(gradients);
-            arena.free_maps(maps);
+            arena.places.leave(&wave);
         }
         Ok((named, mixture))
     }

@@ -99,7 +99,7 @@ impl<T: Float> Run<'_, T> {
                 if pool.max {
                     let x = rooms.input.first(pool.frame.len());
                     self.frame(arena, (index, 0), image, &pool.frame, T::NEG_INFINITY, x);
-                    let y = &arena.maps[index][image * step.len()..][..step.len()];
+                    let y = &arena.places.maps[index][image * step.len()..][..step.len()];
                     max_pool_backward(self.level, pixel, &pool.taps, x, pool.windows, y, dy, dx);
                 } else {
                     average_pool_backward(self.level, pixel, &pool.taps, pool.windows, &held.share, dy, dx);

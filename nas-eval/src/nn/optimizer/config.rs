@@ -53,12 +53,13 @@ mod tests {
     use nas_space::seed::Seed;
 
     use super::*;
+    use crate::compute::Compute;
     use crate::nn::{Gradients, Init, Parameters};
 
     const RATES: [f64; 5] = [0.1, 0.1, 0.05, 0.05, 0.02];
 
     fn toy(dtype: DType) -> Parameters {
-        let mut parameters = Parameters::new(Seed::new(0), &Device::Cpu, dtype);
+        let mut parameters = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(dtype));
         let w = parameters.create("w", &[2, 2], Init::Zeros, true).unwrap();
         let b = parameters.create("b", &[2], Init::Zeros, true).unwrap();
         let set = |values: &[f64], shape: &[usize]| {
@@ -231,7 +232,7 @@ mod tests {
                 .to_string()
                 .contains("of 'sgd'")
         );
-        let mut other = Parameters::new(Seed::new(0), &Device::Cpu, DType::F32);
+        let mut other = Parameters::new(Seed::new(0), &Compute::cpu());
         other.create("w", &[2, 2], Init::Zeros, true).unwrap();
         assert!(
             optimizer

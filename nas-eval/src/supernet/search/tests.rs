@@ -10,11 +10,12 @@ use nas_space::spaces::nb201;
 use serde::Deserialize;
 
 use super::*;
+use crate::DType;
+use crate::compute::Compute;
 use crate::data::{Augmentation, Dataset};
 use crate::nn::{AdamConfig, Gradients, Init, Optimizer, OptimizerConfig, Parameters};
 use crate::supernet::{Mixture, SharedSpace, Step, Steps, SupernetData, TrainingPass};
 use crate::train::TrainConfig;
-use crate::{DType, Device};
 
 /// The number follows the epochs; a stop is requested in the step of this number, counted over all.
 struct Uniform {
@@ -38,7 +39,7 @@ struct Remembered {
 
 impl Uniform {
     fn new(stop_at: Option<(u64, Stop)>) -> Self {
-        let mut number = Parameters::new(Seed::new(0), &Device::Cpu, DType::F64);
+        let mut number = Parameters::new(Seed::new(0), &Compute::cpu().with_dtype(DType::F64));
         number.create("number", &[1], Init::Zeros, true).unwrap();
         Self {
             shared: SharedSpace::new(&nb201()).unwrap(),
@@ -144,8 +145,7 @@ fn search(seed: u64, stop_at: Option<u64>) -> OneShotSearch<Uniform> {
     let data = SupernetData {
         dataset: &dataset,
         valid_fraction: 0.4,
-        device: &Device::Cpu,
-        dtype: DType::F32,
+        compute: &Compute::cpu(),
     };
     let stop = Stop::new();
     let method = Uniform::new(stop_at.map(|at| (at, stop.clone())));

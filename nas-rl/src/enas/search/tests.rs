@@ -2,7 +2,9 @@
 
 use candle_core::Tensor;
 use nas_eval::data::Augmentation;
+use nas_eval::error::EvalError;
 use nas_eval::supernet::TrainingPass;
+use nas_eval::{Compute, DType, Device};
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{EnasMacroConfig, EnasMacroSpace, by_name, darts, nb201};
 
@@ -43,7 +45,7 @@ fn search(space: &dyn Space, config: &EnasConfig, seed: u64) -> Enas {
 
 fn search_on(images: usize, space: &dyn Space, config: &EnasConfig, seed: u64) -> Enas {
     let (dataset, seed) = (digits(images), Seed::new(seed));
-    Enas::new(space, &dataset, config.clone(), seed, &Device::Cpu, DType::F32).unwrap()
+    Enas::new(space, &dataset, config.clone(), seed, &Compute::cpu()).unwrap()
 }
 
 /// The epochs without the time they took.
@@ -233,7 +235,7 @@ fn what_has_no_supernet_or_does_not_fit_is_refused() {
     let dataset = digits(80);
     let nasnet = by_name("nasnet").unwrap();
     let new = |space: &dyn Space, config: EnasConfig| {
-        Enas::new(space, &dataset, config, Seed::new(0), &Device::Cpu, DType::F32).map(|_| ())
+        Enas::new(space, &dataset, config, Seed::new(0), &Compute::cpu()).map(|_| ())
     };
     let refused = new(nasnet.as_ref(), config()).unwrap_err();
     assert!(refused.to_string().contains("read one state twice"), "{refused}");
@@ -267,7 +269,7 @@ fn a_search_that_is_stopped_again_and_again_ends_as_if_it_had_not_been() {
         milliseconds += 1;
         match search.run(Some(dir.path()), |_| {}) {
             Ok(report) => break report,
-            Err(RlError::Interrupted) => {
+            Err(RlError::Eval(EvalError::Interrupted)) => {
                 let within = search.oneshot.training.progress().is_some();
                 let updates = search.oneshot.method.phase.updates;
                 between_steps += u32::from(within && updates == 0);
@@ -327,7 +329,7 @@ fn the_authors_search_goes_on_bit_for_bit_where_it_was_stopped() {
             milliseconds += 20;
             match search.run(Some(dir.path()), |_| {}) {
                 Ok(report) => break report,
-                Err(RlError::Interrupted) => {}
+                Err(RlError::Eval(EvalError::Interrupted)) => {}
                 Err(error) => panic!("{error}"),
             }
         };

@@ -14,8 +14,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use nas_darts::DartsError;
 use nas_darts::stop::Stopped;
-use nas_eval::Device;
+use nas_eval::Compute;
 use nas_eval::data::Dataset;
+use nas_eval::error::EvalError;
 use nas_rl::RlError;
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
@@ -39,7 +40,7 @@ pub struct Supernet<'a> {
     /// The study's; that of each search is derived from it.
     pub seed: Seed,
     /// What it is trained on.
-    pub device: &'a Device,
+    pub compute: &'a Compute,
     /// By which a search can be asked to stop.
     pub stop: &'a Stop,
     /// Whoever looks on.
@@ -147,8 +148,10 @@ pub(in crate::methods) fn skip_connections(genotype: &Genotype, space: &dyn Spac
 /// That a search was asked to stop is no failure of it.
 fn interrupted_or_other(error: anyhow::Error) -> StrategyError {
     let interrupted = error.chain().any(|cause| {
-        matches!(cause.downcast_ref(), Some(DartsError::Interrupted))
-            || matches!(cause.downcast_ref(), Some(RlError::Interrupted))
+        let of_darts = cause.downcast_ref();
+        let of_enas = cause.downcast_ref();
+        matches!(of_darts, Some(DartsError::Eval(EvalError::Interrupted)))
+            || matches!(of_enas, Some(RlError::Eval(EvalError::Interrupted)))
     });
     if interrupted {
         StrategyError::Interrupted
@@ -207,6 +210,7 @@ mod tests {
         space: CellSpace,
         dataset: Dataset,
         config: DartsConfig,
+        compute: Compute,
         stop: Stop,
     }
 
@@ -232,6 +236,7 @@ mod tests {
                 space: nb201(),
                 dataset,
                 config,
+                compute: Compute::cpu(),
                 stop: Stop::new(),
             }
         }
@@ -241,7 +246,7 @@ mod tests {
                 space: &self.space,
                 dataset: &self.dataset,
                 seed: Seed::new(7),
-                device: &Device::Cpu,
+                compute: &self.compute,
                 stop: &self.stop,
                 watcher: &Unwatched,
             };
