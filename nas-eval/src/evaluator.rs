@@ -371,6 +371,7 @@ impl TrainingEvaluator {
             epochs: trial.fidelity.epochs,
             cost_seconds: watch.seconds() + restored,
             device: device_name(&self.device),
+            attempts: Vec::new(),
         })
     }
 }
