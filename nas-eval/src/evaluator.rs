@@ -359,6 +359,7 @@ impl TrainingEvaluator {
             epochs: trial.fidelity.epochs,
             cost_seconds: watch.seconds() + restored,
             device: device_name(&self.compute.device),
+            attempts: Vec::new(),
         })
     }
 }

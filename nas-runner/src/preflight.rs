@@ -2,7 +2,7 @@
 
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_report::number::mebibytes;
-use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
+use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 
 /// Threads that are reckoned with: how many there are, and how many workers share them, must decide nothing.
 const THREADS: usize = 1;
@@ -52,10 +52,5 @@ impl Evaluator for Preflight<'_> {
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
         self.check(trial)?;
         self.evaluator.evaluate(trial)
-    }
-
-    fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
-        self.check(trial)?;
-        self.evaluator.evaluate_noting(trial, note)
     }
 }

@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
-use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
+use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 
 /// Evaluations under way: a panic meanwhile is taken for one of theirs.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
@@ -43,10 +43,6 @@ impl<E: Evaluator> Evaluator for Traced<E> {
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
         trace(|| self.0.evaluate(trial))
-    }
-
-    fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
-        trace(|| self.0.evaluate_noting(trial, note))
     }
 }
 

@@ -139,8 +139,11 @@ fn trial(id: u64, choice: usize) -> Trial {
 
 /// The evaluation, and the attempts before it.
 fn evaluate(processes: &Processes, id: u64, choice: usize) -> (Result<Evaluation, Failure>, Vec<Attempt>) {
-    let mut attempts = Vec::new();
-    let result = processes.evaluate_noting(&trial(id, choice), &mut |attempt| attempts.push(attempt));
+    let result = processes.evaluate(&trial(id, choice));
+    let attempts = match &result {
+        Ok(evaluation) => evaluation.attempts.clone(),
+        Err(failure) => failure.attempts.clone(),
+    };
     (result, attempts)
 }
 

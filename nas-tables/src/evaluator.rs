@@ -405,6 +405,7 @@ impl Evaluator for TabularEvaluator {
             epochs,
             cost_seconds: (self.seconds(epochs, repeat, row) - before).max(0.0),
             device: "table".to_owned(),
+            attempts: Vec::new(),
         }
         .checked_as(self.metric())
     }

@@ -18,7 +18,7 @@
 //! A [`Table`] holds the figures of the architectures of a space: on several data sets, after several numbers of epochs, of
 //! several repeats. [`TabularEvaluator`] answers from one: it is a [`nas_space::search::Evaluator`]. Tables are
 //! [built in](built_in()), [imported](import) from published benchmarks, made of [figures of your own](Draft), or by training, which
-//! `nas-eval` does. A table that does not know all of its space gives strategies the [part that it knows](KnownSpace).
+//! `nas-eval` does. A table that does not know all of its space gives strategies the [part that it knows](Table::known_space).
 //!
 //! The crate knows no tensors.
 
@@ -43,7 +43,6 @@ pub use built_in::{BUILT_IN, BuiltIn, built_in};
 pub use error::TableError;
 pub use evaluator::TabularEvaluator;
 pub use header::{Column, DatasetHeader, Encoding, Extra, Figure, Header, Rows};
-pub use known::KnownSpace;
 pub use nb201::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS, TEST_EPOCHS};
 pub use preamble::{MAGIC, VERSION};
 pub use published::{SizeMismatch, size_mismatches};

@@ -12,7 +12,7 @@ use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Trial};
 use nas_space::seed::Seed;
 use nas_tables::import::{macro_bench, nats, nb101, nb201};
-use nas_tables::{KnownSpace, Table, TableError, TabularEvaluator};
+use nas_tables::{Table, TableError, TabularEvaluator};
 
 /// The table that `import` makes of this text.
 fn imported(text: &str, import: fn(&std::path::Path) -> Result<Table, TableError>) -> Result<Table, String> {
@@ -198,7 +198,7 @@ fn records_of_nas_bench_101_become_a_table_in_which_isomorphic_modules_share_a_r
         0.75,
     );
     let table = Arc::new(imported(&format!("{two}{one}"), nb101::import).unwrap());
-    let space = KnownSpace::of(&table);
+    let space = table.known_space();
     assert_eq!(
         (space.name(), space.decisions().len(), table.len()),
         ("nb101", 26, 2)

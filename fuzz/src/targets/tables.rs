@@ -11,7 +11,7 @@ use nas_space::search::{Evaluator, Fidelity, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::SpaceConfig;
 use nas_tables::import::nats;
-use nas_tables::{Header, KnownSpace, Table, TabularEvaluator};
+use nas_tables::{Header, Table, TabularEvaluator};
 
 use super::MIB;
 use super::genotypes::small;
@@ -134,7 +134,7 @@ pub(super) fn check(table: &Arc<Table>) -> Result<(), String> {
         return Err(format!("the header comes back changed: {header}"));
     }
     table.is_complete();
-    let space = KnownSpace::of(table);
+    let space = table.known_space();
     let mut rng = Seed::new(1).rng();
     let rows = table.len() as u32;
     for row in [0, rows / 2, rows.saturating_sub(1), rows] {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use nas_space::network::NetworkConfig;
 use nas_space::search::Metric;
 use nas_space::spaces::{Space, SpaceConfig};
-use nas_tables::{DatasetHeader, KnownSpace, Nb201Dataset, Table, TabularEvaluator, built_in};
+use nas_tables::{DatasetHeader, Nb201Dataset, Table, TabularEvaluator, built_in};
 use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 
@@ -288,7 +288,7 @@ impl TablePlan {
     /// # Errors
     /// As [`TablePlan::open`].
     pub fn known(&self) -> Result<Arc<dyn Space>> {
-        Ok(KnownSpace::of(&self.open()?))
+        Ok(self.open()?.known_space())
     }
 
     /// Checks that the table is that of this space and has what is asked of it.

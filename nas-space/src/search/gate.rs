@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
+use super::{Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 use crate::limits::Limits;
 use crate::sizes::{Figures, Sizes};
 
@@ -80,14 +80,6 @@ impl Evaluator for Gate<'_> {
         let figures = self.check(trial)?;
         Ok(with_figures(self.evaluator.evaluate(trial)?, figures))
     }
-
-    fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
-        let figures = self.check(trial)?;
-        Ok(with_figures(
-            self.evaluator.evaluate_noting(trial, note)?,
-            figures,
-        ))
-    }
 }
 
 #[cfg(test)]
@@ -115,16 +107,9 @@ mod tests {
         fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
             self.0.lock().unwrap().push(trial.id);
             Ok(Evaluation {
-                valid_accuracy: 0.5,
-                valid_loss: None,
-                train_accuracy: None,
-                train_loss: None,
                 params: Some(17),
-                macs: None,
                 figures: BTreeMap::from([("latency".to_owned(), 2.5)]),
-                epochs: 1,
-                cost_seconds: 0.0,
-                device: "none".to_owned(),
+                ..Evaluation::new(0.5, 1)
             })
         }
     }

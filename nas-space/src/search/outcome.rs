@@ -38,6 +38,9 @@ pub struct Evaluation {
     pub cost_seconds: f64,
     /// What it ran on: `cpu`, `cuda:0`, `table`.
     pub device: String,
+    /// The attempts that failed before this one. A study records them apart, and tells strategies nothing of them.
+    #[serde(skip)]
+    pub attempts: Vec<Attempt>,
 }
 
 impl Evaluation {
@@ -55,6 +58,15 @@ impl Evaluation {
             epochs,
             cost_seconds: 0.0,
             device: "none".to_owned(),
+            attempts: Vec::new(),
+        }
+    }
+
+    /// The failure that the evaluation turns out to be. The attempts before it stay.
+    pub fn into_failure(self, kind: FailureKind, message: impl Into<String>) -> Failure {
+        Failure {
+            attempts: self.attempts,
+            ..Failure::new(kind, message)
         }
     }
 
@@ -80,7 +92,7 @@ impl Evaluation {
                 true => FailureKind::Invalid,
                 false => FailureKind::NonFinite,
             };
-            return Err(Failure::new(kind, format!("the validation {metric} is {value}")));
+            return Err(self.into_failure(kind, format!("the validation {metric} is {value}")));
         }
         let accuracy = self.valid_accuracy;
         if !accuracy.is_finite() {
@@ -88,11 +100,11 @@ impl Evaluation {
                 true => format!("the validation accuracy is {accuracy}"),
                 false => format!("the validation accuracy is infinite ({accuracy})"),
             };
-            return Err(Failure::new(FailureKind::NonFinite, message));
+            return Err(self.into_failure(FailureKind::NonFinite, message));
         }
         if !(0.0..=1.0).contains(&accuracy) {
             let message = format!("the validation accuracy is {accuracy}; expected a number from 0 to 1");
-            return Err(Failure::new(FailureKind::Invalid, message));
+            return Err(self.into_failure(FailureKind::Invalid, message));
         }
         Ok(self)
     }
@@ -127,7 +139,7 @@ pub enum FailureKind {
 }
 
 /// A failed trial: recorded and told like any other.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Error)]
 #[serde(deny_unknown_fields)]
 #[error("{message}")]
 pub struct Failure {
@@ -135,6 +147,9 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What happened, for people.
     pub message: String,
+    /// The attempts that failed before this one. A study records them apart, and tells strategies nothing of them.
+    #[serde(skip)]
+    pub attempts: Vec<Attempt>,
 }
 
 impl Failure {
@@ -143,6 +158,7 @@ impl Failure {
         Self {
             kind,
             message: message.into(),
+            attempts: Vec::new(),
         }
     }
 }

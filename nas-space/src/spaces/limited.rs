@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use num_bigint::BigUint;
 use rand_chacha::ChaCha8Rng;
 
+use super::filtered::first_within;
 use super::part::Listing;
-use super::{CellSpace, EnasMacroSpace, Extensions, Growth, Part, Space, SpaceError, mutate_within};
-use crate::arch::{Architecture, Decision};
-use crate::genotype::Genotype;
+use super::{Extensions, Filter, FilteredSpace, Growth, Part, Space, SpaceError};
+use crate::arch::Architecture;
 use crate::limits::Limits;
-use crate::network::{Network, NetworkConfig};
-use crate::op::Operations;
 use crate::seed::Seed;
 use crate::sizes::{Quantity, Sizes};
 
@@ -20,8 +18,6 @@ use crate::sizes::{Quantity, Sizes};
 const PROBES: u64 = 10_000;
 /// Those of them that have to be: with fewer, drawing would take too long.
 const ENOUGH: u64 = 10;
-/// Draws for one sample. Where one in a thousand is within the limits, all of them miss with a probability of 10⁻⁴³.
-const DRAWS: usize = 100_000;
 /// Architectures of a space that is listed to say what can begin with what.
 const LISTED: u64 = 1 << 16;
 /// Samples that say which options cost least.
@@ -33,11 +29,8 @@ const ANSWERS: usize = 1 << 17;
 
 /// The architectures of a space that are within [`Limits`], by what [`Sizes`] says of them.
 ///
-/// What it samples, mutates to and gives as neighbours is within the limits; what is not is refused by [`Space::validate`] and
-/// whatever depends on it, as architectures of another space are. Samples and mutants
-/// are as the space makes them but for those beyond: uniform over the architectures within, where they are uniform over all. Decisions and [`Space::size`] are the space's own, so that not any combination
-/// of options is an architecture here: a method that lists a space has to validate what it lists. So it is with what a growing
-/// space's architectures grow into.
+/// Samples are as the space makes them but for those beyond: uniform over the architectures within, where they are uniform
+/// over all. It grows as the space does.
 ///
 /// [`Part::can_begin`] is exact where the space has at most 65,536 architectures or is itself a part that can be listed. In larger ones,
 /// and for the lower levels of one that grows, choices can be the beginning of an architecture if the rest of a small one can be
@@ -45,8 +38,11 @@ const ANSWERS: usize = 1 << 17;
 /// other choices alike, and is improved by descent: of all neighbours always the one that is furthest within. Where the size of an architecture is the sum of what each choice costs,
 /// that is exact, too; where it is not, what lacks are some architectures close to the limits of which a beginning with that
 /// rest is beyond them.
+pub type LimitedSpace = FilteredSpace<Within>;
+
+/// What a [`LimitedSpace`] is filtered by.
 #[derive(Debug, Clone)]
-pub struct LimitedSpace {
+pub struct Within {
     space: Arc<dyn Space>,
     sizes: Arc<dyn Sizes>,
     limits: Limits,
@@ -97,13 +93,13 @@ impl LimitedSpace {
             }
             if let (ENOUGH.., Some(found)) = (within, &found) {
                 let found = found.clone();
-                return Ok(Self {
+                return Ok(Self(Within {
                     space,
                     sizes,
                     limits,
                     found,
                     beginnings: Arc::default(),
-                });
+                }));
             }
         }
         Err(SpaceError::TooRare {
@@ -114,12 +110,9 @@ impl LimitedSpace {
             closest: amounts(&quantities, &closest),
         })
     }
+}
 
-    /// Checks what an architecture of the space costs.
-    fn check(&self, architecture: &Architecture) -> Result<(), SpaceError> {
-        self.limits.check(&self.sizes.of(architecture)?)
-    }
-
+impl Within {
     /// All that are within the limits, if there are few enough to look.
     fn listing(&self) -> Option<&Listing> {
         let within = |all: &mut dyn Iterator<Item = Architecture>| {
@@ -131,7 +124,11 @@ impl LimitedSpace {
         let list = || match self.space.part() {
             Some(part) => Some(within(&mut part.members()?.into_iter())),
             None if self.space.size() <= BigUint::from(LISTED) => {
-                let options = self.decisions().iter().map(|decision| decision.options.len());
+                let options = self
+                    .space
+                    .decisions()
+                    .iter()
+                    .map(|decision| decision.options.len());
                 Some(within(&mut Extensions::new(&[], options)))
             }
             None => None,
@@ -173,7 +170,7 @@ impl LimitedSpace {
             .collect::<Option<_>>()?;
         let best_of = |decision: usize| -> Option<usize> {
             let mut best = (0, f64::NEG_INFINITY);
-            for option in 0..self.decisions()[decision].options.len() {
+            for option in 0..self.space.decisions()[decision].options.len() {
                 let slacks = samples
                     .iter()
                     .map(|sample| self.slack(&sample.with_choice(decision, option)));
@@ -234,11 +231,6 @@ impl LimitedSpace {
         answers.insert(key, answer);
         answer
     }
-
-    /// The first draw within the limits.
-    fn first_within(&self, mut draw: impl FnMut() -> Architecture) -> Option<Architecture> {
-        (0..DRAWS).map(|_| draw()).find(|drawn| self.check(drawn).is_ok())
-    }
 }
 
 /// The smaller of two figures, or the larger one where much of it is good.
@@ -256,82 +248,28 @@ fn amounts(quantities: &[Quantity], values: &[Option<f64>]) -> String {
     known.collect::<Vec<_>>().join(", ")
 }
 
-impl Space for LimitedSpace {
-    fn name(&self) -> &str {
-        self.space.name()
+impl Filter for Within {
+    fn whole(&self) -> &dyn Space {
+        self.space.as_ref()
     }
 
-    fn decisions(&self) -> &[Decision] {
-        self.space.decisions()
-    }
-
-    fn operations(&self) -> &Operations {
-        self.space.operations()
-    }
-
-    fn genotype(&self, architecture: &Architecture) -> Result<Genotype, SpaceError> {
-        self.validate(architecture)?;
-        self.space.genotype(architecture)
-    }
-
-    fn architecture(&self, genotype: &Genotype) -> Result<Architecture, SpaceError> {
-        let architecture = self.space.architecture(genotype)?;
-        self.check(&architecture)?;
-        Ok(architecture)
-    }
-
-    fn growth(&self) -> Option<&dyn Growth> {
-        self.space.growth().map(|_| self as &dyn Growth)
-    }
-
-    fn cells(&self) -> Option<&CellSpace> {
-        self.space.cells()
-    }
-
-    fn enas_macro(&self) -> Option<&EnasMacroSpace> {
-        self.space.enas_macro()
-    }
-
-    fn part(&self) -> Option<&dyn Part> {
-        Some(self)
-    }
-
-    fn validate(&self, architecture: &Architecture) -> Result<(), SpaceError> {
-        self.space.validate(architecture)?;
-        self.check(architecture)
+    fn check(&self, architecture: &Architecture) -> Result<(), SpaceError> {
+        self.limits.check(&self.sizes.of(architecture)?)
     }
 
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
         // A miss is next to impossible; should it happen, what is given is within the limits all the same.
-        self.first_within(|| self.space.sample(rng))
-            .unwrap_or_else(|| self.found.clone())
+        first_within(self, || self.space.sample(rng)).unwrap_or_else(|| self.found.clone())
     }
 
-    fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
-        mutate_within(self, self.space.as_ref(), architecture, rng)
-    }
-
-    fn neighbours(&self, architecture: &Architecture) -> Result<Vec<Architecture>, SpaceError> {
-        self.validate(architecture)?;
-        let mut neighbours = self.space.neighbours(architecture)?;
-        neighbours.retain(|neighbour| self.check(neighbour).is_ok());
-        Ok(neighbours)
-    }
-
-    /// That of the whole space: how many are within the limits is not known.
-    fn size(&self) -> BigUint {
-        self.space.size()
-    }
-
-    fn network(&self, architecture: &Architecture, config: &NetworkConfig) -> Result<Network, SpaceError> {
-        self.validate(architecture)?;
-        self.space.network(architecture, config)
+    fn growth(&self) -> Option<&dyn Growth> {
+        self.space.growth()
     }
 }
 
-impl Part for LimitedSpace {
+impl Part for Within {
     fn can_begin(&self, beginning: &[usize], choices: usize) -> bool {
-        match self.listing().filter(|_| choices == self.decisions().len()) {
+        match self.listing().filter(|_| choices == self.space.decisions().len()) {
             Some(listing) => listing.can_begin(beginning),
             None => self.has_rest(beginning, choices),
         }
@@ -342,37 +280,12 @@ impl Part for LimitedSpace {
     }
 }
 
-impl Growth for LimitedSpace {
-    fn levels(&self) -> usize {
-        self.space.growth().map_or(0, Growth::levels)
-    }
-
-    fn choices_at(&self, level: usize) -> usize {
-        self.space.growth().map_or(0, |growth| growth.choices_at(level))
-    }
-
-    fn is_ordered(&self, architecture: &Architecture) -> Result<bool, SpaceError> {
-        self.validate(architecture)?;
-        self.space
-            .growth()
-            .map_or(Ok(true), |growth| growth.is_ordered(architecture))
-    }
-
-    /// As [`Growth::sample_at`], within the limits where there are such: the smallest level may have none.
-    fn sample_at(&self, level: usize, rng: &mut ChaCha8Rng) -> Architecture {
-        let Some(growth) = self.space.growth() else {
-            return self.sample(rng);
-        };
-        self.first_within(|| growth.sample_at(level, rng))
-            .unwrap_or_else(|| growth.sample_at(level, rng))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::network::NetworkConfig;
     use crate::sizes::Counted;
     use crate::spaces::{PnasConfig, nb201, pnas};
 
@@ -498,14 +411,14 @@ mod tests {
             .map(|place| (0..6).map(|i| place / 5_usize.pow(i) % 5).collect())
             .filter(|choices: &Vec<usize>| params(&Architecture::new(choices.clone())) <= limit)
             .collect();
-        assert_eq!(space.members().unwrap().len(), within.len());
+        assert_eq!(space.0.members().unwrap().len(), within.len());
         let mut counts = [0, 0];
         for length in 0..=6 {
             for place in 0..5_usize.pow(length) {
                 let beginning: Vec<usize> = (0..length).map(|i| place / 5_usize.pow(i) % 5).collect();
                 let expected = within.iter().any(|choices| choices.starts_with(&beginning));
-                assert_eq!(space.can_begin(&beginning, 6), expected, "{beginning:?}");
-                assert_eq!(space.has_rest(&beginning, 6), expected, "{beginning:?}");
+                assert_eq!(space.0.can_begin(&beginning, 6), expected, "{beginning:?}");
+                assert_eq!(space.0.has_rest(&beginning, 6), expected, "{beginning:?}");
                 counts[usize::from(expected)] += 1;
             }
         }
@@ -525,7 +438,7 @@ mod tests {
             ..Limits::default()
         };
         let space = LimitedSpace::new(Arc::new(whole.clone()), counted(whole.clone()), limits).unwrap();
-        assert!(space.members().is_none());
+        assert!(space.0.members().is_none());
         let growth = whole.growth().unwrap();
         for choices in [whole.decisions().len(), growth.choices_at(2)] {
             for _ in 0..20 {
@@ -533,7 +446,9 @@ mod tests {
                 for decision in &whole.decisions()[..choices] {
                     let allowed: Vec<usize> = (0..decision.options.len())
                         .filter(|&option| {
-                            space.can_begin(&[beginning.as_slice(), &[option]].concat(), choices)
+                            space
+                                .0
+                                .can_begin(&[beginning.as_slice(), &[option]].concat(), choices)
                         })
                         .collect();
                     assert!(!allowed.is_empty(), "{beginning:?}");

@@ -17,7 +17,7 @@
 //! | [product](ProductConfig) | decisions of which nothing else is known, as of a benchmark table | | |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
-//! [`LimitedSpace`] is the part of any of them whose networks are not too large.
+//! A [`FilteredSpace`] is a part of any of them: a [`LimitedSpace`] the one whose networks are not too large.
 //!
 //! [`by_name`] gives one in its default size (of the hierarchical one that is [`HierarchicalConfig::small`]), [`SpaceConfig`]
 //! in any.
@@ -28,6 +28,7 @@ mod config;
 mod custom;
 mod darts;
 mod enas_macro;
+mod filtered;
 mod grammar;
 mod growth;
 pub mod hierarchical;
@@ -41,7 +42,6 @@ mod pnas;
 mod product;
 mod relaxed;
 mod subsets;
-mod within;
 
 pub use cell_space::{CellSpace, Skeleton};
 pub use chain::{ChainConfig, ChainSpace};
@@ -49,9 +49,10 @@ pub use config::{SpaceConfig, by_name, names};
 pub use custom::{CustomConfig, NodeInputs, OutputStates, Reduction};
 pub use darts::{DARTS_OPERATIONS, darts};
 pub use enas_macro::{EnasMacroConfig, EnasMacroSpace};
+pub use filtered::{Filter, FilteredSpace};
 pub use growth::{Extensions, Growth};
 pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, HierarchicalSpace, LevelConfig};
-pub use limited::LimitedSpace;
+pub use limited::{LimitedSpace, Within};
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb101::{Nb101Space, nb101};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
@@ -68,7 +69,6 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::arch::{Architecture, Decision};
-pub use within::mutate_within;
 
 pub use crate::error::SpaceError;
 use crate::genotype::Genotype;

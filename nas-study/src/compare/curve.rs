@@ -165,7 +165,6 @@ fn places(first: f64, last: f64, along: Currency) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use nas_space::search::{Continued, Evaluation, Failure, FailureKind, Fidelity, Trial};
     use nas_space::seed::Seed;
@@ -175,16 +174,8 @@ mod tests {
 
     fn record(id: u64, epochs: u32, continues: Option<Continued>, valid: Option<f64>) -> TrialRecord {
         let evaluation = |valid_accuracy| Evaluation {
-            valid_accuracy,
-            valid_loss: None,
-            train_accuracy: None,
-            train_loss: None,
-            params: None,
-            macs: None,
-            figures: BTreeMap::new(),
-            epochs,
             cost_seconds: 2.0,
-            device: "cpu".to_owned(),
+            ..Evaluation::new(valid_accuracy, epochs)
         };
         TrialRecord {
             trial: Trial {

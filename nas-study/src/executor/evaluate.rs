@@ -21,16 +21,19 @@ pub(crate) struct Done {
 
 /// Evaluates a trial. A panic is a failure like any other; an evaluation is checked.
 pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
-    let mut attempts = Vec::new();
-    let work = || evaluator.evaluate_noting(trial, &mut |attempt| attempts.push(attempt));
+    let work = || evaluator.evaluate(trial);
     // An evaluator is shared between threads, so it has to be sound after a panic on one of them anyway.
     let (caught, seconds) = clock::timed(|| catch_unwind(AssertUnwindSafe(work)));
-    let result = match caught {
+    let mut result = match caught {
         Ok(result) => result,
         Err(payload) => {
             let message = format!("the evaluator panicked: {}", panic_message(payload.as_ref()));
             Err(Failure::new(FailureKind::Panic, message))
         }
+    };
+    let attempts = match &mut result {
+        Ok(evaluation) => std::mem::take(&mut evaluation.attempts),
+        Err(failure) => std::mem::take(&mut failure.attempts),
     };
     let conclusion = match result {
         Err(failure) if failure.kind == FailureKind::Interrupted => Err(failure.message),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use super::protocol::Detailed;
-use super::worker::{End, Start, Worker};
+use super::worker::{Start, Worker};
 use crate::clock;
 
 /// Attempts at a trial after the first, where the process is lost.
@@ -146,17 +146,28 @@ impl Processes {
         self.config.workers
     }
 
-    /// As [`Evaluator::evaluate_noting`], with what else the program has to say.
+    /// As [`Evaluator::evaluate`], with what else the program has to say.
     ///
     /// # Errors
     /// As [`Evaluator::evaluate`].
-    pub fn evaluate_detailed(
-        &self,
-        trial: &Trial,
-        note: &mut dyn FnMut(Attempt),
-    ) -> Result<Detailed, Failure> {
-        let mut lost = 0;
+    pub fn evaluate_detailed(&self, trial: &Trial) -> Result<Detailed, Failure> {
+        let mut attempts = Vec::new();
+        match self.last_attempt(trial, &mut attempts) {
+            Ok((evaluation, details)) => Ok((
+                Evaluation {
+                    attempts,
+                    ..evaluation
+                },
+                details,
+            )),
+            Err(failure) => Err(Failure { attempts, ..failure }),
+        }
+    }
+
+    /// What came of the last attempt at a trial, after those before it.
+    fn last_attempt(&self, trial: &Trial, before: &mut Vec<Attempt>) -> Result<Detailed, Failure> {
         loop {
+            let lost = before.len();
             let mut worker = self.take()?;
             let (result, seconds) = clock::timed(|| self.attempt(&mut worker, trial));
             let Some(result) = result else {
@@ -172,10 +183,7 @@ impl Processes {
             }
             self.give_back(worker);
             match result {
-                Err(failure) if again => {
-                    lost += 1;
-                    note(Attempt { failure, seconds });
-                }
+                Err(failure) if again => before.push(Attempt { failure, seconds }),
                 Err(failure) if failure.kind == FailureKind::LostWorker && lost > 0 => {
                     let message = format!(
                         "lost {} times in a row; the last time: {}",
@@ -238,12 +246,11 @@ impl Processes {
             Start::Failed(_) => return None,
         }
         let genotype = self.space.genotype(&trial.architecture).ok();
-        match worker.evaluate(trial, genotype, &self.config, &self.stop) {
-            End::Of(result) => Some(result.and_then(|(evaluation, details)| {
-                Ok((evaluation.checked_as(&self.config.metric)?, details))
-            })),
-            End::NotBegun => None,
-        }
+        let result = worker.evaluate(trial, genotype, &self.config, &self.stop)?;
+        Some(
+            result
+                .and_then(|(evaluation, details)| Ok((evaluation.checked_as(&self.config.metric)?, details))),
+        )
     }
 }
 
@@ -285,12 +292,7 @@ impl Evaluator for Processes {
     }
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
-        self.evaluate_noting(trial, &mut |_| {})
-    }
-
-    fn evaluate_noting(&self, trial: &Trial, note: &mut dyn FnMut(Attempt)) -> Result<Evaluation, Failure> {
-        self.evaluate_detailed(trial, note)
-            .map(|(evaluation, _)| evaluation)
+        self.evaluate_detailed(trial).map(|(evaluation, _)| evaluation)
     }
 }
 

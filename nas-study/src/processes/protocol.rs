@@ -266,7 +266,7 @@ impl Answer {
                 details,
             }),
             Err(failure) if failure.kind == FailureKind::Interrupted => Self::Interrupted(Interrupted { id }),
-            Err(Failure { kind, message }) => Self::Failure(Reason { id, kind, message }),
+            Err(Failure { kind, message, .. }) => Self::Failure(Reason { id, kind, message }),
         }
     }
 }
@@ -331,6 +331,7 @@ impl Figures {
             epochs: self.epochs.unwrap_or(epochs),
             cost_seconds: self.cost_seconds.unwrap_or(seconds),
             device: self.device.unwrap_or_else(|| device.to_owned()),
+            attempts: Vec::new(),
         };
         (evaluation, self.details)
     }

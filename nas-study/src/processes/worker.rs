@@ -44,14 +44,6 @@ pub(super) enum Start {
     Failed(String),
 }
 
-/// What came of a trial.
-pub(super) enum End {
-    /// This.
-    Of(Result<Detailed, Failure>),
-    /// Its process was gone before it could be handed the trial.
-    NotBegun,
-}
-
 impl Worker {
     /// Worker `number`, without a process yet.
     pub(super) fn new(number: usize, config: &ProcessConfig) -> Self {
@@ -166,21 +158,19 @@ impl Worker {
         Start::Failed(with_last_words(reason, &process.last_words()))
     }
 
-    /// Has a trial evaluated. [`Worker::start`] comes before.
+    /// Has a trial evaluated. [`Worker::start`] comes before. `None` where its process was gone before it could be handed the trial.
     pub(super) fn evaluate(
         &mut self,
         trial: &Trial,
         genotype: Option<Genotype>,
         config: &ProcessConfig,
         stop: &Stop,
-    ) -> End {
-        let Some(mut process) = self.process.take() else {
-            return End::NotBegun;
-        };
+    ) -> Option<Result<Detailed, Failure>> {
+        let mut process = self.process.take()?;
         if let Some(reason) = self.unasked(&mut process, trial.id) {
             process.kill();
             self.count_start(&reason);
-            return End::NotBegun;
+            return None;
         }
         process.watch_memory();
         let watch = Stopwatch::start();
@@ -188,7 +178,7 @@ impl Worker {
         if !process.send(&job) {
             let reason = process.exit().failure().message;
             self.count_start(&reason);
-            return End::NotBegun;
+            return None;
         }
         let bounds = Bounds {
             timeout_seconds: config.trial_timeout_seconds,
@@ -210,7 +200,7 @@ impl Worker {
                 _ => None,
             };
             process.kill();
-            return End::Of(
+            return Some(
                 answered
                     .filter(Result::is_ok)
                     .unwrap_or_else(|| Err(Failure::new(FailureKind::Interrupted, "a stop was requested"))),
@@ -264,7 +254,7 @@ impl Worker {
         } else if process.is_running() {
             self.process = Some(process);
         }
-        End::Of(result)
+        Some(result)
     }
 
     /// What the process has written that nobody has asked for, before it is sent trial `next`. Its last answer once more is

@@ -211,10 +211,10 @@ impl Records {
             attempts.push(AttemptRecord {
                 trial: self.unsigned(row, "trial")?,
                 attempt: Attempt {
-                    failure: Failure {
-                        kind: self.word(&self.get::<String>(row, "failure_kind")?)?,
-                        message: self.get(row, "failure_message")?,
-                    },
+                    failure: Failure::new(
+                        self.word(&self.get::<String>(row, "failure_kind")?)?,
+                        self.get::<String>(row, "failure_message")?,
+                    ),
                     seconds: self.seconds(row, "seconds")?,
                 },
             });
@@ -291,12 +291,11 @@ impl Records {
         let result = match state.as_str() {
             "asked" => None,
             "done" => Some(Ok(self.evaluation(row, id, metric)?)),
-            "failed" => Some(Err(Failure {
-                kind: self.word(&self.get::<String>(row, const { column("failure_kind") })?)?,
-                message: self
-                    .get::<Option<String>>(row, const { column("failure_message") })?
+            "failed" => Some(Err(Failure::new(
+                self.word(&self.get::<String>(row, const { column("failure_kind") })?)?,
+                self.get::<Option<String>>(row, const { column("failure_message") })?
                     .unwrap_or_default(),
-            })),
+            ))),
             other => return Err(unreadable("state", other)),
         };
         let conclusion = match result {
@@ -360,6 +359,7 @@ impl Records {
             epochs: self.get(row, const { column("epochs") })?,
             cost_seconds: self.seconds(row, const { column("cost_seconds") })?,
             device: self.get(row, const { column("device") })?,
+            attempts: Vec::new(),
         };
         evaluation
             .checked_as(metric)

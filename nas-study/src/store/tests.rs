@@ -90,6 +90,7 @@ fn a_study_reads_back_as_it_was_written() {
         epochs: u32::MAX,
         cost_seconds: 0.1 + 0.2,
         device: "cuda:0 'ü'\n".to_owned(),
+        attempts: Vec::new(),
     };
     let failure = Failure::new(
         FailureKind::LostWorker,

@@ -4,7 +4,7 @@ use nas_space::spaces::{CustomConfig, SpaceConfig};
 use super::*;
 use crate::header::{Column, Encoding, Figure};
 use crate::writer::{ColumnData, Draft, RowKeys};
-use crate::{KnownSpace, Nb201Dataset, Nb201Table, SEARCH_EPOCHS};
+use crate::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS};
 
 /// The table of a complete CSV of NAS-Bench-201 in which every cell has this validation accuracy, in percent.
 fn nb201(accuracy: u32) -> TabularEvaluator {
@@ -235,7 +235,7 @@ fn what_the_table_does_not_have_is_a_failure_with_the_reason() {
 fn strategies_are_shown_no_more_than_the_table_knows() {
     let all = repeated();
     assert!(all.is_complete());
-    assert_eq!(KnownSpace::of(&all).name(), "three");
+    assert_eq!(all.known_space().name(), "three");
     // Three of 15,625 cells: two that differ in one choice, and one that differs from both in more.
     let cells = [[0, 0, 0, 1, 0, 0], [0, 0, 0, 2, 0, 0], [3, 3, 3, 3, 3, 3]].map(Architecture::new);
     let column = |figure| ColumnData {
@@ -266,7 +266,7 @@ fn strategies_are_shown_no_more_than_the_table_knows() {
         extras: Vec::new(),
         columns: vec![column(Figure::Valid), column(Figure::Test)],
     };
-    let space = KnownSpace::of(&Arc::new(draft.table().unwrap()));
+    let space = Arc::new(draft.table().unwrap()).known_space();
     let mut rng = Seed::new(1).rng();
     let mut drawn = std::collections::BTreeSet::new();
     for _ in 0..100 {

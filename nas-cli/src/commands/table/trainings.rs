@@ -87,6 +87,7 @@ impl Trainings {
             epochs: trial.fidelity.epochs,
             cost_seconds: figures.seconds.last().copied().unwrap_or(0.0),
             device: "cpu".to_owned(),
+            attempts: Vec::new(),
         };
         // Figures are made of numbers alone, which always serialise.
         Ok((evaluation, serde_json::to_value(figures).ok()))
@@ -152,7 +153,7 @@ pub(super) fn train(
         Fidelity { epochs },
         Seed::new(repeat),
     );
-    match processes.evaluate_detailed(&trial, &mut |_| {}) {
+    match processes.evaluate_detailed(&trial) {
         Ok((_, details)) => {
             let figures = serde_json::from_value(details.unwrap_or_default());
             Some(figures.map_err(|error| format!("the worker's figures cannot be read: {error}")))
