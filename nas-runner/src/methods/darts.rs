@@ -1,34 +1,32 @@
 //! Differentiable search: DARTS and its relatives.
 
-use anyhow::{Context, Result};
+use std::path::Path;
+
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use nas_darts::stop::{StopRule, Stopped};
+use nas_darts::stop::StopRule;
 use nas_darts::{
-    CellReport, DartsConfig, EdgePerturbation, EpochReport, Event, Order, RelaxationConfig, Search,
+    CellReport, DartsConfig, EdgePerturbation, EpochReport, Order, RelaxationConfig, Search, SearchReport,
     Selecting, Selection,
 };
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_report::number::percent;
 use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
 use nas_report::plot::{self, CellStrengths, Curve, Point};
-use nas_space::arch::Architecture;
-use nas_space::draw;
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Strategy;
+use nas_space::seed::Seed;
 use nas_space::spaces::Space;
-use nas_study::RunDir;
 use serde::Serialize;
 use toml::Table;
 
 use super::supernet::{
-    self, BATCH, Scale, Searches, Supernet, SupernetArgs, SupernetSummary, cell_file, checkpoint,
-    record_file, share, skip_connections,
+    self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains, share,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
 use crate::size::{Skeleton, skeleton};
 use crate::usage::{Typed, Usage};
-use crate::watch::RunEvent;
 
 /// The preset for the skeleton of NAS-Bench-201.
 const NB201: &str = "nb201";
@@ -283,7 +281,7 @@ impl SearchMethod for DartsConfig {
     fn searches<'a>(&'a self, supernet: Supernet<'a>) -> Option<Box<dyn Searches + 'a>> {
         Some(Box::new(Searcher {
             supernet,
-            config: self,
+            method: self,
         }))
     }
 
@@ -329,154 +327,92 @@ fn picture_file(index: u64) -> String {
     format!("alpha-{index}.svg")
 }
 
-/// Searches with a supernet each.
-struct Searcher<'a> {
-    supernet: Supernet<'a>,
-    config: &'a DartsConfig,
+/// What its record has besides epochs.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Perturbations {
+    perturbations: Vec<EdgePerturbation>,
 }
 
-/// `search-i.json` of a run directory.
-#[derive(Debug, Serialize)]
-struct Record<'a> {
-    search: u64,
-    /// The search's own, derived from the study's.
-    seed: u64,
-    params: u64,
-    /// None before the search has ended.
-    arch: Option<String>,
-    skip_connections: Option<usize>,
-    stopped: Option<&'a Stopped>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'a [String],
-    seconds: f64,
-    perturbations: &'a [EdgePerturbation],
-    history: &'a [EpochReport],
-}
+impl Trains for DartsConfig {
+    const METHOD: Method = Method::Darts;
+    type Search = Search;
+    type Epoch = EpochReport;
+    type Step<'a> = Selecting<'a>;
+    type Own = Perturbations;
 
-impl Searcher<'_> {
-    /// Search number `index`, before its first epoch.
-    fn new_search(&self, index: u64) -> Result<Search> {
-        let Supernet {
-            space,
-            dataset,
-            compute,
-            ..
-        } = self.supernet;
-        let seed = self.supernet.seed_of(index);
-        let space = supernet::cells(space)?;
-        let search = Search::new(space, dataset, self.config.clone(), seed, compute);
-        let search = search.context("the supernet cannot be made")?;
-        Ok(search.with_stop(self.supernet.stop.clone()))
+    fn epochs(&self) -> u32 {
+        self.epochs
     }
 
-    /// Writes the epochs so far, so that a search can be watched.
-    fn write_epochs(run: &RunDir, record: &Record<'_>, history: &[EpochReport]) -> Result<()> {
-        let record = Record {
-            seconds: history.iter().map(|report| report.seconds).sum(),
+    fn new_search(&self, supernet: &Supernet<'_>, seed: Seed) -> Result<Search> {
+        let space = supernet::cells(supernet.space)?;
+        let search = Search::new(space, supernet.dataset, self.clone(), seed, supernet.compute)?;
+        Ok(search.with_stop(supernet.stop.clone()))
+    }
+
+    fn supernet(search: &Search) -> &nas_eval::supernet::Supernet {
+        search.supernet()
+    }
+
+    fn run(
+        search: &mut Search,
+        checkpoint: &Path,
+        observer: &mut Observer<'_, Self>,
+    ) -> Result<Found<EpochReport, Perturbations>> {
+        let report = search.run(Some(checkpoint), observer)?;
+        let SearchReport {
+            genotype,
             history,
-            arch: None,
-            perturbations: &[],
-            ..*record
-        };
-        run.write_json(&record_file(record.search), &record)?;
-        let picture = drawn(history, None, None);
-        Ok(run.write_text(&picture_file(record.search), &picture)?)
-    }
-}
-
-impl Searches for Searcher<'_> {
-    fn method(&self) -> Method {
-        Method::Darts
-    }
-
-    fn check(&self) -> Result<()> {
-        self.new_search(0).map(drop)
+            stopped,
+            perturbations,
+            warnings,
+            seconds,
+        } = report;
+        Ok(Found {
+            genotype,
+            history,
+            stopped,
+            warnings,
+            seconds,
+            own: Perturbations { perturbations },
+        })
     }
 
-    fn search(&self, index: u64, run: &RunDir) -> Result<(Architecture, SupernetSummary)> {
-        let mut search = self.new_search(index)?;
-        let mut record = Record {
-            search: index,
-            seed: self.supernet.seed_of(index).value(),
-            params: search.supernet().parameters().count(),
-            arch: None,
-            skip_connections: None,
-            stopped: None,
-            warnings: &[],
-            seconds: 0.0,
-            perturbations: &[],
-            history: &[],
-        };
-        let watcher = self.supernet.watcher;
-        watcher.watch(RunEvent::SupernetBegins {
-            search: index,
-            epochs: self.config.epochs,
-        });
-        let show = |history: &[EpochReport], resumed| {
-            watcher.watch(RunEvent::SupernetEpochs {
-                done: history.len(),
-                resumed,
-                figures: &history.last().map(in_words).unwrap_or_default(),
-            });
-        };
-        // An observer cannot stop a search: where nothing can be written, its checkpoint fails as well.
-        let mut written = Ok(());
-        let report = search.run(Some(&checkpoint(run, index)), |event| match event {
-            Event::Resumed { history } => show(history, true),
-            Event::Epoch { history, .. } => {
-                show(history, false);
-                if written.is_ok() {
-                    written = Self::write_epochs(run, &record, history);
-                }
-            }
-            Event::Own(Selecting::Perturbed { done, of, .. }) => {
-                watcher.watch(RunEvent::SupernetStep(&format!(
-                    "perturbation: {done} of {of} decided"
-                )));
-            }
-            _ => {}
-        })?;
-        watcher.watch(RunEvent::SupernetEnds);
-        written?;
-        for warning in &report.warnings {
-            watcher.watch(RunEvent::Note(&format!("warning: search {index}: {warning}")));
+    fn epoch_in_words(report: &EpochReport) -> String {
+        let skips: usize = report.cells.iter().map(|cell| cell.skip_connections).sum();
+        let eigenvalue = report
+            .eigenvalue
+            .map_or(String::new(), |value| format!(" eigenvalue {value:.3}"));
+        format!(
+            "loss {:.3} valid {} skips {skips}{eigenvalue}",
+            report.train_loss,
+            percent(report.valid_accuracy)
+        )
+    }
+
+    fn step_in_words(step: &Selecting<'_>) -> Option<String> {
+        match step {
+            Selecting::Perturbed { done, of, .. } => Some(format!("perturbation: {done} of {of} decided")),
+            _ => None,
         }
-        let genotype = &report.genotype;
-        let found = SupernetSummary {
-            params: record.params,
-            epochs: report.history.len() as u32,
-            skip_connections: skip_connections(genotype, self.supernet.space),
-            stopped: report.stopped.clone(),
-            warnings: report.warnings.clone(),
-            seconds: report.seconds,
-        };
-        record.arch = Some(genotype.to_string());
-        record.skip_connections = Some(found.skip_connections);
-        record.stopped = report.stopped.as_ref();
-        record.warnings = &report.warnings;
-        record.seconds = report.seconds;
-        record.perturbations = &report.perturbations;
-        record.history = &report.history;
-        run.write_json(&record_file(index), &record)?;
-        let of_epoch = report.stopped.as_ref().map(|stopped| stopped.architecture_of);
-        let strengths = drawn(&report.history, Some(genotype), of_epoch);
-        run.write_text(&picture_file(index), &strengths)?;
-        run.write_text(&cell_file(index), &draw::svg(genotype))?;
-        Ok((self.supernet.space.architecture(genotype)?, found))
     }
-}
 
-/// An epoch in a line.
-fn in_words(report: &EpochReport) -> String {
-    let skips: usize = report.cells.iter().map(|cell| cell.skip_connections).sum();
-    let eigenvalue = report
-        .eigenvalue
-        .map_or(String::new(), |value| format!(" eigenvalue {value:.3}"));
-    format!(
-        "loss {:.3} valid {} skips {skips}{eigenvalue}",
-        report.train_loss,
-        percent(report.valid_accuracy)
-    )
+    fn seconds(epoch: &EpochReport) -> f64 {
+        epoch.seconds
+    }
+
+    fn picture(&self, history: &[EpochReport], found: Option<&Found<EpochReport, Perturbations>>) -> String {
+        let stopped = found.and_then(|found| found.stopped.as_ref());
+        drawn(
+            history,
+            found.map(|found| &found.genotype),
+            stopped.map(|stopped| stopped.architecture_of),
+        )
+    }
+
+    fn picture_file(index: u64) -> String {
+        picture_file(index)
+    }
 }
 
 /// The picture of these epochs.

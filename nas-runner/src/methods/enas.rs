@@ -1,6 +1,8 @@
 //! Efficient search: a controller whose proposals share the weights of a supernet.
 
-use anyhow::{Context, Result, bail};
+use std::path::Path;
+
+use anyhow::{Result, bail};
 use clap::Args;
 use nas_eval::data::{Augmentation, DatasetInfo};
 use nas_eval::nn::{Curve as RateCurve, Schedule};
@@ -8,20 +10,18 @@ use nas_report::Shown;
 use nas_report::number::{counted, percent};
 use nas_report::page::{Align, Cell, Html, Table};
 use nas_report::plot::{self, Along, Curve, Point, RewardStep};
-use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EpochReport, Event, Ranked};
+use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EnasReport, EpochReport, Ranked};
 use nas_rl::{Reward, RlConfig};
-use nas_space::arch::Architecture;
-use nas_space::draw;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Evaluator, Failure, Fidelity, Strategy, Trial};
+use nas_space::seed::Seed;
 use nas_space::spaces::{MixedChannels, Space};
 use nas_study::RunDir;
 use serde::{Deserialize, Serialize};
 
 use super::controller::{ControllerArgs, measure};
 use super::supernet::{
-    self, BATCH, Scale, Searches, Supernet, SupernetArgs, SupernetSummary, cell_file, checkpoint,
-    record_file, skip_connections,
+    self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains, checkpoint,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
 use crate::parsers::{at_least, between};
@@ -132,8 +132,10 @@ impl SearchMethod for EnasMethod {
     }
 
     fn searches<'a>(&'a self, supernet: Supernet<'a>) -> Option<Box<dyn Searches + 'a>> {
-        let config = &self.search;
-        Some(Box::new(Searcher { supernet, config }))
+        Some(Box::new(Searcher {
+            supernet,
+            method: &self.search,
+        }))
     }
 
     fn audit(
@@ -145,8 +147,10 @@ impl SearchMethod for EnasMethod {
         if self.audit == 0 {
             return Ok(None);
         }
-        let config = &self.search;
-        let searcher = Searcher { supernet, config };
+        let searcher = Searcher {
+            supernet,
+            method: &self.search,
+        };
         let record = searcher.audit(run, index, self.audit, evaluator, fidelity)?;
         Ok(Some(record))
     }
@@ -216,26 +220,11 @@ fn picture_file(index: u64) -> String {
     format!("reward-{index}.svg")
 }
 
-/// Searches with a supernet each.
-struct Searcher<'a> {
-    supernet: Supernet<'a>,
-    config: &'a EnasConfig,
-}
-
-/// `search-i.json` of a run directory.
-#[derive(Debug, Serialize)]
-struct Record<'a> {
-    search: u64,
-    /// The search's own, derived from the study's.
-    seed: u64,
-    params: u64,
-    /// None before the search has ended.
-    arch: Option<String>,
-    skip_connections: Option<usize>,
-    seconds: f64,
+/// What its record has besides epochs.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Candidates {
     /// Those drawn at the end, the best first.
-    candidates: &'a [Candidate],
-    history: &'a [EpochReport],
+    candidates: Vec<Candidate>,
 }
 
 /// Whether the shared weights of a search rank architectures as trainings of their own do.
@@ -267,35 +256,7 @@ impl AuditRecord {
     }
 }
 
-impl Searcher<'_> {
-    /// Search number `index`, before its first epoch.
-    fn new_search(&self, index: u64) -> Result<Enas> {
-        let Supernet {
-            space,
-            dataset,
-            compute,
-            ..
-        } = self.supernet;
-        let (config, seed) = (self.config.clone(), self.supernet.seed_of(index));
-        let search = Enas::new(space, dataset, config, seed, compute);
-        let search = search.context("the supernet cannot be made")?;
-        Ok(search.with_stop(self.supernet.stop.clone()))
-    }
-
-    /// Writes the epochs so far, so that a search can be watched.
-    fn write_epochs(&self, run: &RunDir, record: &Record<'_>, history: &[EpochReport]) -> Result<()> {
-        let record = Record {
-            seconds: history.iter().map(|report| report.seconds).sum(),
-            history,
-            arch: None,
-            candidates: &[],
-            ..*record
-        };
-        run.write_json(&record_file(record.search), &record)?;
-        let picture = drawn(history, self.config.rl.reward);
-        Ok(run.write_text(&picture_file(record.search), &picture)?)
-    }
-
+impl Searcher<'_, EnasConfig> {
     /// Judges so many architectures by the weights of search number `index`, which has ended, and by `evaluator`. What an
     /// interrupted audit found is kept in the run directory and not done again.
     fn audit(
@@ -368,85 +329,77 @@ impl Searcher<'_> {
     }
 }
 
-impl Searches for Searcher<'_> {
-    fn method(&self) -> Method {
-        Method::Enas
+impl Trains for EnasConfig {
+    const METHOD: Method = Method::Enas;
+    type Search = Enas;
+    type Epoch = EpochReport;
+    type Step<'a> = Ranked<'a>;
+    type Own = Candidates;
+
+    fn epochs(&self) -> u32 {
+        self.epochs
     }
 
-    fn check(&self) -> Result<()> {
-        self.new_search(0).map(drop)
+    fn new_search(&self, supernet: &Supernet<'_>, seed: Seed) -> Result<Enas> {
+        let search = Enas::new(
+            supernet.space,
+            supernet.dataset,
+            self.clone(),
+            seed,
+            supernet.compute,
+        )?;
+        Ok(search.with_stop(supernet.stop.clone()))
     }
 
-    fn search(&self, index: u64, run: &RunDir) -> Result<(Architecture, SupernetSummary)> {
-        let mut search = self.new_search(index)?;
-        let mut record = Record {
-            search: index,
-            seed: self.supernet.seed_of(index).value(),
-            params: search.supernet().parameters().count(),
-            arch: None,
-            skip_connections: None,
-            seconds: 0.0,
-            candidates: &[],
-            history: &[],
-        };
-        let watcher = self.supernet.watcher;
-        watcher.watch(RunEvent::SupernetBegins {
-            search: index,
-            epochs: self.config.epochs,
-        });
-        let show = |history: &[EpochReport], resumed| {
-            watcher.watch(RunEvent::SupernetEpochs {
-                done: history.len(),
-                resumed,
-                figures: &history.last().map(in_words).unwrap_or_default(),
-            });
-        };
-        // An observer cannot stop a search: where nothing can be written, its checkpoint fails as well.
-        let mut written = Ok(());
-        let report = search.run(Some(&checkpoint(run, index)), |event| match event {
-            Event::Resumed { history } => show(history, true),
-            Event::Epoch { history, .. } => {
-                show(history, false);
-                if written.is_ok() {
-                    written = self.write_epochs(run, &record, history);
-                }
-            }
-            Event::Own(Ranked { done, of, .. }) => {
-                watcher.watch(RunEvent::SupernetStep(&format!(
-                    "{done} of {of} candidates ranked"
-                )));
-            }
-        })?;
-        watcher.watch(RunEvent::SupernetEnds);
-        written?;
-        let genotype = &report.genotype;
-        let found = SupernetSummary {
-            params: record.params,
-            epochs: report.history.len() as u32,
-            skip_connections: skip_connections(genotype, self.supernet.space),
+    fn supernet(search: &Enas) -> &nas_eval::supernet::Supernet {
+        search.supernet()
+    }
+
+    fn run(
+        search: &mut Enas,
+        checkpoint: &Path,
+        observer: &mut Observer<'_, Self>,
+    ) -> Result<Found<EpochReport, Candidates>> {
+        let report = search.run(Some(checkpoint), observer)?;
+        let EnasReport {
+            genotype,
+            candidates,
+            history,
+            seconds,
+            ..
+        } = report;
+        Ok(Found {
+            genotype,
+            history,
             stopped: None,
             warnings: Vec::new(),
-            seconds: report.seconds,
-        };
-        record.arch = Some(genotype.to_string());
-        record.skip_connections = Some(found.skip_connections);
-        record.seconds = report.seconds;
-        record.candidates = &report.candidates;
-        record.history = &report.history;
-        run.write_json(&record_file(index), &record)?;
-        let picture = drawn(&report.history, self.config.rl.reward);
-        run.write_text(&picture_file(index), &picture)?;
-        run.write_text(&cell_file(index), &draw::svg(genotype))?;
-        Ok((report.architecture, found))
+            seconds,
+            own: Candidates { candidates },
+        })
     }
-}
 
-/// An epoch in a line.
-fn in_words(report: &EpochReport) -> String {
-    format!(
-        "loss {:.3} reward {:.4} entropy {:.2}",
-        report.train_loss, report.reward, report.entropy
-    )
+    fn epoch_in_words(report: &EpochReport) -> String {
+        format!(
+            "loss {:.3} reward {:.4} entropy {:.2}",
+            report.train_loss, report.reward, report.entropy
+        )
+    }
+
+    fn step_in_words(step: &Ranked<'_>) -> Option<String> {
+        Some(format!("{} of {} candidates ranked", step.done, step.of))
+    }
+
+    fn seconds(epoch: &EpochReport) -> f64 {
+        epoch.seconds
+    }
+
+    fn picture(&self, history: &[EpochReport], _: Option<&Found<EpochReport, Candidates>>) -> String {
+        drawn(history, self.rl.reward)
+    }
+
+    fn picture_file(index: u64) -> String {
+        picture_file(index)
+    }
 }
 
 /// The picture of these epochs: the rewards are of accuracies of validation batches, and no best one is known.

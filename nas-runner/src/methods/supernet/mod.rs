@@ -2,6 +2,7 @@
 
 mod oneshot;
 mod record;
+mod searcher;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -9,10 +10,11 @@ use nas_eval::data::DatasetInfo;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{CellSpace, Space};
 
+pub(super) use self::oneshot::checkpoint;
 pub use self::oneshot::{Oneshot, Searches, Supernet, SupernetSummary, cell_file};
-pub(super) use self::oneshot::{checkpoint, record_file, skip_connections};
 pub use self::record::seconds;
 pub(super) use self::record::{overview, shown, training_curve};
+pub(super) use self::searcher::{Found, Observer, Searcher, Trains};
 use crate::parsers::at_least;
 use crate::size::Skeleton;
 

@@ -10,7 +10,7 @@ use nas_study::RunDir;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::record_file;
+use super::oneshot::record_file;
 use crate::methods::Seen;
 
 /// `search-i.json` of a run directory, of either method: what both write, and their own epochs `E`.
