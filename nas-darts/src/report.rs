@@ -90,7 +90,6 @@ pub struct EdgePerturbation {
     /// dropped.
     pub accuracy_without: Vec<f64>,
     /// Whether the accuracies left a choice, which the strengths decided.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tied: bool,
 }
 

@@ -36,7 +36,6 @@ pub struct TrainingEvaluatorConfig {
     /// How they are trained.
     pub train: TrainConfig,
     /// What the schedules of a training span.
-    #[serde(skip_serializing_if = "Span::is_trial")]
     pub span: Span,
     /// Share of the training images kept for validation.
     pub valid_fraction: f64,
@@ -85,12 +84,6 @@ pub enum Span {
     /// So many epochs, of which a trial trains the first ones. A trial of more epochs begins with all that one of fewer
     /// trains, so that it can continue it: what multi-fidelity search needs, where this is its maximum.
     Epochs(u32),
-}
-
-impl Span {
-    fn is_trial(&self) -> bool {
-        *self == Self::Trial
-    }
 }
 
 /// Evaluates a trial by building its network and training it for the trial's epochs on the training split; the accuracy is
@@ -142,13 +135,11 @@ struct Description<'a> {
     valid_fraction: f64,
     split_seed: u64,
     network: &'a NetworkConfig,
-    #[serde(skip_serializing_if = "Span::is_trial")]
     span: Span,
     train: serde_json::Value,
     device: &'a str,
     dtype: &'a str,
     /// Whether matrix products run in TF32: another result.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     tf32: bool,
 }
 
@@ -574,7 +565,12 @@ mod tests {
         assert_ne!(description, describe(|c| c.network.channels = 5));
         assert_ne!(description, describe(|c| c.valid_fraction = 0.25));
         assert_ne!(description, describe(|c| c.span = Span::Epochs(9)));
-        assert!(!description.contains("span"), "as it was before there was a span");
+        for (setting, at_its_default) in [("span", r#""span":"trial""#), ("tf32", r#""tf32":false"#)] {
+            assert!(
+                description.contains(at_its_default),
+                "{setting} is told at its default, too: {description}"
+            );
+        }
     }
 
     #[test]

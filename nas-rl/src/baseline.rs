@@ -11,7 +11,6 @@ pub(crate) struct Baseline {
     rewards: f64,
     weights: f64,
     /// Whether it begins at 0, and so is too low for long.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     biased: bool,
 }
 

@@ -40,17 +40,14 @@ pub struct RlConfig {
     /// What a nat of entropy is worth in reward.
     pub entropy_weight: f64,
     /// Where that bonus is counted.
-    #[serde(skip_serializing_if = "EntropyBonus::is_in_gradient")]
     pub entropy_bonus: EntropyBonus,
     /// What a nat of distance between the distributions of skip connections and the controller's
     /// [`skip_target`](ControllerConfig::skip_target) costs, see [`Scores`](crate::controller::Scores): a penalty that holds
     /// their number back, for spaces with anchors. 0.8 in ENAS' code for whole networks, nothing elsewhere.
-    #[serde(skip_serializing_if = "is_zero")]
     pub skip_weight: f64,
     /// Memory of the moving average of rewards.
     pub baseline_decay: f64,
     /// What that average begins at.
-    #[serde(skip_serializing_if = "BaselineStart::is_unbiased")]
     pub baseline_start: BaselineStart,
     /// Largest norm of the gradients; 0 for any.
     pub clip_norm: f64,
@@ -60,12 +57,6 @@ pub struct RlConfig {
     pub failure_reward: f64,
     /// Whether architectures grow during the search.
     pub depth: Depth,
-}
-
-/// Not written down, so that configurations are what they were before there was a penalty.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
-fn is_zero(weight: &f64) -> bool {
-    *weight == 0.0
 }
 
 /// Where the bonus for entropy is counted.
@@ -79,13 +70,6 @@ pub enum EntropyBonus {
     Reward,
 }
 
-impl EntropyBonus {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
-    fn is_in_gradient(&self) -> bool {
-        *self == Self::Gradient
-    }
-}
-
 /// What the moving average of rewards begins at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,13 +79,6 @@ pub enum BaselineStart {
     Unbiased,
     /// 0. Each reward is compared with the average that has taken it in, as in the authors' code of ENAS.
     Zero,
-}
-
-impl BaselineStart {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
-    fn is_unbiased(&self) -> bool {
-        *self == Self::Unbiased
-    }
 }
 
 /// How a controller learns from a batch.

@@ -49,8 +49,7 @@ const TUNING_RATE_DIVISOR: f64 = 10.0;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Projection {
     decided: Vec<EdgePerturbation>,
-    /// The supernet's accuracy before the first decision. Checkpoints from before decisions came in rounds have none.
-    #[serde(default)]
+    /// The supernet's accuracy before the first decision.
     accuracy: Option<f64>,
 }
 

@@ -40,22 +40,13 @@ pub struct ControllerConfig {
     /// How decisions of kind `skip` are made.
     pub skips: Skips,
     /// How the recurrent network goes through the decisions.
-    #[serde(skip_serializing_if = "Form::is_heads")]
     pub form: Form,
     /// With [`Form::Attention`], what is added to the bounded scores of the operations of the first cell, in the order of
     /// the options; nothing learns it. ENAS' code favours separable convolutions this way, too.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub operation_prior: Vec<f64>,
     /// The probability of a skip connection that anchors are held to, where
     /// [`RlConfig::skip_weight`](crate::RlConfig::skip_weight) says so. ENAS (Pham et al. 2018) has 0.4.
-    #[serde(skip_serializing_if = "is_published_target")]
     pub skip_target: f64,
-}
-
-/// As with ENAS: not written down, so that configurations are what they were before there was a choice.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
-fn is_published_target(target: &f64) -> bool {
-    *target == SKIP_TARGET
 }
 
 /// ENAS'.
@@ -83,13 +74,6 @@ pub enum Form {
     /// with a step of its own; a skip connection has the scores −q and q, and so the probability σ(2q); no biases but those
     /// of the operations of cells.
     Attention,
-}
-
-impl Form {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
-    fn is_heads(&self) -> bool {
-        *self == Self::Heads
-    }
 }
 
 impl Default for ControllerConfig {

@@ -59,10 +59,8 @@ pub struct EnasConfig {
     /// How training images are varied.
     pub augmentation: Augmentation,
     /// Rate of dropout before the classifier, while the weights learn.
-    #[serde(skip_serializing_if = "is_zero")]
     pub dropout: f64,
     /// Weight of the auxiliary classifier's loss, where the network has one.
-    #[serde(skip_serializing_if = "is_published_weight")]
     pub auxiliary_weight: f64,
     /// The controller and how it learns.
     pub rl: RlConfig,
@@ -70,16 +68,6 @@ pub struct EnasConfig {
     pub controller_updates: u32,
     /// Architectures drawn and ranked at the end.
     pub candidates: usize,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
-fn is_zero(rate: &f64) -> bool {
-    *rate == 0.0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde wants")]
-fn is_published_weight(weight: &f64) -> bool {
-    *weight == AUXILIARY_WEIGHT
 }
 
 /// Those of the authors' code.
@@ -260,6 +248,19 @@ mod tests {
         config.validate().unwrap();
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<EnasConfig>(&text).unwrap(), config);
+        let at_their_defaults = [
+            r#""dropout":0.0"#,
+            r#""auxiliary_weight":0.4"#,
+            r#""skip_weight":0.0"#,
+            r#""entropy_bonus":"gradient""#,
+            r#""baseline_start":"unbiased""#,
+            r#""form":"heads""#,
+            r#""operation_prior":[]"#,
+            r#""skip_target":0.4"#,
+        ];
+        for setting in at_their_defaults {
+            assert!(text.contains(setting), "{setting} is written, too: {text}");
+        }
         assert!(serde_json::from_str::<EnasConfig>(r#"{"epoch": 3}"#).is_err());
     }
 

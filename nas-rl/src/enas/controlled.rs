@@ -45,7 +45,6 @@ pub(super) struct Phase {
 pub(super) struct State {
     baseline: Baseline,
     updates: usize,
-    #[serde(default)]
     phase: Phase,
 }
 

@@ -213,7 +213,12 @@ fn decisions_in_another_order_are_not_gone_on_with() {
     };
     let mut search = search(&nb201(), &config, 1);
     let decided = serde_json::json!({"decided": [
-        {"cell": "cell", "decision": {"operation": {"row": 0, "column": 1}}, "accuracy_without": [0.5]}
+        {
+            "cell": "cell",
+            "decision": {"operation": {"row": 0, "column": 1}},
+            "accuracy_without": [0.5],
+            "tied": false,
+        }
     ]});
     search.oneshot.method.projection = Some(serde_json::from_value(decided).unwrap());
     let error = search.run(None, |_| {}).unwrap_err().to_string();
