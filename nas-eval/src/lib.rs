@@ -42,6 +42,8 @@ mod device;
 mod engine;
 mod exact;
 mod kernels;
+mod pass;
+mod windows;
 
 pub mod clock;
 pub mod data;

@@ -36,9 +36,10 @@ use ndarray::Array2;
 use crate::compute::Compute;
 use crate::data::{Images, Normalization};
 use crate::error::EvalError;
-use crate::model::{Differentiated, Logits, Model, Pass};
+use crate::model::{Logits, Model, Pass};
 pub use crate::model::{Mixture, Wanted};
 use crate::nn::{Gradients, Parameters};
+use crate::pass::Differentiated;
 use crate::train::{Scores, evaluate_by};
 
 /// A supernet with parameters.

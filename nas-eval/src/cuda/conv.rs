@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::launch::Launch;
 use super::slices_of;
-use crate::ops::Geometry;
+use crate::windows::Geometry;
 
 /// As [`conv2d`](crate::ops::conv2d).
 pub(crate) fn conv2d(x: &Tensor, weight: &Tensor, g: &Geometry) -> Result<Tensor> {

@@ -14,7 +14,8 @@ use crate::compute::Compute;
 use crate::data::{Augmentation, Batch, BatchPlan, Batcher, Images, Normalization};
 use crate::nn::{AdamConfig, Gradients, Init, OptimizerConfig, Parameters, SgdConfig};
 use crate::ops::gradient_check::{self, assert_close, assert_values, gradients, random, values};
-use crate::ops::{self, ConvSpec, Geometry, PoolSpec};
+use crate::ops::{self, ConvSpec, PoolSpec};
+use crate::windows::Geometry;
 
 /// Where the kernels run, if they can.
 fn place() -> Option<Device> {

@@ -7,8 +7,8 @@ use super::plan::{Norm, Step};
 use super::prepare::values;
 use super::run::Run;
 use crate::kernels::Float;
-use crate::model::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::nn::Parameters;
+use crate::pass::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
 impl<T: Float> Run<'_, T> {
     /// Mean and biased variance of each channel from the moments of the images:

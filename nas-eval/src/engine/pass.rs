@@ -11,8 +11,8 @@ use super::plan::Plan;
 use super::run::Run;
 use crate::error::EvalError;
 use crate::kernels::{Float, Level, level};
-use crate::model::{Differentiated, Logits, Loss, Pass, Wanted, Weights};
 use crate::nn::{Gradients, Parameters};
+use crate::pass::{Differentiated, Logits, Loss, Pass, Wanted, Weights};
 
 /// How many images are evaluated at a time where they do not depend on each other: few enough to need little memory.
 const EVALUATED_TOGETHER: usize = 64;

@@ -13,9 +13,10 @@ use super::plan::Plan;
 use super::{Engine, Request};
 use crate::compute::Compute;
 use crate::kernels::{Level, Tile, level};
-use crate::model::{Differentiated, Logits, Model, Pass, Wanted, Weights};
+use crate::model::{Logits, Model, Pass, Wanted};
 use crate::nn::Gradients;
 use crate::ops::cross_entropy;
+use crate::pass::{Differentiated, Weights};
 
 const TRAIN: Pass = Pass::Train {
     seed: Seed::new(5),

@@ -8,8 +8,6 @@
 
 mod differentiate;
 mod layers;
-mod mixture;
-mod random;
 
 use std::sync::Arc;
 
@@ -21,43 +19,9 @@ use crate::compute::Compute;
 use crate::engine::{Engine, Request, runs_here};
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
-pub use differentiate::Wanted;
-pub(crate) use differentiate::{Differentiated, Loss};
+pub use crate::pass::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Logits, Mixture, Pass, Wanted};
+use crate::pass::{Part, Weights};
 use layers::Tape;
-pub(crate) use layers::layer_mask;
-pub use mixture::Mixture;
-use mixture::Part;
-pub(crate) use mixture::Weights;
-
-/// Momentum of the running statistics of batch normalisation: the share of the newest batch.
-pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
-/// What is added to a variance before its root is taken.
-pub const BATCH_NORM_EPSILON: f64 = 1e-5;
-
-/// What a forward pass is for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pass {
-    /// Training: batch statistics, which the running ones follow; drop-path and dropout are active.
-    Train {
-        /// The stream that drop-path and dropout draw from: another one for each step.
-        seed: Seed,
-        /// Probability of dropping a path for one sample, in [0, 1).
-        drop_path: f64,
-    },
-    /// Evaluation: running statistics, nothing random.
-    Eval,
-    /// Evaluation by the statistics of the batch, which the running ones do not follow; nothing random.
-    BatchStatistics,
-}
-
-/// Class scores before the softmax.
-#[derive(Debug, Clone)]
-pub struct Logits {
-    /// Those of the network: \[N, classes\].
-    pub main: Tensor,
-    /// Those of the auxiliary head, in a training pass of a network that has one: \[N, classes\].
-    pub auxiliary: Option<Tensor>,
-}
 
 /// A network with parameters.
 #[derive(Debug)]

@@ -16,9 +16,9 @@ mod softmax_loss;
 
 pub use add::{add_many, weighted_sum};
 pub use batch_norm::{BatchNormed, batch_norm_eval, batch_norm_train};
-#[cfg(any(feature = "cuda", test))]
-pub(crate) use conv::Geometry;
-pub use conv::{ConvSpec, conv2d};
-pub use pool::{PoolSpec, avg_pool2d, global_avg_pool, max_pool2d};
+pub use conv::conv2d;
+pub use pool::{avg_pool2d, global_avg_pool, max_pool2d};
 pub use relu::relu;
 pub use softmax_loss::cross_entropy;
+
+pub use crate::windows::{ConvSpec, PoolSpec};

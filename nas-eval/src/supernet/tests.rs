@@ -11,8 +11,8 @@ use rand::RngExt;
 
 use super::*;
 use crate::compute::Compute;
-use crate::model::Differentiated;
 use crate::ops::cross_entropy;
+use crate::pass::Differentiated;
 
 const IMAGE: Shape = Shape::new(2, 8, 8);
 const TRAIN: Pass = Pass::Train {

@@ -1,15 +1,12 @@
 //! Two-dimensional convolution, for dense, grouped and depthwise kernels of any stride, padding and dilation, as a sum over
 //! the taps of the kernel: for each, the padded input at the positions that this tap sees, times the tap's weights.
 
-mod spec;
-
 #[cfg(test)]
 mod tests;
 
 use candle_core::{Result, Tensor};
 
-pub use spec::ConvSpec;
-pub(crate) use spec::Geometry;
+use crate::windows::{ConvSpec, Geometry};
 
 /// Two-dimensional convolution (cross-correlation, as everywhere in deep learning), differentiable in both arguments.
 ///

@@ -39,7 +39,7 @@ impl Mixture {
     }
 
     /// Zeros of the same shape.
-    pub(super) fn zeros(&self) -> Vec<Array2<f64>> {
+    pub(crate) fn zeros(&self) -> Vec<Array2<f64>> {
         self.tables
             .iter()
             .map(|table| Array2::zeros(table.dim()))
@@ -47,7 +47,7 @@ impl Mixture {
     }
 
     /// The weight of this term of `layer`.
-    pub(super) fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
+    fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
         let Term { table, row, column } = *term;
         match self.tables.get(table).and_then(|table| table.get([row, column])) {
             Some(&weight) => Ok(weight),
@@ -102,7 +102,7 @@ impl Weights<'_> {
     }
 
     /// What a term that reads `input` is to its sum.
-    pub(super) fn part(&self, network: &Network, layer: &Layer, input: LayerId, term: &Term) -> Result<Part> {
+    pub(crate) fn part(&self, network: &Network, layer: &Layer, input: LayerId, term: &Term) -> Result<Part> {
         let weight = self.of(layer, term)?;
         Ok(if weight == 0.0 {
             Part::Number
@@ -114,7 +114,7 @@ impl Weights<'_> {
     }
 
     /// The weighted sum of those inputs that count.
-    pub(super) fn sum(
+    pub(crate) fn sum(
         &self,
         network: &Network,
         layer: &Layer,
@@ -171,7 +171,7 @@ impl Weights<'_> {
 
 /// What a term is to its sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// Its weight is exactly 0: a number that is added, and for which nothing is computed.
     Number,
     /// Zeros, whatever they weigh.
