@@ -1,4 +1,5 @@
-//! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by it.
+//! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by
+//! it.
 //!
 //! ```
 //! use nas_eval::{Compute, data::Dataset, evaluator::{TrainingEvaluator, TrainingEvaluatorConfig}};

@@ -28,7 +28,8 @@ pub(crate) trait Float:
     /// Minus infinity, where a maximum starts.
     const NEG_INFINITY: Self;
 
-    /// `self * factor + addend`, fused if every processor of the target can do it; in software it would be very slow.
+    /// `self * factor + addend`, fused if every processor of the target can do it; in software it
+    /// would be very slow.
     fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self;
 
     /// Runs `task` with this type's vectors, compiled for `level`, which the processor must have.
@@ -54,8 +55,8 @@ macro_rules! float {
 
             #[inline]
             fn dispatch<K: Task<Self>>(level: Level, task: K) {
-                // SAFETY, all three: the processor has the level, and `run` is inlined into the function compiled for it; arrays ask
-                // for nothing.
+                // SAFETY, all three: the processor has the level, and `run` is inlined into the
+                // function compiled for it; arrays ask for nothing.
                 assert!(
                     level <= simd::level(),
                     "the processor does not have {level:?}"

@@ -1,4 +1,5 @@
-//! Pooling. The input lies in a frame whose border cannot win a maximum, or counts nothing in a mean.
+//! Pooling. The input lies in a frame whose border cannot win a maximum, or counts nothing in a
+//! mean.
 
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 

@@ -14,10 +14,12 @@ use crate::pass::{Differentiated, Logits, Loss, Mixture, Pass, Wanted, Weights};
 impl Model {
     /// The class scores of a training pass, the loss that `loss` makes of them, and its gradients.
     ///
-    /// `loss` gives a tensor of one element, computed from the class scores by differentiable operations.
+    /// `loss` gives a tensor of one element, computed from the class scores by differentiable
+    /// operations.
     ///
     /// # Errors
-    /// As [`Model::forward`]; a Candle error where the loss has no gradient, and for a pass that is not a training one.
+    /// As [`Model::forward`]; a Candle error where the loss has no gradient, and for a pass that is
+    /// not a training one.
     pub fn differentiate(
         &self,
         images: &Tensor,

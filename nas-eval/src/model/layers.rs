@@ -9,7 +9,8 @@ use crate::ops::{self, BatchNormed, ConvSpec, PoolSpec};
 use crate::pass::layer_mask;
 
 impl Model {
-    /// The output of `layer` for the values of its inputs, each \[N, C, H, W\] (\[N, C\] after pooling to a point).
+    /// The output of `layer` for the values of its inputs, each \[N, C, H, W\] (\[N, C\] after
+    /// pooling to a point).
     pub(super) fn compute(
         &self,
         layer: &Layer,
@@ -164,7 +165,8 @@ pub(super) enum Tape {
     Off,
 }
 
-/// The channels of `x` \[N, C, H, W\] in the order in which `groups` equal parts of them give one in turn.
+/// The channels of `x` \[N, C, H, W\] in the order in which `groups` equal parts of them give one
+/// in turn.
 pub(super) fn shuffle(x: &Tensor, groups: usize) -> Result<Tensor> {
     let (n, channels, height, width) = x.dims4()?;
     x.reshape((n, groups, channels / groups, height, width))?

@@ -1,8 +1,8 @@
 //! From a [`Network`] to a model that can be trained.
 //!
-//! A [`Model`] creates the parameters that the network's layers need, named after the layers, and computes the
-//! class scores layer by layer on Candle's tape. It knows the elementary layers only: operations and skeletons
-//! have come down to those in `nas-space`.
+//! A [`Model`] creates the parameters that the network's layers need, named after the layers, and
+//! computes the class scores layer by layer on Candle's tape. It knows the elementary layers only:
+//! operations and skeletons have come down to those in `nas-space`.
 //!
 //! **Invariant:** the number of trainable values equals the network's counted parameters.
 
@@ -37,11 +37,12 @@ pub struct Model {
 impl Model {
     /// The network with freshly drawn parameters.
     ///
-    /// Convolutions and linear layers are drawn from U(±1/√fan-in), PyTorch's default; batch norms start as the
-    /// identity. Each parameter has a stream of its own, named after it.
+    /// Convolutions and linear layers are drawn from U(±1/√fan-in), PyTorch's default; batch norms
+    /// start as the identity. Each parameter has a stream of its own, named after it.
     ///
     /// # Errors
-    /// [`EvalError::Tensor`] where the device has no memory for them; [`EvalError::UnsupportedLayer`].
+    /// [`EvalError::Tensor`] where the device has no memory for them;
+    /// [`EvalError::UnsupportedLayer`].
     pub fn new(network: Arc<Network>, seed: Seed, compute: &Compute) -> Result<Self, EvalError> {
         let mut parameters = Parameters::new(seed, compute);
         for layer in network.layers() {
@@ -90,8 +91,8 @@ impl Model {
     /// In a training pass the running statistics of the batch norms are updated.
     ///
     /// # Errors
-    /// A Candle error where the batch has another shape than the network takes, the network is a supernet, whose weights
-    /// are missing here, or the device fails.
+    /// A Candle error where the batch has another shape than the network takes, the network is a
+    /// supernet, whose weights are missing here, or the device fails.
     pub fn forward(&self, images: &Tensor, pass: &Pass) -> candle_core::Result<Logits> {
         let training = matches!(pass, Pass::Train { .. });
         let tape = if training { Tape::On } else { Tape::Off };
@@ -143,7 +144,8 @@ impl Model {
         })
     }
 
-    /// Whether the engine computes passes on these images: on the CPU, in the parameters' element type.
+    /// Whether the engine computes passes on these images: on the CPU, in the parameters' element
+    /// type.
     fn runs_on_engine(&self, images: &Tensor) -> bool {
         runs_here(images) && self.parameters.device().is_cpu() && images.dtype() == self.parameters.dtype()
     }
@@ -187,8 +189,8 @@ impl Model {
         }
     }
 
-    /// Which layers the outputs of this pass depend on: those of the auxiliary head in training alone, and none that
-    /// count nothing in a weighted sum.
+    /// Which layers the outputs of this pass depend on: those of the auxiliary head in training
+    /// alone, and none that count nothing in a weighted sum.
     fn needed(&self, pass: &Pass, weights: &Weights<'_>) -> candle_core::Result<Vec<bool>> {
         let layers = self.network.layers();
         let mut needed = vec![false; layers.len()];
@@ -216,7 +218,8 @@ impl Model {
     }
 }
 
-/// How many numbers the parameters and running statistics of a network are; `u64::MAX` stands for that many or more.
+/// How many numbers the parameters and running statistics of a network are; `u64::MAX` stands for
+/// that many or more.
 pub(crate) fn stored_numbers(network: &Network) -> u64 {
     let statistics = network.layers().iter().map(|layer| match layer.kind {
         LayerKind::BatchNorm { .. } => 2 * layer.shape.channels as u64,

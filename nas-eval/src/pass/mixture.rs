@@ -13,15 +13,17 @@ use crate::ops;
 
 /// The weights of all terms of a supernet in one pass, as tables that its [`Term`]s point into.
 ///
-/// A term whose weight is exactly 0 is not computed: what only such terms need is left out of the pass, its running
-/// statistics stay and its parameters have no gradient. The gradient of such a weight is the sum of the gradient of the
-/// node over all its elements, as if the number itself were added: so do the authors of GDAS in their code (Dong & Yang
-/// 2019, arXiv 1910.04465). `none` is a term like any other: its zeros have no gradient where they count, and the gradient
-/// of that number where they do not.
+/// A term whose weight is exactly 0 is not computed: what only such terms need is left out of the
+/// pass, its running statistics stay and its parameters have no gradient. The gradient of such a
+/// weight is the sum of the gradient of the node over all its elements, as if the number itself
+/// were added: so do the authors of GDAS in their code (Dong & Yang 2019, arXiv 1910.04465). `none`
+/// is a term like any other: its zeros have no gradient where they count, and the gradient of that
+/// number where they do not.
 ///
 /// # Shapes
-/// One table a cell, in the order of [`CellSpace::relaxed`](nas_space::spaces::CellSpace::relaxed); a row for each edge, a
-/// column for each candidate ([`RelaxedCell::columns`](nas_space::spaces::RelaxedCell::columns)).
+/// One table a cell, in the order of [`CellSpace::relaxed`](nas_space::spaces::CellSpace::relaxed);
+/// a row for each edge, a column for each candidate
+/// ([`RelaxedCell::columns`](nas_space::spaces::RelaxedCell::columns)).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
     tables: Vec<Array2<f64>>,
@@ -180,8 +182,8 @@ pub(crate) enum Part {
     Weighed(f64),
 }
 
-/// The same by kernels. All terms have the gradient of the sum: the first to be added gives those of the weights that
-/// are 0, too.
+/// The same by kernels. All terms have the gradient of the sum: the first to be added gives those
+/// of the weights that are 0, too.
 #[cfg(any(feature = "cuda", test))]
 fn sum_by_kernels(
     layer: &Layer,

@@ -1,4 +1,5 @@
-//! What a pass through a network is for, what it takes, and what it gives: what models and the engine have in common.
+//! What a pass through a network is for, what it takes, and what it gives: what models and the
+//! engine have in common.
 
 mod mask;
 mod mixture;
@@ -29,7 +30,8 @@ pub enum Pass {
     },
     /// Evaluation: running statistics, nothing random.
     Eval,
-    /// Evaluation by the statistics of the batch, which the running ones do not follow; nothing random.
+    /// Evaluation by the statistics of the batch, which the running ones do not follow; nothing
+    /// random.
     BatchStatistics,
 }
 
@@ -72,6 +74,7 @@ pub(crate) struct Differentiated {
     pub(crate) mixture: Vec<Array2<f64>>,
 }
 
-/// What makes a loss of class scores. Behind the public functions it is of one type whatever the closure: else the engine, which is
-/// generic over the element, would be compiled once more in every crate that has a loss.
+/// What makes a loss of class scores. Behind the public functions it is of one type whatever the
+/// closure: else the engine, which is generic over the element, would be compiled once more in
+/// every crate that has a loss.
 pub(crate) type Loss<'a> = Box<dyn FnOnce(&Logits) -> Result<Tensor> + 'a>;

@@ -1,4 +1,5 @@
-//! Where the windows of convolutions and poolings lie, and the shapes that follow: what their definitions and their kernels have in common.
+//! Where the windows of convolutions and poolings lie, and the shapes that follow: what their
+//! definitions and their kernels have in common.
 
 mod conv;
 mod pool;

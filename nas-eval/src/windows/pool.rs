@@ -9,8 +9,9 @@ pub struct PoolSpec {
     pub kernel: [usize; 2],
     /// Step from one window to the next; at least 1.
     pub stride: [usize; 2],
-    /// Rows and columns added at each side; at most half the kernel, so that no window lies in the padding alone.
-    /// Their value is the neutral one: minus infinity for the maximum, not counted for the average.
+    /// Rows and columns added at each side; at most half the kernel, so that no window lies in the
+    /// padding alone. Their value is the neutral one: minus infinity for the maximum, not counted
+    /// for the average.
     pub padding: [usize; 2],
 }
 
@@ -24,12 +25,12 @@ impl PoolSpec {
         }
     }
 
-    /// Height and width of the output for an input of `[height, width]`: `(size + 2·padding − kernel) / stride + 1`,
-    /// rounded down.
+    /// Height and width of the output for an input of `[height, width]`: `(size + 2·padding −
+    /// kernel) / stride + 1`, rounded down.
     ///
     /// # Errors
-    /// If a kernel or stride is 0, the padding exceeds half the kernel, the input is empty, or the kernel is larger
-    /// than the padded input.
+    /// If a kernel or stride is 0, the padding exceeds half the kernel, the input is empty, or the
+    /// kernel is larger than the padded input.
     pub fn output_size(&self, input: [usize; 2]) -> Result<[usize; 2]> {
         let Self {
             kernel,

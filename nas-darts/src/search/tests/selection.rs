@@ -40,8 +40,9 @@ fn perturbation_decides_every_edge_and_goes_on_where_it_stopped() {
     assert_eq!(report.perturbations, expected.perturbations);
 }
 
-/// Rounds of the DARTS space, as in the authors' code: 14 edges and 3 nodes of both cells side by side, 5 epochs between
-/// two rounds, at a tenth of the first rate; their 81st epoch comes after the last round.
+/// Rounds of the DARTS space, as in the authors' code: 14 edges and 3 nodes of both cells side by
+/// side, 5 epochs between two rounds, at a tenth of the first rate; their 81st epoch comes after
+/// the last round.
 #[test]
 fn perturbation_tunes_for_80_epochs_at_a_tenth_of_the_rate_in_the_published_setting() {
     let config = DartsConfig {

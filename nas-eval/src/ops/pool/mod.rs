@@ -9,11 +9,12 @@ use crate::windows::PoolSpec;
 
 /// The maximum of each window. Padding counts as minus infinity; a window with a NaN gives NaN.
 ///
-/// The gradient of a window goes to the first of its largest elements in row-major order, or to its last NaN, as in
-/// PyTorch.
+/// The gradient of a window goes to the first of its largest elements in row-major order, or to its
+/// last NaN, as in PyTorch.
 ///
 /// # Shapes
-/// `x` is `[N, C, H, W]`; the result is `[N, C, H', W']` with `[H', W']` from [`PoolSpec::output_size`].
+/// `x` is `[N, C, H, W]`; the result is `[N, C, H', W']` with `[H', W']` from
+/// [`PoolSpec::output_size`].
 ///
 /// # Errors
 /// Those of [`PoolSpec::output_size`], and if `x` does not have four dimensions.
@@ -43,7 +44,8 @@ pub fn max_pool2d(x: &Tensor, spec: &PoolSpec) -> Result<Tensor> {
 /// `count_include_pad=False`, which is what DARTS and NAS-Bench-201 use).
 ///
 /// # Shapes
-/// `x` is `[N, C, H, W]`; the result is `[N, C, H', W']` with `[H', W']` from [`PoolSpec::output_size`].
+/// `x` is `[N, C, H, W]`; the result is `[N, C, H', W']` with `[H', W']` from
+/// [`PoolSpec::output_size`].
 ///
 /// # Errors
 /// Those of [`PoolSpec::output_size`], and if `x` does not have four dimensions.
@@ -92,7 +94,8 @@ pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
 struct Tap {
     rows: Tensor,
     columns: Tensor,
-    /// `[1, 1, H', W']`, 1 where the element is in the image. Elsewhere `rows` and `columns` name some other one.
+    /// `[1, 1, H', W']`, 1 where the element is in the image. Elsewhere `rows` and `columns` name
+    /// some other one.
     inside: Tensor,
 }
 
