@@ -1,5 +1,6 @@
-//! DARTS on 256 of the built-in digits: a small supernet of the NAS-Bench-201 space learns weights and strengths in turn, and a cell
-//! is read off the strengths. After so few epochs it is no better than chance; `nas search darts` has settings that are.
+//! DARTS on 256 of the built-in digits: a small supernet of the NAS-Bench-201 space learns weights
+//! and strengths in turn, and a cell is read off the strengths. After so few epochs it is no better
+//! than chance; `nas search darts` has settings that are.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

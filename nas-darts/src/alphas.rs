@@ -7,8 +7,8 @@ use rand_distr::{Distribution, Normal};
 
 use crate::error::DartsError;
 
-/// The architecture parameters of a supernet, or something of their shape, such as their gradient: what a search
-/// learns beside the weights of the operations.
+/// The architecture parameters of a supernet, or something of their shape, such as their gradient:
+/// what a search learns beside the weights of the operations.
 ///
 /// # Shapes
 /// One table a cell, in the order of [`CellSpace::relaxed`](nas_space::spaces::CellSpace::relaxed).

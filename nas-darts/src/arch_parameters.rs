@@ -14,8 +14,8 @@ use crate::alphas::Alphas;
 use crate::config::DartsConfig;
 use crate::error::DartsError;
 
-/// The architecture parameters with their optimizer: `alpha.CELL` and, where edges are weighed, `beta.CELL`. They are
-/// few, and are kept on the CPU in double precision whatever the weights are.
+/// The architecture parameters with their optimizer: `alpha.CELL` and, where edges are weighed,
+/// `beta.CELL`. They are few, and are kept on the CPU in double precision whatever the weights are.
 #[derive(Debug)]
 pub(crate) struct ArchParameters {
     names: Vec<String>,
@@ -149,7 +149,8 @@ mod tests {
         );
     }
 
-    /// Adam's first step is the learning rate against the gradient's sign, whatever the gradient's size.
+    /// Adam's first step is the learning rate against the gradient's sign, whatever the gradient's
+    /// size.
     #[test]
     fn a_step_goes_against_the_gradient() {
         let cells = cells(&darts());

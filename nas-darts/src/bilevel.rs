@@ -2,8 +2,9 @@
 //!
 //! First order: ∇_α L_val(w, α), the weights w as they are.
 //!
-//! Second order: the weights are taken one training step ahead, w′ = w − ξ (μ b + ∇_w L_train(w, α) + λ w), with their
-//! learning rate ξ, momentum μ b and weight decay λ, and the gradient of L_val(w′(α), α) is
+//! Second order: the weights are taken one training step ahead, w′ = w − ξ (μ b + ∇_w L_train(w,
+//! α) + λ w), with their learning rate ξ, momentum μ b and weight decay λ, and the gradient of
+//! L_val(w′(α), α) is
 //!
 //! ∇_α L_val(w′, α) − ξ ∇²_αw L_train(w, α) v, with v = ∇_w′ L_val(w′, α).
 //!
@@ -14,8 +15,9 @@
 //! None.
 //!
 //! # References
-//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055,
-//! section 2.3, equations 6 to 8, and the authors' code for momentum and weight decay.
+//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR
+//! 2019, arXiv:1806.09055, section 2.3, equations 6 to 8, and the authors' code for momentum and
+//! weight decay.
 
 /// A bilevel problem at one training and one validation batch.
 pub trait Bilevel {
@@ -48,7 +50,8 @@ pub trait Bilevel {
     /// As above.
     fn norm(&self, direction: &Self::Direction) -> Result<f64, Self::Error>;
 
-    /// Remembers the weights and moves them one training step ahead: by −`rate` · (momentum + `train` + weight decay).
+    /// Remembers the weights and moves them one training step ahead: by −`rate` · (momentum +
+    /// `train` + weight decay).
     ///
     /// # Errors
     /// As above.
@@ -70,7 +73,8 @@ pub trait Bilevel {
 /// Length of the step of the central difference, ε ‖v‖.
 const STEP: f64 = 0.01;
 
-/// The gradient of second order, at this learning rate of the weights, which are the same afterwards.
+/// The gradient of second order, at this learning rate of the weights, which are the same
+/// afterwards.
 ///
 /// # Errors
 /// Those of the problem; the weights are put back then too.
@@ -115,8 +119,9 @@ fn through_the_step<P: Bilevel>(problem: &mut P, rate: f64, step: f64) -> Result
 mod tests {
     use super::*;
 
-    /// The toy of the paper's figure 2: L_val = α w − 2 α + 1, L_train = w² − 2 α w + α², to which the coupling of the
-    /// training loss can be made larger: its mixed derivative is −2 · `coupling`.
+    /// The toy of the paper's figure 2: L_val = α w − 2 α + 1, L_train = w² − 2 α w + α², to which
+    /// the coupling of the training loss can be made larger: its mixed derivative is −2 ·
+    /// `coupling`.
     #[derive(Debug, Clone, Default)]
     struct Toy {
         alpha: f64,
@@ -238,8 +243,9 @@ mod tests {
         }
     }
 
-    /// The difference is divided by ε, not multiplied: a program that gets this wrong has an implicit part too small by
-    /// a factor of ε² = 0.01² / ‖v‖², and is of first order in all but name.
+    /// The difference is divided by ε, not multiplied: a program that gets this wrong has an
+    /// implicit part too small by a factor of ε² = 0.01² / ‖v‖², and is of first order in all but
+    /// name.
     #[test]
     fn the_second_order_part_has_its_full_size() {
         for alpha in [0.5, 3.0, 200.0] {

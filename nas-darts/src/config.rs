@@ -36,8 +36,8 @@ use crate::stop::StopRule;
 /// | `stop` | none | when a search ends early | see [`StopRule`]; none with perturbation |
 /// | `hessian_every` | 0 | epochs between two measurements of the dominant eigenvalue, 0 for none | ≥ 0; ≥ 1 with `stop = "robust"` |
 ///
-/// The defaults are those of the authors' code (Liu et al. 2019, arXiv 1806.09055); where the paper says otherwise, the
-/// table does too.
+/// The defaults are those of the authors' code (Liu et al. 2019, arXiv 1806.09055); where the paper
+/// says otherwise, the table does too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DartsConfig {
@@ -67,7 +67,8 @@ pub struct DartsConfig {
     pub order: Order,
     /// Which of the two steps comes first.
     pub first_step: FirstStep,
-    /// By which statistics the supernet is evaluated after an epoch; perturbation always takes those of the batch.
+    /// By which statistics the supernet is evaluated after an epoch; perturbation always takes
+    /// those of the batch.
     pub batch_norm: BatchNormMode,
     /// Share of the images that the architecture is fitted to.
     pub valid_fraction: f64,
@@ -92,7 +93,8 @@ pub enum Order {
     /// The weights are taken as they are: ξ = 0.
     #[default]
     First,
-    /// The weights are taken one step ahead, and how that step depends on the architecture is accounted for.
+    /// The weights are taken one step ahead, and how that step depends on the architecture is
+    /// accounted for.
     Second,
 }
 
@@ -120,7 +122,8 @@ pub enum BatchNormMode {
     Batch,
 }
 
-/// How operations are weighed: which [`Relaxation`](crate::relaxation::Relaxation), with which settings.
+/// How operations are weighed: which [`Relaxation`](crate::relaxation::Relaxation), with which
+/// settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -180,8 +183,8 @@ pub enum Selection {
     /// By the strengths of the operations (DARTS, section 2.4).
     #[default]
     Magnitude,
-    /// Edge after edge, by how much the supernet loses without each operation (DARTS+PT: Wang et al. 2021, arXiv
-    /// 2108.04392).
+    /// Edge after edge, by how much the supernet loses without each operation (DARTS+PT: Wang et
+    /// al. 2021, arXiv 2108.04392).
     Perturbation {
         /// Epochs for which the weights are trained on between two rounds of decisions.
         #[serde(default = "tuning_epochs")]
@@ -234,8 +237,9 @@ impl Default for DartsConfig {
 }
 
 impl DartsConfig {
-    /// PC-DARTS on CIFAR-10 (Xu et al. 2020, arXiv 1907.05737, section 4.2, and the authors' code): a quarter of the
-    /// channels, batch 256, rate 0.1 to 0, architecture frozen for 15 of 50 epochs, then learned at 6e-4.
+    /// PC-DARTS on CIFAR-10 (Xu et al. 2020, arXiv 1907.05737, section 4.2, and the authors' code):
+    /// a quarter of the channels, batch 256, rate 0.1 to 0, architecture frozen for 15 of 50
+    /// epochs, then learned at 6e-4.
     pub fn pc_darts() -> Self {
         Self {
             batch_size: 256,
@@ -250,8 +254,8 @@ impl DartsConfig {
         }
     }
 
-    /// GDAS on NAS-Bench-201 (Dong & Yang 2019, arXiv 1910.04465, and the authors' code): 250 epochs, Nesterov
-    /// momentum, weight decay 5e-4, temperature from 10 to 0.1.
+    /// GDAS on NAS-Bench-201 (Dong & Yang 2019, arXiv 1910.04465, and the authors' code): 250
+    /// epochs, Nesterov momentum, weight decay 5e-4, temperature from 10 to 0.1.
     pub fn gdas() -> Self {
         Self {
             epochs: 250,
@@ -268,9 +272,10 @@ impl DartsConfig {
         }
     }
 
-    /// The searches of NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, and the authors' code): 16 channels and 5 cells
-    /// a stage, batches of 64, Nesterov momentum, weight decay 5e-4, a rate from 0.025 to 0.001; 50 epochs, and 250 for
-    /// GDAS with its temperature from 10 to 0.1. The weights make their step first, but at second order.
+    /// The searches of NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, and the authors' code):
+    /// 16 channels and 5 cells a stage, batches of 64, Nesterov momentum, weight decay 5e-4, a rate
+    /// from 0.025 to 0.001; 50 epochs, and 250 for GDAS with its temperature from 10 to 0.1. The
+    /// weights make their step first, but at second order.
     ///
     /// # Errors
     /// [`DartsError::Eval`] for a relaxation that was not among those searches.
@@ -382,7 +387,8 @@ impl DartsConfig {
             return Err(DartsError::config("selection", "perturbation", expected));
         }
         if matches!(self.relaxation, RelaxationConfig::Gdas { .. }) {
-            // One operation an edge is computed: the loss is not smooth in alpha, and there are no others to take away.
+            // One operation an edge is computed: the loss is not smooth in alpha, and there are no
+            // others to take away.
             if self.hessian_every > 0 {
                 let expected = "0: with gdas the loss has no second derivative";
                 return Err(DartsError::config("hessian_every", self.hessian_every, expected));

@@ -1,16 +1,19 @@
 //! From the strengths of operations to an architecture.
 //!
-//! Each node keeps the incoming edges that are strongest, an edge being as strong as its strongest operation other than
-//! `none`: that one's strength is not determined where batch norm undoes scales. Of a kept edge the strongest operation
-//! that architectures can have is taken. Of equals, the edge from the earlier state and the operation of the lower column
-//! win, so that the result depends on the strengths alone.
+//! Each node keeps the incoming edges that are strongest, an edge being as strong as its strongest
+//! operation other than `none`: that one's strength is not determined where batch norm undoes
+//! scales. Of a kept edge the strongest operation that architectures can have is taken. Of equals,
+//! the edge from the earlier state and the operation of the lower column win, so that the result
+//! depends on the strengths alone.
 //!
 //! # Deviations
-//! None. Where architectures may have `none` on an edge, as in NAS-Bench-201, it is an operation like any other.
+//! None. Where architectures may have `none` on an edge, as in NAS-Bench-201, it is an operation
+//! like any other.
 //!
 //! # References
-//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055,
-//! section 2.4; for NAS-Bench-201 Xuanyi Dong, Yi Yang, ICLR 2020, arXiv:2001.00326.
+//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR
+//! 2019, arXiv:1806.09055, section 2.4; for NAS-Bench-201 Xuanyi Dong, Yi Yang, ICLR 2020,
+//! arXiv:2001.00326.
 
 use nas_space::spaces::{ChosenEdge, RelaxedCell};
 use ndarray::Array2;
@@ -18,7 +21,8 @@ use ndarray::Array2;
 /// The edges that each cell keeps, with their operations, by row.
 ///
 /// # Shapes
-/// `strengths` holds a table a cell, edges × operations; what is not a number is never chosen before a number.
+/// `strengths` holds a table a cell, edges × operations; what is not a number is never chosen
+/// before a number.
 ///
 /// # Example
 /// ```

@@ -1,19 +1,22 @@
 //! Eigenvalues of a Hessian that is known by its products with vectors alone.
 //!
-//! Lanczos' method builds, product by product, an orthonormal basis q₁, q₂, … in which the matrix is tridiagonal:
-//! β_j q_{j+1} = H q_j − α_j q_j − β_{j−1} q_{j−1} with α_j = q_jᵀ H q_j. The extreme eigenvalues of the small matrix come
-//! close to those of the large one after few steps. Each new vector is made orthogonal to all earlier ones twice, since
-//! rounding would else bring found eigenvalues back.
+//! Lanczos' method builds, product by product, an orthonormal basis q₁, q₂, … in which the matrix
+//! is tridiagonal: β_j q_{j+1} = H q_j − α_j q_j − β_{j−1} q_{j−1} with α_j = q_jᵀ H q_j. The
+//! extreme eigenvalues of the small matrix come close to those of the large one after few steps.
+//! Each new vector is made orthogonal to all earlier ones twice, since rounding would else bring
+//! found eigenvalues back.
 //!
 //! # Deviations
-//! A search takes 12 steps, where the code of RobustDARTS (Zela et al. 2020, arXiv 1909.09656) computes the whole Hessian, a
-//! product for each of 224 parameters of the DARTS space. On a supernet of two cells with 2 channels, on digits, before and
-//! after an epoch, the largest eigenvalue by 12 steps differs from that by 224 by 1e-7 of it (0.859077 and
-//! 1.156461); the test of it allows 1e-3.
+//! A search takes 12 steps, where the code of RobustDARTS (Zela et al. 2020, arXiv 1909.09656)
+//! computes the whole Hessian, a product for each of 224 parameters of the DARTS space. On a
+//! supernet of two cells with 2 channels, on digits, before and after an epoch, the largest
+//! eigenvalue by 12 steps differs from that by 224 by 1e-7 of it (0.859077 and 1.156461); the test
+//! of it allows 1e-3.
 //!
 //! # References
-//! Cornelius Lanczos, "An iteration method for the solution of the eigenvalue problem of linear differential and integral
-//! operators", 1950; Gene Golub, Charles Van Loan, "Matrix Computations", 4th edition, sections 8.4 and 10.1 to 10.3.
+//! Cornelius Lanczos, "An iteration method for the solution of the eigenvalue problem of linear
+//! differential and integral operators", 1950; Gene Golub, Charles Van Loan, "Matrix Computations",
+//! 4th edition, sections 8.4 and 10.1 to 10.3.
 
 use nas_space::seed::Seed;
 use rand_distr::{Distribution, StandardNormal};
@@ -30,8 +33,8 @@ pub struct Extremes {
 /// What is left of a vector, relative to the matrix, where there is nothing new in it.
 const NOTHING: f64 = 1e-10;
 
-/// The extreme eigenvalues of a symmetric matrix of this `dimension`, at least 1, given by `apply`, its product with a
-/// vector, after at most `steps` such products. The start is drawn from `seed`.
+/// The extreme eigenvalues of a symmetric matrix of this `dimension`, at least 1, given by `apply`,
+/// its product with a vector, after at most `steps` such products. The start is drawn from `seed`.
 ///
 /// # Errors
 /// Those of `apply`.
@@ -74,11 +77,12 @@ pub fn extreme_eigenvalues<E>(
     Ok(of_tridiagonal(&diagonal, &beside))
 }
 
-/// The product of the Hessian of a function with `direction`, by a central difference of its gradient: `gradient` gives
-/// it at an offset from where the Hessian is wanted.
+/// The product of the Hessian of a function with `direction`, by a central difference of its
+/// gradient: `gradient` gives it at an offset from where the Hessian is wanted.
 ///
-/// The offset has the length 1e-2, a small step for architecture parameters, which are of the order of 1e-3 to 1: far
-/// above the rounding of a gradient in single precision, far below where the loss looks different.
+/// The offset has the length 1e-2, a small step for architecture parameters, which are of the order
+/// of 1e-3 to 1: far above the rounding of a gradient in single precision, far below where the loss
+/// looks different.
 ///
 /// # Errors
 /// Those of `gradient`.
@@ -122,7 +126,8 @@ fn add(a: &mut [f64], by: f64, b: &[f64]) {
     }
 }
 
-/// The extreme eigenvalues of a symmetric tridiagonal matrix, by bisection on the number of those below a point.
+/// The extreme eigenvalues of a symmetric tridiagonal matrix, by bisection on the number of those
+/// below a point.
 fn of_tridiagonal(diagonal: &[f64], beside: &[f64]) -> Extremes {
     let n = diagonal.len();
     // Gershgorin: no eigenvalue is further from a diagonal entry than its neighbours' sum.

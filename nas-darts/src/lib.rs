@@ -1,7 +1,7 @@
 //! Differentiable architecture search.
 //!
-//! A supernet has every operation on every edge. Its weights and the architecture parameters are trained in turn, each
-//! on its own half of the images, and an architecture is read off in the end.
+//! A supernet has every operation on every edge. Its weights and the architecture parameters are
+//! trained in turn, each on its own half of the images, and an architecture is read off in the end.
 //!
 //! ```
 //! use nas_darts::{DartsConfig, Search};

@@ -1,4 +1,5 @@
-//! A supernet at one training and one validation batch, as the bilevel problem that its architecture is a solution of.
+//! A supernet at one training and one validation batch, as the bilevel problem that its
+//! architecture is a solution of.
 
 use candle_core::{Result, Tensor};
 use indexmap::IndexMap;
@@ -36,7 +37,8 @@ impl Relaxed<'_> {
             })
     }
 
-    /// The architecture parameters' gradient of the loss on these examples, at the weights as they are.
+    /// The architecture parameters' gradient of the loss on these examples, at the weights as they
+    /// are.
     pub(crate) fn architecture_gradient(&self, examples: &Examples) -> Result<Alphas> {
         let step = self.differentiate(examples, Wanted::Mixture)?;
         Ok(self.relaxation.pull_back(self.alphas, self.mixed, &step.mixture))
@@ -45,8 +47,8 @@ impl Relaxed<'_> {
 
 /// A supernet between two batches, with all that one step of its weights depends on.
 ///
-/// Running statistics of batch norms follow the passes at the weights and close to them, but not the one at the
-/// unrolled weights: in the authors' code that one is made on a copy of the network.
+/// Running statistics of batch norms follow the passes at the weights and close to them, but not
+/// the one at the unrolled weights: in the authors' code that one is made on a copy of the network.
 pub(crate) struct SupernetProblem<'a> {
     pub(crate) relaxed: Relaxed<'a>,
     pub(crate) train: &'a Examples,
@@ -78,8 +80,8 @@ impl<'a> SupernetProblem<'a> {
         }
     }
 
-    /// Sets every weight that `direction` has to the remembered one plus `by` times it, all others to the remembered
-    /// ones.
+    /// Sets every weight that `direction` has to the remembered one plus `by` times it, all others
+    /// to the remembered ones.
     fn set_weights(&mut self, direction: Option<(&Gradients, f64)>) -> Result<()> {
         let Some(snapshot) = &self.remembered else {
             candle_core::bail!("the weights were not remembered before they were moved");

@@ -14,7 +14,8 @@ pub struct EpochReport {
     pub train_loss: f64,
     /// Accuracy of the supernet on the training batches, in \[0, 1\].
     pub train_accuracy: f64,
-    /// Mean cross-entropy of the supernet on the validation half, which its architecture is fitted to.
+    /// Mean cross-entropy of the supernet on the validation half, which its architecture is fitted
+    /// to.
     pub valid_loss: f64,
     /// Accuracy of the supernet on the validation half, in \[0, 1\].
     pub valid_accuracy: f64,
@@ -40,7 +41,8 @@ pub struct CellReport {
     pub edges: Vec<(usize, usize)>,
     /// The operations.
     pub operations: Vec<String>,
-    /// Strength of each operation on each edge, in \[0, 1\]: what the relaxation weighs it by, without chance.
+    /// Strength of each operation on each edge, in \[0, 1\]: what the relaxation weighs it by,
+    /// without chance.
     pub strengths: Vec<Vec<f64>>,
     /// The edges that the architecture keeps, with their operations.
     pub chosen: Vec<(usize, usize)>,
@@ -85,9 +87,9 @@ pub struct EdgePerturbation {
     pub cell: String,
     /// What was decided.
     pub decision: Decided,
-    /// The supernet's validation accuracy without each candidate, in \[0, 1\], in the order of the candidates: the
-    /// columns that can be chosen for an operation, the rows into the node for its edges, before the first of them is
-    /// dropped.
+    /// The supernet's validation accuracy without each candidate, in \[0, 1\], in the order of the
+    /// candidates: the columns that can be chosen for an operation, the rows into the node for its
+    /// edges, before the first of them is dropped.
     pub accuracy_without: Vec<f64>,
     /// Whether the accuracies left a choice, which the strengths decided.
     pub tied: bool,

@@ -1,21 +1,24 @@
 //! DARTS: differentiable architecture search.
 //!
-//! A supernet weighs every operation on every edge. In each step the architecture parameters α make a step along the
-//! gradient of the loss on a validation batch, then the weights w one along that of the loss on a training batch:
+//! A supernet weighs every operation on every edge. In each step the architecture parameters α make
+//! a step along the gradient of the loss on a validation batch, then the weights w one along that
+//! of the loss on a training batch:
 //!
-//! - α ← Adam(∇_α L_val(w − ξ ∇_w L_train(w, α), α)), with ξ = 0 (first order) or the weights' learning rate (second
-//!   order, see [`bilevel`](crate::bilevel));
+//! - α ← Adam(∇_α L_val(w − ξ ∇_w L_train(w, α), α)), with ξ = 0 (first order) or the weights'
+//!   learning rate (second order, see [`bilevel`](crate::bilevel));
 //! - w ← SGD(∇_w L_train(w, α)), with momentum, weight decay and a clipped norm.
 //!
-//! GDAS makes the two steps in the other order, as its authors do ([`FirstStep`](crate::FirstStep)).
+//! GDAS makes the two steps in the other order, as its authors do
+//! ([`FirstStep`](crate::FirstStep)).
 //!
-//! After the last epoch the architecture is read off the strengths ([`discretize`](crate::discretize)), or by
-//! perturbation.
+//! After the last epoch the architecture is read off the strengths
+//! ([`discretize`](crate::discretize)), or by perturbation.
 //!
 //! # Deviations
-//! From the authors' code: the images are halved class by class, not by their position; validation batches go through
-//! the validation half in a random order, and again from the start when it is used up, instead of being drawn anew each
-//! step; the supernet is evaluated on images without augmentation.
+//! From the authors' code: the images are halved class by class, not by their position; validation
+//! batches go through the validation half in a random order, and again from the start when it is
+//! used up, instead of being drawn anew each step; the supernet is evaluated on images without
+//! augmentation.
 //!
 //! # Example
 //! ```
@@ -38,7 +41,8 @@
 //! ```
 //!
 //! # References
-//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055.
+//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR
+//! 2019, arXiv:1806.09055.
 
 mod alternating;
 mod curvature;
@@ -90,20 +94,22 @@ pub enum Selecting<'a> {
 
 /// A differentiable search of one space on one data set.
 ///
-/// Every random stream is derived from the seed, the epoch and the step, so that a search that was saved after any epoch, or
-/// when it was interrupted, goes on bit for bit as if it had never stopped.
+/// Every random stream is derived from the seed, the epoch and the step, so that a search that was
+/// saved after any epoch, or when it was interrupted, goes on bit for bit as if it had never
+/// stopped.
 #[derive(Debug)]
 pub struct Search {
     pub(crate) oneshot: OneShotSearch<Differentiable>,
 }
 
 impl Search {
-    /// A search before its first epoch. The images of `dataset` that are trained on are halved; its test images are not
-    /// looked at.
+    /// A search before its first epoch. The images of `dataset` that are trained on are halved; its
+    /// test images are not looked at.
     ///
     /// # Errors
-    /// [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without
-    /// a supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few images.
+    /// [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without a
+    /// supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few
+    /// images.
     ///
     /// [`EvalError::Config`]: nas_eval::error::EvalError::Config
     /// [`EvalError::Data`]: nas_eval::error::EvalError::Data
@@ -128,8 +134,9 @@ impl Search {
         })
     }
 
-    /// The same search, which is given up between two steps, as [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is requested.
-    /// [`Search::run`] then leaves a checkpoint, from which it goes on.
+    /// The same search, which is given up between two steps, as
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is
+    /// requested. [`Search::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self {
@@ -155,13 +162,14 @@ impl Search {
         &self.oneshot.history
     }
 
-    /// Runs what is left of the search. With a directory, it goes on from the checkpoint that is there, if any, and
-    /// leaves one after each epoch.
+    /// Runs what is left of the search. With a directory, it goes on from the checkpoint that is
+    /// there, if any, and leaves one after each epoch.
     ///
     /// # Errors
-    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was requested;
-    /// [`DartsError::NonFinite`] or [`EvalError::NonFinite`] where a gradient or a loss is not a number;
-    /// [`EvalError::Format`] for a checkpoint of another search; whatever the device or the file system says.
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was
+    /// requested; [`DartsError::NonFinite`] or [`EvalError::NonFinite`] where a gradient or a loss
+    /// is not a number; [`EvalError::Format`] for a checkpoint of another search; whatever the
+    /// device or the file system says.
     ///
     /// [`EvalError::NonFinite`]: nas_eval::error::EvalError::NonFinite
     /// [`EvalError::Format`]: nas_eval::error::EvalError::Format

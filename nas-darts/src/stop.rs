@@ -1,29 +1,31 @@
 //! When a search ends before its last epoch.
 //!
-//! - **robust**: the dominant eigenvalue of ∇²_α L_val is averaged over the last measurements; where the average has
-//!   grown by more than a ratio within some measurements, the search has found a sharp minimum, and the architecture
-//!   is that of the middle of the earlier window.
-//! - **darts-plus**: the normal cell has two or more skip connections, and the architecture is that of the epoch
-//!   before; or the order of the operations on every edge has not changed for some epochs.
+//! - **robust**: the dominant eigenvalue of ∇²_α L_val is averaged over the last measurements;
+//!   where the average has grown by more than a ratio within some measurements, the search has
+//!   found a sharp minimum, and the architecture is that of the middle of the earlier window.
+//! - **darts-plus**: the normal cell has two or more skip connections, and the architecture is that
+//!   of the epoch before; or the order of the operations on every edge has not changed for some
+//!   epochs.
 //!
-//! Both look at the epochs in which the architecture is learned, and at nothing but the history and where the search
-//! started, so that a resumed search ends where it would have ended.
+//! Both look at the epochs in which the architecture is learned, and at nothing but the history and
+//! where the search started, so that a resumed search ends where it would have ended.
 //!
 //! # Deviations
-//! **robust** counts the ratio for positive averages alone: it says nothing where one is negative. As in the authors' code,
-//! nothing is checked after the last epoch.
+//! **robust** counts the ratio for positive averages alone: it says nothing where one is negative.
+//! As in the authors' code, nothing is checked after the last epoch.
 //!
-//! **darts-plus** does not act before the strengths have moved: the root mean square of their differences from those at
-//! the start, over the operations of all edges that the condition looks at, must be above their spread at the start, the
-//! root mean square of their differences from their edge's mean. Strengths that are drawn and not learned have two skip
-//! connections or more with a probability of 0.32 in the DARTS space (eight edges, seven operations) and 0.34 in
+//! **darts-plus** does not act before the strengths have moved: the root mean square of their
+//! differences from those at the start, over the operations of all edges that the condition looks
+//! at, must be above their spread at the start, the root mean square of their differences from
+//! their edge's mean. Strengths that are drawn and not learned have two skip connections or more
+//! with a probability of 0.32 in the DARTS space (eight edges, seven operations) and 0.34 in
 //! NAS-Bench-201 (six, five), and an order that does not change with a probability of 1.
 //!
 //! # References
-//! Arber Zela, Thomas Elsken, Tonmoy Saikia, Yassine Marrakchi, Thomas Brox, Frank Hutter, "Understanding and Robustifying
-//! Differentiable Architecture Search", ICLR 2020, arXiv:1909.09656, section 4.3 and the authors' code;
-//! Hanwen Liang et al., "DARTS+: Improved Differentiable Architecture Search with Early Stopping", 2019, arXiv:1909.06035,
-//! section 3.3.
+//! Arber Zela, Thomas Elsken, Tonmoy Saikia, Yassine Marrakchi, Thomas Brox, Frank Hutter,
+//! "Understanding and Robustifying Differentiable Architecture Search", ICLR 2020,
+//! arXiv:1909.09656, section 4.3 and the authors' code; Hanwen Liang et al., "DARTS+: Improved
+//! Differentiable Architecture Search with Early Stopping", 2019, arXiv:1909.06035, section 3.3.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -206,7 +208,8 @@ impl DartsPlusRule {
     }
 }
 
-/// Whether the strengths of these cells are further from where they started than they were from each other there.
+/// Whether the strengths of these cells are further from where they started than they were from
+/// each other there.
 fn have_moved(cells: &[CellReport], start: &[Array2<f64>]) -> bool {
     let (mut moved, mut spread) = (0.0, 0.0);
     for (cell, start) in cells.iter().zip(start) {
@@ -288,7 +291,8 @@ mod tests {
                 .collect()
         };
         let rule = StopRule::Robust(RobustRule::default());
-        // Flat up to epoch 19, three times as large from 20 on: the first window with two of those averages 1.8.
+        // Flat up to epoch 19, three times as large from 20 on: the first window with two of those
+        // averages 1.8.
         let history = values(&|epoch| if epoch < 20 { 1.0 } else { 3.0 });
         let stopped = first_stop(rule, &history, 0).unwrap();
         assert_eq!((stopped.epoch, stopped.architecture_of), (20, 14));
@@ -442,7 +446,8 @@ mod tests {
             let stopped = stopped.unwrap();
             assert!(stopped.reason.contains("skip connections"), "{stopped:?}");
         }
-        // Of six edges, each a skip connection with a probability of 1/5: 1 − 0.8⁶ − 6 · 0.2 · 0.8⁵ = 0.345.
+        // Of six edges, each a skip connection with a probability of 1/5: 1 − 0.8⁶ − 6 · 0.2 ·
+        // 0.8⁵ = 0.345.
         let share = f64::from(of_two) / seeds as f64;
         assert!((share - 0.345).abs() < 0.08, "{share}");
     }

@@ -1,5 +1,6 @@
-//! Trains one network on the built-in digits and tests it, once. The network is NAS-Bench-201's ResNet cell with 16 channels; three
-//! epochs take seconds. Any other `Genotype` can take its place.
+//! Trains one network on the built-in digits and tests it, once. The network is NAS-Bench-201's
+//! ResNet cell with 16 channels; three epochs take seconds. Any other `Genotype` can take its
+//! place.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

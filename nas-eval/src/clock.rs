@@ -1,4 +1,5 @@
-//! The only place, of this crate and of those that train by it, where the time is read. It is reported, and decides nothing.
+//! The only place, of this crate and of those that train by it, where the time is read. It is
+//! reported, and decides nothing.
 
 use std::time::Instant;
 
@@ -22,8 +23,9 @@ impl Stopwatch {
     }
 }
 
-/// Measures the seconds that the thread it was started on computes, where the system tells (Linux), and wall-clock seconds
-/// elsewhere. Unlike a [`Stopwatch`] it is not disturbed by what else the machine does.
+/// Measures the seconds that the thread it was started on computes, where the system tells (Linux),
+/// and wall-clock seconds elsewhere. Unlike a [`Stopwatch`] it is not disturbed by what else the
+/// machine does.
 #[derive(Debug, Clone, Copy)]
 pub struct ThreadStopwatch {
     wall: Stopwatch,
@@ -48,7 +50,8 @@ impl ThreadStopwatch {
     }
 }
 
-/// Seconds that this thread has been on a core: the first number of the kernel's `schedstat`, in nanoseconds.
+/// Seconds that this thread has been on a core: the first number of the kernel's `schedstat`, in
+/// nanoseconds.
 fn computed_seconds() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     let nanoseconds: u64 = text.split_whitespace().next()?.parse().ok()?;

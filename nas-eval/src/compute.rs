@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Device};
 
-/// The device and the element type of a network's tensors. They are chosen together and travel together.
+/// The device and the element type of a network's tensors. They are chosen together and travel
+/// together.
 ///
 /// ```
 /// use nas_eval::{Compute, DType, Device};

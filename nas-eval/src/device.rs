@@ -22,7 +22,8 @@ pub(crate) fn device_kind(device: &Device) -> &'static str {
     }
 }
 
-/// The instruction set that the kernels use on this machine's CPU: `AVX-512`, `AVX2` or `the target's baseline`.
+/// The instruction set that the kernels use on this machine's CPU: `AVX-512`, `AVX2` or `the
+/// target's baseline`.
 pub fn instruction_set() -> &'static str {
     match level() {
         Level::Avx512 => "AVX-512",
@@ -31,16 +32,18 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
-/// Whether matrix products of f32 may run in TF32 on CUDA (10 bits of mantissa in place of 23, much faster on Ampere and
-/// later), for the whole process. They may not unless this says so. On other devices it changes nothing.
+/// Whether matrix products of f32 may run in TF32 on CUDA (10 bits of mantissa in place of 23, much
+/// faster on Ampere and later), for the whole process. They may not unless this says so. On other
+/// devices it changes nothing.
 ///
-/// PyTorch's convolutions do by default, its matrix products do not. Convolutions that are not matrix products, sums and all
-/// that is stored stay f32.
+/// PyTorch's convolutions do by default, its matrix products do not. Convolutions that are not
+/// matrix products, sums and all that is stored stay f32.
 pub fn allow_tf32(allowed: bool) {
     candle_core::cuda::set_gemm_reduced_precision_f32(allowed);
 }
 
-/// Whether matrix products of f32 run in TF32 on this device: where it is a CUDA device and [`allow_tf32`] says so.
+/// Whether matrix products of f32 run in TF32 on this device: where it is a CUDA device and
+/// [`allow_tf32`] says so.
 pub fn computes_in_tf32(device: &Device) -> bool {
     device.is_cuda() && candle_core::cuda::gemm_reduced_precision_f32()
 }

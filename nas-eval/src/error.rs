@@ -59,7 +59,8 @@ pub enum EvalError {
         /// What is legal.
         expected: String,
     },
-    /// A model whose trainable values are not as many as its network counts: a defect of this program.
+    /// A model whose trainable values are not as many as its network counts: a defect of this
+    /// program.
     #[error("the model has {got} trainable values, its network counts {expected}")]
     ParameterCount {
         /// What the network counts.
@@ -83,7 +84,8 @@ pub enum EvalError {
     Io {
         /// The file.
         path: PathBuf,
-        /// The system's reason. It is part of the message and thus no `source`: a chain of errors would print it twice.
+        /// The system's reason. It is part of the message and thus no `source`: a chain of errors
+        /// would print it twice.
         reason: std::io::Error,
     },
     /// A file that is not what it should be.

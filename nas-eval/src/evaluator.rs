@@ -42,8 +42,8 @@ pub struct TrainingEvaluatorConfig {
 }
 
 impl TrainingEvaluatorConfig {
-    /// A good start for a few epochs on this data set: networks of 16 channels with one cell (a stage), trained by
-    /// [`TrainConfig::quick`], judged by half of the training images.
+    /// A good start for a few epochs on this data set: networks of 16 channels with one cell (a
+    /// stage), trained by [`TrainConfig::quick`], judged by half of the training images.
     ///
     /// # Errors
     /// [`EvalError::Data`] if there is no data set of this name.
@@ -78,30 +78,35 @@ impl Default for TrainingEvaluatorConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Span {
-    /// The epochs of the trial: a trial of more epochs is another training from its first step on, and continues nothing.
+    /// The epochs of the trial: a trial of more epochs is another training from its first step on,
+    /// and continues nothing.
     #[default]
     Trial,
-    /// So many epochs, of which a trial trains the first ones. A trial of more epochs begins with all that one of fewer
-    /// trains, so that it can continue it: what multi-fidelity search needs, where this is its maximum.
+    /// So many epochs, of which a trial trains the first ones. A trial of more epochs begins with
+    /// all that one of fewer trains, so that it can continue it: what multi-fidelity search needs,
+    /// where this is its maximum.
     Epochs(u32),
 }
 
-/// Evaluates a trial by building its network and training it for the trial's epochs on the training split; the accuracy is
-/// that on the validation split after the last epoch. The learning-rate schedule spans what [`Span`] says.
+/// Evaluates a trial by building its network and training it for the trial's epochs on the training
+/// split; the accuracy is that on the validation split after the last epoch. The learning-rate
+/// schedule spans what [`Span`] says.
 ///
-/// **Continuing.** With a folder for [checkpoints](TrainingEvaluator::with_checkpoints), each trial leaves the state of its
-/// training there, in a folder named by its seed, and one that continues it goes on from there. Where that state is
-/// missing, damaged or of another training, or cannot be written, a trial trains from the start: that takes longer and
-/// gives the same figures, bit for bit on the CPU. Nothing is removed: a folder takes the space of a network's weights and
-/// its optimizer's state for each training, until whoever made it does.
+/// **Continuing.** With a folder for [checkpoints](TrainingEvaluator::with_checkpoints), each trial
+/// leaves the state of its training there, in a folder named by its seed, and one that continues it
+/// goes on from there. Where that state is missing, damaged or of another training, or cannot be
+/// written, a trial trains from the start: that takes longer and gives the same figures, bit for
+/// bit on the CPU. Nothing is removed: a folder takes the space of a network's weights and its
+/// optimizer's state for each training, until whoever made it does.
 ///
-/// **Stopping.** Once a [`Stop`](TrainingEvaluator::with_stop) is requested, a trial is given up between two steps, as
-/// [`FailureKind::Interrupted`]. With a folder, here or by
-/// [`resuming_from`](TrainingEvaluator::resuming_from), it leaves the state of its training there, from which the same trial
-/// goes on when it is evaluated again.
+/// **Stopping.** Once a [`Stop`](TrainingEvaluator::with_stop) is requested, a trial is given up
+/// between two steps, as [`FailureKind::Interrupted`]. With a folder, here or by
+/// [`resuming_from`](TrainingEvaluator::resuming_from), it leaves the state of its training there,
+/// from which the same trial goes on when it is evaluated again.
 ///
-/// All trials of a study share one split. It holds the data set's training images only, so no strategy can see a test
-/// image; for the test, see [`FinalTraining`](crate::final_training::FinalTraining).
+/// All trials of a study share one split. It holds the data set's training images only, so no
+/// strategy can see a test image; for the test, see
+/// [`FinalTraining`](crate::final_training::FinalTraining).
 #[derive(Debug, Clone)]
 pub struct TrainingEvaluator {
     space: Arc<dyn Space>,
@@ -130,7 +135,8 @@ struct Description<'a> {
     space: &'a str,
     dataset: &'a str,
     images: usize,
-    /// Fingerprint of their pixels and labels: a data set of the same name and size may be another one.
+    /// Fingerprint of their pixels and labels: a data set of the same name and size may be another
+    /// one.
     fingerprint: String,
     valid_fraction: f64,
     split_seed: u64,
@@ -144,8 +150,8 @@ struct Description<'a> {
 }
 
 impl TrainingEvaluator {
-    /// An evaluator for architectures of `space` on `dataset`; the split into training and validation images is drawn
-    /// from the seed of the study.
+    /// An evaluator for architectures of `space` on `dataset`; the split into training and
+    /// validation images is drawn from the seed of the study.
     ///
     /// # Errors
     /// [`EvalError::Config`] for a value outside its range or a network that does not fit the data,
@@ -200,8 +206,9 @@ impl TrainingEvaluator {
         })
     }
 
-    /// The same evaluator, whose trials leave the state of their trainings below this folder and go on from what is there.
-    /// It decides how long an evaluation takes, and nothing else. The folder is made when it is needed.
+    /// The same evaluator, whose trials leave the state of their trainings below this folder and go
+    /// on from what is there. It decides how long an evaluation takes, and nothing else. The folder
+    /// is made when it is needed.
     #[must_use]
     pub fn with_checkpoints(self, folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -213,8 +220,8 @@ impl TrainingEvaluator {
         }
     }
 
-    /// The same evaluator, whose trials leave the state of their trainings below this folder where they are interrupted, and
-    /// take it away once they have ended.
+    /// The same evaluator, whose trials leave the state of their trainings below this folder where
+    /// they are interrupted, and take it away once they have ended.
     #[must_use]
     pub fn resuming_from(self, folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -232,11 +239,12 @@ impl TrainingEvaluator {
         Self { stop, ..self }
     }
 
-    /// How much memory a trial will take, with so many threads, before anything is allocated; `None` where it does not train on
-    /// the CPU, whose memory alone is known.
+    /// How much memory a trial will take, with so many threads, before anything is allocated;
+    /// `None` where it does not train on the CPU, whose memory alone is known.
     ///
     /// # Errors
-    /// [`EvalError::Space`] for an architecture that cannot be built at this size, [`EvalError::UnsupportedLayer`].
+    /// [`EvalError::Space`] for an architecture that cannot be built at this size,
+    /// [`EvalError::UnsupportedLayer`].
     pub fn memory_estimate(
         &self,
         trial: &Trial,
@@ -250,14 +258,15 @@ impl TrainingEvaluator {
         MemoryEstimate::new(&network, &self.config.train, threads, self.data_bytes, evaluated).map(Some)
     }
 
-    /// The folder of a trial's training: all trials that continue one another, and no others, have its seed.
+    /// The folder of a trial's training: all trials that continue one another, and no others, have
+    /// its seed.
     fn checkpoint(&self, trial: &Trial) -> Option<PathBuf> {
         let folder = &self.checkpoints.as_ref()?.folder;
         Some(folder.join(format!("{:016x}", trial.seed.value())))
     }
 
-    /// Leaves the result of a trial. Without it, what continues the trial, or the trial itself, trains from the start: no
-    /// reason to lose an evaluation.
+    /// Leaves the result of a trial. Without it, what continues the trial, or the trial itself,
+    /// trains from the start: no reason to lose an evaluation.
     fn leave(&self, trainer: &Trainer, checkpoint: &Path, interrupted: bool) {
         let of_all = self
             .checkpoints
@@ -284,8 +293,8 @@ impl TrainingEvaluator {
         }
     }
 
-    /// Goes on from the checkpoint, if there is one. Gives the seconds of what this trial need not do: an evaluation that was
-    /// cut off after its last epoch costs what it cost.
+    /// Goes on from the checkpoint, if there is one. Gives the seconds of what this trial need not
+    /// do: an evaluation that was cut off after its last epoch costs what it cost.
     ///
     /// # Errors
     /// Where it is none of this training, or cannot be read. The trainer is of no use then.

@@ -20,8 +20,9 @@ use crate::model::Model;
 use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData};
 use crate::trained::TrainedNetwork;
 
-/// Trains one architecture in full and tests it: what comes once, after a search, for the architecture that validation
-/// chose. It is the only way in this crate from an architecture to a test accuracy.
+/// Trains one architecture in full and tests it: what comes once, after a search, for the
+/// architecture that validation chose. It is the only way in this crate from an architecture to a
+/// test accuracy.
 #[derive(Debug, Clone)]
 pub struct FinalTraining<'a> {
     /// The architecture.
@@ -40,10 +41,11 @@ pub struct FinalTraining<'a> {
     pub seed: Seed,
     /// What it runs on, and in which element type.
     pub compute: &'a Compute,
-    /// A directory to which a checkpoint is written after each epoch, and from which an interrupted training goes on.
+    /// A directory to which a checkpoint is written after each epoch, and from which an interrupted
+    /// training goes on.
     pub checkpoint: Option<&'a Path>,
-    /// By which it can be asked to stop. It then leaves a checkpoint, if there is a directory for it, and fails with
-    /// [`EvalError::Interrupted`].
+    /// By which it can be asked to stop. It then leaves a checkpoint, if there is a directory for
+    /// it, and fails with [`EvalError::Interrupted`].
     pub stop: Stop,
 }
 
@@ -79,7 +81,8 @@ pub struct FinalReport {
 }
 
 impl Validation {
-    /// The division of a data set's training images. The same fraction and study seed give the same one everywhere.
+    /// The division of a data set's training images. The same fraction and study seed give the same
+    /// one everywhere.
     ///
     /// # Errors
     /// [`EvalError::Data`] for a fraction that is not strictly between 0 and 1, or too few images.
@@ -97,11 +100,12 @@ impl FinalTraining<'_> {
     /// Trains all epochs, shows each to `observer`, and tests.
     ///
     /// # Errors
-    /// Any [`EvalError`]: a size that cannot be built or does not fit the data, a loss that is not a number, a
-    /// checkpoint of another training.
+    /// Any [`EvalError`]: a size that cannot be built or does not fit the data, a loss that is not
+    /// a number, a checkpoint of another training.
     pub fn run(self, observer: impl Fn(&EpochMetrics)) -> Result<FinalReport, EvalError> {
         let watch = Stopwatch::start();
-        // Two trainings that leave their checkpoints in one place would each go on from the other's.
+        // Two trainings that leave their checkpoints in one place would each go on from the
+        // other's.
         let _lock = self.checkpoint.map(take).transpose()?;
         check_fit(&self.network, &self.train, self.dataset)?;
         let data = self.validation.divide(self.dataset)?;
@@ -164,7 +168,8 @@ fn take(directory: &Path) -> Result<FolderLock, EvalError> {
     nas_files::lock_folder(directory).map_err(io)
 }
 
-/// Checks that a network of this size takes the images of the data set, and has the layers its training speaks of.
+/// Checks that a network of this size takes the images of the data set, and has the layers its
+/// training speaks of.
 pub(crate) fn check_fit(
     network: &NetworkConfig,
     train: &TrainConfig,
@@ -275,7 +280,8 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         let torn = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
         assert!(torn.to_string().contains("network.safetensors"), "{torn}");
-        // A few digits more, and the network would have thousands of cells, or take some hundred gigabytes.
+        // A few digits more, and the network would have thousands of cells, or take some hundred
+        // gigabytes.
         report.network.network.cells = 1000;
         report.network.save(&path).unwrap();
         let long = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
@@ -288,7 +294,8 @@ mod tests {
         report.network.save(&path).unwrap();
         let huge = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
         assert!(huge.to_string().contains("numbers"), "{huge}");
-        // Images that no digit has: compared with the data set before anything of their size is made.
+        // Images that no digit has: compared with the data set before anything of their size is
+        // made.
         report.network.network.channels = 4;
         report.network.network.image.height = 65_536;
         report.network.network.image.width = 65_536;

@@ -1,4 +1,5 @@
-//! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by it.
+//! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by
+//! it.
 //!
 //! ```
 //! use nas_eval::{Compute, data::Dataset, evaluator::{TrainingEvaluator, TrainingEvaluatorConfig}};
@@ -42,6 +43,8 @@ mod device;
 mod engine;
 mod exact;
 mod kernels;
+mod pass;
+mod windows;
 
 pub mod clock;
 pub mod data;

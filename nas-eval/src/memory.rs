@@ -8,17 +8,19 @@ use crate::train::TrainConfig;
 
 /// Bytes of an element: networks are estimated in `f32`.
 const ELEMENT: u64 = 4;
-/// What the program takes before it has read any data: its code, its threads and what its allocator keeps ready.
+/// What the program takes before it has read any data: its code, its threads and what its allocator
+/// keeps ready.
 const PROGRAM: u64 = 26 << 20;
-/// For each parameter: itself, its gradient, and what the optimizer remembers of it (two values at most).
+/// For each parameter: itself, its gradient, and what the optimizer remembers of it (two values at
+/// most).
 const PER_PARAMETER: u64 = 4;
 /// Batches that are under way: in use, finished, in the making.
 const BATCHES: u64 = 4;
-/// What the allocator takes beyond what it was asked for, in percent, as measured: pieces are rounded up, and memory is kept for
-/// the next ones.
+/// What the allocator takes beyond what it was asked for, in percent, as measured: pieces are
+/// rounded up, and memory is kept for the next ones.
 const OVERHEAD_PERCENT: u64 = 30;
-/// The most that the allocator sets aside beside that, as measured: pages for each size of piece, of which a larger network has more, and
-/// for each thread that a pass has run on.
+/// The most that the allocator sets aside beside that, as measured: pages for each size of piece,
+/// of which a larger network has more, and for each thread that a pass has run on.
 const SET_ASIDE: u64 = 33 << 20;
 /// What it sets aside for a small network is so many times what was asked for.
 const SET_ASIDE_FOR_EACH: u64 = 3;
@@ -28,8 +30,8 @@ const SET_ASIDE_FOR_EACH: u64 = 3;
 pub struct MemoryEstimate {
     /// The maps of all layers, of as many images as pass at once, and their gradients.
     pub maps: u64,
-    /// Parameters, their gradients and what the optimizer remembers; weights as kernels take them, and the gradients that the parts of
-    /// a batch find before they are added up.
+    /// Parameters, their gradients and what the optimizer remembers; weights as kernels take them,
+    /// and the gradients that the parts of a batch find before they are added up.
     pub parameters: u64,
     /// Batches of images, on their way.
     pub batches: u64,
@@ -40,8 +42,8 @@ pub struct MemoryEstimate {
 }
 
 impl MemoryEstimate {
-    /// Of a training of this network, with so many threads, of a data set that takes so many bytes and of which no more than so
-    /// many images are evaluated at once.
+    /// Of a training of this network, with so many threads, of a data set that takes so many bytes
+    /// and of which no more than so many images are evaluated at once.
     ///
     /// # Errors
     /// [`EvalError::UnsupportedLayer`].
@@ -78,7 +80,8 @@ impl MemoryEstimate {
     }
 }
 
-/// The most resident memory that this process has held, in bytes; `None` where that cannot be known.
+/// The most resident memory that this process has held, in bytes; `None` where that cannot be
+/// known.
 pub fn peak() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -86,8 +89,9 @@ pub fn peak() -> Option<u64> {
     Some(kibibytes.saturating_mul(1024))
 }
 
-/// Bytes of memory that this machine has, or that the control group of this process may use; `None` where that cannot be known.
-/// Not what is free: that changes from moment to moment, and what is decided by it with it.
+/// Bytes of memory that this machine has, or that the control group of this process may use; `None`
+/// where that cannot be known. Not what is free: that changes from moment to moment, and what is
+/// decided by it with it.
 pub fn installed() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

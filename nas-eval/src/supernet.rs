@@ -1,8 +1,9 @@
 //! A network that contains every architecture of a space, with weights for its parts.
 //!
-//! The network is a space's [supernet](nas_space::spaces::CellSpace::supernet): its nodes are weighted sums, whose weights,
-//! a [`Mixture`], are given with every pass. DARTS makes them of its architecture parameters; a one-hot mixture makes one
-//! architecture out of the whole, and costs no more than that.
+//! The network is a space's [supernet](nas_space::spaces::CellSpace::supernet): its nodes are
+//! weighted sums, whose weights, a [`Mixture`], are given with every pass. DARTS makes them of its
+//! architecture parameters; a one-hot mixture makes one architecture out of the whole, and costs no
+//! more than that.
 //!
 //! | item | what it is |
 //! |---|---|
@@ -11,8 +12,8 @@
 //! | [`SupernetTraining`] | the training of a supernet's weights, by the [`Steps`] of a method |
 //! | [`OneShotSearch`] | a whole search by a [`OneShot`] method: epochs, checkpoints, resumption |
 //!
-//! A method is two traits: [`Steps`], its relaxation or its sampler, and [`OneShot`], what it does and remembers beside
-//! the training of the weights. [`OneShotSearch`] has an example.
+//! A method is two traits: [`Steps`], its relaxation or its sampler, and [`OneShot`], what it does
+//! and remembers beside the training of the weights. [`OneShotSearch`] has an example.
 
 mod checkpoint;
 mod one_hot;
@@ -36,9 +37,10 @@ use ndarray::Array2;
 use crate::compute::Compute;
 use crate::data::{Images, Normalization};
 use crate::error::EvalError;
-use crate::model::{Differentiated, Logits, Model, Pass};
+use crate::model::{Logits, Model, Pass};
 pub use crate::model::{Mixture, Wanted};
 use crate::nn::{Gradients, Parameters};
+use crate::pass::Differentiated;
 use crate::train::{Scores, evaluate_by};
 
 /// A supernet with parameters.
@@ -83,7 +85,8 @@ impl Supernet {
         Ok(Self { model, stop })
     }
 
-    /// The same supernet, whose evaluations are given up, as [`EvalError::Interrupted`], once this is requested.
+    /// The same supernet, whose evaluations are given up, as [`EvalError::Interrupted`], once this
+    /// is requested.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop, ..self }
@@ -102,18 +105,18 @@ impl Supernet {
     /// The class scores of a batch of images \[N, C, H, W\]. No gradient can be taken of them.
     ///
     /// # Errors
-    /// A Candle error where the images have another shape than the network takes, the mixture lacks a weight, or from
-    /// the device.
+    /// A Candle error where the images have another shape than the network takes, the mixture lacks
+    /// a weight, or from the device.
     pub fn forward(&self, images: &Tensor, pass: &Pass, mixture: &Mixture) -> Result<Logits> {
         self.model.forward_mixed(images, pass, mixture)
     }
 
-    /// The class scores of a training pass, the loss that `loss` makes of them, and those of its gradients that are
-    /// wanted.
+    /// The class scores of a training pass, the loss that `loss` makes of them, and those of its
+    /// gradients that are wanted.
     ///
     /// # Errors
-    /// As [`Supernet::forward`]; a Candle error where the loss has no gradient, and for a pass that is not a training
-    /// one.
+    /// As [`Supernet::forward`]; a Candle error where the loss has no gradient, and for a pass that
+    /// is not a training one.
     pub fn differentiate(
         &self,
         images: &Tensor,
@@ -128,8 +131,9 @@ impl Supernet {
         Ok(done.into())
     }
 
-    /// Mean cross-entropy and accuracy on the images with these indices, as [`crate::train::evaluate`] measures them.
-    /// `pass` says by which statistics batch norms normalise.
+    /// Mean cross-entropy and accuracy on the images with these indices, as
+    /// [`crate::train::evaluate`] measures them. `pass` says by which statistics batch norms
+    /// normalise.
     ///
     /// # Errors
     /// As [`crate::train::evaluate`] and [`Supernet::forward`]; [`EvalError::Interrupted`].

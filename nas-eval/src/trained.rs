@@ -22,20 +22,21 @@ use crate::train::{Scores, TrainConfig, evaluate};
 
 const FORMAT: &str = "nas-network";
 const VERSION: u32 = 1;
-/// Operations that a network may have on the edges of its cells, however little is stored: several times what any published
-/// one has.
+/// Operations that a network may have on the edges of its cells, however little is stored: several
+/// times what any published one has.
 const EDGES_OF_ANY: usize = 2048;
 /// Images that are tested at a time, whatever a file says: how many changes no result.
 const MOST_IMAGES_AT_A_TIME: usize = 1024;
 /// Numbers of an image of a data set that this crate does not know.
 const MOST_OF_AN_IMAGE: usize = 1 << 24;
-/// Stored numbers for each operation beyond these. Most operations have a convolution, which has more.
+/// Stored numbers for each operation beyond these. Most operations have a convolution, which has
+/// more.
 const NUMBERS_PER_EDGE: usize = 64;
 
 /// A trained network, what it is made of and what it was trained on.
 ///
-/// Its file is in the safetensors format: the weights and running statistics by name, and in the metadata, as JSON, the
-/// other fields.
+/// Its file is in the safetensors format: the weights and running statistics by name, and in the
+/// metadata, as JSON, the other fields.
 #[derive(Debug)]
 pub struct TrainedNetwork {
     /// The architecture.
@@ -65,7 +66,8 @@ struct Content {
 }
 
 impl Content {
-    /// Checks that the network takes images of the data set that it was trained on, before anything of their size is made.
+    /// Checks that the network takes images of the data set that it was trained on, before anything
+    /// of their size is made.
     fn check_images(&self, path: &Path) -> Result<(), EvalError> {
         let (image, classes) = (self.network.image, self.network.classes);
         let fits = match DatasetInfo::find(&self.dataset) {
@@ -126,19 +128,22 @@ impl TrainedNetwork {
         tensor_file::save(path, FORMAT, VERSION, &content, snapshot.tensors())
     }
 
-    /// Reads what [`TrainedNetwork::save`] wrote. `operations` are the vocabulary that its architecture is built from.
+    /// Reads what [`TrainedNetwork::save`] wrote. `operations` are the vocabulary that its
+    /// architecture is built from.
     ///
     /// # Errors
-    /// [`EvalError::Io`] where the file cannot be read; [`EvalError::Format`] where it is torn, damaged or not such a
-    /// file; [`EvalError::Space`] for an operation that is not in the vocabulary; [`EvalError::TensorMismatch`] where
-    /// the weights are not those of the architecture.
+    /// [`EvalError::Io`] where the file cannot be read; [`EvalError::Format`] where it is torn,
+    /// damaged or not such a file; [`EvalError::Space`] for an operation that is not in the
+    /// vocabulary; [`EvalError::TensorMismatch`] where the weights are not those of the
+    /// architecture.
     pub fn load(path: &Path, operations: &Operations, device: &Device) -> Result<Self, EvalError> {
         let (content, tensors): (Content, _) = tensor_file::load(path, FORMAT, VERSION, device)?;
         content.check_images(path)?;
         let numbers = |values: Vec<Exact>| values.into_iter().map(|value| value.0).collect();
         let normalization = Normalization::new(numbers(content.mean), numbers(content.std))
             .map_err(|e| EvalError::format(path, e.to_string()))?;
-        // A few digits say how often a cell is repeated: no network is laid out that is out of proportion to the file.
+        // A few digits say how often a cell is repeated: no network is laid out that is out of
+        // proportion to the file.
         let edges: usize = content
             .genotype
             .cells()
@@ -160,7 +165,8 @@ impl TrainedNetwork {
         } else {
             DType::F32
         });
-        // What a few words say can be larger than any memory: nothing is made that the file does not hold.
+        // What a few words say can be larger than any memory: nothing is made that the file does
+        // not hold.
         let needed = stored_numbers(&network);
         if needed > stored as u64 {
             return Err(EvalError::TensorMismatch {
@@ -183,10 +189,12 @@ impl TrainedNetwork {
         })
     }
 
-    /// Loss and accuracy on the test images. To be called once, after validation has chosen this network.
+    /// Loss and accuracy on the test images. To be called once, after validation has chosen this
+    /// network.
     ///
     /// # Errors
-    /// [`EvalError::Dataset`] for another data set than it was trained on; as [`evaluate`] otherwise.
+    /// [`EvalError::Dataset`] for another data set than it was trained on; as [`evaluate`]
+    /// otherwise.
     pub fn test(&self, dataset: &Dataset) -> Result<TestReport, EvalError> {
         if dataset.name != self.dataset {
             let (expected, got) = (self.dataset.clone(), dataset.name.to_owned());

@@ -1,4 +1,5 @@
-//! What a hierarchy computes, motif by motif, is what its flattened cell computes, and it can be trained.
+//! What a hierarchy computes, motif by motif, is what its flattened cell computes, and it can be
+//! trained.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -43,8 +44,9 @@ fn around(
     Ok(Arc::new(b.finish(logits, None)))
 }
 
-/// Motif `number` of level `level` over `x`, by the definition: `x_i` merges what the operations make of each `x_j` before
-/// it; an operation is a primitive or a motif of the level below. `None` where nothing comes out.
+/// Motif `number` of level `level` over `x`, by the definition: `x_i` merges what the operations
+/// make of each `x_j` before it; an operation is a primitive or a motif of the level below. `None`
+/// where nothing comes out.
 fn evaluate(
     b: &mut NetworkBuilder,
     hierarchy: &Hierarchy,
@@ -78,7 +80,8 @@ fn evaluate(
     Ok(nodes.pop().unwrap())
 }
 
-/// Gives `to` the weights of `from`, layer by layer: both have the same kinds of layers in the same order.
+/// Gives `to` the weights of `from`, layer by layer: both have the same kinds of layers in the same
+/// order.
 fn copy_weights(from: &Model, to: &Model) {
     let (sources, targets) = (from.network().layers(), to.network().layers());
     assert_eq!(sources.len(), targets.len());

@@ -1,5 +1,5 @@
-//! A recurrent controller on the built-in benchmark table. It proposes cells, is rewarded by their validation accuracies, and learns by
-//! PPO: its proposals get better from hundred to hundred.
+//! A recurrent controller on the built-in benchmark table. It proposes cells, is rewarded by their
+//! validation accuracies, and learns by PPO: its proposals get better from hundred to hundred.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

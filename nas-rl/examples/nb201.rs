@@ -1,8 +1,8 @@
-//! Searches of the NAS-Bench-201 table by a controller, against as many uniform draws: CIFAR-10, rewarded by the validation
-//! accuracy after 12 epochs, reported by the test accuracy after 200.
+//! Searches of the NAS-Bench-201 table by a controller, against as many uniform draws: CIFAR-10,
+//! rewarded by the validation accuracy after 12 epochs, reported by the test accuracy after 200.
 //!
-//! `cargo run --release -p nas-rl --example nb201 -- TABLE FIRST_SEED SEEDS TRIALS [CONFIG.json]`, with as much of an `RlConfig` as
-//! differs from the preset for small budgets.
+//! `cargo run --release -p nas-rl --example nb201 -- TABLE FIRST_SEED SEEDS TRIALS [CONFIG.json]`,
+//! with as much of an `RlConfig` as differs from the preset for small budgets.
 
 #![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
 

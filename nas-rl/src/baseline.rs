@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An exponential moving average of rewards, without the bias towards 0 that it would begin with: the sum of dᵏ·r over the
-/// rewards, k steps ago, over the sum of dᵏ.
+/// An exponential moving average of rewards, without the bias towards 0 that it would begin with:
+/// the sum of dᵏ·r over the rewards, k steps ago, over the sum of dᵏ.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Baseline {

@@ -42,8 +42,9 @@ pub struct RlConfig {
     /// Where that bonus is counted.
     pub entropy_bonus: EntropyBonus,
     /// What a nat of distance between the distributions of skip connections and the controller's
-    /// [`skip_target`](ControllerConfig::skip_target) costs, see [`Scores`](crate::controller::Scores): a penalty that holds
-    /// their number back, for spaces with anchors. 0.8 in ENAS' code for whole networks, nothing elsewhere.
+    /// [`skip_target`](ControllerConfig::skip_target) costs, see
+    /// [`Scores`](crate::controller::Scores): a penalty that holds their number back, for spaces
+    /// with anchors. 0.8 in ENAS' code for whole networks, nothing elsewhere.
     pub skip_weight: f64,
     /// Memory of the moving average of rewards.
     pub baseline_decay: f64,
@@ -74,10 +75,12 @@ pub enum EntropyBonus {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineStart {
-    /// The mean of the first batch; the weights of the rewards add up to 1. A batch is compared with the average before it.
+    /// The mean of the first batch; the weights of the rewards add up to 1. A batch is compared
+    /// with the average before it.
     #[default]
     Unbiased,
-    /// 0. Each reward is compared with the average that has taken it in, as in the authors' code of ENAS.
+    /// 0. Each reward is compared with the average that has taken it in, as in the authors' code of
+    ///    ENAS.
     Zero,
 }
 
@@ -87,10 +90,11 @@ pub enum BaselineStart {
 pub enum Algorithm {
     /// One step along the policy gradient.
     Reinforce {},
-    /// Proximal policy optimization: several steps, none of which is rewarded for moving a probability further from that of
-    /// the draw than the clip.
+    /// Proximal policy optimization: several steps, none of which is rewarded for moving a
+    /// probability further from that of the draw than the clip.
     Ppo {
-        /// How far the ratio of probabilities may be from 1 and still be rewarded: > 0, finite. The paper has 0.2.
+        /// How far the ratio of probabilities may be from 1 and still be rewarded: > 0, finite. The
+        /// paper has 0.2.
         clip: f64,
         /// Steps per batch: ≥ 1.
         epochs: u32,
@@ -124,8 +128,8 @@ impl Reward {
 pub enum Depth {
     /// All are full-grown.
     Full {},
-    /// They begin at level `start` of a space that grows, and gain `add` levels each `every` proposals until they are
-    /// full-grown. Zoph & Le: 6 layers, and 2 more each 1,600 samples.
+    /// They begin at level `start` of a space that grows, and gain `add` levels each `every`
+    /// proposals until they are full-grown. Zoph & Le: 6 layers, and 2 more each 1,600 samples.
     Growing {
         /// First level: ≥ 1.
         start: usize,
@@ -143,8 +147,8 @@ impl Default for Depth {
 }
 
 impl RlConfig {
-    /// As in the search for NASNet (Zoph et al. 2018, arXiv 1707.07012), 20,000 trials. The paper states neither the clip of
-    /// its PPO nor its epochs: these are 0.2 and 4.
+    /// As in the search for NASNet (Zoph et al. 2018, arXiv 1707.07012), 20,000 trials. The paper
+    /// states neither the clip of its PPO nor its epochs: these are 0.2 and 4.
     pub fn nasnet_2018() -> Self {
         Self {
             controller: ControllerConfig::default(),
@@ -164,9 +168,10 @@ impl RlConfig {
         }
     }
 
-    /// As in Zoph & Le 2017 (arXiv 1611.01578), 12,800 trials: batches of the 8 children of a replica, rewards cubed. The paper
-    /// does not state the decay of its moving average: it is 0.95. The growing depth is an option apart, since not every space
-    /// grows: [`RlConfig::ZOPH_LE_DEPTH`].
+    /// As in Zoph & Le 2017 (arXiv 1611.01578), 12,800 trials: batches of the 8 children of a
+    /// replica, rewards cubed. The paper does not state the decay of its moving average: it is
+    /// 0.95. The growing depth is an option apart, since not every space grows:
+    /// [`RlConfig::ZOPH_LE_DEPTH`].
     pub fn zoph_le_2017() -> Self {
         Self {
             controller: ControllerConfig {
@@ -191,11 +196,12 @@ impl RlConfig {
         every: 1600,
     };
 
-    /// For budgets of about a hundred trials, where the published learning rates change nothing yet: PPO on batches of five, a
-    /// larger learning rate and a smaller controller.
+    /// For budgets of about a hundred trials, where the published learning rates change nothing
+    /// yet: PPO on batches of five, a larger learning rate and a smaller controller.
     ///
-    /// Chosen on the NAS-Bench-201 table (CIFAR-10, 100 trials, the 200-epoch test accuracy of the best by 12-epoch validation,
-    /// 40 seeds from 10,000 on, where uniform draws give 93.77 ± 0.31 %), with 32 hidden units:
+    /// Chosen on the NAS-Bench-201 table (CIFAR-10, 100 trials, the 200-epoch test accuracy of the
+    /// best by 12-epoch validation, 40 seeds from 10,000 on, where uniform draws give 93.77 ± 0.31
+    /// %), with 32 hidden units:
     ///
     /// | tried | test accuracy, % |
     /// |---|---|
@@ -207,8 +213,9 @@ impl RlConfig {
     /// | the same, 0.01, entropy weight 0.01, 0.03 | 94.01, 93.94 |
     /// | the same, 0.01, cubed rewards | 94.05 |
     ///
-    /// Before, 100 hidden units on 20 seeds: REINFORCE with 0.003, 0.01, 0.03 gave 94.04, 93.88, 93.43. A standard error is about
-    /// 0.05, so that several of these are as good; how well the chosen one does is to be seen on other seeds.
+    /// Before, 100 hidden units on 20 seeds: REINFORCE with 0.003, 0.01, 0.03 gave 94.04, 93.88,
+    /// 93.43. A standard error is about 0.05, so that several of these are as good; how well the
+    /// chosen one does is to be seen on other seeds.
     pub fn small_budget() -> Self {
         Self {
             controller: ControllerConfig {
@@ -224,9 +231,10 @@ impl RlConfig {
         }
     }
 
-    /// The numbers of ENAS' controller for cells in the authors' code (Pham et al. 2018, arXiv 1802.03268), rewards of 10 draws
-    /// to an update, in this crate's plain controller: a softmax head for each decision, the entropy's gradient, an unbiased
-    /// baseline and no prior. [`RlConfig::enas_micro_code`] is the authors' controller.
+    /// The numbers of ENAS' controller for cells in the authors' code (Pham et al. 2018, arXiv
+    /// 1802.03268), rewards of 10 draws to an update, in this crate's plain controller: a softmax
+    /// head for each decision, the entropy's gradient, an unbiased baseline and no prior.
+    /// [`RlConfig::enas_micro_code`] is the authors' controller.
     pub fn enas_micro() -> Self {
         Self {
             controller: ControllerConfig {
@@ -249,12 +257,13 @@ impl RlConfig {
         }
     }
 
-    /// The controller of ENAS for cells as in the authors' code (`micro_controller.py`, `cifar10_micro_search.sh`): inputs by
-    /// attention, the entropy in the reward alone, a baseline from 0. Separable convolutions are favoured by biases that
-    /// begin at 10 and, in the first cell, by ±0.25 that nothing learns.
+    /// The controller of ENAS for cells as in the authors' code (`micro_controller.py`,
+    /// `cifar10_micro_search.sh`): inputs by attention, the entropy in the reward alone, a baseline
+    /// from 0. Separable convolutions are favoured by biases that begin at 10 and, in the first
+    /// cell, by ±0.25 that nothing learns.
     ///
-    /// `operations` are those that can be chosen, in the order of the options. Where none is a separable convolution, there
-    /// is no prior.
+    /// `operations` are those that can be chosen, in the order of the options. Where none is a
+    /// separable convolution, there is no prior.
     pub fn enas_micro_code(operations: &[String]) -> Self {
         let favoured: Vec<bool> = operations
             .iter()
@@ -278,10 +287,11 @@ impl RlConfig {
         }
     }
 
-    /// That for whole networks, as in the authors' code (`general_controller.py`, `cifar10_macro_search.sh`): all scores are
-    /// 1.5 times their tanh, rewards of 20 draws to an update, and a penalty that holds the probability of a skip
-    /// connection to 0.4. The penalty is on σ(q) of a connection that is drawn with σ(2q): at the target of 0.4 it is drawn
-    /// with 0.308.
+    /// That for whole networks, as in the authors' code (`general_controller.py`,
+    /// `cifar10_macro_search.sh`): all scores are 1.5 times their tanh, rewards of 20 draws to an
+    /// update, and a penalty that holds the probability of a skip connection to 0.4. The penalty is
+    /// on σ(q) of a connection that is drawn with σ(2q): at the target of 0.4 it is drawn with
+    /// 0.308.
     pub fn enas_macro() -> Self {
         let micro = Self::enas_micro_code(&[]);
         Self {

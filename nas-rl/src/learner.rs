@@ -55,8 +55,9 @@ impl Learner {
         })
     }
 
-    /// Learns what these draws were worth, and gives the baseline that they, or the last of them, were compared with: of the
-    /// first ones, their own mean, unless it begins at 0. There is at least one.
+    /// Learns what these draws were worth, and gives the baseline that they, or the last of them,
+    /// were compared with: of the first ones, their own mean, unless it begins at 0. There is at
+    /// least one.
     pub(crate) fn reward(&mut self, draws: &[&Drawn], rewards: &[f64]) -> Result<f64, RlError> {
         let with_bonus = |(drawn, reward): (&&Drawn, &f64)| reward + self.entropy_weight * drawn.entropy;
         let signals: Vec<f64> = draws.iter().zip(rewards).map(with_bonus).collect();
@@ -98,8 +99,9 @@ impl Learner {
         Ok(())
     }
 
-    /// The gradients of what is minimised: −(1/m)·Σ (w·log p + β·H − λ·D), with the weights w as constants and the distance D
-    /// from the target of skip connections; without β·H where entropy counts in the reward alone.
+    /// The gradients of what is minimised: −(1/m)·Σ (w·log p + β·H − λ·D), with the weights w as
+    /// constants and the distance D from the target of skip connections; without β·H where entropy
+    /// counts in the reward alone.
     pub(crate) fn gradients(&self, batch: &[Lesson]) -> Result<Gradients, RlError> {
         let architectures: Vec<&Architecture> = batch.iter().map(|lesson| &lesson.architecture).collect();
         let Scores {
@@ -130,8 +132,9 @@ impl Learner {
         Ok(Gradients::of(&loss, self.controller.parameters())?)
     }
 
-    /// What ∇log p is weighed by: the advantage for REINFORCE. PPO's objective is min(r·A, clip(r, 1 ± ε)·A) with
-    /// r = p / p_old, whose gradient is r·A·∇log p, or 0 where the clip holds r back.
+    /// What ∇log p is weighed by: the advantage for REINFORCE. PPO's objective is min(r·A, clip(r,
+    /// 1 ± ε)·A) with r = p / p_old, whose gradient is r·A·∇log p, or 0 where the clip holds r
+    /// back.
     fn weight(&self, lesson: &Lesson, log_prob: f64) -> f64 {
         let advantage = lesson.advantage;
         match self.algorithm {

@@ -1,7 +1,8 @@
 //! A recurrent controller that learns by reinforcement to propose networks.
 //!
-//! [`controller`] is a policy over the architectures of any space; [`search`] trains it on what becomes of its proposals, by
-//! REINFORCE or PPO. [`enas`] trains it on the shared weights of a supernet.
+//! [`controller`] is a policy over the architectures of any space; [`search`] trains it on what
+//! becomes of its proposals, by REINFORCE or PPO. [`enas`] trains it on the shared weights of a
+//! supernet.
 //!
 //! ```
 //! use nas_rl::{ControllerSearch, RlConfig};

@@ -63,7 +63,8 @@ impl TinySpace {
     }
 }
 
-/// A chain of layers, each of height 1 or 3, with skip connections: 2 architectures of one layer, 8 of two, 64 of three.
+/// A chain of layers, each of height 1 or 3, with skip connections: 2 architectures of one layer, 8
+/// of two, 64 of three.
 pub(crate) fn tiny_chain(layers: usize) -> ChainSpace {
     ChainSpace::new(ChainConfig {
         layers,

@@ -1,4 +1,5 @@
-//! Chains that a controller draws: each is a network, whatever its skip connections, strides and depth.
+//! Chains that a controller draws: each is a network, whatever its skip connections, strides and
+//! depth.
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
@@ -46,7 +47,8 @@ fn network_config(side: usize) -> NetworkConfig {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// 200 controllers, 10 draws each: 2,000 networks of 1 to 12 layers, images of 5 to 32 pixels a side.
+    /// 200 controllers, 10 draws each: 2,000 networks of 1 to 12 layers, images of 5 to 32 pixels a
+    /// side.
     #[test]
     fn every_drawn_chain_is_a_network_of_known_cost(seed in any::<u64>(), layers in 1..=12_usize, side in 5..=32_usize) {
         let space = chain(layers, vec![4, 7, 16]);

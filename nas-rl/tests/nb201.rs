@@ -1,6 +1,6 @@
-//! A controller on the NAS-Bench-201 table, against as many uniform draws and the published REINFORCE: CIFAR-10, rewarded by the
-//! validation accuracy after 12 epochs, reported by the test accuracy after 200. The example of the same name does it with more
-//! seeds.
+//! A controller on the NAS-Bench-201 table, against as many uniform draws and the published
+//! REINFORCE: CIFAR-10, rewarded by the validation accuracy after 12 epochs, reported by the test
+//! accuracy after 200. The example of the same name does it with more seeds.
 //!
 //! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository.
 
@@ -22,7 +22,8 @@ use nas_space::spaces::{Space, nb201};
 use nas_tables::{Table, TabularEvaluator};
 use rayon::prelude::*;
 
-/// Test accuracy that NAS-Bench-201 reports for REINFORCE, in percent (Dong & Yang 2020, arXiv 2001.00326).
+/// Test accuracy that NAS-Bench-201 reports for REINFORCE, in percent (Dong & Yang 2020, arXiv
+/// 2001.00326).
 const PUBLISHED: f64 = 93.85;
 
 fn evaluator() -> Option<TabularEvaluator> {
@@ -35,7 +36,8 @@ fn evaluator() -> Option<TabularEvaluator> {
     Some(TabularEvaluator::new(Arc::new(table), "cifar10").unwrap())
 }
 
-/// The test accuracy, in percent, of the best by validation of what `propose` gives: it is told of each outcome.
+/// The test accuracy, in percent, of the best by validation of what `propose` gives: it is told of
+/// each outcome.
 fn tested(
     evaluator: &TabularEvaluator,
     trials: u64,

@@ -12,8 +12,8 @@ pub(super) fn alphas(cells: &[RelaxedCell], weighs_edges: bool) -> Alphas {
     Alphas::random(cells, weighs_edges, 0.8, Seed::new(11)).unwrap()
 }
 
-/// Compares the gradients of a relaxation that leaves nothing to chance with central differences of a linear function
-/// of its weights.
+/// Compares the gradients of a relaxation that leaves nothing to chance with central differences of
+/// a linear function of its weights.
 pub(super) fn assert_gradients_are_differences(relaxation: &dyn Relaxation, cells: &[RelaxedCell]) {
     let alphas = alphas(cells, relaxation.weighs_edges());
     let mixed = |alphas: &Alphas| relaxation.mix(alphas, 0.5, &mut Seed::new(1).rng());

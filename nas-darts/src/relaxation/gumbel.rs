@@ -1,17 +1,19 @@
 //! GDAS: one operation an edge, drawn anew each step.
 //!
-//! With Gumbel noise g_eo = −ln E, E ~ Exp(1), and a temperature τ, p_e = softmax((log_softmax(α_e) + g_e) / τ). The
-//! operation of the largest p_eo weighs 1 and all others 0, so that it alone is computed; the gradient is taken as if
-//! the weights were p (straight through). τ falls linearly over the epochs. In each turn the weights make their step before
-//! the architecture.
+//! With Gumbel noise g_eo = −ln E, E ~ Exp(1), and a temperature τ, p_e =
+//! softmax((log_softmax(α_e) + g_e) / τ). The operation of the largest p_eo weighs 1 and all others
+//! 0, so that it alone is computed; the gradient is taken as if the weights were p (straight
+//! through). τ falls linearly over the epochs. In each turn the weights make their step before the
+//! architecture.
 //!
 //! # Deviations
-//! None. As in the authors' code, noise that gives no finite probabilities is drawn again, and the gradient of a weight
-//! that is 0, that of `none` included, is that of a number added to the node ([`Mixture`](nas_eval::supernet::Mixture)).
+//! None. As in the authors' code, noise that gives no finite probabilities is drawn again, and the
+//! gradient of a weight that is 0, that of `none` included, is that of a number added to the node
+//! ([`Mixture`](nas_eval::supernet::Mixture)).
 //!
 //! # References
-//! Xuanyi Dong, Yi Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019, arXiv:1910.04465,
-//! section 3.2.
+//! Xuanyi Dong, Yi Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019,
+//! arXiv:1910.04465, section 3.2.
 
 use ndarray::Array2;
 use rand_chacha::ChaCha8Rng;
@@ -159,7 +161,8 @@ mod tests {
         assert_ne!(draw(2).probabilities, mixed.probabilities);
     }
 
-    /// The Gumbel-max trick: at any temperature, an operation is drawn as often as its softmax says.
+    /// The Gumbel-max trick: at any temperature, an operation is drawn as often as its softmax
+    /// says.
     #[test]
     fn operations_are_drawn_as_often_as_the_softmax_says() {
         let cells = nb201().relaxed().unwrap();
@@ -209,9 +212,9 @@ mod tests {
         }
     }
 
-    /// One edge of two operations by hand, p = (1/4, 3/4) at τ = 2. For the weights' gradient g = (0, 1), that of α is
-    /// p_o (g_o − Σ p g) / τ = (1/4 · (−3/4), 3/4 · 1/4) / 2 = (−3/32, 3/32), from whose sum, 0, the logarithm of the
-    /// softmax takes nothing.
+    /// One edge of two operations by hand, p = (1/4, 3/4) at τ = 2. For the weights' gradient g =
+    /// (0, 1), that of α is p_o (g_o − Σ p g) / τ = (1/4 · (−3/4), 3/4 · 1/4) / 2 = (−3/32, 3/32),
+    /// from whose sum, 0, the logarithm of the softmax takes nothing.
     #[test]
     fn an_operation_that_is_not_drawn_learns_by_the_gradient_of_its_weight() {
         let alphas = Alphas {

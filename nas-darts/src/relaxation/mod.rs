@@ -1,7 +1,9 @@
-//! How architecture parameters weigh operations: what one differentiable method has and another has not.
+//! How architecture parameters weigh operations: what one differentiable method has and another has
+//! not.
 //!
-//! A [`Relaxation`] turns [`Alphas`] into the weights of a supernet's terms, takes their gradient back to the
-//! parameters, and says how strong each operation is when an architecture is read off. Another one is one file here.
+//! A [`Relaxation`] turns [`Alphas`] into the weights of a supernet's terms, takes their gradient
+//! back to the parameters, and says how strong each operation is when an architecture is read off.
+//! Another one is one file here.
 
 #[cfg(test)]
 mod gradient_check;
@@ -38,20 +40,21 @@ pub trait Relaxation: fmt::Debug + Send + Sync {
         false
     }
 
-    /// The weights of a pass. `share` is how much of the search is done, 0 in the first epoch and 1 in the last;
-    /// chance, if any, comes from `rng` alone.
+    /// The weights of a pass. `share` is how much of the search is done, 0 in the first epoch and 1
+    /// in the last; chance, if any, comes from `rng` alone.
     ///
     /// # Shapes
     /// A table a cell: edges × [`RelaxedCell::columns`](nas_space::spaces::RelaxedCell::columns).
     fn mix(&self, alphas: &Alphas, share: f64, rng: &mut ChaCha8Rng) -> Mixed;
 
-    /// The weights of a pass without chance, by which a supernet is evaluated. Those of [`Relaxation::mix`] where that
-    /// leaves nothing to chance.
+    /// The weights of a pass without chance, by which a supernet is evaluated. Those of
+    /// [`Relaxation::mix`] where that leaves nothing to chance.
     fn expected(&self, alphas: &Alphas) -> Mixed {
         self.mix(alphas, 1.0, &mut Seed::new(0).rng())
     }
 
-    /// The gradient of the architecture parameters from that of the weights which [`Relaxation::mix`] made of them.
+    /// The gradient of the architecture parameters from that of the weights which
+    /// [`Relaxation::mix`] made of them.
     fn pull_back(&self, alphas: &Alphas, mixed: &Mixed, gradient: &[Array2<f64>]) -> Alphas;
 
     /// How strong each operation is, without chance, in \[0, 1\].

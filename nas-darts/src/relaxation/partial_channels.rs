@@ -1,15 +1,16 @@
 //! PC-DARTS: a part of the channels goes through the operations, and edges are weighed too.
 //!
-//! Operation o on edge e weighs β_e · softmax(α_e)_o, with β the softmax over the edges into the same node; the channels
-//! that pass the operations by weigh β_e. Which channels those are is the supernet's affair
-//! ([`MixedChannels::OneIn`](nas_space::spaces::MixedChannels::OneIn)).
+//! Operation o on edge e weighs β_e · softmax(α_e)_o, with β the softmax over the edges into the
+//! same node; the channels that pass the operations by weigh β_e. Which channels those are is the
+//! supernet's affair ([`MixedChannels::OneIn`](nas_space::spaces::MixedChannels::OneIn)).
 //!
 //! # Deviations
 //! None.
 //!
 //! # References
-//! Yuhui Xu, Lingxi Xie, Xiaopeng Zhang, Xin Chen, Guo-Jun Qi, Qi Tian, Hongkai Xiong, "PC-DARTS: Partial Channel
-//! Connections for Memory-Efficient Architecture Search", ICLR 2020, arXiv:1907.05737, sections 3.2 and 3.3.
+//! Yuhui Xu, Lingxi Xie, Xiaopeng Zhang, Xin Chen, Guo-Jun Qi, Qi Tian, Hongkai Xiong, "PC-DARTS:
+//! Partial Channel Connections for Memory-Efficient Architecture Search", ICLR 2020,
+//! arXiv:1907.05737, sections 3.2 and 3.3.
 
 use nas_space::spaces::RelaxedCell;
 use ndarray::{Array1, Array2};

@@ -6,8 +6,8 @@
 //! None.
 //!
 //! # References
-//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, arXiv:1806.09055,
-//! section 2.2.
+//! Hanxiao Liu, Karen Simonyan, Yiming Yang, "DARTS: Differentiable Architecture Search", ICLR
+//! 2019, arXiv:1806.09055, section 2.2.
 
 use ndarray::{Array2, ArrayView1, ArrayViewMut1};
 use rand_chacha::ChaCha8Rng;
@@ -50,7 +50,8 @@ pub(super) fn rows(table: &Array2<f64>) -> Array2<f64> {
     result
 }
 
-/// Replaces values by their softmax; the largest one is taken off first, so that none is too large for its exponential.
+/// Replaces values by their softmax; the largest one is taken off first, so that none is too large
+/// for its exponential.
 pub(super) fn in_place(mut values: ArrayViewMut1<'_, f64>) {
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     values.mapv_inplace(|value| (value - largest).exp());

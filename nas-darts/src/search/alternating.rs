@@ -11,7 +11,8 @@ use crate::error::DartsError;
 use crate::problem::SupernetProblem;
 use crate::search::differentiable::Differentiable;
 
-/// The weights learn from training batches and the architecture from validation batches, a step each at a time.
+/// The weights learn from training batches and the architecture from validation batches, a step
+/// each at a time.
 pub(crate) struct Alternating<'a> {
     method: &'a mut Differentiable,
     /// What the architecture learns from; nothing where it stays as it is.
@@ -98,7 +99,8 @@ impl Steps for Fixed {
 }
 
 impl Differentiable {
-    /// The gradient of the architecture parameters, of the order asked for, where the weights have this learning rate.
+    /// The gradient of the architecture parameters, of the order asked for, where the weights have
+    /// this learning rate.
     pub(crate) fn architecture_gradient(
         &self,
         training: &SupernetTraining,

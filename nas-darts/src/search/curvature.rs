@@ -13,8 +13,9 @@ use crate::search::differentiable::Differentiable;
 pub(crate) const LANCZOS_STEPS: usize = 12;
 
 impl Differentiable {
-    /// The largest eigenvalue of ∇²_α L_val + λ I on one validation batch, the same in every epoch, with λ the weight
-    /// decay of α, as in RobustDARTS' code. The weights and the running statistics stay as they are.
+    /// The largest eigenvalue of ∇²_α L_val + λ I on one validation batch, the same in every epoch,
+    /// with λ the weight decay of α, as in RobustDARTS' code. The weights and the running
+    /// statistics stay as they are.
     pub(crate) fn dominant_eigenvalue(
         &self,
         training: &SupernetTraining,

@@ -1,4 +1,5 @@
-//! What differentiable search adds to the training of a supernet: architecture parameters, and what is read off them.
+//! What differentiable search adds to the training of a supernet: architecture parameters, and what
+//! is read off them.
 
 use nas_eval::data::{Endless, LastBatch};
 use nas_eval::error::EvalError;
@@ -103,7 +104,8 @@ impl Differentiable {
         }
     }
 
-    /// The weights of a pass in this epoch; `purpose` and `draw` name the stream that chance comes from.
+    /// The weights of a pass in this epoch; `purpose` and `draw` name the stream that chance comes
+    /// from.
     pub(crate) fn mix(&self, alphas: &Alphas, epoch: u32, purpose: &str, draw: u64) -> Mixed {
         let last = self.config.epochs.saturating_sub(1).max(1);
         let share = (f64::from(epoch) / f64::from(last)).min(1.0);
@@ -111,7 +113,8 @@ impl Differentiable {
         self.relaxation.mix(alphas, share, &mut seed.rng())
     }
 
-    /// Loss and accuracy of the supernet on the validation half, with these weights of the operations.
+    /// Loss and accuracy of the supernet on the validation half, with these weights of the
+    /// operations.
     fn evaluate(&self, training: &SupernetTraining, mixed: Mixed, epoch: u32) -> Result<Scores, DartsError> {
         let pass = match self.config.batch_norm {
             BatchNormMode::Running => Pass::Eval,

@@ -1,28 +1,32 @@
 //! DARTS+PT: an architecture read off a supernet by what it loses without each operation.
 //!
-//! Decisions are made in rounds, one of each cell in a round. First the edges are visited, each cell's in a random order of
-//! its own: every operation of an edge is taken away in turn (its weight set to 0), the supernet is judged on the
-//! validation half, and the operation without which it is worst is kept as the edge's only one. Then, where a node keeps
-//! some of its edges, the nodes are visited: each edge into one is taken away in turn, that without which the supernet is
-//! best is dropped, and so on until as many are left as it keeps. Of equals, the strengths that the search has learned
-//! decide: the strongest operation is kept, the weakest edge dropped.
+//! Decisions are made in rounds, one of each cell in a round. First the edges are visited, each
+//! cell's in a random order of its own: every operation of an edge is taken away in turn (its
+//! weight set to 0), the supernet is judged on the validation half, and the operation without which
+//! it is worst is kept as the edge's only one. Then, where a node keeps some of its edges, the
+//! nodes are visited: each edge into one is taken away in turn, that without which the supernet is
+//! best is dropped, and so on until as many are left as it keeps. Of equals, the strengths that the
+//! search has learned decide: the strongest operation is kept, the weakest edge dropped.
 //!
-//! The supernet is judged with the statistics of the batch, in batches of the training's size; running statistics have no
-//! part in it. Between two rounds the weights are trained on for some epochs at a tenth of the search's first learning
-//! rate, by SGD that starts without momentum. With 14 edges and 3 nodes that choose in each of two cells there are 17
-//! rounds, and with 5 epochs between two of them 16 · 5 = 80 epochs.
+//! The supernet is judged with the statistics of the batch, in batches of the training's size;
+//! running statistics have no part in it. Between two rounds the weights are trained on for some
+//! epochs at a tenth of the search's first learning rate, by SGD that starts without momentum. With
+//! 14 edges and 3 nodes that choose in each of two cells there are 17 rounds, and with 5 epochs
+//! between two of them 16 · 5 = 80 epochs.
 //!
 //! # Deviations
-//! The authors' code has one epoch more, 81: it trains on after the last round, too, which nothing reads. For
-//! NAS-Bench-201 it trains 4 epochs before the last of 6 rounds and one after it, here 5 are before it.
+//! The authors' code has one epoch more, 81: it trains on after the last round, too, which nothing
+//! reads. For NAS-Bench-201 it trains 4 epochs before the last of 6 rounds and one after it, here 5
+//! are before it.
 //!
-//! α stays as it is from the last epoch on; the authors' code goes on learning that of the edges that are not decided. The
-//! supernet is judged on the images as they are; theirs are augmented. An operation that is kept takes over the weight of
-//! the edge's operations taken together.
+//! α stays as it is from the last epoch on; the authors' code goes on learning that of the edges
+//! that are not decided. The supernet is judged on the images as they are; theirs are augmented. An
+//! operation that is kept takes over the weight of the edge's operations taken together.
 //!
 //! # References
-//! Ruochen Wang, Minhao Cheng, Xiangning Chen, Xiaocheng Tang, Cho-Jui Hsieh, "Rethinking Architecture Selection in
-//! Differentiable NAS", ICLR 2021, arXiv:2108.04392, and the authors' code.
+//! Ruochen Wang, Minhao Cheng, Xiangning Chen, Xiaocheng Tang, Cho-Jui Hsieh, "Rethinking
+//! Architecture Selection in Differentiable NAS", ICLR 2021, arXiv:2108.04392, and the authors'
+//! code.
 
 use std::path::Path;
 
@@ -205,7 +209,8 @@ impl Search {
         Ok(())
     }
 
-    /// The images that the supernet is judged on, in a random order: a batch of one class has statistics of its own.
+    /// The images that the supernet is judged on, in a random order: a batch of one class has
+    /// statistics of its own.
     pub(crate) fn judge(&self) -> Vec<u32> {
         let mut images = self.oneshot.training.data().valid().to_vec();
         images.shuffle(
@@ -219,7 +224,8 @@ impl Search {
         images
     }
 
-    /// The supernet's accuracy on these images with these weights of the operations, by the statistics of the batch.
+    /// The supernet's accuracy on these images with these weights of the operations, by the
+    /// statistics of the batch.
     pub(crate) fn accuracy(&self, images: &[u32], weights: Vec<Array2<f64>>) -> Result<f64, DartsError> {
         let OneShotSearch { training, method, .. } = &self.oneshot;
         let scores = training.evaluate_on(
@@ -273,8 +279,8 @@ impl Search {
 }
 
 impl Differentiable {
-    /// What to decide, round by round: of each cell the operations of its edges in a random order, then the edges of its
-    /// nodes.
+    /// What to decide, round by round: of each cell the operations of its edges in a random order,
+    /// then the edges of its nodes.
     fn rounds(&self) -> Vec<Vec<Question>> {
         let mut rounds: Vec<Vec<Question>> = Vec::new();
         for (index, cell) in self.cells.iter().enumerate() {
@@ -329,7 +335,8 @@ fn rounds_done(rounds: &[Vec<Question>], projection: &Projection, of: usize) -> 
     ))
 }
 
-/// Answers a question by the supernet's `accuracy`, and where that leaves a choice by the strengths.
+/// Answers a question by the supernet's `accuracy`, and where that leaves a choice by the
+/// strengths.
 fn decide(
     remaining: &Remaining<'_>,
     strengths: &[Array2<f64>],
@@ -369,7 +376,8 @@ fn decide(
                     .map(|&row| accuracy(left.without(cell, row, None)))
                     .collect::<Result<Vec<f64>, _>>()?;
                 let lost: Vec<f64> = without.iter().map(|accuracy| -accuracy).collect();
-                // Of equals in strength too, the edge from the latest state is dropped: it comes first in reverse.
+                // Of equals in strength too, the edge from the latest state is dropped: it comes
+                // first in reverse.
                 let reversed: Vec<f64> = lost.into_iter().rev().collect();
                 let last = rows.len() - 1;
                 let (dropped, equal) = least(&reversed, |position| {
@@ -392,7 +400,8 @@ fn decide(
     }
 }
 
-/// The position of the least value, and whether several share it. Of those the least `second` counts, then the first.
+/// The position of the least value, and whether several share it. Of those the least `second`
+/// counts, then the first.
 fn least(values: &[f64], second: impl Fn(usize) -> f64) -> (usize, bool) {
     let order = |&a: &usize, &b: &usize| {
         let by_value = values[a].total_cmp(&values[b]);
@@ -499,7 +508,8 @@ mod tests {
             weights: vec![Array2::from_elem((14, 8), 0.125); 2],
         };
         let strengths = remaining.weights.clone();
-        // State 4 reads the rows 5 to 8. Row 6 is worth nothing while row 7 is there, and much without it.
+        // State 4 reads the rows 5 to 8. Row 6 is worth nothing while row 7 is there, and much
+        // without it.
         let question = Question::Edges { cell: 1, state: 4 };
         let accuracy = |weights: Vec<Array2<f64>>| {
             let has = |row: usize| f64::from(u8::from(weights[1][[row, 4]] > 0.0));

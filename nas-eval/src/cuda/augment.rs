@@ -4,13 +4,14 @@ use candle_core::{DType, Result, Tensor, bail};
 
 use super::launch::Launch;
 
-/// What a batch is made of: pixels of all images (u8), what each pixel value becomes in each channel (f32, \[C, 256\]) and for
-/// each image of the batch its index, the crop's row and column, whether it is mirrored, and the cutout's centre (u32,
-/// \[6 or more, N\]).
+/// What a batch is made of: pixels of all images (u8), what each pixel value becomes in each
+/// channel (f32, \[C, 256\]) and for each image of the batch its index, the crop's row and column,
+/// whether it is mirrored, and the cutout's centre (u32, \[6 or more, N\]).
 pub(super) type Sources<'a> = [&'a Tensor; 3];
 
-/// The images that `changes` names, as the CPU makes them: cropped from `padding` pixels of black around them, mirrored,
-/// normalised, with a square of side `cutout` blanked where that is not 0. Indices are not checked.
+/// The images that `changes` names, as the CPU makes them: cropped from `padding` pixels of black
+/// around them, mirrored, normalised, with a square of side `cutout` blanked where that is not 0.
+/// Indices are not checked.
 ///
 /// # Shapes
 /// Of `sizes` \[N, C, H, W\], f32.

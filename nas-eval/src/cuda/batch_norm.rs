@@ -5,7 +5,8 @@ use candle_core::{Result, Tensor};
 use super::launch::{Launch, Step};
 use super::slices_of;
 
-/// Means and biased variances of the channels of `x` \[N, C, H, W\], as \[2, C\]; no gradient flows through them.
+/// Means and biased variances of the channels of `x` \[N, C, H, W\], as \[2, C\]; no gradient flows
+/// through them.
 pub(crate) fn moments(x: &Tensor) -> Result<Tensor> {
     let sizes = Sizes::new(x, false, 0.0)?;
     let sums = sizes.two_sums("moment_slices")?.run(&[x])?;

@@ -1,10 +1,11 @@
-//! Convolution: depthwise by kernels of its own, all others as a matrix product with the unfolded input.
+//! Convolution: depthwise by kernels of its own, all others as a matrix product with the unfolded
+//! input.
 
 use candle_core::{Result, Tensor};
 
 use super::launch::Launch;
 use super::slices_of;
-use crate::ops::Geometry;
+use crate::windows::Geometry;
 
 /// As [`conv2d`](crate::ops::conv2d).
 pub(crate) fn conv2d(x: &Tensor, weight: &Tensor, g: &Geometry) -> Result<Tensor> {
@@ -15,7 +16,8 @@ pub(crate) fn conv2d(x: &Tensor, weight: &Tensor, g: &Geometry) -> Result<Tensor
     }
 }
 
-/// The sizes of [`Geometry`], as `Window` of the kernels reads them; `slices` is what a summing kernel splits into.
+/// The sizes of [`Geometry`], as `Window` of the kernels reads them; `slices` is what a summing
+/// kernel splits into.
 fn sizes(g: &Geometry, slices: usize) -> [usize; 15] {
     let ([h, w], [rows, columns], [ky, kx]) = (g.input, g.output, g.kernel);
     let spec = g.spec;

@@ -75,8 +75,8 @@ fn run_with<T: CudaDType + DeviceRepr>(
         arguments.arg(&output);
         arguments.arg(&launch.params);
         let config = blocks(launch.blocks);
-        // SAFETY: the arguments are those of `KERNEL` in the source; sizes come from the tensors' own shapes, so that no
-        // thread reads or writes outside them.
+        // SAFETY: the arguments are those of `KERNEL` in the source; sizes come from the tensors'
+        // own shapes, so that no thread reads or writes outside them.
         unsafe { arguments.launch(config) }.w()?;
     }
     Ok((T::wrap_cuda_slice(output, device), launch.output.clone()))
@@ -127,8 +127,9 @@ fn run_many_with<T: CudaDType + DeviceRepr>(
     arguments.arg(&scalar);
     arguments.arg(&output);
     arguments.arg(&launch.params);
-    // SAFETY: the arguments are those of `KERNEL_OF_MANY` in the source. The rows hold the tensors until the launch is on
-    // the stream, on which everything that uses their memory comes in turn; lengths are the tensors' own.
+    // SAFETY: the arguments are those of `KERNEL_OF_MANY` in the source. The rows hold the tensors
+    // until the launch is on the stream, on which everything that uses their memory comes in turn;
+    // lengths are the tensors' own.
     unsafe { arguments.launch(blocks(launch.blocks())) }.w()?;
     let storage = Storage::Cuda(T::wrap_cuda_slice(output, device.clone()));
     Ok(Tensor::from_storage(
@@ -159,8 +160,8 @@ pub(super) fn run_augment(launch: &Launch, [pixels, tables, changes]: Sources<'_
         arguments.arg(&pixels).arg(&tables).arg(&changes);
         arguments.arg(&output);
         arguments.arg(&launch.params);
-        // SAFETY: the arguments are those of `augment` in the source. Sizes come from the output's own shape, and whoever
-        // names images has checked that there are so many.
+        // SAFETY: the arguments are those of `augment` in the source. Sizes come from the output's
+        // own shape, and whoever names images has checked that there are so many.
         unsafe { arguments.launch(blocks(launch.blocks)) }.w()?;
     }
     let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(output, device));

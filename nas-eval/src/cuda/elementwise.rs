@@ -16,8 +16,9 @@ pub(crate) fn relu(x: &Tensor) -> Result<Tensor> {
     })
 }
 
-/// `sum` + `weight` · `x`, or `weight` · `x` alone. The weight is a number to the tape: `on_backward` is given the gradient
-/// in the result and `x` on the way back, to make of them what the weight's gradient is.
+/// `sum` + `weight` · `x`, or `weight` · `x` alone. The weight is a number to the tape:
+/// `on_backward` is given the gradient in the result and `x` on the way back, to make of them what
+/// the weight's gradient is.
 pub(crate) fn add_scaled(
     sum: Option<&Tensor>,
     x: &Tensor,

@@ -1,13 +1,15 @@
 //! The operations of training as CUDA kernels, for the tape.
 //!
-//! Stock Candle has no depthwise convolution, no pooling with padding and no batch normalisation on CUDA but as dozens of
-//! small operations. Here each is one or a few kernels forward and backward (`kernels.cu`), compiled with the `cuda`
-//! feature and called on Candle's own tensors and stream; matrix products are left to cuBLAS. [`ops`](crate::ops) comes
-//! here for tensors on a CUDA device. Nothing waits for the device, no kernel uses atomics, and what a kernel sums, it
-//! sums in a fixed order, so that results repeat.
+//! Stock Candle has no depthwise convolution, no pooling with padding and no batch normalisation on
+//! CUDA but as dozens of small operations. Here each is one or a few kernels forward and backward
+//! (`kernels.cu`), compiled with the `cuda` feature and called on Candle's own tensors and stream;
+//! matrix products are left to cuBLAS. [`ops`](crate::ops) comes here for tensors on a CUDA device.
+//! Nothing waits for the device, no kernel uses atomics, and what a kernel sums, it sums in a fixed
+//! order, so that results repeat.
 //!
-//! The source is C++ as any compiler takes it, and launches are data ([`Launch`](launch::Launch)): the tests run them on
-//! the host and compare with the definitions in `ops`, so that what is computed is checked on machines without a GPU too.
+//! The source is C++ as any compiler takes it, and launches are data ([`Launch`](launch::Launch)):
+//! the tests run them on the host and compare with the definitions in `ops`, so that what is
+//! computed is checked on machines without a GPU too.
 
 use candle_core::{DType, Device, Tensor};
 
@@ -44,8 +46,9 @@ pub(crate) fn has_kernels(x: &Tensor) -> bool {
     runs_on(x.device()) && matches!(x.dtype(), DType::F32 | DType::F64)
 }
 
-/// Into how many parts the sums over `values` values of each of `channels` channels are split: enough blocks for a large
-/// device, and enough work for each. It depends on the shapes alone, not on the device.
+/// Into how many parts the sums over `values` values of each of `channels` channels are split:
+/// enough blocks for a large device, and enough work for each. It depends on the shapes alone, not
+/// on the device.
 fn slices_of(channels: usize, values: usize) -> usize {
     (1024 / channels.max(1)).clamp(1, values.div_ceil(1024).max(1))
 }

@@ -1,7 +1,8 @@
 //! What an optimizer does, for many tensors in one launch.
 //!
-//! A network has hundreds of small parameters: a launch for each operation on each of them takes longer than the
-//! arithmetic. Here a launch gets the addresses of up to [`TENSORS`] tensors of each kind.
+//! A network has hundreds of small parameters: a launch for each operation on each of them takes
+//! longer than the arithmetic. Here a launch gets the addresses of up to [`TENSORS`] tensors of
+//! each kind.
 
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -70,7 +71,8 @@ pub(crate) struct Row<'a> {
     pub(crate) reals: [f64; 3],
 }
 
-/// One call of a kernel on many tensors. It overwrites some of them, or writes numbers of its own, or both.
+/// One call of a kernel on many tensors. It overwrites some of them, or writes numbers of its own,
+/// or both.
 #[derive(Debug)]
 pub(super) struct Launch<'a> {
     /// Its name without the type's suffix.
@@ -103,7 +105,8 @@ impl Launch<'_> {
     }
 }
 
-/// Calls the kernel for all rows, as many at a time as fit, and gives what each call writes besides.
+/// Calls the kernel for all rows, as many at a time as fit, and gives what each call writes
+/// besides.
 fn for_all(
     kernel: &'static str,
     rows: &[Row<'_>],
@@ -171,14 +174,16 @@ fn for_all(
     Ok(outputs)
 }
 
-/// One step of SGD on (parameter, gradient, momentum) each, with its weight decay as the first of the row's numbers.
+/// One step of SGD on (parameter, gradient, momentum) each, with its weight decay as the first of
+/// the row's numbers.
 pub(crate) fn sgd(rows: &[Row<'_>], learning_rate: f64, momentum: f64, nesterov: bool) -> Result<()> {
     let reals = [learning_rate, momentum, f64::from(u8::from(nesterov)), 0.0];
     for_all("sgd", rows, reals, None, |_| 0).map(drop)
 }
 
-/// One step of Adam on (parameter, gradient, first moment, second moment) each. The numbers of a row: the rate and the
-/// root of the second moment's correction, which depend on the parameter's own steps, and its weight decay.
+/// One step of Adam on (parameter, gradient, first moment, second moment) each. The numbers of a
+/// row: the rate and the root of the second moment's correction, which depend on the parameter's
+/// own steps, and its weight decay.
 pub(crate) fn adam(rows: &[Row<'_>], betas: [f64; 2], epsilon: f64, decoupled: bool) -> Result<()> {
     let reals = [betas[0], betas[1], epsilon, f64::from(u8::from(decoupled))];
     for_all("adam", rows, reals, None, |_| 0).map(drop)
@@ -192,7 +197,8 @@ pub(crate) fn sum_of_squares(tensors: &[&Tensor]) -> Result<Tensor> {
     Tensor::cat(&parts, 0)?.sum_all()
 }
 
-/// All tensors times a number that the device has: each a part of the memory that a launch writes, which is not cleared before.
+/// All tensors times a number that the device has: each a part of the memory that a launch writes,
+/// which is not cleared before.
 pub(crate) fn scaled(tensors: &[&Tensor], factor: &Tensor) -> Result<Vec<Tensor>> {
     let mut rows = rows_of(tensors);
     for of_launch in rows.chunks_mut(TENSORS) {

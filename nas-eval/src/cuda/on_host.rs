@@ -1,4 +1,5 @@
-//! Launches on the host, for tests: the kernels compiled by the machine's C++ compiler, in a process of their own.
+//! Launches on the host, for tests: the kernels compiled by the machine's C++ compiler, in a
+//! process of their own.
 
 use std::cell::Cell;
 use std::io::{Read, Write};

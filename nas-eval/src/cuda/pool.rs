@@ -3,9 +3,10 @@
 use candle_core::{Result, Shape, Tensor, bail};
 
 use super::launch::Launch;
-use crate::ops::PoolSpec;
+use crate::windows::PoolSpec;
 
-/// The shapes of a pooling of `x`: the result's, and all sizes as `Window` of the kernels reads them.
+/// The shapes of a pooling of `x`: the result's, and all sizes as `Window` of the kernels reads
+/// them.
 fn geometry(x: &Tensor, spec: &PoolSpec) -> Result<(Shape, [usize; 14])> {
     let (n, c, h, w) = x.dims4()?;
     let [rows, columns] = spec.output_size([h, w])?;

@@ -1,5 +1,5 @@
-//! The kernels against the definitions in `ops`: results and gradients. They run on a GPU where there is one and the
-//! `cuda` feature is on, else on the host.
+//! The kernels against the definitions in `ops`: results and gradients. They run on a GPU where
+//! there is one and the `cuda` feature is on, else on the host.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::compute::Compute;
 use crate::data::{Augmentation, Batch, BatchPlan, Batcher, Images, Normalization};
 use crate::nn::{AdamConfig, Gradients, Init, OptimizerConfig, Parameters, SgdConfig};
 use crate::ops::gradient_check::{self, assert_close, assert_values, gradients, random, values};
-use crate::ops::{self, ConvSpec, Geometry, PoolSpec};
+use crate::ops::{self, ConvSpec, PoolSpec};
+use crate::windows::Geometry;
 
 /// Where the kernels run, if they can.
 fn place() -> Option<Device> {
@@ -275,7 +276,8 @@ fn sizes() -> impl Iterator<Item = usize> {
     (0..100).map(|i| if i == 70 { 9_001 } else { 1 + i % 7 })
 }
 
-/// Steps by the kernels and by the plain rules, which PyTorch's values are checked for, end at the same parameters.
+/// Steps by the kernels and by the plain rules, which PyTorch's values are checked for, end at the
+/// same parameters.
 #[test]
 fn steps_of_all_parameters_at_once_are_those_of_each() {
     let Some(device) = place() else { return };

@@ -16,25 +16,28 @@ use super::registry::DatasetInfo;
 /// | `horizontal_flip` | false | mirrors half of the images left to right | |
 /// | `cutout` | none | blanks a square of this side | 1 to the larger side of the image |
 ///
-/// They are applied in this order. The crop is that of torchvision's `RandomCrop(size, padding)` before normalisation:
-/// what moves in from outside is black, that is pixel 0. Cutout comes after normalisation: the square is filled with 0,
-/// the mean. Its centre is uniform over the pixels and what hangs over the border is cut off; the square covers
-/// `side / 2` pixels before the centre and the rest from it on.
+/// They are applied in this order. The crop is that of torchvision's `RandomCrop(size, padding)`
+/// before normalisation: what moves in from outside is black, that is pixel 0. Cutout comes after
+/// normalisation: the square is filled with 0, the mean. Its centre is uniform over the pixels and
+/// what hangs over the border is cut off; the square covers `side / 2` pixels before the centre and
+/// the rest from it on.
 ///
-/// The random numbers of an image follow from the seed, the epoch and the image's index alone, so neither the size nor
-/// the order of batches changes what becomes of it.
+/// The random numbers of an image follow from the seed, the epoch and the image's index alone, so
+/// neither the size nor the order of batches changes what becomes of it.
 ///
 /// # References
-/// Terrance DeVries, Graham W. Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", 2017,
-/// arXiv:1708.04552.
+/// Terrance DeVries, Graham W. Taylor, "Improved Regularization of Convolutional Neural Networks
+/// with Cutout", 2017, arXiv:1708.04552.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
-    /// Pixels of black around the image from which a part of its size is cut; 0 for none. 4 is usual for 32×32.
+    /// Pixels of black around the image from which a part of its size is cut; 0 for none. 4 is
+    /// usual for 32×32.
     pub crop_padding: usize,
     /// Whether each image is mirrored with probability one half.
     pub horizontal_flip: bool,
-    /// Side of the square that is blanked, in pixels. DeVries and Taylor use 16 for CIFAR-10, 8 for CIFAR-100.
+    /// Side of the square that is blanked, in pixels. DeVries and Taylor use 16 for CIFAR-10, 8 for
+    /// CIFAR-100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutout: Option<usize>,
 }
@@ -69,8 +72,9 @@ impl Augmentation {
         cutout: None,
     };
 
-    /// What is usual for the data set: crop 4 and flip for CIFAR, crop 2 and flip for Fashion-MNIST, crop 1 for digits,
-    /// which must not be mirrored. Cutout is left out, as in most searches.
+    /// What is usual for the data set: crop 4 and flip for CIFAR, crop 2 and flip for
+    /// Fashion-MNIST, crop 1 for digits, which must not be mirrored. Cutout is left out, as in most
+    /// searches.
     ///
     /// # Errors
     /// If there is no data set of this name.
@@ -87,7 +91,8 @@ impl Augmentation {
         })
     }
 
-    /// Refuses settings that would leave nothing of images of this shape, or that do nothing and look as if they did.
+    /// Refuses settings that would leave nothing of images of this shape, or that do nothing and
+    /// look as if they did.
     pub(super) fn check(&self, shape: Shape) -> Result<(), DataError> {
         let refuse = |field, expected, got| {
             Err(DataError::Augmentation {
@@ -135,8 +140,8 @@ impl Augmentation {
         }
     }
 
-    /// Writes the changed and normalised image to `out`, which has the same number of values. `tables` say what each
-    /// pixel value becomes, per channel.
+    /// Writes the changed and normalised image to `out`, which has the same number of values.
+    /// `tables` say what each pixel value becomes, per channel.
     pub(super) fn apply(
         &self,
         change: Change,

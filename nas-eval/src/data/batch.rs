@@ -18,7 +18,8 @@ use crate::cuda;
 /// Images and labels on a device.
 ///
 /// # Shapes
-/// `images`: `[n, channels, height, width]` of `f32`, normalised. `labels`: `[n]` of `u32`. `indices`: `n` numbers.
+/// `images`: `[n, channels, height, width]` of `f32`, normalised. `labels`: `[n]` of `u32`.
+/// `indices`: `n` numbers.
 #[derive(Debug, Clone)]
 pub struct Batch {
     /// The images.
@@ -33,8 +34,8 @@ impl Batch {
     /// The images with these indices, in this order, normalised and not augmented.
     ///
     /// # Errors
-    /// If there are no indices, one is out of range, the constants are for another number of channels, or the device
-    /// refuses.
+    /// If there are no indices, one is out of range, the constants are for another number of
+    /// channels, or the device refuses.
     pub fn gather(
         images: &Images,
         normalization: &Normalization,
@@ -87,7 +88,8 @@ pub(super) enum Prepared {
 }
 
 impl Prepared {
-    /// The batch. It is made here and not where it was prepared, so that a device sees all its work from one thread.
+    /// The batch. It is made here and not where it was prepared, so that a device sees all its work
+    /// from one thread.
     pub(super) fn into_batch(self) -> Result<Batch, DataError> {
         match self {
             Self::Images {
@@ -123,7 +125,8 @@ impl Maker {
         })
     }
 
-    /// All of a batch that needs no device, in the epoch that `epoch_seed` stands for. Indices must be in range.
+    /// All of a batch that needs no device, in the epoch that `epoch_seed` stands for. Indices must
+    /// be in range.
     pub(super) fn prepare(&self, epoch_seed: Seed, indices: &[u32]) -> Prepared {
         match self {
             Self::Host {
@@ -154,7 +157,8 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// The images with these indices, augmented as in the epoch that `epoch_seed` stands for. Indices must be in range.
+    /// The images with these indices, augmented as in the epoch that `epoch_seed` stands for.
+    /// Indices must be in range.
     pub(super) fn fill(
         images: &Images,
         tables: &[[f32; 256]],

@@ -32,9 +32,9 @@ pub enum Order {
 pub enum LastBatch {
     /// They make a smaller batch. An evaluation must not do otherwise.
     Keep,
-    /// They make a smaller batch, except that a single image joins the batch before it, which then holds one more than
-    /// the batch size: batch normalisation over one image fails where a feature map is 1×1. If there is no batch before
-    /// it, it stays alone.
+    /// They make a smaller batch, except that a single image joins the batch before it, which then
+    /// holds one more than the batch size: batch normalisation over one image fails where a feature
+    /// map is 1×1. If there is no batch before it, it stays alone.
     KeepJoiningSingle,
     /// They are left out of this epoch.
     Drop,
@@ -56,7 +56,8 @@ pub struct BatchPlan {
 }
 
 impl BatchPlan {
-    /// Shuffled and augmented; every image once an epoch, never alone in a batch if it can be helped.
+    /// Shuffled and augmented; every image once an epoch, never alone in a batch if it can be
+    /// helped.
     pub fn training(batch_size: usize, augmentation: Augmentation, seed: Seed) -> Self {
         Self {
             batch_size,
@@ -101,7 +102,8 @@ impl BatchPlan {
 
 /// Makes the batches of one epoch after the other from some images of a set.
 ///
-/// Batch `k` of epoch `e` depends on the plan, `e` and `k` alone. See the [module](super) for an example.
+/// Batch `k` of epoch `e` depends on the plan, `e` and `k` alone. See the [module](super) for an
+/// example.
 #[derive(Debug, Clone)]
 pub struct Batcher {
     maker: Maker,
@@ -111,12 +113,13 @@ pub struct Batcher {
 }
 
 impl Batcher {
-    /// Batches of the images with these indices, on this device. On CUDA the device is given all images, once for all
-    /// batchers of the same [`Images`], and makes the batches itself.
+    /// Batches of the images with these indices, on this device. On CUDA the device is given all
+    /// images, once for all batchers of the same [`Images`], and makes the batches itself.
     ///
     /// # Errors
-    /// If the batch size is 0, there are no indices or one is out of range, the constants are for another number of
-    /// channels, the augmentation does not suit the images' shape, the only batch would be dropped, or the device refuses.
+    /// If the batch size is 0, there are no indices or one is out of range, the constants are for
+    /// another number of channels, the augmentation does not suit the images' shape, the only batch
+    /// would be dropped, or the device refuses.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "callers share the constants as they share the images"
@@ -166,14 +169,16 @@ impl Batcher {
         &self.plan
     }
 
-    /// The batches of epoch `epoch` from number `from_batch` on, which are the same as if those before had been made.
+    /// The batches of epoch `epoch` from number `from_batch` on, which are the same as if those
+    /// before had been made.
     ///
-    /// They are prepared by a thread of their own, up to two ahead of the one in use; dropping the iterator ends it.
-    /// The thread does not use rayon: an epoch may be consumed on a rayon thread without waiting for another.
+    /// They are prepared by a thread of their own, up to two ahead of the one in use; dropping the
+    /// iterator ends it. The thread does not use rayon: an epoch may be consumed on a rayon thread
+    /// without waiting for another.
     ///
     /// # Errors
-    /// If `from_batch` is more than the number of batches, or no thread can be started. Just that number gives an empty
-    /// iterator.
+    /// If `from_batch` is more than the number of batches, or no thread can be started. Just that
+    /// number gives an empty iterator.
     pub fn epoch(&self, epoch: u64, from_batch: usize) -> Result<Epoch, DataError> {
         let left = self
             .batches

@@ -1,4 +1,5 @@
-//! The binary files of CIFAR-10 and CIFAR-100: records of one or two labels and three planes of 32×32 bytes.
+//! The binary files of CIFAR-10 and CIFAR-100: records of one or two labels and three planes of
+//! 32×32 bytes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,8 +26,8 @@ const CIFAR100_CLASSES: &str = "apple aquarium_fish baby bear beaver bed bee bee
 
 /// Reads either data set; of the two labels of CIFAR-100 (coarse, fine) the fine one is used.
 ///
-/// A file may hold fewer records than the official one, so that a part of the data set can be used; it must hold whole
-/// ones.
+/// A file may hold fewer records than the official one, so that a part of the data set can be used;
+/// it must hold whole ones.
 pub(super) fn load(
     info: &DatasetInfo,
     folder: &Path,

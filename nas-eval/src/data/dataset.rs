@@ -14,7 +14,8 @@ use super::{cifar, digits, idx};
 
 /// The training and the test images of a data set.
 ///
-/// The images are shared, so a data set is cheap to clone and to hand to a [`Batcher`](super::Batcher).
+/// The images are shared, so a data set is cheap to clone and to hand to a
+/// [`Batcher`](super::Batcher).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
     /// Its name in the registry.
@@ -36,13 +37,15 @@ impl Dataset {
     /// Reads the data set of this name, from files below `data_dir` unless it is built in.
     ///
     /// # Errors
-    /// If there is no such data set, a file is missing or a file is not what it should be; see [`DataError`].
+    /// If there is no such data set, a file is missing or a file is not what it should be; see
+    /// [`DataError`].
     pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Self, DataError> {
         Self::load_noting(name, data_dir, &mut |_| {})
     }
 
-    /// As [`Dataset::load`]. Tells `note` of each file whose content is not the official one, where that is known: of MNIST and
-    /// Fashion-MNIST, by a CRC-32 of what is unpacked. The files of one of the two in the place of the other's are refused.
+    /// As [`Dataset::load`]. Tells `note` of each file whose content is not the official one, where
+    /// that is known: of MNIST and Fashion-MNIST, by a CRC-32 of what is unpacked. The files of one
+    /// of the two in the place of the other's are refused.
     ///
     /// # Errors
     /// As [`Dataset::load`].
@@ -61,7 +64,8 @@ impl Dataset {
         }
     }
 
-    /// The same data set with only `n` of its training images, drawn evenly from the classes; the test images stay.
+    /// The same data set with only `n` of its training images, drawn evenly from the classes; the
+    /// test images stay.
     ///
     /// # Errors
     /// If `n` is 0 or more than there are.

@@ -13,11 +13,12 @@ use super::images::Images;
 use super::registry::DatasetInfo;
 use super::split::stratified_split;
 
-/// UCI Optical Recognition of Handwritten Digits, test part (Alpaydin and Kaynak, CC BY 4.0); see `assets/README.md`.
+/// UCI Optical Recognition of Handwritten Digits, test part (Alpaydin and Kaynak, CC BY 4.0); see
+/// `assets/README.md`.
 const TABLE: &[u8] = include_bytes!("../../assets/digits.csv.gz");
 
-/// The table has no official division, so a fifth of each class is set aside for testing: the same fifth always,
-/// whatever the seed of a study.
+/// The table has no official division, so a fifth of each class is set aside for testing: the same
+/// fifth always, whatever the seed of a study.
 const TEST_FRACTION: f64 = 0.2;
 const SPLIT_SEED: Seed = Seed::new(1797);
 

@@ -4,7 +4,8 @@ use super::batch::Batch;
 use super::batcher::{Batcher, Epoch};
 use super::error::DataError;
 
-/// The batches of one epoch of a [`Batcher`] after those of another. Each epoch has an order of its own.
+/// The batches of one epoch of a [`Batcher`] after those of another. Each epoch has an order of its
+/// own.
 #[derive(Debug)]
 pub struct Endless {
     batcher: Batcher,
@@ -13,8 +14,8 @@ pub struct Endless {
 }
 
 impl Endless {
-    /// The batches from number `position` on, counted from the first batch of epoch 0. They are the same as if those
-    /// before had been made.
+    /// The batches from number `position` on, counted from the first batch of epoch 0. They are the
+    /// same as if those before had been made.
     ///
     /// # Errors
     /// As [`Batcher::epoch`].

@@ -1,4 +1,5 @@
-//! The IDX files of MNIST and its kin: a magic number, the sizes as big-endian 32-bit numbers, then the bytes.
+//! The IDX files of MNIST and its kin: a magic number, the sizes as big-endian 32-bit numbers, then
+//! the bytes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,8 +38,8 @@ const OFFICIAL: [(&str, [u32; 4]); 2] = [
     ),
 ];
 
-/// Reads a data set whose layout is images and labels, for training and for testing. Tells `note` of files that are not the
-/// official ones.
+/// Reads a data set whose layout is images and labels, for training and for testing. Tells `note`
+/// of files that are not the official ones.
 pub(super) fn load(
     info: &DatasetInfo,
     train: &[PathBuf],
@@ -138,7 +139,8 @@ fn read_official(
     }
 }
 
-/// The bytes after the header, which must have this magic number, any number of items and this size of each.
+/// The bytes after the header, which must have this magic number, any number of items and this size
+/// of each.
 fn parse(path: &Path, mut content: Vec<u8>, magic: u32, size: &[u32]) -> Result<Vec<u8>, DataError> {
     let malformed = |what, expected: String, got: String| DataError::Malformed {
         path: path.to_owned(),

@@ -30,8 +30,9 @@ impl Images {
     /// One image per label, with labels below `classes`.
     ///
     /// # Errors
-    /// If there is no image or no pixel in one, if the number of pixels is not that of the labels times that of the
-    /// shape, if a label is `classes` or more, or if there are more images than a `u32` can number.
+    /// If there is no image or no pixel in one, if the number of pixels is not that of the labels
+    /// times that of the shape, if a label is `classes` or more, or if there are more images than a
+    /// `u32` can number.
     pub fn new(shape: Shape, classes: usize, pixels: Vec<u8>, labels: Vec<u32>) -> Result<Self, DataError> {
         let images = labels.len();
         if images == 0 {
@@ -111,7 +112,8 @@ impl Images {
         self.pixels.get(start..start.checked_add(numel)?)
     }
 
-    /// A short fingerprint of everything here, pixels and labels included: 16 hexadecimal digits of a SHA-256.
+    /// A short fingerprint of everything here, pixels and labels included: 16 hexadecimal digits of
+    /// a SHA-256.
     ///
     /// # Complexity
     /// All pixels are hashed anew each time.

@@ -25,12 +25,14 @@ pub enum Location {
 impl DatasetInfo {
     /// Looks for the data set's files without reading them.
     ///
-    /// All files must lie in one folder; the first of [`DatasetInfo::folders`] that holds a complete layout is taken.
-    /// A folder named after the data set comes before the data directory itself, since MNIST and Fashion-MNIST use the
-    /// same file names. Which of the two lies in the data directory itself cannot be told, and is not.
+    /// All files must lie in one folder; the first of [`DatasetInfo::folders`] that holds a
+    /// complete layout is taken. A folder named after the data set comes before the data directory
+    /// itself, since MNIST and Fashion-MNIST use the same file names. Which of the two lies in the
+    /// data directory itself cannot be told, and is not.
     ///
     /// # Errors
-    /// If there is no data directory and the data set is not built in, or if no folder holds all the files.
+    /// If there is no data directory and the data set is not built in, or if no folder holds all
+    /// the files.
     pub fn locate(&self, data_dir: Option<&Path>) -> Result<Location, DataError> {
         if self.layouts.is_empty() {
             return Ok(Location::BuiltIn);
@@ -82,7 +84,8 @@ impl DatasetInfo {
     }
 }
 
-/// The training and test files of `layout` in `folder`; else how many of them are there, and the first that is not.
+/// The training and test files of `layout` in `folder`; else how many of them are there, and the
+/// first that is not.
 #[expect(clippy::type_complexity, reason = "used once, above")]
 fn find_layout(
     folder: &Path,

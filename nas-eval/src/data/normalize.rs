@@ -27,8 +27,8 @@ impl Normalization {
     /// These constants, one mean and one standard deviation per channel.
     ///
     /// # Errors
-    /// If there are none, not the same number of both, a mean is not finite, or a standard deviation is not finite and
-    /// positive.
+    /// If there are none, not the same number of both, a mean is not finite, or a standard
+    /// deviation is not finite and positive.
     pub fn new(mean: Vec<f64>, std: Vec<f64>) -> Result<Self, DataError> {
         let refuse = |expected: &str, got: String| {
             Err(DataError::Normalization {
@@ -51,10 +51,12 @@ impl Normalization {
         Ok(Self { mean, std })
     }
 
-    /// The mean and the standard deviation (of the population, divided by n) of the images with these indices, which
-    /// should be those trained on and no others. A channel that is constant gets standard deviation 1.
+    /// The mean and the standard deviation (of the population, divided by n) of the images with
+    /// these indices, which should be those trained on and no others. A channel that is constant
+    /// gets standard deviation 1.
     ///
-    /// Pixels are counted by value before anything is rounded, so the order of the indices does not matter.
+    /// Pixels are counted by value before anything is rounded, so the order of the indices does not
+    /// matter.
     ///
     /// # Errors
     /// If there are no indices or one is out of range.

@@ -1,9 +1,10 @@
 //! Batches that a CUDA device makes of the images it holds.
 //!
-//! The pixels are put there once. Of each batch the device is told the indices, the classes and what was drawn for each
-//! image, seven numbers an image in one transfer, and a kernel does the rest. The numbers are drawn on the host, in the
-//! order and from the streams that batches on the host have, and normalised values come from the same tables: the batches
-//! are the same, bit for bit.
+//! The pixels are put there once. Of each batch the device is told the indices, the classes and
+//! what was drawn for each image, seven numbers an image in one transfer, and a kernel does the
+//! rest. The numbers are drawn on the host, in the order and from the streams that batches on the
+//! host have, and normalised values come from the same tables: the batches are the same, bit for
+//! bit.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -20,8 +21,8 @@ use crate::cuda;
 /// How many numbers there are of each image: its index, five of what becomes of it, its class.
 const NUMBERS: usize = 7;
 
-/// The pixels of a set of images on the device that asked for them last. Says nothing about the images: any two are equal,
-/// and a copy of the images begins without.
+/// The pixels of a set of images on the device that asked for them last. Says nothing about the
+/// images: any two are equal, and a copy of the images begins without.
 #[derive(Debug, Default)]
 pub(super) struct PixelsOnDevice(Mutex<Option<Tensor>>);
 
@@ -86,7 +87,8 @@ impl ImagesOnDevice {
         })
     }
 
-    /// What is told of the images with these indices in the epoch that `epoch_seed` stands for. Indices must be in range.
+    /// What is told of the images with these indices in the epoch that `epoch_seed` stands for.
+    /// Indices must be in range.
     pub(super) fn draw(&self, images: &Images, epoch_seed: Seed, indices: &[u32]) -> Changes {
         let n = indices.len();
         let mut numbers = vec![0; NUMBERS * n];

@@ -23,13 +23,13 @@ pub struct DatasetInfo {
     pub url: &'static str,
     /// The sets of files it may consist of, the official one first. Empty: it is built in.
     pub layouts: &'static [Layout],
-    /// The folders below the data directory where the files may lie, in the order they are looked into. An empty text is
-    /// the data directory itself.
+    /// The folders below the data directory where the files may lie, in the order they are looked
+    /// into. An empty text is the data directory itself.
     pub folders: &'static [&'static str],
 }
 
-/// A set of files that makes up a data set. Each file is given by the names it may have, the official one first, and may
-/// be plain or gzipped, with or without `.gz` at its end.
+/// A set of files that makes up a data set. Each file is given by the names it may have, the
+/// official one first, and may be plain or gzipped, with or without `.gz` at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Files of the training images.
@@ -149,7 +149,8 @@ impl DatasetInfo {
 }
 
 impl Layout {
-    /// The names each file may have, without `.gz`: those of the training images, then those of the test images.
+    /// The names each file may have, without `.gz`: those of the training images, then those of the
+    /// test images.
     pub(super) fn roles(&self) -> impl Iterator<Item = &'static [&'static str]> {
         self.train.iter().chain(self.test).copied()
     }

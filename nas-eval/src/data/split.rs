@@ -5,7 +5,8 @@ use rand::seq::SliceRandom;
 
 use super::error::DataError;
 
-/// Indices of the images to train on and of those to validate on: disjoint, together all, each in ascending order.
+/// Indices of the images to train on and of those to validate on: disjoint, together all, each in
+/// ascending order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
     /// What weights are fitted to.
@@ -16,14 +17,15 @@ pub struct Split {
 
 /// Draws `fraction_valid` of the images of each class for validation.
 ///
-/// `round(n · fraction_valid)` images are drawn in all. A class of `m` gives the whole part of its quota
-/// `m · fraction_valid`, and what is left to draw goes to the classes with the largest remainders, lower labels first.
-/// Every class with two images or more keeps at least one on either side, even where that changes the total; the image of
-/// a class with one is trained on. Which images of a class are drawn follows from the seed and the class alone.
+/// `round(n · fraction_valid)` images are drawn in all. A class of `m` gives the whole part of its
+/// quota `m · fraction_valid`, and what is left to draw goes to the classes with the largest
+/// remainders, lower labels first. Every class with two images or more keeps at least one on either
+/// side, even where that changes the total; the image of a class with one is trained on. Which
+/// images of a class are drawn follows from the seed and the class alone.
 ///
 /// # Errors
-/// If there are no labels or more than a `u32` can number, the fraction does not lie strictly between 0 and 1, or no
-/// class has two images.
+/// If there are no labels or more than a `u32` can number, the fraction does not lie strictly
+/// between 0 and 1, or no class has two images.
 pub fn stratified_split(labels: &[u32], fraction_valid: f64, seed: Seed) -> Result<Split, DataError> {
     if labels.is_empty() {
         return Err(DataError::Empty {
@@ -61,11 +63,11 @@ pub fn stratified_split(labels: &[u32], fraction_valid: f64, seed: Seed) -> Resu
     Ok(Split { train, valid })
 }
 
-/// The first `n` of `indices` in a random order in which every class appears at the rate of its share, in ascending
-/// order.
+/// The first `n` of `indices` in a random order in which every class appears at the rate of its
+/// share, in ascending order.
 ///
-/// Any `n` gives each class its share to within one image, and with the same seed a smaller subsample lies within every
-/// larger one. `labels` are those of all images, by index.
+/// Any `n` gives each class its share to within one image, and with the same seed a smaller
+/// subsample lies within every larger one. `labels` are those of all images, by index.
 ///
 /// # Errors
 /// If `n` is 0 or more than there are indices, or if an index has no label.
@@ -87,7 +89,8 @@ pub fn subsample(labels: &[u32], indices: &[u32], n: usize, seed: Seed) -> Resul
     // Where two classes are due at once, chance decides who is first, the same way each time.
     classes.shuffle(&mut seed.derive("ties", 0).rng());
 
-    // Member j of a class of m is due at (j + 1/2) / m of the way: the fraction (2j + 1) / m, doubled.
+    // Member j of a class of m is due at (j + 1/2) / m of the way: the fraction (2j + 1) / m,
+    // doubled.
     let mut order: Vec<(u64, u64, usize, u32)> = Vec::with_capacity(indices.len());
     for (rank, (_, members)) in classes.iter().enumerate() {
         let due = members.iter().enumerate();
@@ -99,7 +102,8 @@ pub fn subsample(labels: &[u32], indices: &[u32], n: usize, seed: Seed) -> Resul
     Ok(drawn)
 }
 
-/// The indices of each class that has any, in the order of the labels; each class in a random order of its own.
+/// The indices of each class that has any, in the order of the labels; each class in a random order
+/// of its own.
 fn shuffled_classes(
     labels: &[u32],
     indices: impl IntoIterator<Item = u32>,
@@ -117,8 +121,8 @@ fn shuffled_classes(
     classes.into_iter().collect()
 }
 
-/// How many to draw from each class so that the sum is `total`, by largest remainder, within 1..=size-1 (0 for a class
-/// of one).
+/// How many to draw from each class so that the sum is `total`, by largest remainder, within
+/// 1..=size-1 (0 for a class of one).
 fn apportion(sizes: &[usize], total: usize, fraction: f64) -> Vec<usize> {
     let bounds = |size: usize| (usize::from(size >= 2), size.saturating_sub(1));
     let quota = |class: usize| sizes[class] as f64 * fraction;
@@ -175,7 +179,8 @@ mod tests {
         assert_ne!(split, stratified_split(&labels, 0.5, Seed::new(4)).unwrap());
     }
 
-    /// Quotas 1.5, 1.5, 1.2 and a total of round(4.2) = 4: one each, and the last to the first of the largest remainders.
+    /// Quotas 1.5, 1.5, 1.2 and a total of round(4.2) = 4: one each, and the last to the first of
+    /// the largest remainders.
     #[test]
     fn what_rounding_leaves_goes_to_the_largest_remainders() {
         assert_eq!(apportion(&[5, 5, 4], 4, 0.3), [2, 1, 1]);
@@ -241,7 +246,8 @@ mod tests {
                 let quota = size as f64 * fraction;
                 bound |= size > 0 && (quota < 1.0 || quota > size as f64 - 1.0);
             }
-            // Unless a class is too small for its share, the total and every share are exact to within one.
+            // Unless a class is too small for its share, the total and every share are exact to
+            // within one.
             if !bound {
                 prop_assert_eq!(split.valid.len(), (labels.len() as f64 * fraction).round() as usize);
                 for class in 0..6 {

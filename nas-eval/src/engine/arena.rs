@@ -1,4 +1,5 @@
-//! The memory of an engine: kept from pass to pass, so that a step of training allocates next to nothing.
+//! The memory of an engine: kept from pass to pass, so that a step of training allocates next to
+//! nothing.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};

@@ -1,11 +1,12 @@
 //! Backward through the steps of a plan.
 //!
-//! A step fetches its gradient from those that read it: image by image, while the map is in the cache. On the way the
-//! weight gradients of those steps are made, and the sums that batch norms and weighted sums need. A map that is only
-//! added up with others has no gradient of its own: it is that of the sum, times a factor.
+//! A step fetches its gradient from those that read it: image by image, while the map is in the
+//! cache. On the way the weight gradients of those steps are made, and the sums that batch norms
+//! and weighted sums need. A map that is only added up with others has no gradient of its own: it
+//! is that of the sum, times a factor.
 //!
-//! Here is who gets which gradient from where; [`hand_down`] says what each operation makes of its own for what it reads, and
-//! [`gradients`] what becomes of the sums.
+//! Here is who gets which gradient from where; [`hand_down`] says what each operation makes of its
+//! own for what it reads, and [`gradients`] what becomes of the sums.
 
 mod gradients;
 mod hand_down;
@@ -45,7 +46,8 @@ pub(super) struct ForWeights<T> {
 pub(super) struct Found<T> {
     /// Σ g and Σ g · (z − center) by the step that has the batch norm.
     pub(super) norms: Vec<(usize, [Vec<f64>; 2])>,
-    /// For the terms of each sum: the step, the position, Σ g and Σ g · (z − center) of the term's map.
+    /// For the terms of each sum: the step, the position, Σ g and Σ g · (z − center) of the term's
+    /// map.
     pub(super) terms: Vec<(usize, usize, [Vec<f64>; 2])>,
     pub(super) weights: Vec<ForWeights<T>>,
 }
@@ -63,8 +65,9 @@ struct Giver {
 enum Arrives {
     /// Made elsewhere, read through the gate of the reader and then added.
     Through,
-    /// Added by the convolution that makes it, what has arrived before being none or from the same kind of reader. If it is the `last`
-    /// of several that read through one ReLU, all goes through that.
+    /// Added by the convolution that makes it, what has arrived before being none or from the same
+    /// kind of reader. If it is the `last` of several that read through one ReLU, all goes through
+    /// that.
     Added { last: bool },
 }
 
@@ -92,7 +95,8 @@ impl<T: Float> Run<'_, T> {
         self.plan.hands_down(&self.sources, at, counts)
     }
 
-    /// Computes the gradients of a wave of steps, which has its places, all at the same time, when those of later waves are done.
+    /// Computes the gradients of a wave of steps, which has its places, all at the same time, when
+    /// those of later waves are done.
     pub(super) fn backward_wave(&self, arena: &mut Arena<T>, wave: &Wave<'_>) -> Found<T> {
         let steps = &self.plan.steps;
         let mut filled: Vec<(usize, Aligned<T>)> = wave
@@ -177,8 +181,9 @@ impl<T: Float> Run<'_, T> {
 
     /// The steps that hand a gradient down to this one, in the order in which they do.
     ///
-    /// First come those that read it through a ReLU and have a depthwise convolution to go through: what these give is added up where it
-    /// shall be, and the ReLU, the same for all, is gone through once.
+    /// First come those that read it through a ReLU and have a depthwise convolution to go through:
+    /// what these give is added up where it shall be, and the ReLU, the same for all, is gone
+    /// through once.
     fn givers(&self, index: usize) -> Vec<Giver> {
         let step = &self.plan.steps[index];
         let adds = |&(reader, position): &(usize, usize)| {
@@ -294,7 +299,8 @@ impl<T: Float> Run<'_, T> {
         part
     }
 
-    /// Σ g and Σ g · (z − center) for the maps of the terms of a sum, where the terms' batch norms or weights need them.
+    /// Σ g and Σ g · (z − center) for the maps of the terms of a sum, where the terms' batch norms
+    /// or weights need them.
     fn term_sums(
         &self,
         arena: &Arena<T>,

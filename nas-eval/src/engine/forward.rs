@@ -44,7 +44,8 @@ struct Output<'a, T> {
 }
 
 impl<T: Float> Run<'_, T> {
-    /// Computes the maps of a wave, which has its places, all at the same time, and gives the moments of those that want statistics.
+    /// Computes the maps of a wave, which has its places, all at the same time, and gives the
+    /// moments of those that want statistics.
     pub(super) fn forward_wave(&self, arena: &mut Arena<T>, wave: &Wave<'_>) -> Vec<(usize, Vec<f64>)> {
         let steps = &self.plan.steps;
         let mut filled: Vec<Filled<T>> = wave
@@ -243,7 +244,8 @@ impl<T: Float> Run<'_, T> {
         copy(self.level, source.pixel(), affine, (map, from), (out, to));
     }
 
-    /// What a convolution reads of an image, in its frame: where it is, if it can be read there, else in `framed`.
+    /// What a convolution reads of an image, in its frame: where it is, if it can be read there,
+    /// else in `framed`.
     pub(super) fn framed<'a>(
         &self,
         arena: &'a Arena<T>,

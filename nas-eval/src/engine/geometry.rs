@@ -5,13 +5,15 @@ use nas_space::shape::Shape;
 
 use crate::kernels::{Dense, Frame, Grid, Tile, Winograd, padded_channels, plain_weight};
 
-/// Channels from which on a convolution with fewer products is faster, transforms included: as measured.
+/// Channels from which on a convolution with fewer products is faster, transforms included: as
+/// measured.
 const TILES_CHANNELS: usize = 8;
 /// Pixels of the output from which on small and large tiles are, if they save products.
 const TILES_PIXELS: [(Tile, usize); 2] = [(Tile::Two, 4), (Tile::Four, 36)];
 /// Taps of a convolution that is computed in tiles.
 const TAPS: usize = 9;
-/// Tiles that make up for reading the weights: a small map has fewer, so that several images are computed together.
+/// Tiles that make up for reading the weights: a small map has fewer, so that several images are
+/// computed together.
 const TILES_TOGETHER: usize = 32;
 
 /// A convolution of one image, forward and backward.
@@ -28,9 +30,11 @@ pub(super) struct Convolution {
     pub(super) filters: usize,
     /// Whether every channel has one filter, its own.
     pub(super) depthwise: bool,
-    /// Whether it is pointwise, of stride 1 and without padding, so that a map can be read where it is.
+    /// Whether it is pointwise, of stride 1 and without padding, so that a map can be read where it
+    /// is.
     pub(super) in_place: bool,
-    /// The tiles of [`winograd`](crate::kernels::winograd), where it is computed in them, in all directions.
+    /// The tiles of [`winograd`](crate::kernels::winograd), where it is computed in them, in all
+    /// directions.
     pub(super) tile: Option<Tile>,
     stride: [usize; 2],
     dilation: [usize; 2],
@@ -41,8 +45,8 @@ pub(super) struct Convolution {
     pub(super) frame: Frame,
     pub(super) taps: Vec<usize>,
     pub(super) windows: Grid,
-    /// The gradient of the output, as far apart as the windows are, with what padding its own convolution with the
-    /// reversed kernel needs to give the gradient of the input.
+    /// The gradient of the output, as far apart as the windows are, with what padding its own
+    /// convolution with the reversed kernel needs to give the gradient of the input.
     pub(super) back: Frame,
     pub(super) back_taps: Vec<usize>,
     pub(super) back_windows: Grid,
@@ -115,7 +119,8 @@ impl Convolution {
         }
     }
 
-    /// Rows and columns of a frame that has this padding, which is at least its own, and all that it reads.
+    /// Rows and columns of a frame that has this padding, which is at least its own, and all that
+    /// it reads.
     pub(super) fn frame_with(&self, padding: [usize; 2]) -> [usize; 2] {
         [0, 1].map(|i| {
             let more = padding[i] - self.padding[i];
@@ -123,7 +128,8 @@ impl Convolution {
         })
     }
 
-    /// Lets the input lie in a frame with this padding and of this size, which are at least its own.
+    /// Lets the input lie in a frame with this padding and of this size, which are at least its
+    /// own.
     pub(super) fn widen(&mut self, padding: [usize; 2], size: [usize; 2]) {
         if self.in_place {
             return;
@@ -170,7 +176,8 @@ impl Convolution {
         }
     }
 
-    /// [`Self::dense`] for so many images in tiles of this size, the outputs being so many elements apart.
+    /// [`Self::dense`] for so many images in tiles of this size, the outputs being so many elements
+    /// apart.
     pub(super) fn tiled(&self, tile: Tile, images: usize, next_output: usize) -> Winograd {
         Winograd {
             tile,
@@ -213,7 +220,8 @@ impl Convolution {
         self.output[0] * self.output[1] * self.taps.len() * self.channels / self.groups * self.filters
     }
 
-    /// How many products there are for each weight of a tap and one image: one for each output pixel, or fewer where tiles save some.
+    /// How many products there are for each weight of a tap and one image: one for each output
+    /// pixel, or fewer where tiles save some.
     pub(super) fn products_per_weight(&self) -> usize {
         self.tile.map_or(self.output[0] * self.output[1], |tile| {
             tile.products(self.output) / TAPS
@@ -248,10 +256,10 @@ impl Convolution {
         self.tile.map_or(0, |tile| plain_weight(tile, packed))
     }
 
-    /// Where each element of the weight, \[filters, channels / groups, kernel rows, kernel columns\], is among the taps:
-    /// \[taps, channels\] of a depthwise convolution, else \[taps, input channels, output channels\], the last one padded; the
-    /// one before too where products are saved.
-    /// A grouped one has zeros for what its groups do not see.
+    /// Where each element of the weight, \[filters, channels / groups, kernel rows, kernel
+    /// columns\], is among the taps: \[taps, channels\] of a depthwise convolution, else \[taps,
+    /// input channels, output channels\], the last one padded; the one before too where products
+    /// are saved. A grouped one has zeros for what its groups do not see.
     pub(super) fn each_weight(&self, mut f: impl FnMut(usize, usize)) {
         let taps = self.taps.len();
         let per_group = self.channels / self.groups;

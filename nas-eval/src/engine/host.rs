@@ -42,7 +42,8 @@ impl<S: Deref<Target = Storage>> Host<'_, S> {
     }
 }
 
-/// Evaluates an expression with the type name `$T` standing for `f32` or `f64`, whichever `$dtype` is.
+/// Evaluates an expression with the type name `$T` standing for `f32` or `f64`, whichever `$dtype`
+/// is.
 macro_rules! for_float {
     ($dtype:expr, $T:ident => $body:expr) => {
         match $dtype {

@@ -12,7 +12,8 @@ pub(super) struct MapLifetimes {
 }
 
 impl MapLifetimes {
-    /// Those of the maps of these steps in these waves; the maps of `outputs` are read when all waves are done.
+    /// Those of the maps of these steps in these waves; the maps of `outputs` are read when all
+    /// waves are done.
     pub(super) fn new(steps: &[Step], waves: &[Vec<usize>], outputs: &[usize]) -> Self {
         let wave_of = wave_of(steps.len(), waves);
         let (mut forward, mut back) = (vec![Vec::new(); waves.len()], vec![Vec::new(); waves.len()]);
@@ -32,10 +33,11 @@ impl MapLifetimes {
     }
 }
 
-/// For each wave, the steps whose place for a gradient is free once the wave has been gone back through.
+/// For each wave, the steps whose place for a gradient is free once the wave has been gone back
+/// through.
 ///
-/// `holder` says in whose place the gradient of a step lies: its own, that of a sum which reads its map, or nowhere. It is read
-/// when the gradients of the maps are found that the step reads.
+/// `holder` says in whose place the gradient of a step lies: its own, that of a sum which reads its
+/// map, or nowhere. It is read when the gradients of the maps are found that the step reads.
 pub(super) fn gradients_free_after(plan: &Plan, holder: impl Fn(usize) -> Option<usize>) -> Vec<Vec<usize>> {
     let wave_of = wave_of(plan.steps.len(), &plan.waves);
     let mut last = vec![None; plan.steps.len()];

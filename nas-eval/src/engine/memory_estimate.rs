@@ -5,8 +5,9 @@ use super::places::Places;
 use super::plan::{Plan, Step};
 
 impl Plan {
-    /// Elements of the places that maps and gradients take, with training in batches of so many images, and of so many in
-    /// evaluations between: passes without any work, in which everything counts.
+    /// Elements of the places that maps and gradients take, with training in batches of so many
+    /// images, and of so many in evaluations between: passes without any work, in which everything
+    /// counts.
     pub(super) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
         let mut places = Places::<usize>::new(self.steps.len());
         let passes = [(trained, true), (evaluated, false), (trained, true)];
@@ -38,8 +39,8 @@ impl Plan {
         }
     }
 
-    /// Elements of the weights of convolutions as the kernels take them, forward and back, and the most that the parts of a batch
-    /// hold of their gradients at a time.
+    /// Elements of the weights of convolutions as the kernels take them, forward and back, and the
+    /// most that the parts of a batch hold of their gradients at a time.
     pub(super) fn elements_of_weights(&self, batch: usize) -> u64 {
         let convs = self.steps.iter().flat_map(|step| step.convolutions());
         let taken: usize = convs.map(|conv| conv.packed_len() + conv.packed_back_len()).sum();
@@ -53,9 +54,11 @@ impl Plan {
         (taken + self.waves.iter().map(of_wave).max().unwrap_or(0)) as u64
     }
 
-    /// Elements of the maps that a thread works on, at the largest step: of one image, or of those computed together.
+    /// Elements of the maps that a thread works on, at the largest step: of one image, or of those
+    /// computed together.
     pub(super) fn elements_of_rooms(&self) -> u64 {
-        /// Two gradients and the input in their frames, input, between, output, gradient; a frame is at most some pixels wider.
+        /// Two gradients and the input in their frames, input, between, output, gradient; a frame
+        /// is at most some pixels wider.
         const ROOMS: u64 = 8;
         let read = |step: &Step| step.reads.iter().map(|read| self.steps[read.step].len()).max();
         let most = |step: &Step| step.len().max(read(step).unwrap_or(0)) * step.images_together();

@@ -7,12 +7,12 @@ use super::plan::{Norm, Step};
 use super::prepare::values;
 use super::run::Run;
 use crate::kernels::Float;
-use crate::model::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::nn::Parameters;
+use crate::pass::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
 impl<T: Float> Run<'_, T> {
-    /// Mean and biased variance of each channel from the moments of the images:
-    /// Σ (x − mean)² = Σ images' sums + pixels · Σ (image's mean − mean)², which subtracts nothing large.
+    /// Mean and biased variance of each channel from the moments of the images: Σ (x − mean)² = Σ
+    /// images' sums + pixels · Σ (image's mean − mean)², which subtracts nothing large.
     pub(super) fn statistics(&self, step: &Step, moments: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
         let (channels, pixel, pixels) = (step.shape.channels, step.pixel(), step.pixels() as f64);
         let count = pixels * self.batch as f64;
@@ -107,7 +107,8 @@ pub(super) fn set_line<T: Float>(
     Ok(())
 }
 
-/// The way back through a batch norm by the statistics of the batch, from Σ g and Σ g · (z − center); its gradients.
+/// The way back through a batch norm by the statistics of the batch, from Σ g and Σ g · (z −
+/// center); its gradients.
 pub(super) fn set_back<T: Float>(
     arena: &mut Arena<T>,
     index: usize,

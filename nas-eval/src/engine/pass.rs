@@ -11,10 +11,11 @@ use super::plan::Plan;
 use super::run::Run;
 use crate::error::EvalError;
 use crate::kernels::{Float, Level, level};
-use crate::model::{Differentiated, Logits, Loss, Pass, Wanted, Weights};
 use crate::nn::{Gradients, Parameters};
+use crate::pass::{Differentiated, Logits, Loss, Pass, Wanted, Weights};
 
-/// How many images are evaluated at a time where they do not depend on each other: few enough to need little memory.
+/// How many images are evaluated at a time where they do not depend on each other: few enough to
+/// need little memory.
 const EVALUATED_TOGETHER: usize = 64;
 
 /// Computes what a network gives for batches of images, and the gradients, on the CPU.
@@ -52,7 +53,8 @@ impl Engine {
         Ok(Self { plan, level, memory })
     }
 
-    /// Elements of the maps and gradients that are held at a time, with training in batches of so many images and evaluations of so many.
+    /// Elements of the maps and gradients that are held at a time, with training in batches of so
+    /// many images and evaluations of so many.
     pub(crate) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
         self.plan
             .elements_of_places(trained, evaluated.min(EVALUATED_TOGETHER))
@@ -67,7 +69,8 @@ impl Engine {
         }
     }
 
-    /// Elements of the weights and their gradients as kernels take and make them, with training in batches of so many images.
+    /// Elements of the weights and their gradients as kernels take and make them, with training in
+    /// batches of so many images.
     pub(crate) fn elements_of_weights(&self, trained: usize) -> u64 {
         self.plan.elements_of_weights(trained)
     }
@@ -114,7 +117,8 @@ impl Engine {
         self.logits(&run, arena)
     }
 
-    /// The class scores, the loss that `loss` makes of them, and those of its gradients that are wanted.
+    /// The class scores, the loss that `loss` makes of them, and those of its gradients that are
+    /// wanted.
     ///
     /// # Errors
     /// As [`Engine::forward`]; a Candle error where the loss has no gradient.
@@ -184,8 +188,9 @@ impl Engine {
     }
 }
 
-/// Calls `f` on a thread of the pool. Each of the many small pieces of work that it then deals out goes to whoever is awake; from
-/// any other thread every one of them would wake threads and be waited for asleep.
+/// Calls `f` on a thread of the pool. Each of the many small pieces of work that it then deals out
+/// goes to whoever is awake; from any other thread every one of them would wake threads and be
+/// waited for asleep.
 fn among_threads<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| f())
 }

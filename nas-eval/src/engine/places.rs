@@ -1,15 +1,18 @@
-//! Memory that is used again: one place after the other for maps and gradients that are not needed at the same time.
+//! Memory that is used again: one place after the other for maps and gradients that are not needed
+//! at the same time.
 
 use super::plan::Plan;
 use super::schedule::{Filled, Wave};
 use crate::kernels::{Aligned, Float};
 
-/// The places of the maps and gradients of passes: real ones, or sizes alone to find out how much memory passes will take.
+/// The places of the maps and gradients of passes: real ones, or sizes alone to find out how much
+/// memory passes will take.
 #[derive(Debug)]
 pub(super) struct Places<P> {
     /// The map of each step, image by image, in a place that may be longer, while it is needed.
     pub(super) maps: Vec<P>,
-    /// The gradient of what is read of each map, where it has a place of its own, while it is needed.
+    /// The gradient of what is read of each map, where it has a place of its own, while it is
+    /// needed.
     pub(super) gradients: Vec<P>,
     free: Vec<P>,
     /// The largest batch so far.
@@ -98,8 +101,8 @@ impl<P: Place> Places<P> {
         }
     }
 
-    /// A place for so many elements, whatever they are: the smallest that is free and large enough. So a pass that found enough
-    /// places does so again, however many more there are meanwhile.
+    /// A place for so many elements, whatever they are: the smallest that is free and large enough.
+    /// So a pass that found enough places does so again, however many more there are meanwhile.
     fn take(&mut self, elements: usize) -> P {
         let fitting = self.free.iter().enumerate();
         let fitting = fitting.filter(|(_, place)| place.elements() >= elements);

@@ -1,8 +1,9 @@
 //! What is done in which order: a network as steps, each of which fills one map.
 //!
-//! A step is more than a layer. What a map is only read through (batch norm, ReLU, drop-path) is no step: the norm belongs
-//! to the step before it, which takes the statistics of what it writes, and all three are applied whenever the map is read
-//! ([`Read`]). A depthwise and a pointwise convolution after it are one step. So a cell writes each map once.
+//! A step is more than a layer. What a map is only read through (batch norm, ReLU, drop-path) is no
+//! step: the norm belongs to the step before it, which takes the statistics of what it writes, and
+//! all three are applied whenever the map is read ([`Read`]). A depthwise and a pointwise
+//! convolution after it are one step. So a cell writes each map once.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,8 @@ use super::lifetime::MapLifetimes;
 use crate::error::EvalError;
 use crate::kernels::{Frame, padded_channels};
 
-/// Products of each weight that a part of a batch should have, to be worth sums of its own for the gradient of the weight.
+/// Products of each weight that a part of a batch should have, to be worth sums of its own for the
+/// gradient of the weight.
 const PRODUCTS_PER_PART: usize = 256;
 /// The fewest parts that a batch is cut into for that, so that threads have something to do.
 const FEWEST_PARTS: usize = 4;
@@ -48,7 +50,8 @@ pub(super) struct Step {
     pub(super) readers: Vec<(usize, usize)>,
 }
 
-/// A map as it is read: normalised if its step says so, then rectified, then scaled for each sample.
+/// A map as it is read: normalised if its step says so, then rectified, then scaled for each
+/// sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Read {
     pub(super) step: usize,
@@ -159,10 +162,12 @@ impl Step {
 }
 
 impl Plan {
-    /// How many images of a batch a thread makes the gradient of a step's map for, and adds up those of its readers' weights, at a time.
+    /// How many images of a batch a thread makes the gradient of a step's map for, and adds up
+    /// those of its readers' weights, at a time.
     ///
-    /// Each such part has sums of its own for all these weights, to be zeroed, and added to those of the others: of small maps it takes
-    /// several images, so that this does not take as long as the products. It depends on nothing but sizes.
+    /// Each such part has sums of its own for all these weights, to be zeroed, and added to those
+    /// of the others: of small maps it takes several images, so that this does not take as long as
+    /// the products. It depends on nothing but sizes.
     pub(super) fn images_per_part(&self, index: usize, batch: usize) -> usize {
         let step = &self.steps[index];
         let readers = || step.readers.iter().map(|&(reader, _)| &self.steps[reader]);
@@ -218,7 +223,8 @@ impl Plan {
     }
 }
 
-/// Gives convolutions that read the same map in the same way frames of one size, so that it is put there once.
+/// Gives convolutions that read the same map in the same way frames of one size, so that it is put
+/// there once.
 fn share_frames(steps: &mut [Step]) {
     /// The larger ones of rows and columns.
     fn larger(a: [usize; 2], b: [usize; 2]) -> [usize; 2] {

@@ -12,8 +12,8 @@ use super::pass::Request;
 use super::plan::{Op, Step};
 use super::run::Run;
 use crate::kernels::{Float, padded_channels, transform_weights};
-use crate::model::layer_mask;
 use crate::nn::Parameters;
+use crate::pass::layer_mask;
 
 impl<T: Float> Run<'_, T> {
     /// Puts weights, masks and lines where the kernels take them from.

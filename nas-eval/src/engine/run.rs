@@ -8,7 +8,7 @@ use super::pass::Request;
 use super::plan::{Op, Plan};
 use super::schedule::Source;
 use crate::kernels::{Float, Level};
-use crate::model::{Pass, Wanted};
+use crate::pass::{Pass, Wanted};
 
 /// What all threads know of a pass.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! What a pass computes, wave by wave, and which places it takes and frees on the way. Passes go by it, and so does the estimate of how
-//! much memory they will take.
+//! What a pass computes, wave by wave, and which places it takes and frees on the way. Passes go by
+//! it, and so does the estimate of how much memory they will take.
 
 use super::lifetime::gradients_free_after;
 use super::plan::{Op, Plan};
@@ -51,8 +51,9 @@ impl Source {
 }
 
 impl Plan {
-    /// The steps that the scores depend on, in training those of the auxiliary head, too. `counts` says of a place at which a step
-    /// reads whether it does: it does not in a sum that gives it no weight.
+    /// The steps that the scores depend on, in training those of the auxiliary head, too. `counts`
+    /// says of a place at which a step reads whether it does: it does not in a sum that gives it no
+    /// weight.
     pub(super) fn needed(&self, trains: bool, counts: impl Fn(usize, usize) -> bool) -> Vec<bool> {
         let mut needed = vec![false; self.steps.len()];
         needed[self.logits] = true;
@@ -152,7 +153,8 @@ impl Plan {
         }
     }
 
-    /// The way back, with gradients where `sources` say, to the steps that are useful. Those of the `outputs` have their places.
+    /// The way back, with gradients where `sources` say, to the steps that are useful. Those of the
+    /// `outputs` have their places.
     pub(super) fn way_back(&self, sources: &[Source], useful: &[bool], outputs: &[usize]) -> Vec<Wave<'_>> {
         let takes = |&index: &usize| {
             sources[index] == Source::Own

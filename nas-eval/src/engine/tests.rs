@@ -1,5 +1,5 @@
-//! The engine against Candle's tape, on the layers as they are defined; against finite differences; and against itself on
-//! other instruction sets and other numbers of threads.
+//! The engine against Candle's tape, on the layers as they are defined; against finite differences;
+//! and against itself on other instruction sets and other numbers of threads.
 
 use std::sync::Arc;
 
@@ -13,16 +13,18 @@ use super::plan::Plan;
 use super::{Engine, Request};
 use crate::compute::Compute;
 use crate::kernels::{Level, Tile, level};
-use crate::model::{Differentiated, Logits, Model, Pass, Wanted, Weights};
+use crate::model::{Logits, Model, Pass, Wanted};
 use crate::nn::Gradients;
 use crate::ops::cross_entropy;
+use crate::pass::{Differentiated, Weights};
 
 const TRAIN: Pass = Pass::Train {
     seed: Seed::new(5),
     drop_path: 0.3,
 };
 
-/// A network of a stem, so that what follows has an input with a gradient, the layers that `f` adds, and a classifier.
+/// A network of a stem, so that what follows has an input with a gradient, the layers that `f`
+/// adds, and a classifier.
 fn network(
     image: Shape,
     channels: usize,
@@ -33,7 +35,8 @@ fn network(
     let stem = b.conv(x, Conv2d::pointwise(channels)).unwrap();
     let stem = b.batch_norm(stem, true).unwrap();
     let y = f(&mut b, stem);
-    // No ReLU behind it: a convolution may see nothing but padding, and then its sign would be that of rounding.
+    // No ReLU behind it: a convolution may see nothing but padding, and then its sign would be that
+    // of rounding.
     let y = b.batch_norm(y, true).unwrap();
     let y = b.global_avg_pool(y).unwrap();
     let logits = b.linear(y, 3).unwrap();
@@ -100,8 +103,8 @@ fn levels() -> impl Iterator<Item = Level> {
         .filter(|&l| l <= level())
 }
 
-/// Compares scores, gradients and running statistics of the engine with those of the tape, in both element types and on
-/// all instruction sets of this processor.
+/// Compares scores, gradients and running statistics of the engine with those of the tape, in both
+/// element types and on all instruction sets of this processor.
 fn assert_is_the_tape(network: &Arc<Network>, n: usize, what: &str) {
     for (dtype, tolerance) in [(DType::F64, 1e-10), (DType::F32, 2e-3)] {
         let model = Model::new(
@@ -262,7 +265,8 @@ fn zoo(channels: usize) -> Arc<Network> {
     })
 }
 
-/// Maps that many convolutions read, through a ReLU and without: those whose gradients are added up where they arrive, alone and with others.
+/// Maps that many convolutions read, through a ReLU and without: those whose gradients are added up
+/// where they arrive, alone and with others.
 fn shared(size: [usize; 2], channels: usize) -> Arc<Network> {
     network(Shape::new(channels, size[0], size[1]), channels, |b, x| {
         let separable = |b: &mut NetworkBuilder, x, kernel, dilation| {
@@ -290,7 +294,8 @@ fn shared(size: [usize; 2], channels: usize) -> Arc<Network> {
     })
 }
 
-/// Two dense 3×3 convolutions of this output, the first one with this padding; it shares its frame with a wider one.
+/// Two dense 3×3 convolutions of this output, the first one with this padding; it shares its frame
+/// with a wider one.
 fn even(padding: usize, output: [usize; 2], channels: usize, filters: usize) -> Arc<Network> {
     let [height, width] = output.map(|side| side + 2 - 2 * padding);
     network(Shape::new(2, height, width), channels, |b, x| {

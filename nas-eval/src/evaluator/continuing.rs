@@ -40,7 +40,8 @@ fn figures(evaluator: &TrainingEvaluator, trial: &Trial) -> [u64; 5] {
     ]
 }
 
-/// The files of weights and optimizer below the folder, by name without the generation, and the epochs that are done.
+/// The files of weights and optimizer below the folder, by name without the generation, and the
+/// epochs that are done.
 fn state(folder: &Path) -> (Vec<Vec<u8>>, u64) {
     let trainings: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     assert_eq!(trainings.len(), 1, "one training, one folder");

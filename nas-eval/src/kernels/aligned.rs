@@ -7,8 +7,8 @@ use super::float::Float;
 /// Bytes of a line of the cache, and of the widest vector.
 const LINE: usize = 64;
 
-/// Elements that begin where a line of the cache does, whatever the allocator: a vector that lies across two lines takes up to
-/// twice as long to be read or written.
+/// Elements that begin where a line of the cache does, whatever the allocator: a vector that lies
+/// across two lines takes up to twice as long to be read or written.
 #[derive(Debug)]
 pub(crate) struct Aligned<T> {
     memory: Vec<T>,
@@ -44,7 +44,8 @@ impl<T: Float> Aligned<T> {
         Self { memory, start, len }
     }
 
-    /// The first `len` elements, all of them zeros if there were fewer. Else what is in them is left from before.
+    /// The first `len` elements, all of them zeros if there were fewer. Else what is in them is
+    /// left from before.
     pub(crate) fn first(&mut self, len: usize) -> &mut [T] {
         if self.len < len {
             *self = Self::default();

@@ -1,12 +1,15 @@
 //! Dense convolution: every output channel sees every input channel.
 //!
-//! A tile of a few pixels times a few vectors of output channels stays in registers while taps and input channels are gone
-//! through; an input value is spread over a vector, the weights of its output channels are read. Of 16 registers a tile takes at most
-//! fifteen: six pixels times two vectors, the two vectors of weights and the input value. With one more some are kept in memory.
-//! Where the last output channels fill half a vector, half a register of each pixel is added to a tile: the input value is there already.
+//! A tile of a few pixels times a few vectors of output channels stays in registers while taps and
+//! input channels are gone through; an input value is spread over a vector, the weights of its
+//! output channels are read. Of 16 registers a tile takes at most fifteen: six pixels times two
+//! vectors, the two vectors of weights and the input value. With one more some are kept in memory.
+//! Where the last output channels fill half a vector, half a register of each pixel is added to a
+//! tile: the input value is there already.
 //!
-//! A processor takes in four instructions at a time, or two while the other half of its core is busy; two of them may be products. So
-//! tiles are as large as they can be, and the pixels of one have a pointer each (see [`of_its_own`]).
+//! A processor takes in four instructions at a time, or two while the other half of its core is
+//! busy; two of them may be products. So tiles are as large as they can be, and the pixels of one
+//! have a pointer each (see [`of_its_own`]).
 
 #![allow(
     clippy::needless_range_loop,
@@ -32,7 +35,8 @@ pub(crate) struct Dense<'a> {
     pub(crate) filters: usize,
 }
 
-/// `out` = the convolution of `x` with `weight` \[taps, channels, filters\], plus `bias` \[filters\].
+/// `out` = the convolution of `x` with `weight` \[taps, channels, filters\], plus `bias`
+/// \[filters\].
 ///
 /// # Panics
 /// If a slice is too short.
@@ -60,7 +64,8 @@ pub(crate) fn dense<T: Float>(
     );
 }
 
-/// `dw` \[taps, channels, filters\] += the gradient of the weight, from the input and the gradient of the output.
+/// `dw` \[taps, channels, filters\] += the gradient of the weight, from the input and the gradient
+/// of the output.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -85,8 +90,8 @@ pub(crate) fn dense_weight_gradient<T: Float>(
     );
 }
 
-/// Outputs whose channels do not lie together: one vector of them at each position of the grid, the next one so many elements
-/// further on.
+/// Outputs whose channels do not lie together: one vector of them at each position of the grid, the
+/// next one so many elements further on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Apart {
     pub(super) grid: Grid,
@@ -154,10 +159,12 @@ fn check<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, weight: usize
     check_all(conv, x, out, out_grid, conv.filters, weight);
 }
 
-/// Checks the lengths of slices, the last output being so many elements after the start of its pixel.
+/// Checks the lengths of slices, the last output being so many elements after the start of its
+/// pixel.
 fn check_all<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, end: usize, weight: usize) {
     let last = conv.taps.iter().copied().max().unwrap_or(0);
-    // One by one: read as one vector, what has just been written as two numbers would be waited for.
+    // One by one: read as one vector, what has just been written as two numbers would be waited
+    // for.
     let ([rows, columns], size) = (conv.windows.size, out_grid.size);
     assert!(rows == size[0] && columns == size[1], "windows and outputs");
     assert_eq!(conv.filters % 8, 0, "padded filters");
@@ -169,11 +176,12 @@ fn check_all<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, end: usiz
     );
 }
 
-/// Some vectors of output channels: the number of the first channel, where it is in an output pixel, and elements from one vector to the
-/// next there.
+/// Some vectors of output channels: the number of the first channel, where it is in an output
+/// pixel, and elements from one vector to the next there.
 type Filter = (usize, usize, usize);
 
-/// How many vectors of output channels the next tiles take, and whether half a one besides, of the vectors and the half one that are left.
+/// How many vectors of output channels the next tiles take, and whether half a one besides, of the
+/// vectors and the half one that are left.
 fn next_vectors<V: Vector>(left: usize, half: bool, many_columns: bool) -> (usize, bool) {
     match left {
         1 => (1, half),
@@ -273,8 +281,8 @@ impl<T: Float> Forward<'_, T> {
         }
     }
 
-    /// Rows of at least six pixels in tiles of six, and of four where it comes out even so; else the last one is moved back as in
-    /// [`Self::row`].
+    /// Rows of at least six pixels in tiles of six, and of four where it comes out even so; else
+    /// the last one is moved back as in [`Self::row`].
     #[inline(always)]
     unsafe fn rows_of_sixes<V: Vector<Elem = T>, const B: usize>(&mut self, filter: Filter) {
         let columns = self.conv.windows.size[1];
@@ -295,7 +303,8 @@ impl<T: Float> Forward<'_, T> {
         }
     }
 
-    /// A row in tiles of `P` pixels; the last one is moved back to where it fits, and computes some pixels again, alike.
+    /// A row in tiles of `P` pixels; the last one is moved back to where it fits, and computes some
+    /// pixels again, alike.
     #[inline(always)]
     unsafe fn row<V: Vector<Elem = T>, const B: usize, const HALF: bool, const P: usize>(
         &mut self,
@@ -393,8 +402,9 @@ impl<T: Float> Forward<'_, T> {
     }
 }
 
-/// Elements of the gradient of the output whose part in that of the weight is added up before the next ones: what is read of a few
-/// vectors of output channels should stay in the first-level cache while the input channels are gone through.
+/// Elements of the gradient of the output whose part in that of the weight is added up before the
+/// next ones: what is read of a few vectors of output channels should stay in the first-level cache
+/// while the input channels are gone through.
 const TOGETHER: usize = 2048;
 /// The fewest and the most pixels that these are.
 const PIXELS: [usize; 2] = [64, 256];

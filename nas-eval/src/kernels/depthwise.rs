@@ -17,7 +17,8 @@ use super::vector::{Task, Vector, of_its_own};
 pub(crate) struct End<'a, T> {
     /// Whether they are added to what is in `out`.
     pub(crate) adds: bool,
-    /// Whether the sum is put where this map, whose pixels lie as those of `out` do, is above 0 as it is read, and 0 elsewhere.
+    /// Whether the sum is put where this map, whose pixels lie as those of `out` do, is above 0 as
+    /// it is read, and 0 elsewhere.
     pub(crate) gate: Option<(Affine<'a, T>, &'a [T])>,
 }
 
@@ -29,7 +30,8 @@ impl<T> End<'_, T> {
     };
 }
 
-/// `out` = the convolution of `x` with `weight` \[taps, channels\], `channels` being padded, or what `end` says.
+/// `out` = the convolution of `x` with `weight` \[taps, channels\], `channels` being padded, or
+/// what `end` says.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -66,7 +68,8 @@ pub(crate) fn depthwise<T: Float>(
     );
 }
 
-/// `dw` \[taps, channels\] += the gradient of the weight, from the input and the gradient of the output.
+/// `dw` \[taps, channels\] += the gradient of the weight, from the input and the gradient of the
+/// output.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -122,11 +125,13 @@ struct Forward<'a, T> {
     out: &'a mut [T],
     out_grid: Grid,
     end: End<'a, T>,
-    /// Taps of a row of the kernel, and pixels from one to the next, where windows are a pixel apart: see [`taps_beside`].
+    /// Taps of a row of the kernel, and pixels from one to the next, where windows are a pixel
+    /// apart: see [`taps_beside`].
     beside: Option<[usize; 2]>,
 }
 
-/// How many taps lie beside each other in each row of a kernel, and how many pixels apart: if that is the same everywhere.
+/// How many taps lie beside each other in each row of a kernel, and how many pixels apart: if that
+/// is the same everywhere.
 fn taps_beside(taps: &[usize], pixel: usize) -> Option<[usize; 2]> {
     let step = taps.get(1)?.checked_sub(taps[0])?;
     let evenly = |row: &[usize]| row.windows(2).all(|pair| pair[0] + step == pair[1]);
@@ -183,7 +188,8 @@ impl<T: Float> Forward<'_, T> {
         let mut column = 0;
         while column < columns {
             let left = columns - column;
-            // The last tile is moved back to where it fits, and computes some pixels again, alike: not where they are added.
+            // The last tile is moved back to where it fits, and computes some pixels again, alike:
+            // not where they are added.
             let fits = |pixels: usize| left >= pixels || !ADDS && columns >= pixels;
             // SAFETY: the caller's.
             column += unsafe {
@@ -226,8 +232,8 @@ impl<T: Float> Forward<'_, T> {
         }
     }
 
-    /// The same, alike, where there are `W` taps in a row of the kernel, `D` pixels apart: an input goes into all the windows that it is in
-    /// as soon as it is read.
+    /// The same, alike, where there are `W` taps in a row of the kernel, `D` pixels apart: an input
+    /// goes into all the windows that it is in as soon as it is read.
     #[inline(always)]
     unsafe fn add_rows<V: Vector<Elem = T>, const P: usize, const W: usize, const D: usize>(
         &self,
@@ -244,7 +250,8 @@ impl<T: Float> Forward<'_, T> {
                 for k in 0..W {
                     w[k] = V::load(weight.wrapping_add(k * self.channels));
                 }
-                // Each by itself: the compiler unrolls a loop only where what comes of that is short.
+                // Each by itself: the compiler unrolls a loop only where what comes of that is
+                // short.
                 macro_rules! inputs {
                     ($($j:literal)+) => {$(
                         if $j < P + (W - 1) * D {

@@ -28,85 +28,60 @@ pub(crate) trait Float:
     /// Minus infinity, where a maximum starts.
     const NEG_INFINITY: Self;
 
-    /// `self * factor + addend`, fused if every processor of the target can do it; in software it would be very slow.
+    /// `self * factor + addend`, fused if every processor of the target can do it; in software it
+    /// would be very slow.
     fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self;
 
     /// Runs `task` with this type's vectors, compiled for `level`, which the processor must have.
     fn dispatch<K: Task<Self>>(level: Level, task: K);
 }
 
-impl Float for f32 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    const NEG_INFINITY: Self = f32::NEG_INFINITY;
+/// An element type, with its vectors for each level of the processor.
+macro_rules! float {
+    ($element:ident, $of_avx512:ty, $of_avx2:ty, $of_any:ty) => {
+        impl Float for $element {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const NEG_INFINITY: Self = $element::NEG_INFINITY;
 
-    #[inline(always)]
-    fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self {
-        if cfg!(target_arch = "aarch64") {
-            self.mul_add(factor, addend)
-        } else {
-            self * factor + addend
-        }
-    }
+            #[inline(always)]
+            fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self {
+                if cfg!(target_arch = "aarch64") {
+                    self.mul_add(factor, addend)
+                } else {
+                    self * factor + addend
+                }
+            }
 
-    #[inline]
-    fn dispatch<K: Task<Self>>(level: Level, task: K) {
-        // SAFETY, all three: the processor has the level, and `run` is inlined into the function compiled for it.
-        assert!(level <= simd::level(), "the processor does not have {level:?}");
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe {
-                simd::avx512(
-                    #[inline(always)]
-                    || task.run::<vector::Avx512>(),
-                )
-            },
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe {
-                simd::avx2(
-                    #[inline(always)]
-                    || task.run::<vector::Avx2>(),
-                )
-            },
-            _ => unsafe { task.run::<Lanes<f32, 8>>() },
+            #[inline]
+            fn dispatch<K: Task<Self>>(level: Level, task: K) {
+                // SAFETY, all three: the processor has the level, and `run` is inlined into the
+                // function compiled for it; arrays ask for nothing.
+                assert!(
+                    level <= simd::level(),
+                    "the processor does not have {level:?}"
+                );
+                match level {
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx512 => unsafe {
+                        simd::avx512(
+                            #[inline(always)]
+                            || task.run::<$of_avx512>(),
+                        )
+                    },
+                    #[cfg(target_arch = "x86_64")]
+                    Level::Avx2 => unsafe {
+                        simd::avx2(
+                            #[inline(always)]
+                            || task.run::<$of_avx2>(),
+                        )
+                    },
+                    _ => unsafe { task.run::<$of_any>() },
+                }
+            }
         }
-    }
+    };
 }
 
-impl Float for f64 {
-    const ZERO: Self = 0.0;
-    const ONE: Self = 1.0;
-    const NEG_INFINITY: Self = f64::NEG_INFINITY;
-
-    #[inline(always)]
-    fn mul_add_where_fast(self, factor: Self, addend: Self) -> Self {
-        if cfg!(target_arch = "aarch64") {
-            self.mul_add(factor, addend)
-        } else {
-            self * factor + addend
-        }
-    }
-
-    #[inline]
-    fn dispatch<K: Task<Self>>(level: Level, task: K) {
-        // SAFETY, all three: the processor has the level; the vectors are arrays and ask for nothing.
-        assert!(level <= simd::level(), "the processor does not have {level:?}");
-        match level {
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe {
-                simd::avx512(
-                    #[inline(always)]
-                    || task.run::<Lanes<f64, 8>>(),
-                )
-            },
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => unsafe {
-                simd::avx2(
-                    #[inline(always)]
-                    || task.run::<Lanes<f64, 4>>(),
-                )
-            },
-            _ => unsafe { task.run::<Lanes<f64, 4>>() },
-        }
-    }
-}
+float!(f32, vector::Avx512, vector::Avx2, Lanes<f32, 8>);
+float!(f64, Lanes<f64, 8>, Lanes<f64, 4>, Lanes<f64, 4>);

@@ -1,4 +1,5 @@
-//! Maps of one pixel to one pixel: what is done to values on the way from one operation to the next.
+//! Maps of one pixel to one pixel: what is done to values on the way from one operation to the
+//! next.
 
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
@@ -49,7 +50,8 @@ impl<T: Float> Affine<'_, T> {
     }
 }
 
-/// How the gradient of a stored map is made of that of what is read of it: `a · factor · g + b · z + c`.
+/// How the gradient of a stored map is made of that of what is read of it: `a · factor · g + b ·
+/// z + c`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Back<'a, T> {
     /// a, b and c of each padded channel, where there is a batch norm, and the map itself.
@@ -153,7 +155,8 @@ impl<T: Float> Copy<'_, T> {
     }
 }
 
-/// Writes the gradient of a stored map to `out`, from the gradient `g` of what is read of it; both maps are whole.
+/// Writes the gradient of a stored map to `out`, from the gradient `g` of what is read of it; both
+/// maps are whole.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -246,9 +249,9 @@ impl<T: Float> Runs<T> for CopyGradient<'_, T> {
     }
 }
 
-/// `to` += what arrives at a whole map `z` from a gradient `dx` of what is read of it through `gate`: nothing where that is
-/// rectified, `gate.factor · dx` elsewhere. Scale and shift of the gate say where; they do not multiply. At the `first`
-/// one it is put there instead of added.
+/// `to` += what arrives at a whole map `z` from a gradient `dx` of what is read of it through
+/// `gate`: nothing where that is rectified, `gate.factor · dx` elsewhere. Scale and shift of the
+/// gate say where; they do not multiply. At the `first` one it is put there instead of added.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -359,7 +362,8 @@ pub(crate) struct Term<'a, T> {
     pub(crate) affine: Affine<'a, T>,
 }
 
-/// `out` = the sum of the terms, from the first to the last; all maps are whole, of `pixels` pixels.
+/// `out` = the sum of the terms, from the first to the last; all maps are whole, of `pixels`
+/// pixels.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -452,10 +456,12 @@ trait Runs<T: Float> {
     unsafe fn pixels<V: Vector<Elem = T>>(&mut self, from: [usize; 2], count: usize, channel: usize);
 }
 
-/// Elements that are finished before the next ones: all that is done to them should find them in the first-level cache.
+/// Elements that are finished before the next ones: all that is done to them should find them in
+/// the first-level cache.
 const BLOCK: usize = 1 << 11;
 
-/// Does `runs` to all pixels of a map of this size: with vectors of `V` as far as they divide the channels, then narrower ones.
+/// Does `runs` to all pixels of a map of this size: with vectors of `V` as far as they divide the
+/// channels, then narrower ones.
 ///
 /// # Safety
 /// That of [`Vector`]; the map is of this size.

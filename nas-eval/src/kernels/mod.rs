@@ -1,18 +1,22 @@
-//! Kernels of the CPU, on one image or a few whose channels lie together: \[rows, columns, channels\].
+//! Kernels of the CPU, on one image or a few whose channels lie together: \[rows, columns,
+//! channels\].
 //!
-//! With the channels innermost, a vector holds channels of one pixel. Every operation that treats channels alike then
-//! needs no shuffling, whatever its window, stride or dilation: a tap of a kernel is an offset, a stride is a longer step.
-//! The channels of a map are [padded](padded_channels) with zeros so that vectors come out even; kernels keep them zero.
+//! With the channels innermost, a vector holds channels of one pixel. Every operation that treats
+//! channels alike then needs no shuffling, whatever its window, stride or dilation: a tap of a
+//! kernel is an offset, a stride is a longer step. The channels of a map are
+//! [padded](padded_channels) with zeros so that vectors come out even; kernels keep them zero.
 //!
-//! Padding around a map is real: maps are copied into a frame ([`Frame`]) that holds it, and what else can be done on the
-//! way is done then (normalise, rectify, scale).
+//! Padding around a map is real: maps are copied into a frame ([`Frame`]) that holds it, and what
+//! else can be done on the way is done then (normalise, rectify, scale).
 //!
 //! Apart from images, there are products of small matrices, for controllers.
 //!
-//! All take slices and check that they are long enough. None starts threads: images are what is divided among them.
-//! Each is compiled for several instruction sets, of which the best one is chosen at run time ([`simd`]).
+//! All take slices and check that they are long enough. None starts threads: images are what is
+//! divided among them. Each is compiled for several instruction sets, of which the best one is
+//! chosen at run time ([`simd`]).
 //!
-//! **Invariant:** outside the CUDA launches and the mapping of a file, this is the only module of the workspace with `unsafe` code.
+//! **Invariant:** outside the CUDA launches and the mapping of a file, this is the only module of
+//! the workspace with `unsafe` code.
 
 mod aligned;
 mod dense;
@@ -150,7 +154,8 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// A frame of this size with a map of `inner` pixels, the first of them at `at`, each `step` from the next.
+    /// A frame of this size with a map of `inner` pixels, the first of them at `at`, each `step`
+    /// from the next.
     pub(crate) const fn new(
         size: [usize; 2],
         pixel: usize,
@@ -194,7 +199,8 @@ impl Frame {
             .collect()
     }
 
-    /// Sets what is not the map in `room` to `value`; the map too where pixels have gaps between them.
+    /// Sets what is not the map in `room` to `value`; the map too where pixels have gaps between
+    /// them.
     pub(crate) fn clear<T: Copy>(&self, room: &mut [T], value: T) {
         let room = &mut room[..self.len()];
         let row = self.size[1] * self.pixel;

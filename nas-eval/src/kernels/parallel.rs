@@ -1,14 +1,15 @@
-//! How work is cut, so that the number of threads cannot change a result: by the size of the problem alone.
+//! How work is cut, so that the number of threads cannot change a result: by the size of the
+//! problem alone.
 
-/// About how many elementary operations (multiply-adds, or elements moved) a chunk should hold: enough to hide what
-/// handing it to a thread costs, few enough that all threads get their share.
+/// About how many elementary operations (multiply-adds, or elements moved) a chunk should hold:
+/// enough to hide what handing it to a thread costs, few enough that all threads get their share.
 const CHUNK_WORK: usize = 1 << 14;
 
 /// The most chunks a problem is cut into, however large it is.
 const MAX_CHUNKS: usize = 64;
 
-/// How many of `items` go into one chunk when each costs about `work_per_item` elementary operations; at least 1.
-/// It depends on nothing but the arguments.
+/// How many of `items` go into one chunk when each costs about `work_per_item` elementary
+/// operations; at least 1. It depends on nothing but the arguments.
 pub(crate) fn items_per_chunk(items: usize, work_per_item: usize) -> usize {
     let chunks = items
         .saturating_mul(work_per_item)

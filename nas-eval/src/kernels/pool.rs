@@ -1,4 +1,5 @@
-//! Pooling. The input lies in a frame whose border cannot win a maximum, or counts nothing in a mean.
+//! Pooling. The input lies in a frame whose border cannot win a maximum, or counts nothing in a
+//! mean.
 
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
@@ -20,15 +21,7 @@ pub(crate) fn max_pool<T: Float>(
     out: &mut [T],
 ) {
     check(channels, taps, x.len(), windows, out.len());
-    T::dispatch(
-        level,
-        Pool {
-            channels,
-            taps,
-            windows,
-            what: What::Max { x, out },
-        },
-    );
+    pool(level, channels, taps, windows, What::Max { x, out });
 }
 
 /// `dx` += the gradient of the input: each window's goes to the first of its largest values.
@@ -53,15 +46,7 @@ pub(crate) fn max_pool_backward<T: Float>(
         windows,
         y.len().min(dy.len()),
     );
-    T::dispatch(
-        level,
-        Pool {
-            channels,
-            taps,
-            windows,
-            what: What::MaxBack { x, y, dy, dx },
-        },
-    );
+    pool(level, channels, taps, windows, What::MaxBack { x, y, dy, dx });
 }
 
 /// `out` = the sum of each window of `x`, whose border is 0, times that window's `share`.
@@ -79,15 +64,7 @@ pub(crate) fn average_pool<T: Float>(
 ) {
     check(channels, taps, x.len(), windows, out.len());
     assert!(windows.size[0] * windows.size[1] <= share.len());
-    T::dispatch(
-        level,
-        Pool {
-            channels,
-            taps,
-            windows,
-            what: What::Average { x, share, out },
-        },
-    );
+    pool(level, channels, taps, windows, What::Average { x, share, out });
 }
 
 /// `dx` += the gradient of the input.
@@ -105,13 +82,23 @@ pub(crate) fn average_pool_backward<T: Float>(
 ) {
     check(channels, taps, dx.len(), windows, dy.len());
     assert!(windows.size[0] * windows.size[1] <= share.len());
+    pool(
+        level,
+        channels,
+        taps,
+        windows,
+        What::AverageBack { share, dy, dx },
+    );
+}
+
+fn pool<T: Float>(level: Level, channels: usize, taps: &[usize], windows: Grid, what: What<'_, T>) {
     T::dispatch(
         level,
         Pool {
             channels,
             taps,
             windows,
-            what: What::AverageBack { share, dy, dx },
+            what,
         },
     );
 }

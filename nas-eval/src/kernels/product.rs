@@ -26,7 +26,8 @@ pub(crate) fn times_transposed<T: Float>(level: Level, k: usize, a: &[T], b: &[T
     T::dispatch(level, Dots { k, a, b, out });
 }
 
-/// `out` \[m, n\] = `a` times `b` \[k, n\]; `a` is \[m, k\], or its transpose \[k, m\] where `transposed`.
+/// `out` \[m, n\] = `a` times `b` \[k, n\]; `a` is \[m, k\], or its transpose \[k, m\] where
+/// `transposed`.
 ///
 /// # Panics
 /// If a slice has another length.

@@ -1,8 +1,9 @@
 //! Vector code chosen at run time.
 //!
-//! A kernel is compiled several times, for the instruction sets below, and the best one that the processor has is
-//! called. The choice is made once and never changes while the program runs, so results do not change either.
-//! (They may differ in the last bits between processors: with fused multiply-add an intermediate is not rounded.)
+//! A kernel is compiled several times, for the instruction sets below, and the best one that the
+//! processor has is called. The choice is made once and never changes while the program runs, so
+//! results do not change either. (They may differ in the last bits between processors: with fused
+//! multiply-add an intermediate is not rounded.)
 
 #![allow(
     unsafe_code,

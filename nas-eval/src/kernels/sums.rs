@@ -13,16 +13,18 @@ use super::float::Float;
 use super::simd::Level;
 use super::vector::{Task, Vector};
 
-/// Partial sums that are kept apart: it hides what an addition takes and makes rounding errors smaller.
+/// Partial sums that are kept apart: it hides what an addition takes and makes rounding errors
+/// smaller.
 const APART: usize = 4;
 
 /// About how many pixels the mean is guessed from, which deviations are then taken from.
 const SAMPLE: usize = 64;
 
-/// Mean and sum of squared deviations from it, of each channel: `out` \[2, channels\]. The map is whole.
+/// Mean and sum of squared deviations from it, of each channel: `out` \[2, channels\]. The map is
+/// whole.
 ///
-/// It is read once: deviations are taken from the mean of some of the pixels, which is so near that of all that what is
-/// corrected afterwards is small beside the squares.
+/// It is read once: deviations are taken from the mean of some of the pixels, which is so near that
+/// of all that what is corrected afterwards is small beside the squares.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -259,7 +261,8 @@ impl<T: Float> Sums<'_, T> {
     }
 }
 
-/// Folds the pixels into a few times `K` sums that are kept apart, and adds those up in double precision; by lane.
+/// Folds the pixels into a few times `K` sums that are kept apart, and adds those up in double
+/// precision; by lane.
 ///
 /// # Safety
 /// That of [`Vector`].

@@ -1,7 +1,8 @@
 //! One vector register, whatever its width: what the convolution kernels are written in.
 //!
-//! A kernel is a [`Task`]: generic code over [`Vector`], run by [`Float::dispatch`](super::float::Float::dispatch) with
-//! the vector type of a [`Level`](super::simd::Level).
+//! A kernel is a [`Task`]: generic code over [`Vector`], run by
+//! [`Float::dispatch`](super::float::Float::dispatch) with the vector type of a
+//! [`Level`](super::simd::Level).
 
 #![allow(
     clippy::needless_range_loop,
@@ -17,18 +18,21 @@ use super::float::Float;
 /// A register of [`LANES`](Self::LANES) elements.
 ///
 /// # Safety
-/// Every method may only be called on a processor that has the instructions of the type, and from code that is inlined
-/// into a function compiled for them; [`Float::dispatch`] sees to both. Pointers must be valid for what is read or written.
+/// Every method may only be called on a processor that has the instructions of the type, and from
+/// code that is inlined into a function compiled for them; [`Float::dispatch`] sees to both.
+/// Pointers must be valid for what is read or written.
 pub(crate) trait Vector: Copy {
     /// The element.
     type Elem: Float;
-    /// A vector of the same instructions whose lanes divide 8, for channels that do not fill this one.
+    /// A vector of the same instructions whose lanes divide 8, for channels that do not fill this
+    /// one.
     type Narrow: Vector<Elem = Self::Elem>;
     /// How many elements a register holds, 16 at most.
     const LANES: usize;
     /// Whether there are 32 registers rather than 16.
     const MANY_REGISTERS: bool;
-    /// Whether the narrow vector is narrower than this one. What is behind it as a condition of its own is not compiled where it is not.
+    /// Whether the narrow vector is narrower than this one. What is behind it as a condition of its
+    /// own is not compiled where it is not.
     const NARROWER: bool = Self::Narrow::LANES < Self::LANES;
 
     /// The same element in all lanes.
@@ -68,8 +72,9 @@ pub(crate) trait Task<T: Float> {
     unsafe fn run<V: Vector<Elem = T>>(self);
 }
 
-/// The same pointer, of which the compiler does not know where it comes from. Of pointers that it knows to lie evenly apart it keeps one,
-/// and adds to that for each of the others, each time: with one instruction more for each value that is read.
+/// The same pointer, of which the compiler does not know where it comes from. Of pointers that it
+/// knows to lie evenly apart it keeps one, and adds to that for each of the others, each time: with
+/// one instruction more for each value that is read.
 #[inline(always)]
 #[cfg_attr(
     any(target_arch = "x86_64", target_arch = "aarch64"),
@@ -84,7 +89,8 @@ pub(super) fn of_its_own<T>(mut pointer: *const T) -> *const T {
     pointer
 }
 
-/// An array as a vector: for types and processors without one of their own. The compiler makes of it what it can.
+/// An array as a vector: for types and processors without one of their own. The compiler makes of
+/// it what it can.
 #[derive(Clone, Copy)]
 pub(crate) struct Lanes<T, const N: usize>([T; N]);
 
@@ -216,8 +222,8 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(crate) struct Avx2(__m256);
 
-    // SAFETY of all blocks below: the trait's own contract, that the processor has the instructions and the pointers
-    // are valid, is exactly what the intrinsics ask for.
+    // SAFETY of all blocks below: the trait's own contract, that the processor has the instructions
+    // and the pointers are valid, is exactly what the intrinsics ask for.
     impl Vector for Avx2 {
         type Elem = f32;
         type Narrow = Self;
@@ -273,7 +279,8 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
-            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            // SAFETY: see above. The instruction gives its second operand where one of both is not
+            // a number.
             unsafe {
                 let larger = _mm256_max_ps(self.0, other.0);
                 Self(_mm256_blendv_ps(
@@ -286,7 +293,8 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn positive_part(self) -> Self {
-            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            // SAFETY: see above. The instruction gives its second operand where one of both is not
+            // a number.
             Self(unsafe { _mm256_max_ps(_mm256_setzero_ps(), self.0) })
         }
 
@@ -372,7 +380,8 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn max(self, other: Self) -> Self {
-            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            // SAFETY: see above. The instruction gives its second operand where one of both is not
+            // a number.
             unsafe {
                 let larger = _mm512_max_ps(self.0, other.0);
                 let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(self.0, self.0);
@@ -382,7 +391,8 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn positive_part(self) -> Self {
-            // SAFETY: see above. The instruction gives its second operand where one of both is not a number.
+            // SAFETY: see above. The instruction gives its second operand where one of both is not
+            // a number.
             Self(unsafe { _mm512_max_ps(_mm512_setzero_ps(), self.0) })
         }
 

@@ -1,10 +1,11 @@
-//! Dense 3×3 convolution of stride 1 with fewer products: Winograd's minimal filtering F(2×2, 3×3) and F(4×4, 3×3), as Lavin & Gray
-//! (2016, arXiv:1509.09308) take it to convolutions.
+//! Dense 3×3 convolution of stride 1 with fewer products: Winograd's minimal filtering F(2×2, 3×3)
+//! and F(4×4, 3×3), as Lavin & Gray (2016, arXiv:1509.09308) take it to convolutions.
 //!
-//! Outputs are computed in [tiles](Tile) of 2×2 or 4×4, of 4×4 or 6×6 inputs each: `Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where d are the inputs, g
-//! the weights of a pair of channels. Sixteen products take the place of 36, or 36 that of 144, and over all channels they are as many
-//! matrix products.
-//! The gradient of the weight is the transpose of that: `Gᵀ [Σ (A y Aᵀ) ⊙ (Bᵀ d B)] G`, where y are the gradients of the outputs of a tile.
+//! Outputs are computed in [tiles](Tile) of 2×2 or 4×4, of 4×4 or 6×6 inputs each: `Aᵀ [(G g Gᵀ) ⊙
+//! (Bᵀ d B)] A`, where d are the inputs, g the weights of a pair of channels. Sixteen products take
+//! the place of 36, or 36 that of 144, and over all channels they are as many matrix products. The
+//! gradient of the weight is the transpose of that: `Gᵀ [Σ (A y Aᵀ) ⊙ (Bᵀ d B)] G`, where y are the
+//! gradients of the outputs of a tile.
 
 #![allow(
     clippy::needless_range_loop,
@@ -26,12 +27,15 @@ use super::float::Float;
 use super::simd::Level;
 use super::vector::{Task, Vector};
 
-/// Elements of transformed inputs and outputs that are worked on at a time: few enough to stay in a cache between transform and product.
+/// Elements of transformed inputs and outputs that are worked on at a time: few enough to stay in a
+/// cache between transform and product.
 const TOGETHER: usize = 1 << 15;
-/// The least and the most tiles that are: fewer would not share what they read of the weights, more need not.
+/// The least and the most tiles that are: fewer would not share what they read of the weights, more
+/// need not.
 const TILES: [usize; 2] = [16, 64];
-/// Vectors from one transformed tile to the next: one more than there are positions in a large tile, so that those of one position in all
-/// tiles do not fall on the same few lines of a cache. It is the same for small tiles as products are faster where it is a constant.
+/// Vectors from one transformed tile to the next: one more than there are positions in a large
+/// tile, so that those of one position in all tiles do not fall on the same few lines of a cache.
+/// It is the same for small tiles as products are faster where it is a constant.
 const APART: usize = Tile::Four.positions() + 1;
 
 /// What both directions know of a convolution of some images.
@@ -43,8 +47,9 @@ pub(crate) struct Winograd {
     pub(crate) images: usize,
     /// Elements from one image to the next, of the input and of the output.
     pub(crate) next_image: [usize; 2],
-    /// Where the windows start in the input of an image, one pixel apart. Where tiles do not fill the output, what lies beyond it on the right
-    /// and below is read too, of inputs and of gradients: it has to be zeros.
+    /// Where the windows start in the input of an image, one pixel apart. Where tiles do not fill
+    /// the output, what lies beyond it on the right and below is read too, of inputs and of
+    /// gradients: it has to be zeros.
     pub(crate) windows: Grid,
     /// Input channels.
     pub(crate) channels: usize,
@@ -84,7 +89,8 @@ impl Winograd {
         self.channels.next_multiple_of(8)
     }
 
-    /// Elements of the room for transformed tiles of inputs and outputs, \[vectors of channels, tiles, 37, lanes\].
+    /// Elements of the room for transformed tiles of inputs and outputs, \[vectors of channels,
+    /// tiles, 37, lanes\].
     fn room(&self) -> [usize; 2] {
         [self.padded_channels(), self.filters].map(|channels| channels * self.together() * APART)
     }
@@ -120,8 +126,8 @@ impl Winograd {
     }
 }
 
-/// `out` = the convolution of `x` with the weight \[positions, padded channels, filters\] of [`transform_weights`], plus `bias` \[filters\].
-/// `room` grows to what is needed.
+/// `out` = the convolution of `x` with the weight \[positions, padded channels, filters\] of
+/// [`transform_weights`], plus `bias` \[filters\]. `room` grows to what is needed.
 ///
 /// # Panics
 /// If a slice is too short.
@@ -155,8 +161,8 @@ pub(crate) fn winograd<T: Float>(
     );
 }
 
-/// `dw` \[positions, padded channels, filters\] += what [`gather_gradient`] makes the gradient of the weight of, from the input and the gradient of
-/// the output. `room` grows to what is needed.
+/// `dw` \[positions, padded channels, filters\] += what [`gather_gradient`] makes the gradient of
+/// the weight of, from the input and the gradient of the output. `room` grows to what is needed.
 ///
 /// # Panics
 /// If a slice is too short.

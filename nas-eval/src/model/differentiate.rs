@@ -5,54 +5,21 @@
 use std::collections::HashMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
-use ndarray::Array2;
 
+use super::Model;
 use super::layers::Tape;
-use super::mixture::Weights;
-use super::{Logits, Mixture, Model, Pass};
 use crate::nn::Gradients;
-
-/// Which gradients a pass of a supernet is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    /// Those of the weights of its layers.
-    Weights,
-    /// Those of the mixture.
-    Mixture,
-    /// Both.
-    Both,
-}
-
-impl Wanted {
-    pub(crate) fn weights(self) -> bool {
-        self != Self::Mixture
-    }
-
-    pub(crate) fn mixture(self) -> bool {
-        self != Self::Weights
-    }
-}
-
-/// What differentiating a pass gives.
-pub(crate) struct Differentiated {
-    pub(crate) logits: Logits,
-    pub(crate) loss: Tensor,
-    pub(crate) gradients: Gradients,
-    /// Zeros where they are not wanted.
-    pub(crate) mixture: Vec<Array2<f64>>,
-}
-
-/// What makes a loss of class scores. Behind the public functions it is of one type whatever the closure: else the engine, which is
-/// generic over the element, would be compiled once more in every crate that has a loss.
-pub(crate) type Loss<'a> = Box<dyn FnOnce(&Logits) -> Result<Tensor> + 'a>;
+use crate::pass::{Differentiated, Logits, Loss, Mixture, Pass, Wanted, Weights};
 
 impl Model {
     /// The class scores of a training pass, the loss that `loss` makes of them, and its gradients.
     ///
-    /// `loss` gives a tensor of one element, computed from the class scores by differentiable operations.
+    /// `loss` gives a tensor of one element, computed from the class scores by differentiable
+    /// operations.
     ///
     /// # Errors
-    /// As [`Model::forward`]; a Candle error where the loss has no gradient, and for a pass that is not a training one.
+    /// As [`Model::forward`]; a Candle error where the loss has no gradient, and for a pass that is
+    /// not a training one.
     pub fn differentiate(
         &self,
         images: &Tensor,

@@ -1,15 +1,16 @@
 //! What each elementary layer computes.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use nas_space::network::{Conv2d, Layer, LayerKind, Pool2d, PoolKind};
 
-use super::random::keep_mask;
 use super::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Model, Pass};
 use crate::nn::Buffer;
 use crate::ops::{self, BatchNormed, ConvSpec, PoolSpec};
+use crate::pass::layer_mask;
 
 impl Model {
-    /// The output of `layer` for the values of its inputs, each \[N, C, H, W\] (\[N, C\] after pooling to a point).
+    /// The output of `layer` for the values of its inputs, each \[N, C, H, W\] (\[N, C\] after
+    /// pooling to a point).
     pub(super) fn compute(
         &self,
         layer: &Layer,
@@ -164,7 +165,8 @@ pub(super) enum Tape {
     Off,
 }
 
-/// The channels of `x` \[N, C, H, W\] in the order in which `groups` equal parts of them give one in turn.
+/// The channels of `x` \[N, C, H, W\] in the order in which `groups` equal parts of them give one
+/// in turn.
 pub(super) fn shuffle(x: &Tensor, groups: usize) -> Result<Tensor> {
     let (n, channels, height, width) = x.dims4()?;
     x.reshape((n, groups, channels / groups, height, width))?
@@ -189,28 +191,5 @@ pub(super) fn pool_spec(pool: &Pool2d) -> PoolSpec {
         kernel: pool.kernel,
         stride: pool.stride,
         padding: pool.padding,
-    }
-}
-
-/// The mask of a drop-path or dropout layer in this pass, where it drops at all.
-///
-/// `dims` are those of what it is multiplied with, \[N, C, H, W\].
-pub(crate) fn layer_mask(
-    layer: &Layer,
-    dims: &[usize],
-    dtype: DType,
-    device: &Device,
-    pass: &Pass,
-) -> Result<Option<Tensor>> {
-    let Pass::Train { seed, drop_path } = *pass else {
-        return Ok(None);
-    };
-    let seed = seed.derive(&layer.name, 0);
-    match layer.kind {
-        LayerKind::DropPath if drop_path > 0.0 => {
-            keep_mask(&[dims[0], 1, 1, 1], drop_path, seed, dtype, device).map(Some)
-        }
-        LayerKind::Dropout { rate } if rate > 0.0 => keep_mask(dims, rate, seed, dtype, device).map(Some),
-        _ => Ok(None),
     }
 }

@@ -1,15 +1,13 @@
 //! From a [`Network`] to a model that can be trained.
 //!
-//! A [`Model`] creates the parameters that the network's layers need, named after the layers, and computes the
-//! class scores layer by layer on Candle's tape. It knows the elementary layers only: operations and skeletons
-//! have come down to those in `nas-space`.
+//! A [`Model`] creates the parameters that the network's layers need, named after the layers, and
+//! computes the class scores layer by layer on Candle's tape. It knows the elementary layers only:
+//! operations and skeletons have come down to those in `nas-space`.
 //!
 //! **Invariant:** the number of trainable values equals the network's counted parameters.
 
 mod differentiate;
 mod layers;
-mod mixture;
-mod random;
 
 use std::sync::Arc;
 
@@ -21,43 +19,9 @@ use crate::compute::Compute;
 use crate::engine::{Engine, Request, runs_here};
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
-pub use differentiate::Wanted;
-pub(crate) use differentiate::{Differentiated, Loss};
+pub use crate::pass::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Logits, Mixture, Pass, Wanted};
+use crate::pass::{Part, Weights};
 use layers::Tape;
-pub(crate) use layers::layer_mask;
-pub use mixture::Mixture;
-use mixture::Part;
-pub(crate) use mixture::Weights;
-
-/// Momentum of the running statistics of batch normalisation: the share of the newest batch.
-pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
-/// What is added to a variance before its root is taken.
-pub const BATCH_NORM_EPSILON: f64 = 1e-5;
-
-/// What a forward pass is for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pass {
-    /// Training: batch statistics, which the running ones follow; drop-path and dropout are active.
-    Train {
-        /// The stream that drop-path and dropout draw from: another one for each step.
-        seed: Seed,
-        /// Probability of dropping a path for one sample, in [0, 1).
-        drop_path: f64,
-    },
-    /// Evaluation: running statistics, nothing random.
-    Eval,
-    /// Evaluation by the statistics of the batch, which the running ones do not follow; nothing random.
-    BatchStatistics,
-}
-
-/// Class scores before the softmax.
-#[derive(Debug, Clone)]
-pub struct Logits {
-    /// Those of the network: \[N, classes\].
-    pub main: Tensor,
-    /// Those of the auxiliary head, in a training pass of a network that has one: \[N, classes\].
-    pub auxiliary: Option<Tensor>,
-}
 
 /// A network with parameters.
 #[derive(Debug)]
@@ -73,11 +37,12 @@ pub struct Model {
 impl Model {
     /// The network with freshly drawn parameters.
     ///
-    /// Convolutions and linear layers are drawn from U(±1/√fan-in), PyTorch's default; batch norms start as the
-    /// identity. Each parameter has a stream of its own, named after it.
+    /// Convolutions and linear layers are drawn from U(±1/√fan-in), PyTorch's default; batch norms
+    /// start as the identity. Each parameter has a stream of its own, named after it.
     ///
     /// # Errors
-    /// [`EvalError::Tensor`] where the device has no memory for them; [`EvalError::UnsupportedLayer`].
+    /// [`EvalError::Tensor`] where the device has no memory for them;
+    /// [`EvalError::UnsupportedLayer`].
     pub fn new(network: Arc<Network>, seed: Seed, compute: &Compute) -> Result<Self, EvalError> {
         let mut parameters = Parameters::new(seed, compute);
         for layer in network.layers() {
@@ -126,8 +91,8 @@ impl Model {
     /// In a training pass the running statistics of the batch norms are updated.
     ///
     /// # Errors
-    /// A Candle error where the batch has another shape than the network takes, the network is a supernet, whose weights
-    /// are missing here, or the device fails.
+    /// A Candle error where the batch has another shape than the network takes, the network is a
+    /// supernet, whose weights are missing here, or the device fails.
     pub fn forward(&self, images: &Tensor, pass: &Pass) -> candle_core::Result<Logits> {
         let training = matches!(pass, Pass::Train { .. });
         let tape = if training { Tape::On } else { Tape::Off };
@@ -179,7 +144,8 @@ impl Model {
         })
     }
 
-    /// Whether the engine computes passes on these images: on the CPU, in the parameters' element type.
+    /// Whether the engine computes passes on these images: on the CPU, in the parameters' element
+    /// type.
     fn runs_on_engine(&self, images: &Tensor) -> bool {
         runs_here(images) && self.parameters.device().is_cpu() && images.dtype() == self.parameters.dtype()
     }
@@ -223,8 +189,8 @@ impl Model {
         }
     }
 
-    /// Which layers the outputs of this pass depend on: those of the auxiliary head in training alone, and none that
-    /// count nothing in a weighted sum.
+    /// Which layers the outputs of this pass depend on: those of the auxiliary head in training
+    /// alone, and none that count nothing in a weighted sum.
     fn needed(&self, pass: &Pass, weights: &Weights<'_>) -> candle_core::Result<Vec<bool>> {
         let layers = self.network.layers();
         let mut needed = vec![false; layers.len()];
@@ -252,7 +218,8 @@ impl Model {
     }
 }
 
-/// How many numbers the parameters and running statistics of a network are; `u64::MAX` stands for that many or more.
+/// How many numbers the parameters and running statistics of a network are; `u64::MAX` stands for
+/// that many or more.
 pub(crate) fn stored_numbers(network: &Network) -> u64 {
     let statistics = network.layers().iter().map(|layer| match layer.kind {
         LayerKind::BatchNorm { .. } => 2 * layer.shape.channels as u64,

@@ -101,8 +101,9 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
         for seed in 0..4 {
             let space = spaces::by_name(name).unwrap();
             let full = ["darts", "pnas", "nasnet"].contains(&name);
-            // Cells of a hierarchy are so deep that through nine of them in a row, at last of sixteen values a channel, a
-            // rounding error in the images alone moves the loss by more than these bounds allow.
+            // Cells of a hierarchy are so deep that through nine of them in a row, at last of
+            // sixteen values a channel, a rounding error in the images alone moves the loss by more
+            // than these bounds allow.
             let cells = if name == "hierarchical" { 1 } else { 3 };
             let config = NetworkConfig {
                 drop_path: full,
@@ -149,7 +150,8 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
     }
 }
 
-/// The derivative along a random direction in parameter space, by the tape and by central differences in f64.
+/// The derivative along a random direction in parameter space, by the tape and by central
+/// differences in f64.
 #[test]
 fn gradients_of_whole_networks_agree_with_finite_differences() {
     for (name, seed) in [

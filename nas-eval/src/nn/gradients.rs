@@ -12,7 +12,8 @@ use crate::cuda::{self, multi_tensor};
 
 /// Gradients by the names of the parameters, in their order.
 ///
-/// A parameter that the loss does not depend on has none: optimizers leave it alone, as PyTorch's do.
+/// A parameter that the loss does not depend on has none: optimizers leave it alone, as PyTorch's
+/// do.
 #[derive(Debug, Clone)]
 pub struct Gradients(IndexMap<String, Tensor>);
 
@@ -35,7 +36,8 @@ impl Gradients {
         Self(parameters.iter().filter_map(take).collect())
     }
 
-    /// Those in `given`, put in the order of the parameters. Names that no parameter has are left out.
+    /// Those in `given`, put in the order of the parameters. Names that no parameter has are left
+    /// out.
     pub fn from_named(mut given: HashMap<String, Tensor>, parameters: &Parameters) -> Self {
         let take = |(name, _): (&str, _)| Some((name.to_owned(), given.remove(name)?));
         Self(parameters.iter().filter_map(take).collect())
@@ -51,7 +53,8 @@ impl Gradients {
         self.0.iter().map(|(name, gradient)| (name.as_str(), gradient))
     }
 
-    /// The Euclidean norm of all gradients taken together, summed in a fixed order; on the CPU in double precision.
+    /// The Euclidean norm of all gradients taken together, summed in a fixed order; on the CPU in
+    /// double precision.
     ///
     /// # Errors
     /// A Candle error from the device.
@@ -63,8 +66,9 @@ impl Gradients {
         Ok(sum.sqrt())
     }
 
-    /// Scales all gradients by `max_norm` / ([`norm`](Gradients::norm) + 1e-6) where that is below 1, as PyTorch's
-    /// `clip_grad_norm_` does. A norm that is not finite makes the gradients NaN, so that the next loss shows it.
+    /// Scales all gradients by `max_norm` / ([`norm`](Gradients::norm) + 1e-6) where that is below
+    /// 1, as PyTorch's `clip_grad_norm_` does. A norm that is not finite makes the gradients NaN,
+    /// so that the next loss shows it.
     ///
     /// # Errors
     /// A Candle error from the device.
@@ -121,8 +125,9 @@ impl Gradients {
     }
 }
 
-/// What gradients whose squares sum up to `sum` are multiplied by, on the device: NaN where that is not finite. A device's
-/// minimum of NaN and a number can be the number, so that NaN is added: nothing of anything finite.
+/// What gradients whose squares sum up to `sum` are multiplied by, on the device: NaN where that is
+/// not finite. A device's minimum of NaN and a number can be the number, so that NaN is added:
+/// nothing of anything finite.
 fn coefficient(sum: &Tensor, max_norm: f64) -> candle_core::Result<Tensor> {
     let bounded = ((sum.sqrt()? + 1e-6)?.recip()? * max_norm)?.minimum(1.0)?;
     bounded + (sum * 0.0)?
@@ -142,7 +147,8 @@ fn sum_of_squares(gradient: &Tensor) -> candle_core::Result<f64> {
     }
 }
 
-/// The sum of squares in eight interleaved sums, so that it need not wait for one addition after the other.
+/// The sum of squares in eight interleaved sums, so that it need not wait for one addition after
+/// the other.
 fn lane_sums(values: impl Iterator<Item = f64>) -> f64 {
     let mut lanes = [0.0; 8];
     for (i, value) in values.enumerate() {

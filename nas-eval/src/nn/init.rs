@@ -24,8 +24,8 @@ pub enum Init {
         /// The standard deviation.
         std: f64,
     },
-    /// U(±1/√`fan_in`): what PyTorch draws the weights and biases of convolutions and linear layers from
-    /// (its `kaiming_uniform_` with a = √5).
+    /// U(±1/√`fan_in`): what PyTorch draws the weights and biases of convolutions and linear layers
+    /// from (its `kaiming_uniform_` with a = √5).
     KaimingUniform {
         /// Number of inputs of one output: input channels per group × kernel size.
         fan_in: usize,
@@ -38,8 +38,8 @@ pub enum Init {
 }
 
 impl Init {
-    /// `count` values, drawn from the stream of `seed`. They are drawn in double precision for every element type,
-    /// so that an `f32` network starts as the rounded `f64` one.
+    /// `count` values, drawn from the stream of `seed`. They are drawn in double precision for
+    /// every element type, so that an `f32` network starts as the rounded `f64` one.
     pub(super) fn values(self, count: usize, seed: Seed) -> Vec<f64> {
         match self {
             Self::Zeros => vec![0.0; count],

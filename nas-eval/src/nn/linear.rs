@@ -6,8 +6,8 @@ use super::product::times_transposed;
 use super::{Init, Parameters};
 use crate::error::EvalError;
 
-/// y = x·Wᵀ + b, with the weights and biases of PyTorch's `Linear`: `NAME.weight` of shape \[outputs, inputs\],
-/// `NAME.bias` of shape \[outputs\].
+/// y = x·Wᵀ + b, with the weights and biases of PyTorch's `Linear`: `NAME.weight` of shape
+/// \[outputs, inputs\], `NAME.bias` of shape \[outputs\].
 #[derive(Debug, Clone)]
 pub struct Linear {
     weight: Var,
@@ -24,8 +24,8 @@ pub enum Bias {
 }
 
 impl Linear {
-    /// A layer of these parameters, which are created. PyTorch starts both from [`Init::KaimingUniform`] with the number of
-    /// inputs.
+    /// A layer of these parameters, which are created. PyTorch starts both from
+    /// [`Init::KaimingUniform`] with the number of inputs.
     ///
     /// # Errors
     /// As [`Parameters::create`].

@@ -7,12 +7,13 @@ use super::product::times_transposed;
 use super::{Init, Parameters};
 use crate::error::EvalError;
 
-/// Layers of LSTM (Hochreiter & Schmidhuber 1997), as PyTorch's `LSTM` has them: per layer `k` the parameters
-/// `NAME.weight_ih_lk` \[4·hidden, inputs\], `NAME.weight_hh_lk` \[4·hidden, hidden\], `NAME.bias_ih_lk` and `NAME.bias_hh_lk`
-/// \[4·hidden\], whose rows are those of the gates i, f, g, o.
+/// Layers of LSTM (Hochreiter & Schmidhuber 1997), as PyTorch's `LSTM` has them: per layer `k` the
+/// parameters `NAME.weight_ih_lk` \[4·hidden, inputs\], `NAME.weight_hh_lk` \[4·hidden, hidden\],
+/// `NAME.bias_ih_lk` and `NAME.bias_hh_lk` \[4·hidden\], whose rows are those of the gates i, f, g,
+/// o.
 ///
-/// i, f, o = σ(W·x + R·h + b), g = tanh(W·x + R·h + b); c ← f∘c + i∘g; h ← o∘tanh(c). What a layer puts out is what the next
-/// one reads.
+/// i, f, o = σ(W·x + R·h + b), g = tanh(W·x + R·h + b); c ← f∘c + i∘g; h ← o∘tanh(c). What a layer
+/// puts out is what the next one reads.
 #[derive(Debug, Clone)]
 pub struct Lstm {
     layers: Vec<LstmLayer>,
@@ -234,7 +235,8 @@ mod tests {
         )
     }
 
-    /// The numbers are those of the equations that PyTorch documents for its `LSTM`, with its order of gates and parameters:
+    /// The numbers are those of the equations that PyTorch documents for its `LSTM`, with its order
+    /// of gates and parameters:
     /// ```python
     /// import numpy as np
     /// sigmoid = lambda v: 1 / (1 + np.exp(-v))

@@ -21,11 +21,11 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 struct NoContent {}
 
-/// The parameters of a network, by name, in the order of their creation, and its buffers: what is not trained but
-/// belongs to it, such as running statistics.
+/// The parameters of a network, by name, in the order of their creation, and its buffers: what is
+/// not trained but belongs to it, such as running statistics.
 ///
-/// The values of a parameter are drawn from a stream named after it, so they depend on the seed and the name alone.
-/// Device and element type are chosen once, for all.
+/// The values of a parameter are drawn from a stream named after it, so they depend on the seed and
+/// the name alone. Device and element type are chosen once, for all.
 #[derive(Debug)]
 pub struct Parameters {
     seed: Seed,
@@ -45,8 +45,8 @@ pub struct Parameter {
 
 /// A tensor that is not trained but kept and saved with the parameters.
 ///
-/// It can be replaced through a shared reference, since a forward pass updates running statistics. Clones share
-/// the value.
+/// It can be replaced through a shared reference, since a forward pass updates running statistics.
+/// Clones share the value.
 #[derive(Debug, Clone)]
 pub struct Buffer(Arc<Mutex<Tensor>>);
 
@@ -69,8 +69,8 @@ impl Parameters {
     /// A new parameter, its values drawn from the stream `parameter:NAME` of the seed.
     ///
     /// # Errors
-    /// [`EvalError::Config`] where the name is taken or the element type is not a float of 32 or 64 bits;
-    /// [`EvalError::Tensor`] where the device has no memory for it.
+    /// [`EvalError::Config`] where the name is taken or the element type is not a float of 32 or 64
+    /// bits; [`EvalError::Tensor`] where the device has no memory for it.
     pub fn create(&mut self, name: &str, shape: &[usize], init: Init, decay: bool) -> Result<Var, EvalError> {
         self.check_new(name)?;
         let seed = self.seed.derive(&format!("parameter:{name}"), 0);
@@ -177,13 +177,14 @@ impl Parameters {
     /// Puts back what [`Parameters::snapshot`] took, here or from a network of the same parameters.
     ///
     /// # Errors
-    /// [`EvalError::TensorMismatch`] names a tensor that is missing, superfluous or of another shape or element type;
-    /// then nothing is changed.
+    /// [`EvalError::TensorMismatch`] names a tensor that is missing, superfluous or of another
+    /// shape or element type; then nothing is changed.
     pub fn restore(&self, snapshot: &Snapshot) -> Result<(), EvalError> {
         self.adopt(&snapshot.0, "the snapshot")
     }
 
-    /// Writes all parameters and buffers to a safetensors file. The file is there completely or not at all.
+    /// Writes all parameters and buffers to a safetensors file. The file is there completely or not
+    /// at all.
     ///
     /// # Errors
     /// [`EvalError::Io`] where it cannot be written.
@@ -194,8 +195,9 @@ impl Parameters {
     /// Reads what [`Parameters::save`] wrote.
     ///
     /// # Errors
-    /// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is torn, damaged or of another
-    /// format or version, [`EvalError::TensorMismatch`] where it is of another network; then nothing is changed.
+    /// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is torn,
+    /// damaged or of another format or version, [`EvalError::TensorMismatch`] where it is of
+    /// another network; then nothing is changed.
     pub fn load(&self, path: &Path) -> Result<(), EvalError> {
         let (NoContent {}, tensors) = tensor_file::load(path, FORMAT, VERSION, &self.compute.device)?;
         self.adopt(&tensors, &path.display().to_string())

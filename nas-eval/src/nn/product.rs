@@ -1,7 +1,8 @@
 //! Products of small matrices.
 //!
-//! Candle asks the system for its number of cores before each product on the CPU, which takes longer than a small product
-//! does. Here one thread computes them, by a [kernel](crate::kernels) that starts none.
+//! Candle asks the system for its number of cores before each product on the CPU, which takes
+//! longer than a small product does. Here one thread computes them, by a [kernel](crate::kernels)
+//! that starts none.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 

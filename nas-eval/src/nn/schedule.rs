@@ -12,9 +12,10 @@ use crate::error::EvalError;
 /// | `warm_up` | 0 | share of the training that the warm-up takes | \[0, 1) |
 /// | `per` | epoch | how often the rate changes | `epoch` or `step` |
 ///
-/// With W of T ticks (epochs or steps) of warm-up, tick t < W runs at (t + 1) / (W + 1) of the base rate, as PyTorch's
-/// `LinearLR(start_factor=1/(W + 1), total_iters=W)`; the curve then runs over the T − W ticks left, with the values
-/// of PyTorch's schedulers of the same names. The default is that of DARTS (Liu et al. 2019): cosine to 0.
+/// With W of T ticks (epochs or steps) of warm-up, tick t < W runs at (t + 1) / (W + 1) of the base
+/// rate, as PyTorch's `LinearLR(start_factor=1/(W + 1), total_iters=W)`; the curve then runs over
+/// the T − W ticks left, with the values of PyTorch's schedulers of the same names. The default is
+/// that of DARTS (Liu et al. 2019): cosine to 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
@@ -33,14 +34,15 @@ pub struct Schedule {
 pub enum Curve {
     /// The base rate throughout.
     Constant {},
-    /// Half a cosine from the base rate down to the floor (Loshchilov & Hutter 2017, arXiv 1608.03983, no restarts).
+    /// Half a cosine from the base rate down to the floor (Loshchilov & Hutter 2017, arXiv
+    /// 1608.03983, no restarts).
     Cosine {
         /// The rate it falls towards, ≥ 0; not a share of the base rate.
         #[serde(default)]
         floor: f64,
     },
-    /// Half a cosine from the base rate down to the floor, again and again, each time over more epochs (Loshchilov & Hutter
-    /// 2017, with restarts).
+    /// Half a cosine from the base rate down to the floor, again and again, each time over more
+    /// epochs (Loshchilov & Hutter 2017, with restarts).
     Restarts {
         /// The rate each falls towards, ≥ 0; not a share of the base rate.
         #[serde(default)]

@@ -1,8 +1,9 @@
 //! Files of named tensors: safetensors with a header that says what they are.
 //!
-//! The metadata of the file has one entry, `nas`, whose value is JSON: `format` and `version`, the SHA-256 of
-//! everything else, and `content`, which is the JSON text of whatever belongs to the tensors. A file of another
-//! format, a torn file and one with a flipped bit are all told apart from a good one.
+//! The metadata of the file has one entry, `nas`, whose value is JSON: `format` and `version`, the
+//! SHA-256 of everything else, and `content`, which is the JSON text of whatever belongs to the
+//! tensors. A file of another format, a torn file and one with a flipped bit are all told apart
+//! from a good one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -32,10 +33,12 @@ struct Header {
     content: String,
 }
 
-/// Writes the tensors (`f32` or `f64`) and what belongs to them; the same arguments give the same bytes.
+/// Writes the tensors (`f32` or `f64`) and what belongs to them; the same arguments give the same
+/// bytes.
 ///
 /// # Errors
-/// [`EvalError::Io`] where the file cannot be written, [`EvalError::Format`] for another element type.
+/// [`EvalError::Io`] where the file cannot be written, [`EvalError::Format`] for another element
+/// type.
 pub fn save(
     path: &Path,
     format: &str,
@@ -72,8 +75,8 @@ pub fn save(
     nas_files::replace(path, &file).map_err(|e| EvalError::io(path, e))
 }
 
-/// Whether a file begins with the length of a header that it can hold, and with that header's brace. Files of other kinds may be
-/// of any length, and are not read for nothing.
+/// Whether a file begins with the length of a header that it can hold, and with that header's
+/// brace. Files of other kinds may be of any length, and are not read for nothing.
 fn begins_like_tensors(path: &Path) -> io::Result<bool> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -85,10 +88,12 @@ fn begins_like_tensors(path: &Path) -> io::Result<bool> {
     Ok(rest == b"{" && u64::from_le_bytes(*header) < length)
 }
 
-/// Reads a file of exactly this format and version: what belongs to the tensors, and the tensors by name.
+/// Reads a file of exactly this format and version: what belongs to the tensors, and the tensors by
+/// name.
 ///
 /// # Errors
-/// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is no such file or damaged.
+/// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is no such file
+/// or damaged.
 pub fn load<C: DeserializeOwned>(
     path: &Path,
     format: &str,
@@ -162,7 +167,8 @@ pub fn load<C: DeserializeOwned>(
     Ok((content, tensors))
 }
 
-/// SHA-256, in hexadecimal, over the content and each tensor's name, type, shape and bytes, in the order of the names.
+/// SHA-256, in hexadecimal, over the content and each tensor's name, type, shape and bytes, in the
+/// order of the names.
 fn checksum(content: &str, tensors: &BTreeMap<&str, TensorView<'_>>) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {

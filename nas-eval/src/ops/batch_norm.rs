@@ -3,8 +3,8 @@
 //! Per channel, over batch, height and width, `y = (x − mean) / √(variance + eps) · weight + bias`.
 //!
 //! # References
-//! Ioffe, Szegedy: "Batch Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift",
-//! arXiv:1502.03167.
+//! Ioffe, Szegedy: "Batch Normalization: Accelerating Deep Network Training by Reducing Internal
+//! Covariate Shift", arXiv:1502.03167.
 
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -18,16 +18,16 @@ pub struct BatchNormed {
     pub output: Tensor,
     /// The batch's mean of each channel, `[C]`; no gradient flows through it.
     pub mean: Tensor,
-    /// The batch's biased variance (divided by [`count`](Self::count)) of each channel, `[C]`, by which the output is
-    /// normalised; no gradient flows through it.
+    /// The batch's biased variance (divided by [`count`](Self::count)) of each channel, `[C]`, by
+    /// which the output is normalised; no gradient flows through it.
     pub variance: Tensor,
     /// How many values of each channel there were, `N · H · W`; at least 2.
     pub count: usize,
 }
 
 impl BatchNormed {
-    /// The unbiased variance (divided by `count − 1`) of each channel, `[C]`: what PyTorch's running variance is an
-    /// average of.
+    /// The unbiased variance (divided by `count − 1`) of each channel, `[C]`: what PyTorch's
+    /// running variance is an average of.
     ///
     /// # Errors
     /// Those of the multiplication.
@@ -36,15 +36,15 @@ impl BatchNormed {
     }
 }
 
-/// Normalises by the batch's own mean and biased variance of each channel, and scales by `affine` (weight, bias).
-/// The gradient for `x` includes the part that flows through the statistics.
+/// Normalises by the batch's own mean and biased variance of each channel, and scales by `affine`
+/// (weight, bias). The gradient for `x` includes the part that flows through the statistics.
 ///
 /// # Shapes
 /// `x` is `[N, C, H, W]`, weight and bias are `[C]`; so are mean and variance of the result.
 ///
 /// # Errors
-/// If a channel has fewer than two values (its variance would be 0), a shape or type does not fit, or `eps` is
-/// negative or not finite.
+/// If a channel has fewer than two values (its variance would be 0), a shape or type does not fit,
+/// or `eps` is negative or not finite.
 pub fn batch_norm_train(x: &Tensor, affine: Option<(&Tensor, &Tensor)>, eps: f64) -> Result<BatchNormed> {
     let count = check_train(x, affine, eps)?;
     #[cfg(any(feature = "cuda", test))]
@@ -72,8 +72,8 @@ pub fn batch_norm_train(x: &Tensor, affine: Option<(&Tensor, &Tensor)>, eps: f64
     })
 }
 
-/// Normalises by the statistics given, and scales by `affine` (weight, bias). Differentiable in `x`, weight and
-/// bias; the statistics are constants.
+/// Normalises by the statistics given, and scales by `affine` (weight, bias). Differentiable in
+/// `x`, weight and bias; the statistics are constants.
 ///
 /// # Shapes
 /// `x` is `[N, C, H, W]`, all others are `[C]`.

@@ -76,7 +76,8 @@ pub(crate) fn assert_values(a: &Tensor, expected: &[f64], tolerance: f64, what: 
     }
 }
 
-/// Compares the gradients of `f` with central differences, element by element. The inputs are `f64`.
+/// Compares the gradients of `f` with central differences, element by element. The inputs are
+/// `f64`.
 pub(crate) fn assert_gradients_are_differences(
     inputs: &[Tensor],
     what: &str,

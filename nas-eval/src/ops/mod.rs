@@ -1,9 +1,11 @@
-//! What networks are made of, as plain functions on [`Tensor`](candle_core::Tensor)s of stock Candle operations.
+//! What networks are made of, as plain functions on [`Tensor`](candle_core::Tensor)s of stock
+//! Candle operations.
 //!
-//! They run on any device and in any floating-point type, Candle's tape differentiates them, and they are written as
-//! their definitions. On the CPU networks do not go through them: passes are planned there and run on kernels of their
-//! own (`engine`, `kernels`), which are tested against these. On CUDA f32 and f64 tensors are handed to kernels (`cuda`)
-//! that are tested against them too.
+//! They run on any device and in any floating-point type, Candle's tape differentiates them, and
+//! they are written as their definitions. On the CPU networks do not go through them: passes are
+//! planned there and run on kernels of their own (`engine`, `kernels`), which are tested against
+//! these. On CUDA f32 and f64 tensors are handed to kernels (`cuda`) that are tested against them
+//! too.
 
 mod add;
 mod batch_norm;
@@ -16,9 +18,9 @@ mod softmax_loss;
 
 pub use add::{add_many, weighted_sum};
 pub use batch_norm::{BatchNormed, batch_norm_eval, batch_norm_train};
-#[cfg(any(feature = "cuda", test))]
-pub(crate) use conv::Geometry;
-pub use conv::{ConvSpec, conv2d};
-pub use pool::{PoolSpec, avg_pool2d, global_avg_pool, max_pool2d};
+pub use conv::conv2d;
+pub use pool::{avg_pool2d, global_avg_pool, max_pool2d};
 pub use relu::relu;
 pub use softmax_loss::cross_entropy;
+
+pub use crate::windows::{ConvSpec, PoolSpec};

@@ -3,23 +3,25 @@
 use candle_core::{D, DType, Result, Tensor, bail};
 use candle_nn::ops::log_softmax;
 
-/// The mean cross-entropy between the softmax of `logits` and the labels:
-/// `(1 − s) · (−log p[label]) + s · mean over classes of (−log p)`, averaged over the batch, where `s` is
-/// `label_smoothing`. This is PyTorch's definition, in which the true class, too, gets its share `s / K`.
+/// The mean cross-entropy between the softmax of `logits` and the labels: `(1 − s) · (−log
+/// p[label]) + s · mean over classes of (−log p)`, averaged over the batch, where `s` is
+/// `label_smoothing`. This is PyTorch's definition, in which the true class, too, gets its share `s
+/// / K`.
 ///
-/// It is made of stock operations on any device: next to the network's cost, it is free. The largest logit of a row
-/// is subtracted first, so no finite logit overflows.
+/// It is made of stock operations on any device: next to the network's cost, it is free. The
+/// largest logit of a row is subtracted first, so no finite logit overflows.
 ///
 /// # Shapes
-/// `logits` is `[N, K]`, `labels` is `[N]` of type `u32`; the result is a scalar of the logits' type.
+/// `logits` is `[N, K]`, `labels` is `[N]` of type `u32`; the result is a scalar of the logits'
+/// type.
 ///
 /// # Errors
-/// If the shapes or the type of the labels are others, there are no rows or no classes, a label is not below `K` (looked
-/// at on the CPU only), or `label_smoothing` is not within [0, 1].
+/// If the shapes or the type of the labels are others, there are no rows or no classes, a label is
+/// not below `K` (looked at on the CPU only), or `label_smoothing` is not within [0, 1].
 ///
 /// # References
-/// Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: "Rethinking the Inception Architecture for Computer Vision",
-/// arXiv:1512.00567, section 7.
+/// Szegedy, Vanhoucke, Ioffe, Shlens, Wojna: "Rethinking the Inception Architecture for Computer
+/// Vision", arXiv:1512.00567, section 7.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, label_smoothing: f64) -> Result<Tensor> {
     let (n, k) = logits.dims2()?;
     check(labels, n, k, label_smoothing)?;
@@ -29,7 +31,8 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, label_smoothing: f64) -> 
         .mean_all()?
         .neg()?;
     if label_smoothing == 0.0 {
-        // Not merely multiplied by 0: a class that is masked out with minus infinity would make it NaN.
+        // Not merely multiplied by 0: a class that is masked out with minus infinity would make it
+        // NaN.
         return Ok(of_label);
     }
     let of_all = log_probabilities.mean_all()?.neg()?;

@@ -1,8 +1,9 @@
 //! Files that searches by a supernet go on from.
 //!
-//! A checkpoint is one file in a directory: what the search is (so that another one is refused), how far it got, and the
-//! tensors of all that is learned and of what the optimizers remember. It is replaced as a whole, so that a process killed
-//! at any moment leaves that of this epoch or of the last one. A search that is asked to stop leaves that of its last step.
+//! A checkpoint is one file in a directory: what the search is (so that another one is refused),
+//! how far it got, and the tensors of all that is learned and of what the optimizers remember. It
+//! is replaced as a whole, so that a process killed at any moment leaves that of this epoch or of
+//! the last one. A search that is asked to stop leaves that of its last step.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ pub struct Learned<'a> {
     pub optimizer: &'a mut dyn Optimizer,
 }
 
-/// What a search remembers beside tensors. `R` is what it tells of an epoch, `T` what its method alone knows of.
+/// What a search remembers beside tensors. `R` is what it tells of an epoch, `T` what its method
+/// alone knows of.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint<R, T> {
     pub(super) identity: Identity,
@@ -49,7 +51,8 @@ pub(super) struct Checkpoint<R, T> {
     pub(super) seconds: f64,
     #[serde(flatten)]
     pub(super) method: T,
-    /// What optimizers remember beside tensors, by `NAME_optimizer`: all fields that are not named above.
+    /// What optimizers remember beside tensors, by `NAME_optimizer`: all fields that are not named
+    /// above.
     #[serde(flatten)]
     optimizers: BTreeMap<String, OptimizerSteps>,
 }
@@ -156,11 +159,13 @@ impl<R: Serialize + DeserializeOwned, T: Serialize + DeserializeOwned> Checkpoin
         tensor_file::save(&path, form.format, form.version, &self, &tensors)
     }
 
-    /// Reads that in the directory, which is to be of the search of this identity, and restores what it has learned.
+    /// Reads that in the directory, which is to be of the search of this identity, and restores
+    /// what it has learned.
     ///
     /// # Errors
-    /// [`EvalError::Io`] where it cannot be read; [`EvalError::Format`] where it is torn, damaged or of another search;
-    /// [`EvalError::TensorMismatch`] where its tensors are of other parameters. Nothing is changed then.
+    /// [`EvalError::Io`] where it cannot be read; [`EvalError::Format`] where it is torn, damaged
+    /// or of another search; [`EvalError::TensorMismatch`] where its tensors are of other
+    /// parameters. Nothing is changed then.
     pub(super) fn read(
         form: &CheckpointForm,
         directory: &Path,

@@ -11,14 +11,16 @@ use super::training::SupernetTraining;
 use crate::error::EvalError;
 use crate::train::{EpochClock, Progress};
 
-/// A method of search that trains a supernet: what it does in an epoch, and what it learns and remembers itself. Passes over
-/// the training images, checkpoints, interruptions and resumption are those of [`OneShotSearch`].
+/// A method of search that trains a supernet: what it does in an epoch, and what it learns and
+/// remembers itself. Passes over the training images, checkpoints, interruptions and resumption are
+/// those of [`OneShotSearch`].
 pub trait OneShot {
     /// What it is run with. Checkpoints hold it as JSON.
     type Config: Serialize;
     /// What it tells of an epoch.
     type Report: Clone + Serialize + DeserializeOwned;
-    /// What it remembers beside tensors; a struct of named fields, which stand beside those of the checkpoint.
+    /// What it remembers beside tensors; a struct of named fields, which stand beside those of the
+    /// checkpoint.
     type State: Serialize + DeserializeOwned;
     /// What can go wrong.
     type Error: From<EvalError>;
@@ -32,8 +34,8 @@ pub trait OneShot {
     /// The space that it searches, written out: what tells it from others in a checkpoint.
     fn space(&self) -> String;
 
-    /// Trains an epoch, or what is left of one that was interrupted, and tells of it; the seconds are filled in by
-    /// [`OneShot::timed`].
+    /// Trains an epoch, or what is left of one that was interrupted, and tells of it; the seconds
+    /// are filled in by [`OneShot::timed`].
     ///
     /// # Errors
     /// Those of the method and of [`SupernetTraining::pass`].
@@ -65,7 +67,8 @@ pub trait OneShot {
     fn restore(&mut self, state: Self::State);
 }
 
-/// Something that happened in a search by a supernet. `R` is what is told of an epoch, `O` what happens in this method alone.
+/// Something that happened in a search by a supernet. `R` is what is told of an epoch, `O` what
+/// happens in this method alone.
 #[derive(Debug)]
 pub enum Event<'a, R, O> {
     /// It goes on from a checkpoint.
@@ -86,7 +89,8 @@ pub enum Event<'a, R, O> {
 
 /// A search by a supernet.
 ///
-/// Saved after any epoch, or when it was interrupted, it goes on bit for bit as if it had never stopped.
+/// Saved after any epoch, or when it was interrupted, it goes on bit for bit as if it had never
+/// stopped.
 ///
 /// # Example
 /// A method that trains architectures drawn uniformly: its sampler, and what it tells of an epoch.
@@ -193,8 +197,8 @@ pub struct OneShotSearch<M: OneShot> {
 }
 
 impl<M: OneShot> OneShotSearch<M> {
-    /// A search before its first epoch. A checkpoint is of the same search where configuration, space, data, seed and
-    /// element type are the same.
+    /// A search before its first epoch. A checkpoint is of the same search where configuration,
+    /// space, data, seed and element type are the same.
     pub fn new(training: SupernetTraining, method: M) -> Self {
         let identity = Identity {
             // A configuration is made of numbers, strings and maps alone, which always serialise.
@@ -213,8 +217,8 @@ impl<M: OneShot> OneShotSearch<M> {
         }
     }
 
-    /// The same search, which is given up between two steps once a stop is requested. [`OneShotSearch::run`] then leaves a
-    /// checkpoint, from which it goes on.
+    /// The same search, which is given up between two steps once a stop is requested.
+    /// [`OneShotSearch::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.training = self.training.with_stop(stop);
@@ -227,8 +231,8 @@ impl<M: OneShot> OneShotSearch<M> {
         self.history.len() as u32
     }
 
-    /// Trains the epochs that are left. With a directory, it goes on from the checkpoint that is there, if any, and leaves
-    /// one after each epoch and where it is interrupted.
+    /// Trains the epochs that are left. With a directory, it goes on from the checkpoint that is
+    /// there, if any, and leaves one after each epoch and where it is interrupted.
     ///
     /// # Errors
     /// As [`OneShot::epoch`], [`OneShotSearch::save`] and [`OneShotSearch::load`].
@@ -259,8 +263,8 @@ impl<M: OneShot> OneShotSearch<M> {
         Ok(())
     }
 
-    /// Trains one epoch, or what is left of one that was interrupted. Where it is interrupted, a checkpoint is left in the
-    /// directory, if there is one.
+    /// Trains one epoch, or what is left of one that was interrupted. Where it is interrupted, a
+    /// checkpoint is left in the directory, if there is one.
     ///
     /// # Errors
     /// As [`OneShot::epoch`] and [`OneShotSearch::save`].
@@ -312,8 +316,9 @@ impl<M: OneShot> OneShotSearch<M> {
     /// Goes on from the checkpoint in this directory.
     ///
     /// # Errors
-    /// [`EvalError::Io`] where it cannot be read; [`EvalError::Format`] where it is torn, damaged or of another search;
-    /// [`EvalError::TensorMismatch`] where its tensors are of other parameters. Nothing is changed then.
+    /// [`EvalError::Io`] where it cannot be read; [`EvalError::Format`] where it is torn, damaged
+    /// or of another search; [`EvalError::TensorMismatch`] where its tensors are of other
+    /// parameters. Nothing is changed then.
     pub fn load(&mut self, directory: &Path) -> Result<(), EvalError> {
         let learned = [Some(self.training.learned()), self.method.learned()];
         let mut learned: Vec<Learned<'_>> = learned.into_iter().flatten().collect();

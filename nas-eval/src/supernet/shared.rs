@@ -45,7 +45,8 @@ impl SharedSpace {
         }
     }
 
-    /// The network of a supernet of this size, with this rate of dropout before the classifier, in \[0, 1).
+    /// The network of a supernet of this size, with this rate of dropout before the classifier, in
+    /// \[0, 1).
     ///
     /// # Errors
     /// [`SpaceError`] where it cannot be of this size.
@@ -57,7 +58,8 @@ impl SharedSpace {
         network.with_dropout(dropout)
     }
 
-    /// The mixture in which everything that the architecture has weighs 1, and nothing else anything.
+    /// The mixture in which everything that the architecture has weighs 1, and nothing else
+    /// anything.
     ///
     /// # Errors
     /// [`SpaceError`] for an architecture that is not of the space.
@@ -105,7 +107,8 @@ mod tests {
     use crate::supernet::Supernet;
     use crate::{Compute, DType};
 
-    /// With the parameters of the supernet, a network by itself gives the scores of the supernet with its mixture.
+    /// With the parameters of the supernet, a network by itself gives the scores of the supernet
+    /// with its mixture.
     #[test]
     fn a_part_of_the_macro_supernet_is_the_network_by_itself() {
         let space = EnasMacroSpace::new(EnasMacroConfig { layers: 5 }).unwrap();

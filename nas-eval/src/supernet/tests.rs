@@ -11,8 +11,8 @@ use rand::RngExt;
 
 use super::*;
 use crate::compute::Compute;
-use crate::model::Differentiated;
 use crate::ops::cross_entropy;
+use crate::pass::Differentiated;
 
 const IMAGE: Shape = Shape::new(2, 8, 8);
 const TRAIN: Pass = Pass::Train {
@@ -89,7 +89,8 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
 /// The same tape with CUDA's kernels in the place of stock operations.
 #[test]
 fn gradients_off_the_tape_equal_those_of_the_tape_with_cudas_kernels() {
-    // One case of each space, in both kinds of mixing, with and without holes: on the host a kernel takes its time.
+    // One case of each space, in both kinds of mixing, with and without holes: on the host a kernel
+    // takes its time.
     let cases = vec![
         (darts(), 1, MixedChannels::OneIn(2), true),
         (nb201(), 1, MixedChannels::All, false),
@@ -206,8 +207,9 @@ fn mixture_gradients_are_the_finite_differences() {
     }
 }
 
-/// The gradient of a weight that is exactly 0 is that of a number added to the node, and so the same for all such
-/// operations of a node, `none` among them. A `none` that is drawn passes zeros on, and has no gradient.
+/// The gradient of a weight that is exactly 0 is that of a number added to the node, and so the
+/// same for all such operations of a node, `none` among them. A `none` that is drawn passes zeros
+/// on, and has no gradient.
 #[test]
 fn every_weight_that_is_not_drawn_has_the_gradient_of_its_node_and_none_is_no_exception() {
     let space = nb201();
@@ -250,7 +252,8 @@ fn every_weight_that_is_not_drawn_has_the_gradient_of_its_node_and_none_is_no_ex
     }
 }
 
-/// One-hot weights leave one architecture, with its statistics: those of the network that is built of it alone.
+/// One-hot weights leave one architecture, with its statistics: those of the network that is built
+/// of it alone.
 #[test]
 fn a_one_hot_mixture_is_the_architecture_itself() {
     let space = nb201();
@@ -276,7 +279,8 @@ fn a_one_hot_mixture_is_the_architecture_itself() {
     )
     .unwrap();
     for (name, parameter) in model.parameters().iter() {
-        // `node3.1.nor_conv_3x3.conv` of the network is `node3.edge…` of the supernet; each stands on the state named.
+        // `node3.1.nor_conv_3x3.conv` of the network is `node3.edge…` of the supernet; each stands
+        // on the state named.
         let theirs = net.parameters().iter().find(|(other, _)| same_place(name, other));
         let Some((_, theirs)) = theirs else { continue };
         parameter.var.set(theirs.var.as_tensor()).unwrap();
@@ -312,8 +316,8 @@ fn a_one_hot_mixture_is_the_architecture_itself() {
     );
 }
 
-/// Whether a network's parameter and a supernet's are the same layer's. In the network, edges are numbered by position
-/// among those of the node that pass something on.
+/// Whether a network's parameter and a supernet's are the same layer's. In the network, edges are
+/// numbered by position among those of the node that pass something on.
 fn same_place(of_network: &str, of_supernet: &str) -> bool {
     if of_network == of_supernet {
         return true;
@@ -399,7 +403,8 @@ fn evaluation_by_the_batch_leaves_the_running_statistics() {
     );
 }
 
-/// The reduction cell of DARTS with all its operations, weighed by a softmax. The numbers are PyTorch 2.15's:
+/// The reduction cell of DARTS with all its operations, weighed by a softmax. The numbers are
+/// PyTorch 2.15's:
 /// ```python
 /// import math, torch, torch.nn.functional as F
 /// torch.set_default_dtype(torch.float64)

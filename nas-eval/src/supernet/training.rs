@@ -15,11 +15,12 @@ use crate::model::Pass;
 use crate::nn::{Moment, Optimizer, OptimizerState};
 use crate::train::{EpochSteps, Progress, Scores, Tally, TrainConfig, TrainingData, losses};
 
-/// A supernet with the data it is trained on and the optimizer of its weights: what searches by a supernet have in
-/// common. A method adds what the weights of its [`Mixture`]s are, by [`Steps`].
+/// A supernet with the data it is trained on and the optimizer of its weights: what searches by a
+/// supernet have in common. A method adds what the weights of its [`Mixture`]s are, by [`Steps`].
 ///
-/// Every random stream is derived from the seed, the epoch and the step, and an epoch can be interrupted between any two
-/// steps: with the weights, the state of their optimizer and the [`Progress`] it goes on bit for bit as if it had not been.
+/// Every random stream is derived from the seed, the epoch and the step, and an epoch can be
+/// interrupted between any two steps: with the weights, the state of their optimizer and the
+/// [`Progress`] it goes on bit for bit as if it had not been.
 #[derive(Debug)]
 pub struct SupernetTraining {
     supernet: Supernet,
@@ -145,8 +146,8 @@ impl SupernetTraining {
     /// A training before its first epoch, of the network of a supernet that was made by `size`.
     ///
     /// # Errors
-    /// [`EvalError::Config`] for a value out of range, or where `size` is for other images than those of the data;
-    /// [`EvalError::Data`] for too few images; otherwise as [`Supernet::new`].
+    /// [`EvalError::Config`] for a value out of range, or where `size` is for other images than
+    /// those of the data; [`EvalError::Data`] for too few images; otherwise as [`Supernet::new`].
     pub fn new(
         network: Network,
         size: &NetworkConfig,
@@ -177,8 +178,8 @@ impl SupernetTraining {
         })
     }
 
-    /// The same training, whose passes and evaluations are given up, as [`EvalError::Interrupted`], between two batches
-    /// once a stop is requested.
+    /// The same training, whose passes and evaluations are given up, as [`EvalError::Interrupted`],
+    /// between two batches once a stop is requested.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.supernet = self.supernet.with_stop(stop.clone());
@@ -186,13 +187,13 @@ impl SupernetTraining {
         self
     }
 
-    /// Makes the steps of a pass over the training images, or those that are left of one that was interrupted. How far it
-    /// has come is kept in [`SupernetTraining::progress`].
+    /// Makes the steps of a pass over the training images, or those that are left of one that was
+    /// interrupted. How far it has come is kept in [`SupernetTraining::progress`].
     ///
     /// # Errors
-    /// [`EvalError::Interrupted`] where a stop is requested; [`EvalError::NonFinite`] as soon as a loss is not a number
-    /// (on an accelerator, some steps later); [`EvalError::Data`] and [`EvalError::Tensor`] where a batch cannot be made,
-    /// or from the device; those of the method.
+    /// [`EvalError::Interrupted`] where a stop is requested; [`EvalError::NonFinite`] as soon as a
+    /// loss is not a number (on an accelerator, some steps later); [`EvalError::Data`] and
+    /// [`EvalError::Tensor`] where a batch cannot be made, or from the device; those of the method.
     pub fn pass<S: Steps>(&mut self, pass: TrainingPass, method: &mut S) -> Result<Trained, S::Error> {
         let batcher = self.train_batches()?;
         let rate_at = |step| {
@@ -258,8 +259,8 @@ impl SupernetTraining {
             .step(parameters, &done.gradients, step.learning_rate)?)
     }
 
-    /// Loss and accuracy with these weights of the operations on all validation images. `pass` says by which statistics
-    /// batch norms normalise, `epoch` is that to report.
+    /// Loss and accuracy with these weights of the operations on all validation images. `pass` says
+    /// by which statistics batch norms normalise, `epoch` is that to report.
     ///
     /// # Errors
     /// As [`Supernet::evaluate`].
@@ -295,7 +296,8 @@ impl SupernetTraining {
         self.batcher(self.data.train(), plan)
     }
 
-    /// Validation batches of a step's size, shuffled and varied so. `last` says what becomes of those that do not fill one.
+    /// Validation batches of a step's size, shuffled and varied so. `last` says what becomes of
+    /// those that do not fill one.
     ///
     /// # Errors
     /// As [`Batcher::new`].

@@ -9,12 +9,12 @@ use super::training::held_out;
 use super::{BuildError, TableBuild};
 
 impl TableBuild {
-    /// The table of the trainings in the journal: validation accuracies and seconds after these epochs, test accuracies after
-    /// the last.
+    /// The table of the trainings in the journal: validation accuracies and seconds after these
+    /// epochs, test accuracies after the last.
     ///
     /// # Errors
-    /// [`BuildError::Incomplete`] where a training is not done; [`BuildError::Config`] for epochs that are not among those trained;
-    /// [`BuildError::Table`] where the figures make no table.
+    /// [`BuildError::Incomplete`] where a training is not done; [`BuildError::Config`] for epochs
+    /// that are not among those trained; [`BuildError::Table`] where the figures make no table.
     pub fn table(
         &self,
         journal: &Journal,

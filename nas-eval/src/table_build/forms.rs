@@ -11,7 +11,8 @@ use super::BuildError;
 /// Most architectures of a space of which all are listed.
 pub const MAX_ARCHITECTURES: u64 = 20_000;
 
-/// All architectures of a space, in lexicographic order, each with the number of its canonical form.
+/// All architectures of a space, in lexicographic order, each with the number of its canonical
+/// form.
 #[derive(Debug, Clone)]
 pub(super) struct Forms {
     /// For each architecture the number of its form.

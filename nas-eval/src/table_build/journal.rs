@@ -49,8 +49,8 @@ struct Head {
     recipe: Recipe,
 }
 
-/// The file: what is trained in the first line, then one line for each training. A line is there once it is synced; one
-/// that was torn by a crash is cut off, and its training done again.
+/// The file: what is trained in the first line, then one line for each training. A line is there
+/// once it is synced; one that was torn by a crash is cut off, and its training done again.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -59,11 +59,13 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the file, or begins it, for trainings by this recipe. It is this process's alone until it is dropped.
+    /// Opens the file, or begins it, for trainings by this recipe. It is this process's alone until
+    /// it is dropped.
     ///
     /// # Errors
-    /// [`BuildError::OtherRecipe`] where it is of other trainings, [`BuildError::Journal`] where a line is none,
-    /// [`BuildError::Locked`] where another process is at it, [`BuildError::Io`] where the system refuses.
+    /// [`BuildError::OtherRecipe`] where it is of other trainings, [`BuildError::Journal`] where a
+    /// line is none, [`BuildError::Locked`] where another process is at it, [`BuildError::Io`]
+    /// where the system refuses.
     pub fn open(path: &Path, recipe: &Recipe) -> Result<Self, BuildError> {
         let io = |reason| BuildError::Io {
             path: path.to_owned(),

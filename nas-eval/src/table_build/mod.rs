@@ -1,12 +1,13 @@
 //! Makes a benchmark table: trains every architecture of a small space, several times.
 //!
-//! Architectures that are the same network ([`nas_space::canonical`]) are trained once and share a row. Each training is
-//! a [`FinalTraining`](crate::final_training::FinalTraining): it sees all training images but those kept for validation,
-//! which are the same for all, and is tested once, after its last epoch. Repeat k is what `nas train --seed k` does, but for
-//! the images kept for validation.
+//! Architectures that are the same network ([`nas_space::canonical`]) are trained once and share a
+//! row. Each training is a [`FinalTraining`](crate::final_training::FinalTraining): it sees all
+//! training images but those kept for validation, which are the same for all, and is tested once,
+//! after its last epoch. Repeat k is what `nas train --seed k` does, but for the images kept for
+//! validation.
 //!
-//! The result of a training is in the [`Journal`] once it is done, so that whatever interrupts the making costs no more than the
-//! trainings under way.
+//! The result of a training is in the [`Journal`] once it is done, so that whatever interrupts the
+//! making costs no more than the trainings under way.
 
 mod draft;
 mod error;
@@ -55,7 +56,8 @@ pub struct Recipe {
     /// Number of training images used, where not all are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
-    /// Fingerprint of the training images: [`Images::fingerprint`](crate::data::Images::fingerprint).
+    /// Fingerprint of the training images:
+    /// [`Images::fingerprint`](crate::data::Images::fingerprint).
     pub images: String,
     /// Size of the networks.
     pub network: NetworkConfig,
@@ -90,7 +92,8 @@ impl TableBuild {
     /// The making of a table by this recipe, with so many repeats of each training, on this data.
     ///
     /// # Errors
-    /// [`BuildError`] for a space that is too large, a size that does not fit the data, or no repeats.
+    /// [`BuildError`] for a space that is too large, a size that does not fit the data, or no
+    /// repeats.
     pub fn new(recipe: Recipe, dataset: Dataset, seeds: u64) -> Result<Self, BuildError> {
         if seeds == 0 {
             return Err(BuildError::Config {
@@ -146,11 +149,13 @@ impl TableBuild {
         self.needed() - self.missing(journal).len()
     }
 
-    /// Does the trainings that are not in the journal yet, so many at a time, each on one thread. The number of workers
-    /// changes no accuracy. Once a stop is requested, trainings under way are given up.
+    /// Does the trainings that are not in the journal yet, so many at a time, each on one thread.
+    /// The number of workers changes no accuracy. Once a stop is requested, trainings under way are
+    /// given up.
     ///
     /// # Errors
-    /// [`BuildError`] where the journal cannot be written, or not all was done because a stop was requested. A training that fails is written down as a failure.
+    /// [`BuildError`] where the journal cannot be written, or not all was done because a stop was
+    /// requested. A training that fails is written down as a failure.
     pub fn run(
         &self,
         journal: &mut Journal,
@@ -167,8 +172,9 @@ impl TableBuild {
         training::run(self, journal, workers, stop, train, observer)
     }
 
-    /// As [`TableBuild::run`], where `train` does the trainings: of an architecture, with the number of the repeat. It gives what
-    /// the training gave, why it failed, or `None` where it was given up because a stop is requested.
+    /// As [`TableBuild::run`], where `train` does the trainings: of an architecture, with the
+    /// number of the repeat. It gives what the training gave, why it failed, or `None` where it was
+    /// given up because a stop is requested.
     ///
     /// # Errors
     /// As [`TableBuild::run`].
@@ -184,8 +190,8 @@ impl TableBuild {
         training::run(self, journal, workers, stop, train, observer)
     }
 
-    /// One training: of an architecture, with the number of the repeat. Its seconds are those of the thread that calls this, which
-    /// has to be one of a pool of its own.
+    /// One training: of an architecture, with the number of the repeat. Its seconds are those of
+    /// the thread that calls this, which has to be one of a pool of its own.
     ///
     /// # Errors
     /// [`EvalError`]; [`EvalError::Interrupted`] where a stop was requested.

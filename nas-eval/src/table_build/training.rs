@@ -22,8 +22,9 @@ use crate::train::TrainingData;
 /// The images kept for validation are drawn from this seed, for all trainings.
 const SPLIT: Seed = Seed::new(0);
 
-/// Trains what is missing. Each worker has a thread pool of one thread, on which it trains one network after the other:
-/// small networks gain nothing from more, and its clock is that of the training alone.
+/// Trains what is missing. Each worker has a thread pool of one thread, on which it trains one
+/// network after the other: small networks gain nothing from more, and its clock is that of the
+/// training alone.
 pub(super) fn run(
     build: &TableBuild,
     journal: &mut Journal,

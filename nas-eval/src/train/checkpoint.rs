@@ -1,9 +1,10 @@
 //! Training that can be stopped and goes on exactly where it was.
 //!
-//! A checkpoint is a directory of three files: `weights-G.safetensors` and `optimizer-G.safetensors` of generation G,
-//! and `position.json`, which names that generation and says how far the training was. The position is renamed into
-//! place last, and the files of other generations are removed after that. So whenever the process dies, the position
-//! names a complete pair of files: those of this epoch or of the last one.
+//! A checkpoint is a directory of three files: `weights-G.safetensors` and
+//! `optimizer-G.safetensors` of generation G, and `position.json`, which names that generation and
+//! says how far the training was. The position is renamed into place last, and the files of other
+//! generations are removed after that. So whenever the process dies, the position names a complete
+//! pair of files: those of this epoch or of the last one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,8 +70,8 @@ impl Trainer {
         directory.join(POSITION).is_file()
     }
 
-    /// Writes a checkpoint to the directory, which is made if it is not there. Until it is complete, the one before
-    /// stays: a process killed at any moment leaves one of the two.
+    /// Writes a checkpoint to the directory, which is made if it is not there. Until it is
+    /// complete, the one before stays: a process killed at any moment leaves one of the two.
     ///
     /// # Errors
     /// [`EvalError::Io`] where it cannot be written.
@@ -104,8 +105,8 @@ impl Trainer {
         remove_other_generations(directory, generation)
     }
 
-    /// Removes the checkpoint in this directory, and the directory if nothing else is in it. Files that no checkpoint has stay,
-    /// and so does a directory that is a link.
+    /// Removes the checkpoint in this directory, and the directory if nothing else is in it. Files
+    /// that no checkpoint has stay, and so does a directory that is a link.
     ///
     /// # Errors
     /// [`EvalError::Io`] where a file cannot be removed.
@@ -120,13 +121,13 @@ impl Trainer {
         Ok(())
     }
 
-    /// Goes on from the checkpoint in this directory, which a trainer of the same network, data, configuration and seed
-    /// has saved.
+    /// Goes on from the checkpoint in this directory, which a trainer of the same network, data,
+    /// configuration and seed has saved.
     ///
     /// # Errors
-    /// [`EvalError::Io`] where a file cannot be read; [`EvalError::Format`] where one is torn, damaged or foreign, or
-    /// the checkpoint is of another network, configuration, seed or data; [`EvalError::TensorMismatch`] where its tensors
-    /// are not those of the network.
+    /// [`EvalError::Io`] where a file cannot be read; [`EvalError::Format`] where one is torn,
+    /// damaged or foreign, or the checkpoint is of another network, configuration, seed or data;
+    /// [`EvalError::TensorMismatch`] where its tensors are not those of the network.
     pub fn load(&mut self, directory: &Path) -> Result<(), EvalError> {
         let path = directory.join(POSITION);
         let position = read_position(directory)?;
@@ -210,13 +211,14 @@ fn generation_of(name: &str) -> Option<u64> {
     (generation.to_string() == number).then_some(generation)
 }
 
-/// Removes what earlier checkpoints, or processes that died while they wrote one, have left: files of exactly the names
-/// that are given here, and no others.
+/// Removes what earlier checkpoints, or processes that died while they wrote one, have left: files
+/// of exactly the names that are given here, and no others.
 fn remove_other_generations(directory: &Path, generation: u64) -> Result<(), EvalError> {
     remove_files(directory, Some(generation))
 }
 
-/// Removes the files of checkpoints in a directory, but for those of the generation that is to stay.
+/// Removes the files of checkpoints in a directory, but for those of the generation that is to
+/// stay.
 fn remove_files(directory: &Path, kept: Option<u64>) -> Result<(), EvalError> {
     for entry in fs::read_dir(directory).map_err(|e| EvalError::io(directory, e))? {
         let entry = entry.map_err(|e| EvalError::io(directory, e))?;
@@ -264,7 +266,8 @@ fn network_fingerprint(network: &Network) -> String {
     fingerprint::hex(hash)
 }
 
-/// SHA-256 of the labels, the split and the normalisation constants, which stand for the pixels they were measured on.
+/// SHA-256 of the labels, the split and the normalisation constants, which stand for the pixels
+/// they were measured on.
 fn data_fingerprint(data: &TrainingData) -> String {
     let mut hash = Sha256::new();
     let images = data.images();

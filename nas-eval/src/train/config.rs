@@ -43,12 +43,14 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Largest Euclidean norm of all gradients taken together; 0 for no limit.
     pub clip_norm: f64,
-    /// Share of the target that is spread evenly over all classes (Szegedy et al. 2016, arXiv 1512.00567, section 7).
+    /// Share of the target that is spread evenly over all classes (Szegedy et al. 2016, arXiv
+    /// 1512.00567, section 7).
     pub label_smoothing: f64,
     /// How training images are varied.
     pub augmentation: Augmentation,
-    /// Drop-path rate P that the training approaches: it is P·e/E in epoch e of E, from 0, so it reaches P·(E − 1)/E in
-    /// the last one, as in the authors' code of DARTS. It needs a network with drop-path layers to have an effect.
+    /// Drop-path rate P that the training approaches: it is P·e/E in epoch e of E, from 0, so it
+    /// reaches P·(E − 1)/E in the last one, as in the authors' code of DARTS. It needs a network
+    /// with drop-path layers to have an effect.
     pub drop_path: f64,
     /// Weight of the auxiliary head's loss.
     pub auxiliary_weight: f64,
@@ -61,9 +63,10 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    /// Evaluation on CIFAR-10 as in DARTS (Liu et al. 2019, arXiv 1806.09055, section 3.2): 600 epochs, batch 96, SGD
-    /// with momentum 0.9 and weight decay 3e-4 on everything, 0.025 falling to 0 along a cosine, norm clipped at 5,
-    /// cutout 16, drop-path up to 0.2, auxiliary weight 0.4.
+    /// Evaluation on CIFAR-10 as in DARTS (Liu et al. 2019, arXiv 1806.09055, section 3.2): 600
+    /// epochs, batch 96, SGD with momentum 0.9 and weight decay 3e-4 on everything, 0.025 falling
+    /// to 0 along a cosine, norm clipped at 5, cutout 16, drop-path up to 0.2, auxiliary weight
+    /// 0.4.
     pub fn darts() -> Self {
         Self {
             epochs: 600,
@@ -84,9 +87,10 @@ impl TrainConfig {
         }
     }
 
-    /// Training on CIFAR as in NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, table 2): 200 epochs, batch 256, SGD
-    /// with Nesterov momentum 0.9 and weight decay 5e-4 on everything, 0.1 falling to 0 along a cosine, crop and flip.
-    /// With 12 epochs it is that benchmark's cheap setting.
+    /// Training on CIFAR as in NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, table 2): 200
+    /// epochs, batch 256, SGD with Nesterov momentum 0.9 and weight decay 5e-4 on everything, 0.1
+    /// falling to 0 along a cosine, crop and flip. With 12 epochs it is that benchmark's cheap
+    /// setting.
     pub fn nb201() -> Self {
         let sgd = SgdConfig {
             nesterov: true,
@@ -109,9 +113,10 @@ impl TrainConfig {
         }
     }
 
-    /// A good start for a few epochs on this data set: SGD with Nesterov momentum 0.9, weight decay 5e-4 that spares
-    /// biases and batch norms, a warm-up over a fifth of the steps and a cosine to 0, changed at each step (Smith &
-    /// Topin 2018, arXiv 1708.07120), label smoothing, the data set's usual augmentation.
+    /// A good start for a few epochs on this data set: SGD with Nesterov momentum 0.9, weight decay
+    /// 5e-4 that spares biases and batch norms, a warm-up over a fifth of the steps and a cosine to
+    /// 0, changed at each step (Smith & Topin 2018, arXiv 1708.07120), label smoothing, the data
+    /// set's usual augmentation.
     ///
     /// # Errors
     /// [`DataError::UnknownDataset`] if there is no data set of this name.

@@ -8,8 +8,8 @@ use nas_space::seed::Seed;
 use super::TrainConfig;
 use crate::data::{BatchPlan, Batcher, DataError, Dataset, Images, Normalization, stratified_split};
 
-/// Training images, divided into those that are trained on and those that are validated on, with the normalisation
-/// constants of the former.
+/// Training images, divided into those that are trained on and those that are validated on, with
+/// the normalisation constants of the former.
 #[derive(Debug, Clone)]
 pub struct TrainingData {
     images: Arc<Images>,

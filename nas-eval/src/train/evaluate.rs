@@ -12,16 +12,16 @@ use crate::error::EvalError;
 use crate::model::{Model, Pass};
 use crate::ops::cross_entropy;
 
-/// The mean cross-entropy and the accuracy of `model` on the images with these indices, each counted once, in order;
-/// the last batch may be smaller.
+/// The mean cross-entropy and the accuracy of `model` on the images with these indices, each
+/// counted once, in order; the last batch may be smaller.
 ///
-/// Running statistics are used and nothing is random or changed. `batch_size` decides speed and memory, and the result
-/// in the last bits of the loss at most.
+/// Running statistics are used and nothing is random or changed. `batch_size` decides speed and
+/// memory, and the result in the last bits of the loss at most.
 ///
 /// # Errors
-/// [`EvalError::NonFinite`] where the loss is not a number, `epoch` being that to report; [`EvalError::Data`] for no
-/// indices or one out of range; [`EvalError::Tensor`] where the images are not of the network's shape, or from the
-/// device.
+/// [`EvalError::NonFinite`] where the loss is not a number, `epoch` being that to report;
+/// [`EvalError::Data`] for no indices or one out of range; [`EvalError::Tensor`] where the images
+/// are not of the network's shape, or from the device.
 pub fn evaluate(
     model: &Model,
     images: &Arc<Images>,
@@ -41,8 +41,8 @@ pub fn evaluate(
     )
 }
 
-/// The same of anything that gives class scores \[N, classes\] for images \[N, C, H, W\] on this device; given up, as
-/// [`EvalError::Interrupted`], between two batches where a stop is requested.
+/// The same of anything that gives class scores \[N, classes\] for images \[N, C, H, W\] on this
+/// device; given up, as [`EvalError::Interrupted`], between two batches where a stop is requested.
 pub(crate) fn evaluate_by(
     scores: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     compute: &Compute,

@@ -12,12 +12,13 @@ use crate::error::EvalError;
 pub struct EpochMetrics {
     /// Number of the epoch, from 0.
     pub epoch: u32,
-    /// Mean loss of the epoch's training images as they were when they were trained on: augmented, with label
-    /// smoothing, without the auxiliary head. In nats.
+    /// Mean loss of the epoch's training images as they were when they were trained on: augmented,
+    /// with label smoothing, without the auxiliary head. In nats.
     pub train_loss: f64,
     /// Share of those images that were classified correctly, in \[0, 1\].
     pub train_accuracy: f64,
-    /// Mean cross-entropy on the validation images after the epoch, in nats; none where there are none.
+    /// Mean cross-entropy on the validation images after the epoch, in nats; none where there are
+    /// none.
     pub valid_loss: Option<f64>,
     /// Accuracy on the validation images after the epoch, in \[0, 1\].
     pub valid_accuracy: Option<f64>,
@@ -39,10 +40,12 @@ pub struct Scores {
     pub images: usize,
 }
 
-/// Batches whose figures stay on the device until they are fetched together: waiting for each would stall it.
+/// Batches whose figures stay on the device until they are fetched together: waiting for each would
+/// stall it.
 const FETCH_EVERY: usize = 64;
 
-/// Sums losses and hits over the images of an epoch, in double precision and in the order of the batches.
+/// Sums losses and hits over the images of an epoch, in double precision and in the order of the
+/// batches.
 #[derive(Debug)]
 pub(crate) struct Tally {
     epoch: u32,
@@ -75,8 +78,8 @@ impl Tally {
         }
     }
 
-    /// How far the epoch has come after so many steps, all of which were checked; without their seconds. None before the
-    /// first.
+    /// How far the epoch has come after so many steps, all of which were checked; without their
+    /// seconds. None before the first.
     pub(crate) fn progress(&self, steps: usize) -> Option<Progress> {
         (steps > 0).then_some(Progress {
             steps,
@@ -85,8 +88,8 @@ impl Tally {
         })
     }
 
-    /// Counts a batch: `loss` is its mean loss, which is summed; `checked` the loss that must be finite. It is checked at
-    /// once on the CPU, now and then elsewhere.
+    /// Counts a batch: `loss` is its mean loss, which is summed; `checked` the loss that must be
+    /// finite. It is checked at once on the CPU, now and then elsewhere.
     ///
     /// # Shapes
     /// `logits` is \[N, classes\], `labels` \[N\]; the losses are scalars.
@@ -131,7 +134,8 @@ impl Tally {
     /// Fetches and adds up what is pending.
     ///
     /// # Errors
-    /// [`EvalError::NonFinite`] at the first loss that is not finite; [`EvalError::Tensor`] from the device.
+    /// [`EvalError::NonFinite`] at the first loss that is not finite; [`EvalError::Tensor`] from
+    /// the device.
     pub(crate) fn check(&mut self) -> Result<(), EvalError> {
         let [losses, checked, hits] = [
             fetch_all(self.pending.iter().map(|p| &p.loss))?,

@@ -1,9 +1,11 @@
 //! Training: the loop, its configuration and metrics, checkpoints, evaluation.
 //!
-//! A [`Trainer`] takes a [`Model`](crate::model::Model), [`TrainingData`] and a [`TrainConfig`] and trains epoch by epoch.
+//! A [`Trainer`] takes a [`Model`](crate::model::Model), [`TrainingData`] and a [`TrainConfig`] and
+//! trains epoch by epoch.
 //!
-//! **Invariant:** a training run is a function of the network, the data, the configuration and the seed: the same bits
-//! on the CPU for any number of threads, and however often it is stopped and resumed between steps.
+//! **Invariant:** a training run is a function of the network, the data, the configuration and the
+//! seed: the same bits on the CPU for any number of threads, and however often it is stopped and
+//! resumed between steps.
 //!
 //! **Invariant:** nothing here sees test images unless they are handed to [`evaluate`].
 //!

@@ -22,9 +22,10 @@ pub(crate) struct EpochSteps<'a> {
 }
 
 impl EpochSteps<'_> {
-    /// Makes the steps that are left after `progress`, and gives the scores of all. `step` is given the number of the step
-    /// and its batch, and adds their results to the tally. Where a stop is requested, it fails with
-    /// [`EvalError::Interrupted`]. Afterwards, `progress` says how far the epoch has come.
+    /// Makes the steps that are left after `progress`, and gives the scores of all. `step` is given
+    /// the number of the step and its batch, and adds their results to the tally. Where a stop is
+    /// requested, it fails with [`EvalError::Interrupted`]. Afterwards, `progress` says how far the
+    /// epoch has come.
     pub(crate) fn run<E: From<EvalError>>(
         &self,
         progress: &mut Option<Progress>,

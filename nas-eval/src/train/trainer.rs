@@ -12,8 +12,9 @@ use crate::nn::{Moment, Optimizer};
 
 /// Trains a model, epoch by epoch.
 ///
-/// Every random stream is derived from the seed, the epoch and the step, so a trainer that is saved after any epoch or when
-/// it was interrupted, and loaded into a new one, goes on bit for bit as if it had never stopped (see [`Trainer::save`]).
+/// Every random stream is derived from the seed, the epoch and the step, so a trainer that is saved
+/// after any epoch or when it was interrupted, and loaded into a new one, goes on bit for bit as if
+/// it had never stopped (see [`Trainer::save`]).
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) model: Model,
@@ -48,8 +49,8 @@ impl Trainer {
     }
 
     /// The same trainer, whose epochs are given up between two steps once a stop is requested:
-    /// [`Trainer::epoch`] then fails with [`EvalError::Interrupted`], and goes on from there when it is called again, by this
-    /// trainer or by one that has loaded what this one has saved.
+    /// [`Trainer::epoch`] then fails with [`EvalError::Interrupted`], and goes on from there when
+    /// it is called again, by this trainer or by one that has loaded what this one has saved.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
@@ -64,8 +65,8 @@ impl Trainer {
         self.run_until(self.config.epochs, observer)
     }
 
-    /// Trains until so many epochs are done, or all are, and shows each to `observer`. The schedules span all of them:
-    /// going on later gives the same as not having stopped.
+    /// Trains until so many epochs are done, or all are, and shows each to `observer`. The
+    /// schedules span all of them: going on later gives the same as not having stopped.
     ///
     /// # Errors
     /// As [`Trainer::epoch`].
@@ -83,9 +84,9 @@ impl Trainer {
     /// Trains one epoch, or what is left of one that was interrupted, and validates.
     ///
     /// # Errors
-    /// [`EvalError::Interrupted`] where a stop is requested;
-    /// [`EvalError::NonFinite`] as soon as a loss is not a number (on an accelerator, some steps later);
-    /// [`EvalError::Data`] where images and configuration do not fit; [`EvalError::Tensor`] from the device.
+    /// [`EvalError::Interrupted`] where a stop is requested; [`EvalError::NonFinite`] as soon as a
+    /// loss is not a number (on an accelerator, some steps later); [`EvalError::Data`] where images
+    /// and configuration do not fit; [`EvalError::Tensor`] from the device.
     pub fn epoch(&mut self) -> Result<&EpochMetrics, EvalError> {
         let clock = EpochClock::start(self.progress.as_ref());
         let result = self.rest_of_epoch();

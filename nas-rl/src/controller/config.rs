@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RlError;
 
-/// What a controller is made of. The defaults are those of NASNet's search (Zoph et al. 2018, arXiv 1707.07012).
+/// What a controller is made of. The defaults are those of NASNet's search (Zoph et al. 2018, arXiv
+/// 1707.07012).
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
@@ -34,18 +35,21 @@ pub struct ControllerConfig {
     pub tanh_constant: f64,
     /// `tanh_constant` is divided by it for decisions of kind `operation`.
     pub operation_tanh_reduce: f64,
-    /// What the biases of the scores of operations start from, in the order of the options; as usual where it is empty. A
-    /// prior: ENAS's code favours separable convolutions this way, without a word of it in the paper.
+    /// What the biases of the scores of operations start from, in the order of the options; as
+    /// usual where it is empty. A prior: ENAS's code favours separable convolutions this way,
+    /// without a word of it in the paper.
     pub operation_bias: Vec<f64>,
     /// How decisions of kind `skip` are made.
     pub skips: Skips,
     /// How the recurrent network goes through the decisions.
     pub form: Form,
-    /// With [`Form::Attention`], what is added to the bounded scores of the operations of the first cell, in the order of
-    /// the options; nothing learns it. ENAS' code favours separable convolutions this way, too.
+    /// With [`Form::Attention`], what is added to the bounded scores of the operations of the first
+    /// cell, in the order of the options; nothing learns it. ENAS' code favours separable
+    /// convolutions this way, too.
     pub operation_prior: Vec<f64>,
     /// The probability of a skip connection that anchors are held to, where
-    /// [`RlConfig::skip_weight`](crate::RlConfig::skip_weight) says so. ENAS (Pham et al. 2018) has 0.4.
+    /// [`RlConfig::skip_weight`](crate::RlConfig::skip_weight) says so. ENAS (Pham et al. 2018) has
+    /// 0.4.
     pub skip_target: f64,
 }
 
@@ -67,12 +71,13 @@ pub enum Skips {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// A step and a softmax head for each decision; a skip connection has the score x and the probability σ(x).
+    /// A step and a softmax head for each decision; a skip connection has the score x and the
+    /// probability σ(x).
     #[default]
     Heads,
-    /// As in the authors' code of ENAS: inputs of nodes are chosen by attention over the nodes before, each of which ends
-    /// with a step of its own; a skip connection has the scores −q and q, and so the probability σ(2q); no biases but those
-    /// of the operations of cells.
+    /// As in the authors' code of ENAS: inputs of nodes are chosen by attention over the nodes
+    /// before, each of which ends with a step of its own; a skip connection has the scores −q and
+    /// q, and so the probability σ(2q); no biases but those of the operations of cells.
     Attention,
 }
 

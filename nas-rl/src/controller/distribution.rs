@@ -4,8 +4,8 @@ use candle_core::{D, Device, Result, Tensor};
 use candle_nn::ops::log_softmax;
 use rand::{Rng, RngExt};
 
-/// What is added to the score of an option that is not allowed. Its exponential is 0, and so is that times itself, where
-/// that of minus infinity would be no number.
+/// What is added to the score of an option that is not allowed. Its exponential is 0, and so is
+/// that times itself, where that of minus infinity would be no number.
 const BLOCKED: f64 = -1e9;
 
 /// The distributions of equally many decisions for each of a batch of architectures.
@@ -15,11 +15,13 @@ pub(super) struct Distribution {
     log_probs: Tensor,
 }
 
-/// Which options of which decisions are not allowed, flat, for the shape \[batch, decisions, options\].
+/// Which options of which decisions are not allowed, flat, for the shape \[batch, decisions,
+/// options\].
 pub(super) type Blocked = Vec<bool>;
 
 impl Distribution {
-    /// The softmax of these scores, \[batch, decisions, options\], over the options that are not blocked.
+    /// The softmax of these scores, \[batch, decisions, options\], over the options that are not
+    /// blocked.
     pub(super) fn new(scores: &Tensor, blocked: Option<Blocked>) -> Result<Self> {
         let scores = match blocked {
             Some(blocked) => {
@@ -36,7 +38,8 @@ impl Distribution {
         })
     }
 
-    /// The same without the options that are blocked now; the probabilities of the others keep their proportions.
+    /// The same without the options that are blocked now; the probabilities of the others keep
+    /// their proportions.
     pub(super) fn without(&self, blocked: Option<Blocked>) -> Result<Self> {
         Self::new(&self.log_probs, blocked)
     }
@@ -80,8 +83,8 @@ impl Distribution {
             .neg()
     }
 
-    /// The Kullback-Leibler divergences of the distributions from this one over their options, in nats, summed over the
-    /// decisions, \[batch\].
+    /// The Kullback-Leibler divergences of the distributions from this one over their options, in
+    /// nats, summed over the decisions, \[batch\].
     pub(super) fn divergence(&self, from: &[f64]) -> Result<Tensor> {
         let from: Vec<f64> = from.iter().map(|probability| probability.ln()).collect();
         let ratio = self.log_probs.broadcast_sub(&Tensor::new(from, &Device::Cpu)?)?;

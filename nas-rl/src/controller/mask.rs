@@ -21,12 +21,12 @@ use std::fmt;
 /// }
 /// ```
 pub trait Mask: fmt::Debug + Send + Sync {
-    /// Whether this option of this decision, both counted from 0, may be chosen after these choices, which are those of all
-    /// decisions before it.
+    /// Whether this option of this decision, both counted from 0, may be chosen after these
+    /// choices, which are those of all decisions before it.
     fn allows(&self, decision: usize, option: usize, chosen: &[usize]) -> bool;
 
-    /// The same where the architecture is to have `choices` choices in all, fewer than there are decisions: that of a level of
-    /// a space that grows.
+    /// The same where the architecture is to have `choices` choices in all, fewer than there are
+    /// decisions: that of a level of a space that grows.
     fn allows_of(&self, choices: usize, decision: usize, option: usize, chosen: &[usize]) -> bool {
         let _ = choices;
         self.allows(decision, option, chosen)

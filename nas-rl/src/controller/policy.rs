@@ -22,7 +22,8 @@ use crate::error::RlError;
 /// Kind of the decisions that `operation_tanh_reduce` and `operation_bias` are for.
 pub(super) const OPERATION: &str = "operation";
 
-/// A policy over the architectures of a space; see the [module](super) for how. It lives on the CPU in double precision.
+/// A policy over the architectures of a space; see the [module](super) for how. It lives on the CPU
+/// in double precision.
 #[derive(Debug)]
 pub struct Controller {
     decisions: Vec<Decision>,
@@ -65,9 +66,10 @@ pub struct Scores {
     pub log_prob: Tensor,
     /// Entropies along their decisions, in nats.
     pub entropy: Tensor,
-    /// How far their anchors are from the [`skip_target`](ControllerConfig::skip_target), in nats: the Kullback-Leibler
-    /// divergence of each skip connection's distribution from that of the target, summed over a layer's and averaged over the
-    /// layers that have any. 0 where there are no anchors.
+    /// How far their anchors are from the [`skip_target`](ControllerConfig::skip_target), in nats:
+    /// the Kullback-Leibler divergence of each skip connection's distribution from that of the
+    /// target, summed over a layer's and averaged over the layers that have any. 0 where there are
+    /// no anchors.
     pub skip_divergence: Tensor,
 }
 
@@ -75,7 +77,8 @@ impl Controller {
     /// A controller of the decisions of this space, freshly drawn.
     ///
     /// # Errors
-    /// [`RlError::Eval`] for a value out of its range, [`RlError::Decisions`] for decisions that it cannot make.
+    /// [`RlError::Eval`] for a value out of its range, [`RlError::Decisions`] for decisions that it
+    /// cannot make.
     pub fn new(space: &dyn Space, config: ControllerConfig, seed: Seed) -> Result<Self, RlError> {
         config.validate()?;
         let decisions = space.decisions().to_vec();
@@ -227,8 +230,8 @@ impl Controller {
         })
     }
 
-    /// The log-probability of an architecture among those with as many choices; minus infinity for one that the mask does
-    /// not allow.
+    /// The log-probability of an architecture among those with as many choices; minus infinity for
+    /// one that the mask does not allow.
     ///
     /// # Errors
     /// As [`Controller::scores`].
@@ -245,12 +248,13 @@ impl Controller {
         Ok(self.scores(&[architecture])?.log_prob.to_vec1::<f64>()?[0])
     }
 
-    /// Log-probabilities and entropies of architectures, with the tape. An architecture that the mask does not allow has a
-    /// log-probability below −10⁸. Architectures may have different numbers of choices.
+    /// Log-probabilities and entropies of architectures, with the tape. An architecture that the
+    /// mask does not allow has a log-probability below −10⁸. Architectures may have different
+    /// numbers of choices.
     ///
     /// # Errors
-    /// [`RlError::Eval`] for an architecture that is not of the space; [`RlError::NothingAllowed`] where the mask leaves
-    /// nothing to choose.
+    /// [`RlError::Eval`] for an architecture that is not of the space; [`RlError::NothingAllowed`]
+    /// where the mask leaves nothing to choose.
     pub fn scores(&self, architectures: &[&Architecture]) -> Result<Scores, RlError> {
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, architecture) in architectures.iter().enumerate() {

@@ -24,12 +24,14 @@ pub(super) enum Step {
         /// Whether the prior of operations is added to them.
         prior: bool,
     },
-    /// Independent skip connections of a layer, one decision for each earlier anchor; none at the first.
+    /// Independent skip connections of a layer, one decision for each earlier anchor; none at the
+    /// first.
     Anchor {
         /// The decisions.
         decisions: Range<usize>,
     },
-    /// Attention over the states before a node, for one of the states that a decision on its inputs names.
+    /// Attention over the states before a node, for one of the states that a decision on its inputs
+    /// names.
     Attend {
         /// The decision.
         decision: usize,
@@ -93,7 +95,8 @@ impl Steps {
     /// The steps that make these decisions, in their order.
     ///
     /// # Errors
-    /// Says what does not fit: a decision without options, or skip connections that are not one for each earlier layer.
+    /// Says what does not fit: a decision without options, or skip connections that are not one for
+    /// each earlier layer.
     pub(super) fn new(decisions: &[Decision], skips: Skips) -> Result<Self, String> {
         let mut all = Self {
             heads: Vec::new(),
@@ -101,7 +104,8 @@ impl Steps {
         };
         let anchored = |decision: &Decision| skips == Skips::Anchors && decision.kind == SKIP;
         let mut anchors = 0;
-        // The first layer has no earlier one to read: where its anchor is, the order of the others says.
+        // The first layer has no earlier one to read: where its anchor is, the order of the others
+        // says.
         let first_anchor = match decisions.iter().position(anchored) {
             Some(first) if decisions.last().is_some_and(anchored) => Some(first / 2),
             Some(_) => Some(0),
@@ -148,8 +152,9 @@ impl Steps {
         Ok(all)
     }
 
-    /// The steps that go through cells as the authors of ENAS do: one for each input of a cell; then for each node those
-    /// that attend to its inputs, those that choose its operations, and one at its end.
+    /// The steps that go through cells as the authors of ENAS do: one for each input of a cell;
+    /// then for each node those that attend to its inputs, those that choose its operations, and
+    /// one at its end.
     pub(super) fn attending(space: &CellSpace) -> Result<Self, String> {
         let decisions = space.decisions();
         let mut all = Self {

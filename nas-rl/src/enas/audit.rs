@@ -18,8 +18,8 @@ pub struct Audited {
 pub struct Audit {
     /// The architectures.
     pub sample: Vec<Audited>,
-    /// Kendall's τ-b of the two accuracies: 1 where all pairs are in the same order, −1 where none is; pairs that are equal in
-    /// one of them count for neither. None where all are equal in one.
+    /// Kendall's τ-b of the two accuracies: 1 where all pairs are in the same order, −1 where none
+    /// is; pairs that are equal in one of them count for neither. None where all are equal in one.
     pub kendall_tau: Option<f64>,
 }
 

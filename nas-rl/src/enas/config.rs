@@ -119,8 +119,9 @@ impl Default for EnasConfig {
 }
 
 impl EnasConfig {
-    /// The search of the authors' code for this space, which has a supernet: [`EnasConfig::authors_micro`] for cells,
-    /// [`EnasConfig::authors_macro`] for whole networks. None for a space that has none.
+    /// The search of the authors' code for this space, which has a supernet:
+    /// [`EnasConfig::authors_micro`] for cells, [`EnasConfig::authors_macro`] for whole networks.
+    /// None for a space that has none.
     pub fn authors(space: &dyn Space) -> Option<Self> {
         match (space.cells(), space.enas_macro()) {
             (Some(cells), _) => Some(Self::authors_micro(cells)),
@@ -129,9 +130,10 @@ impl EnasConfig {
         }
     }
 
-    /// The search of the authors' code for whole networks (`cifar10_macro_search.sh`): 310 epochs of batches of 128, 36
-    /// channels, the controller of [`RlConfig::enas_macro`] with 50 updates. Without an auxiliary classifier: their code for
-    /// whole networks has none, although the script asks for it.
+    /// The search of the authors' code for whole networks (`cifar10_macro_search.sh`): 310 epochs
+    /// of batches of 128, 36 channels, the controller of [`RlConfig::enas_macro`] with 50 updates.
+    /// Without an auxiliary classifier: their code for whole networks has none, although the script
+    /// asks for it.
     pub fn authors_macro() -> Self {
         let base = Self::default();
         Self {
@@ -157,11 +159,12 @@ impl EnasConfig {
         }
     }
 
-    /// The search of the authors' code for cells (`cifar10_micro_search.sh`), for a space of cells: their controller
-    /// ([`RlConfig::enas_micro_code`]), warm restarts after 10 and 30 epochs, dropout of 0.1, an auxiliary classifier where the
-    /// skeleton has one. Their penalty on all squared weights, 1e-4, is a weight decay of 2e-4 here, and their clipped
-    /// gradients are not the ones that are applied: there is no clip. Of drop-path, for which their script has a number too,
-    /// the search makes no use.
+    /// The search of the authors' code for cells (`cifar10_micro_search.sh`), for a space of cells:
+    /// their controller ([`RlConfig::enas_micro_code`]), warm restarts after 10 and 30 epochs,
+    /// dropout of 0.1, an auxiliary classifier where the skeleton has one. Their penalty on all
+    /// squared weights, 1e-4, is a weight decay of 2e-4 here, and their clipped gradients are not
+    /// the ones that are applied: there is no clip. Of drop-path, for which their script has a
+    /// number too, the search makes no use.
     pub fn authors_micro(space: &CellSpace) -> Self {
         let base = Self::default();
         Self {

@@ -1,4 +1,5 @@
-//! What ENAS adds to the training of a supernet: a controller, which draws its parts and learns what they are worth.
+//! What ENAS adds to the training of a supernet: a controller, which draws its parts and learns
+//! what they are worth.
 
 use candle_core::{D, DType, Tensor};
 use nas_eval::data::{Augmentation, Endless, LastBatch};
@@ -18,7 +19,8 @@ use crate::controller::Drawn;
 use crate::error::RlError;
 use crate::learner::Learner;
 
-/// ENAS as a method that trains a supernet: the controller draws an architecture for each training batch.
+/// ENAS as a method that trains a supernet: the controller draws an architecture for each training
+/// batch.
 #[derive(Debug)]
 pub(super) struct Controlled {
     pub(super) shared: SharedSpace,
@@ -49,8 +51,8 @@ pub(super) struct State {
 }
 
 impl Controlled {
-    /// Updates of the controller, each from a batch of architectures on a validation batch each; those that are left in
-    /// this epoch.
+    /// Updates of the controller, each from a batch of architectures on a validation batch each;
+    /// those that are left in this epoch.
     fn train_controller(&mut self, training: &SupernetTraining, epoch: u32) -> Result<(), RlError> {
         let (updates, count) = (
             u64::from(self.config.controller_updates),

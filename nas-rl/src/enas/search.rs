@@ -20,20 +20,22 @@ use crate::learner::Learner;
 
 /// A search by ENAS of one space on one data set; see the [module](super) for how.
 ///
-/// Every random stream is derived from the seed, the epoch and the step, so that a search that was saved after any epoch, or
-/// when it was interrupted, goes on bit for bit as if it had never stopped.
+/// Every random stream is derived from the seed, the epoch and the step, so that a search that was
+/// saved after any epoch, or when it was interrupted, goes on bit for bit as if it had never
+/// stopped.
 #[derive(Debug)]
 pub struct Enas {
     oneshot: OneShotSearch<Controlled>,
 }
 
 impl Enas {
-    /// A search before its first epoch. The images of `dataset` that are trained on are divided; its test images are not
-    /// looked at.
+    /// A search before its first epoch. The images of `dataset` that are trained on are divided;
+    /// its test images are not looked at.
     ///
     /// # Errors
     /// [`EvalError::Config`] for a value out of range, [`RlError::Space`] for a space without a
-    /// supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few images.
+    /// supernet, or one that cannot take these images at this size; [`EvalError::Data`] for too few
+    /// images.
     ///
     /// [`EvalError::Config`]: nas_eval::error::EvalError::Config
     /// [`EvalError::Data`]: nas_eval::error::EvalError::Data
@@ -67,8 +69,9 @@ impl Enas {
         })
     }
 
-    /// The same search, which is given up between two steps, as [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is requested.
-    /// [`Enas::run`] then leaves a checkpoint, from which it goes on.
+    /// The same search, which is given up between two steps, as
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is
+    /// requested. [`Enas::run`] then leaves a checkpoint, from which it goes on.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self {
@@ -99,13 +102,14 @@ impl Enas {
         &self.oneshot.history
     }
 
-    /// Runs what is left of the search. With a directory, it goes on from the checkpoint that is there, if any, and leaves one
-    /// after each epoch.
+    /// Runs what is left of the search. With a directory, it goes on from the checkpoint that is
+    /// there, if any, and leaves one after each epoch.
     ///
     /// # Errors
-    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was requested;
-    /// [`RlError::NonFinite`] or [`EvalError::NonFinite`] where scores or a loss are not numbers; [`EvalError::Format`] for a
-    /// checkpoint of another search; whatever the device or the file system says.
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was
+    /// requested; [`RlError::NonFinite`] or [`EvalError::NonFinite`] where scores or a loss are not
+    /// numbers; [`EvalError::Format`] for a checkpoint of another search; whatever the device or
+    /// the file system says.
     ///
     /// [`EvalError::NonFinite`]: nas_eval::error::EvalError::NonFinite
     /// [`EvalError::Format`]: nas_eval::error::EvalError::Format
@@ -129,12 +133,13 @@ impl Enas {
         })
     }
 
-    /// Judges architectures drawn uniformly from the space by the shared weights and by `alone`, which gives the accuracy in
-    /// \[0, 1\] of one that was trained by itself, or None for one that could not be, which is left out.
+    /// Judges architectures drawn uniformly from the space by the shared weights and by `alone`,
+    /// which gives the accuracy in \[0, 1\] of one that was trained by itself, or None for one that
+    /// could not be, which is left out.
     ///
     /// # Errors
-    /// Those of `alone`, and [`EvalError::NonFinite`](nas_eval::error::EvalError::NonFinite) where the shared weights are not
-    /// numbers.
+    /// Those of `alone`, and [`EvalError::NonFinite`](nas_eval::error::EvalError::NonFinite) where
+    /// the shared weights are not numbers.
     pub fn audit<E: From<RlError>>(
         &self,
         architectures: usize,
@@ -159,7 +164,8 @@ impl Enas {
     ///
     /// # Errors
     /// [`RlError::Space`] for an architecture that is not of the space;
-    /// [`EvalError::NonFinite`](nas_eval::error::EvalError::NonFinite) where the loss is not a number.
+    /// [`EvalError::NonFinite`](nas_eval::error::EvalError::NonFinite) where the loss is not a
+    /// number.
     pub fn evaluate(&self, architecture: &Architecture) -> Result<Scores, RlError> {
         let (training, epoch) = (&self.oneshot.training, self.oneshot.epochs_done());
         self.oneshot.method.evaluate(training, architecture, epoch)

@@ -44,8 +44,8 @@ fn scores(learner: &Learner, architectures: &[Architecture]) -> Vec<(f64, f64)> 
     p.into_iter().zip(h).collect()
 }
 
-/// Over all architectures of a space, each with its probability: the mean of REINFORCE's gradient, whatever the baseline, is
-/// that of the expected reward plus the weighted entropy.
+/// Over all architectures of a space, each with its probability: the mean of REINFORCE's gradient,
+/// whatever the baseline, is that of the expected reward plus the weighted entropy.
 #[test]
 fn the_expected_update_is_the_gradient_of_expected_reward_and_entropy() {
     const STEP: f64 = 1e-5;
@@ -122,7 +122,8 @@ fn weights(learner: &Learner) -> Vec<f64> {
     learner.controller.parameters().iter().flat_map(flat).collect()
 }
 
-/// With all rewards equal nothing but the penalty teaches: every skip connection reaches the target's probability.
+/// With all rewards equal nothing but the penalty teaches: every skip connection reaches the
+/// target's probability.
 #[test]
 fn the_penalty_holds_skip_connections_to_their_target() {
     let space = tiny_chain(3);
@@ -231,8 +232,8 @@ fn weights_that_are_no_numbers_are_an_error() {
     );
 }
 
-/// The authors' penalty is on σ(q), and a connection is drawn with σ(2q): held to 0.4, it is drawn with
-/// σ(2·ln(0.4/0.6)) = 0.16 / 0.52 = 0.308.
+/// The authors' penalty is on σ(q), and a connection is drawn with σ(2q): held to 0.4, it is drawn
+/// with σ(2·ln(0.4/0.6)) = 0.16 / 0.52 = 0.308.
 #[test]
 fn a_connection_that_the_authors_penalty_holds_to_its_target_is_drawn_less_often() {
     let space = tiny_macro(3);
@@ -280,7 +281,8 @@ fn a_connection_that_the_authors_penalty_holds_to_its_target_is_drawn_less_often
     assert!((rate - 0.16 / 0.52).abs() < 0.025, "{rate}");
 }
 
-/// With equal rewards and a baseline that is exact, the bonus moves nothing unless its gradient is followed.
+/// With equal rewards and a baseline that is exact, the bonus moves nothing unless its gradient is
+/// followed.
 #[test]
 fn a_bonus_in_the_reward_alone_has_no_gradient() {
     let space = TinySpace::new(&[("a", 3), ("b", 2)]);
@@ -300,7 +302,8 @@ fn a_bonus_in_the_reward_alone_has_no_gradient() {
     assert!(gradient(EntropyBonus::Gradient) > 1e-3);
 }
 
-/// Each reward is compared with the average that has taken it in: of 1, 1 from 0 at a decay of 0.9, those are 0.1 and 0.19.
+/// Each reward is compared with the average that has taken it in: of 1, 1 from 0 at a decay of 0.9,
+/// those are 0.1 and 0.19.
 #[test]
 fn a_baseline_from_zero_takes_each_reward_in_before_it_is_compared() {
     let space = TinySpace::new(&[("a", 3), ("b", 2)]);

@@ -41,8 +41,8 @@ impl ControllerSearch {
     /// A search in `space` whose proposals are a function of `seed` and the outcomes.
     ///
     /// # Errors
-    /// [`RlError::Eval`] for a value out of its range, or a growing depth in a space that does not grow;
-    /// [`RlError::Decisions`] for decisions that a controller cannot make.
+    /// [`RlError::Eval`] for a value out of its range, or a growing depth in a space that does not
+    /// grow; [`RlError::Decisions`] for decisions that a controller cannot make.
     pub fn new(space: Arc<dyn Space>, config: RlConfig, seed: Seed) -> Result<Self, RlError> {
         config.validate()?;
         if matches!(config.depth, Depth::Growing { .. }) && space.growth().is_none() {

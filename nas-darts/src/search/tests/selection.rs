@@ -40,8 +40,9 @@ fn perturbation_decides_every_edge_and_goes_on_where_it_stopped() {
     assert_eq!(report.perturbations, expected.perturbations);
 }
 
-/// Rounds of the DARTS space, as in the authors' code: 14 edges and 3 nodes of both cells side by side, 5 epochs between
-/// two rounds, at a tenth of the first rate; their 81st epoch comes after the last round.
+/// Rounds of the DARTS space, as in the authors' code: 14 edges and 3 nodes of both cells side by
+/// side, 5 epochs between two rounds, at a tenth of the first rate; their 81st epoch comes after
+/// the last round.
 #[test]
 fn perturbation_tunes_for_80_epochs_at_a_tenth_of_the_rate_in_the_published_setting() {
     let config = DartsConfig {
@@ -213,7 +214,12 @@ fn decisions_in_another_order_are_not_gone_on_with() {
     };
     let mut search = search(&nb201(), &config, 1);
     let decided = serde_json::json!({"decided": [
-        {"cell": "cell", "decision": {"operation": {"row": 0, "column": 1}}, "accuracy_without": [0.5]}
+        {
+            "cell": "cell",
+            "decision": {"operation": {"row": 0, "column": 1}},
+            "accuracy_without": [0.5],
+            "tied": false,
+        }
     ]});
     search.oneshot.method.projection = Some(serde_json::from_value(decided).unwrap());
     let error = search.run(None, |_| {}).unwrap_err().to_string();

@@ -142,7 +142,8 @@ fn in_gdas_none_has_a_gradient_where_it_is_not_drawn() {
     assert!(compared > 0);
 }
 
-/// 12 steps of Lanczos' method against as many as there are parameters, at the start and after some epochs.
+/// 12 steps of Lanczos' method against as many as there are parameters, at the start and after some
+/// epochs.
 #[test]
 fn twelve_steps_find_the_largest_eigenvalue_of_a_supernet_to_a_thousandth() {
     let config = DartsConfig {
@@ -184,8 +185,9 @@ fn the_eigenvalue_has_the_weight_decay_of_alpha_in_it() {
     assert!((with - without - 1e-3).abs() < 1e-12, "{without} {with}");
 }
 
-/// The second-order gradient against the derivative, in double precision, of the validation loss after the step, as
-/// a function of the architecture parameters: momentum and weight decay are part of the step.
+/// The second-order gradient against the derivative, in double precision, of the validation loss
+/// after the step, as a function of the architecture parameters: momentum and weight decay are part
+/// of the step.
 #[test]
 fn the_second_order_gradient_is_that_through_the_step() {
     let dataset = digits(80);
@@ -235,8 +237,8 @@ fn the_second_order_gradient_is_that_through_the_step() {
         let mut problem = SupernetProblem::new(relaxed, [&train, &valid], sgd, state.tensors());
         bilevel::second_order_by(&mut problem, rate, step).unwrap()
     };
-    // The paper's step is coarse for so small a network, whose ReLUs switch within it: the comparison is by a small one,
-    // and what is in use must be the same but for the step.
+    // The paper's step is coarse for so small a network, whose ReLUs switch within it: the
+    // comparison is by a small one, and what is in use must be the same but for the step.
     let (second, coarse) = (gradient_by(1e-6), gradient_by(0.01));
     let in_use = search
         .oneshot

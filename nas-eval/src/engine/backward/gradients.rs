@@ -99,7 +99,8 @@ impl<T: Float> Run<'_, T> {
         Ok(())
     }
 
-    /// The gradient of the weight of a term: the product of the sum's gradient with what is read, summed up.
+    /// The gradient of the weight of a term: the product of the sum's gradient with what is read,
+    /// summed up.
     fn term_gradient(
         &self,
         arena: &Arena<T>,

@@ -13,7 +13,8 @@ use crate::kernels::{
 };
 
 impl<T: Float> Run<'_, T> {
-    /// What a step that reads a map hands down to it for some images, and the gradients of the weights in between.
+    /// What a step that reads a map hands down to it for some images, and the gradients of the
+    /// weights in between.
     pub(super) fn hand_down(
         &self,
         arena: &Arena<T>,
@@ -282,7 +283,8 @@ impl<T: Float> Run<'_, T> {
         }
     }
 
-    /// The gradients of a depthwise and a pointwise convolution after it. What is between them is computed again.
+    /// The gradients of a depthwise and a pointwise convolution after it. What is between them is
+    /// computed again.
     #[expect(clippy::too_many_arguments, reason = "a step, an image, and what is wanted")]
     fn separable_back(
         &self,
@@ -349,8 +351,8 @@ impl<T: Float> Run<'_, T> {
         }
     }
 
-    /// The gradient of what a convolution reads, from that of what it gives in the frame for it. Only depthwise ones know another
-    /// `end` than to put it to `dx`.
+    /// The gradient of what a convolution reads, from that of what it gives in the frame for it.
+    /// Only depthwise ones know another `end` than to put it to `dx`.
     fn convolve_back(&self, conv: &Convolution, dy: &[T], weight: &[T], dx: &mut [T], end: End<'_, T>) {
         let grid = conv.output_grid(Grid::whole(conv.frame.inner.size, conv.frame.pixel));
         if conv.depthwise {

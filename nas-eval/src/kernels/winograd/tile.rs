@@ -42,7 +42,8 @@ impl Tile {
     }
 }
 
-/// The matrices of F(M, 3), each times a line. A tile is transformed along its columns, then along its rows.
+/// The matrices of F(M, 3), each times a line. A tile is transformed along its columns, then along
+/// its rows.
 pub(super) trait Lines<const M: usize, const N: usize> {
     /// `Bᵀ d`, of inputs.
     ///
@@ -121,7 +122,8 @@ const Q3: f64 = Q * Q2;
 const S: f64 = 1.0 / (2.0 * P2 * (P2 - Q2));
 const R: f64 = 1.0 / (2.0 * Q2 * (Q2 - P2));
 
-/// From the points 0, ±p, ±q and ∞ with p = 2/3 and q = 1/p, of which sums lose a quarter to a half of what they lose of the usual 0, ±1, ±2 and ∞:
+/// From the points 0, ±p, ±q and ∞ with p = 2/3 and q = 1/p, of which sums lose a quarter to a half
+/// of what they lose of the usual 0, ±1, ±2 and ∞:
 ///
 /// ```text
 ///      ⎡1    0  −p²−q²    0  1  0⎤       ⎡ 1    0    0 ⎤       ⎡1  0   0   0⎤

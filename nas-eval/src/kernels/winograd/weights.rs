@@ -15,12 +15,14 @@ use crate::kernels::vector::{Task, Vector};
 /// Weights of a pair of channels.
 const TAPS: usize = 9;
 
-/// Where the plain weight \[9, channels, filters\] lies in a slice of \[positions, channels, filters\] before it is transformed.
+/// Where the plain weight \[9, channels, filters\] lies in a slice of \[positions, channels,
+/// filters\] before it is transformed.
 pub(crate) const fn plain_weight(tile: Tile, transformed: usize) -> usize {
     transformed / tile.positions() * (tile.positions() - TAPS)
 }
 
-/// `G g Gᵀ` in place: of the weight \[9, channels, filters\] at [`plain_weight`] the one \[positions, channels, filters\].
+/// `G g Gᵀ` in place: of the weight \[9, channels, filters\] at [`plain_weight`] the one
+/// \[positions, channels, filters\].
 ///
 /// # Panics
 /// If the length is no multiple of eight times the positions.
@@ -28,8 +30,9 @@ pub(crate) fn transform_weights<T: Float>(level: Level, tile: Tile, weight: &mut
     change::<T, false>(level, tile, weight);
 }
 
-/// `Gᵀ u G` in place: of the sums \[positions, channels, filters\] of [`winograd_weight_gradient`](super::winograd_weight_gradient) the
-/// gradient \[9, channels, filters\], at the beginning.
+/// `Gᵀ u G` in place: of the sums \[positions, channels, filters\] of
+/// [`winograd_weight_gradient`](super::winograd_weight_gradient) the gradient \[9, channels,
+/// filters\], at the beginning.
 ///
 /// # Panics
 /// If the length is no multiple of eight times the positions.
@@ -47,8 +50,8 @@ fn change<T: Float, const BACK: bool>(level: Level, tile: Tile, matrices: &mut [
     T::dispatch(level, Change::<T, BACK> { tile, matrices });
 }
 
-/// Nine matrices become as many as a tile has positions or, on the way `BACK`, the other way round; pairs of channels do not know of each
-/// other.
+/// Nine matrices become as many as a tile has positions or, on the way `BACK`, the other way round;
+/// pairs of channels do not know of each other.
 struct Change<'a, T, const BACK: bool> {
     tile: Tile,
     matrices: &'a mut [T],
@@ -75,7 +78,8 @@ impl<T: Float, const BACK: bool> Change<'_, T, BACK> {
         for pair in (0..pairs).step_by(V::LANES) {
             let at = self.matrices.as_mut_ptr().wrapping_add(pair);
             let plain = at.wrapping_add(plain_weight(self.tile, self.matrices.len()));
-            // SAFETY: the caller's; there are as many matrices as positions, whose length the vectors divide.
+            // SAFETY: the caller's; there are as many matrices as positions, whose length the
+            // vectors divide.
             unsafe {
                 match (self.tile, BACK) {
                     (Tile::Two, false) => transform::<V, 2, 4>(plain, at, pairs),
@@ -89,7 +93,8 @@ impl<T: Float, const BACK: bool> Change<'_, T, BACK> {
 }
 
 /// # Safety
-/// That of [`Vector`]; there is a vector in each of the matrices of `pairs` elements, for this function and the next.
+/// That of [`Vector`]; there is a vector in each of the matrices of `pairs` elements, for this
+/// function and the next.
 #[inline(always)]
 unsafe fn transform<V: Vector, const M: usize, const N: usize>(
     plain: *const V::Elem,

@@ -82,8 +82,9 @@ impl AdamConfig {
 
 /// Adam, as PyTorch computes it; AdamW with [`AdamConfig::decoupled`].
 ///
-/// With d = g + λ·p (g alone if decoupled): m ← β₁·m + (1 − β₁)·d; v ← β₂·v + (1 − β₂)·d²;
-/// p ← (1 − η·λ)·p if decoupled; p ← p − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). t counts a parameter's own steps.
+/// With d = g + λ·p (g alone if decoupled): m ← β₁·m + (1 − β₁)·d; v ← β₂·v + (1 − β₂)·d²; p ← (1 −
+/// η·λ)·p if decoupled; p ← p − η/(1 − β₁ᵗ) · m / (√v/√(1 − β₂ᵗ) + ε). t counts a parameter's own
+/// steps.
 #[derive(Debug)]
 pub struct Adam {
     pub(super) config: AdamConfig,
@@ -240,7 +241,8 @@ struct Descend {
 impl Rule for Descend {
     #[inline(always)]
     fn element<T: WithDType>(&self, parameter: T, first: T, second: T) -> T {
-        // The root of a single rounded from that of a double is the single's own root, correctly rounded.
+        // The root of a single rounded from that of a double is the single's own root, correctly
+        // rounded.
         let root = T::from_f64(second.to_f64().sqrt());
         let scale = root / T::from_f64(self.correction) + T::from_f64(self.epsilon);
         T::from_f64(self.keep) * parameter - T::from_f64(self.rate) * first / scale

@@ -11,7 +11,8 @@ use crate::nn::{Gradients, Parameter, Parameters};
 /// A parameter to update: its name, itself and its gradient.
 pub(super) type Update<'a> = (&'a str, &'a Parameter, &'a Tensor);
 
-/// The parameters that have a gradient, in its order, if there are kernels that update all of them at once.
+/// The parameters that have a gradient, in its order, if there are kernels that update all of them
+/// at once.
 pub(super) fn updates<'a>(parameters: &'a Parameters, gradients: &'a Gradients) -> Option<Vec<Update<'a>>> {
     let update = |(name, gradient)| Some((name, parameters.get(name)?, gradient));
     let updates: Vec<Update<'a>> = gradients.iter().filter_map(update).collect();

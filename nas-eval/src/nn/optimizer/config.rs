@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Adam, AdamConfig, Optimizer, Sgd, SgdConfig};
 use crate::error::EvalError;
 
-/// An optimizer's settings: `kind = "sgd"` or `kind = "adam"` and the fields of [`SgdConfig`] or [`AdamConfig`]. The
-/// learning rate is given with each step.
+/// An optimizer's settings: `kind = "sgd"` or `kind = "adam"` and the fields of [`SgdConfig`] or
+/// [`AdamConfig`]. The learning rate is given with each step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]

@@ -18,7 +18,8 @@ use crate::error::EvalError;
 
 /// Changes parameters along their gradients. Its state is keyed by the names of the parameters.
 pub trait Optimizer: std::fmt::Debug + Send {
-    /// One step at this learning rate. Parameters without a gradient stay as they are, and so does their state.
+    /// One step at this learning rate. Parameters without a gradient stay as they are, and so does
+    /// their state.
     ///
     /// # Errors
     /// A Candle error where a gradient has another shape than its parameter, or from the device.
@@ -38,7 +39,8 @@ pub trait Optimizer: std::fmt::Debug + Send {
     /// Goes on from this state, which an optimizer of the same kind for the same parameters had.
     ///
     /// # Errors
-    /// [`EvalError::TensorMismatch`] where it is of another kind or for other parameters; then nothing is changed.
+    /// [`EvalError::TensorMismatch`] where it is of another kind or for other parameters; then
+    /// nothing is changed.
     fn restore(&mut self, state: &OptimizerState, parameters: &Parameters) -> Result<(), EvalError>;
 }
 

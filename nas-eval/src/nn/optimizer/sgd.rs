@@ -13,7 +13,8 @@ use crate::nn::{Gradients, Parameters};
 const KIND: &str = "sgd";
 const SLOTS: [&str; 1] = ["momentum"];
 
-/// Settings of [`Sgd`]. The defaults are those of DARTS (Liu et al. 2019, section 3.1 and appendix A).
+/// Settings of [`Sgd`]. The defaults are those of DARTS (Liu et al. 2019, section 3.1 and appendix
+/// A).
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
@@ -22,8 +23,8 @@ const SLOTS: [&str; 1] = ["momentum"];
 /// | `weight_decay` | 3e-4 | L2 penalty, added to the gradient | ≥ 0 |
 /// | `spare_norm_and_bias` | false | no decay for parameters of one dimension: biases, scale and shift of batch norms | |
 ///
-/// The published NAS codes decay everything; sparing the one-dimensional is the better practice of later work (He et
-/// al. 2019, arXiv 1812.01187, section 3.1).
+/// The published NAS codes decay everything; sparing the one-dimensional is the better practice of
+/// later work (He et al. 2019, arXiv 1812.01187, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SgdConfig {
@@ -77,8 +78,9 @@ impl SgdConfig {
 
 /// Stochastic gradient descent with momentum, as PyTorch computes it.
 ///
-/// With gradient g, parameter p, weight decay λ, momentum μ and learning rate η, each step is
-/// d = g + λ·p; v ← μ·v + d; p ← p − η·v, or p ← p − η·(d + μ·v) with Nesterov's look-ahead. v starts at 0.
+/// With gradient g, parameter p, weight decay λ, momentum μ and learning rate η, each step is d =
+/// g + λ·p; v ← μ·v + d; p ← p − η·v, or p ← p − η·(d + μ·v) with Nesterov's look-ahead. v starts
+/// at 0.
 #[derive(Debug)]
 pub struct Sgd {
     pub(super) config: SgdConfig,

@@ -32,8 +32,8 @@ struct Content {
 }
 
 impl OptimizerState {
-    /// One put together from what [`OptimizerState::kind`], [`OptimizerState::steps`] and [`OptimizerState::tensors`]
-    /// gave. An optimizer that is to go on from it checks it.
+    /// One put together from what [`OptimizerState::kind`], [`OptimizerState::steps`] and
+    /// [`OptimizerState::tensors`] gave. An optimizer that is to go on from it checks it.
     pub fn from_parts(
         kind: impl Into<String>,
         steps: BTreeMap<String, u64>,
@@ -76,7 +76,8 @@ impl OptimizerState {
     /// Reads what [`OptimizerState::save`] wrote.
     ///
     /// # Errors
-    /// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is torn, damaged or no such file.
+    /// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is torn,
+    /// damaged or no such file.
     pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
         let (Content { kind, steps }, tensors) = tensor_file::load(path, FORMAT, VERSION, device)?;
         Ok(Self { kind, steps, tensors })

@@ -1,26 +1,25 @@
-//! Two-dimensional convolution, for dense, grouped and depthwise kernels of any stride, padding and dilation, as a sum over
-//! the taps of the kernel: for each, the padded input at the positions that this tap sees, times the tap's weights.
-
-mod spec;
+//! Two-dimensional convolution, for dense, grouped and depthwise kernels of any stride, padding and
+//! dilation, as a sum over the taps of the kernel: for each, the padded input at the positions that
+//! this tap sees, times the tap's weights.
 
 #[cfg(test)]
 mod tests;
 
 use candle_core::{Result, Tensor};
 
-pub use spec::ConvSpec;
-pub(crate) use spec::Geometry;
+use crate::windows::{ConvSpec, Geometry};
 
-/// Two-dimensional convolution (cross-correlation, as everywhere in deep learning), differentiable in both arguments.
+/// Two-dimensional convolution (cross-correlation, as everywhere in deep learning), differentiable
+/// in both arguments.
 ///
 /// # Shapes
-/// `x` [batch, channels, rows, columns], `weight` [filters, channels / groups, kernel rows, kernel columns]; the result
-/// [batch, filters, output rows, output columns], where output = (input + 2 padding − dilation (kernel − 1) − 1) / stride + 1,
-/// rounded down.
+/// `x` [batch, channels, rows, columns], `weight` [filters, channels / groups, kernel rows, kernel
+/// columns]; the result [batch, filters, output rows, output columns], where output = (input + 2
+/// padding − dilation (kernel − 1) − 1) / stride + 1, rounded down.
 ///
 /// # Errors
-/// If the shapes do not fit each other or `spec`, if stride, dilation or groups is zero, if the kernel is larger than the
-/// padded input, or if element type or device of the two tensors differ.
+/// If the shapes do not fit each other or `spec`, if stride, dilation or groups is zero, if the
+/// kernel is larger than the padded input, or if element type or device of the two tensors differ.
 ///
 /// # Example
 /// ```

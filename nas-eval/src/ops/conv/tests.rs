@@ -18,8 +18,8 @@ struct Case {
     spec: ConvSpec,
 }
 
-/// All kinds of convolutions: dense, grouped, depthwise; square and not; strides, paddings, dilations per axis. Images
-/// are `size` at most, kernels 7, and filters `filters` a group.
+/// All kinds of convolutions: dense, grouped, depthwise; square and not; strides, paddings,
+/// dilations per axis. Images are `size` at most, kernels 7, and filters `filters` a group.
 fn random_case(rng: &mut ChaCha8Rng, size: [usize; 2], filters: usize) -> Case {
     loop {
         let (groups, channels, filters) = match rng.random_range(0..3) {

@@ -36,7 +36,8 @@ fn geometries() -> Vec<(PoolSpec, [usize; 4])> {
     all
 }
 
-/// Numbers that are all at least 0.01 apart, so that a small step does not change which is the largest.
+/// Numbers that are all at least 0.01 apart, so that a small step does not change which is the
+/// largest.
 fn distinct(dims: [usize; 4]) -> Tensor {
     let n: usize = dims.iter().product();
     // 7919 is a prime and larger than n, so the remainders are a permutation.
@@ -107,7 +108,8 @@ fn impossible_geometries_are_errors() {
     assert!(global_avg_pool(&flat).is_err());
 }
 
-/// In each window with a NaN the gradient goes to the last one; minus infinity is a maximum like any other.
+/// In each window with a NaN the gradient goes to the last one; minus infinity is a maximum like
+/// any other.
 ///
 /// ```python
 /// n = float('nan')

@@ -15,9 +15,10 @@ impl Controller {
         }
     }
 
-    /// What is blocked of these decisions after these choices of each architecture, and these parts of the next one: by the
-    /// mask, and of states those that no option names. Nothing where all is allowed, and at anchor points, of which
-    /// [`Walk::given`](super::walk::Walk::given) takes care.
+    /// What is blocked of these decisions after these choices of each architecture, and these parts
+    /// of the next one: by the mask, and of states those that no option names. Nothing where all is
+    /// allowed, and at anchor points, of which [`Walk::given`](super::walk::Walk::given) takes
+    /// care.
     pub(super) fn blocked(
         &self,
         step: &Step,
@@ -43,7 +44,8 @@ impl Controller {
                         blocked[start + named[*part]] = false;
                     }
                 }
-                // What begins as nothing that is allowed is not drawn, but may be scored: its first part has no probability.
+                // What begins as nothing that is allowed is not drawn, but may be scored: its first
+                // part has no probability.
                 if *part > 0 && blocked[start..].iter().all(|&blocked| blocked) {
                     for named in options.iter().filter(begun) {
                         blocked[start + named[*part]] = false;
@@ -64,7 +66,8 @@ impl Controller {
         Ok(blocked.contains(&true).then_some(blocked))
     }
 
-    /// For each option of a decision whether it is blocked after these choices, on the way to so many.
+    /// For each option of a decision whether it is blocked after these choices, on the way to so
+    /// many.
     pub(super) fn blocked_of(
         &self,
         decision: usize,

@@ -22,8 +22,8 @@ pub(super) struct Walk<'a> {
     pub(super) chosen: Vec<Vec<usize>>,
     /// The states of the next decision's option that are chosen so far, of each architecture.
     parts: Vec<Vec<usize>>,
-    /// What stands for each anchor point of the chain, or each state of the cell, so far, \[batch, hidden\], and W_prev times
-    /// the state there.
+    /// What stands for each anchor point of the chain, or each state of the cell, so far, \[batch,
+    /// hidden\], and W_prev times the state there.
     pub(super) anchors: Vec<(Tensor, Tensor)>,
     pub(super) log_prob: Option<Tensor>,
     pub(super) entropy: Option<Tensor>,
@@ -56,7 +56,8 @@ impl<'a> Walk<'a> {
         Self { choices, ..self }
     }
 
-    /// Advances the recurrent network, and gives the distribution of the step's decisions, if it makes any.
+    /// Advances the recurrent network, and gives the distribution of the step's decisions, if it
+    /// makes any.
     pub(super) fn enter(&mut self, step: &Step) -> Result<Option<Distribution>, RlError> {
         let controller = self.controller;
         self.state = controller.lstm.step(&self.input, &self.state)?;
@@ -124,8 +125,8 @@ impl<'a> Walk<'a> {
         Ok(Some(Distribution::new(&scores, blocked)?))
     }
 
-    /// Draws the options of the step's decisions. At an anchor point with a mask they are drawn one after the other, since what
-    /// is allowed depends on those before.
+    /// Draws the options of the step's decisions. At an anchor point with a mask they are drawn one
+    /// after the other, since what is allowed depends on those before.
     pub(super) fn draw(
         &self,
         step: &Step,
@@ -146,8 +147,8 @@ impl<'a> Walk<'a> {
         Ok(drawn)
     }
 
-    /// The distribution that these options were drawn from: at an anchor point with a mask, of each decision what is allowed
-    /// after those before.
+    /// The distribution that these options were drawn from: at an anchor point with a mask, of each
+    /// decision what is allowed after those before.
     pub(super) fn given(
         &mut self,
         step: &Step,
@@ -168,8 +169,8 @@ impl<'a> Walk<'a> {
         matches!(step, Step::Anchor { .. }) && self.controller.mask.is_some()
     }
 
-    /// What the mask blocks of the decisions of an anchor point, of which these options are known; of the decisions after the
-    /// first unknown one nothing.
+    /// What the mask blocks of the decisions of an anchor point, of which these options are known;
+    /// of the decisions after the first unknown one nothing.
     fn blocked_at_anchor(&self, step: &Step, known: &[Vec<usize>]) -> Result<Option<Blocked>, RlError> {
         let mut blocked = Vec::new();
         for (before, known) in self.chosen.iter().zip(known) {
@@ -198,8 +199,8 @@ impl<'a> Walk<'a> {
         self.controller.tempered(flat.reshape((self.batch, count))?, None)
     }
 
-    /// The scores of reading each of the earlier layers or not, \[batch, layers, 2\]: of a softmax over (0, x), whose second
-    /// probability is σ(x), or over (−q, q), whose second is σ(2q).
+    /// The scores of reading each of the earlier layers or not, \[batch, layers, 2\]: of a softmax
+    /// over (0, x), whose second probability is σ(x), or over (−q, q), whose second is σ(2q).
     fn skip_scores(&self, weights: &AnchorWeights, h: &Tensor) -> TensorResult<Tensor> {
         let yes = self.attention(weights, h)?.unsqueeze(2)?;
         let no = match self.controller.config.form {
@@ -209,7 +210,8 @@ impl<'a> Walk<'a> {
         Tensor::cat(&[&no, &yes], 2)
     }
 
-    /// Adds up what these picks of the step's distribution are worth, and makes them the next step's input.
+    /// Adds up what these picks of the step's distribution are worth, and makes them the next
+    /// step's input.
     pub(super) fn choose(
         &mut self,
         step: &Step,
@@ -257,7 +259,8 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The sum of the states of those of the first `count` anchors that are read, over one more than their number.
+    /// The sum of the states of those of the first `count` anchors that are read, over one more
+    /// than their number.
     fn mean_of_read(&self, count: usize, chosen: &[Vec<usize>]) -> TensorResult<Tensor> {
         let mut shares = Vec::with_capacity(self.batch * count);
         for chosen in chosen {

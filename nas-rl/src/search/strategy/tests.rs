@@ -59,8 +59,8 @@ fn closeness(architecture: &Architecture) -> f64 {
     choices.filter(|(got, target)| **got == *target).count() as f64 / 6.0
 }
 
-/// 4⁶ = 4,096 architectures, of which one is perfect: 300 uniform draws find it with probability 0.07, so in 7 of 10 searches
-/// with one below 10⁻⁵.
+/// 4⁶ = 4,096 architectures, of which one is perfect: 300 uniform draws find it with probability
+/// 0.07, so in 7 of 10 searches with one below 10⁻⁵.
 #[test]
 fn both_algorithms_find_the_optimum_where_random_draws_do_not() {
     let ppo = small(RlConfig::small_budget());
@@ -85,7 +85,8 @@ fn both_algorithms_find_the_optimum_where_random_draws_do_not() {
     }
 }
 
-/// Ten arms of accuracy 0.5 ± 0.1 and one of 0.6 ± 0.1: after 300 pulls the controller pulls the best one more often than not.
+/// Ten arms of accuracy 0.5 ± 0.1 and one of 0.6 ± 0.1: after 300 pulls the controller pulls the
+/// best one more often than not.
 #[test]
 fn the_best_arm_of_a_bandit_wins() {
     let mut won = 0;

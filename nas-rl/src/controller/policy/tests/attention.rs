@@ -94,8 +94,8 @@ fn log_softmax(scores: &[f64], allowed: impl Fn(usize) -> bool, chosen: usize) -
     scores[chosen] - sum.ln()
 }
 
-/// Of a whole architecture of two cells: first inputs that are zeros to read, pairs of states in increasing order, operations
-/// with a prior in the first cell, a step at the end of each node.
+/// Of a whole architecture of two cells: first inputs that are zeros to read, pairs of states in
+/// increasing order, operations with a prior in the first cell, a step at the end of each node.
 #[test]
 fn log_probabilities_are_those_of_the_authors_walk_by_hand() {
     let space = small();
@@ -109,7 +109,8 @@ fn log_probabilities_are_those_of_the_authors_walk_by_hand() {
     assert_eq!(bias.to_vec1::<f64>().unwrap(), [0.0, 10.0]);
     bias.set(&Tensor::new(&[0.3, -0.2], &Device::Cpu).unwrap())
         .unwrap();
-    // Of each cell: the only pair of node 0 and two operations; a pair of three states and two operations.
+    // Of each cell: the only pair of node 0 and two operations; a pair of three states and two
+    // operations.
     let choices = [0, 1, 0, 1, 0, 1, 0, 0, 1, 2, 1, 0];
     let pairs = [(0, 1), (0, 2), (1, 2)];
     let mut expected = 0.0;
@@ -211,8 +212,8 @@ fn a_mask_reaches_pairs_that_are_chosen_part_by_part() {
     assert!((0..100).all(|_| masked.sample(&mut rng).unwrap().architecture.choices()[3] != 2));
 }
 
-/// Layer by layer: an operation, then a step whose attention gives q for each earlier layer; the connection is drawn from
-/// (−z, z) with z = c·tanh(q), and the penalty is on σ(z).
+/// Layer by layer: an operation, then a step whose attention gives q for each earlier layer; the
+/// connection is drawn from (−z, z) with z = c·tanh(q), and the penalty is on σ(z).
 #[test]
 fn macro_log_probabilities_and_penalties_are_those_of_the_authors_walk_by_hand() {
     let space = tiny_macro(3);

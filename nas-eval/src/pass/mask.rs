@@ -1,17 +1,37 @@
 //! Masks of drop-path and dropout, from named streams.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
+use nas_space::network::{Layer, LayerKind};
 use nas_space::seed::Seed;
 use rand::RngExt;
 
-/// A mask of this shape: 1 / (1 − `rate`) with probability 1 − `rate`, else 0.
-pub(super) fn keep_mask(
-    shape: &[usize],
-    rate: f64,
-    seed: Seed,
+use super::Pass;
+
+/// The mask of a drop-path or dropout layer in this pass, where it drops at all.
+///
+/// `dims` are those of what it is multiplied with, \[N, C, H, W\].
+pub(crate) fn layer_mask(
+    layer: &Layer,
+    dims: &[usize],
     dtype: DType,
     device: &Device,
-) -> candle_core::Result<Tensor> {
+    pass: &Pass,
+) -> Result<Option<Tensor>> {
+    let Pass::Train { seed, drop_path } = *pass else {
+        return Ok(None);
+    };
+    let seed = seed.derive(&layer.name, 0);
+    match layer.kind {
+        LayerKind::DropPath if drop_path > 0.0 => {
+            keep_mask(&[dims[0], 1, 1, 1], drop_path, seed, dtype, device).map(Some)
+        }
+        LayerKind::Dropout { rate } if rate > 0.0 => keep_mask(dims, rate, seed, dtype, device).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// A mask of this shape: 1 / (1 − `rate`) with probability 1 − `rate`, else 0.
+fn keep_mask(shape: &[usize], rate: f64, seed: Seed, dtype: DType, device: &Device) -> Result<Tensor> {
     let mut rng = seed.rng();
     let keep = 1.0 - rate;
     let scale = (1.0 / keep) as f32;

@@ -13,15 +13,17 @@ use crate::ops;
 
 /// The weights of all terms of a supernet in one pass, as tables that its [`Term`]s point into.
 ///
-/// A term whose weight is exactly 0 is not computed: what only such terms need is left out of the pass, its running
-/// statistics stay and its parameters have no gradient. The gradient of such a weight is the sum of the gradient of the
-/// node over all its elements, as if the number itself were added: so do the authors of GDAS in their code (Dong & Yang
-/// 2019, arXiv 1910.04465). `none` is a term like any other: its zeros have no gradient where they count, and the gradient
-/// of that number where they do not.
+/// A term whose weight is exactly 0 is not computed: what only such terms need is left out of the
+/// pass, its running statistics stay and its parameters have no gradient. The gradient of such a
+/// weight is the sum of the gradient of the node over all its elements, as if the number itself
+/// were added: so do the authors of GDAS in their code (Dong & Yang 2019, arXiv 1910.04465). `none`
+/// is a term like any other: its zeros have no gradient where they count, and the gradient of that
+/// number where they do not.
 ///
 /// # Shapes
-/// One table a cell, in the order of [`CellSpace::relaxed`](nas_space::spaces::CellSpace::relaxed); a row for each edge, a
-/// column for each candidate ([`RelaxedCell::columns`](nas_space::spaces::RelaxedCell::columns)).
+/// One table a cell, in the order of [`CellSpace::relaxed`](nas_space::spaces::CellSpace::relaxed);
+/// a row for each edge, a column for each candidate
+/// ([`RelaxedCell::columns`](nas_space::spaces::RelaxedCell::columns)).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
     tables: Vec<Array2<f64>>,
@@ -39,7 +41,7 @@ impl Mixture {
     }
 
     /// Zeros of the same shape.
-    pub(super) fn zeros(&self) -> Vec<Array2<f64>> {
+    pub(crate) fn zeros(&self) -> Vec<Array2<f64>> {
         self.tables
             .iter()
             .map(|table| Array2::zeros(table.dim()))
@@ -47,7 +49,7 @@ impl Mixture {
     }
 
     /// The weight of this term of `layer`.
-    pub(super) fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
+    fn of(&self, layer: &Layer, term: &Term) -> Result<f64> {
         let Term { table, row, column } = *term;
         match self.tables.get(table).and_then(|table| table.get([row, column])) {
             Some(&weight) => Ok(weight),
@@ -102,7 +104,7 @@ impl Weights<'_> {
     }
 
     /// What a term that reads `input` is to its sum.
-    pub(super) fn part(&self, network: &Network, layer: &Layer, input: LayerId, term: &Term) -> Result<Part> {
+    pub(crate) fn part(&self, network: &Network, layer: &Layer, input: LayerId, term: &Term) -> Result<Part> {
         let weight = self.of(layer, term)?;
         Ok(if weight == 0.0 {
             Part::Number
@@ -114,7 +116,7 @@ impl Weights<'_> {
     }
 
     /// The weighted sum of those inputs that count.
-    pub(super) fn sum(
+    pub(crate) fn sum(
         &self,
         network: &Network,
         layer: &Layer,
@@ -171,7 +173,7 @@ impl Weights<'_> {
 
 /// What a term is to its sum.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Part {
+pub(crate) enum Part {
     /// Its weight is exactly 0: a number that is added, and for which nothing is computed.
     Number,
     /// Zeros, whatever they weigh.
@@ -180,8 +182,8 @@ pub(super) enum Part {
     Weighed(f64),
 }
 
-/// The same by kernels. All terms have the gradient of the sum: the first to be added gives those of the weights that
-/// are 0, too.
+/// The same by kernels. All terms have the gradient of the sum: the first to be added gives those
+/// of the weights that are 0, too.
 #[cfg(any(feature = "cuda", test))]
 fn sum_by_kernels(
     layer: &Layer,

@@ -1,4 +1,5 @@
-//! What a convolution does besides multiplying: stride, padding, dilation, groups, and the shapes that follow.
+//! What a convolution does besides multiplying: stride, padding, dilation, groups, and the shapes
+//! that follow.
 
 use candle_core::{Result, Tensor, bail};
 
