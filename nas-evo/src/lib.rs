@@ -31,8 +31,6 @@ pub mod local_search;
 mod mutation;
 pub mod nsga2;
 pub mod random;
-#[cfg(test)]
-mod tiny_space;
 
 pub use error::EvoError;
 pub use evolution::{Draws, EvolutionConfig, RegularizedEvolution, Removal, Tournament};

@@ -54,3 +54,5 @@ pub mod seed;
 pub mod shape;
 pub mod sizes;
 pub mod spaces;
+#[cfg(feature = "testing")]
+pub mod testing;
