@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use nas_evo::{RandomSearch, RandomSearchConfig};
-//! use nas_space::{search::Budget, seed::Seed};
+//! use nas_space::{Budget, Seed};
 //! use nas_study::Study;
 //! use nas_tables::{TabularEvaluator, built_in};
 //! # use std::sync::Arc;
