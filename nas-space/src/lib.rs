@@ -47,6 +47,7 @@ pub mod named;
 pub mod nb101;
 pub mod network;
 pub mod op;
+mod quantity;
 pub mod search;
 pub mod seed;
 pub mod shape;

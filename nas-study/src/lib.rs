@@ -39,7 +39,6 @@ pub mod processes;
 mod run;
 mod run_dir;
 mod store;
-mod summary;
 #[cfg(test)]
 mod testing;
 
@@ -51,6 +50,6 @@ pub use event::{Event, Observer, Progress, Silent};
 pub use run::{Commit, Parts, PreparedStudy, RunOptions, Study};
 pub use run_dir::{MOST_CONFIG, MOST_RECORD, RunDir};
 pub use store::{
-    AttemptRecord, Conclusion, Holder, Records, Standing, Store, StoreError, StudyRecord, TrialRecord,
+    AttemptRecord, Best, Conclusion, End, Holder, Records, Standing, Store, StoreError, StudyRecord, Summary,
+    TrialRecord,
 };
-pub use summary::{Best, End, Summary};

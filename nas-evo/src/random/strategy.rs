@@ -168,11 +168,10 @@ impl Strategy for RandomSearch {
 mod tests {
     use std::collections::BTreeSet;
 
-    use nas_space::limits::Limits;
+    use nas_space::limits::{LimitedSpace, Limits};
     use nas_space::network::NetworkConfig;
     use nas_space::search::{Failure, FailureKind, Fidelity, Strategy, Trial, TrialId};
     use nas_space::sizes::Counted;
-    use nas_space::spaces::LimitedSpace;
     use nas_space::testing::TinySpace;
     use proptest::prelude::*;
 

@@ -27,7 +27,7 @@
 //! The authors know no such parts. The distribution over a part is not the whole space's one given that the draw is in the part
 //! (what drawing again until it is would give, whose log p has a term that nobody can compute): the proportions hold decision by
 //! decision, so that of two options, the one which few architectures of the part follow is not drawn less for that. A part that
-//! cannot be listed may leave out some of its architectures ([`LimitedSpace`](nas_space::spaces::LimitedSpace) says which).
+//! cannot be listed may leave out some of its architectures ([`LimitedSpace`](nas_space::limits::LimitedSpace) says which).
 //!
 //! Zoph & Le reward by the cube of the largest of the last five epochs' validation accuracies, here by that of the last; their
 //! skip connections and embeddings are as [`controller`](crate::controller) says.
