@@ -5,11 +5,9 @@
 #![expect(clippy::print_stdout, reason = "an example")]
 
 use nas_darts::{DartsConfig, Event, Search};
-use nas_eval::Compute;
-use nas_eval::data::{Augmentation, Dataset};
-use nas_space::network::NetworkConfig;
-use nas_space::seed::Seed;
+use nas_eval::{Augmentation, Compute, Dataset};
 use nas_space::spaces::nb201;
+use nas_space::{NetworkConfig, Seed};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let digits = Dataset::load("digits", None)?.with_training_images(256, Seed::new(0))?;

@@ -5,8 +5,8 @@
 //!
 //! ```
 //! use nas_darts::{DartsConfig, Search};
-//! use nas_eval::{Compute, data::{Augmentation, Dataset}};
-//! use nas_space::{network::NetworkConfig, seed::Seed, spaces::nb201};
+//! use nas_eval::{Augmentation, Compute, Dataset};
+//! use nas_space::{NetworkConfig, Seed, spaces::nb201};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let digits = Dataset::load("digits", None)?;
 //! # let digits = digits.with_training_images(64, Seed::new(0))?;

@@ -4,11 +4,9 @@
 
 #![expect(clippy::print_stdout, reason = "an example")]
 
-use nas_eval::Compute;
-use nas_eval::data::Dataset;
-use nas_eval::evaluator::TrainingEvaluatorConfig;
-use nas_eval::final_training::{FinalTraining, Validation};
-use nas_space::{named, op::Operations, search::Stop, seed::Seed};
+use nas_eval::final_training::Validation;
+use nas_eval::{Compute, Dataset, FinalTraining, TrainingEvaluatorConfig};
+use nas_space::{Seed, named, op::Operations, search::Stop};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let digits = Dataset::load("digits", None)?;

@@ -2,9 +2,9 @@
 //! it.
 //!
 //! ```
-//! use nas_eval::{Compute, data::Dataset, evaluator::{TrainingEvaluator, TrainingEvaluatorConfig}};
+//! use nas_eval::{Compute, Dataset, TrainingEvaluator, TrainingEvaluatorConfig};
 //! use nas_evo::{RandomSearch, RandomSearchConfig};
-//! use nas_space::{search::Budget, seed::Seed, spaces::{Space, nb201}};
+//! use nas_space::{Budget, Seed, Space, spaces::nb201};
 //! use nas_study::Study;
 //! # use std::sync::Arc;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -12,7 +12,7 @@
 //! let digits = Dataset::load("digits", None)?;
 //! # let digits = digits.with_training_images(100, Seed::new(1))?;
 //! let config = TrainingEvaluatorConfig::quick("digits")?;
-//! # let config = TrainingEvaluatorConfig { network: nas_space::network::NetworkConfig { channels: 2, ..config.network }, ..config };
+//! # let config = TrainingEvaluatorConfig { network: nas_space::NetworkConfig { channels: 2, ..config.network }, ..config };
 //! let evaluator = TrainingEvaluator::new(space.clone(), &digits, config, Seed::new(1), &Compute::cpu())?;
 //! let mut random = RandomSearch::new(space.clone(), RandomSearchConfig::default(), Seed::new(1))?;
 //! let summary = Study::new(&*space, &mut random, &evaluator).budget(Budget::trials(2)).run()?;
@@ -32,7 +32,7 @@
 //! | [`supernet`] | a network that contains every architecture of a space |
 //! | [`data`] | data sets, splits, augmentation, batches |
 //! | [`train`] | the training loop, its checkpoints and metrics |
-//! | [`evaluator`] | training as a [`nas_space::search::Evaluator`] |
+//! | [`evaluator`] | training as a [`nas_space::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`table_build`] | the making of a benchmark table, by training |
 
@@ -62,4 +62,12 @@ pub mod trained;
 
 pub use candle_core::{DType, Device, DeviceLocation};
 pub use compute::Compute;
+pub use data::{Augmentation, Dataset};
 pub use device::{allow_tf32, computes_in_tf32, device_name, instruction_set};
+pub use error::EvalError;
+pub use evaluator::{TrainingEvaluator, TrainingEvaluatorConfig};
+pub use final_training::FinalTraining;
+pub use model::Model;
+pub use supernet::{OneShot, OneShotSearch, SupernetTraining};
+pub use train::{TrainConfig, Trainer};
+pub use trained::TrainedNetwork;

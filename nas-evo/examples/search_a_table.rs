@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use nas_evo::{EvolutionConfig, RandomSearch, RandomSearchConfig, RegularizedEvolution};
-use nas_space::search::{Budget, Strategy};
-use nas_space::seed::Seed;
+use nas_space::{Budget, Seed, Strategy};
 use nas_study::Study;
 use nas_tables::{TabularEvaluator, built_in};
 

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use nas_evo::{RandomSearch, RandomSearchConfig};
-//! use nas_space::{search::Budget, seed::Seed};
+//! use nas_space::{Budget, Seed};
 //! use nas_study::Study;
 //! use nas_tables::{TabularEvaluator, built_in};
 //! # use std::sync::Arc;
@@ -31,8 +31,6 @@ pub mod local_search;
 mod mutation;
 pub mod nsga2;
 pub mod random;
-#[cfg(test)]
-mod tiny_space;
 
 pub use error::EvoError;
 pub use evolution::{Draws, EvolutionConfig, RegularizedEvolution, Removal, Tournament};

@@ -23,9 +23,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use nas_space::seed::Seed;
+    use nas_space::testing::TinySpace;
 
     use super::*;
-    use crate::tiny_space::TinySpace;
 
     /// Two open decisions are each changed half the time, to each of their other options as often. The counts' standard
     /// deviations are at most 55.

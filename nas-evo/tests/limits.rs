@@ -9,12 +9,12 @@ use nas_evo::{
     RegularizedEvolution,
 };
 use nas_space::arch::Architecture;
-use nas_space::limits::Limits;
+use nas_space::limits::{LimitedSpace, Limits};
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Ask, Evaluation, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::sizes::{Counted, Sizes};
-use nas_space::spaces::{LimitedSpace, Space, nb201};
+use nas_space::spaces::{Space, nb201};
 
 fn network() -> NetworkConfig {
     NetworkConfig {

@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
-use nas_space::search::Budget;
-use nas_space::seed::Seed;
+use nas_space::{Budget, Seed};
 use nas_study::Study;
 use nas_tables::{TabularEvaluator, built_in};
 

@@ -37,9 +37,8 @@
 //! use std::sync::Arc;
 //!
 //! use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
-//! use nas_space::search::{Ask, Strategy};
-//! use nas_space::seed::Seed;
 //! use nas_space::spaces::{PnasConfig, pnas};
+//! use nas_space::{Ask, Seed, Strategy};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let space = Arc::new(pnas(&PnasConfig { blocks: 3 })?);
@@ -74,3 +73,4 @@ pub mod surrogate;
 pub use config::{Exploration, FirstLevel, Parents, ProgressiveConfig};
 pub use error::PnasError;
 pub use strategy::{ProgressiveSearch, check_space};
+pub use surrogate::{Surrogate, SurrogateConfig};

@@ -11,10 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nas_rl::{ControllerSearch, RlConfig};
-use nas_space::arch::Architecture;
-use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
-use nas_space::seed::Seed;
-use nas_space::spaces::{Space, nb201};
+use nas_space::search::Fidelity;
+use nas_space::spaces::nb201;
+use nas_space::{Architecture, Ask, Evaluator, Outcome, Seed, Space, Strategy, Trial};
 use nas_tables::{Table, TabularEvaluator};
 use rayon::prelude::*;
 

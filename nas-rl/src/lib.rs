@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use nas_rl::{ControllerSearch, RlConfig};
-//! use nas_space::{search::Budget, seed::Seed};
+//! use nas_space::{Budget, Seed};
 //! use nas_study::Study;
 //! use nas_tables::{TabularEvaluator, built_in};
 //! # use std::sync::Arc;
@@ -33,5 +33,6 @@ mod tiny_space;
 
 pub use config::{Algorithm, BaselineStart, Depth, EntropyBonus, Reward, RlConfig};
 pub use controller::{Controller, ControllerConfig, Form};
+pub use enas::{Enas, EnasConfig};
 pub use error::RlError;
 pub use search::{ControllerSearch, Update};

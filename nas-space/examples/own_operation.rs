@@ -5,10 +5,10 @@
 
 use std::sync::Arc;
 
-use nas_space::arch::Architecture;
-use nas_space::network::{Conv2d, LayerId, NetworkBuilder, NetworkConfig};
+use nas_space::network::{Conv2d, LayerId, NetworkBuilder};
 use nas_space::op::{Operation, Operations, Site};
-use nas_space::spaces::{CustomConfig, Space, SpaceError};
+use nas_space::spaces::CustomConfig;
+use nas_space::{Architecture, NetworkConfig, Space, SpaceError};
 
 #[derive(Debug)]
 struct Bottleneck;

@@ -3,9 +3,8 @@
 
 #![expect(clippy::print_stdout, reason = "an example")]
 
-use nas_space::arch::{Architecture, Decision};
-use nas_space::spaces::{CellSpace, Space, SpaceError, nb201};
-use nas_space::{genotype::Genotype, op::Operations, seed::Seed};
+use nas_space::spaces::{CellSpace, nb201};
+use nas_space::{Architecture, Genotype, Seed, Space, SpaceError, arch::Decision, op::Operations};
 
 #[derive(Debug)]
 struct Repeated(CellSpace);

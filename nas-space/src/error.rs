@@ -2,9 +2,8 @@
 
 use thiserror::Error;
 
-use crate::limits::Limits;
+use crate::quantity::Quantity;
 use crate::shape::Shape;
-use crate::sizes::Quantity;
 
 /// Every error of this crate that concerns architectures and networks.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -132,8 +131,8 @@ pub enum SpaceError {
     TooRare {
         /// The space.
         space: String,
-        /// The limits.
-        limits: Box<Limits>,
+        /// The limits, as they are shown.
+        limits: String,
         /// How many were drawn.
         drawn: u64,
         /// How many of them were within.

@@ -21,11 +21,9 @@
 //!
 //! # Example
 //! ```
-//! use nas_space::network::NetworkConfig;
-//! use nas_space::seed::Seed;
-//! use nas_space::spaces::{self, Space};
+//! use nas_space::{NetworkConfig, Seed, SpaceError, spaces};
 //!
-//! # fn main() -> Result<(), nas_space::error::SpaceError> {
+//! # fn main() -> Result<(), SpaceError> {
 //! let space = spaces::by_name("nb201")?;
 //! let architecture = space.sample(&mut Seed::new(1).rng());
 //! let network = space.network(&architecture, &NetworkConfig { cells: 5, ..NetworkConfig::default() })?;
@@ -49,8 +47,21 @@ pub mod named;
 pub mod nb101;
 pub mod network;
 pub mod op;
+mod quantity;
 pub mod search;
 pub mod seed;
 pub mod shape;
 pub mod sizes;
 pub mod spaces;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use arch::Architecture;
+pub use error::SpaceError;
+pub use genotype::Genotype;
+pub use network::{Network, NetworkConfig};
+pub use search::{
+    Ask, Budget, Evaluation, Evaluator, Failure, FailureKind, Outcome, Proposal, Strategy, Trial,
+};
+pub use seed::Seed;
+pub use spaces::{Space, SpaceConfig};

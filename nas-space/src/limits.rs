@@ -1,16 +1,19 @@
-//! How large a network may be.
+//! How large a network may be, and the part of a space that is within.
+
+mod limited;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::limited::{LimitedSpace, Within};
 use crate::error::SpaceError;
 use crate::sizes::{Figures, Quantity};
 
 /// Limits on the size of an architecture and on other figures of it.
 ///
-/// [`LimitedSpace`](crate::spaces::LimitedSpace) keeps a method within them, [`Gate`](crate::search::Gate) refuses whatever is
+/// [`LimitedSpace`] keeps a method within them, [`Gate`](crate::search::Gate) refuses whatever is
 /// beyond them before it is evaluated.
 ///
 /// | Name | Default | Purpose | Range |

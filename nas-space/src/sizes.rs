@@ -10,53 +10,8 @@ use crate::arch::Architecture;
 use crate::cost::Cost;
 use crate::error::SpaceError;
 use crate::network::NetworkConfig;
+pub use crate::quantity::Quantity;
 use crate::spaces::Space;
-
-/// A figure that architectures are limited or compared by, besides their accuracy.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Quantity {
-    /// Trainable parameters.
-    Params,
-    /// Multiply-accumulates of one forward pass for one image.
-    Macs,
-    /// A figure with a name, such as a table's latency.
-    Named(String),
-}
-
-impl Quantity {
-    /// The quantity of this name: `params`, `macs`, or a figure's.
-    pub fn named(name: &str) -> Self {
-        match name {
-            "params" => Self::Params,
-            "macs" => Self::Macs,
-            name => Self::Named(name.to_owned()),
-        }
-    }
-
-    /// Its name: `params`, `macs`, or the figure's.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Params => "params",
-            Self::Macs => "macs",
-            Self::Named(name) => name,
-        }
-    }
-
-    /// So much of it, for people: `1000 parameters`, `latency 3.5`.
-    pub fn amount(&self, value: f64) -> String {
-        match self {
-            Self::Params => format!("{value} parameters"),
-            Self::Macs => format!("{value} multiply-accumulates"),
-            Self::Named(name) => format!("{name} {value}"),
-        }
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
 
 /// What is known of an architecture besides its accuracy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -101,7 +56,7 @@ impl From<Cost> for Figures {
 
 /// What knows how large architectures are.
 ///
-/// There is one for a run. [`LimitedSpace`](crate::spaces::LimitedSpace) and [`Gate`](crate::search::Gate) limit by it,
+/// There is one for a run. [`LimitedSpace`](crate::limits::LimitedSpace) and [`Gate`](crate::search::Gate) limit by it,
 /// methods that weigh sizes ask it, evaluations have its figures: so an architecture has one size everywhere, that of the network
 /// which is built and trained ([`Counted`]), or where there is no such network, the one that a benchmark gives.
 pub trait Sizes: fmt::Debug + Send + Sync {

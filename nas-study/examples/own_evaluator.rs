@@ -6,10 +6,8 @@
 use std::sync::Arc;
 
 use nas_evo::{EvolutionConfig, RegularizedEvolution};
-use nas_space::network::NetworkConfig;
-use nas_space::search::{Budget, Evaluation, Evaluator, Failure, FailureKind, Trial};
-use nas_space::seed::Seed;
-use nas_space::spaces::{Space, nb201};
+use nas_space::spaces::nb201;
+use nas_space::{Budget, Evaluation, Evaluator, Failure, FailureKind, NetworkConfig, Seed, Space, Trial};
 use nas_study::Study;
 
 struct HalfAMillion(Arc<dyn Space>);

@@ -6,9 +6,8 @@
 use std::sync::Arc;
 
 use nas_evo::{RandomSearch, RandomSearchConfig};
-use nas_space::search::{Budget, Stop};
-use nas_space::seed::Seed;
-use nas_study::{Event, Store, Study};
+use nas_space::{Budget, Seed};
+use nas_study::{Event, Stop, Store, Study};
 use nas_tables::{TabularEvaluator, built_in};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -8,7 +8,7 @@ use nas_space::search::{Failure, StrategyError, TrialId};
 use thiserror::Error;
 
 use crate::config::ConfigError;
-use crate::store::StoreError;
+use crate::store::{Best, StoreError, Summary};
 
 /// Why a study cannot begin, go on or be resumed. A trial's failure is none of these: it is recorded.
 #[derive(Debug, Error)]
@@ -205,5 +205,22 @@ impl StudyError {
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         Self::Io { action, path, source }
+    }
+}
+
+impl Summary {
+    /// The best trial, for those to whom a study without one is a failure.
+    ///
+    /// # Errors
+    /// [`StudyError::AllFailed`] gives the first reason; [`StudyError::NoTrials`] where none was finished.
+    pub fn require_best(&self) -> Result<&Best, StudyError> {
+        match (&self.best, &self.first_failure) {
+            (Some(best), _) => Ok(best),
+            (None, Some(first)) => Err(StudyError::AllFailed {
+                trials: self.trials,
+                first: first.clone(),
+            }),
+            (None, None) => Err(StudyError::NoTrials),
+        }
     }
 }

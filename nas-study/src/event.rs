@@ -2,8 +2,7 @@
 
 use nas_space::search::{Budget, Spent};
 
-use crate::store::TrialRecord;
-use crate::summary::{Best, Summary};
+use crate::store::{Best, Summary, TrialRecord};
 
 /// Something that happened in a study. What it speaks of is in the store already.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! Runs a search strategy against an evaluator, under a budget, and records every trial.
 //!
-//! A [`Study`] brings a [`Strategy`](nas_space::search::Strategy), a [`Space`](nas_space::spaces::Space) and an
-//! [`Evaluator`](nas_space::search::Evaluator) together. Its loop asks for architectures, evaluates them on as many
+//! A [`Study`] brings a [`Strategy`](nas_space::Strategy), a [`Space`](nas_space::Space) and an
+//! [`Evaluator`](nas_space::Evaluator) together. Its loop asks for architectures, evaluates them on as many
 //! threads as it is given, tells the outcomes and writes everything into a [`Store`]. It never prints: whoever wants
 //! to watch passes an [`Observer`]. With [`processes::Processes`] as the evaluator, trials run in processes of their own,
 //! in whatever language.
@@ -15,8 +15,7 @@
 //!
 //! # Example
 //! ```
-//! use nas_space::search::{Budget, Evaluator, Strategy};
-//! use nas_space::spaces::Space;
+//! use nas_space::{Budget, Evaluator, Space, Strategy};
 //! use nas_study::{Study, StudyError};
 //!
 //! fn search(
@@ -40,7 +39,6 @@ pub mod processes;
 mod run;
 mod run_dir;
 mod store;
-mod summary;
 #[cfg(test)]
 mod testing;
 
@@ -52,6 +50,6 @@ pub use event::{Event, Observer, Progress, Silent};
 pub use run::{Commit, Parts, PreparedStudy, RunOptions, Study};
 pub use run_dir::{MOST_CONFIG, MOST_RECORD, RunDir};
 pub use store::{
-    AttemptRecord, Conclusion, Holder, Records, Standing, Store, StoreError, StudyRecord, TrialRecord,
+    AttemptRecord, Best, Conclusion, End, Holder, Records, Standing, Store, StoreError, StudyRecord, Summary,
+    TrialRecord,
 };
-pub use summary::{Best, End, Summary};

@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::StudyError;
-use crate::store::{Holder, Records, Store, StoreError};
-use crate::summary::Best;
+use crate::store::{Best, Holder, Records, Store, StoreError};
 
 /// Most bytes of a `config.toml`. Those written here have a few thousand; a space of the user's is part of it.
 pub const MOST_CONFIG: u64 = 4 << 20;

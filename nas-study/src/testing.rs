@@ -1,74 +1,16 @@
-//! A space, a strategy and an evaluator for tests.
+//! A strategy and an evaluator for tests.
 
-use nas_space::arch::{Architecture, Decision};
-use nas_space::error::SpaceError;
-use nas_space::genotype::{Chain, ChainLayer, Genotype};
-use nas_space::op::Operations;
+use nas_space::arch::Architecture;
 use nas_space::search::{
     Ask, Budget, Evaluation, Evaluator, Failure, Fidelity, Outcome, Proposal, Strategy, StrategyError, Trial,
     TrialId,
 };
 use nas_space::seed::Seed;
-use nas_space::spaces::Space;
+use nas_space::testing::TinySpace;
 
 use crate::{
     Observer, Parts, PreparedStudy, RunOptions, Store, StudyConfig, StudyError, Summary, TrialRecord,
 };
-
-/// Decisions with so many options each; a choice is a number of filters.
-#[derive(Debug)]
-pub(crate) struct TinySpace {
-    decisions: Vec<Decision>,
-    operations: Operations,
-}
-
-impl TinySpace {
-    pub(crate) fn new(options: &[usize]) -> Self {
-        let decisions = options
-            .iter()
-            .enumerate()
-            .map(|(i, &n)| Decision::new(format!("d{i}"), "d", (0..n).map(|option| option.to_string())))
-            .collect();
-        let operations = Operations::standard();
-        Self {
-            decisions,
-            operations,
-        }
-    }
-}
-
-impl Space for TinySpace {
-    fn name(&self) -> &str {
-        "tiny"
-    }
-
-    fn decisions(&self) -> &[Decision] {
-        &self.decisions
-    }
-
-    fn operations(&self) -> &Operations {
-        &self.operations
-    }
-
-    fn genotype(&self, architecture: &Architecture) -> Result<Genotype, SpaceError> {
-        self.validate(architecture)?;
-        let layer = |&choice: &usize| ChainLayer {
-            filter_height: 1,
-            filter_width: 1,
-            stride_height: 1,
-            stride_width: 1,
-            filters: choice + 1,
-            inputs: Vec::new(),
-        };
-        Ok(Genotype::Chain(Chain::new(
-            architecture.choices().iter().map(layer).collect(),
-        )?))
-    }
-
-    fn architecture(&self, genotype: &Genotype) -> Result<Architecture, SpaceError> {
-        Err(SpaceError::parse("a tiny architecture", genotype.to_json()))
-    }
-}
 
 /// Changes one choice of the best architecture it was told of, so whatever it is told decides what it proposes, and
 /// writes down what it is called with.

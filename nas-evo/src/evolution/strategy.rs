@@ -103,9 +103,10 @@ impl Strategy for RegularizedEvolution {
 
 #[cfg(test)]
 mod tests {
+    use nas_space::testing::{TinySpace, outcome};
+
     use super::*;
     use crate::evolution::Tournament;
-    use crate::tiny_space::{TinySpace, outcome};
 
     fn evolution(options: &[usize], config: EvolutionConfig, seed: u64) -> RegularizedEvolution {
         RegularizedEvolution::new(Arc::new(TinySpace::new(options)), config, Seed::new(seed)).unwrap()

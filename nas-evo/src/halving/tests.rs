@@ -8,11 +8,11 @@ use nas_space::search::{
     Ask, Continued, Fidelity, Outcome, Proposal, Strategy, StrategyError, Trial, TrialId,
 };
 use nas_space::seed::Seed;
+use nas_space::testing::{TinySpace, outcome};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
 use super::*;
-use crate::tiny_space::{TinySpace, outcome};
 use crate::{EvolutionConfig, LocalSearch, RegularizedEvolution};
 
 /// Proposes architecture i as its proposal i, up to a limit, and insists on being told of each as such.

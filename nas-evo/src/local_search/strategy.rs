@@ -140,10 +140,10 @@ impl Strategy for LocalSearch {
 
 #[cfg(test)]
 mod tests {
+    use nas_space::testing::{TinySpace, outcome};
     use std::collections::HashSet;
 
     use super::*;
-    use crate::tiny_space::{TinySpace, outcome};
 
     fn search(options: &[usize], seed: u64) -> LocalSearch {
         LocalSearch::new(Arc::new(TinySpace::new(options)), Seed::new(seed)).unwrap()

@@ -168,15 +168,14 @@ impl Strategy for RandomSearch {
 mod tests {
     use std::collections::BTreeSet;
 
-    use nas_space::limits::Limits;
+    use nas_space::limits::{LimitedSpace, Limits};
     use nas_space::network::NetworkConfig;
     use nas_space::search::{Failure, FailureKind, Fidelity, Strategy, Trial, TrialId};
     use nas_space::sizes::Counted;
-    use nas_space::spaces::LimitedSpace;
+    use nas_space::testing::TinySpace;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::tiny_space::TinySpace;
 
     fn search(options: &[usize], duplicates: Replacement, seed: u64) -> RandomSearch {
         let config = RandomSearchConfig { duplicates };
@@ -310,11 +309,14 @@ mod tests {
         assert_eq!(proposed.into_iter().collect::<BTreeSet<_>>(), within);
     }
 
-    /// In the tiny space options 0 and 3, 1 and 4 … of a decision make the same network.
     #[test]
     fn without_isomorphic_every_class_is_proposed_exactly_once() {
-        let mut search = search(&[6, 2, 4], Replacement::WithoutIsomorphic, 5);
-        let space = TinySpace::new(&[6, 2, 4]);
+        // Options 0 and 3, 1 and 4 … of a decision make the same network.
+        let space = Arc::new(TinySpace::new(&[6, 2, 4]).with_widths(3));
+        let config = RandomSearchConfig {
+            duplicates: Replacement::WithoutIsomorphic,
+        };
+        let mut search = RandomSearch::new(space.clone(), config, Seed::new(5)).unwrap();
         let id = |a: &Architecture| canonical_id(&space.genotype(a).unwrap(), space.operations());
         let proposed: Vec<Architecture> = std::iter::from_fn(|| ask(&mut search)).collect();
         assert_eq!(proposed.len(), 3 * 2 * 3);

@@ -34,7 +34,7 @@
 //! that nobody can compute): the proportions hold decision by decision, so that of two options, the
 //! one which few architectures of the part follow is not drawn less for that. A part that cannot be
 //! listed may leave out some of its architectures
-//! ([`LimitedSpace`](nas_space::spaces::LimitedSpace) says which).
+//! ([`LimitedSpace`](nas_space::limits::LimitedSpace) says which).
 //!
 //! Zoph & Le reward by the cube of the largest of the last five epochs' validation accuracies, here
 //! by that of the last; their skip connections and embeddings are as

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_space::limits::Limits;
+use nas_space::limits::{LimitedSpace, Limits};
 use nas_space::search::{Evaluator, Gate};
 use nas_space::seed::Seed;
 use nas_space::sizes::{Counted, Quantity, Sizes};
-use nas_space::spaces::{LimitedSpace, Space};
+use nas_space::spaces::Space;
 
 use super::{Estimation, RunConfig};
 use crate::args::LimitArgs;

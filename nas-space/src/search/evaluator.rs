@@ -9,7 +9,7 @@ use super::{Evaluation, Failure, Metric, Trial};
 ///
 /// # Example
 /// ```
-/// use nas_space::search::{Evaluation, Evaluator, Failure, Trial};
+/// use nas_space::{Evaluation, Evaluator, Failure, Trial};
 ///
 /// /// Likes small choices.
 /// struct Synthetic;

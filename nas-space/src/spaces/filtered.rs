@@ -52,7 +52,7 @@ impl<F: Filter> FilteredSpace<F> {
 }
 
 /// The first draw that is in the part.
-pub(super) fn first_within(filter: &dyn Filter, draw: impl FnMut() -> Architecture) -> Option<Architecture> {
+pub(crate) fn first_within(filter: &dyn Filter, draw: impl FnMut() -> Architecture) -> Option<Architecture> {
     std::iter::repeat_with(draw)
         .take(DRAWS)
         .find(|drawn| filter.check(drawn).is_ok())

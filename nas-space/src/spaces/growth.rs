@@ -114,7 +114,7 @@ pub struct Extensions {
 }
 
 impl Extensions {
-    pub(super) fn new(prefix: &[usize], options: impl Iterator<Item = usize>) -> Self {
+    pub(crate) fn new(prefix: &[usize], options: impl Iterator<Item = usize>) -> Self {
         let options: Vec<usize> = options.collect();
         let mut first = prefix.to_vec();
         first.resize(prefix.len() + options.len(), 0);

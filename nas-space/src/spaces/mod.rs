@@ -17,7 +17,7 @@
 //! | [product](ProductConfig) | decisions of which nothing else is known, as of a benchmark table | | |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
-//! A [`FilteredSpace`] is a part of any of them: a [`LimitedSpace`] the one whose networks are not too large.
+//! A [`FilteredSpace`] is a part of any of them; the one whose networks are not too large is in `limits`.
 //!
 //! [`by_name`] gives one in its default size (of the hierarchical one that is [`HierarchicalConfig::small`]), [`SpaceConfig`]
 //! in any.
@@ -32,7 +32,6 @@ mod filtered;
 mod grammar;
 mod growth;
 pub mod hierarchical;
-mod limited;
 mod nasnet;
 mod nb101;
 mod nb201;
@@ -49,14 +48,15 @@ pub use config::{SpaceConfig, by_name, names};
 pub use custom::{CustomConfig, NodeInputs, OutputStates, Reduction};
 pub use darts::{DARTS_OPERATIONS, darts};
 pub use enas_macro::{EnasMacroConfig, EnasMacroSpace};
+pub(crate) use filtered::first_within;
 pub use filtered::{Filter, FilteredSpace};
 pub use growth::{Extensions, Growth};
 pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, HierarchicalSpace, LevelConfig};
-pub use limited::{LimitedSpace, Within};
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb101::{Nb101Space, nb101};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};
 pub use nb201_index::nb201_by_index;
+pub(crate) use part::Listing;
 pub use part::Part;
 pub use pnas::{PNAS_OPERATIONS, PnasConfig, pnas};
 pub use product::{ProductConfig, ProductSpace};

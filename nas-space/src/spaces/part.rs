@@ -24,13 +24,13 @@ pub trait Part: fmt::Debug + Send + Sync {
 
 /// Architectures in order, in which beginnings are looked up.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Listing {
+pub(crate) struct Listing {
     sorted: Vec<Architecture>,
 }
 
 impl Listing {
     /// A listing of these.
-    pub(super) fn new(mut architectures: Vec<Architecture>) -> Self {
+    pub(crate) fn new(mut architectures: Vec<Architecture>) -> Self {
         architectures.sort_unstable();
         architectures.dedup();
         Self {
@@ -39,12 +39,12 @@ impl Listing {
     }
 
     /// Those that are listed, in order.
-    pub(super) fn architectures(&self) -> &[Architecture] {
+    pub(crate) fn architectures(&self) -> &[Architecture] {
         &self.sorted
     }
 
     /// Whether one of them begins with these choices.
-    pub(super) fn can_begin(&self, beginning: &[usize]) -> bool {
+    pub(crate) fn can_begin(&self, beginning: &[usize]) -> bool {
         // A beginning comes before whatever it begins, and nothing else comes between.
         let first = self
             .sorted

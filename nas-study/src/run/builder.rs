@@ -10,8 +10,7 @@ use super::{Commit, Parts, PreparedStudy, RunOptions};
 use crate::config::{Duplicates, StudyConfig};
 use crate::error::StudyError;
 use crate::event::{Observer, Silent};
-use crate::store::Store;
-use crate::summary::Summary;
+use crate::store::{Store, Summary};
 
 /// A study of a strategy in a space, judged by an evaluator: what is not said has its default.
 ///

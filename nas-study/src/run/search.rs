@@ -19,8 +19,7 @@ use crate::config::{Duplicates, StudyConfig};
 use crate::error::StudyError;
 use crate::event::{Event, Progress};
 use crate::executor::{Crew, Done, concluded};
-use crate::store::{Change, Conclusion, TrialRecord};
-use crate::summary::{End, Summary, Tally};
+use crate::store::{Change, Conclusion, End, Summary, Tally, TrialRecord};
 
 /// A study while it runs.
 pub(crate) struct Search<'a> {

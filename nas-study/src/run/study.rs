@@ -13,8 +13,7 @@ use crate::config::StudyConfig;
 use crate::error::{Difference, StudyError};
 use crate::event::{Event, Observer};
 use crate::executor::{Crew, Inline, Threads};
-use crate::store::{Change, Store, TrialRecord};
-use crate::summary::Summary;
+use crate::store::{Change, Store, Summary, TrialRecord};
 
 /// What a study brings together.
 pub struct Parts<'a> {

@@ -12,6 +12,7 @@ mod record;
 mod records;
 mod schema;
 mod standing;
+mod summary;
 mod write;
 
 use std::fs::{self, OpenOptions};
@@ -29,6 +30,8 @@ pub use self::record::{AttemptRecord, Conclusion, StudyRecord, TrialRecord};
 pub use self::records::Records;
 use self::schema::Access;
 pub use self::standing::Standing;
+pub(crate) use self::summary::Tally;
+pub use self::summary::{Best, End, Summary};
 use crate::config::StudyConfig;
 
 /// The records of one study, open for writing.

@@ -2,8 +2,8 @@
 
 use nas_space::search::{Attempt, Evaluation, Failure, Metric, Outcome, Trial, TrialId};
 
+use super::End;
 use crate::config::StudyConfig;
-use crate::summary::End;
 
 /// A study on record.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,9 +11,8 @@ use rusqlite::{Connection, OptionalExtension, Row, RowIndex};
 use serde::de::DeserializeOwned;
 
 use super::schema::{self, Access};
-use super::{AttemptRecord, Conclusion, StoreError, StudyRecord, TrialRecord, checksum};
+use super::{AttemptRecord, Conclusion, StoreError, StudyRecord, Summary, Tally, TrialRecord, checksum};
 use crate::config::StudyConfig;
-use crate::summary::{Summary, Tally};
 
 /// The columns of a study.
 pub(super) const STUDY: [&str; 8] = [

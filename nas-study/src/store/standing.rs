@@ -3,9 +3,8 @@
 use rusqlite::OptionalExtension;
 
 use super::records::{TRIALS, select};
-use super::{Records, StoreError};
+use super::{Best, Records, StoreError};
 use crate::clock;
-use crate::summary::Best;
 
 /// How a study stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,11 @@
 use nas_space::network::NetworkConfig;
 use nas_space::search::TrialId;
 use nas_space::sizes::{Counted, Figures};
+use nas_space::testing::{TinySpace, outcome};
 
 use super::*;
 use crate::nsga2::hypervolume::hypervolume;
 use crate::random::{RandomSearch, RandomSearchConfig};
-use crate::tiny_space::{TinySpace, outcome};
 
 const DECISIONS: usize = 8;
 

@@ -2,10 +2,9 @@
 
 use nas_space::search::{Budget, Fidelity};
 use nas_space::seed::Seed;
+use nas_space::testing::TinySpace;
 
-use crate::testing::{
-    Climber, Evaluate, OPTIONS, TinySpace, config, options, run, run_strategy, synthetic, timeless,
-};
+use crate::testing::{Climber, Evaluate, OPTIONS, config, options, run, run_strategy, synthetic, timeless};
 use crate::{Duplicates, Event, Parts, PreparedStudy, Silent, Store, StudyConfig, StudyError};
 
 fn recorded(config: &StudyConfig) -> Store {

@@ -7,9 +7,8 @@ use nas_space::search::{Failure, Spent, TrialId};
 use nas_space::seed::Seed;
 use serde::{Deserialize, Serialize};
 
+use super::{Conclusion, TrialRecord};
 use crate::config::StudyConfig;
-use crate::error::StudyError;
-use crate::store::{Conclusion, TrialRecord};
 
 /// What came out of a study, or of as much of it as was run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -84,23 +83,6 @@ pub enum End {
     Finished,
     /// It was asked to [stop](crate::Stop). It can be resumed.
     Stopped,
-}
-
-impl Summary {
-    /// The best trial, for those to whom a study without one is a failure.
-    ///
-    /// # Errors
-    /// [`StudyError::AllFailed`] gives the first reason; [`StudyError::NoTrials`] where none was finished.
-    pub fn require_best(&self) -> Result<&Best, StudyError> {
-        match (&self.best, &self.first_failure) {
-            (Some(best), _) => Ok(best),
-            (None, Some(first)) => Err(StudyError::AllFailed {
-                trials: self.trials,
-                first: first.clone(),
-            }),
-            (None, None) => Err(StudyError::NoTrials),
-        }
-    }
 }
 
 impl fmt::Display for Summary {

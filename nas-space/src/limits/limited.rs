@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use num_bigint::BigUint;
 use rand_chacha::ChaCha8Rng;
 
-use super::filtered::first_within;
-use super::part::Listing;
-use super::{Extensions, Filter, FilteredSpace, Growth, Part, Space, SpaceError};
+use super::Limits;
 use crate::arch::Architecture;
-use crate::limits::Limits;
+use crate::error::SpaceError;
 use crate::seed::Seed;
 use crate::sizes::{Quantity, Sizes};
+use crate::spaces::{Extensions, Filter, FilteredSpace, Growth, Listing, Part, Space, first_within};
 
 /// Architectures drawn to find out how many are within the limits.
 const PROBES: u64 = 10_000;
@@ -104,7 +103,7 @@ impl LimitedSpace {
         }
         Err(SpaceError::TooRare {
             space: space.name().to_owned(),
-            limits: Box::new(limits),
+            limits: limits.to_string(),
             drawn: PROBES,
             within,
             closest: amounts(&quantities, &closest),
