@@ -1,4 +1,4 @@
-//! Images of every format that is built in, against the pixels that Pillow makes of them.
+//! Images of every format that is built in, and in other sizes, against what Pillow makes of them.
 #![expect(
     clippy::unwrap_used,
     reason = "clippy.toml lets tests do so, but not the functions beside them"
@@ -8,6 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use nas_data::decode::{Decoded, decode, dimensions};
+use nas_data::resize::{Resize, resize};
 
 /// One line of `images.txt`, as `reference.py` describes it.
 struct Reference {
@@ -98,6 +99,39 @@ fn pixels_are_those_of_pillow() {
             ));
         }
         assert_eq!(dimensions(&bytes), Ok((decoded.width, decoded.height)), "{name}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The pixels of a rectangle.
+fn cut(pixels: &[u8], row_len: usize, place: [usize; 4]) -> Vec<u8> {
+    let [left, top, width, height] = place;
+    let rows = pixels.chunks_exact(row_len).skip(top).take(height);
+    rows.flat_map(|row| row[left..][..width].to_vec()).collect()
+}
+
+#[test]
+fn other_sizes_are_those_of_pillow() {
+    let lines = fs::read_to_string(folder().join("resized.txt")).unwrap();
+    let mut wrong = Vec::new();
+    for line in lines.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let number = |at: usize| words[at].parse::<usize>().unwrap();
+        let image = pixels(words[0]);
+        let how: Resize = serde_json::from_str(&format!("\"{}\"", words[3])).unwrap();
+        let resized = resize(&image, number(1) as u32, number(2) as u32, how);
+        let channels = usize::from(image.channels);
+        assert_eq!(resized.len(), number(1) * number(2) * channels, "{line}");
+        let compared = match how {
+            Resize::Pad => {
+                let place = [number(4) * channels, number(5), number(6) * channels, number(7)];
+                cut(&resized, number(1) * channels, place)
+            }
+            _ => resized,
+        };
+        if crc32fast::hash(&compared) != words[8].parse::<u32>().unwrap() {
+            wrong.push(line);
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

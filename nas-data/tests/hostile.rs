@@ -98,19 +98,12 @@ fn find(bytes: &[u8], wanted: &[u8]) -> usize {
     windows.position(|window| window == wanted).unwrap()
 }
 
-/// A chunk of a PNG with the right checksum.
+/// A PNG with other sides, and the checksum of its header right again.
 fn with_size_of_png(bytes: Vec<u8>, side: u32) -> Vec<u8> {
     let side = side.to_be_bytes();
-    let mut bytes = with(with(bytes, 16, &side), 20, &side);
-    let mut checksum = u32::MAX;
-    for &byte in &bytes[12..29] {
-        checksum ^= u32::from(byte);
-        for _ in 0..8 {
-            checksum = (checksum >> 1) ^ (0xedb8_8320 & (checksum & 1).wrapping_neg());
-        }
-    }
-    bytes = with(bytes, 29, &(!checksum).to_be_bytes());
-    bytes
+    let bytes = with(with(bytes, 16, &side), 20, &side);
+    let checksum = crc32fast::hash(&bytes[12..29]).to_be_bytes();
+    with(bytes, 29, &checksum)
 }
 
 /// Small files that claim 65,535 × 65,535 pixels, or the most that their format can.

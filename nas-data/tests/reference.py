@@ -1,6 +1,6 @@
 """Writes the files in `reference/`: images in many formats, with the pixels and sizes that Pillow makes of them.
 
-    python3 -m venv venv && venv/bin/pip install pillow==13.0.0 numpy==2.4.6
+    python3 -m venv venv && venv/bin/pip install pillow==12.3.0 numpy==2.4.6
     venv/bin/python nas-data/tests/reference.py
 
 The tests need neither Python nor Pillow. `reference/images.txt` has a line for each image: its name, the name of its
@@ -266,6 +266,35 @@ def pnms(image, grey, ramp, colours):
     add("rgb.pam", b"P7\nWIDTH 23\nHEIGHT 17\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n" + np.array(image).tobytes(), np.array(image))
 
 
+def contained(image, size):
+    """`ImageOps.contain`, which fails where a side becomes shorter than half a pixel."""
+    width, height = size
+    if image.width * height > width * image.height:
+        height = max(1, round(image.height / image.width * width))
+    else:
+        width = max(1, round(image.width / image.height * height))
+    return image.resize((width, height), Image.Resampling.BILINEAR)
+
+
+def resizes():
+    """Images of several sizes into several others; `reference/resized.txt` has a line for each."""
+    lines = []
+    colour, grey = Image.fromarray(scene(45, 31, 7)), Image.fromarray(scene(40, 27, 5)).convert("L")
+    long = Image.fromarray(scene(300, 7, 6)).convert("L")
+    for image in [colour, grey, long]:
+        source = expected_name(np.array(image))
+        for size in [(28, 28), (32, 20), (64, 61), (45, 10), (13, 31), (7, 3), (1, 1), (97, 5)]:
+            stretched = image.resize(size, Image.Resampling.BILINEAR)
+            cropped = ImageOps.fit(image, size, Image.Resampling.BILINEAR)
+            # What lies beside the image is not Pillow's, so it is not compared: only the image in its place.
+            inner = contained(image, size)
+            left, top = round((size[0] - inner.width) / 2), round((size[1] - inner.height) / 2)
+            for how, result in {"stretch": stretched, "crop": cropped, "pad": inner}.items():
+                crc = zlib.crc32(result.tobytes())
+                lines.append(f"{source} {size[0]} {size[1]} {how} {left} {top} {inner.width} {inner.height} {crc}")
+    (HERE / "resized.txt").write_text("\n".join(lines) + "\n")
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
@@ -277,6 +306,7 @@ def main():
     gifs(image)
     tiffs(image, grey, rgba, ramp, colours)
     pnms(image, grey, ramp, colours)
+    resizes()
     (HERE / "images.txt").write_text("\n".join(LINES) + "\n")
     print(sum(file.stat().st_size for file in HERE.iterdir()), "bytes in", len(list(HERE.iterdir())), "files")
 
