@@ -19,12 +19,14 @@
 //! - [`read_text`] and [`read_bytes`] read a file up to a bound, so that a wrong file costs an
 //!   error and not the machine's memory.
 //! - [`read_unpacked`] does the same for files that may be gzipped.
+//! - [`Mapped`] are the bytes of a file that is too large to be read whole.
 //! - [`fingerprint`] writes digests as text.
 //!
 //! The crate depends on no other crate of the workspace.
 
 mod bounded;
 mod folder_lock;
+mod mapped;
 mod own;
 mod replace;
 mod unpacked;
@@ -33,6 +35,7 @@ pub mod fingerprint;
 
 pub use bounded::{read_bytes, read_text};
 pub use folder_lock::{FolderLock, lock_folder};
+pub use mapped::Mapped;
 pub use own::{check_own_file, check_own_folder, check_own_tree, open_or_create_own, open_own};
 pub use replace::{remove_stale_temporaries, replace, sync_directory_of, target_of_temporary};
 pub use unpacked::{FileError, read_unpacked};
