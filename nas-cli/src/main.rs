@@ -75,6 +75,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Test(args) => commands::test::run(args, output),
         Command::Show(args) => commands::show::run(args, output),
         Command::Compare(args) => commands::compare::run(args, output),
+        Command::Data(command) => commands::data::run(command, output),
         Command::Table(args) => commands::table::run(args, output),
         Command::Status(args) => commands::status::run(args, output),
         Command::Report(args) => commands::report::run(args, output),

@@ -10,7 +10,8 @@ use nas_report::Shown as _;
 use nas_report::number::percent;
 use nas_runner::{RunEvent, Watcher};
 use nas_space::search::{Budget, Metric, TrialId};
-use nas_study::{Event, Progress, TrialRecord};
+use nas_data::{Progress, Stage};
+use nas_study::{Event, TrialRecord};
 
 use crate::output::{note, printable};
 
@@ -22,6 +23,7 @@ const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
 const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 const BY_TRAININGS: &str = "{prefix} {wide_bar} {pos}/{len} trainings, {per_sec}, {eta} left, {msg}";
 const BY_RUNS: &str = "{prefix} {wide_bar} {pos}/{len} runs, {eta} left {msg}";
+const BY_IMAGES: &str = "{prefix} {wide_bar} {pos}/{len}, {msg}";
 const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
 const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 
@@ -111,7 +113,7 @@ impl TrialBar {
         }
     }
 
-    fn advance(&mut self, record: &TrialRecord, progress: &Progress) {
+    fn advance(&mut self, record: &TrialRecord, progress: &nas_study::Progress) {
         let spent = &progress.spent;
         self.bar
             .set_position(match (progress.budget.trials, progress.budget.epochs) {
@@ -187,6 +189,39 @@ impl EpochBar {
     }
 }
 
+/// The images of one's own that are read.
+struct ReadingBar {
+    bar: ProgressBar,
+}
+
+impl ReadingBar {
+    fn new(screen: &Screen) -> Self {
+        Self {
+            bar: started(screen, None, BY_IMAGES, "images".to_owned()),
+        }
+    }
+
+    /// Shows how far reading is.
+    fn show(&self, progress: Progress) {
+        self.bar.set_message(match progress.stage {
+            Stage::Listing => "looking for files",
+            Stage::Waiting => "waiting for another process that reads them",
+            Stage::Measuring => "looking at their sizes",
+            Stage::Reading => "reading",
+            Stage::Writing => "writing",
+        });
+        if progress.total > 0 {
+            self.bar.set_length(progress.total as u64);
+        }
+        self.bar.set_position(progress.done as u64);
+    }
+
+    /// Takes the bar away.
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// The epochs of a supernet.
 struct SupernetBar {
     bar: ProgressBar,
@@ -225,21 +260,33 @@ pub(crate) struct Bars {
 /// The bars that something may still happen to.
 #[derive(Default)]
 struct Shown {
+    reading: Option<ReadingBar>,
     trials: Option<TrialBar>,
     supernet: Option<SupernetBar>,
     training: Option<EpochBar>,
+}
+
+impl Bars {
+    /// Takes away the bar of reading.
+    pub(crate) fn finish(&self) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.reading.take().iter().for_each(ReadingBar::finish);
+    }
 }
 
 impl Watcher for Bars {
     fn watch(&self, event: RunEvent<'_>) {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let Shown {
+            reading,
             trials,
             supernet,
             training,
         } = &mut *shown;
         match event {
+            RunEvent::Reading(progress) => reading.get_or_insert_with(|| ReadingBar::new(&self.screen)).show(progress),
             RunEvent::SearchBegins { budget, metric } => {
+                reading.take().iter().for_each(ReadingBar::finish);
                 *trials = Some(TrialBar::new(&self.screen, budget, metric.clone()));
             }
             RunEvent::Study(event) => trials.iter_mut().for_each(|bar| bar.show(event)),
@@ -333,6 +380,7 @@ mod tests {
             BY_TRIALS,
             BY_RUNS,
             BY_SECONDS,
+            BY_IMAGES,
             BY_EPOCHS,
             BY_TRAININGS,
             UNLIMITED,

@@ -69,6 +69,15 @@ impl Pixels {
     pub(crate) fn new(file: Arc<Mapped>, range: Range<usize>) -> Self {
         Self { file, range }
     }
+
+    /// These pixels and those that come next in the same file; of others, from the first of these to the last of those.
+    #[must_use]
+    pub fn joined(&self, next: &Self) -> Self {
+        Self {
+            file: Arc::clone(&self.file),
+            range: self.range.start..next.range.end,
+        }
+    }
 }
 
 impl Deref for Pixels {

@@ -10,24 +10,29 @@
 //! **Invariant:** the same files, labels, splits, groups and settings give the same data and fingerprint, whatever the order of
 //! folders, the locale, the number of threads, and the times of files.
 
+mod arrange;
+mod cache;
 mod data;
-mod decode;
+pub mod decode;
 mod error;
 mod findings;
-mod npz;
+mod identical;
+pub mod npz;
 mod options;
 mod progress;
 mod read;
-mod resize;
+pub mod resize;
+mod scan;
+mod source;
 mod split;
+mod survey;
 
 pub use data::{OwnData, Part, Pixels};
-pub use decode::{DecodeError, Decoded, decode, dimensions};
 pub use error::DataError;
 pub use findings::{ClassCount, Duplicates, Findings, Listed, MOST_EXAMPLES, Named, Origin, Skipped, Spread};
-pub use npz::{Arrays, Layout, NpzError, read_npz};
+pub use npz::Layout;
 pub use options::{ImageSize, LARGEST_SIDE, ReadOptions};
 pub use progress::{Progress, Stage};
 pub use read::read;
-pub use resize::{Resize, resize};
+pub use resize::Resize;
 pub use split::split;

@@ -2,28 +2,36 @@
 
 use std::path::Path;
 
+use nas_space::shape::Shape;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-
-use crate::decode::Decoded;
 
 /// Where the channels of an array of images are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
+    /// Image, row, column.
+    Nhw,
     /// Image, row, column, channel.
     Nhwc,
     /// Image, channel, row, column.
     Nchw,
 }
 
+/// Pixels, plane by plane, and labels.
+pub type Part = (Vec<u8>, Vec<i64>);
+
 /// Images and their labels.
 #[derive(Debug)]
 pub struct Arrays {
-    /// `x_train`, `y_train`, or `x` and `y`.
-    pub train: (Vec<Decoded>, Vec<i64>),
-    /// `x_test`, `y_test`.
-    pub test: Option<(Vec<Decoded>, Vec<i64>)>,
+    /// Of every image.
+    pub shape: Shape,
+    /// Images to train on.
+    pub train: Part,
+    /// Images to validate on.
+    pub valid: Option<Part>,
+    /// Images to test on.
+    pub test: Option<Part>,
 }
 
 /// Why the arrays cannot be read.

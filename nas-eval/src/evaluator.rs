@@ -181,7 +181,7 @@ impl TrainingEvaluator {
         let description = serde_json::to_string(&Description {
             evaluator: "training",
             space: space.name(),
-            dataset: dataset.name,
+            dataset: &dataset.name,
             images: dataset.train.len(),
             fingerprint: dataset.train.fingerprint(),
             valid_fraction: config.valid_fraction,

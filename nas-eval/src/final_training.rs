@@ -143,7 +143,7 @@ impl FinalTraining<'_> {
         let network = TrainedNetwork {
             genotype: self.genotype.clone(),
             network: self.network,
-            dataset: self.dataset.name.to_owned(),
+            dataset: self.dataset.name.clone(),
             normalization,
             train: self.train,
             model: trainer.into_model(),
@@ -268,7 +268,7 @@ mod tests {
             (&loaded.genotype, &loaded.normalization),
             (&genotype(), &report.network.normalization)
         );
-        dataset.name = "mnist";
+        dataset.name = "mnist".to_owned();
         assert!(
             loaded
                 .test(&dataset)

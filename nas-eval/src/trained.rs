@@ -197,7 +197,7 @@ impl TrainedNetwork {
     /// otherwise.
     pub fn test(&self, dataset: &Dataset) -> Result<TestReport, EvalError> {
         if dataset.name != self.dataset {
-            let (expected, got) = (self.dataset.clone(), dataset.name.to_owned());
+            let (expected, got) = (self.dataset.clone(), dataset.name.clone());
             return Err(EvalError::Dataset { expected, got });
         }
         let images = &dataset.test;

@@ -22,6 +22,7 @@
 //! command lines. Errors are [`anyhow::Error`]s in words; those of what a user has typed or written are [`Usage`] errors.
 
 pub mod args;
+pub mod data;
 pub mod data_dir;
 pub mod device;
 mod environment;

@@ -7,6 +7,8 @@ use nas_space::search::{Budget, Metric};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum RunEvent<'a> {
+    /// Images of one's own are read.
+    Reading(nas_data::Progress),
     /// The study begins, or goes on.
     SearchBegins {
         /// When it ends.

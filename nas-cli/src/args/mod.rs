@@ -9,7 +9,7 @@ pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableComma
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use nas_runner::args::{ConsentArgs, DataArgs, DeviceArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs};
+use nas_runner::args::{ConsentArgs, DataArgs, DeviceArgs, ReadArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs};
 use nas_runner::parsers::{at_least, seed, share};
 use nas_space::shape::Shape;
 
@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
     Compare(Box<CompareArgs>),
+    /// Images of your own: what they are, and what is odd about them
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Benchmark tables: make one by training, take over a published one, describe one
     #[command(subcommand)]
     Table(TableCommand),
@@ -140,12 +143,32 @@ pub(crate) struct TestArgs {
     /// A network saved by `nas train --out`, or a run directory: the one it trained in full
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// The images of your own that it is measured on [default: the run's]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
     /// Folder with the data set's official files [default: the run's, else $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// cpu, cuda, cuda:1 or metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Read images of your own and say what was found: classes, splits, unreadable files, duplicates
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// A folder with a folder of images for each class, a list of files (.csv, .tsv, .txt) or arrays (.npz)
+    #[arg(value_name = "PATH")]
+    pub(crate) path: String,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 pub(crate) mod compare;
+pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod guard;
 pub(crate) mod list;

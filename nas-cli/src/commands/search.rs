@@ -18,13 +18,14 @@ use std::sync::Arc;
 /// Makes the run directory and runs the search in it.
 pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
     let stop = signals::stop()?;
-    let config = plan::resolve(args)?;
+    let bars = Arc::new(Bars::default());
+    let config = plan::resolve(args, bars.as_ref())?;
     consent::check(
         &config,
         args.own.evaluator.as_deref(),
         args.own.consent.allow_evaluator,
     )?;
-    let session = Session::prepare_watched(config, &stop, Arc::new(Bars::default()))?;
+    let session = Session::prepare_watched(config, &stop, bars)?;
     let workers = session.workers(args.task.workers.count())?;
     let path = args
         .task

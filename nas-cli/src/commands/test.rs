@@ -1,6 +1,9 @@
 //! `nas test`: a saved network on the test split.
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
+use nas_eval::data::Dataset;
 use nas_eval::trained::TrainedNetwork;
 use nas_report::number;
 use nas_space::op::Operations;
@@ -13,6 +16,7 @@ use crate::progress::only_notes;
 use nas_runner::NETWORK_FILE;
 use nas_runner::Typed;
 use nas_runner::plan::RunConfig;
+use nas_runner::data::{self, Looked, OwnPlan, Source};
 use nas_runner::{data_dir, device};
 
 /// The JSON of `nas test`.
@@ -26,18 +30,24 @@ struct Tested {
     test_loss: Option<f64>,
 }
 
+fn load(data: &str, data_dir: Option<&Path>, own: Option<&OwnPlan>) -> Result<Dataset> {
+    data::load(Source { data, data_dir, own }, &only_notes)
+}
+
 /// Loads the network and its data set and measures.
 pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     device::check(&args.device).typed("--device")?;
     let device = device::parse(&args.device)?;
     let mut file = args.file.clone();
     let mut recorded = None;
+    let mut own = None;
     if args.file.is_dir() {
         let run = RunDir::open(&args.file)?;
         let config: RunConfig = run.read_config()?;
-        recorded = config
-            .images()
-            .and_then(|images| Some(images.data_dir?.to_owned()));
+        if let Some(images) = config.images() {
+            recorded = images.data_dir.map(Path::to_owned);
+            own = images.own.map(|own| (images.data.to_owned(), own.clone()));
+        }
         file = run.path().join(NETWORK_FILE);
         if !file.is_file() {
             let run = args.file.display();
@@ -48,7 +58,20 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     }
     let network = TrainedNetwork::load(&file, &Operations::standard(), &device)?;
     let data_dir = data_dir::choose(args.data_dir.as_deref(), recorded.as_deref())?;
-    let dataset = data_dir::load(&network.dataset, data_dir.as_deref(), &only_notes)?;
+    let dataset = match (&args.data, &own) {
+        (Some(path), recorded) => {
+            let recorded = recorded.as_ref().map(|(_, own)| own);
+            let looked = Looked::at(path, recorded, &args.read, &only_notes).typed("--data")?;
+            load(&looked.data, data_dir.as_deref(), looked.own.as_ref())?
+        }
+        (None, Some((path, own))) => load(path, None, Some(own))?,
+        (None, None) if data::is_named(&network.dataset) => load(&network.dataset, data_dir.as_deref(), None)?,
+        (None, None) => bail!(
+            "{} was trained on images of somebody's own, {}; say where they are with --data PATH",
+            file.display(),
+            network.dataset
+        ),
+    };
     let report = network.test(&dataset)?;
     let tested = Tested {
         arch: network.genotype.to_string(),

@@ -19,11 +19,12 @@ use crate::architecture;
 use crate::architecture::Found;
 use crate::args::TrainArgs;
 use crate::output::Output;
-use crate::progress::{EpochBar, Screen, only_notes};
+use crate::progress::{Bars, EpochBar, Screen, only_notes};
 use crate::signals;
 use nas_runner::Typed;
 use nas_runner::plan::{self, RunConfig};
 use nas_runner::size::{Size, Skeleton};
+use nas_runner::data::{self, Looked, Source};
 use nas_runner::{data_dir, device};
 
 /// The JSON of `nas train`.
@@ -74,12 +75,22 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let of_run = search.as_ref().and_then(RunConfig::images);
     let data = args.data.data.as_deref();
     let data = data.or(of_run.map(|images| images.data)).unwrap_or(plan::DATA);
+    let recorded = of_run.filter(|images| images.data == data);
+    let bars = Bars::default();
+    let looked = Looked::at(data, recorded.and_then(|images| images.own), &args.data.read, &bars).typed("--data")?;
+    bars.finish();
+    let data = looked.data.as_str();
     if args.data.data_dir.is_some() {
         data_dir::check_used(data)?;
     }
     let recorded = of_run.and_then(|images| images.data_dir);
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), recorded)?;
-    let mut dataset = data_dir::load(data, data_dir.as_deref(), &only_notes)?;
+    let source = Source {
+        data,
+        data_dir: data_dir.as_deref(),
+        own: looked.own.as_ref(),
+    };
+    let mut dataset = data::load(source, &only_notes)?;
     let seed = Seed::new(args.seed);
     if let Some(limit) = args.data.limit {
         dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
@@ -99,7 +110,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         auxiliary: args.auxiliary,
         drop_path: args.drop_path > 0.0,
     };
-    let mut train = TrainConfig::quick(data)?;
+    let mut train = TrainConfig::for_data(&looked.facts);
     train.epochs = args.epochs.unwrap_or(train.epochs);
     train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
     train.learning_rate = args.training.learning_rate.unwrap_or(train.learning_rate);

@@ -6,7 +6,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
-use super::registry::DatasetInfo;
+use super::facts::DataFacts;
 
 /// How training images are varied. None by default.
 ///
@@ -79,16 +79,24 @@ impl Augmentation {
     /// # Errors
     /// If there is no data set of this name.
     pub fn standard_for(dataset: &str) -> Result<Self, DataError> {
-        let (crop_padding, horizontal_flip) = match DatasetInfo::find(dataset)?.name {
+        Ok(Self::standard(&DataFacts::named(dataset)?))
+    }
+
+    /// The same for any data set. Of one without a name of this crate, crop an eighth of a side: nobody
+    /// has said that its images may be mirrored.
+    pub fn standard(data: &DataFacts) -> Self {
+        let eighth = data.shape.height.min(data.shape.width) / 8;
+        let (crop_padding, horizontal_flip) = match data.name.as_str() {
             "cifar10" | "cifar100" => (4, true),
             "fashion-mnist" => (2, true),
-            _ => (1, false),
+            "mnist" | "digits" => (1, false),
+            _ => (eighth, false),
         };
-        Ok(Self {
+        Self {
             crop_padding,
             horizontal_flip,
             cutout: None,
-        })
+        }
     }
 
     /// Refuses settings that would leave nothing of images of this shape, or that do nothing and

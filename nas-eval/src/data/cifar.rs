@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nas_files::read_unpacked;
 
-use super::dataset::Dataset;
+use super::dataset::{Dataset, HeldOut};
 use super::error::DataError;
 use super::images::Images;
 use super::registry::DatasetInfo;
@@ -35,10 +35,11 @@ pub(super) fn load(
     test: &[PathBuf],
 ) -> Result<Dataset, DataError> {
     Ok(Dataset {
-        name: info.name,
+        name: info.name.to_owned(),
         classes: class_names(info, folder)?,
         train: Arc::new(read_files(info, train, info.train_images)?),
         test: Arc::new(read_files(info, test, info.test_images)?),
+        held_out: HeldOut::Drawn,
     })
 }
 

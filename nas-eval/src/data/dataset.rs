@@ -18,14 +18,45 @@ use super::{cifar, digits, idx};
 /// [`Batcher`](super::Batcher).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// Its name in the registry.
-    pub name: &'static str,
+    /// Its name in the registry; of data of one's own, a name and the beginning of its fingerprint.
+    pub name: String,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
     /// What networks are trained and validated on.
     pub train: Arc<Images>,
     /// What the final network is tested on, once.
     pub test: Arc<Images>,
+    /// Which of the training images are held out to validate on.
+    pub held_out: HeldOut,
+}
+
+/// Which of the training images are held out to validate on, where a share of them is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldOut {
+    /// A share of each class, drawn.
+    Drawn,
+    /// The same, but images of one group, by number, stay together. One number for each image.
+    DrawnInGroups(Arc<[u32]>),
+    /// These, by index in ascending order, whatever the share; all others are trained on.
+    Given(Arc<[u32]>),
+}
+
+impl HeldOut {
+    /// What of it holds for the images with these indices, in ascending order.
+    fn subset(&self, indices: &[u32]) -> Self {
+        match self {
+            Self::Drawn => Self::Drawn,
+            Self::DrawnInGroups(groups) => {
+                let of = |&index: &u32| groups.get(index as usize).copied();
+                Self::DrawnInGroups(indices.iter().filter_map(of).collect())
+            }
+            Self::Given(valid) => {
+                let places = (0..).zip(indices);
+                let given = places.filter(|(_, index)| valid.binary_search(index).is_ok());
+                Self::Given(given.map(|(place, _)| place).collect())
+            }
+        }
+    }
 }
 
 impl Dataset {
@@ -65,14 +96,22 @@ impl Dataset {
     }
 
     /// The same data set with only `n` of its training images, drawn evenly from the classes; the
-    /// test images stay.
+    /// test images stay, and so do validation images that are given.
     ///
     /// # Errors
     /// If `n` is 0 or more than there are.
     pub fn with_training_images(mut self, n: usize, seed: Seed) -> Result<Self, DataError> {
-        let mut indices = subsample(self.train.labels(), &self.train.indices(), n, seed)?;
+        let mut all = self.train.indices();
+        let mut kept = Vec::new();
+        if let HeldOut::Given(valid) = &self.held_out {
+            all.retain(|index| valid.binary_search(index).is_err());
+            kept.extend_from_slice(valid);
+        }
+        let mut indices = subsample(self.train.labels(), &all, n, seed)?;
+        indices.extend(kept);
         indices.sort_unstable();
         self.train = Arc::new(self.train.subset(&indices)?);
+        self.held_out = self.held_out.subset(&indices);
         Ok(self)
     }
 }

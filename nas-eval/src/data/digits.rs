@@ -7,7 +7,7 @@ use std::sync::Arc;
 use flate2::read::GzDecoder;
 use nas_space::seed::Seed;
 
-use super::dataset::Dataset;
+use super::dataset::{Dataset, HeldOut};
 use super::error::DataError;
 use super::images::Images;
 use super::registry::DatasetInfo;
@@ -30,10 +30,11 @@ pub(super) fn load(info: &DatasetInfo) -> Result<Dataset, DataError> {
     let all = parse(info, TABLE)?;
     let split = stratified_split(all.labels(), TEST_FRACTION, SPLIT_SEED)?;
     Ok(Dataset {
-        name: info.name,
+        name: info.name.to_owned(),
         classes: (0..info.classes).map(|digit| digit.to_string()).collect(),
         train: Arc::new(all.subset(&split.train)?),
         test: Arc::new(all.subset(&split.valid)?),
+        held_out: HeldOut::Drawn,
     })
 }
 

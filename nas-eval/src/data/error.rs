@@ -57,6 +57,10 @@ pub enum DataError {
     #[error(transparent)]
     File(#[from] FileError),
 
+    /// Data of one's own cannot be read or divided.
+    #[error(transparent)]
+    Own(#[from] nas_data::DataError),
+
     /// A file was read and is not what it should be: torn, truncated or foreign.
     #[error("{}: {what}: expected {expected}, got {got}", path.display())]
     Malformed {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use nas_files::read_unpacked;
 
-use super::dataset::Dataset;
+use super::dataset::{Dataset, HeldOut};
 use super::error::DataError;
 use super::images::Images;
 use super::registry::DatasetInfo;
@@ -52,10 +52,11 @@ pub(super) fn load(
         (0..info.classes).map(|digit| digit.to_string()).collect()
     };
     Ok(Dataset {
-        name: info.name,
+        name: info.name.to_owned(),
         classes,
         train: Arc::new(read_pair(info, train, info.train_images, note)?),
         test: Arc::new(read_pair(info, test, info.test_images, note)?),
+        held_out: HeldOut::Drawn,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Images with labels.
 
+use std::ops::Deref;
+
 use nas_files::fingerprint;
 use nas_space::shape::Shape;
 use sha2::{Digest, Sha256};
@@ -15,11 +17,39 @@ use super::on_device::PixelsOnDevice;
 pub struct Images {
     shape: Shape,
     classes: usize,
-    pixels: Vec<u8>,
+    pixels: Pixels,
     labels: Vec<u32>,
     #[cfg(any(feature = "cuda", test))]
     on_device: PixelsOnDevice,
 }
+
+/// Where pixels are.
+#[derive(Debug, Clone)]
+pub(super) enum Pixels {
+    /// In memory.
+    Owned(Vec<u8>),
+    /// In a file that the system reads as it is looked at.
+    Mapped(nas_data::Pixels),
+}
+
+impl Deref for Pixels {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Owned(pixels) => pixels,
+            Self::Mapped(pixels) => pixels,
+        }
+    }
+}
+
+impl PartialEq for Pixels {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Pixels {}
 
 impl Images {
     /// Bytes of memory that they take.
@@ -34,6 +64,16 @@ impl Images {
     /// times that of the shape, if a label is `classes` or more, or if there are more images than a
     /// `u32` can number.
     pub fn new(shape: Shape, classes: usize, pixels: Vec<u8>, labels: Vec<u32>) -> Result<Self, DataError> {
+        Self::of_pixels(shape, classes, Pixels::Owned(pixels), labels)
+    }
+
+    /// The same of pixels that may lie in a file.
+    pub(super) fn of_pixels(
+        shape: Shape,
+        classes: usize,
+        pixels: Pixels,
+        labels: Vec<u32>,
+    ) -> Result<Self, DataError> {
         let images = labels.len();
         if images == 0 {
             return Err(DataError::Empty {
@@ -121,7 +161,7 @@ impl Images {
         // Shape and number of images say where the pixels end and the labels begin.
         let mut hash = Sha256::new();
         hash.update(format!("{} {} {}\n", self.shape, self.classes, self.len()));
-        hash.update(&self.pixels);
+        hash.update(&*self.pixels);
         for label in &self.labels {
             hash.update(label.to_le_bytes());
         }
@@ -150,7 +190,7 @@ impl Images {
         Ok(Self {
             shape: self.shape,
             classes: self.classes,
-            pixels,
+            pixels: Pixels::Owned(pixels),
             labels,
             #[cfg(any(feature = "cuda", test))]
             on_device: PixelsOnDevice::default(),

@@ -40,21 +40,24 @@ mod dataset;
 mod digits;
 mod endless;
 mod error;
+mod facts;
 mod idx;
 mod images;
 mod location;
 mod normalize;
 #[cfg(any(feature = "cuda", test))]
 mod on_device;
+mod own;
 mod registry;
 mod split;
 
 pub use augment::Augmentation;
 pub use batch::Batch;
 pub use batcher::{BatchPlan, Batcher, Epoch, LastBatch, Order};
-pub use dataset::Dataset;
+pub use dataset::{Dataset, HeldOut};
 pub use endless::Endless;
 pub use error::DataError;
+pub use facts::DataFacts;
 pub use images::Images;
 pub use location::Location;
 pub use normalize::Normalization;

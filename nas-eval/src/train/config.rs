@@ -121,9 +121,17 @@ impl TrainConfig {
     /// # Errors
     /// [`DataError::UnknownDataset`] if there is no data set of this name.
     pub fn quick(dataset: &str) -> Result<Self, DataError> {
-        let augmentation = Augmentation::standard_for(dataset)?;
-        let (epochs, batch_size, learning_rate) = match dataset {
+        Ok(Self::for_data(&DataFacts::named(dataset)?))
+    }
+
+    /// The same for any data set. One without a name of this crate is trained on the longer the fewer
+    /// images it has: 10 to 60 epochs.
+    pub fn for_data(data: &DataFacts) -> Self {
+        let images = data.train_images.max(1);
+        let (epochs, batch_size, learning_rate) = match data.name.as_str() {
             "digits" => (20, 64, 0.1),
+            name if DatasetInfo::find(name).is_ok() => (10, 128, 0.1),
+            _ if images < 8_000 => ((60_000 / images).clamp(10, 60) as u32, 32, 0.05),
             _ => (10, 128, 0.1),
         };
         let sgd = SgdConfig {
@@ -132,7 +140,7 @@ impl TrainConfig {
             spare_norm_and_bias: true,
             ..SgdConfig::default()
         };
-        Ok(Self {
+        Self {
             epochs,
             batch_size,
             learning_rate,
@@ -143,10 +151,10 @@ impl TrainConfig {
                 per: Tick::Step,
             },
             label_smoothing: 0.1,
-            augmentation,
+            augmentation: Augmentation::standard(data),
             drop_path: 0.0,
             ..Self::darts()
-        })
+        }
     }
 
     /// The same for another number of epochs, which the schedule then spans.

@@ -6,7 +6,9 @@ use candle_core::Device;
 use nas_space::seed::Seed;
 
 use super::TrainConfig;
-use crate::data::{BatchPlan, Batcher, DataError, Dataset, Images, Normalization, stratified_split};
+use crate::data::{
+    BatchPlan, Batcher, DataError, Dataset, HeldOut, Images, Normalization, stratified_split,
+};
 
 /// Training images, divided into those that are trained on and those that are validated on, with
 /// the normalisation constants of the former.
@@ -20,12 +22,25 @@ pub struct TrainingData {
 
 impl TrainingData {
     /// A share of the training images of each class, drawn by this seed, is kept for validation.
+    /// Where the data set gives validation images ([`HeldOut::Given`]), these are.
     ///
     /// # Errors
     /// [`DataError`] for a fraction that is not strictly between 0 and 1, or too few images.
     pub fn hold_out(dataset: &Dataset, valid_fraction: f64, seed: Seed) -> Result<Self, DataError> {
-        let split = stratified_split(dataset.train.labels(), valid_fraction, seed)?;
-        Self::new(Arc::clone(&dataset.train), split.train, split.valid)
+        let labels = dataset.train.labels();
+        let (train, valid) = match &dataset.held_out {
+            HeldOut::Drawn => {
+                let split = stratified_split(labels, valid_fraction, seed)?;
+                (split.train, split.valid)
+            }
+            HeldOut::DrawnInGroups(groups) => nas_data::split(labels, groups, valid_fraction, seed)?,
+            HeldOut::Given(valid) => {
+                let mut train = dataset.train.indices();
+                train.retain(|index| valid.binary_search(index).is_err());
+                (train, valid.to_vec())
+            }
+        };
+        Self::new(Arc::clone(&dataset.train), train, valid)
     }
 
     /// All training images are trained on; there is no validation.

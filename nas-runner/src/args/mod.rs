@@ -1,10 +1,12 @@
 //! The options of a search, as typed: what they share with a comparison, and what is a search's own.
 
 mod halving;
+mod read;
 mod task;
 mod workers;
 
 pub use halving::{HalvingArgs, HalvingName};
+pub use read::ReadArgs;
 pub use task::{
     BudgetArgs, DataArgs, DeviceArgs, FileArgs, LimitArgs, SizeArgs, SubjectArgs, TaskArgs, TrainingArgs,
     benchmarks,

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use nas_eval::data::DATASETS;
 use nas_tables::BUILT_IN;
 
-use super::{BoundArgs, HalvingArgs, WorkerArgs};
+use super::{BoundArgs, HalvingArgs, ReadArgs, WorkerArgs};
 use crate::parsers::{at_least, count, named, positive};
 
 /// The names of benchmarks.
@@ -97,8 +96,9 @@ pub struct SubjectArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Task")]
 pub struct DataArgs {
-    /// Data set [default: digits, which is built in]
-    #[arg(long, value_name = "NAME", value_parser = data_names())]
+    /// Data set: a name (see `nas list`), or images of your own: a folder with a folder for each class, a list of files
+    /// (.csv, .tsv, .txt) or arrays (.npz) [default: digits, which is built in]
+    #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
     /// Folder with the data set's official files [default: $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
@@ -106,6 +106,9 @@ pub struct DataArgs {
     /// Use only so many training images, drawn evenly from the classes
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub limit: Option<usize>,
+    /// How images of one's own are read.
+    #[command(flatten)]
+    pub read: ReadArgs,
 }
 
 /// When it ends, and how long networks are trained.
@@ -209,8 +212,4 @@ pub struct DeviceArgs {
         default_missing_value = "true"
     )]
     pub tf32: Option<bool>,
-}
-
-fn data_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(DATASETS.map(|info| info.name))
 }

@@ -9,7 +9,7 @@ use nas_darts::{
     CellReport, DartsConfig, EdgePerturbation, EpochReport, Order, RelaxationConfig, Search, SearchReport,
     Selecting, Selection,
 };
-use nas_eval::data::{Augmentation, DatasetInfo};
+use nas_eval::data::{Augmentation, DataFacts};
 use nas_report::number::percent;
 use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
 use nas_report::plot::{self, CellStrengths, Curve, Point};
@@ -195,7 +195,6 @@ impl SearchMethod for DartsConfig {
     /// With the preset `nb201`, the published settings and size of the searches of NAS-Bench-201, on any data set.
     fn defaults(of: &Defaults<'_>, args: &DartsArgs) -> Result<Self> {
         let (data, skeleton) = (of.data, skeleton(of.space));
-        let info = DatasetInfo::find(data)?;
         let relaxation = args
             .relaxation
             .or(RelaxationName::in_file(of.file))
@@ -214,14 +213,14 @@ impl SearchMethod for DartsConfig {
         let whole = DartsConfig::default().epochs;
         let epochs = epochs.unwrap_or(published.epochs * scale.epochs / whole);
         Ok(DartsConfig {
-            network: scale.network(info, skeleton),
+            network: scale.network(data, skeleton),
             epochs,
             frozen_epochs: share(published.frozen_epochs, epochs, published.epochs),
             batch_size: BATCH,
             learning_rate: published.learning_rate * BATCH as f64 / published.batch_size as f64,
             alpha_learning_rate: scale.alpha_learning_rate
                 * (published.alpha_learning_rate / DartsConfig::default().alpha_learning_rate),
-            augmentation: Augmentation::standard_for(data)?,
+            augmentation: Augmentation::standard(data),
             ..published
         })
     }
@@ -298,12 +297,11 @@ impl SearchMethod for DartsConfig {
 
 /// The published settings and size of the searches of NAS-Bench-201.
 fn nb201_preset(
-    data: &str,
+    data: &DataFacts,
     skeleton: Skeleton,
     relaxation: RelaxationName,
     order: Option<OrderName>,
 ) -> Result<DartsConfig> {
-    let info = DatasetInfo::find(data)?;
     if skeleton != Skeleton::Nb201 {
         let why = "--preset nb201 is for the skeleton of NAS-Bench-201; expected a space that stands in it, such as \
                    --space nb201";
@@ -313,11 +311,11 @@ fn nb201_preset(
     let published = DartsConfig::nb201(relaxation.config(), order).typed("--preset nb201")?;
     Ok(DartsConfig {
         network: NetworkConfig {
-            image: info.shape,
-            classes: info.classes,
+            image: data.shape,
+            classes: data.classes,
             ..published.network
         },
-        augmentation: Augmentation::standard_for(data)?,
+        augmentation: Augmentation::standard(data),
         ..published
     })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use nas_eval::data::{Augmentation, DatasetInfo};
+use nas_eval::data::Augmentation;
 use nas_eval::nn::{Curve as RateCurve, Schedule};
 use nas_report::Shown;
 use nas_report::number::{counted, percent};
@@ -167,7 +167,6 @@ impl SearchMethod for EnasMethod {
 }
 
 fn defaults(of: &Defaults<'_>) -> Result<EnasConfig> {
-    let info = DatasetInfo::find(of.data)?;
     let scale = Scale::of(of.data);
     let authors = of.preset == Some(AUTHORS);
     let published = authors.then(|| of.space.build()).transpose()?;
@@ -195,7 +194,7 @@ fn defaults(of: &Defaults<'_>) -> Result<EnasConfig> {
     Ok(EnasConfig {
         network: NetworkConfig {
             auxiliary: published.network.auxiliary,
-            ..scale.network(info, skeleton(of.space))
+            ..scale.network(of.data, skeleton(of.space))
         },
         epochs: scale.enas.epochs,
         batch_size: BATCH,
@@ -205,7 +204,7 @@ fn defaults(of: &Defaults<'_>) -> Result<EnasConfig> {
             ..published.schedule
         },
         valid_fraction: scale.enas.valid_fraction,
-        augmentation: Augmentation::standard_for(of.data)?,
+        augmentation: Augmentation::standard(of.data),
         rl: RlConfig {
             learning_rate: rate,
             ..published.rl.clone()

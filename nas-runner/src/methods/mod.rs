@@ -25,6 +25,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nas_darts::DartsConfig;
+use nas_eval::data::DataFacts;
 use nas_evo::{EvolutionConfig, Nsga2Config, Objective, RandomSearchConfig};
 use nas_pnas::ProgressiveConfig;
 use nas_report::Shown;
@@ -168,8 +169,8 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
 pub struct Defaults<'a> {
     /// The space.
     pub space: &'a SpaceConfig,
-    /// Name of the data set.
-    pub data: &'a str,
+    /// The data set in figures.
+    pub data: &'a DataFacts,
     /// Trials that the budget has room for, where it says so.
     pub trials: Option<u64>,
     /// The preset that is typed.

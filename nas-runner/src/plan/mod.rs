@@ -25,6 +25,7 @@ use nas_space::search::{Budget, Metric, ScoreRange};
 use nas_space::spaces::SpaceConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::data::OwnPlan;
 use crate::device;
 use crate::methods::MethodConfig;
 
@@ -79,6 +80,9 @@ pub struct TrainingPlan {
     pub data: String,
     /// Folder with its files.
     pub data_dir: Option<PathBuf>,
+    /// How they are read, where they are one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnPlan>,
     /// Number of training images used, where not all are.
     pub limit: Option<usize>,
     /// `cpu`, `cuda:0`, …
@@ -162,6 +166,7 @@ impl RunConfig {
             Estimation::Training(plan) => Some(Images {
                 data: &plan.data,
                 data_dir: plan.data_dir.as_deref(),
+                own: plan.own.as_ref(),
                 limit: plan.limit,
                 device: &plan.device,
                 tf32: plan.tf32,

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use nas_eval::data::DatasetInfo;
 use nas_eval::evaluator::TrainingEvaluatorConfig;
 use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
@@ -16,7 +15,9 @@ use super::{CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, 
 use crate::args::{SearchArgs, TaskArgs};
 use crate::methods::{Defaults, Known, Method};
 use crate::size::{Size, skeleton};
+use crate::data::{self, Looked};
 use crate::usage::{Typed, Usage};
+use crate::watch::{Unwatched, Watcher};
 use crate::{data_dir, device};
 
 /// Share of the training images that trials are judged by. Larger than for a final training: a search compares.
@@ -32,8 +33,8 @@ const SUPERNET_TRIALS: u64 = 1;
 ///
 /// # Errors
 /// [`Usage`] for what cannot be, and why the file or the table cannot be read.
-pub fn resolve(args: &SearchArgs) -> Result<RunConfig> {
-    over(args, read_file(args.task.files.config.as_deref())?)
+pub fn resolve(args: &SearchArgs, watcher: &dyn Watcher) -> Result<RunConfig> {
+    over(args, read_file(args.task.files.config.as_deref())?, watcher)
 }
 
 impl RunConfig {
@@ -43,12 +44,12 @@ impl RunConfig {
     /// Where it is not TOML, or says what cannot be.
     pub fn from_toml(text: &str) -> Result<Self> {
         let file = text.parse::<Table>().context("the configuration is not TOML")?;
-        over(&SearchArgs::default(), file)
+        over(&SearchArgs::default(), file, &Unwatched)
     }
 }
 
 /// What arguments mean over what a file says.
-fn over(args: &SearchArgs, mut file: Table) -> Result<RunConfig> {
+fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<RunConfig> {
     let task = &args.task;
     let (recorded, mut settings) = take_method(&mut file)?;
     let method = args.method.or(recorded).unwrap_or_default();
@@ -62,7 +63,7 @@ fn over(args: &SearchArgs, mut file: Table) -> Result<RunConfig> {
     }
     halving::refuse_options(&task.halving, file.contains_key("halving"))?;
     method.reconcile(&mut settings, &args.methods);
-    reconcile(&mut file, &mut settings, args, method);
+    reconcile(&mut file, &mut settings, args, method)?;
     let tabular = task.is_tabular() || text_at(&file, &["estimation", "kind"]) == Some("table");
     if tabular && args.own.evaluator.is_some() {
         return Err(meaningless_with_a_table("--evaluator").into());
@@ -78,15 +79,21 @@ fn over(args: &SearchArgs, mut file: Table) -> Result<RunConfig> {
     let space = with_layers(with_blocks(named, task.subject.blocks)?, task.subject.layers)?;
     let place = if tabular { "images" } else { "estimation" };
     let recorded = text_at(&file, &[place, "data"]);
-    let data = task.data.data.as_deref().or(recorded).unwrap_or(DATA);
+    let named = task.data.data.as_deref().or(recorded).unwrap_or(DATA).to_owned();
+    let own = section_at(&mut file, &[place]).and_then(|section| section.remove("own"));
+    let own = own.map(Value::try_into).transpose().context("in [own] of the configuration")?;
+    let looked = Looked::at(&named, own.as_ref(), &task.data.read, watcher).typed("--data")?;
+    if let Some(section) = section_at(&mut file, &[place]).filter(|section| section.contains_key("data")) {
+        section.insert("data".to_owned(), Value::String(looked.data.clone()));
+    }
     let halved = task.halving.halving.is_some() || file.contains_key("halving");
     let estimation = match (lookup, command(args, &file)) {
         (Some(lookup), _) => Estimation::Table(lookup),
         (None, Some(command)) => {
-            Estimation::Command(CommandPlan::new(command, training_defaults(data, &space)?))
+            Estimation::Command(CommandPlan::new(command, training_defaults(&looked, &space)))
         }
         (None, None) => {
-            let mut plan = training_defaults(data, &space)?;
+            let mut plan = training_defaults(&looked, &space);
             if halved {
                 plan.epochs = halving::EPOCHS;
             }
@@ -103,7 +110,7 @@ fn over(args: &SearchArgs, mut file: Table) -> Result<RunConfig> {
     };
     let of = Defaults {
         space: &space,
-        data,
+        data: &looked.facts,
         trials: task.budget.trials.or(trials),
         preset: args.methods.preset.as_deref(),
         file: &settings,
@@ -115,7 +122,7 @@ fn over(args: &SearchArgs, mut file: Table) -> Result<RunConfig> {
         budget,
         space,
         estimation,
-        images: (tabular && !method.proposes()).then(|| ImagesPlan::of(data)),
+        images: (tabular && !method.proposes()).then(|| ImagesPlan::of(&looked)),
         limits: None,
         trial: None,
         halving,
@@ -239,7 +246,7 @@ fn meaningless_with_a_table(name: &str) -> Usage {
 
 /// Takes out of the file, and of the method's settings in it, what the typed options contradict: of `[estimation]` all of it where they
 /// ask for another kind; what describes the images where they name another data set.
-fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: Method) {
+fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: Method) -> Result<()> {
     let task = &args.task;
     if args.method.is_some() {
         if method.proposes() {
@@ -257,7 +264,7 @@ fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: 
         } else {
             file.remove("estimation");
         }
-        return;
+        return Ok(());
     }
     let tabular = kind == Some("table");
     let other_kind = if tabular {
@@ -275,22 +282,24 @@ fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: 
             keep_images(file, estimation);
         }
         if tabular {
-            return;
+            return Ok(());
         }
     }
     let Some(data) = &task.data.data else {
-        return;
+        return Ok(());
     };
+    let data = data::normalized(data).typed("--data")?;
     let place = match tabular || task.is_tabular() {
         true => "images",
         false => "estimation",
     };
     let recorded = section_at(file, &[place]).and_then(|images| images.get("data")?.as_str());
-    if recorded.unwrap_or(DATA) == data {
-        return;
+    if recorded.unwrap_or(DATA) == data.as_str() {
+        return Ok(());
     }
     if let Some(images) = section_at(file, &[place]) {
-        images.insert("data".to_owned(), Value::String(data.clone()));
+        images.insert("data".to_owned(), Value::String(data));
+        images.remove("own");
     }
     method.forget_data(settings);
     for (section, keys) in [
@@ -306,11 +315,12 @@ fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: 
             }
         }
     }
+    Ok(())
 }
 
 /// Keeps the images of a training that is not to be: the supernet is trained on them.
 fn keep_images(file: &mut Table, mut estimation: Table) {
-    let keys = ["data", "data_dir", "limit", "device", "tf32"];
+    let keys = ["data", "data_dir", "own", "limit", "device", "tf32"];
     let images: Table = keys
         .into_iter()
         .filter_map(|key| Some((key.to_owned(), estimation.remove(key)?)))
@@ -365,25 +375,32 @@ fn with_layers(space: SpaceConfig, layers: Option<usize>) -> Result<SpaceConfig>
 }
 
 /// How a data set is searched on where nothing is said.
-pub fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan> {
-    let info = DatasetInfo::find(data)?;
-    let size = Size::small(skeleton(space), info.shape.height * info.shape.width);
+pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
+    let facts = &looked.facts;
+    let size = Size::small(skeleton(space), facts.shape.height * facts.shape.width);
     let network = NetworkConfig {
-        image: info.shape,
-        classes: info.classes,
+        image: facts.shape,
+        classes: facts.classes,
         channels: size.channels,
         cells: size.cells,
         ..NetworkConfig::default()
     };
-    let train = TrainConfig::quick(data)?;
+    let train = TrainConfig::for_data(facts);
     let final_epochs = train.epochs;
-    Ok(TrainingPlan {
-        data: data.to_owned(),
+    let epochs = match (looked.data.as_str(), &looked.own) {
+        ("digits", _) => 5,
+        (_, None) => 2,
+        // A fifth of a full training, which is as long as the images are few.
+        (_, Some(_)) => (final_epochs / 5).max(2),
+    };
+    TrainingPlan {
+        data: looked.data.clone(),
         data_dir: None,
+        own: looked.own.clone(),
         limit: None,
         device: "cpu".to_owned(),
         tf32: false,
-        epochs: if data == "digits" { 5 } else { 2 },
+        epochs,
         final_epochs,
         evaluator: TrainingEvaluatorConfig {
             network,
@@ -391,7 +408,7 @@ pub fn training_defaults(data: &str, space: &SpaceConfig) -> Result<TrainingPlan
             valid_fraction: VALID_FRACTION,
             ..TrainingEvaluatorConfig::default()
         },
-    })
+    }
 }
 
 /// Puts `over` over `base`, table by table. A limit of the budget replaces the default one.

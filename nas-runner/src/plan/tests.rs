@@ -5,6 +5,7 @@ use nas_eval::train::TrainConfig;
 
 use super::*;
 use crate::args::SearchArgs;
+use crate::watch::Unwatched;
 
 /// The options of a search as a command line has them.
 #[derive(Parser)]
@@ -19,7 +20,7 @@ pub(crate) fn resolved(config: &str, words: &str) -> Result<RunConfig> {
     fs::write(file.path(), config).unwrap();
     let before = ["search", "--config", file.path().to_str().unwrap()];
     let words = before.into_iter().chain(words.split_whitespace());
-    resolve(&Typed::try_parse_from(words).unwrap().search)
+    resolve(&Typed::try_parse_from(words).unwrap().search, &Unwatched)
 }
 
 fn plan(config: &str, words: &str) -> TrainingPlan {

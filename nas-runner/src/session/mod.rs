@@ -115,7 +115,7 @@ enum Extra {
 
 impl Loaded {
     fn load(images: &Images<'_>, seed: Seed, watcher: &dyn Watcher) -> Result<Self> {
-        let mut dataset = crate::data_dir::load(images.data, images.data_dir, watcher)?;
+        let mut dataset = crate::data::load(images.source(), watcher)?;
         if let Some(limit) = images.limit {
             dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
         }

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use crate::args::{CompareArgs, Entrant, What};
 use crate::output::{Output, note};
-use crate::progress::RunsBar;
+use crate::progress::{Bars, RunsBar};
 use crate::signals;
 use bench::Bench;
 use nas_runner::Environment;
@@ -237,7 +237,7 @@ fn entrants(args: &CompareArgs) -> Result<Vec<Entrant>> {
 /// What a method is run with, as `nas search` would resolve it.
 fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Result<RunConfig> {
     let mut config =
-        plan::resolve(&args.search(&entrant.what, table_data)).with_context(|| match &entrant.what {
+        plan::resolve(&args.search(&entrant.what, table_data), &Bars::default()).with_context(|| match &entrant.what {
             What::Method(method) => format!("method {method}"),
             What::File(path) => format!("{}, {}", entrant.name, path.display()),
         })?;

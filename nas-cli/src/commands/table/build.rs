@@ -15,7 +15,9 @@ use crate::args::BuildArgs;
 use crate::output::{Output, note};
 use crate::progress::BuildBar;
 use crate::signals;
+use nas_runner::data::{self, Looked};
 use nas_runner::data_dir;
+use crate::progress::only_notes;
 use nas_runner::plan::{self, DATA};
 use nas_runner::{Typed, Usage};
 
@@ -115,9 +117,14 @@ fn fidelities(args: &BuildArgs) -> Result<Vec<u32>> {
 fn prepare(args: &BuildArgs, fidelities: &[u32]) -> Result<TableBuild> {
     let space = plan::space(&args.space)?;
     let data = args.data.data.as_deref().unwrap_or(DATA);
+    if !data::is_named(data) {
+        let why = format!("--data {data}: a table is made of a data set with a name; `nas list` has them");
+        return Err(Usage::new(why).into());
+    }
+    let looked = Looked::at(data, None, &args.data.read, &only_notes).typed("--data")?;
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), None)?;
     let dataset = trainings::images(data, data_dir.as_deref(), args.data.limit)?;
-    let defaults = plan::training_defaults(data, &space)?.evaluator;
+    let defaults = plan::training_defaults(&looked, &space).evaluator;
     let network = NetworkConfig {
         channels: args.size.channels.unwrap_or(defaults.network.channels),
         cells: args.size.cells.unwrap_or(defaults.network.cells),

@@ -6,7 +6,7 @@ mod searcher;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use nas_eval::data::DatasetInfo;
+use nas_eval::data::DataFacts;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{CellSpace, Space};
 
@@ -74,8 +74,8 @@ pub(super) struct EnasScale {
 }
 
 impl Scale {
-    pub(super) fn of(data: &str) -> Self {
-        match data {
+    pub(super) fn of(data: &DataFacts) -> Self {
+        match data.name.as_str() {
             "digits" => Self {
                 channels: 8,
                 cells: 3,
@@ -119,10 +119,10 @@ impl Scale {
     }
 
     /// The published size, scaled.
-    pub(super) fn network(&self, info: &DatasetInfo, skeleton: Skeleton) -> NetworkConfig {
+    pub(super) fn network(&self, data: &DataFacts, skeleton: Skeleton) -> NetworkConfig {
         NetworkConfig {
-            image: info.shape,
-            classes: info.classes,
+            image: data.shape,
+            classes: data.classes,
             channels: self.channels,
             cells: match skeleton {
                 Skeleton::Nb201 | Skeleton::Nb101 => self.stage_cells,

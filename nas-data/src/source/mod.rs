@@ -1,0 +1,283 @@
+//! Where images come from.
+
+mod arrays;
+mod columns;
+mod folder;
+mod layout;
+mod list;
+mod masks;
+mod rows;
+mod stamp;
+mod walk;
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use sha2::Sha256;
+
+use crate::decode::Decoded;
+use crate::error::DataError;
+use crate::options::ReadOptions;
+use crate::progress::Progress;
+
+/// The most bytes that the file of an image may have.
+const LARGEST_FILE: u64 = 512 << 20;
+
+/// What images come from: a folder, a list, or arrays. Its entries are known once it is open; their contents are read later,
+/// each once, from any thread.
+pub(crate) trait Source: Sync {
+    /// What there is.
+    fn listing(&self) -> &Listing;
+
+    /// The content of an entry, by its place in the listing; where it cannot be read, why.
+    fn fetch(&self, entry: usize) -> Result<Content, String>;
+
+    /// Width and height of an entry in pixels, as cheaply as they can be had. `None` where they cannot.
+    fn dimensions(&self, entry: usize) -> Option<(u32, u32)>;
+
+    /// Values of each entry where all are signals: images of one row. `None` where they are images.
+    fn signal_length(&self) -> Option<u32> {
+        None
+    }
+
+    /// Hashes what tells cheaply whether anything has changed: names, lengths and times of files.
+    fn stamp(&self, hash: &mut Sha256);
+
+    /// Reads what is not known yet, before anything but [`stamp`](Self::stamp) and [`folder`](Self::folder) is asked for.
+    fn load(&mut self) -> Result<(), DataError> {
+        Ok(())
+    }
+
+    /// The folder of images below which nothing may be written.
+    fn folder(&self) -> Option<&Path>;
+}
+
+/// What a source has.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Names of the classes. There are at least two.
+    pub(crate) classes: Vec<String>,
+    /// The images, by name bytewise.
+    pub(crate) entries: Vec<Entry>,
+    /// What is there and is not used.
+    pub(crate) skipped: Vec<Skip>,
+    /// What should be known, in sentences.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// An image of a source.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// Its path in the source, with `/` between folders.
+    pub(crate) path: PathBuf,
+    /// Its class.
+    pub(crate) label: u32,
+    /// Its split, where the source gives one.
+    pub(crate) side: Option<Side>,
+    /// The name of its group, where the source gives one.
+    pub(crate) group: Option<String>,
+}
+
+impl Entry {
+    /// Its path, for people.
+    pub(crate) fn name(&self) -> String {
+        shown(self.path.as_os_str())
+    }
+}
+
+/// What is known of an image.
+pub(crate) enum Content {
+    /// The bytes of its file.
+    Bytes(Vec<u8>),
+    /// Its pixels.
+    Decoded(Decoded),
+}
+
+/// Something that is not used.
+#[derive(Debug)]
+pub(crate) struct Skip {
+    /// Its path in the source, for people.
+    pub(crate) name: String,
+    /// Why.
+    pub(crate) reason: &'static str,
+    /// What else is known of it.
+    pub(crate) detail: Option<String>,
+    /// Whether it should be an image and cannot be read.
+    pub(crate) is_bad: bool,
+}
+
+impl Skip {
+    /// A file that is nothing to miss.
+    fn aside(path: &Path, reason: &'static str) -> Self {
+        Self {
+            name: shown(path.as_os_str()),
+            reason,
+            detail: None,
+            is_bad: false,
+        }
+    }
+
+    /// A file that should be an image.
+    pub(crate) fn bad(path: &Path, reason: &'static str, detail: Option<String>) -> Self {
+        Self {
+            name: shown(path.as_os_str()),
+            reason,
+            detail,
+            is_bad: true,
+        }
+    }
+}
+
+/// A split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Side {
+    Train,
+    Valid,
+    Test,
+}
+
+impl Side {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Train, Self::Valid, Self::Test];
+
+    /// The split that people call `name`, in any case.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "train" | "training" => Some(Self::Train),
+            "val" | "valid" | "validation" => Some(Self::Valid),
+            "test" | "testing" => Some(Self::Test),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Opens what is at `path` and lists what it has.
+pub(crate) fn open(
+    path: &Path,
+    options: &ReadOptions,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Box<dyn Source>, DataError> {
+    let found = fs::metadata(path).map_err(|reason| match reason.kind() {
+        ErrorKind::NotFound => DataError::Missing {
+            path: path.to_owned(),
+        },
+        _ => io(path, "opened")(reason),
+    })?;
+    if found.is_dir() {
+        return Ok(Box::new(folder::Folder::open(
+            path,
+            options.glob.as_deref(),
+            progress,
+        )?));
+    }
+    let kind = |found: &str| DataError::Kind {
+        path: path.to_owned(),
+        found: found.to_owned(),
+    };
+    if !found.is_file() {
+        return Err(kind("a pipe, a socket or a device"));
+    }
+    let ending = path
+        .extension()
+        .map(|ending| ending.to_string_lossy().to_ascii_lowercase());
+    match ending.as_deref() {
+        Some("npz") => Ok(Box::new(arrays::ArraysFile::open(path, options.layout)?)),
+        Some("csv" | "tsv" | "txt" | "lst" | "list") => Ok(Box::new(list::List::open(
+            path,
+            options.columns.as_deref(),
+            progress,
+        )?)),
+        Some("zip" | "tar" | "gz" | "tgz" | "7z" | "rar") => Err(kind("an archive; unpack it")),
+        Some(ending) if folder::is_image_ending(ending) => Err(kind("a single image")),
+        Some("npy") => Err(kind("a single array without labels")),
+        _ => Err(kind("of another kind")),
+    }
+}
+
+/// A path for people: what is not UTF-8 is written as `\xNN`.
+pub(crate) fn shown(path: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in path.as_encoded_bytes().utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            // Writing to a text cannot fail.
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+/// An error of the system at `path`.
+fn io(path: &Path, action: &'static str) -> impl Fn(std::io::Error) -> DataError {
+    move |reason| DataError::Io {
+        path: path.to_owned(),
+        action,
+        reason,
+    }
+}
+
+/// Reads the file of an image.
+fn fetch_file(path: &Path) -> Result<Content, String> {
+    nas_files::read_bytes(path, LARGEST_FILE)
+        .map(Content::Bytes)
+        .map_err(|error| error.to_string())
+}
+
+/// Width and height in the header of an image's file.
+fn dimensions_of_file(path: &Path) -> Option<(u32, u32)> {
+    image::ImageReader::open(path)
+        .ok()?
+        .with_guessed_format()
+        .ok()?
+        .into_dimensions()
+        .ok()
+}
+
+/// A number of things: `1 image`, `2 images`.
+pub(crate) fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Refuses a listing without two classes, or with a class that has nothing to train on.
+fn check(path: &Path, listing: &Listing) -> Result<(), DataError> {
+    if listing.classes.len() < 2 {
+        return Err(DataError::TooSmall {
+            what: format!(
+                "{}: there is 1 class, '{}'",
+                path.display(),
+                listing.classes.first().map_or("", String::as_str)
+            ),
+            remedy: "a data set has at least 2".to_owned(),
+        });
+    }
+    let mut counts = vec![[0; 3]; listing.classes.len()];
+    for entry in &listing.entries {
+        counts[entry.label as usize][entry.side.unwrap_or(Side::Train) as usize] += 1;
+    }
+    for (class, count) in listing.classes.iter().zip(counts) {
+        for side in [Side::Valid, Side::Test] {
+            let images = count[side as usize];
+            if count[Side::Train as usize] == 0 && images > 0 {
+                return Err(DataError::NotInTraining {
+                    path: path.to_owned(),
+                    class: class.clone(),
+                    split: side.name(),
+                    images,
+                });
+            }
+        }
+    }
+    Ok(())
+}

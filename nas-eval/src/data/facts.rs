@@ -1,0 +1,51 @@
+//! What is known of a data set before anything is trained on it.
+
+use nas_space::shape::Shape;
+
+use super::dataset::Dataset;
+use super::error::DataError;
+use super::registry::DatasetInfo;
+
+/// What settings depend on where nothing is said: the images of a data set in figures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFacts {
+    /// The name of the data set.
+    pub name: String,
+    /// Shape of an image.
+    pub shape: Shape,
+    /// Number of classes.
+    pub classes: usize,
+    /// Number of training images, those to validate on among them.
+    pub train_images: usize,
+    /// Number of test images.
+    pub test_images: usize,
+}
+
+impl DataFacts {
+    /// Those of a data set that this crate knows by name. Nothing is read.
+    ///
+    /// # Errors
+    /// [`DataError::UnknownDataset`] if there is no data set of this name.
+    pub fn named(name: &str) -> Result<Self, DataError> {
+        let info = DatasetInfo::find(name)?;
+        Ok(Self {
+            name: info.name.to_owned(),
+            shape: info.shape,
+            classes: info.classes,
+            train_images: info.train_images,
+            test_images: info.test_images,
+        })
+    }
+}
+
+impl From<&Dataset> for DataFacts {
+    fn from(dataset: &Dataset) -> Self {
+        Self {
+            name: dataset.name.clone(),
+            shape: dataset.train.shape(),
+            classes: dataset.train.classes(),
+            train_images: dataset.train.len(),
+            test_images: dataset.test.len(),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Data of one's own: what `nas-data` has read, as a data set.
+
+use std::sync::Arc;
+
+use nas_data::OwnData;
+
+use super::dataset::{Dataset, HeldOut};
+use super::error::DataError;
+use super::images::{Images, Pixels};
+
+/// Hexadecimal digits of the fingerprint that are part of the name.
+const DIGITS: usize = 12;
+
+impl Dataset {
+    /// The data set of these images. Validation images that the source gives are among the training
+    /// images, and held out where there is validation. Its name is that of the source, with the
+    /// beginning of the fingerprint: other images have another name.
+    ///
+    /// # Errors
+    /// [`DataError`] for a part without images.
+    pub fn own(data: &OwnData) -> Result<Self, DataError> {
+        let classes = data.classes.len();
+        let images = |pixels, labels| {
+            let pixels = Pixels::Mapped(pixels);
+            Images::of_pixels(data.shape, classes, pixels, labels).map(Arc::new)
+        };
+        let trained = data.train.len() as u32;
+        let (train, held_out) = match &data.valid {
+            Some(valid) => {
+                let pixels = data.train.pixels.joined(&valid.pixels);
+                let labels = data.train.labels.iter().chain(&valid.labels).copied().collect();
+                let given = (trained..trained + valid.len() as u32).collect();
+                (images(pixels, labels)?, HeldOut::Given(given))
+            }
+            None => (
+                images(data.train.pixels.clone(), data.train.labels.clone())?,
+                HeldOut::DrawnInGroups(data.train.groups.clone().into()),
+            ),
+        };
+        let digits: String = data.fingerprint.chars().take(DIGITS).collect();
+        Ok(Self {
+            name: format!("{}-{digits}", data.name),
+            classes: data.classes.clone(),
+            train,
+            test: images(data.test.pixels.clone(), data.test.labels.clone())?,
+            held_out,
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! Where images come from: a data set with a name, or a folder, a list or arrays of one's own.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use nas_data::ReadOptions;
+use nas_eval::data::{DATASETS, DataFacts, Dataset};
+use serde::{Deserialize, Serialize};
+
+use crate::args::ReadArgs;
+use crate::data_dir;
+use crate::usage::Usage;
+use crate::watch::{RunEvent, Watcher};
+
+/// Images of one's own: which ones, and how they are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnPlan {
+    /// What they were when the search began: 64 hexadecimal digits over pixels, labels and splits. A run goes on with the
+    /// same images alone.
+    pub fingerprint: String,
+    /// How they are read.
+    #[serde(default)]
+    pub read: ReadOptions,
+}
+
+/// A data set, and how it is read.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Its name, or the path of one's own.
+    pub data: &'a str,
+    /// The folder with the files of one that has a name.
+    pub data_dir: Option<&'a Path>,
+    /// How one's own is read.
+    pub own: Option<&'a OwnPlan>,
+}
+
+/// A data set that was looked at, so that settings can be chosen for it.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    /// Its name, or the path of one's own.
+    pub data: String,
+    /// How one's own is read.
+    pub own: Option<OwnPlan>,
+    /// It in figures.
+    pub facts: DataFacts,
+}
+
+/// Whether a data set has this name.
+pub fn is_named(data: &str) -> bool {
+    DATASETS.iter().any(|info| info.name == data)
+}
+
+/// The data set that a text names: its name, or a path from the root.
+///
+/// # Errors
+/// Where no data set has this name, and nothing is at this place.
+pub fn normalized(text: &str) -> Result<String> {
+    if is_named(text) {
+        return Ok(text.to_owned());
+    }
+    let path = Path::new(text);
+    if !path.exists() {
+        let names = DATASETS.map(|info| info.name).join(", ");
+        bail!(
+            "there is no data set '{text}', and nothing at that place; expected one of {names}, or images of your own: a folder \
+             with a folder of images for each class, a list of files (.csv, .tsv, .txt), or arrays (.npz)"
+        );
+    }
+    match data_dir::absolute(path)?.to_str() {
+        Some(path) => Ok(path.to_owned()),
+        None => bail!("{}: the path of a data set has to be UTF-8", path.display()),
+    }
+}
+
+impl Looked {
+    /// The data set of this name or path, read as `recorded` says, but for what is typed.
+    ///
+    /// # Errors
+    /// For a name or place where there is none; for options that one with a name does not have; where the images cannot be
+    /// read, or are not those that are on record.
+    pub fn at(
+        text: &str,
+        recorded: Option<&OwnPlan>,
+        typed: &ReadArgs,
+        watcher: &dyn Watcher,
+    ) -> Result<Self> {
+        let data = normalized(text)?;
+        if is_named(&data) {
+            if let Some(option) = typed.first_typed() {
+                let why = format!("{option} has no meaning with {data}; it is for images of your own (--data PATH)");
+                return Err(Usage::new(why).into());
+            }
+            return Ok(Self {
+                facts: DataFacts::named(&data)?,
+                own: None,
+                data,
+            });
+        }
+        let mut read = recorded.map(|own| own.read.clone()).unwrap_or_default();
+        typed.overlay(&mut read);
+        let images = nas_data::read(Path::new(&data), &read, &|progress| {
+            watcher.watch(RunEvent::Reading(progress));
+        })?;
+        if let Some(recorded) = recorded.filter(|recorded| recorded.read == read) {
+            check_fingerprint(&data, recorded, &images.fingerprint)?;
+        }
+        Ok(Self {
+            facts: DataFacts::from(&Dataset::own(&images)?),
+            own: Some(OwnPlan {
+                fingerprint: images.fingerprint,
+                read,
+            }),
+            data,
+        })
+    }
+}
+
+/// Reads a data set, and notes which of its files are not the official ones, where that is known.
+///
+/// # Errors
+/// Where there is no such data set, its files are missing or damaged, or images of one's own are not those on record.
+pub fn load(source: Source<'_>, watcher: &dyn Watcher) -> Result<Dataset> {
+    let Source {
+        data,
+        data_dir,
+        own,
+    } = source;
+    let Some(own) = own else {
+        return data_dir::load(data, data_dir, watcher);
+    };
+    let images = nas_data::read(Path::new(data), &own.read, &|progress| {
+        watcher.watch(RunEvent::Reading(progress));
+    })?;
+    check_fingerprint(data, own, &images.fingerprint)?;
+    Ok(Dataset::own(&images)?)
+}
+
+fn check_fingerprint(data: &str, recorded: &OwnPlan, found: &str) -> Result<()> {
+    if recorded.fingerprint != found {
+        bail!(
+            "the images of {data} are not those of the configuration (fingerprint {:.12}, now {found:.12}): files, labels or splits \
+             have changed since. Expected the same images; a new search takes these",
+            recorded.fingerprint
+        );
+    }
+    Ok(())
+}
