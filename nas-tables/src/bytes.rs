@@ -31,9 +31,10 @@ impl Bytes {
             // An empty file cannot be mapped.
             return Ok(Self::Owned(Vec::new()));
         }
-        // SAFETY: what is read of the map are bytes, of which any are legal, each time anew and with bounds checked, so that
-        // a process that rewrites the file in place can make answers wrong, and nothing else. One that cuts it short
-        // makes the system end this process when it reads beyond. This toolkit does neither: it replaces files.
+        // SAFETY: what is read of the map are bytes, of which any are legal, each time anew and
+        // with bounds checked, so that a process that rewrites the file in place can make answers
+        // wrong, and nothing else. One that cuts it short makes the system end this process when it
+        // reads beyond. This toolkit does neither: it replaces files.
         let map = unsafe { Mmap::map(&file) }.map_err(io)?;
         Ok(Self::Mapped(map))
     }
