@@ -1,5 +1,6 @@
-//! Random search and evolution on the built-in benchmark table, with the same budget. A search sees validation accuracies; the test
-//! accuracy of what it chose is looked up once, at the end. One seed each says nothing about which is better.
+//! Random search and evolution on the built-in benchmark table, with the same budget. A search sees
+//! validation accuracies; the test accuracy of what it chose is looked up once, at the end. One
+//! seed each says nothing about which is better.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

@@ -5,8 +5,9 @@ use nas_space::error::SpaceError;
 use nas_space::spaces::Space;
 use rand_chacha::ChaCha8Rng;
 
-/// `parent` with exactly one choice changed, as the space changes it. Where nothing differs from it in one choice only, as in
-/// a space of one architecture or where limits leave it alone, a fresh draw.
+/// `parent` with exactly one choice changed, as the space changes it. Where nothing differs from it
+/// in one choice only, as in a space of one architecture or where limits leave it alone, a fresh
+/// draw.
 pub(crate) fn mutant(
     space: &dyn Space,
     parent: &Architecture,
@@ -27,8 +28,8 @@ mod tests {
 
     use super::*;
 
-    /// Two open decisions are each changed half the time, to each of their other options as often. The counts' standard
-    /// deviations are at most 55.
+    /// Two open decisions are each changed half the time, to each of their other options as often.
+    /// The counts' standard deviations are at most 55.
     #[test]
     fn exactly_one_choice_changes_and_all_changes_are_as_likely_as_stated() {
         let space = TinySpace::new(&[3, 1, 5]);

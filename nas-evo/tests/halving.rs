@@ -1,4 +1,5 @@
-//! Studies whose trials are halved: for any number of workers, stopped anywhere, around every method.
+//! Studies whose trials are halved: for any number of workers, stopped anywhere, around every
+//! method.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -18,7 +19,8 @@ use nas_study::{
     Event, Parts, PreparedStudy, RunOptions, Silent, Stop, Store, StudyConfig, Summary, TrialRecord,
 };
 
-/// Rises with the epochs towards a value of the training's own, which crosses others on its way; some fail.
+/// Rises with the epochs towards a value of the training's own, which crosses others on its way;
+/// some fail.
 struct Curves;
 
 impl Evaluator for Curves {
@@ -170,7 +172,8 @@ fn epochs_are_paid_once_failures_stay_where_they_are_and_the_best_was_trained_lo
         }
         let paid: u64 = reached.values().map(|&epochs| u64::from(epochs)).sum();
         assert_eq!(summary.epochs, paid);
-        // The limit is looked at before each trial, and three are under way: of at most 18 epochs each.
+        // The limit is looked at before each trial, and three are under way: of at most 18 epochs
+        // each.
         assert!((200..200 + 18).contains(&paid), "{paid}");
         let best = summary.best.unwrap();
         assert_eq!(best.epochs, 27);

@@ -29,7 +29,8 @@ fn params(architecture: &Architecture) -> u64 {
     network.unwrap().cost().params
 }
 
-/// What a cell with one convolution of 1×1 on its edge from start to end takes: about a seventh of the 15,625 are within.
+/// What a cell with one convolution of 1×1 on its edge from start to end takes: about a seventh of
+/// the 15,625 are within.
 fn limit() -> u64 {
     params(&Architecture::new([1, 1, 1, 2, 1, 1]))
 }

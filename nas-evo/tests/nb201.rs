@@ -1,5 +1,6 @@
-//! The methods of this crate on the NAS-Bench-201 table, against what is known of them: CIFAR-10, searched by
-//! the validation accuracy after 12 epochs, reported by the test accuracy after 200, 500 seeds.
+//! The methods of this crate on the NAS-Bench-201 table, against what is known of them: CIFAR-10,
+//! searched by the validation accuracy after 12 epochs, reported by the test accuracy after 200,
+//! 500 seeds.
 //!
 //! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository.
 
@@ -64,7 +65,8 @@ fn search(strategy: &mut dyn Strategy, evaluator: &TabularEvaluator, trials: u64
     best.unwrap().0
 }
 
-/// What `trials` trials dominate of accuracies from a half to one and parameters from none to the most there are, as a share.
+/// What `trials` trials dominate of accuracies from a half to one and parameters from none to the
+/// most there are, as a share.
 fn volume(strategy: &mut dyn Strategy, evaluator: &TabularEvaluator, trials: u64) -> f64 {
     const MOST_PARAMS: f64 = 1_531_546.0;
     let all = self::trials(strategy, evaluator, trials).into_iter();

@@ -1,5 +1,6 @@
-//! Progressive search on the built-in benchmark table: all cells of one node first, then larger ones that a surrogate predicts to be
-//! good, level by level. The report says how well it ranked those it chose.
+//! Progressive search on the built-in benchmark table: all cells of one node first, then larger
+//! ones that a surrogate predicts to be good, level by level. The report says how well it ranked
+//! those it chose.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

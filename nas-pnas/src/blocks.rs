@@ -1,8 +1,9 @@
 //! Architectures as blocks of choices: what a network reads.
 //!
-//! A block is what one level adds: (I1, I2, O1, O2) in the PNAS space, the edges into one node of a NAS-Bench-201 cell, one
-//! layer of a chain. A decision has a kind, which says what its options mean, and a slot: its place in the block, such that
-//! the second input of every block is in the same slot.
+//! A block is what one level adds: (I1, I2, O1, O2) in the PNAS space, the edges into one node of a
+//! NAS-Bench-201 cell, one layer of a chain. A decision has a kind, which says what its options
+//! mean, and a slot: its place in the block, such that the second input of every block is in the
+//! same slot.
 
 use nas_space::spaces::{Growth, Space};
 

@@ -70,8 +70,8 @@ pub enum Exploration {
     Top,
     /// The mean plus so many times the spread: an upper confidence bound.
     Ucb(f64),
-    /// A draw from the normal distribution of this mean and spread, each child's its own: Thompson sampling as in BANANAS
-    /// (White et al. 2021, arXiv 1910.11858).
+    /// A draw from the normal distribution of this mean and spread, each child's its own: Thompson
+    /// sampling as in BANANAS (White et al. 2021, arXiv 1910.11858).
     Thompson,
 }
 
@@ -88,13 +88,16 @@ impl Default for ProgressiveConfig {
 }
 
 impl ProgressiveConfig {
-    /// For a hundred trials of NAS-Bench-201's cells by nodes: 5 of one node, 40 of two, 55 of three, and smaller networks.
+    /// For a hundred trials of NAS-Bench-201's cells by nodes: 5 of one node, 40 of two, 55 of
+    /// three, and smaller networks.
     ///
-    /// Chosen on the benchmark's CIFAR-10 by the test accuracy of seeds 10,000 to 10,023 (forests and most Gaussian processes: to
-    /// 10,059) among seventeen configurations, not a full grid: beams 25/70, 40/55 and 55/40; MLPs and LSTMs of these small sizes,
-    /// forests, Gaussian processes on three encodings; exploration by each of the three rules; all parents or the best 10 or 15;
-    /// 60 or 150 epochs; refitted or retrained. The MLP's first layer had its random numbers in another order then. Differences
-    /// between the better ones are within their noise. What is reported of it was measured on other seeds, but of the same table.
+    /// Chosen on the benchmark's CIFAR-10 by the test accuracy of seeds 10,000 to 10,023 (forests
+    /// and most Gaussian processes: to 10,059) among seventeen configurations, not a full grid:
+    /// beams 25/70, 40/55 and 55/40; MLPs and LSTMs of these small sizes, forests, Gaussian
+    /// processes on three encodings; exploration by each of the three rules; all parents or the
+    /// best 10 or 15; 60 or 150 epochs; refitted or retrained. The MLP's first layer had its random
+    /// numbers in another order then. Differences between the better ones are within their noise.
+    /// What is reported of it was measured on other seeds, but of the same table.
     pub fn nas_bench_201() -> Self {
         Self {
             beam: vec![40, 55],
@@ -107,12 +110,14 @@ impl ProgressiveConfig {
         }
     }
 
-    /// For so many trials of a space, to go through all of its levels: for level 1 as many as `first_level` says, or else at most
-    /// a third of them, the rest in equal parts for the others, with networks as small as in
-    /// [`ProgressiveConfig::nas_bench_201`]. For fewer trials than that takes, one of each level.
+    /// For so many trials of a space, to go through all of its levels: for level 1 as many as
+    /// `first_level` says, or else at most a third of them, the rest in equal parts for the others,
+    /// with networks as small as in [`ProgressiveConfig::nas_bench_201`]. For fewer trials than
+    /// that takes, one of each level.
     ///
     /// # Errors
-    /// [`PnasError::DoesNotGrow`] for a space without levels; a space error where it cannot be expanded.
+    /// [`PnasError::DoesNotGrow`] for a space without levels; a space error where it cannot be
+    /// expanded.
     pub fn within(
         trials: u64,
         space: &Arc<dyn Space>,
@@ -122,7 +127,8 @@ impl ProgressiveConfig {
         let trials = usize::try_from(trials).unwrap_or(usize::MAX);
         let room = match first_level {
             Some(FirstLevel::AtMost(room)) => room,
-            // No more than this is counted: all of a level that is larger leave no trial for others.
+            // No more than this is counted: all of a level that is larger leave no trial for
+            // others.
             Some(FirstLevel::All) => trials.max(1),
             None if levels == 1 => trials.max(1),
             None => (trials / 3).max(1),

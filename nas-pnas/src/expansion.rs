@@ -19,21 +19,23 @@ pub struct Candidate {
 
 /// The stream of different children of some parents.
 ///
-/// Children come parent by parent, in lexicographic order. Those that differ from another in the order of interchangeable
-/// choices alone are passed over at sight ([`Growth::is_ordered`]); of the rest, one is left out where its
-/// [`CanonicalId`] was seen in this stream or is known from before. So the first of equal ones stands for all. What a space
-/// that is a part of another does not have ([`Space::part`]) is left out.
+/// Children come parent by parent, in lexicographic order. Those that differ from another in the
+/// order of interchangeable choices alone are passed over at sight ([`Growth::is_ordered`]); of the
+/// rest, one is left out where its [`CanonicalId`] was seen in this stream or is known from before.
+/// So the first of equal ones stands for all. What a space that is a part of another does not have
+/// ([`Space::part`]) is left out.
 ///
 /// # Complexity
-/// Memory grows by the id of each different child, 16 bytes and what a hash set adds: about 10 MB for the 300,000
-/// children of a PNAS level. The ids of a batch are computed side by side.
+/// Memory grows by the id of each different child, 16 bytes and what a hash set adds: about 10 MB
+/// for the 300,000 children of a PNAS level. The ids of a batch are computed side by side.
 #[derive(Debug)]
 pub struct Expansion {
     space: Arc<dyn Space>,
     /// The parents still to come, the next one last.
     parents: Vec<Architecture>,
     children: Option<Extensions>,
-    /// Whether children are passed over at sight. Those of a parent whose own choices are not in order never are.
+    /// Whether children are passed over at sight. Those of a parent whose own choices are not in
+    /// order never are.
     by_sight: bool,
     seen: HashSet<CanonicalId>,
     written: u64,
@@ -67,8 +69,8 @@ impl Expansion {
         }
     }
 
-    /// Children so far, each as often as it is written, but once where the order of interchangeable choices is all that
-    /// differs.
+    /// Children so far, each as often as it is written, but once where the order of interchangeable
+    /// choices is all that differs.
     pub fn written(&self) -> u64 {
         self.written
     }
@@ -81,7 +83,8 @@ impl Expansion {
     /// The different ones among the next `size` children; fewer at the end, and `None` after it.
     ///
     /// # Errors
-    /// As [`Space::validate`] for a parent that is not of the space; [`SpaceError::Config`] where the space does not grow.
+    /// As [`Space::validate`] for a parent that is not of the space; [`SpaceError::Config`] where
+    /// the space does not grow.
     pub fn next_batch(&mut self, size: usize) -> Result<Option<Vec<Candidate>>, SpaceError> {
         let batch = self.next_written(size.max(1))?;
         if batch.is_empty() {
@@ -171,7 +174,8 @@ mod tests {
             .collect()
     }
 
-    /// 136 of the 256 cells of one block are different, and 31,620 of the 40,800 unordered ones of two.
+    /// 136 of the 256 cells of one block are different, and 31,620 of the 40,800 unordered ones of
+    /// two.
     #[test]
     fn the_counts_are_those_of_the_space() {
         let first = all(Expansion::first_level(space()).unwrap(), 50);
@@ -196,7 +200,8 @@ mod tests {
         assert_eq!(beyond.next_batch(10).unwrap(), None);
     }
 
-    /// Of the 125 cells of two nodes, those that are a cell of one node, or nothing at all, are known.
+    /// Of the 125 cells of two nodes, those that are a cell of one node, or nothing at all, are
+    /// known.
     #[test]
     fn what_is_known_from_before_is_left_out() {
         let space: Arc<dyn Space> = Arc::new(nb201());
@@ -220,8 +225,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// For parents of any level of any growing space: children are of the space and of the next level, begin with one of
-        /// the parents, and no two have the same id, nor one that is known.
+        /// For parents of any level of any growing space: children are of the space and of the next
+        /// level, begin with one of the parents, and no two have the same id, nor one that is
+        /// known.
         #[test]
         fn an_expansion_is_valid_and_never_repeats_itself(seed in any::<u64>(), batch in 1_usize..200) {
             let spaces: [Arc<dyn Space>; 3] = [

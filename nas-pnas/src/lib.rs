@@ -1,9 +1,11 @@
-//! Progressive neural architecture search: from simple cells to complex ones, guided by a surrogate.
+//! Progressive neural architecture search: from simple cells to complex ones, guided by a
+//! surrogate.
 //!
-//! All architectures of the first level of a space that grows are trained, and a surrogate learns to predict their accuracies.
-//! Then, for level b = 2 … B: all architectures trained at level b − 1 are expanded in every way; of those children that
-//! are not the same as another, the surrogate predicts the accuracy; the K of the best predictions are trained, and the
-//! surrogate learns from them as well. The best of everything trained is the result.
+//! All architectures of the first level of a space that grows are trained, and a surrogate learns
+//! to predict their accuracies. Then, for level b = 2 … B: all architectures trained at level b − 1
+//! are expanded in every way; of those children that are not the same as another, the surrogate
+//! predicts the accuracy; the K of the best predictions are trained, and the surrogate learns from
+//! them as well. The best of everything trained is the result.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -12,25 +14,29 @@
 //! | [`report`] | how a search went, level by level, and how well the surrogate ranked |
 //! | [`rank`] | correlations of ranks |
 //!
-//! The trials of a level are proposed in the order of their scores, and of equal scores in the order of the expansion. They can
-//! be evaluated side by side; the next level waits for all. A trial that fails is neither learned from nor expanded. No
-//! architecture is trained twice, whatever level it is of: in spaces where a child can be the same network as a smaller one, it
-//! is not a candidate. Where the levels are used up, the search is finished, whatever is left of the budget.
+//! The trials of a level are proposed in the order of their scores, and of equal scores in the
+//! order of the expansion. They can be evaluated side by side; the next level waits for all. A
+//! trial that fails is neither learned from nor expanded. No architecture is trained twice,
+//! whatever level it is of: in spaces where a child can be the same network as a smaller one, it is
+//! not a candidate. Where the levels are used up, the search is finished, whatever is left of the
+//! budget.
 //!
 //! # Deviations
-//! - The paper does not say for how long, on which data and in which batches the surrogate is trained. Here it is trained on
-//!   the samples of all levels so far; [`NetworkConfig`](surrogate::NetworkConfig) says how, and whether anew.
-//! - The paper's networks have two embeddings, one for inputs and one for operations. Here there is one for each kind of
-//!   decision of the space, which in the PNAS space are those two.
-//! - [`ProgressiveConfig`] can ask for less than all of the first level, other beams at each level, fewer parents, and
-//!   exploration; its defaults are the paper's.
+//! - The paper does not say for how long, on which data and in which batches the surrogate is
+//!   trained. Here it is trained on the samples of all levels so far;
+//!   [`NetworkConfig`](surrogate::NetworkConfig) says how, and whether anew.
+//! - The paper's networks have two embeddings, one for inputs and one for operations. Here there is
+//!   one for each kind of decision of the space, which in the PNAS space are those two.
+//! - [`ProgressiveConfig`] can ask for less than all of the first level, other beams at each level,
+//!   fewer parents, and exploration; its defaults are the paper's.
 //!
 //! # On NAS-Bench-201
-//! With [`ProgressiveConfig::nas_bench_201`], 100 trials, CIFAR-10, the 200-epoch test accuracy of the best by 12-epoch validation,
-//! seeds 0 to 199: 94.07 ± 0.24 %; uniform draws without repetition reach 93.71 ± 0.33 % on the same seeds (paired t = 12.7).
-//! Spearman's ρ of what was predicted for the cells that were chosen, with what was measured of them: 0.34 ± 0.09 from one
-//! node to two, −0.02 ± 0.16 from two to three. The surrogate finds a good part of the last level, but within that part it ranks no
-//! better than chance.
+//! With [`ProgressiveConfig::nas_bench_201`], 100 trials, CIFAR-10, the 200-epoch test accuracy of
+//! the best by 12-epoch validation, seeds 0 to 199: 94.07 ± 0.24 %; uniform draws without
+//! repetition reach 93.71 ± 0.33 % on the same seeds (paired t = 12.7). Spearman's ρ of what was
+//! predicted for the cells that were chosen, with what was measured of them: 0.34 ± 0.09 from one
+//! node to two, −0.02 ± 0.16 from two to three. The surrogate finds a good part of the last level,
+//! but within that part it ranks no better than chance.
 //!
 //! # Example
 //! ```
@@ -56,8 +62,8 @@
 //! ```
 //!
 //! # References
-//! - C. Liu, B. Zoph, M. Neumann, J. Shlens, W. Hua, L.-J. Li, L. Fei-Fei, A. Yuille, J. Huang, K. Murphy. Progressive Neural
-//!   Architecture Search. ECCV 2018, arXiv 1712.00559, algorithm 1.
+//! - C. Liu, B. Zoph, M. Neumann, J. Shlens, W. Hua, L.-J. Li, L. Fei-Fei, A. Yuille, J. Huang, K.
+//!   Murphy. Progressive Neural Architecture Search. ECCV 2018, arXiv 1712.00559, algorithm 1.
 
 mod blocks;
 mod config;

@@ -1,8 +1,10 @@
 //! How well one list of numbers ranks things as another does.
 //!
-//! Equal numbers share the mean of their ranks, so what an order between them would be never counts.
+//! Equal numbers share the mean of their ranks, so what an order between them would be never
+//! counts.
 
-/// Spearman's ρ: the correlation of the ranks. `None` for fewer than two pairs, or where all of one list are equal.
+/// Spearman's ρ: the correlation of the ranks. `None` for fewer than two pairs, or where all of one
+/// list are equal.
 ///
 /// # Panics
 /// Where the lists differ in length.
@@ -20,8 +22,8 @@ pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     (of_a > 0.0 && of_b > 0.0).then(|| both / (of_a * of_b).sqrt())
 }
 
-/// Kendall's τ-b: pairs in the same order minus pairs in the other, over the root of the pairs untied in each list.
-/// `None` for fewer than two pairs, or where all of one list are equal.
+/// Kendall's τ-b: pairs in the same order minus pairs in the other, over the root of the pairs
+/// untied in each list. `None` for fewer than two pairs, or where all of one list are equal.
 ///
 /// # Panics
 /// Where the lists differ in length.
@@ -42,8 +44,8 @@ pub fn kendall(a: &[f64], b: &[f64]) -> Option<f64> {
     (untied_a > 0 && untied_b > 0).then(|| balance as f64 / (untied_a as f64 * untied_b as f64).sqrt())
 }
 
-/// Of the `k` with the largest predictions, the share that are among the `k` with the largest values. Of equals the
-/// first count as larger. `None` where `k` is 0 or more than there are.
+/// Of the `k` with the largest predictions, the share that are among the `k` with the largest
+/// values. Of equals the first count as larger. `None` where `k` is 0 or more than there are.
 ///
 /// # Panics
 /// Where the lists differ in length.

@@ -24,9 +24,11 @@ pub struct LevelReport {
     pub parents: usize,
     /// Children that were made, where the order of interchangeable choices does not count.
     pub written: u64,
-    /// The different ones among them that no level before has trained. All of them were predicted, at level 1 none.
+    /// The different ones among them that no level before has trained. All of them were predicted,
+    /// at level 1 none.
     pub distinct: u64,
-    /// All architectures of the level, isomorphic ones counted apart: what an exhaustive search would face.
+    /// All architectures of the level, isomorphic ones counted apart: what an exhaustive search
+    /// would face.
     pub size: f64,
     /// Those that were chosen to be trained, in the order of the trials.
     pub models: Vec<ModelReport>,
@@ -36,8 +38,8 @@ pub struct LevelReport {
     pub best_accuracy: Option<f64>,
     /// How the surrogate of the levels before ranked these; `None` at level 1.
     pub extrapolated: Option<RankQuality>,
-    /// How the surrogate ranks these where it has learned from others of the level, but not from themselves; `None` until
-    /// the level is complete, or where the surrogate does not tell.
+    /// How the surrogate ranks these where it has learned from others of the level, but not from
+    /// themselves; `None` until the level is complete, or where the surrogate does not tell.
     pub held_out: Option<RankQuality>,
 }
 
@@ -65,8 +67,8 @@ pub struct RankQuality {
     pub spearman: Option<f64>,
     /// Kendall's τ-b; `None` where there is nothing to rank.
     pub kendall: Option<f64>,
-    /// Of the k of the best predictions, the share among the k of the best accuracies, for each of [`PRECISION_AT`] that is
-    /// below the number of models.
+    /// Of the k of the best predictions, the share among the k of the best accuracies, for each of
+    /// [`PRECISION_AT`] that is below the number of models.
     pub precision: Vec<PrecisionAt>,
 }
 

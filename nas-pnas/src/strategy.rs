@@ -87,7 +87,8 @@ impl ProgressiveSearch {
     /// A search of `space` whose proposals are a function of `config`, `seed` and the outcomes.
     ///
     /// # Errors
-    /// [`PnasError::DoesNotGrow`] for a space without levels, [`PnasError::Config`] for a value out of its range.
+    /// [`PnasError::DoesNotGrow`] for a space without levels, [`PnasError::Config`] for a value out
+    /// of its range.
     pub fn new(space: Arc<dyn Space>, config: ProgressiveConfig, seed: Seed) -> Result<Self, PnasError> {
         let surrogate = config.surrogate.build(&space, seed.derive("surrogate", 0))?;
         Self::with_surrogate(space, config, surrogate, seed)
@@ -166,7 +167,8 @@ impl ProgressiveSearch {
         self.surrogate.as_ref()
     }
 
-    /// Learns from the level that is complete and chooses the next one. `false` where the search is finished.
+    /// Learns from the level that is complete and chooses the next one. `false` where the search is
+    /// finished.
     fn next_level(&mut self) -> Result<bool, PnasError> {
         let levels = growth(self.space.as_ref())?.levels();
         if self.levels.is_empty() {

@@ -1,9 +1,11 @@
-//! Progressive search on the NAS-Bench-201 table by nodes, against random search: 100 trials on CIFAR-10, searched by the
-//! validation accuracy after 12 epochs, reported by the test accuracy after 200.
+//! Progressive search on the NAS-Bench-201 table by nodes, against random search: 100 trials on
+//! CIFAR-10, searched by the validation accuracy after 12 epochs, reported by the test accuracy
+//! after 200.
 //!
-//! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository. `NB201_SEEDS` and `NB201_FIRST_SEED` choose other
-//! seeds than the few that are run by default, and `NB201_CONFIG` (JSON) another configuration than the preset:
-//! what the preset was chosen with, and what is reported of it.
+//! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository. `NB201_SEEDS` and
+//! `NB201_FIRST_SEED` choose other seeds than the few that are run by default, and `NB201_CONFIG`
+//! (JSON) another configuration than the preset: what the preset was chosen with, and what is
+//! reported of it.
 
 #![expect(
     clippy::unwrap_used,

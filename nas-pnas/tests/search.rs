@@ -162,8 +162,8 @@ fn best(levels: &[LevelReport]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// With each surrogate, the best cell found is better than the best of as many drawn uniformly: by a sign test over 12 seeds, of
-/// which at least 10 on one side have probability 0.019 by chance.
+/// With each surrogate, the best cell found is better than the best of as many drawn uniformly: by
+/// a sign test over 12 seeds, of which at least 10 on one side have probability 0.019 by chance.
 #[test]
 fn every_surrogate_finds_better_cells_than_uniform_draws() {
     for surrogate in all_surrogates() {
@@ -229,7 +229,8 @@ fn where_all_trials_of_a_level_fail_the_search_is_finished() {
     assert_eq!(run(&mut search(3, &config, 1), |_, _| None).len(), 136);
 }
 
-/// A landscape without differences: what is chosen is the beginning of the expansion, not an accident of threads or hashes.
+/// A landscape without differences: what is chosen is the beginning of the expansion, not an
+/// accident of threads or hashes.
 #[test]
 fn ties_are_broken_by_the_order_of_the_expansion() {
     let surrogate = SurrogateConfig::GaussianProcess(GaussianProcessConfig::default());

@@ -1,5 +1,5 @@
-//! What surrogates can do on a landscape made up for them. Differences are judged over seeds by a sign test: of 12 seeds at least
-//! 10 on one side has probability 0.019 by chance.
+//! What surrogates can do on a landscape made up for them. Differences are judged over seeds by a
+//! sign test: of 12 seeds at least 10 on one side has probability 0.019 by chance.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -160,8 +160,8 @@ fn every_surrogate_comes_close_to_what_it_was_taught() {
     }
 }
 
-/// Trained on cells of four operations, asked for those and for the other four. Forests are left out: of operations that no
-/// tree has split by, they all say the same.
+/// Trained on cells of four operations, asked for those and for the other four. Forests are left
+/// out: of operations that no tree has split by, they all say the same.
 #[test]
 fn the_spread_is_larger_away_from_what_was_learned() {
     let space = space();

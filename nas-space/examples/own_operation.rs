@@ -1,5 +1,6 @@
-//! An operation of your own. It says which layers it is made of; its parameters, its multiply-accumulates and its training follow
-//! from them. Here it is a convolution of a quarter of the channels, in a space that is described by a text.
+//! An operation of your own. It says which layers it is made of; its parameters, its
+//! multiply-accumulates and its training follow from them. Here it is a convolution of a quarter of
+//! the channels, in a space that is described by a text.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

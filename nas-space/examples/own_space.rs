@@ -1,5 +1,6 @@
-//! A space of your own: its decisions, and genotypes from choices and back; sampling, mutation and networks follow from them.
-//! Here the last three edges of a NAS-Bench-201 cell repeat the first three. Many spaces of cells need only a TOML text.
+//! A space of your own: its decisions, and genotypes from choices and back; sampling, mutation and
+//! networks follow from them. Here the last three edges of a NAS-Bench-201 cell repeat the first
+//! three. Many spaces of cells need only a TOML text.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The choices that name one architecture: for each decision of its space, in the space's order, the index of
-/// the chosen option.
+/// The choices that name one architecture: for each decision of its space, in the space's order,
+/// the index of the chosen option.
 ///
-/// An architecture means nothing without its [`Space`](crate::spaces::Space), which checks it, gives its
-/// readable [`Genotype`](crate::genotype::Genotype) and builds its network. Written `3.0.1`, it is a compact key.
+/// An architecture means nothing without its [`Space`](crate::spaces::Space), which checks it,
+/// gives its readable [`Genotype`](crate::genotype::Genotype) and builds its network. Written
+/// `3.0.1`, it is a compact key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Architecture {
@@ -58,8 +59,9 @@ impl fmt::Display for Architecture {
 pub struct Decision {
     /// Unique within the space, such as `normal.node1.operation0`.
     pub name: String,
-    /// Decisions of one kind speak of the same things: option `i` means the same in all of them, though one may
-    /// offer fewer options than another. A learned model can share what it learns about a kind.
+    /// Decisions of one kind speak of the same things: option `i` means the same in all of them,
+    /// though one may offer fewer options than another. A learned model can share what it learns
+    /// about a kind.
     pub kind: String,
     /// The options, readable. Never empty.
     pub options: Vec<String>,

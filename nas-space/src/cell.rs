@@ -1,11 +1,12 @@
 //! Cells: small directed acyclic graphs of feature maps.
 //!
-//! A [`Cell`] is a petgraph graph whose nodes are feature maps ([`State`]) and whose edges carry the names of
-//! operations. The states are numbered: first the inputs, then the inner nodes in an order in which each comes
-//! after the states it reads. The output concatenates some inner nodes in depth.
+//! A [`Cell`] is a petgraph graph whose nodes are feature maps ([`State`]) and whose edges carry
+//! the names of operations. The states are numbered: first the inputs, then the inner nodes in an
+//! order in which each comes after the states it reads. The output concatenates some inner nodes in
+//! depth.
 //!
-//! In serde's formats a cell reads
-//! `{"inputs": 2, "nodes": [{"edges": [["sep_conv_3x3", 0], ["skip_connect", 1]]}], "output": [2]}`.
+//! In serde's formats a cell reads `{"inputs": 2, "nodes": [{"edges": [["sep_conv_3x3", 0],
+//! ["skip_connect", 1]]}], "output": [2]}`.
 
 use petgraph::Direction;
 use petgraph::algo::toposort;
@@ -23,8 +24,8 @@ pub enum Combine {
     /// The sum.
     #[default]
     Add,
-    /// Concatenation in depth; where there is more than one part, ReLU, a 1×1 convolution back to the cell's
-    /// channels and batch norm follow.
+    /// Concatenation in depth; where there is more than one part, ReLU, a 1×1 convolution back to
+    /// the cell's channels and batch norm follow.
     Concat,
 }
 
@@ -83,17 +84,20 @@ struct CellText {
     output: Vec<usize>,
 }
 
-/// Most inputs, and most nodes, of a cell: far more than any has, and few enough to be held in memory.
+/// Most inputs, and most nodes, of a cell: far more than any has, and few enough to be held in
+/// memory.
 const MAX_STATES: usize = 1_000;
 /// The label of the edges into the output, which pass their feature map on unchanged.
 const OUTPUT_EDGE: &str = "skip_connect";
 
 impl Cell {
-    /// A cell of `inputs` inputs and these inner nodes, whose output concatenates the states `output`.
+    /// A cell of `inputs` inputs and these inner nodes, whose output concatenates the states
+    /// `output`.
     ///
     /// # Errors
-    /// [`SpaceError::Cell`] where there is no input, node or output, or more than 1,000 inputs or nodes, a node has no
-    /// edge or one from itself or a later state, or the output names an input, a state that does not exist, or one twice.
+    /// [`SpaceError::Cell`] where there is no input, node or output, or more than 1,000 inputs or
+    /// nodes, a node has no edge or one from itself or a later state, or the output names an input,
+    /// a state that does not exist, or one twice.
     pub fn new(inputs: usize, nodes: Vec<Node>, output: Vec<usize>) -> Result<Self, SpaceError> {
         if inputs == 0 || nodes.is_empty() || output.is_empty() {
             return Err(SpaceError::cell(
@@ -161,8 +165,9 @@ impl Cell {
     /// A cell from any graph: states are renumbered in topological order, ties by index in `graph`.
     ///
     /// # Errors
-    /// [`SpaceError::Cell`] where the graph has a cycle, not exactly one output, inputs not numbered 0, 1, … or
-    /// with incoming edges, or is unsound in one of the ways [`Cell::new`] names.
+    /// [`SpaceError::Cell`] where the graph has a cycle, not exactly one output, inputs not
+    /// numbered 0, 1, … or with incoming edges, or is unsound in one of the ways [`Cell::new`]
+    /// names.
     pub fn from_graph(graph: &DiGraph<State, String>) -> Result<Self, SpaceError> {
         let order = toposort(graph, None).map_err(|cycle| {
             SpaceError::cell(format!(
@@ -281,8 +286,8 @@ impl Cell {
         Node { combine, edges }
     }
 
-    /// The cell without its dead parts: edges that pass nothing on, and nodes that no input reaches or that do
-    /// not reach the output. What computes the same stays; states are renumbered.
+    /// The cell without its dead parts: edges that pass nothing on, and nodes that no input reaches
+    /// or that do not reach the output. What computes the same stays; states are renumbered.
     ///
     /// A state of the output that nothing reaches stays, without edges: it is zero.
     #[must_use]

@@ -7,10 +7,11 @@ use crate::network::{Layer, LayerKind, Network};
 /// Parameters and multiply-accumulates; `u64::MAX` stands for that many or more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
-    /// Trainable numbers: weights and biases of convolutions and linear layers, scales and shifts of batch norms.
+    /// Trainable numbers: weights and biases of convolutions and linear layers, scales and shifts
+    /// of batch norms.
     pub params: u64,
-    /// Multiply-accumulates of one forward pass for one image: convolutions and linear layers only, as the
-    /// literature counts them.
+    /// Multiply-accumulates of one forward pass for one image: convolutions and linear layers only,
+    /// as the literature counts them.
     pub macs: u64,
 }
 

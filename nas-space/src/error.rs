@@ -137,7 +137,8 @@ pub enum SpaceError {
         drawn: u64,
         /// How many of them were within.
         within: u64,
-        /// Of each figure that is limited the one drawn that is best, not necessarily of one network.
+        /// Of each figure that is limited the one drawn that is best, not necessarily of one
+        /// network.
         closest: String,
     },
     /// A layer that cannot take its input.

@@ -18,11 +18,11 @@ use crate::op::Operations;
 pub(crate) use enas_macro::MAX_MACRO_LAYERS;
 pub use enas_macro::{MacroGenotype, MacroLayer, MacroOperation};
 
-/// An architecture in its readable form: cells in a skeleton, a chain of layers, a whole network of ENAS, motifs over motifs, or
-/// the options of a table.
+/// An architecture in its readable form: cells in a skeleton, a chain of layers, a whole network of
+/// ENAS, motifs over motifs, or the options of a table.
 ///
-/// It stands for itself: unlike an [`Architecture`](crate::arch::Architecture) it needs no space to be
-/// understood, built, drawn or counted; a [`Selection`] alone can only be understood.
+/// It stands for itself: unlike an [`Architecture`](crate::arch::Architecture) it needs no space to
+/// be understood, built, drawn or counted; a [`Selection`] alone can only be understood.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -43,7 +43,8 @@ pub enum Genotype {
     Selection(Selection),
 }
 
-/// An architecture that is known by its options alone, such as one of a benchmark table: no network can be built of it.
+/// An architecture that is known by its options alone, such as one of a benchmark table: no network
+/// can be built of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
@@ -57,10 +58,11 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DartsGenotype {
-    /// The cell that keeps height and width. Two inputs: the outputs of the cell before the previous one (0) and
-    /// of the previous one (1).
+    /// The cell that keeps height and width. Two inputs: the outputs of the cell before the
+    /// previous one (0) and of the previous one (1).
     pub normal: Cell,
-    /// The cell that halves them; where there is none, the normal one with stride 2 on the edges from its inputs.
+    /// The cell that halves them; where there is none, the normal one with stride 2 on the edges
+    /// from its inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduction: Option<Cell>,
 }
@@ -117,8 +119,8 @@ impl Chain {
     /// A chain of these layers.
     ///
     /// # Errors
-    /// [`SpaceError::Config`] for no layers or more than 1,000, a field of a [`ChainLayer`] that is out of its range, or
-    /// inputs that are not earlier layers in increasing order.
+    /// [`SpaceError::Config`] for no layers or more than 1,000, a field of a [`ChainLayer`] that is
+    /// out of its range, or inputs that are not earlier layers in increasing order.
     pub fn new(layers: Vec<ChainLayer>) -> Result<Self, SpaceError> {
         if !(1..=MAX_LAYERS).contains(&layers.len()) {
             let expected = format!("1 to {MAX_LAYERS} layers");
@@ -200,8 +202,8 @@ impl Genotype {
         }
     }
 
-    /// The cells it is made of, with their names; none for a chain, a whole network, a module or a selection, the
-    /// flattened one for a hierarchy.
+    /// The cells it is made of, with their names; none for a chain, a whole network, a module or a
+    /// selection, the flattened one for a hierarchy.
     pub fn cells(&self) -> Vec<(&'static str, &Cell)> {
         match self {
             Self::Darts(DartsGenotype {
@@ -228,8 +230,8 @@ impl Genotype {
 }
 
 impl fmt::Display for Genotype {
-    /// The shortest written form that holds it: a NAS-Bench-201 string, a `Genotype(…)` text, the numbers of a
-    /// [`MacroGenotype`], or one line of JSON. [`str::parse`] reads it back.
+    /// The shortest written form that holds it: a NAS-Bench-201 string, a `Genotype(…)` text, the
+    /// numbers of a [`MacroGenotype`], or one line of JSON. [`str::parse`] reads it back.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
             Self::Nb201(genotype) => codec::format_nb201(genotype),

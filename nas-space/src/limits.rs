@@ -99,8 +99,9 @@ impl Limits {
             .collect()
     }
 
-    /// How far within the limits these figures are, as a share of each limit: that of the one which leaves least. Below 0
-    /// they are beyond a limit; minus infinity stands for a figure that is limited and not known.
+    /// How far within the limits these figures are, as a share of each limit: that of the one which
+    /// leaves least. Below 0 they are beyond a limit; minus infinity stands for a figure that is
+    /// limited and not known.
     pub fn slack(&self, figures: &Figures) -> f64 {
         let share = |limit: f64, got: Option<f64>, sign: f64| match got {
             Some(got) => sign * (limit - got) / limit.abs().max(f64::MIN_POSITIVE),
@@ -125,8 +126,8 @@ impl Limits {
     /// Checks figures against the limits.
     ///
     /// # Errors
-    /// [`SpaceError::OverLimit`] or [`SpaceError::Beyond`] names the first limit that they exceed, [`SpaceError::NotKnown`] a
-    /// figure that is limited and not known.
+    /// [`SpaceError::OverLimit`] or [`SpaceError::Beyond`] names the first limit that they exceed,
+    /// [`SpaceError::NotKnown`] a figure that is limited and not known.
     pub fn check(&self, figures: &Figures) -> Result<(), SpaceError> {
         let unknown = |quantity: Quantity| SpaceError::NotKnown {
             quantity,

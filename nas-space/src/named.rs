@@ -160,8 +160,9 @@ fn cell(edges: &[(String, usize)], output: Vec<usize>) -> Result<Cell, SpaceErro
 
 /// PNASNet-5's cell.
 ///
-/// TensorFlow-Slim counts the previous cell's output as state 0 and that of the one before as state 1; here it is the
-/// other way round. There the output takes all five blocks, though the fourth one reads the third.
+/// TensorFlow-Slim counts the previous cell's output as state 0 and that of the one before as state
+/// 1; here it is the other way round. There the output takes all five blocks, though the fourth one
+/// reads the third.
 fn pnasnet_5() -> Result<Cell, SpaceError> {
     let edges = [
         ("sep_conv_5x5", 0),

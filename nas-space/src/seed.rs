@@ -1,9 +1,9 @@
 //! Seeds from which every random stream of a study is derived.
 //!
-//! A stream is named by what it is for: `seed.derive("trial", 7).derive("init", 0)`. Streams with different
-//! names are independent, so the order in which they are drawn from, the number of threads and the number of
-//! workers cannot change a result. The generator is ChaCha with 8 rounds, which is portable: the same seed
-//! gives the same numbers on every platform.
+//! A stream is named by what it is for: `seed.derive("trial", 7).derive("init", 0)`. Streams with
+//! different names are independent, so the order in which they are drawn from, the number of
+//! threads and the number of workers cannot change a result. The generator is ChaCha with 8 rounds,
+//! which is portable: the same seed gives the same numbers on every platform.
 //!
 //! # Example
 //! ```
@@ -41,7 +41,8 @@ impl Seed {
 
     /// The seed of the stream for `purpose` number `index` below this one.
     ///
-    /// The new value is the first eight bytes of SHA-256 over (value, length of `purpose`, `purpose`, `index`).
+    /// The new value is the first eight bytes of SHA-256 over (value, length of `purpose`,
+    /// `purpose`, `index`).
     #[must_use]
     pub fn derive(self, purpose: &str, index: u64) -> Self {
         let mut hash = Sha256::new();

@@ -56,9 +56,10 @@ impl From<Cost> for Figures {
 
 /// What knows how large architectures are.
 ///
-/// There is one for a run. [`LimitedSpace`](crate::limits::LimitedSpace) and [`Gate`](crate::search::Gate) limit by it,
-/// methods that weigh sizes ask it, evaluations have its figures: so an architecture has one size everywhere, that of the network
-/// which is built and trained ([`Counted`]), or where there is no such network, the one that a benchmark gives.
+/// There is one for a run. [`LimitedSpace`](crate::limits::LimitedSpace) and
+/// [`Gate`](crate::search::Gate) limit by it, methods that weigh sizes ask it, evaluations have its
+/// figures: so an architecture has one size everywhere, that of the network which is built and
+/// trained ([`Counted`]), or where there is no such network, the one that a benchmark gives.
 pub trait Sizes: fmt::Debug + Send + Sync {
     /// What is known of this architecture.
     ///

@@ -37,7 +37,8 @@ pub struct TinySpace {
 }
 
 impl TinySpace {
-    /// A space of these decisions, numbers of options or pairs of a kind and a number, in which all networks differ.
+    /// A space of these decisions, numbers of options or pairs of a kind and a number, in which all
+    /// networks differ.
     pub fn new<'a, D: Copy + Into<TinyDecision<'a>>>(decisions: &[D]) -> Self {
         let decision = |(i, &decision): (usize, &D)| {
             let TinyDecision { kind, options } = decision.into();
@@ -54,7 +55,8 @@ impl TinySpace {
         }
     }
 
-    /// The same with layers of so many widths: options that are so many apart make the same network.
+    /// The same with layers of so many widths: options that are so many apart make the same
+    /// network.
     pub fn with_widths(self, widths: usize) -> Self {
         Self { widths, ..self }
     }

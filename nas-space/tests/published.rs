@@ -1,4 +1,5 @@
-//! Costs of the published architectures, as PyTorch counts them, and of all of NAS-Bench-201, as its authors did.
+//! Costs of the published architectures, as PyTorch counts them, and of all of NAS-Bench-201, as
+//! its authors did.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(clippy::print_stdout, reason = "a test that skips says so")]
@@ -28,7 +29,8 @@ fn cost(genotype: &Genotype, channels: usize, cells: usize, image: &str) -> Cost
     genotype.network(&Operations::standard(), &config).unwrap().cost()
 }
 
-/// From PyTorch 2.15, with modules after the DARTS authors' description and hooks on convolutions and the classifier:
+/// From PyTorch 2.15, with modules after the DARTS authors' description and hooks on convolutions
+/// and the classifier:
 ///
 /// ```python
 /// def conv_bn(i, o, k=1, s=1): return [nn.ReLU(), nn.Conv2d(i, o, k, s, k // 2, bias=False), nn.BatchNorm2d(o)]
@@ -243,7 +245,8 @@ fn weights(cell: &Cell, channels: u64) -> u64 {
         .sum()
 }
 
-/// The table counts dead parts as well, which our networks leave out, and gives six significant digits.
+/// The table counts dead parts as well, which our networks leave out, and gives six significant
+/// digits.
 #[test]
 fn parameters_are_the_benchmarks_for_all_its_cells() {
     let Some(table) = nb201_table() else {

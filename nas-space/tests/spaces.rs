@@ -237,7 +237,8 @@ proptest! {
     }
 }
 
-/// The text with characters taken out, put in or replaced; half of what is put in belongs to such texts.
+/// The text with characters taken out, put in or replaced; half of what is put in belongs to such
+/// texts.
 fn damaged(text: &str, edits: &[(prop::sample::Index, u8, char)]) -> String {
     let mut characters: Vec<char> = text.chars().collect();
     for &(index, edit, character) in edits {

@@ -1,5 +1,5 @@
-//! Watching a study. An observer is told of every event once it is on record; any closure is one. This one says when a trial is better
-//! than all before it.
+//! Watching a study. An observer is told of every event once it is on record; any closure is one.
+//! This one says when a trial is better than all before it.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

@@ -1,5 +1,6 @@
-//! An evaluator of your own, searched by evolution. An evaluator turns a trial into an accuracy, by whatever means. This one trains
-//! nothing: it likes networks whose number of parameters is close to half a million.
+//! An evaluator of your own, searched by evolution. An evaluator turns a trial into an accuracy, by
+//! whatever means. This one trains nothing: it likes networks whose number of parameters is close
+//! to half a million.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

@@ -1,5 +1,6 @@
-//! A study on disk, stopped and resumed. It asks itself to stop after its tenth trial; then a fresh strategy is asked again, is told
-//! what is on record, and goes on. It ends as if it had never stopped, also where it is killed instead.
+//! A study on disk, stopped and resumed. It asks itself to stop after its tenth trial; then a fresh
+//! strategy is asked again, is told what is on record, and goes on. It ends as if it had never
+//! stopped, also where it is killed instead.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

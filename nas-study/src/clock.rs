@@ -1,4 +1,5 @@
-//! The only place of this crate that reads a clock. Times are recorded; they never decide what is proposed.
+//! The only place of this crate that reads a clock. Times are recorded; they never decide what is
+//! proposed.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 

@@ -8,7 +8,8 @@ use thiserror::Error;
 /// The version of [`StudyConfig`] and of the records that this crate writes.
 pub const FORMAT: u32 = 1;
 
-/// Everything that decides the result of a study. Recorded with it, and compared when it is resumed.
+/// Everything that decides the result of a study. Recorded with it, and compared when it is
+/// resumed.
 ///
 /// How many threads evaluate is not in here, because it decides nothing.
 ///
@@ -32,17 +33,20 @@ pub struct StudyConfig {
     pub format: u32,
     /// The strategy's name: [`Strategy::name`](nas_space::search::Strategy::name).
     pub method: String,
-    /// The strategy's own configuration as one line, such as its JSON; not read, only compared on resuming.
+    /// The strategy's own configuration as one line, such as its JSON; not read, only compared on
+    /// resuming.
     #[serde(default)]
     pub parameters: String,
     /// The space's name.
     pub space: String,
     /// [`Evaluator::description`](nas_space::search::Evaluator::description).
     pub evaluator: String,
-    /// The seed. Trial `i` is evaluated with `seed.derive("trial", i)`, or with the seed of the trial that it continues.
+    /// The seed. Trial `i` is evaluated with `seed.derive("trial", i)`, or with the seed of the
+    /// trial that it continues.
     pub seed: Seed,
-    /// How many trials are outstanding at most: asked for and not yet told. With 1 the strategy knows every outcome
-    /// before it proposes again; with more, that many can be evaluated at a time.
+    /// How many trials are outstanding at most: asked for and not yet told. With 1 the strategy
+    /// knows every outcome before it proposes again; with more, that many can be evaluated at a
+    /// time.
     #[serde(default = "one")]
     pub batch: u32,
     /// What is done with a proposal that was made before.
@@ -62,9 +66,9 @@ pub enum Duplicates {
     /// It is evaluated anew, with the seed of its own trial.
     #[default]
     Evaluate,
-    /// It takes over what became of the first such trial, a failure too. No time is spent, but the budget is charged
-    /// as though it had been evaluated, so a strategy gains nothing by repeating itself and every study ends. What
-    /// continues it continues the training of that first trial.
+    /// It takes over what became of the first such trial, a failure too. No time is spent, but the
+    /// budget is charged as though it had been evaluated, so a strategy gains nothing by repeating
+    /// itself and every study ends. What continues it continues the training of that first trial.
     Reuse,
 }
 

@@ -10,7 +10,8 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::store::{Best, StoreError, Summary};
 
-/// Why a study cannot begin, go on or be resumed. A trial's failure is none of these: it is recorded.
+/// Why a study cannot begin, go on or be resumed. A trial's failure is none of these: it is
+/// recorded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StudyError {
@@ -212,7 +213,8 @@ impl Summary {
     /// The best trial, for those to whom a study without one is a failure.
     ///
     /// # Errors
-    /// [`StudyError::AllFailed`] gives the first reason; [`StudyError::NoTrials`] where none was finished.
+    /// [`StudyError::AllFailed`] gives the first reason; [`StudyError::NoTrials`] where none was
+    /// finished.
     pub fn require_best(&self) -> Result<&Best, StudyError> {
         match (&self.best, &self.first_failure) {
             (Some(best), _) => Ok(best),

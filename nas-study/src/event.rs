@@ -22,7 +22,8 @@ pub enum Event {
         /// What it may spend.
         budget: Budget,
     },
-    /// A trial was proposed, or is evaluated again because it was under way when the study was killed.
+    /// A trial was proposed, or is evaluated again because it was under way when the study was
+    /// killed.
     Asked {
         /// The trial.
         record: TrialRecord,

@@ -10,9 +10,11 @@ use serde::de::DeserializeOwned;
 use crate::error::StudyError;
 use crate::store::{Best, Holder, Records, Store, StoreError};
 
-/// Most bytes of a `config.toml`. Those written here have a few thousand; a space of the user's is part of it.
+/// Most bytes of a `config.toml`. Those written here have a few thousand; a space of the user's is
+/// part of it.
 pub const MOST_CONFIG: u64 = 4 << 20;
-/// Most bytes of a JSON file of a run. The longest, the epochs of a supernet, have some hundred bytes an epoch.
+/// Most bytes of a JSON file of a run. The longest, the epochs of a supernet, have some hundred
+/// bytes an epoch.
 pub const MOST_RECORD: u64 = 64 << 20;
 
 /// The directory of a run: `config.toml`, `study.db`, `best.json` and `checkpoints/`.
@@ -24,22 +26,23 @@ pub struct RunDir {
 }
 
 impl RunDir {
-    /// Makes a new run: the directory where there is none, its `config.toml` with everything resolved, and an empty
-    /// store.
+    /// Makes a new run: the directory where there is none, its `config.toml` with everything
+    /// resolved, and an empty store.
     ///
-    /// A process that is killed in the middle of this leaves either no run, and it can be made again, or one whose
-    /// store [`RunDir::store`] creates.
+    /// A process that is killed in the middle of this leaves either no run, and it can be made
+    /// again, or one whose store [`RunDir::store`] creates.
     ///
     /// # Errors
-    /// [`StudyError::RunExists`] where there is a run, [`StoreError::Locked`] where another process is just making
-    /// one, [`StudyError::Io`], and [`StudyError::Text`] for a configuration that TOML cannot express.
+    /// [`StudyError::RunExists`] where there is a run, [`StoreError::Locked`] where another process
+    /// is just making one, [`StudyError::Io`], and [`StudyError::Text`] for a configuration that
+    /// TOML cannot express.
     pub fn create(path: impl Into<PathBuf>, config: &impl Serialize) -> Result<(Self, Store), StudyError> {
         let path = path.into();
         fs::create_dir_all(&path).map_err(|e| StudyError::io("create", &path, e))?;
         let run = Self { path };
         let present = |file: &Path| fs::exists(file).map_err(|e| StudyError::io("read", file, e));
-        // Looked at before the lock is taken, so that nothing at all changes in a directory that holds a run, and
-        // again below by `Store::create`.
+        // Looked at before the lock is taken, so that nothing at all changes in a directory that
+        // holds a run, and again below by `Store::create`.
         if present(&run.config_path())? || present(&run.database_path())? {
             return Err(StudyError::RunExists { path: run.path });
         }
@@ -91,12 +94,12 @@ impl RunDir {
         self.path.join("checkpoints")
     }
 
-    /// The store, to run the study on. Created if a process was killed before it had done so. What processes that are gone
-    /// left half written is removed.
+    /// The store, to run the study on. Created if a process was killed before it had done so. What
+    /// processes that are gone left half written is removed.
     ///
     /// # Errors
-    /// As [`Store::open`]; [`StudyError::Io`] where `checkpoints/` is a link or holds one: whoever runs the study writes and
-    /// deletes there.
+    /// As [`Store::open`]; [`StudyError::Io`] where `checkpoints/` is a link or holds one: whoever
+    /// runs the study writes and deletes there.
     pub fn store(&self) -> Result<Store, StudyError> {
         let database = self.database_path();
         let checkpoints = self.checkpoints_path();
@@ -164,7 +167,8 @@ impl RunDir {
     /// A JSON file of the directory; `None` where there is none.
     ///
     /// # Errors
-    /// [`StudyError::Text`] says what is wrong where; [`StudyError::Io`], also where it has more than [`MOST_RECORD`] bytes.
+    /// [`StudyError::Text`] says what is wrong where; [`StudyError::Io`], also where it has more
+    /// than [`MOST_RECORD`] bytes.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StudyError> {
         let path = self.path.join(name);
         let content = match nas_files::read_text(&path, MOST_RECORD) {
@@ -182,7 +186,8 @@ impl RunDir {
         self.write_json("best.json", best)
     }
 
-    /// Replaces a JSON file of the directory, completely or not at all: what a report or a final training adds.
+    /// Replaces a JSON file of the directory, completely or not at all: what a report or a final
+    /// training adds.
     ///
     /// # Errors
     /// [`StudyError::Text`] for a value that JSON cannot express, [`StudyError::Io`].

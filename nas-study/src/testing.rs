@@ -12,8 +12,8 @@ use crate::{
     Observer, Parts, PreparedStudy, RunOptions, Store, StudyConfig, StudyError, Summary, TrialRecord,
 };
 
-/// Changes one choice of the best architecture it was told of, so whatever it is told decides what it proposes, and
-/// writes down what it is called with.
+/// Changes one choice of the best architecture it was told of, so whatever it is told decides what
+/// it proposes, and writes down what it is called with.
 #[derive(Debug)]
 pub(crate) struct Climber {
     pub(crate) seed: Seed,
@@ -115,8 +115,8 @@ pub(crate) fn evaluation(valid_accuracy: f64) -> Evaluation {
     }
 }
 
-/// Larger choices are better, with noise from the trial's seed, so that a wrong seed shows. Takes a time that has
-/// nothing to do with the order of the trials.
+/// Larger choices are better, with noise from the trial's seed, so that a wrong seed shows. Takes a
+/// time that has nothing to do with the order of the trials.
 pub(crate) fn synthetic(trial: &Trial) -> Result<Evaluation, Failure> {
     let rounds = trial.seed.value() % 400;
     let noise = (0..rounds)

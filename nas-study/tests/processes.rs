@@ -1,4 +1,5 @@
-//! Trials in other processes: whatever becomes of one is an outcome of its own, and the others go on.
+//! Trials in other processes: whatever becomes of one is an outcome of its own, and the others go
+//! on.
 #![cfg(unix)]
 #![expect(
     clippy::unwrap_used,
@@ -234,7 +235,8 @@ fn answers_belong_to_requests() {
     for _ in 0..3 {
         assert!(evaluate(&same, 7, 0).0.is_ok());
     }
-    // What was answered before it was asked counts for nothing: the trial goes to a new process, which has not done so yet.
+    // What was answered before it was asked counts for nothing: the trial goes to a new process,
+    // which has not done so yet.
     let early = tricky("early");
     for id in 0..3 {
         assert!(evaluate(&early, id, 0).0.is_ok());

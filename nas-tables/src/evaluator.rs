@@ -11,28 +11,30 @@ use super::fidelities::Repeats;
 use super::header::Encoding;
 use super::{DatasetHeader, Extra, Figure, Table, TableError, TabularSizes};
 
-/// The number that all of 1, …, n divide, for n from 0 on: a row may have any number of the repeats.
+/// The number that all of 1, …, n divide, for n from 0 on: a row may have any number of the
+/// repeats.
 const DIVISORS: [u64; 7] = [1, 1, 2, 6, 12, 60, 60];
 
-/// Looks architectures up in a table: a trial's evaluation is the validation accuracy after its epochs, the report the test
-/// accuracy after the epochs that the table reports.
+/// Looks architectures up in a table: a trial's evaluation is the validation accuracy after its
+/// epochs, the report the test accuracy after the epochs that the table reports.
 ///
-/// Where the table has no validation accuracies after a trial's epochs, what becomes of it depends on how many numbers of
-/// epochs there are: the only one answers for all (as in NAS-Bench-201's file of accuracies, whose 12 epochs are the benchmark's
-/// cheap setting), else the trial fails.
+/// Where the table has no validation accuracies after a trial's epochs, what becomes of it depends
+/// on how many numbers of epochs there are: the only one answers for all (as in NAS-Bench-201's
+/// file of accuracies, whose 12 epochs are the benchmark's cheap setting), else the trial fails.
 ///
-/// Where it has repeats, a trial sees one of them, drawn by the trial's seed, as a training would have given it; a report is the
-/// mean of all.
+/// Where it has repeats, a trial sees one of them, drawn by the trial's seed, as a training would
+/// have given it; a report is the mean of all.
 ///
 /// An evaluation has the size and the other figures that [`TabularSizes`] knows.
 ///
-/// **Simulated clock.** A trial costs the seconds that its training took, where the table has them, and nothing else; one
-/// that continues another, the seconds it adds.
+/// **Simulated clock.** A trial costs the seconds that its training took, where the table has them,
+/// and nothing else; one that continues another, the seconds it adds.
 ///
 /// **Several fidelities.** Trials are of the epochs that the table calls those of a search, unless
-/// [`TabularEvaluator::with_epochs`] says otherwise. With several numbers, the rungs of a halving, a trial that continues
-/// another one sees the repeat that the first of them drew. Seconds are those of the table where it has them after each of these
-/// numbers, and 0 otherwise: what a promotion adds could not be told.
+/// [`TabularEvaluator::with_epochs`] says otherwise. With several numbers, the rungs of a halving,
+/// a trial that continues another one sees the repeat that the first of them drew. Seconds are
+/// those of the table where it has them after each of these numbers, and 0 otherwise: what a
+/// promotion adds could not be told.
 #[derive(Debug, Clone)]
 pub struct TabularEvaluator {
     table: Arc<Table>,
@@ -60,7 +62,8 @@ impl TabularEvaluator {
     /// The same for trials of these epochs: of one number, or of the rungs of a halving.
     ///
     /// # Errors
-    /// [`TableError::Epochs`] for a number after which there are no validation accuracies; [`TableError::NoEpochs`] for none.
+    /// [`TableError::Epochs`] for a number after which there are no validation accuracies;
+    /// [`TableError::NoEpochs`] for none.
     pub fn with_epochs(self, epochs: &[u32]) -> Result<Self, TableError> {
         epochs.iter().try_for_each(|&epochs| self.check_epochs(epochs))?;
         if epochs.is_empty() {
@@ -72,7 +75,8 @@ impl TabularEvaluator {
         Ok(Self { epochs, ..self })
     }
 
-    /// The epochs that trials have, increasing: one number, or several with [`TabularEvaluator::with_epochs`].
+    /// The epochs that trials have, increasing: one number, or several with
+    /// [`TabularEvaluator::with_epochs`].
     pub fn epochs(&self) -> &[u32] {
         &self.epochs
     }
@@ -103,8 +107,8 @@ impl TabularEvaluator {
         self.table.extras().iter().filter(has)
     }
 
-    /// The extra figure of this name of an architecture; none where the table has no such figure or no such row, or the figure
-    /// is missing there.
+    /// The extra figure of this name of an architecture; none where the table has no such figure or
+    /// no such row, or the figure is missing there.
     pub fn extra(&self, name: &str, architecture: &Architecture) -> Option<f64> {
         let column = self.table.extra_column(name, self.dataset)?;
         self.table.figure(column, self.table.row(architecture)?)
@@ -124,7 +128,8 @@ impl TabularEvaluator {
             .is_some_and(|known| !known.seconds.is_empty())
     }
 
-    /// Whether the table knows what each trial costs, in seconds: those of one number of epochs, or of every rung.
+    /// Whether the table knows what each trial costs, in seconds: those of one number of epochs, or
+    /// of every rung.
     pub fn has_trial_seconds(&self) -> bool {
         let known = self.table.fidelities(self.dataset);
         known.is_some_and(|known| {
@@ -134,7 +139,8 @@ impl TabularEvaluator {
         })
     }
 
-    /// Checks that there are validation accuracies after so many epochs, and no others answer for them.
+    /// Checks that there are validation accuracies after so many epochs, and no others answer for
+    /// them.
     ///
     /// # Errors
     /// [`TableError::Epochs`] with the numbers there are.
@@ -151,8 +157,8 @@ impl TabularEvaluator {
         })
     }
 
-    /// The score of the test figure after the full training, which is the test accuracy, if that is the metric: for the
-    /// architecture that validation chose, once.
+    /// The score of the test figure after the full training, which is the test accuracy, if that is
+    /// the metric: for the architecture that validation chose, once.
     ///
     /// # Errors
     /// [`TableError`] for an architecture that has no row, or no such figure in it.
@@ -169,13 +175,15 @@ impl TabularEvaluator {
         })
     }
 
-    /// The best test score there is, which is the highest accuracy, if that is the metric: what regret is measured from.
+    /// The best test score there is, which is the highest accuracy, if that is the metric: what
+    /// regret is measured from.
     pub fn best_test(&self) -> Option<f64> {
         self.test_accuracies().into_iter().max_by(f64::total_cmp)
     }
 
-    /// The number of which every test figure is a whole part, where these are shares of test images: the images, or for means
-    /// over trainings a multiple of them. None where they are not such shares, or not known to be.
+    /// The number of which every test figure is a whole part, where these are shares of test
+    /// images: the images, or for means over trainings a multiple of them. None where they are not
+    /// such shares, or not known to be.
     pub fn test_images(&self) -> Option<u64> {
         let known = self.table.fidelities(self.dataset)?;
         let repeats = known.test.get(&self.dataset().report_epochs)?;
@@ -196,13 +204,15 @@ impl TabularEvaluator {
             .then(|| first * divisors)
     }
 
-    /// The scores of the test figures that are reported, row by row where there are any. Not for a strategy's eyes.
+    /// The scores of the test figures that are reported, row by row where there are any. Not for a
+    /// strategy's eyes.
     pub fn test_accuracies(&self) -> Vec<f64> {
         let rows = 0..self.table.header().row_count;
         rows.filter_map(|row| self.test_accuracy(row)).collect()
     }
 
-    /// The scores of the validation figures after the (most) epochs of a trial, means over repeats, row by row where there are any.
+    /// The scores of the validation figures after the (most) epochs of a trial, means over repeats,
+    /// row by row where there are any.
     pub fn valid_accuracies(&self) -> Vec<f64> {
         let rows = 0..self.table.header().row_count;
         let repeats = self.searched();
@@ -210,7 +220,8 @@ impl TabularEvaluator {
             .collect()
     }
 
-    /// The scores of all validation figures that a search can see, after whichever epochs and of whichever repeat.
+    /// The scores of all validation figures that a search can see, after whichever epochs and of
+    /// whichever repeat.
     pub fn searched_scores(&self) -> impl Iterator<Item = f64> {
         let known = self.table.fidelities(self.dataset);
         let repeats = known.into_iter().flat_map(|known| known.valid.values());
@@ -224,13 +235,15 @@ impl TabularEvaluator {
         })
     }
 
-    /// How many trainings of each architecture there are after the (most) epochs of a trial; 0 where there is only their mean.
+    /// How many trainings of each architecture there are after the (most) epochs of a trial; 0
+    /// where there is only their mean.
     pub fn repeats(&self) -> usize {
         self.searched().map_or(0, |repeats| repeats.single.len())
     }
 
-    /// The parameters or the multiply-accumulates that the table gives, row by row where it gives any; none of other figures. They
-    /// need not be the sizes of its architectures: see [`Self::sizes`].
+    /// The parameters or the multiply-accumulates that the table gives, row by row where it gives
+    /// any; none of other figures. They need not be the sizes of its architectures: see
+    /// [`Self::sizes`].
     pub fn published(&self, figure: Figure) -> Vec<u64> {
         let column = match figure {
             Figure::Params | Figure::Macs => self.table.size_column(figure, self.dataset),
@@ -282,7 +295,8 @@ impl TabularEvaluator {
         (count > 0).then(|| sum / f64::from(count))
     }
 
-    /// One repeat, drawn from those there are by the seed, and which it is; the mean where there are none.
+    /// One repeat, drawn from those there are by the seed, and which it is; the mean where there
+    /// are none.
     fn drawn(&self, repeats: &Repeats, row: u32, seed: Seed) -> Option<(Option<u64>, f64)> {
         let there = || {
             let figures = repeats.single.iter();
@@ -295,7 +309,8 @@ impl TabularEvaluator {
         }
     }
 
-    /// What a trial sees: of several rungs, the result of the repeat that was drawn at the bottom one.
+    /// What a trial sees: of several rungs, the result of the repeat that was drawn at the bottom
+    /// one.
     fn seen(&self, epochs: u32, repeats: &Repeats, row: u32, seed: Seed) -> Option<(Option<u64>, f64)> {
         let bottom = self.epochs.first().filter(|&&bottom| bottom != epochs);
         let known = self.table.fidelities(self.dataset)?;

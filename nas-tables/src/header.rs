@@ -41,12 +41,13 @@ pub struct Header {
     pub columns: Vec<Column>,
 }
 
-/// A figure that the benchmark knows of its architectures beside those that every table can have, such as a latency, an energy
-/// or a zero-cost proxy.
+/// A figure that the benchmark knows of its architectures beside those that every table can have,
+/// such as a latency, an energy or a zero-cost proxy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extra {
-    /// Its name, such as `latency_pixel3`: 1 to 64 characters without control characters, `,` and `=`.
+    /// Its name, such as `latency_pixel3`: 1 to 64 characters without control characters, `,` and
+    /// `=`.
     pub name: String,
     /// What a number counts, such as `ms`, for people; 1 to 64 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,16 +62,16 @@ const fn lower() -> Direction {
     Direction::Lower
 }
 
-/// How an architecture leads to its row. Architectures are numbered in lexicographic order, the last decision's options
-/// changing fastest.
+/// How an architecture leads to its row. Architectures are numbered in lexicographic order, the
+/// last decision's options changing fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rows {
     /// Row i is architecture number i.
     Every,
-    /// For each architecture there is the number of its row, which several may share: 4 bytes each, of which all set mean
-    /// that it has none.
+    /// For each architecture there is the number of its row, which several may share: 4 bytes each,
+    /// of which all set mean that it has none.
     Shared,
     /// For each row there are its choices, one byte each, in lexicographic order.
     Listed,
@@ -94,19 +95,21 @@ pub struct DatasetHeader {
     /// What its validation and test figures are.
     #[serde(default, skip_serializing_if = "Metric::is_accuracy")]
     pub metric: Metric,
-    /// Whether the benchmark has no validation images, so that what a search sees are figures on its test images: those of
-    /// the columns `valid`, which are then of single trainings, or where there are none, those of the columns `test`.
+    /// Whether the benchmark has no validation images, so that what a search sees are figures on
+    /// its test images: those of the columns `valid`, which are then of single trainings, or where
+    /// there are none, those of the columns `test`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub valid_is_test: bool,
-    /// Whether the benchmark has no figures on test images, so that what is reported are the figures on validation images
-    /// that the search saw: those of the columns `valid`. There are no columns `test`.
+    /// Whether the benchmark has no figures on test images, so that what is reported are the
+    /// figures on validation images that the search saw: those of the columns `valid`. There are no
+    /// columns `test`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub test_is_valid: bool,
 }
 
 impl DatasetHeader {
-    /// Whether the same images, or the same figures, serve the search and the report, so that the report is no test of what was
-    /// chosen.
+    /// Whether the same images, or the same figures, serve the search and the report, so that the
+    /// report is no test of what was chosen.
     pub const fn is_one_figure(&self) -> bool {
         self.valid_is_test || self.test_is_valid
     }
@@ -138,7 +141,8 @@ pub struct Column {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Figure {
-    /// The data set's metric on the validation images: an accuracy from 0 to 1, if nothing else is said.
+    /// The data set's metric on the validation images: an accuracy from 0 to 1, if nothing else is
+    /// said.
     Valid,
     /// The data set's metric on the test images. Not for a strategy's eyes.
     Test,

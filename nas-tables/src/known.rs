@@ -10,11 +10,11 @@ use rand_chacha::ChaCha8Rng;
 use super::table::{Beginnings, Table};
 
 impl Table {
-    /// What strategies are to see of the table's space: all of it, if every architecture has a row, and else the part that has
-    /// one.
+    /// What strategies are to see of the table's space: all of it, if every architecture has a row,
+    /// and else the part that has one.
     ///
-    /// A sample of that is drawn uniformly from the rows, as they stand in the table: of architectures that share a row, the
-    /// first. It does not grow.
+    /// A sample of that is drawn uniformly from the rows, as they stand in the table: of
+    /// architectures that share a row, the first. It does not grow.
     pub fn known_space(self: &Arc<Self>) -> Arc<dyn Space> {
         if self.is_complete() {
             Arc::clone(self.space())
@@ -55,7 +55,8 @@ impl Filter for Known {
 
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
         let row = rng.random_range(0..self.table.header().row_count);
-        // Every row has an architecture; should one have none, what is given is refused by whoever looks it up.
+        // Every row has an architecture; should one have none, what is given is refused by whoever
+        // looks it up.
         self.table
             .architecture(row)
             .unwrap_or_else(|| self.whole().sample(rng))
@@ -63,7 +64,8 @@ impl Filter for Known {
 }
 
 impl Part for Known {
-    /// Of NAS-Bench-101's graphs, which are written in many ways, only those count that stand in the table.
+    /// Of NAS-Bench-101's graphs, which are written in many ways, only those count that stand in
+    /// the table.
     fn can_begin(&self, beginning: &[usize], choices: usize) -> bool {
         // It has no architectures of fewer choices.
         choices < self.whole().decisions().len()

@@ -1,4 +1,5 @@
-//! Benchmark tables: architectures whose accuracies are known, so that strategies can be compared without training.
+//! Benchmark tables: architectures whose accuracies are known, so that strategies can be compared
+//! without training.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -15,10 +16,12 @@
 //! # }
 //! ```
 //!
-//! A [`Table`] holds the figures of the architectures of a space: on several data sets, after several numbers of epochs, of
-//! several repeats. [`TabularEvaluator`] answers from one: it is a [`nas_space::search::Evaluator`]. Tables are
-//! [built in](built_in()), [imported](import) from published benchmarks, made of [figures of your own](Draft), or by training, which
-//! `nas-eval` does. A table that does not know all of its space gives strategies the [part that it knows](Table::known_space).
+//! A [`Table`] holds the figures of the architectures of a space: on several data sets, after
+//! several numbers of epochs, of several repeats. [`TabularEvaluator`] answers from one: it is a
+//! [`nas_space::search::Evaluator`]. Tables are [built in](built_in()), [imported](import) from
+//! published benchmarks, made of [figures of your own](Draft), or by training, which `nas-eval`
+//! does. A table that does not know all of its space gives strategies the [part that it
+//! knows](Table::known_space).
 //!
 //! The crate knows no tensors.
 

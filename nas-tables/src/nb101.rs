@@ -1,8 +1,9 @@
 //! Modules of NAS-Bench-101 as architectures of a table.
 //!
-//! As an architecture a module has a decision for each edge of seven vertices in the order of the matrix's rows, whether it is there,
-//! then one for each inner vertex, its operation; see [`nas_space::nb101`]. Tables of earlier versions have these decisions without
-//! the space that builds networks of them, in which combinations that are no module stand for nothing.
+//! As an architecture a module has a decision for each edge of seven vertices in the order of the
+//! matrix's rows, whether it is there, then one for each inner vertex, its operation; see
+//! [`nas_space::nb101`]. Tables of earlier versions have these decisions without the space that
+//! builds networks of them, in which combinations that are no module stand for nothing.
 
 use nas_space::nb101::{MAX_VERTICES, Module, NB101_OPERATIONS};
 use nas_space::spaces::Space;
@@ -26,13 +27,14 @@ pub(super) fn check_space(space: &dyn Space) -> Result<(), String> {
     }
 }
 
-/// The canonical form of a module, as choices; none for what is no module: no path leads from the input to the output, or there
-/// are too many edges on such paths.
+/// The canonical form of a module, as choices; none for what is no module: no path leads from the
+/// input to the output, or there are too many edges on such paths.
 pub(super) fn canonical(choices: &[usize]) -> Option<Vec<usize>> {
     Some(Module::from_choices(choices)?.canonical().choices())
 }
 
-/// The canonical form of the module that these choices stand for in the space `nb101`, in which any do.
+/// The canonical form of the module that these choices stand for in the space `nb101`, in which any
+/// do.
 pub(super) fn canonical_of_any(choices: &[usize]) -> Option<Vec<usize>> {
     Some(Module::from_any_choices(choices)?.canonical().choices())
 }

@@ -1,16 +1,18 @@
 //! The accuracies of NAS-Bench-201.
 //!
-//! All 15,625 cells with four nodes and one of five operations on each of the six edges, trained on three data sets. A
-//! search sees the validation accuracy after 12 epochs; the cell it returns is judged by its test accuracy after 200.
+//! All 15,625 cells with four nodes and one of five operations on each of the six edges, trained on
+//! three data sets. A search sees the validation accuracy after 12 epochs; the cell it returns is
+//! judged by its test accuracy after 200.
 //!
-//! The file is comma-separated text, plain or gzipped, with the names of its columns in the first line and one cell in each
-//! other line. Columns are found by name; those needed are `ops6` and, with accuracies in percent, `c10_valid12`,
-//! `c100_valid12`, `in16_valid12`, `c10_test200`, `c100_test200`, `in16_test200`, and `params_c10_M`, the number of
-//! parameters of the CIFAR-10 network in millions. Others are not looked at.
+//! The file is comma-separated text, plain or gzipped, with the names of its columns in the first
+//! line and one cell in each other line. Columns are found by name; those needed are `ops6` and,
+//! with accuracies in percent, `c10_valid12`, `c100_valid12`, `in16_valid12`, `c10_test200`,
+//! `c100_test200`, `in16_test200`, and `params_c10_M`, the number of parameters of the CIFAR-10
+//! network in millions. Others are not looked at.
 //!
 //! # References
-//! Xuanyi Dong, Yi Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search", ICLR 2020,
-//! arXiv:2001.00326.
+//! Xuanyi Dong, Yi Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture
+//! Search", ICLR 2020, arXiv:2001.00326.
 
 use std::fmt;
 use std::path::Path;
@@ -31,7 +33,8 @@ use super::writer::{ColumnData, Draft, RowKeys};
 
 /// The benchmark's name.
 pub(super) const NAME: &str = "NAS-Bench-201";
-/// Epochs of the training whose validation accuracy a search sees (Dong & Yang 2020, arXiv 2001.00326).
+/// Epochs of the training whose validation accuracy a search sees (Dong & Yang 2020, arXiv
+/// 2001.00326).
 pub const SEARCH_EPOCHS: u32 = 12;
 /// Epochs of the training whose test accuracy is reported.
 pub const TEST_EPOCHS: u32 = 200;
@@ -54,8 +57,8 @@ const ACCURACY_COLUMNS: [[&str; 2]; 3] = [
     ["in16_valid12", "in16_test200"],
 ];
 const PARAMS_COLUMN: &str = "params_c10_M";
-/// The extra figure with the parameters of the CIFAR-10 networks as the benchmark counts them, with operations that nothing
-/// reads.
+/// The extra figure with the parameters of the CIFAR-10 networks as the benchmark counts them, with
+/// operations that nothing reads.
 pub(super) const PUBLISHED_PARAMS: &str = "published_params";
 
 /// What the cells were trained on.
@@ -145,8 +148,8 @@ struct Row {
 
 /// The whole table in memory. A lookup takes constant time.
 ///
-/// A cell is the operations of its edges (0→1) (0→2) (1→2) (0→3) (1→3) (2→3), each 0 = none, 1 = skip_connect,
-/// 2 = nor_conv_1x1, 3 = nor_conv_3x3 or 4 = avg_pool_3x3.
+/// A cell is the operations of its edges (0→1) (0→2) (1→2) (0→3) (1→3) (2→3), each 0 = none, 1 =
+/// skip_connect, 2 = nor_conv_1x1, 3 = nor_conv_3x3 or 4 = avg_pool_3x3.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Nb201Table {
     /// By [`cell_index`].
@@ -162,8 +165,8 @@ impl Nb201Table {
     /// Reads the table from a file.
     ///
     /// # Errors
-    /// If the file cannot be read, a column is missing, a cell is missing or there twice, or a number is none or out of
-    /// its range. Says on which line.
+    /// If the file cannot be read, a column is missing, a cell is missing or there twice, or a
+    /// number is none or out of its range. Says on which line.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, TableError> {
         let path = path.as_ref();
         Self::parse(path, &read_unpacked(path, MAX_BYTES)?)
@@ -177,7 +180,8 @@ impl Nb201Table {
         self.row(cell).map(|row| row.accuracies[dataset as usize][0])
     }
 
-    /// Accuracy on the test images after 200 epochs, 0 to 1, mean over the training seeds. Not for a strategy's eyes.
+    /// Accuracy on the test images after 200 epochs, 0 to 1, mean over the training seeds. Not for
+    /// a strategy's eyes.
     ///
     /// # Errors
     /// If an operation is above 4.
@@ -193,19 +197,20 @@ impl Nb201Table {
         self.row(cell).map(|row| row.params_millions)
     }
 
-    /// The cell with the best [`search_accuracy`](Self::search_accuracy), and that. Of equals, the first in the order of
-    /// [`cells`](Self::cells).
+    /// The cell with the best [`search_accuracy`](Self::search_accuracy), and that. Of equals, the
+    /// first in the order of [`cells`](Self::cells).
     pub fn best_search(&self, dataset: Nb201Dataset) -> ([u8; 6], f64) {
         self.best(|row| row.accuracies[dataset as usize][0])
     }
 
-    /// The cell with the best [`test_accuracy`](Self::test_accuracy), and that: what regret is measured from. Of equals,
-    /// the first in the order of [`cells`](Self::cells).
+    /// The cell with the best [`test_accuracy`](Self::test_accuracy), and that: what regret is
+    /// measured from. Of equals, the first in the order of [`cells`](Self::cells).
     pub fn best_test(&self, dataset: Nb201Dataset) -> ([u8; 6], f64) {
         self.best(|row| row.accuracies[dataset as usize][1])
     }
 
-    /// What tells this table from others: the first 16 digits of the SHA-256 of its file, unpacked if it was gzipped.
+    /// What tells this table from others: the first 16 digits of the SHA-256 of its file, unpacked
+    /// if it was gzipped.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }
@@ -235,8 +240,8 @@ impl Nb201Table {
         (cell_at(best.0), best.1)
     }
 
-    /// The same figures as a [`Table`], told apart from others by the fingerprint of the file. Parameters are known of the
-    /// CIFAR-10 networks alone, as the file gives them.
+    /// The same figures as a [`Table`], told apart from others by the fingerprint of the file.
+    /// Parameters are known of the CIFAR-10 networks alone, as the file gives them.
     ///
     /// # Errors
     /// None of a table that was read.
@@ -339,7 +344,8 @@ impl Nb201Table {
                 expected,
                 got: got.chars().take(80).collect(),
             };
-            // An empty line may end the file and stand nowhere else; a gap among the cells shows as a missing cell.
+            // An empty line may end the file and stand nowhere else; a gap among the cells shows as
+            // a missing cell.
             if text.is_empty() {
                 continue;
             }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::error::TableError;
 use super::header::Header;
 
-/// What every table begins with. The first byte is no text, and the last one shows a transfer that changed line ends.
+/// What every table begins with. The first byte is no text, and the last one shows a transfer that
+/// changed line ends.
 pub const MAGIC: [u8; 8] = *b"\x89nastab\n";
-/// The newest version of the format that this program reads and writes. Tables that use nothing of version 2 are written as
-/// version 1, which earlier programs read as well.
+/// The newest version of the format that this program reads and writes. Tables that use nothing of
+/// version 2 are written as version 1, which earlier programs read as well.
 pub const VERSION: u32 = 2;
 
 /// Bytes before the header.

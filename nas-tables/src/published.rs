@@ -16,8 +16,9 @@ const SKIP: usize = 1;
 /// For each number of NASLib the option of NAS-Bench-201's space.
 const NASLIB: [usize; 5] = [1, 0, 3, 2, 4];
 
-/// Published numbers of parameters that are not those of the networks. Most likely the file numbers operations or edges in
-/// another order than the mapping says, so that its figures are those of other architectures.
+/// Published numbers of parameters that are not those of the networks. Most likely the file numbers
+/// operations or edges in another order than the mapping says, so that its figures are those of
+/// other architectures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SizeMismatch {
     /// The data set.
@@ -36,10 +37,12 @@ pub struct SizeMismatch {
     pub fits_naslib: bool,
 }
 
-/// Compares the extra figure `published_params` of each data set, or else its column of parameters, with the networks.
+/// Compares the extra figure `published_params` of each data set, or else its column of parameters,
+/// with the networks.
 ///
-/// A benchmark counts all operations of a cell. The network that is built, and counted, leaves out those that nothing reads. Both
-/// numbers are accepted for NAS-Bench-201's space, and only the latter for others.
+/// A benchmark counts all operations of a cell. The network that is built, and counted, leaves out
+/// those that nothing reads. Both numbers are accepted for NAS-Bench-201's space, and only the
+/// latter for others.
 pub fn size_mismatches(table: &Table) -> Vec<SizeMismatch> {
     let datasets = table.header().datasets.iter().enumerate();
     datasets
@@ -98,8 +101,9 @@ fn count(space: &dyn Space, architecture: &Architecture, network: &NetworkConfig
     Some(space.network(architecture, network).ok()?.cost().params)
 }
 
-/// The parameters of all operations of a cell of NAS-Bench-201, whether anything reads them or not: those of a cell of skip
-/// connections, and what each operation adds in such a cell, in which all are read.
+/// The parameters of all operations of a cell of NAS-Bench-201, whether anything reads them or not:
+/// those of a cell of skip connections, and what each operation adds in such a cell, in which all
+/// are read.
 struct Whole {
     skips: u64,
     added: Vec<[u64; NB201_OPERATIONS.len()]>,

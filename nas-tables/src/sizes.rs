@@ -12,17 +12,18 @@ use nas_space::sizes::{Counted, Figures, Quantity, Sizes};
 use super::nb201::PUBLISHED_PARAMS;
 use super::{Figure, Table};
 
-/// The table's own count of multiply-accumulates, where networks of this toolkit have another one, as [`PUBLISHED_PARAMS`] is
-/// that of parameters.
+/// The table's own count of multiply-accumulates, where networks of this toolkit have another one,
+/// as [`PUBLISHED_PARAMS`] is that of parameters.
 const PUBLISHED_MACS: &str = "published_macs";
 /// Rows that are compared to find out whether the table has counted otherwise.
 const COMPARED: usize = 128;
 
 /// The sizes of a table's architectures on one of its data sets, and its other figures of them.
 ///
-/// Where its architectures are networks of this toolkit, sizes are counted on these networks. What the table gives is then
-/// another figure, `published_params` or `published_macs`, where it differs: published counts include operations that nothing
-/// reads, which are not built here. Where there are no such networks, sizes are the table's columns.
+/// Where its architectures are networks of this toolkit, sizes are counted on these networks. What
+/// the table gives is then another figure, `published_params` or `published_macs`, where it
+/// differs: published counts include operations that nothing reads, which are not built here. Where
+/// there are no such networks, sizes are the table's columns.
 #[derive(Debug)]
 pub struct TabularSizes {
     table: Arc<Table>,
@@ -117,7 +118,8 @@ impl TabularSizes {
         }
     }
 
-    /// Whether the table's own count is another than that of the networks, by rows that lie evenly in the table.
+    /// Whether the table's own count is another than that of the networks, by rows that lie evenly
+    /// in the table.
     fn differs(&self, place: usize, column: usize) -> bool {
         if self.counted.is_none() {
             return false;

@@ -14,8 +14,8 @@
 //! | 28 + H | | the rows: what [`Rows`] says |
 //! | | | the columns, one after the other, in each a number for each row: [`Encoding`] |
 //!
-//! Nothing else is in the file, so that its length follows from the header. A version of the format that an earlier program
-//! cannot read has another number:
+//! Nothing else is in the file, so that its length follows from the header. A version of the format
+//! that an earlier program cannot read has another number:
 //!
 //! | version | what it added |
 //! |---|---|
@@ -44,8 +44,8 @@ pub(super) const NO_ROW: u32 = u32::MAX;
 
 /// A benchmark table.
 ///
-/// Opening one reads it through once, for its checksum. A lookup takes constant time, or grows with the logarithm of the
-/// number of rows where those are [listed](Rows::Listed).
+/// Opening one reads it through once, for its checksum. A lookup takes constant time, or grows with
+/// the logarithm of the number of rows where those are [listed](Rows::Listed).
 #[derive(Debug)]
 pub struct Table {
     bytes: Bytes,
@@ -64,8 +64,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens the table in a file: one in this format, or the comma-separated one of NAS-Bench-201's accuracies, plain or
-    /// gzipped, as [`Nb201Table`] reads it.
+    /// Opens the table in a file: one in this format, or the comma-separated one of NAS-Bench-201's
+    /// accuracies, plain or gzipped, as [`Nb201Table`] reads it.
     ///
     /// # Errors
     /// [`TableError`] says why it is refused: no table, truncated, changed, of a newer version.
@@ -147,7 +147,8 @@ impl Table {
         &self.space
     }
 
-    /// What tells the table apart from others: its checksum, or a fingerprint of the file it was read from.
+    /// What tells the table apart from others: its checksum, or a fingerprint of the file it was
+    /// read from.
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -208,8 +209,8 @@ impl Table {
             .map_or_else(Vec::new, |known| known.valid.keys().copied().collect())
     }
 
-    /// The row of an architecture: a full-grown one, or one of fewer levels whose genotype is that of a full-grown one. None
-    /// for what the table does not know or is not of its space.
+    /// The row of an architecture: a full-grown one, or one of fewer levels whose genotype is that
+    /// of a full-grown one. None for what the table does not know or is not of its space.
     pub fn row(&self, architecture: &Architecture) -> Option<u32> {
         let choices = architecture.choices();
         if choices.len() == self.options.len() {
@@ -299,8 +300,8 @@ impl Table {
         &self.header.extras
     }
 
-    /// Number of the column with the extra figure of this name on a data set: its own, or that of all data sets. None where
-    /// there is no such figure.
+    /// Number of the column with the extra figure of this name on a data set: its own, or that of
+    /// all data sets. None where there is no such figure.
     pub(super) fn extra_column(&self, name: &str, dataset: usize) -> Option<usize> {
         let extra = self.header.extras.iter().position(|extra| extra.name == name)?;
         let of = |wanted: Option<usize>| {
@@ -317,7 +318,8 @@ impl Table {
             .flatten()
     }
 
-    /// Number of an architecture in lexicographic order. The choices are in range, and there are fewer than 2³² architectures.
+    /// Number of an architecture in lexicographic order. The choices are in range, and there are
+    /// fewer than 2³² architectures.
     fn number(&self, choices: &[usize]) -> usize {
         let digits = choices.iter().zip(&self.options);
         digits.fold(0, |number, (choice, options)| number * options + choice)
@@ -417,8 +419,8 @@ impl Table {
     }
 }
 
-/// What the beginnings of architectures are looked up in: where rows are shared, the numbers of the architectures that have
-/// one, in order; elsewhere the rows themselves are in order.
+/// What the beginnings of architectures are looked up in: where rows are shared, the numbers of the
+/// architectures that have one, in order; elsewhere the rows themselves are in order.
 #[derive(Debug)]
 pub(super) struct Beginnings(Option<Vec<usize>>);
 

@@ -41,7 +41,8 @@ pub enum RowKeys {
     },
 }
 
-/// All that a table consists of. [`Draft::table`] makes one of it, [`Table::save`] writes that to a file.
+/// All that a table consists of. [`Draft::table`] makes one of it, [`Table::save`] writes that to a
+/// file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     /// The benchmark's name.
@@ -64,8 +65,9 @@ impl Draft {
     /// The table.
     ///
     /// # Errors
-    /// [`TableError::Draft`] for an architecture that is not of the space or is there twice, or a figure out of its range;
-    /// [`TableError::Header`] for a description that does not fit, such as a data set without validation figures.
+    /// [`TableError::Draft`] for an architecture that is not of the space or is there twice, or a
+    /// figure out of its range; [`TableError::Header`] for a description that does not fit, such as
+    /// a data set without validation figures.
     pub fn table(self) -> Result<Table, TableError> {
         let bytes = self.encode().map_err(|reason| TableError::Draft { reason })?;
         Table::from_bytes(bytes, "the table")

@@ -203,7 +203,8 @@ fn records_of_nas_bench_101_become_a_table_in_which_isomorphic_modules_share_a_r
         (space.name(), space.decisions().len(), table.len()),
         ("nb101", 26, 2)
     );
-    // Edges 0-1, 0-2, 1-6, 2-6 of seven vertices; max pooling first, then the convolution, and a loose vertex.
+    // Edges 0-1, 0-2, 1-6, 2-6 of seven vertices; max pooling first, then the convolution, and a
+    // loose vertex.
     let mut choices = [0; 26];
     for edge in [0, 1, 10, 14] {
         choices[edge] = 1;

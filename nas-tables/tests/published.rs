@@ -1,5 +1,5 @@
-//! Published files become tables by a mapping alone. They are not part of this repository: where they are not there, a test says so and
-//! passes.
+//! Published files become tables by a mapping alone. They are not part of this repository: where
+//! they are not there, a test says so and passes.
 #![expect(
     clippy::unwrap_used,
     reason = "clippy.toml lets tests do so, but not the functions beside them"
@@ -88,7 +88,8 @@ fn tuples_of_naslib_are_the_cells_that_the_benchmark_trained() {
     }
     assert_eq!(size_mismatches(&table), []);
 
-    // With the numbers in the order of the benchmark the sizes show that something is wrong, and what.
+    // With the numbers in the order of the benchmark the sizes show that something is wrong, and
+    // what.
     let plain: String = text
         .lines()
         .filter(|line| !line.starts_with("options"))

@@ -21,8 +21,8 @@ pub struct EvolutionConfig {
     pub tournament: Tournament,
     /// Whether a member may be drawn twice in a tournament.
     pub draws: Draws,
-    /// Who dies where the population is full. Not written where it is the default: studies of before it was there are
-    /// resumed by what is written.
+    /// Who dies where the population is full. Not written where it is the default: studies of
+    /// before it was there are resumed by what is written.
     #[serde(skip_serializing_if = "Removal::is_default")]
     pub removal: Removal,
 }
@@ -87,7 +87,8 @@ impl EvolutionConfig {
         removal: Removal::Oldest,
     };
 
-    /// As in the example that comes with NAS-Bench-101: 50 members, tournaments of 10 different ones.
+    /// As in the example that comes with NAS-Bench-101: 50 members, tournaments of 10 different
+    /// ones.
     pub const NAS_BENCH_101: Self = Self {
         population: 50,
         tournament: Tournament::Members(10),
@@ -95,7 +96,8 @@ impl EvolutionConfig {
         removal: Removal::Oldest,
     };
 
-    /// As in NATS-Bench's experiments: 10 members, tournaments of 3. For budgets of about a hundred trials.
+    /// As in NATS-Bench's experiments: 10 members, tournaments of 3. For budgets of about a hundred
+    /// trials.
     pub const NATS_BENCH: Self = Self {
         population: 10,
         tournament: Tournament::Members(3),
@@ -103,8 +105,8 @@ impl EvolutionConfig {
         removal: Removal::Oldest,
     };
 
-    /// As in the search for hierarchical representations (Liu et al. 2018): 200 draws to begin with, nobody dies, and a
-    /// tournament is a twentieth of the population.
+    /// As in the search for hierarchical representations (Liu et al. 2018): 200 draws to begin
+    /// with, nobody dies, and a tournament is a twentieth of the population.
     pub const HIERARCHICAL: Self = Self {
         population: 200,
         tournament: Tournament::Share { share: 0.05 },

@@ -37,7 +37,8 @@ impl RegularizedEvolution {
     /// Evolution in `space` whose proposals are a function of `seed` and the outcomes.
     ///
     /// # Errors
-    /// [`EvoError::Config`] for a number out of its range, [`EvoError::EmptyDecision`] for a space without architectures.
+    /// [`EvoError::Config`] for a number out of its range, [`EvoError::EmptyDecision`] for a space
+    /// without architectures.
     pub fn new(space: Arc<dyn Space>, config: EvolutionConfig, seed: Seed) -> Result<Self, EvoError> {
         config.validate()?;
         EvoError::check_space(&*space)?;
@@ -195,8 +196,8 @@ mod tests {
             .map(|member| member.architecture.clone())
             .collect();
         assert_eq!(living, proposals);
-        // 3 different ones of 60: the best member is among them, and so the parent, with probability 1/20. The best
-        // accuracy belongs to several, so one is made better than all.
+        // 3 different ones of 60: the best member is among them, and so the parent, with
+        // probability 1/20. The best accuracy belongs to several, so one is made better than all.
         evolution.population[17].accuracy = 2.0;
         let mut rng = Seed::new(2).rng();
         let won = (0..20_000)
@@ -206,8 +207,8 @@ mod tests {
         assert!(won.abs_diff(1000) < 130, "{won}");
     }
 
-    /// The probability that the best of n members is in a tournament of s: 1 − (1 − 1/n)^s with replacement, s/n without.
-    /// Standard deviations of the shares are below 0.005.
+    /// The probability that the best of n members is in a tournament of s: 1 − (1 − 1/n)^s with
+    /// replacement, s/n without. Standard deviations of the shares are below 0.005.
     #[test]
     fn tournaments_draw_as_stated() {
         for (draws, expected) in [(Draws::With, 1.0 - 0.8_f64.powi(3)), (Draws::Without, 0.6)] {
@@ -257,7 +258,8 @@ mod tests {
             let proposals = run(&mut evolution(&[4; 8], config(10, 5, Draws::With), seed), 300);
             found += usize::from(proposals.iter().any(|proposal| accuracy(proposal) == 1.0));
         }
-        // 300 uniform draws find it with probability 0.005: in 10 of 20 searches with one below 10⁻¹⁷.
+        // 300 uniform draws find it with probability 0.005: in 10 of 20 searches with one below
+        // 10⁻¹⁷.
         assert!(found >= 10, "found in {found} of 20 searches");
     }
 

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EvoError;
 
-/// The parameters of successive halving and ASHA. The defaults are those of the experiments of Li et al. 2020, section 4:
-/// r = R / 256, η = 4, s = 0, with R = 256 epochs.
+/// The parameters of successive halving and ASHA. The defaults are those of the experiments of Li
+/// et al. 2020, section 4: r = R / 256, η = 4, s = 0, with R = 256 epochs.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
@@ -61,7 +61,8 @@ impl Default for HalvingConfig {
 }
 
 impl HalvingConfig {
-    /// The epochs of each rung, counted from the start of the training: r η^s, r η^(s + 1), … up to R.
+    /// The epochs of each rung, counted from the start of the training: r η^s, r η^(s + 1), … up to
+    /// R.
     ///
     /// # Errors
     /// As [`HalvingConfig::validate`].
@@ -155,7 +156,8 @@ mod tests {
         }
     }
 
-    /// The last one has no power of 3 at its maximum; the maximum of the one before overflows on the next power.
+    /// The last one has no power of 3 at its maximum; the maximum of the one before overflows on
+    /// the next power.
     #[test]
     fn rungs_are_powers_of_eta_up_to_the_maximum() {
         let rungs = |min, max, eta, s| config(min, max, eta, s).rung_epochs().unwrap();

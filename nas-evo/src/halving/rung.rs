@@ -27,7 +27,8 @@ impl Rung {
         self.0.insert(place, member);
     }
 
-    /// Promotes the best one that was not promoted yet, if it is among the best 1/η and has not failed.
+    /// Promotes the best one that was not promoted yet, if it is among the best 1/η and has not
+    /// failed.
     pub(super) fn promote(&mut self, eta: u32) -> Option<usize> {
         let share = self.0.len() / eta as usize;
         let best = &mut self.0[..share];
@@ -45,7 +46,8 @@ impl Rung {
     }
 }
 
-/// Whether `a` comes before `b`: by its accuracy, where nothing is below anything, then by its number.
+/// Whether `a` comes before `b`: by its accuracy, where nothing is below anything, then by its
+/// number.
 fn better(a: &Member, b: &Member) -> bool {
     let by_accuracy = match (a.accuracy, b.accuracy) {
         (Some(a), Some(b)) => b.total_cmp(&a),

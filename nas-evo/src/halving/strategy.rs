@@ -211,8 +211,8 @@ impl Strategy for Halving {
         if job.rung > 0 {
             return Ok(());
         }
-        // Configurations start in the order in which they were proposed and are told in that order, so this is the number
-        // that the inner strategy knows this one by.
+        // Configurations start in the order in which they were proposed and are told in that order,
+        // so this is the number that the inner strategy knows this one by.
         let id = self.inner_told;
         self.inner_told += 1;
         self.inner.tell(&Outcome {

@@ -15,7 +15,8 @@ use proptest::strategy::Strategy as _;
 use super::*;
 use crate::{EvolutionConfig, LocalSearch, RegularizedEvolution};
 
-/// Proposes architecture i as its proposal i, up to a limit, and insists on being told of each as such.
+/// Proposes architecture i as its proposal i, up to a limit, and insists on being told of each as
+/// such.
 struct Counter {
     limit: u64,
     asked: u64,
@@ -74,7 +75,8 @@ struct Evaluated {
     accuracy: Option<f64>,
 }
 
-/// Tells outcomes in order, keeps a window of them outstanding, and checks that continuations are what they should be.
+/// Tells outcomes in order, keeps a window of them outstanding, and checks that continuations are
+/// what they should be.
 struct Driver {
     halving: Halving,
     config: HalvingConfig,
@@ -167,8 +169,9 @@ impl Driver {
     }
 }
 
-/// Algorithm 2 of Li et al. 2020, `get_job`: from all evaluations and promotions so far, without any memory of its own.
-/// What it gives is a configuration and its rung, or nothing for a new one at the bottom.
+/// Algorithm 2 of Li et al. 2020, `get_job`: from all evaluations and promotions so far, without
+/// any memory of its own. What it gives is a configuration and its rung, or nothing for a new one
+/// at the bottom.
 fn get_job(evaluated: &[Evaluated], asked: &[(usize, u32)], rungs: u32, eta: usize) -> Option<(usize, u32)> {
     for k in (0..rungs - 1).rev() {
         let rung: Vec<&Evaluated> = evaluated.iter().filter(|e| e.rung == k).collect();
@@ -226,7 +229,8 @@ proptest! {
         }
     }
 
-    /// Algorithm 1: the next rung has the best ⌊n η^-i⌋ of those evaluated in the one before, and begins when it is complete.
+    /// Algorithm 1: the next rung has the best ⌊n η^-i⌋ of those evaluated in the one before, and
+    /// begins when it is complete.
     #[test]
     fn each_rung_of_a_bracket_has_the_best_of_the_one_before(
         accuracies in accuracies(),
@@ -263,8 +267,8 @@ proptest! {
     }
 }
 
-/// Figure 1 of Li et al. 2020 for the brackets of R = 9 (n = 9 each), the first bracket of Hyperband's table for R = 81, and
-/// a number that η does not divide.
+/// Figure 1 of Li et al. 2020 for the brackets of R = 9 (n = 9 each), the first bracket of
+/// Hyperband's table for R = 81, and a number that η does not divide.
 #[test]
 fn a_bracket_has_as_many_trials_in_each_rung_as_the_paper_says() {
     type Case = (usize, u32, u32, u32, &'static [(u32, usize)]);
@@ -292,8 +296,8 @@ fn a_bracket_has_as_many_trials_in_each_rung_as_the_paper_says() {
     }
 }
 
-/// 27 configurations, told one by one: of each rung a third goes on, as in a bracket that waits, but for those that were
-/// promoted early and would not be now.
+/// 27 configurations, told one by one: of each rung a third goes on, as in a bracket that waits,
+/// but for those that were promoted early and would not be now.
 #[test]
 fn asha_finishes_when_its_configurations_do_and_no_promotion_is_left() {
     let mut driver = Driver::new(Counter::new(27), config(3, 1, 3, 0, Schedule::Asynchronous {}));

@@ -1,12 +1,13 @@
 //! Local search: the incumbent moves to the best of its neighbours for as long as one is better.
 //!
-//! A start is drawn uniformly. All its neighbours, the architectures that differ from it in exactly one choice, are evaluated
-//! in random order. If the best of them has a higher validation accuracy than the incumbent, it becomes the incumbent;
-//! otherwise the incumbent is a local optimum, and the search starts anew elsewhere. No architecture is proposed twice: what
-//! was evaluated before, on another way, is remembered. A failed trial is worse than any other.
+//! A start is drawn uniformly. All its neighbours, the architectures that differ from it in exactly
+//! one choice, are evaluated in random order. If the best of them has a higher validation accuracy
+//! than the incumbent, it becomes the incumbent; otherwise the incumbent is a local optimum, and
+//! the search starts anew elsewhere. No architecture is proposed twice: what was evaluated before,
+//! on another way, is remembered. A failed trial is worse than any other.
 //!
-//! Neighbours of one incumbent can be evaluated side by side; only the choice among them waits for all.
-//! The search is finished where [`DRAWS`] draws in a row find no new start.
+//! Neighbours of one incumbent can be evaluated side by side; only the choice among them waits for
+//! all. The search is finished where [`DRAWS`] draws in a row find no new start.
 //!
 //! # Example
 //! ```
@@ -23,8 +24,8 @@
 //! ```
 //!
 //! # References
-//! - C. White, S. Nolen, Y. Savani. Exploring the Loss Landscape in Neural Architecture Search. UAI 2021,
-//!   arXiv 2005.02960, algorithm 1.
+//! - C. White, S. Nolen, Y. Savani. Exploring the Loss Landscape in Neural Architecture Search. UAI
+//!   2021, arXiv 2005.02960, algorithm 1.
 
 mod strategy;
 

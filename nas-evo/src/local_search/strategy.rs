@@ -12,7 +12,8 @@ use rand::seq::SliceRandom;
 
 use crate::error::EvoError;
 
-/// How many draws in a row may be architectures that were proposed before, until the search is finished.
+/// How many draws in a row may be architectures that were proposed before, until the search is
+/// finished.
 pub const DRAWS: usize = 10_000;
 
 /// Local search; see the [module](super) for how.
@@ -23,7 +24,8 @@ pub struct LocalSearch {
     turns: Turns,
     /// How many rounds were begun: each has a random stream of its own.
     rounds: u64,
-    /// Everything proposed, with its validation accuracy once it is told; of failed trials minus infinity.
+    /// Everything proposed, with its validation accuracy once it is told; of failed trials minus
+    /// infinity.
     known: HashMap<Architecture, Option<f64>>,
     /// What this round is about.
     round: Round,
@@ -59,7 +61,8 @@ impl LocalSearch {
         })
     }
 
-    /// Begins the round after one whose outcomes are all told. `false` where the search is finished.
+    /// Begins the round after one whose outcomes are all told. `false` where the search is
+    /// finished.
     fn begin_round(&mut self) -> Result<bool, SpaceError> {
         let mut rng = self.seed.derive("local search", self.rounds).rng();
         self.rounds += 1;
@@ -86,7 +89,8 @@ impl LocalSearch {
         }
     }
 
-    /// The best neighbour, the first of equals in the order of the space, if it is better than the incumbent.
+    /// The best neighbour, the first of equals in the order of the space, if it is better than the
+    /// incumbent.
     fn better_neighbour(&self, incumbent: &Architecture) -> Result<Option<Architecture>, SpaceError> {
         let accuracy = |architecture: &Architecture| {
             self.known
@@ -178,8 +182,8 @@ mod tests {
         Some(architecture.choices().iter().sum::<usize>() as f64 / 100.0)
     }
 
-    /// With one summit every move goes up by as much as one choice can: a climb of d decisions with n options takes at most
-    /// 1 + d · d (n − 1) trials.
+    /// With one summit every move goes up by as much as one choice can: a climb of d decisions with
+    /// n options takes at most 1 + d · d (n − 1) trials.
     #[test]
     fn it_climbs_to_the_summit_and_then_starts_anew() {
         for seed in 0..20 {
@@ -190,7 +194,8 @@ mod tests {
         }
     }
 
-    /// An incumbent's neighbours are all proposed before anything else, and the next are those of the best.
+    /// An incumbent's neighbours are all proposed before anything else, and the next are those of
+    /// the best.
     #[test]
     fn a_round_is_the_neighbourhood_of_the_best_so_far() {
         let mut search = search(&[3, 4], 1);

@@ -24,7 +24,8 @@ pub struct Nsga2Config {
 }
 
 impl Nsga2Config {
-    /// A selection after every child in a population of 10, for budgets of some dozens to hundreds of trials.
+    /// A selection after every child in a population of 10, for budgets of some dozens to hundreds
+    /// of trials.
     pub fn small() -> Self {
         Self {
             population: 10,
@@ -36,7 +37,8 @@ impl Nsga2Config {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`EvoError::Config`] or [`EvoError::Objectives`] says what is out of its range, and what is expected.
+    /// [`EvoError::Config`] or [`EvoError::Objectives`] says what is out of its range, and what is
+    /// expected.
     pub fn validate(&self) -> Result<(), EvoError> {
         for (name, value) in [("population", self.population), ("offspring", self.offspring)] {
             if value == 0 {

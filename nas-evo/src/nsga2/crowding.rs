@@ -1,9 +1,9 @@
 //! Crowding distances.
 
-/// How far the neighbours of each point of a front are from each other, summed over the objectives, each in units of its range in
-/// the front; infinite for those that are first or last in an objective. In the order of `front`, which holds places in
-/// `points`. Of equal values the one that comes first in `front` is the smaller. An objective in which all are equal adds
-/// nothing.
+/// How far the neighbours of each point of a front are from each other, summed over the objectives,
+/// each in units of its range in the front; infinite for those that are first or last in an
+/// objective. In the order of `front`, which holds places in `points`. Of equal values the one that
+/// comes first in `front` is the smaller. An objective in which all are equal adds nothing.
 ///
 /// # Complexity
 /// O(M N log N) for N points of M objectives.
@@ -42,7 +42,8 @@ mod tests {
 
     #[test]
     fn distances_are_those_worked_out_by_hand() {
-        // Ranges 10 and 20. Point 1: (4 − 0) / 10 + (20 − 6) / 20; point 2: (10 − 1) / 10 + (10 − 0) / 20.
+        // Ranges 10 and 20. Point 1: (4 − 0) / 10 + (20 − 6) / 20; point 2: (10 − 1) / 10 + (10
+        // − 0) / 20.
         let points = [[0.0, 20.0], [1.0, 10.0], [4.0, 6.0], [10.0, 0.0]];
         assert_eq!(
             crowding_distances(&points, &[0, 1, 2, 3]),

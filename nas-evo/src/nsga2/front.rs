@@ -1,6 +1,7 @@
 //! Fast non-dominated sort.
 
-/// Whether `a` is smaller than `b` in one objective and larger in none. All objectives are minimised.
+/// Whether `a` is smaller than `b` in one objective and larger in none. All objectives are
+/// minimised.
 pub fn dominates(a: &[f64], b: &[f64]) -> bool {
     let pairs = || a.iter().zip(b);
     pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
@@ -9,8 +10,8 @@ pub fn dominates(a: &[f64], b: &[f64]) -> bool {
 /// The places of the points that nobody dominates, in the order given: the first of the [`fronts`].
 ///
 /// # Complexity
-/// O(M N F) for N points of M objectives, of which no more than F at a time are dominated by nobody before them: for a front alone,
-/// of very many points.
+/// O(M N F) for N points of M objectives, of which no more than F at a time are dominated by nobody
+/// before them: for a front alone, of very many points.
 pub fn first_front(points: &[impl AsRef<[f64]>]) -> Vec<usize> {
     let mut front: Vec<usize> = Vec::new();
     for (place, point) in points.iter().enumerate() {
@@ -27,8 +28,9 @@ pub fn first_front(points: &[impl AsRef<[f64]>]) -> Vec<usize> {
     front
 }
 
-/// The points, by their places, in fronts: nobody dominates one of the first front, only those of earlier fronts dominate one of
-/// a later, and somebody of the front before does. Within a front they are in the order given.
+/// The points, by their places, in fronts: nobody dominates one of the first front, only those of
+/// earlier fronts dominate one of a later, and somebody of the front before does. Within a front
+/// they are in the order given.
 ///
 /// # Complexity
 /// O(M N²) for N points of M objectives.
@@ -118,7 +120,8 @@ mod tests {
         }
     }
 
-    /// The rank of a point: the length of the longest chain of points each of which dominates the next, up to it.
+    /// The rank of a point: the length of the longest chain of points each of which dominates the
+    /// next, up to it.
     fn rank(points: &[Vec<f64>], of: usize) -> usize {
         let above = (0..points.len()).filter(|&i| dominates(&points[i], &points[of]));
         above.map(|i| rank(points, i) + 1).max().unwrap_or(0)

@@ -1,7 +1,7 @@
 //! The area that points of two objectives dominate, to judge a search by.
 
-/// The area of what any of `points` dominates and `reference` is dominated by. Points that are not better than `reference` in
-/// both objectives count nothing.
+/// The area of what any of `points` dominates and `reference` is dominated by. Points that are not
+/// better than `reference` in both objectives count nothing.
 pub(super) fn hypervolume(points: &[Vec<f64>], reference: [f64; 2]) -> f64 {
     let mut inside: Vec<[f64; 2]> = points
         .iter()

@@ -8,7 +8,8 @@ use nas_space::sizes::{Figures, Quantity};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What architectures are compared by. Written as its [name](Self::name); of a figure of which more is better, `NAME:max`.
+/// What architectures are compared by. Written as its [name](Self::name); of a figure of which more
+/// is better, `NAME:max`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Objective {
     /// Validation accuracy, the larger the better.

@@ -64,11 +64,13 @@ pub struct Nsga2 {
 
 impl Nsga2 {
     /// A search of `space` whose proposals are a function of `seed` and the outcomes. The figures
-    /// that objectives other than the accuracy weigh are those of `sizes`, whatever an evaluation says of them.
+    /// that objectives other than the accuracy weigh are those of `sizes`, whatever an evaluation
+    /// says of them.
     ///
     /// # Errors
-    /// [`EvoError::Config`] and [`EvoError::Objectives`] for a configuration out of its range, [`EvoError::Space`] for
-    /// an objective that is not known of every architecture, [`EvoError::EmptyDecision`] for a space without architectures.
+    /// [`EvoError::Config`] and [`EvoError::Objectives`] for a configuration out of its range,
+    /// [`EvoError::Space`] for an objective that is not known of every architecture,
+    /// [`EvoError::EmptyDecision`] for a space without architectures.
     pub fn new(
         space: Arc<dyn Space>,
         config: Nsga2Config,

@@ -21,11 +21,11 @@ pub enum Replacement {
     /// Independent draws: an architecture may come again.
     #[default]
     With,
-    /// No two proposals have the same choices, and the search finishes when the space is exhausted. Architectures
-    /// of different choices that are isomorphic count as different.
+    /// No two proposals have the same choices, and the search finishes when the space is exhausted.
+    /// Architectures of different choices that are isomorphic count as different.
     Without,
-    /// No two proposals are isomorphic, which [`canonical_id`](nas_space::canonical::canonical_id) tells, and the
-    /// search finishes when every class of the space was proposed.
+    /// No two proposals are isomorphic, which [`canonical_id`](nas_space::canonical::canonical_id)
+    /// tells, and the search finishes when every class of the space was proposed.
     WithoutIsomorphic,
 }
 

@@ -17,8 +17,8 @@ use crate::error::EvoError;
 /// How often a proposal that was made before is drawn again before the rest of the space is listed.
 pub const REDRAWS: usize = 100;
 
-/// The largest space that is listed when redrawing no longer finds anything new (8 bytes for each architecture
-/// that is left).
+/// The largest space that is listed when redrawing no longer finds anything new (8 bytes for each
+/// architecture that is left).
 pub const LISTED: u64 = 1 << 22;
 
 /// What two proposals may not have in common.
@@ -105,7 +105,8 @@ impl RandomSearch {
             && !self.proposed.contains(&self.identity(architecture)?))
     }
 
-    /// The architecture at this place when the space is listed with its last decision counting fastest.
+    /// The architecture at this place when the space is listed with its last decision counting
+    /// fastest.
     fn listed(&self, mut place: u64) -> Architecture {
         let mut choices = vec![0; self.space.decisions().len()];
         for (choice, decision) in choices.iter_mut().zip(self.space.decisions()).rev() {
@@ -252,8 +253,9 @@ mod tests {
         assert!(chi < 31.3, "{chi}: {counts:?}");
     }
 
-    /// Without replacement each of three architectures is the last one proposed in a third of the searches: the rest
-    /// of the list is drawn from, not read from its beginning. The standard deviation of a count is 26.
+    /// Without replacement each of three architectures is the last one proposed in a third of the
+    /// searches: the rest of the list is drawn from, not read from its beginning. The standard
+    /// deviation of a count is 26.
     #[test]
     fn without_replacement_every_architecture_is_as_likely_to_come_last() {
         let mut last = [0_u32; 3];

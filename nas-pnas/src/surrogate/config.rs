@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::Encoding;
 use crate::error::PnasError;
 
-/// A surrogate's settings: `kind = "mlp"`, `"lstm"`, `"forest"` or `"gaussian_process"` and the fields of its configuration.
+/// A surrogate's settings: `kind = "mlp"`, `"lstm"`, `"forest"` or `"gaussian_process"` and the
+/// fields of its configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SurrogateConfig {
-    /// The mean of the embedded blocks through two hidden layers. The paper's choice: it ranks the next level best.
+    /// The mean of the embedded blocks through two hidden layers. The paper's choice: it ranks the
+    /// next level best.
     Mlp(NetworkConfig),
     /// An LSTM over the sequence of choices.
     Lstm(NetworkConfig),
@@ -20,8 +22,8 @@ pub enum SurrogateConfig {
     GaussianProcess(GaussianProcessConfig),
 }
 
-/// Settings of the two networks. The defaults are those of Liu et al. 2018, section 4.2, but `epochs` and `batch_size`, which
-/// the paper does not say.
+/// Settings of the two networks. The defaults are those of Liu et al. 2018, section 4.2, but
+/// `epochs` and `batch_size`, which the paper does not say.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
@@ -64,19 +66,23 @@ pub struct NetworkConfig {
     pub data: LevelData,
 }
 
-/// Which levels networks learn from after a level. The paper (section 3.2) updates the predictor with the new level's
-/// architectures and does not say whether those of the levels before are shown again.
+/// Which levels networks learn from after a level. The paper (section 3.2) updates the predictor
+/// with the new level's architectures and does not say whether those of the levels before are shown
+/// again.
 ///
-/// The default was chosen by measurement: 100 trials on the table of NAS-Bench-201 (CIFAR-10), seeds 0 to 199, with the networks
-/// of [`ProgressiveConfig::nas_bench_201`](crate::ProgressiveConfig::nas_bench_201): test accuracy 94.07 ± 0.24 % with all data,
-/// 93.92 ± 0.22 % with the new data alone, random search 93.71 ± 0.33 %.
+/// The default was chosen by measurement: 100 trials on the table of NAS-Bench-201 (CIFAR-10),
+/// seeds 0 to 199, with the networks of
+/// [`ProgressiveConfig::nas_bench_201`](crate::ProgressiveConfig::nas_bench_201): test accuracy
+/// 94.07 ± 0.24 % with all data, 93.92 ± 0.22 % with the new data alone, random search 93.71 ± 0.33
+/// %.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LevelData {
     /// All levels so far.
     #[default]
     All,
-    /// The new level alone: networks that are trained on know the levels before from then, new ones do not know them.
+    /// The new level alone: networks that are trained on know the levels before from then, new ones
+    /// do not know them.
     New,
 }
 

@@ -19,11 +19,12 @@ pub(super) trait Member: fmt::Debug + Send + Sync {
     fn predict(&self, architectures: &[Architecture]) -> Result<Vec<f64>, PnasError>;
 }
 
-/// An ensemble of M members: the samples of each level are dealt into M parts at random, and member i learns from all but
-/// part i. The mean of the members is the prediction, their standard deviation the spread.
+/// An ensemble of M members: the samples of each level are dealt into M parts at random, and member
+/// i learns from all but part i. The mean of the members is the prediction, their standard
+/// deviation the spread.
 ///
-/// A sample stays in its part for good, so what a member says of that part it never learned, however long it is trained on. One
-/// member alone learns from everything.
+/// A sample stays in its part for good, so what a member says of that part it never learned,
+/// however long it is trained on. One member alone learns from everything.
 #[derive(Debug)]
 pub(super) struct Ensemble<M> {
     name: &'static str,
@@ -74,8 +75,8 @@ impl<M: Member> Ensemble<M> {
         }
     }
 
-    /// What a member learns from: all but its part, of the levels that are to be learned from; all of those where that would
-    /// leave nothing.
+    /// What a member learns from: all but its part, of the levels that are to be learned from; all
+    /// of those where that would leave nothing.
     fn lesson<'a>(&mut self, member: usize, samples: &'a [Sample]) -> Vec<&'a Sample> {
         let newest = samples.last().map(|sample| sample.level);
         let first = match self.data {

@@ -17,13 +17,14 @@ use crate::error::PnasError;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// Which option each decision took; nothing for those that an architecture has not reached. For every space.
+    /// Which option each decision took; nothing for those that an architecture has not reached. For
+    /// every space.
     #[default]
     OneHot,
     /// Edges and operations of the cell, as the network has it. For spaces of cells.
     Adjacency,
-    /// Which chains of operations lead through the cell, up to the first [`PATHS`]. Does not depend on how a cell is written
-    /// down. For spaces of cells.
+    /// Which chains of operations lead through the cell, up to the first [`PATHS`]. Does not depend
+    /// on how a cell is written down. For spaces of cells.
     Paths,
 }
 

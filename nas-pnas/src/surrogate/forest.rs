@@ -1,10 +1,11 @@
 //! Random forests on features, grown by `smartcore`.
 //!
-//! Each tree is grown on as many samples as there are, drawn with replacement; each split is the best by squared error among a
-//! third of the features, drawn anew, as Breiman 2001 does for regression.
+//! Each tree is grown on as many samples as there are, drawn with replacement; each split is the
+//! best by squared error among a third of the features, drawn anew, as Breiman 2001 does for
+//! regression.
 //!
-//! A feature that no sample had splits no tree: far from the samples all forests say much the same, so their spread is no
-//! measure of how far that is.
+//! A feature that no sample had splits no tree: far from the samples all forests say much the same,
+//! so their spread is no measure of how far that is.
 
 use nas_space::arch::Architecture;
 use nas_space::seed::Seed;

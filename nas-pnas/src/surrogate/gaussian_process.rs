@@ -1,16 +1,18 @@
 //! A Gaussian process on features.
 //!
-//! Accuracies, shifted and scaled to mean 0 and variance 1, are taken to be jointly normal, with covariance
-//! exp(−d²/(2·ℓ²)) between architectures whose features are d apart, and noise of variance σ² on each. ℓ² is the mean squared
-//! distance of the samples times one of [`SCALES`], σ² one of [`NOISES`]: the pair under which the samples are most likely.
-//! The prediction is the mean of the posterior, the spread its standard deviation without the noise. What is held out is
+//! Accuracies, shifted and scaled to mean 0 and variance 1, are taken to be jointly normal, with
+//! covariance exp(−d²/(2·ℓ²)) between architectures whose features are d apart, and noise of
+//! variance σ² on each. ℓ² is the mean squared distance of the samples times one of [`SCALES`], σ²
+//! one of [`NOISES`]: the pair under which the samples are most likely. The prediction is the mean
+//! of the posterior, the spread its standard deviation without the noise. What is held out is
 //! predicted by leaving out one sample at a time, with ℓ and σ² as they are.
 //!
 //! # Complexity
 //! Cubic in the samples to fit, quadratic for the spread of each prediction.
 //!
 //! # References
-//! - C. E. Rasmussen, C. K. I. Williams. Gaussian Processes for Machine Learning. MIT Press 2006, algorithm 2.1 and section 5.4.2.
+//! - C. E. Rasmussen, C. K. I. Williams. Gaussian Processes for Machine Learning. MIT Press 2006,
+//!   algorithm 2.1 and section 5.4.2.
 
 use nas_space::arch::Architecture;
 use rayon::prelude::*;
@@ -237,7 +239,8 @@ mod tests {
         }
     }
 
-    /// Leaving out a sample by the formula is fitting without it, at the same length scale, noise and standardization.
+    /// Leaving out a sample by the formula is fitting without it, at the same length scale, noise
+    /// and standardization.
     #[test]
     fn what_is_held_out_is_predicted_from_the_others() {
         let (mut process, samples) = (process(), samples(&TRAINED));

@@ -5,8 +5,8 @@
 pub(super) struct Cholesky(Vec<Vec<f64>>);
 
 impl Cholesky {
-    /// L with L·Lᵀ = A, of which `matrix` gives the lower triangle: row i has i + 1 numbers. `None` where A is not positive
-    /// definite.
+    /// L with L·Lᵀ = A, of which `matrix` gives the lower triangle: row i has i + 1 numbers. `None`
+    /// where A is not positive definite.
     pub(super) fn of(mut matrix: Vec<Vec<f64>>) -> Option<Self> {
         for i in 0..matrix.len() {
             let (done, rest) = matrix.split_at_mut(i);

@@ -1,8 +1,9 @@
-//! The paper's LSTM: it reads an architecture choice by choice, and its last state is what the last layer reads.
+//! The paper's LSTM: it reads an architecture choice by choice, and its last state is what the last
+//! layer reads.
 //!
-//! Architectures that begin alike share the steps of what they have in common: all children of a parent are read with
-//! hardly more steps than their last block has, and so are batches of several levels. The result is that of reading each by
-//! itself.
+//! Architectures that begin alike share the steps of what they have in common: all children of a
+//! parent are read with hardly more steps than their last block has, and so are batches of several
+//! levels. The result is that of reading each by itself.
 
 use candle_core::{Device, Tensor};
 use nas_eval::nn::{Embedding, Init, Lstm, LstmSize, LstmState, Parameters};

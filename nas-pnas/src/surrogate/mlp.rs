@@ -1,8 +1,10 @@
-//! The paper's MLP: the mean of the blocks, each the embeddings of its choices side by side, through two hidden layers.
+//! The paper's MLP: the mean of the blocks, each the embeddings of its choices side by side,
+//! through two hidden layers.
 //!
-//! The mean over blocks of embeddings of the same slot is the share of blocks with each option, times the table of embeddings:
-//! so an architecture is a few shares, however many blocks it has. A slot that a block does not have is 0 in it. The first layer
-//! is linear before its ReLU, so it is applied to the tables, each slot's part of it to the table of the slot's kind, rather than to
+//! The mean over blocks of embeddings of the same slot is the share of blocks with each option,
+//! times the table of embeddings: so an architecture is a few shares, however many blocks it has. A
+//! slot that a block does not have is 0 in it. The first layer is linear before its ReLU, so it is
+//! applied to the tables, each slot's part of it to the table of the slot's kind, rather than to
 //! every architecture.
 
 use candle_core::{Device, Tensor, Var};

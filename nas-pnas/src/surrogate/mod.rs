@@ -7,8 +7,9 @@
 //! | [`Forest`](SurrogateConfig::Forest) | features | among the members of the ensemble |
 //! | [`GaussianProcess`](SurrogateConfig::GaussianProcess) | features | of the posterior |
 //!
-//! The first two are the paper's. They have an embedding for each kind of decision, shared by all decisions of the kind, so
-//! they work for every space that grows. Features are [`Encoding`]s of `nas_space::encode`.
+//! The first two are the paper's. They have an embedding for each kind of decision, shared by all
+//! decisions of the kind, so they work for every space that grows. Features are [`Encoding`]s of
+//! `nas_space::encode`.
 
 mod config;
 mod ensemble;
@@ -62,8 +63,8 @@ pub struct Prediction {
 
 /// A model that learns to predict accuracies.
 ///
-/// What it does is a function of its configuration, its seed and the calls of [`Surrogate::fit`] alone, bit for bit and for any
-/// number of threads: a search is resumed by fitting again.
+/// What it does is a function of its configuration, its seed and the calls of [`Surrogate::fit`]
+/// alone, bit for bit and for any number of threads: a search is resumed by fitting again.
 ///
 /// # Example
 /// One that knows the mean of each level:
@@ -97,8 +98,8 @@ pub trait Surrogate: fmt::Debug + Send {
 
     /// Learns from the samples of all levels so far. They begin with those of the call before.
     ///
-    /// Gives, where it can, a prediction for each sample by a model that has not seen it: what its quality within a level is
-    /// measured by.
+    /// Gives, where it can, a prediction for each sample by a model that has not seen it: what its
+    /// quality within a level is measured by.
     ///
     /// # Errors
     /// [`PnasError::Unfitted`] for no samples; anything else where it cannot be trained.
@@ -115,7 +116,8 @@ impl SurrogateConfig {
     /// A surrogate for architectures of this space.
     ///
     /// # Errors
-    /// [`PnasError::Config`] for a value outside its range, [`PnasError::DoesNotGrow`] for a space without levels.
+    /// [`PnasError::Config`] for a value outside its range, [`PnasError::DoesNotGrow`] for a space
+    /// without levels.
     pub fn build(&self, space: &Arc<dyn Space>, seed: Seed) -> Result<Box<dyn Surrogate>, PnasError> {
         self.validate()?;
         crate::blocks::growth(space.as_ref())?;

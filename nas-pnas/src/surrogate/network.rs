@@ -31,7 +31,8 @@ pub(super) trait Shape: fmt::Debug + Send + Sync {
     fn name(&self) -> &'static str;
 }
 
-/// One network of an ensemble: a body, a linear layer, a sigmoid. It minimises the mean absolute error by Adam.
+/// One network of an ensemble: a body, a linear layer, a sigmoid. It minimises the mean absolute
+/// error by Adam.
 #[derive(Debug)]
 pub(super) struct Network<S: Shape> {
     shape: S,

@@ -6,22 +6,23 @@ use super::order::{Dag, DagNode};
 use crate::cell::{Cell, Combine, Node};
 use crate::op::{Operations, Role};
 
-/// At which strides a cell is used, which decides whether an identity edge from an input passes it on unchanged.
+/// At which strides a cell is used, which decides whether an identity edge from an input passes it
+/// on unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CellStride {
-    /// At stride 1 alone: a normal cell beside a reduction cell, a NAS-Bench-201 cell. Identities from inputs are
-    /// identities.
+    /// At stride 1 alone: a normal cell beside a reduction cell, a NAS-Bench-201 cell. Identities
+    /// from inputs are identities.
     One,
-    /// At stride 2 as well, or only: a reduction cell, or a normal cell that stands for one. Identities from
-    /// inputs reduce.
+    /// At stride 2 as well, or only: a reduction cell, or a normal cell that stands for one.
+    /// Identities from inputs reduce.
     Two,
 }
 
 /// A cell in canonical form: equal for cells that are the same after the steps that the
 /// [module](super) describes, and for no others.
 ///
-/// Unlike in a [`Cell`], a node may have no edges (it is zero, but the output wants it), and the output may name an
-/// input or one state several times, where copies have been merged.
+/// Unlike in a [`Cell`], a node may have no edges (it is zero, but the output wants it), and the
+/// output may name an input or one state several times, where copies have been merged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CanonicalCell {
     inputs: usize,
@@ -35,8 +36,8 @@ impl CanonicalCell {
         self.inputs
     }
 
-    /// The inner nodes in canonical order; the first one is state [`CanonicalCell::inputs`]. The edges of each are
-    /// sorted by source, then by operation.
+    /// The inner nodes in canonical order; the first one is state [`CanonicalCell::inputs`]. The
+    /// edges of each are sorted by source, then by operation.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -101,15 +102,16 @@ impl fmt::Display for CanonicalCell {
 /// The canonical form of a cell that is used at these strides.
 ///
 /// # Complexity
-/// A few microseconds for the cells of the published spaces. Refinement alone settles nearly all of them; ties that
-/// are symmetries cost one more pass each.
+/// A few microseconds for the cells of the published spaces. Refinement alone settles nearly all of
+/// them; ties that are symmetries cost one more pass each.
 pub fn canonical_form(cell: &Cell, operations: &Operations, stride: CellStride) -> CanonicalCell {
     let cell = cell.pruned(operations);
     let merged = merge_copies(cell.inputs(), cell.nodes(), cell.output(), operations, stride);
     reorder(merged)
 }
 
-/// Sends every reader of a copy to the original, and forgets combine rules where there is nothing to combine.
+/// Sends every reader of a copy to the original, and forgets combine rules where there is nothing
+/// to combine.
 fn merge_copies(
     inputs: usize,
     nodes: Vec<Node>,

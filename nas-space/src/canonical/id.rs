@@ -13,7 +13,8 @@ use crate::error::SpaceError;
 use crate::genotype::{Chain, Genotype};
 use crate::op::Operations;
 
-/// Names an architecture whatever way it is written down: the first 128 bits of SHA-256 over its canonical form.
+/// Names an architecture whatever way it is written down: the first 128 bits of SHA-256 over its
+/// canonical form.
 ///
 /// Written as 32 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,11 +23,11 @@ pub struct CanonicalId([u8; 16]);
 
 /// The id of a genotype: the same for two exactly where the [module](super) calls them the same.
 ///
-/// Where there is no reduction cell, the normal one stands for it, so writing it out twice changes nothing. The
-/// layers of a chain are put in canonical order as the nodes of a cell are. A hierarchy is its flattened cell. The same
-/// cell in different skeletons makes different architectures. A module of NAS-Bench-101 is the same in
-/// any order of its vertices. A selection is its options, each for itself; a
-/// network of ENAS' macro space its layers in their order.
+/// Where there is no reduction cell, the normal one stands for it, so writing it out twice changes
+/// nothing. The layers of a chain are put in canonical order as the nodes of a cell are. A
+/// hierarchy is its flattened cell. The same cell in different skeletons makes different
+/// architectures. A module of NAS-Bench-101 is the same in any order of its vertices. A selection
+/// is its options, each for itself; a network of ENAS' macro space its layers in their order.
 pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId {
     let mut bytes = Vec::with_capacity(512);
     match genotype {
@@ -90,8 +91,8 @@ fn write_nb201(cell: &Cell, operations: &Operations, bytes: &mut Vec<u8>) {
     canonical_form(cell, operations, CellStride::One).write(bytes);
 }
 
-/// Appends the layers of a chain in canonical order. The image is the only input, which a layer that names no
-/// other reads.
+/// Appends the layers of a chain in canonical order. The image is the only input, which a layer
+/// that names no other reads.
 fn write_chain(chain: &Chain, bytes: &mut Vec<u8>) {
     let layers: Vec<([usize; 5], &[usize])> = chain
         .layers()

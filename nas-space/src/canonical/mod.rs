@@ -1,25 +1,27 @@
 //! Which architectures are the same: an identity that no relabelling can change.
 //!
-//! Two genotypes get the same [`CanonicalId`] exactly when they are the same network up to the order in which
-//! things were written down. Three steps lead there:
+//! Two genotypes get the same [`CanonicalId`] exactly when they are the same network up to the
+//! order in which things were written down. Three steps lead there:
 //!
-//! 1. **Dead parts go** ([`Cell::pruned`](crate::cell::Cell::pruned)): edges that pass nothing on, nodes that no
-//!    input reaches or that do not reach the output.
-//! 2. **Copies are merged**: a node whose only incoming edge is an identity is the state it reads. An identity
-//!    from an input is one at stride 1 alone; at stride 2 it is a factorized reduction, so there it stays (see
-//!    [`CellStride`]). Merging can bring a state into the output's concatenation more than once; the form keeps
-//!    how often. A node of fewer than two edges has no use for its combine rule, which is dropped.
-//! 3. **The graph is put in canonical order**: colour refinement, then individualisation with backtracking where
-//!    nodes are still tied, and of all orders reached the one with the smallest encoding. Unlike a
-//!    Weisfeiler–Lehman hash this is exact. Interchangeable nodes and symmetries found on the way are not tried
-//!    twice.
+//! 1. **Dead parts go** ([`Cell::pruned`](crate::cell::Cell::pruned)): edges that pass nothing on,
+//!    nodes that no input reaches or that do not reach the output.
+//! 2. **Copies are merged**: a node whose only incoming edge is an identity is the state it reads.
+//!    An identity from an input is one at stride 1 alone; at stride 2 it is a factorized reduction,
+//!    so there it stays (see [`CellStride`]). Merging can bring a state into the output's
+//!    concatenation more than once; the form keeps how often. A node of fewer than two edges has no
+//!    use for its combine rule, which is dropped.
+//! 3. **The graph is put in canonical order**: colour refinement, then individualisation with
+//!    backtracking where nodes are still tied, and of all orders reached the one with the smallest
+//!    encoding. Unlike a Weisfeiler–Lehman hash this is exact. Interchangeable nodes and symmetries
+//!    found on the way are not tried twice.
 //!
-//! What counts: which input is which, the operation of every edge, how often an edge is there, the combine rules,
-//! and which states the output concatenates. What does not: the numbers of inner nodes, the order of edges, and
-//! the order of concatenations, which the weights that follow undo.
+//! What counts: which input is which, the operation of every edge, how often an edge is there, the
+//! combine rules, and which states the output concatenates. What does not: the numbers of inner
+//! nodes, the order of edges, and the order of concatenations, which the weights that follow undo.
 //!
-//! Two nodes that compute the same expression with weights of their own are not one node, so architectures that
-//! differ in what they share stay apart. Nor is a sum that only another sum reads dissolved into it.
+//! Two nodes that compute the same expression with weights of their own are not one node, so
+//! architectures that differ in what they share stay apart. Nor is a sum that only another sum
+//! reads dissolved into it.
 //!
 //! # Example
 //! ```
@@ -43,8 +45,8 @@
 //! ```
 //!
 //! # References
-//! - B. D. McKay, A. Piperno: Practical graph isomorphism, II. Journal of Symbolic Computation 60, 2014,
-//!   arXiv 1301.1493 (refinement, individualisation, pruning by automorphisms).
+//! - B. D. McKay, A. Piperno: Practical graph isomorphism, II. Journal of Symbolic Computation 60,
+//!   2014, arXiv 1301.1493 (refinement, individualisation, pruning by automorphisms).
 
 mod form;
 mod id;

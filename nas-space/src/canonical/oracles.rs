@@ -48,8 +48,8 @@ fn random_cell(rng: &mut ChaCha8Rng, ops: &[&str], most_nodes: usize) -> Cell {
     Cell::new(inputs, nodes, output).unwrap()
 }
 
-/// The cell with inner state `i` (counted from the inputs) moved to place `place[i]`; `None` where a state would
-/// then come before one that it reads.
+/// The cell with inner state `i` (counted from the inputs) moved to place `place[i]`; `None` where
+/// a state would then come before one that it reads.
 fn relabelled(cell: &Cell, place: &[usize]) -> Option<(usize, Vec<Node>, Vec<usize>)> {
     let inputs = cell.inputs();
     let renamed = |state: usize| state.checked_sub(inputs).map_or(state, |i| inputs + place[i]);
@@ -167,7 +167,8 @@ fn forms_are_equal_exactly_where_brute_force_finds_an_isomorphism() {
     );
 }
 
-/// Two layers of nodes, each node of the second reading two of the first along cycles of these lengths.
+/// Two layers of nodes, each node of the second reading two of the first along cycles of these
+/// lengths.
 fn cycles(lengths: &[usize]) -> Cell {
     let count: usize = lengths.iter().sum();
     let mut nodes = vec![Node::add([("sep_conv_3x3", 0)]); count];
@@ -305,8 +306,8 @@ enum Zeros {
     Dropped,
 }
 
-/// A cell as the expression its output is: skips are left out, sums are sorted (the authors' `to_unique_str` for
-/// the first two ways to treat zeros).
+/// A cell as the expression its output is: skips are left out, sums are sorted (the authors'
+/// `to_unique_str` for the first two ways to treat zeros).
 fn expression(ops: &[&str; 6], zeros: Zeros) -> String {
     let mut states = vec!["0".to_owned()];
     for sources in [&[(0, 0)][..], &[(1, 0), (2, 1)], &[(3, 0), (4, 1), (5, 2)]] {
@@ -332,8 +333,8 @@ fn expression(ops: &[&str; 6], zeros: Zeros) -> String {
     states.remove(3)
 }
 
-/// 15,625 cells; 12,751 and 6,466 distinct by the authors' two expression strings (Dong & Yang 2020, arXiv
-/// 2001.00326); 5,390 where zero terms are dropped.
+/// 15,625 cells; 12,751 and 6,466 distinct by the authors' two expression strings (Dong & Yang
+/// 2020, arXiv 2001.00326); 5,390 where zero terms are dropped.
 #[test]
 fn expression_strings_of_nas_bench_201_give_the_published_counts() {
     for (zeros, count) in [
@@ -346,10 +347,10 @@ fn expression_strings_of_nas_bench_201_give_the_published_counts() {
     }
 }
 
-/// Graphs are finer than the 5,390 expressions, for two reasons. An expression forgets whether two equal terms are
-/// one node read twice, which shares its weights, or two nodes, which do not. And it writes a sum within a sum as
-/// one sum, where the graph keeps the node in between. Equal ids always mean equal expressions. All cells without
-/// a path to the output are one.
+/// Graphs are finer than the 5,390 expressions, for two reasons. An expression forgets whether two
+/// equal terms are one node read twice, which shares its weights, or two nodes, which do not. And
+/// it writes a sum within a sum as one sum, where the graph keeps the node in between. Equal ids
+/// always mean equal expressions. All cells without a path to the output are one.
 #[test]
 fn nas_bench_201_has_6_985_distinct_graphs() {
     let mut expressions: BTreeMap<CanonicalId, String> = BTreeMap::new();

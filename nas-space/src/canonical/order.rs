@@ -1,4 +1,5 @@
-//! Canonical order of a directed acyclic graph with labels: colour refinement and individualisation.
+//! Canonical order of a directed acyclic graph with labels: colour refinement and
+//! individualisation.
 
 use std::cmp::Ordering;
 
@@ -21,8 +22,8 @@ pub(super) struct DagNode {
 }
 
 impl Dag {
-    /// The nodes (vertex number less the inputs) in canonical order, each after those it reads: isomorphic graphs
-    /// are equal once they are written down in it.
+    /// The nodes (vertex number less the inputs) in canonical order, each after those it reads:
+    /// isomorphic graphs are equal once they are written down in it.
     pub(super) fn canonical_order(&self) -> Vec<usize> {
         let mut search = Search::new(self);
         let mut colours = self.initial_colours();
@@ -31,7 +32,8 @@ impl Dag {
         search.best.map(|leaf| leaf.order).unwrap_or_default()
     }
 
-    /// Colours by depth, then by the given colour. Depth first makes every order by colours topological.
+    /// Colours by depth, then by the given colour. Depth first makes every order by colours
+    /// topological.
     fn initial_colours(&self) -> Vec<u32> {
         let mut depth = vec![0_u32; self.inputs];
         for node in &self.nodes {
@@ -60,7 +62,8 @@ struct Leaf {
     path: Vec<usize>,
 }
 
-/// The colour of a vertex is the place of the first vertex of its class, so a colouring without ties is an order.
+/// The colour of a vertex is the place of the first vertex of its class, so a colouring without
+/// ties is an order.
 struct Search<'a> {
     dag: &'a Dag,
     /// Label and target node of the edges out of each node.
@@ -113,8 +116,9 @@ impl<'a> Search<'a> {
                 around.push((seen, node));
             }
             around.sort_unstable();
-            // Members of a class stand together: `class` is the first of this one's, `first` the first that looks
-            // like this one. The distance between the two is how far its colour moves up.
+            // Members of a class stand together: `class` is the first of this one's, `first` the
+            // first that looks like this one. The distance between the two is how far its colour
+            // moves up.
             let (mut class, mut first, mut split) = (0, 0, false);
             for i in 0..around.len() {
                 if around[i].0 != around[first].0 {
@@ -134,8 +138,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Tries the members of the first class with ties, one after the other. What it returns is the level to go
-    /// back to: everything below has been seen in another guise.
+    /// Tries the members of the first class with ties, one after the other. What it returns is the
+    /// level to go back to: everything below has been seen in another guise.
     fn descend(&mut self, colours: &[u32], path: &mut Vec<usize>) -> Option<usize> {
         let inputs = self.dag.inputs;
         let tied = tied_nodes(&colours[inputs..], inputs);
@@ -217,8 +221,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether exchanging the two nodes, and nothing else, leaves the graph as it is. They are of one class, so
-    /// neither reads the other.
+    /// Whether exchanging the two nodes, and nothing else, leaves the graph as it is. They are of
+    /// one class, so neither reads the other.
     fn are_twins(&self, a: usize, b: usize) -> bool {
         let sorted = |edges: &[(u32, usize)]| {
             let mut edges = edges.to_vec();

@@ -12,18 +12,19 @@ const WHAT: &str = "a Genotype(...) text";
 
 const FIELDS: [&str; 4] = ["normal", "normal_concat", "reduce", "reduce_concat"];
 
-/// Reads `Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=[2, 3, 4, 5], reduce=[…], reduce_concat=[…])`, as
-/// Python prints it: every two edges make a node, which adds them.
+/// Reads `Genotype(normal=[('sep_conv_3x3', 0), …], normal_concat=[2, 3, 4, 5], reduce=[…],
+/// reduce_concat=[…])`, as Python prints it: every two edges make a node, which adds them.
 ///
-/// The fields may come in any order or without their names in this one, or as a dictionary, also as JSON. An edge may have a
-/// third number, its weight; edges may be grouped by node, as `[[('sep_conv_3x3', 0), ('skip_connect', 1)], …]`, and a
-/// node has then as many as are in its group. Lists may be tuples, `range(2, 6)`, `list(…)` or `array(…)`, numbers
-/// `np.int64(0)` or `tensor(0)`; quotes, white space, comments and trailing commas are those of Python. `NAME = ` may stand
-/// before it. `reduce=None` is a genotype of one cell.
+/// The fields may come in any order or without their names in this one, or as a dictionary, also as
+/// JSON. An edge may have a third number, its weight; edges may be grouped by node, as
+/// `[[('sep_conv_3x3', 0), ('skip_connect', 1)], …]`, and a node has then as many as are in its
+/// group. Lists may be tuples, `range(2, 6)`, `list(…)` or `array(…)`, numbers `np.int64(0)` or
+/// `tensor(0)`; quotes, white space, comments and trailing commas are those of Python. `NAME = `
+/// may stand before it. `reduce=None` is a genotype of one cell.
 ///
 /// # Errors
-/// [`SpaceError::Parse`] with the position, what was expected and what was found; [`SpaceError::Cell`] where the
-/// lists are not cells.
+/// [`SpaceError::Parse`] with the position, what was expected and what was found;
+/// [`SpaceError::Cell`] where the lists are not cells.
 ///
 /// # Example
 /// ```
@@ -222,7 +223,8 @@ pub(super) fn state(scanner: &Scanner<'_>, literal: &Literal) -> Result<usize, S
     .ok_or_else(|| scanner.error_at(literal.at, "the number of a state"))
 }
 
-/// The `Genotype(…)` text of this genotype, if there is one: there is a reduction cell, and every node adds two edges.
+/// The `Genotype(…)` text of this genotype, if there is one: there is a reduction cell, and every
+/// node adds two edges.
 pub fn format_darts(genotype: &DartsGenotype) -> Option<String> {
     let (normal, normal_concat) = format_cell(&genotype.normal)?;
     let (reduce, reduce_concat) = format_cell(genotype.reduction.as_ref()?)?;

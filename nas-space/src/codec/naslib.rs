@@ -21,11 +21,13 @@ const NB201_EDGES: [(usize, usize); 6] = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3)
 
 /// Its operations of DARTS, by number.
 ///
-/// NASLib counts fewer parameters in such a cell than this crate: its batch norms inside of operations have neither scale nor
-/// shift, which networks that are trained in full have (Liu et al. 2019: only the supernet does without). With 32 channels and 8
-/// cells the channels add up to 448 over the normal cells and to 192 over the reduction cells, so that the difference is
-/// 2 · 448 · n + 2 · 192 · (r + f): n and r count two for each separable and one for each dilated convolution of the normal and
-/// the reduction cell, f the skip connections from inputs of the reduction cell. `tests/published.rs` counts them.
+/// NASLib counts fewer parameters in such a cell than this crate: its batch norms inside of
+/// operations have neither scale nor shift, which networks that are trained in full have (Liu et
+/// al. 2019: only the supernet does without). With 32 channels and 8 cells the channels add up to
+/// 448 over the normal cells and to 192 over the reduction cells, so that the difference is 2 · 448
+/// · n + 2 · 192 · (r + f): n and r count two for each separable and one for each dilated
+/// convolution of the normal and the reduction cell, f the skip connections from inputs of the
+/// reduction cell. `tests/published.rs` counts them.
 const DARTS: [&str; 7] = [
     "max_pool_3x3",
     "avg_pool_3x3",
@@ -51,7 +53,8 @@ pub(super) fn is_darts(elements: &[Literal]) -> bool {
     elements.len() == 2 && elements.iter().all(is_cell)
 }
 
-/// A cell of NAS-Bench-201 as six numbers of operations, or two of DARTS as pairs of an input and the number of an operation.
+/// A cell of NAS-Bench-201 as six numbers of operations, or two of DARTS as pairs of an input and
+/// the number of an operation.
 pub(super) fn naslib(scanner: &Scanner<'_>, literal: Literal) -> Result<Genotype, SpaceError> {
     let at = literal.at;
     let elements = list(scanner, literal)?;

@@ -9,8 +9,8 @@ const WHAT: &str = "a module of NAS-Bench-101";
 /// How the benchmark's interface begins the specification of a model.
 const BEGINNINGS: [&str; 2] = ["ModelSpec", "api.ModelSpec"];
 
-/// Whether a text is to be read as a module: the specification of a model in Python, or a JSON object with a matrix that does not say
-/// what else it is.
+/// Whether a text is to be read as a module: the specification of a model in Python, or a JSON
+/// object with a matrix that does not say what else it is.
 pub(crate) fn is_nb101(text: &str) -> bool {
     let json = text.starts_with('{')
         && !text.contains("\"kind\"")
@@ -24,11 +24,13 @@ pub(crate) fn is_nb101(text: &str) -> bool {
     json || python
 }
 
-/// Reads a module: `ModelSpec(matrix=[[0, 1], [0, 0]], ops=['input', 'output'])` as in Python, or a JSON object with `matrix` and
-/// `ops`, or with `module_adjacency` and `module_operations` as the benchmark's interface names them.
+/// Reads a module: `ModelSpec(matrix=[[0, 1], [0, 0]], ops=['input', 'output'])` as in Python, or a
+/// JSON object with `matrix` and `ops`, or with `module_adjacency` and `module_operations` as the
+/// benchmark's interface names them.
 ///
 /// # Errors
-/// [`SpaceError::Parse`] with the position and what was expected; [`SpaceError::Module`] for what is no module.
+/// [`SpaceError::Parse`] with the position and what was expected; [`SpaceError::Module`] for what
+/// is no module.
 ///
 /// # Example
 /// ```

@@ -6,8 +6,9 @@ use crate::cell::{Cell, Combine, Node};
 use crate::error::SpaceError;
 use crate::genotype::Nb201Genotype;
 
-/// Reads a NAS-Bench-201 string: per node a group `|op~0|op~1|…|` with an operation for every earlier state in
-/// order, the groups joined by `+`. The last node is the output. There may be any number of nodes.
+/// Reads a NAS-Bench-201 string: per node a group `|op~0|op~1|…|` with an operation for every
+/// earlier state in order, the groups joined by `+`. The last node is the output. There may be any
+/// number of nodes.
 ///
 /// # Errors
 /// [`SpaceError::Parse`] with the position, what was expected and what was found.
@@ -40,8 +41,8 @@ pub fn parse_nb201(text: &str) -> Result<Nb201Genotype, SpaceError> {
     Ok(Nb201Genotype { cell })
 }
 
-/// Reads a text that is nothing but a NAS-Bench-201 string, with white space beside its bars and plus signs, or without the bars at the
-/// ends of its groups. None where it is something else.
+/// Reads a text that is nothing but a NAS-Bench-201 string, with white space beside its bars and
+/// plus signs, or without the bars at the ends of its groups. None where it is something else.
 pub(super) fn parse_nb201_loosely(text: &str) -> Result<Option<Nb201Genotype>, SpaceError> {
     let Some(compact) = compact(text) else {
         return Ok(None);
@@ -88,8 +89,8 @@ pub(super) fn nb201_prefix(text: &str) -> Option<usize> {
     Some(text[..end].trim_end_matches(['.', '-']).len())
 }
 
-/// The text without the white space beside its bars, plus signs and tildes. None where there is other white space, or what no string
-/// has.
+/// The text without the white space beside its bars, plus signs and tildes. None where there is
+/// other white space, or what no string has.
 fn compact(text: &str) -> Option<String> {
     let is_sign = |c: char| matches!(c, '|' | '+' | '~');
     let mut compact = String::with_capacity(text.len());
@@ -133,8 +134,8 @@ fn node(scanner: &mut Scanner<'_>, state: usize) -> Result<Node, SpaceError> {
     Ok(Node::add(edges))
 }
 
-/// The NAS-Bench-201 string of this genotype, if there is one: each node adds what one edge from every earlier
-/// state brings, in the order of the states, and the last one is the output.
+/// The NAS-Bench-201 string of this genotype, if there is one: each node adds what one edge from
+/// every earlier state brings, in the order of the states, and the last one is the output.
 pub fn format_nb201(genotype: &Nb201Genotype) -> Option<String> {
     let cell = &genotype.cell;
     let nodes = cell.nodes();

@@ -37,7 +37,8 @@ impl Reading {
     }
 }
 
-/// Reads an architecture in any written form, or the last one in a longer text, such as the log of a training.
+/// Reads an architecture in any written form, or the last one in a longer text, such as the log of
+/// a training.
 ///
 /// | form | as |
 /// |---|---|
@@ -51,12 +52,12 @@ impl Reading {
 /// | NASLib's lists | `naslib:(4, 0, 3, 1, 4, 3)`; `[[(0, 3), (1, 2), …], […]]`, a normal and a reduction cell of (input, operation) |
 /// | JSON | what [`Genotype::to_json`] writes |
 ///
-/// Six numbers without `naslib:` are refused, since others number edges and operations differently; so is a number without
-/// `index:`.
+/// Six numbers without `naslib:` are refused, since others number edges and operations differently;
+/// so is a number without `index:`.
 ///
 /// # Errors
-/// [`SpaceError::Parse`] says what was expected where, and quotes at most 80 characters of the text;
-/// [`SpaceError::UnknownName`] for what could be a name.
+/// [`SpaceError::Parse`] says what was expected where, and quotes at most 80 characters of the
+/// text; [`SpaceError::UnknownName`] for what could be a name.
 ///
 /// # Example
 /// ```
@@ -324,7 +325,8 @@ impl Occurrence {
     }
 }
 
-/// All places where an architecture seems to begin, in order; those in lines of comments only where there are no others.
+/// All places where an architecture seems to begin, in order; those in lines of comments only where
+/// there are no others.
 fn occurrences(text: &str) -> Vec<Occurrence> {
     let mut all: Vec<Occurrence> = Vec::new();
     for (start, _) in text.match_indices("Genotype") {
@@ -388,7 +390,8 @@ fn at(text: &str, occurrence: Occurrence) -> Result<Genotype, SpaceError> {
     }
 }
 
-/// The text without the backslashes that a program put before quotes when it wrote it as a string, if there are any.
+/// The text without the backslashes that a program put before quotes when it wrote it as a string,
+/// if there are any.
 fn unescaped(text: &str) -> Option<String> {
     let escaped = ["\\'", "\\\""].iter().any(|quote| text.contains(quote));
     escaped.then(|| {

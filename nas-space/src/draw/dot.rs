@@ -6,11 +6,11 @@ use super::diagram::{BlockKind, Diagram, Flow, On, diagrams};
 use super::palette::paint;
 use crate::genotype::Genotype;
 
-/// The genotype in Graphviz's DOT language: one digraph with a cluster for each cell, and in it one for each motif of a
-/// hierarchy, wherever it stands.
+/// The genotype in Graphviz's DOT language: one digraph with a cluster for each cell, and in it one
+/// for each motif of a hierarchy, wherever it stands.
 ///
-/// Nodes are named `cell/number`, counting the inputs first and the output last; every edge carries its operation. Those of
-/// the motif on edge number w of a cluster are named `cluster/w/number`.
+/// Nodes are named `cell/number`, counting the inputs first and the output last; every edge carries
+/// its operation. Those of the motif on edge number w of a cluster are named `cluster/w/number`.
 pub fn dot(genotype: &Genotype) -> String {
     let diagrams = diagrams(genotype);
     let direction = match diagrams.first().map(|diagram| diagram.flow) {
@@ -71,8 +71,8 @@ fn cluster(text: &mut String, clusters: &mut usize, path: &str, diagram: &Diagra
     text.push_str("  }\n");
 }
 
-/// A DOT string that shows exactly this text: quotes are escaped, and so are backslashes, which would otherwise
-/// begin one of Graphviz's own escapes. Line breaks become `\n`.
+/// A DOT string that shows exactly this text: quotes are escaped, and so are backslashes, which
+/// would otherwise begin one of Graphviz's own escapes. Line breaks become `\n`.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {

@@ -105,7 +105,8 @@ impl Layered {
         self.layers.iter().map(count).sum()
     }
 
-    /// Sweeps over the layers, sorting each by where its neighbours are, and keeps the best order met.
+    /// Sweeps over the layers, sorting each by where its neighbours are, and keeps the best order
+    /// met.
     fn reduce_crossings(&mut self) {
         const SWEEPS: usize = 16;
         let (before, after) = (self.neighbours(true), self.neighbours(false));
@@ -178,8 +179,9 @@ fn inversions(of_upper: &[usize], of_lower: &[usize], places: &[usize]) -> usize
     of_upper.iter().map(below).sum()
 }
 
-/// Layer of every box: inputs first, others two after the latest that they read over an operation (which takes
-/// the layer between), or one after it; the output, which is the last box, behind all others.
+/// Layer of every box: inputs first, others two after the latest that they read over an operation
+/// (which takes the layer between), or one after it; the output, which is the last box, behind all
+/// others.
 fn block_layers(diagram: &Diagram) -> Vec<usize> {
     let mut layers = vec![0_usize; diagram.boxes.len()];
     for wire in &diagram.wires {

@@ -12,7 +12,8 @@ pub(super) struct Layout {
     pub(super) blocks: Vec<Rect>,
     /// Of what stands on the diagram's wires, with their numbers.
     pub(super) labels: Vec<(usize, Rect)>,
-    /// Of the motifs on its wires, in the order of the wires; `None` where there is another thing or none.
+    /// Of the motifs on its wires, in the order of the wires; `None` where there is another thing
+    /// or none.
     pub(super) insides: Vec<Option<Layout>>,
     pub(super) lines: Vec<Line>,
 }
@@ -25,8 +26,8 @@ pub(super) struct Rect {
     pub(super) height: f64,
 }
 
-/// A piece of a line: straight from the first point to the second, a curve to the third that starts and ends in
-/// the direction of flow, straight to the fourth.
+/// A piece of a line: straight from the first point to the second, a curve to the third that starts
+/// and ends in the direction of flow, straight to the fourth.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) points: [(f64, f64); 4],
@@ -48,7 +49,8 @@ pub(super) const MOTIF_TOP: f64 = 24.0;
 /// Room within a motif's box below its boxes.
 const MOTIF_BOTTOM: f64 = 10.0;
 
-/// Width of an operation's box: 7.3 pixels a character hold 12-pixel monospaced text in any common font.
+/// Width of an operation's box: 7.3 pixels a character hold 12-pixel monospaced text in any common
+/// font.
 pub(super) fn label_width(operation: &str) -> f64 {
     7.3 * operation.chars().count() as f64 + 16.0
 }
@@ -185,8 +187,8 @@ fn separation(layered: &Layered, sizes: &[Size], a: usize, b: usize) -> f64 {
     f64::midpoint(sizes[a].across, sizes[b].across) + free
 }
 
-/// Middle of every item across the flow: each layer in turn is fitted to its neighbours, again and again. Bends
-/// weigh more than boxes, so that long lines are straight.
+/// Middle of every item across the flow: each layer in turn is fitted to its neighbours, again and
+/// again. Bends weigh more than boxes, so that long lines are straight.
 fn places_across(layered: &Layered, sizes: &[Size]) -> Vec<f64> {
     const ROUNDS: usize = 40;
     let (before, after) = (layered.neighbours(true), layered.neighbours(false));
@@ -227,8 +229,8 @@ fn places_across(layered: &Layered, sizes: &[Size]) -> Vec<f64> {
     across
 }
 
-/// Takes the small steps out of long lines: as many bends of a line as fit beside their neighbours are moved to one
-/// place, that of its box if possible. In the end the first place of all is 0.
+/// Takes the small steps out of long lines: as many bends of a line as fit beside their neighbours
+/// are moved to one place, that of its box if possible. In the end the first place of all is 0.
 fn straighten(layered: &Layered, sizes: &[Size], across: &mut [f64]) {
     const ROUNDS: usize = 3;
     let mut lines: Vec<(usize, Vec<usize>)> = Vec::new();
@@ -293,8 +295,8 @@ fn straighten(layered: &Layered, sizes: &[Size], across: &mut [f64]) {
     across.iter_mut().for_each(|place| *place -= top);
 }
 
-/// The places nearest to those wanted (value, weight), in the sense of least squares, that keep these gaps:
-/// isotonic regression by pooling adjacent violators.
+/// The places nearest to those wanted (value, weight), in the sense of least squares, that keep
+/// these gaps: isotonic regression by pooling adjacent violators.
 fn fit(wanted: &[(f64, f64)], gaps: &[f64]) -> Vec<f64> {
     let mut offsets = vec![0.0; wanted.len()];
     for i in 1..wanted.len() {
@@ -323,7 +325,8 @@ fn fit(wanted: &[(f64, f64)], gaps: &[f64]) -> Vec<f64> {
     means.zip(&offsets).map(|(mean, offset)| mean + offset).collect()
 }
 
-/// Where each layer begins and ends along the flow. The steeper the lines between two, the farther they are apart.
+/// Where each layer begins and ends along the flow. The steeper the lines between two, the farther
+/// they are apart.
 fn layer_spans(layered: &Layered, sizes: &[Size], across: &[f64]) -> Vec<(f64, f64)> {
     let mut steepest = vec![0.0_f64; layered.layers.len()];
     let after = layered.neighbours(false);
@@ -344,7 +347,8 @@ fn layer_spans(layered: &Layered, sizes: &[Size], across: &[f64]) -> Vec<(f64, f
     spans
 }
 
-/// Where across the flow each link arrives: lines into a box are spread in the order in which they come.
+/// Where across the flow each link arrives: lines into a box are spread in the order in which they
+/// come.
 fn ports(layered: &Layered, sizes: &[Size], across: &[f64]) -> Vec<f64> {
     let mut ports: Vec<f64> = layered.links.iter().map(|&(_, to)| across[to]).collect();
     for (target, item) in layered.items.iter().enumerate() {
@@ -485,7 +489,8 @@ mod tests {
         }
     }
 
-    /// The straight pieces are followed pixel by pixel. The curves lie between layers, where no box is.
+    /// The straight pieces are followed pixel by pixel. The curves lie between layers, where no box
+    /// is.
     #[test]
     fn no_line_runs_through_a_box() {
         for layout in random_layouts() {

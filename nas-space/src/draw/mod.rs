@@ -1,10 +1,11 @@
 //! Pictures of genotypes: Graphviz DOT as text, SVG without any other program.
 //!
-//! [`svg`] lays the graph out in layers (Sugiyama's scheme): boxes by their longest path from an input, every
-//! operation a box of its own just before the node that it leads to, bends in the layers that a long line crosses,
-//! so that no line runs through a box. Crossings are reduced by barycentres and swaps of neighbours, places are
-//! least-squares fits under the minimum distances. Lines that leave one state run together and branch off. A motif of a
-//! hierarchy is laid out by itself and then stands where an operation would: a frame around its nodes.
+//! [`svg`] lays the graph out in layers (Sugiyama's scheme): boxes by their longest path from an
+//! input, every operation a box of its own just before the node that it leads to, bends in the
+//! layers that a long line crosses, so that no line runs through a box. Crossings are reduced by
+//! barycentres and swaps of neighbours, places are least-squares fits under the minimum distances.
+//! Lines that leave one state run together and branch off. A motif of a hierarchy is laid out by
+//! itself and then stands where an operation would: a frame around its nodes.
 //!
 //! The same genotype always gives the same text.
 //!
@@ -24,8 +25,8 @@
 //! ```
 //!
 //! # References
-//! - K. Sugiyama, S. Tagawa, M. Toda: Methods for visual understanding of hierarchical system structures. IEEE
-//!   Transactions on Systems, Man, and Cybernetics 11(2), 1981.
+//! - K. Sugiyama, S. Tagawa, M. Toda: Methods for visual understanding of hierarchical system
+//!   structures. IEEE Transactions on Systems, Man, and Cybernetics 11(2), 1981.
 
 mod diagram;
 mod dot;

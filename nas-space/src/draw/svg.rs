@@ -16,8 +16,8 @@ const PLAIN: &str = "#8792a5";
 
 /// The genotype as an SVG document: its cells one under the other, each with a title.
 ///
-/// It needs no other file and no script. Every operation stands in a box of its own on its edge, and so does every motif
-/// of a hierarchy, with its own nodes and operations inside.
+/// It needs no other file and no script. Every operation stands in a box of its own on its edge,
+/// and so does every motif of a hierarchy, with its own nodes and operations inside.
 pub fn svg(genotype: &Genotype) -> String {
     let diagrams = diagrams(genotype);
     let layouts: Vec<Layout> = diagrams.iter().map(Layout::new).collect();
@@ -54,7 +54,8 @@ pub fn svg(genotype: &Genotype) -> String {
 
 // Writing to a string cannot fail.
 fn draw(text: &mut String, diagram: &Diagram, layout: &Layout, depth: usize) {
-    // A white rim around the lines of each box, drawn before them, keeps crossings apart and branches together.
+    // A white rim around the lines of each box, drawn before them, keeps crossings apart and
+    // branches together.
     for source in 0..diagram.boxes.len() {
         let lines: Vec<&Line> = layout.lines.iter().filter(|line| line.source == source).collect();
         for &line in &lines {
@@ -285,8 +286,8 @@ mod tests {
         Genotype::Chain(Chain::new(vec![layer(&[]), layer(&[0]), layer(&[0, 1])]).unwrap())
     }
 
-    /// What stands between markup, after a check that every tag is closed in order, every attribute quoted, and
-    /// every `&` the beginning of an entity.
+    /// What stands between markup, after a check that every tag is closed in order, every attribute
+    /// quoted, and every `&` the beginning of an entity.
     fn texts(xml: &str) -> Vec<String> {
         let mut open: Vec<&str> = Vec::new();
         let mut texts = Vec::new();

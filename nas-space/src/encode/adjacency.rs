@@ -10,20 +10,21 @@ use crate::op::{Operations, Role};
 /// Edges and operations of a cell, padded to `max_nodes` inner nodes.
 ///
 /// # Shapes
-/// ([`adjacency_len`]`(cell.inputs(), vocabulary.len(), max_nodes)`), as follows, for V operations in the
-/// vocabulary:
+/// ([`adjacency_len`]`(cell.inputs(), vocabulary.len(), max_nodes)`), as follows, for V operations
+/// in the vocabulary:
 ///
-/// 1. For each inner place t = 0 … `max_nodes` − 1, for each state s that comes before it (inputs first), 1 + V
-///    values: the number of edges from s to t, then how many of them carry each operation. Of parallel edges each
-///    counts, so a value may be above 1; without them the values are an adjacency bit and a one-hot operation.
-/// 2. For each inner place, three values: 1 if there is a node, 1 if it concatenates (0: adds), 1 if the output
-///    reads it.
+/// 1. For each inner place t = 0 … `max_nodes` − 1, for each state s that comes before it (inputs
+///    first), 1 + V values: the number of edges from s to t, then how many of them carry each
+///    operation. Of parallel edges each counts, so a value may be above 1; without them the values
+///    are an adjacency bit and a one-hot operation.
+/// 2. For each inner place, three values: 1 if there is a node, 1 if it concatenates (0: adds), 1
+///    if the output reads it.
 ///
 /// Edges that pass nothing on are not there.
 ///
 /// # Errors
-/// [`SpaceError::Config`] where the cell has more than `max_nodes` nodes, [`SpaceError::UnknownName`] for an
-/// operation that is not in the vocabulary.
+/// [`SpaceError::Config`] where the cell has more than `max_nodes` nodes,
+/// [`SpaceError::UnknownName`] for an operation that is not in the vocabulary.
 pub fn adjacency(
     cell: &Cell,
     operations: &Operations,
@@ -60,8 +61,8 @@ pub fn adjacency(
     Ok(features)
 }
 
-/// Number of features that [`adjacency`] gives for cells of `inputs` inputs, a vocabulary of `operations` and
-/// `max_nodes` inner nodes.
+/// Number of features that [`adjacency`] gives for cells of `inputs` inputs, a vocabulary of
+/// `operations` and `max_nodes` inner nodes.
 pub fn adjacency_len(inputs: usize, operations: usize, max_nodes: usize) -> usize {
     let pairs: usize = (0..max_nodes).map(|t| inputs + t).sum();
     pairs * (1 + operations) + 3 * max_nodes

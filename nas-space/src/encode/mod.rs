@@ -6,12 +6,12 @@
 //! | [`adjacency`] | edges and operations of a cell | [`adjacency_len`] |
 //! | [`path_encoding`] | which chains of operations lead from input to output | as asked, at most [`path_count`] |
 //!
-//! All lengths are fixed for a space, so vectors of its architectures stack into a matrix. The first two depend on
-//! how an architecture is written down; paths do not.
+//! All lengths are fixed for a space, so vectors of its architectures stack into a matrix. The
+//! first two depend on how an architecture is written down; paths do not.
 //!
-//! The features of cells speak of operations by their places in a `vocabulary`: the names that occur in the space,
-//! each once, in an order that has to stay the same. Edges that pass nothing on (`none`) are no edges, so the
-//! vocabulary need not name their operation.
+//! The features of cells speak of operations by their places in a `vocabulary`: the names that
+//! occur in the space, each once, in an order that has to stay the same. Edges that pass nothing on
+//! (`none`) are no edges, so the vocabulary need not name their operation.
 
 mod adjacency;
 mod one_hot;

@@ -6,8 +6,8 @@ use crate::arch::Architecture;
 use crate::error::SpaceError;
 use crate::spaces::Space;
 
-/// One block per decision of the space, in its order, with a 1 at the chosen option and 0 elsewhere. Blocks of
-/// decisions that a partially grown architecture has not reached are 0.
+/// One block per decision of the space, in its order, with a 1 at the chosen option and 0
+/// elsewhere. Blocks of decisions that a partially grown architecture has not reached are 0.
 ///
 /// # Shapes
 /// (total number of options of all decisions).

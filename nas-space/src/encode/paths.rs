@@ -11,13 +11,13 @@ use crate::op::{Operations, Role};
 
 /// The path encoding of BANANAS: for each possible path, whether the cell has it.
 ///
-/// A path is an input and the operations on the edges from there to a state of the output. Paths are ordered by
-/// length (number of operations), then by input, then by operations as places in the vocabulary, first operation
-/// first. The encoding is truncated to the first `features` of them: long paths are so many that each is rare, and
-/// they tell a model little.
+/// A path is an input and the operations on the edges from there to a state of the output. Paths
+/// are ordered by length (number of operations), then by input, then by operations as places in the
+/// vocabulary, first operation first. The encoding is truncated to the first `features` of them:
+/// long paths are so many that each is rare, and they tell a model little.
 ///
-/// The encoding does not depend on the order of nodes and edges. It forgets how often a path is there and what
-/// paths share.
+/// The encoding does not depend on the order of nodes and edges. It forgets how often a path is
+/// there and what paths share.
 ///
 /// # Shapes
 /// (`features`); [`path_count`] says how many there are up to a length.
@@ -26,8 +26,8 @@ use crate::op::{Operations, Role};
 /// [`SpaceError::UnknownName`] for an operation on a live edge that is not in the vocabulary.
 ///
 /// # References
-/// C. White, W. Neiswanger, Y. Savani: BANANAS: Bayesian optimization with neural architectures for neural
-/// architecture search. AAAI 2021, arXiv 1910.11858, section 4.
+/// C. White, W. Neiswanger, Y. Savani: BANANAS: Bayesian optimization with neural architectures for
+/// neural architecture search. AAAI 2021, arXiv 1910.11858, section 4.
 pub fn path_encoding(
     cell: &Cell,
     operations: &Operations,
@@ -72,8 +72,8 @@ pub fn path_encoding(
     Ok(encoding)
 }
 
-/// Number of possible paths of 1 to `longest` operations: Σ `inputs`·`operations`^length. `None` where it does not
-/// fit a `usize`.
+/// Number of possible paths of 1 to `longest` operations: Σ `inputs`·`operations`^length. `None`
+/// where it does not fit a `usize`.
 pub fn path_count(inputs: usize, operations: usize, longest: u32) -> Option<usize> {
     (1..=longest).try_fold(0_usize, |sum, length| {
         let of_length = inputs.checked_mul(operations.checked_pow(length)?)?;
@@ -110,7 +110,8 @@ mod tests {
         assert_eq!(present(&cell, 1_000), [5, 9]);
     }
 
-    /// Of two inputs: 0 s from 0, 1 m from 0, 2 s from 1, 3 m from 1; 4 to 7 from 0, 8 to 11 from 1.
+    /// Of two inputs: 0 s from 0, 1 m from 0, 2 s from 1, 3 m from 1; 4 to 7 from 0, 8 to 11
+    /// from 1.
     #[test]
     fn inputs_are_told_apart() {
         let nodes = vec![

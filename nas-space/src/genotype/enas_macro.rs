@@ -70,15 +70,18 @@ impl MacroOperation {
 pub struct MacroLayer {
     /// What it computes of the layer before it, or of the stem.
     pub operation: MacroOperation,
-    /// The states that are added to that, in increasing order: 0 is the stem's output and i that of layer i − 1. Layer k may
-    /// name those below k, as in the authors' code: state k is what it computes on.
+    /// The states that are added to that, in increasing order: 0 is the stem's output and i that of
+    /// layer i − 1. Layer k may name those below k, as in the authors' code: state k is what it
+    /// computes on.
     pub skips: Vec<usize>,
 }
 
-/// A whole network of ENAS' macro space (Pham et al. 2018, arXiv 1802.03268, section 2.3): 1 to 64 layers.
+/// A whole network of ENAS' macro space (Pham et al. 2018, arXiv 1802.03268, section 2.3): 1 to 64
+/// layers.
 ///
-/// It is written `enas-macro: 0 | 3 0 | 0 1 0`: for each layer the number of its operation, then for each state that it may add 1
-/// where it does. That is the authors' `fixed_arc` with bars between the layers; one without prefix and bars is read as well.
+/// It is written `enas-macro: 0 | 3 0 | 0 1 0`: for each layer the number of its operation, then
+/// for each state that it may add 1 where it does. That is the authors' `fixed_arc` with bars
+/// between the layers; one without prefix and bars is read as well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "MacroText", into = "MacroText")]
 pub struct MacroGenotype {
@@ -95,8 +98,8 @@ impl MacroGenotype {
     /// A network of these layers.
     ///
     /// # Errors
-    /// [`SpaceError::Config`] for no layers or more than 64, or skips that are not states below the layer's number in
-    /// increasing order.
+    /// [`SpaceError::Config`] for no layers or more than 64, or skips that are not states below the
+    /// layer's number in increasing order.
     pub fn new(layers: Vec<MacroLayer>) -> Result<Self, SpaceError> {
         if !(1..=MAX_MACRO_LAYERS).contains(&layers.len()) {
             let expected = format!("1 to {MAX_MACRO_LAYERS} layers");

@@ -12,7 +12,8 @@ pub(crate) struct LiveLevels<'a> {
     levels: Vec<Vec<Option<LiveMotif<'a>>>>,
 }
 
-/// A motif without dead parts: the nodes that its input reaches and that reach its output, the last one.
+/// A motif without dead parts: the nodes that its input reaches and that reach its output, the last
+/// one.
 #[derive(Debug)]
 pub(crate) struct LiveMotif<'a> {
     /// Without the input; in order.
@@ -62,7 +63,8 @@ impl<'a> LiveLevels<'a> {
         self.levels.len()
     }
 
-    /// Motif `number` of a level, where the lowest of motifs is 0; `None` where it passes nothing on.
+    /// Motif `number` of a level, where the lowest of motifs is 0; `None` where it passes nothing
+    /// on.
     pub(crate) fn motif(&self, level: usize, number: usize) -> Option<&LiveMotif<'a>> {
         self.levels.get(level)?.get(number)?.as_ref()
     }

@@ -12,12 +12,13 @@ pub const MAX_LEVELS: usize = 8;
 /// Most motifs of a level, and most nodes of a motif.
 pub(super) const MAX_SIZE: usize = 1_000;
 
-/// Motifs over motifs: an architecture of a [hierarchical space](crate::spaces::HierarchicalSpace), and the cell it is when
-/// flattened.
+/// Motifs over motifs: an architecture of a [hierarchical space](crate::spaces::HierarchicalSpace),
+/// and the cell it is when flattened.
 ///
-/// In serde's formats it reads `{"levels": [["|nor_conv_1x1~0|", "|none~0|"], ["|motif1~0|+|motif0~0|motif0~1|"]]}`: level 2
-/// first, each motif as a NAS-Bench-201 string. The operations of level 2 are primitive ones; those of a higher level are
-/// `motifK` for motif K of the level below. `none` is no edge at any level.
+/// In serde's formats it reads `{"levels": [["|nor_conv_1x1~0|", "|none~0|"],
+/// ["|motif1~0|+|motif0~0|motif0~1|"]]}`: level 2 first, each motif as a NAS-Bench-201 string. The
+/// operations of level 2 are primitive ones; those of a higher level are `motifK` for motif K of
+/// the level below. `none` is no edge at any level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "HierarchyText", into = "HierarchyText")]
 pub struct Hierarchy {
@@ -35,9 +36,9 @@ impl Hierarchy {
     /// The hierarchy of these motifs, from level 2 up.
     ///
     /// # Errors
-    /// [`SpaceError::Config`] names what is out of range: 1 to [`MAX_LEVELS`] levels, of 1 to 1,000 motifs each and one
-    /// motif in the last; an operation above level 2 that is neither `none` nor a motif of the level below; a flattened cell
-    /// of more than 1,000 nodes.
+    /// [`SpaceError::Config`] names what is out of range: 1 to [`MAX_LEVELS`] levels, of 1 to 1,000
+    /// motifs each and one motif in the last; an operation above level 2 that is neither `none` nor
+    /// a motif of the level below; a flattened cell of more than 1,000 nodes.
     pub fn new(levels: Vec<Vec<Motif>>) -> Result<Self, SpaceError> {
         if !(1..=MAX_LEVELS).contains(&levels.len()) {
             let expected = format!("1 to {MAX_LEVELS} levels of motifs");

@@ -13,8 +13,8 @@ pub const NONE: &str = "none";
 
 /// A graph with an operation, or [`NONE`], from each of its nodes to each later one.
 ///
-/// Written as a NAS-Bench-201 string: `|a~0|+|none~0|b~1|` leads from node 0, the input, by `a` to node 1, and from there by
-/// `b` to node 2, the output.
+/// Written as a NAS-Bench-201 string: `|a~0|+|none~0|b~1|` leads from node 0, the input, by `a` to
+/// node 1, and from there by `b` to node 2, the output.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Motif {
@@ -22,12 +22,12 @@ pub struct Motif {
 }
 
 impl Motif {
-    /// The motif with these operations: the first list holds the one into node 1, the second those into node 2 from nodes 0
-    /// and 1, and so on.
+    /// The motif with these operations: the first list holds the one into node 1, the second those
+    /// into node 2 from nodes 0 and 1, and so on.
     ///
     /// # Errors
-    /// [`SpaceError::Cell`] where there is no node but the input, list number i has not i + 1 entries, or a name is not made
-    /// of letters, digits, `_`, `-` and `.`.
+    /// [`SpaceError::Cell`] where there is no node but the input, list number i has not i + 1
+    /// entries, or a name is not made of letters, digits, `_`, `-` and `.`.
     pub fn new(operations: Vec<Vec<String>>) -> Result<Self, SpaceError> {
         if operations.is_empty() {
             return Err(SpaceError::cell("a motif needs a node besides its input"));

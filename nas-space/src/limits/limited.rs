@@ -28,15 +28,17 @@ const ANSWERS: usize = 1 << 17;
 
 /// The architectures of a space that are within [`Limits`], by what [`Sizes`] says of them.
 ///
-/// Samples are as the space makes them but for those beyond: uniform over the architectures within, where they are uniform
-/// over all. It grows as the space does.
+/// Samples are as the space makes them but for those beyond: uniform over the architectures within,
+/// where they are uniform over all. It grows as the space does.
 ///
-/// [`Part::can_begin`] is exact where the space has at most 65,536 architectures or is itself a part that can be listed. In larger ones,
-/// and for the lower levels of one that grows, choices can be the beginning of an architecture if the rest of a small one can be
-/// put behind them within the limits. This small one has of each decision the option that costs least in 32 samples, all
-/// other choices alike, and is improved by descent: of all neighbours always the one that is furthest within. Where the size of an architecture is the sum of what each choice costs,
-/// that is exact, too; where it is not, what lacks are some architectures close to the limits of which a beginning with that
-/// rest is beyond them.
+/// [`Part::can_begin`] is exact where the space has at most 65,536 architectures or is itself a
+/// part that can be listed. In larger ones, and for the lower levels of one that grows, choices can
+/// be the beginning of an architecture if the rest of a small one can be put behind them within the
+/// limits. This small one has of each decision the option that costs least in 32 samples, all other
+/// choices alike, and is improved by descent: of all neighbours always the one that is furthest
+/// within. Where the size of an architecture is the sum of what each choice costs, that is exact,
+/// too; where it is not, what lacks are some architectures close to the limits of which a beginning
+/// with that rest is beyond them.
 pub type LimitedSpace = FilteredSpace<Within>;
 
 /// What a [`LimitedSpace`] is filtered by.
@@ -63,11 +65,12 @@ struct Beginnings {
 }
 
 impl LimitedSpace {
-    /// The part of `space` within `limits`, by these sizes. Up to 10,000 architectures are drawn, until ten are found.
+    /// The part of `space` within `limits`, by these sizes. Up to 10,000 architectures are drawn,
+    /// until ten are found.
     ///
     /// # Errors
-    /// [`SpaceError::TooRare`] where there are not ten, [`SpaceError::Config`] for limits out of range,
-    /// [`SpaceError::NotKnown`] for limits on what is not known of every architecture.
+    /// [`SpaceError::TooRare`] where there are not ten, [`SpaceError::Config`] for limits out of
+    /// range, [`SpaceError::NotKnown`] for limits on what is not known of every architecture.
     pub fn new(space: Arc<dyn Space>, sizes: Arc<dyn Sizes>, limits: Limits) -> Result<Self, SpaceError> {
         limits.validate()?;
         let quantities = limits.quantities();
@@ -135,7 +138,8 @@ impl Within {
         self.beginnings.listing.get_or_init(list).as_ref()
     }
 
-    /// How far within the limits it is, as a share of them: that of the limit which leaves least. Below 0 it is beyond.
+    /// How far within the limits it is, as a share of them: that of the limit which leaves least.
+    /// Below 0 it is beyond.
     fn slack(&self, architecture: &Architecture) -> Option<f64> {
         Some(self.limits.slack(&self.sizes.of(architecture).ok()?))
     }
@@ -157,7 +161,8 @@ impl Within {
             .clone()
     }
 
-    /// Of each decision the option that costs least in the mean of some samples, all other choices as they are.
+    /// Of each decision the option that costs least in the mean of some samples, all other choices
+    /// as they are.
     fn cheapest(&self, choices: usize) -> Option<Architecture> {
         let mut rng = Seed::new(0).derive("small", 0).rng();
         let samples: Vec<Architecture> = (0..SAMPLES)
@@ -184,8 +189,8 @@ impl Within {
         Some(Architecture::new(options))
     }
 
-    /// The neighbour that is furthest within the limits, and of that the same, as long as it gets further. None where that is not
-    /// within the limits in the end.
+    /// The neighbour that is furthest within the limits, and of that the same, as long as it gets
+    /// further. None where that is not within the limits in the end.
     fn descend(&self, start: Architecture) -> Option<Architecture> {
         let mut slack = self.slack(&start)?;
         let mut best = start;
@@ -257,7 +262,8 @@ impl Filter for Within {
     }
 
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
-        // A miss is next to impossible; should it happen, what is given is within the limits all the same.
+        // A miss is next to impossible; should it happen, what is given is within the limits all
+        // the same.
         first_within(self, || self.space.sample(rng)).unwrap_or_else(|| self.found.clone())
     }
 
@@ -341,8 +347,8 @@ mod tests {
         }
     }
 
-    /// Chi-squared over the options of the first decision, of what is within the limits: 4 degrees of freedom are below 18.5
-    /// in 999 of 1,000 cases.
+    /// Chi-squared over the options of the first decision, of what is within the limits: 4 degrees
+    /// of freedom are below 18.5 in 999 of 1,000 cases.
     #[test]
     fn samples_are_uniform_over_what_is_within() {
         let limit = median();
@@ -400,8 +406,9 @@ mod tests {
         }
     }
 
-    /// What can be a beginning is what some architecture within the limits begins with: by the list, and by the small rest where
-    /// the size is monotone, as it is in the space of NAS-Bench-201.
+    /// What can be a beginning is what some architecture within the limits begins with: by the
+    /// list, and by the small rest where the size is monotone, as it is in the space of
+    /// NAS-Bench-201.
     #[test]
     fn beginnings_are_those_of_what_is_within() {
         let limit = median();
@@ -424,7 +431,8 @@ mod tests {
         assert!(counts.iter().all(|&count| count > 0), "{counts:?}");
     }
 
-    /// In a space too large to be listed each beginning has a continuation, and complete ones are within the limits.
+    /// In a space too large to be listed each beginning has a continuation, and complete ones are
+    /// within the limits.
     #[test]
     fn every_beginning_leads_somewhere_in_a_space_that_cannot_be_listed() {
         let whole = pnas(&PnasConfig::default()).unwrap();

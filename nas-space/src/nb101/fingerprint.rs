@@ -3,8 +3,9 @@
 use super::md5::hexadecimal;
 use super::{INPUT, Module, NB101_OPERATIONS, OUTPUT};
 
-/// The fingerprint of a graph: each vertex begins with the digest of the number of its edges out and in and of its label, and takes
-/// up the digests of its neighbours as many times as there are vertices; the digest of all, sorted, is the module's.
+/// The fingerprint of a graph: each vertex begins with the digest of the number of its edges out
+/// and in and of its label, and takes up the digests of its neighbours as many times as there are
+/// vertices; the digest of all, sorted, is the module's.
 pub(super) fn of(module: &Module) -> String {
     let vertices = module.vertices();
     let sources = |to: usize| (0..vertices).filter(move |&from| module.has_edge(from, to));

@@ -43,7 +43,8 @@ fn mixed([mut a, mut b, mut c, mut d]: [u32; 4], words: &[u32; 16]) -> [u32; 4] 
             2 => (b ^ c ^ d, (3 * step + 5) % 16),
             _ => (c ^ (b | !d), (7 * step) % 16),
         };
-        // Section 3.4: 4294967296 times the sine of the step, in radians, without its sign and its fraction.
+        // Section 3.4: 4294967296 times the sine of the step, in radians, without its sign and its
+        // fraction.
         let constant = ((step as f64 + 1.0).sin().abs() * 4_294_967_296.0) as u32;
         let sum = a
             .wrapping_add(mix)

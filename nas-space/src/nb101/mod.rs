@@ -1,8 +1,9 @@
 //! Modules of NAS-Bench-101: small graphs with an operation on each inner vertex.
 //!
-//! A [`Module`] has two to seven vertices, the first its input and the last its output, at most nine edges, and one of three
-//! operations on each of the others. What it is does not depend on vertices that no path from the input to the output goes
-//! through, so a module has none. [`Module::canonical`] tells modules apart that differ in more than the order of their vertices;
+//! A [`Module`] has two to seven vertices, the first its input and the last its output, at most
+//! nine edges, and one of three operations on each of the others. What it is does not depend on
+//! vertices that no path from the input to the output goes through, so a module has none.
+//! [`Module::canonical`] tells modules apart that differ in more than the order of their vertices;
 //! [`Module::hash`] is the name that the benchmark gives them. There are 423,624.
 //!
 //! # Example
@@ -18,8 +19,8 @@
 //! ```
 //!
 //! # References
-//! C. Ying, A. Klein, E. Real, E. Christiansen, K. Murphy, F. Hutter: NAS-Bench-101: Towards Reproducible Neural Architecture
-//! Search, ICML 2019, arXiv 1902.09635.
+//! C. Ying, A. Klein, E. Real, E. Christiansen, K. Murphy, F. Hutter: NAS-Bench-101: Towards
+//! Reproducible Neural Architecture Search, ICML 2019, arXiv 1902.09635.
 
 mod fingerprint;
 mod md5;

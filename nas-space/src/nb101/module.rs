@@ -8,11 +8,12 @@ use crate::error::SpaceError;
 /// A matrix of edges.
 type Matrix = [[bool; MAX_VERTICES]; MAX_VERTICES];
 
-/// A module of NAS-Bench-101: a graph whose vertices are numbered such that edges lead from lower to higher numbers, each of them on
-/// a path from the input, 0, to the output, the last one.
+/// A module of NAS-Bench-101: a graph whose vertices are numbered such that edges lead from lower
+/// to higher numbers, each of them on a path from the input, 0, to the output, the last one.
 ///
-/// In serde's formats it reads `{"matrix": [[0, 1, 0], [0, 0, 1], [0, 0, 0]], "ops": ["input", "conv3x3-bn-relu", "output"]}`, as
-/// the benchmark's `ModelSpec` does; the names of its interface, `module_adjacency` and `module_operations`, are read too.
+/// In serde's formats it reads `{"matrix": [[0, 1, 0], [0, 0, 1], [0, 0, 0]], "ops": ["input",
+/// "conv3x3-bn-relu", "output"]}`, as the benchmark's `ModelSpec` does; the names of its interface,
+/// `module_adjacency` and `module_operations`, are read too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "ModuleText", into = "ModuleText")]
 pub struct Module {
@@ -31,13 +32,15 @@ struct ModuleText {
 }
 
 impl Module {
-    /// The module of this matrix, in which 1 at row x and column y is an edge from vertex x to vertex y, and these labels.
-    /// Vertices that no path from the input to the output goes through are left out.
+    /// The module of this matrix, in which 1 at row x and column y is an edge from vertex x to
+    /// vertex y, and these labels. Vertices that no path from the input to the output goes through
+    /// are left out.
     ///
     /// # Errors
-    /// [`SpaceError::Module`] where there are not two to seven vertices, the matrix is not square and upper triangular with
-    /// zeros and ones, the labels do not begin with `input` and end with `output`, an operation is not known, no path leads from
-    /// the input to the output, or more than nine edges are on such paths.
+    /// [`SpaceError::Module`] where there are not two to seven vertices, the matrix is not square
+    /// and upper triangular with zeros and ones, the labels do not begin with `input` and end with
+    /// `output`, an operation is not known, no path leads from the input to the output, or more
+    /// than nine edges are on such paths.
     pub fn new(matrix: &[Vec<u8>], labels: &[impl AsRef<str>]) -> Result<Self, SpaceError> {
         let size = matrix.len();
         let named = |number: usize| labels.get(number).map_or("", AsRef::as_ref);
@@ -91,21 +94,23 @@ impl Module {
         }
     }
 
-    /// The module of which nothing but these edges of seven vertices and the operations of the five inner ones is known, if it is one
-    /// once it is pruned. Edges are in the order of the matrix's rows.
+    /// The module of which nothing but these edges of seven vertices and the operations of the five
+    /// inner ones is known, if it is one once it is pruned. Edges are in the order of the matrix's
+    /// rows.
     fn of_bits(bits: impl IntoIterator<Item = bool>, operations: &[usize]) -> Option<Self> {
         Self::of_any_bits(bits, operations).filter(|module| module.edge_count() <= MAX_EDGES)
     }
 
-    /// The module of these [choices](Module::choices), in any order of its vertices and with others without effect; none where they are
-    /// not 26 in their ranges, no path leads from the input to the output, or more than nine edges are on such paths.
+    /// The module of these [choices](Module::choices), in any order of its vertices and with others
+    /// without effect; none where they are not 26 in their ranges, no path leads from the input to
+    /// the output, or more than nine edges are on such paths.
     pub fn from_choices(choices: &[usize]) -> Option<Self> {
         let (edges, operations) = halves(choices)?;
         Self::of_bits(edges.iter().map(|&edge| edge == 1), operations)
     }
 
-    /// The module that any choices stand for in the space [`nb101`](crate::spaces::nb101), which says how; none where they are not
-    /// 26 in their ranges.
+    /// The module that any choices stand for in the space [`nb101`](crate::spaces::nb101), which
+    /// says how; none where they are not 26 in their ranges.
     pub fn from_any_choices(choices: &[usize]) -> Option<Self> {
         let (edges, operations) = halves(choices)?;
         Some(Self::of_any(edges.iter().map(|&edge| edge == 1), operations))
@@ -121,9 +126,10 @@ impl Module {
         Self { edges, operations }.pruned()
     }
 
-    /// The module that any such edges and operations stand for. Where no path leads from the input to the output, it is the edge
-    /// between them; where more than nine edges are on such paths, the last one that is not the only way is taken out, again and
-    /// again, until they are at most nine.
+    /// The module that any such edges and operations stand for. Where no path leads from the input
+    /// to the output, it is the edge between them; where more than nine edges are on such paths,
+    /// the last one that is not the only way is taken out, again and again, until they are at most
+    /// nine.
     fn of_any(bits: impl IntoIterator<Item = bool>, operations: &[usize]) -> Self {
         let Some(mut module) = Self::of_any_bits(bits, operations) else {
             return Self::direct();
@@ -155,7 +161,8 @@ impl Module {
         }
     }
 
-    /// The module without the vertices that no path from the input to the output goes through; none where there is no path.
+    /// The module without the vertices that no path from the input to the output goes through; none
+    /// where there is no path.
     fn pruned(&self) -> Option<Self> {
         let vertices = self.vertices();
         let last = vertices - 1;
@@ -221,8 +228,9 @@ impl Module {
         }
     }
 
-    /// Whether there is an edge for each pair of seven vertices in the order of the matrix's rows, where the output is the last of
-    /// the seven, then the operation of each of five inner ones: 0 for those that are not there.
+    /// Whether there is an edge for each pair of seven vertices in the order of the matrix's rows,
+    /// where the output is the last of the seven, then the operation of each of five inner ones: 0
+    /// for those that are not there.
     pub fn choices(&self) -> Vec<usize> {
         let last = self.vertices() - 1;
         let place = |vertex: usize| match vertex {
@@ -239,8 +247,9 @@ impl Module {
         choices
     }
 
-    /// The same module with its inner vertices in canonical order: the one of which [`Module::choices`] come first. It is equal
-    /// for two modules exactly where they are isomorphic.
+    /// The same module with its inner vertices in canonical order: the one of which
+    /// [`Module::choices`] come first. It is equal for two modules exactly where they are
+    /// isomorphic.
     #[must_use]
     pub fn canonical(&self) -> Self {
         let last = self.vertices() - 1;
@@ -261,15 +270,18 @@ impl Module {
         best.map_or_else(|| self.clone(), |(_, module)| module)
     }
 
-    /// The name of the module in the benchmark: 32 hexadecimal digits, the same for all orders of its vertices.
+    /// The name of the module in the benchmark: 32 hexadecimal digits, the same for all orders of
+    /// its vertices.
     pub fn hash(&self) -> String {
         fingerprint::of(self)
     }
 
-    /// Channels of every vertex of a module, given its output channels; the input keeps the channels that it has.
+    /// Channels of every vertex of a module, given its output channels; the input keeps the
+    /// channels that it has.
     ///
-    /// The output's are divided among the vertices that it concatenates, the first of them taking one more each where that leaves
-    /// a rest. Any other inner vertex has as many as the widest that it leads to.
+    /// The output's are divided among the vertices that it concatenates, the first of them taking
+    /// one more each where that leaves a rest. Any other inner vertex has as many as the widest
+    /// that it leads to.
     pub fn widths(&self, channels: usize) -> Vec<usize> {
         let last = self.vertices() - 1;
         let mut widths = vec![0; self.vertices()];
@@ -287,7 +299,8 @@ impl Module {
     }
 }
 
-/// Choices of edges and of operations, if they are as many as there are decisions and in their ranges.
+/// Choices of edges and of operations, if they are as many as there are decisions and in their
+/// ranges.
 fn halves(choices: &[usize]) -> Option<(&[usize], &[usize])> {
     let (edges, operations) = choices.split_at_checked(MAX_VERTICES * (MAX_VERTICES - 1) / 2)?;
     let legal = operations.len() == MAX_VERTICES - 2

@@ -27,7 +27,8 @@ use crate::shape::Shape;
 #[derive(Debug)]
 pub struct NetworkBuilder {
     layers: Vec<Layer>,
-    /// The names that are taken, each with the number that is tried next for another layer that asks for it.
+    /// The names that are taken, each with the number that is tried next for another layer that
+    /// asks for it.
     names: HashMap<String, usize>,
     scope: Vec<String>,
 }
@@ -90,7 +91,8 @@ impl NetworkBuilder {
         self.push_named(name, kind, inputs)
     }
 
-    /// Adds a layer under `name`; a second one of that name in this scope is called `name_2`, and so on.
+    /// Adds a layer under `name`; a second one of that name in this scope is called `name_2`, and
+    /// so on.
     ///
     /// # Errors
     /// [`SpaceError::Shape`] where it cannot take these inputs.
@@ -126,7 +128,8 @@ impl NetworkBuilder {
         let Some(&next) = self.names.get(&path) else {
             return path;
         };
-        // Names are never given back: all numbers below are taken still, and need not be tried again.
+        // Names are never given back: all numbers below are taken still, and need not be tried
+        // again.
         let mut count = next;
         loop {
             let candidate = format!("{path}_{count}");
@@ -149,7 +152,8 @@ impl NetworkBuilder {
     /// A convolution.
     ///
     /// # Errors
-    /// [`SpaceError::Shape`] where the window does not fit or the groups do not divide the channels.
+    /// [`SpaceError::Shape`] where the window does not fit or the groups do not divide the
+    /// channels.
     pub fn conv(&mut self, x: LayerId, conv: Conv2d) -> Result<LayerId, SpaceError> {
         self.push(LayerKind::Conv2d(conv), &[x])
     }
@@ -228,8 +232,9 @@ impl NetworkBuilder {
         }
     }
 
-    /// Halves height and width without discarding half the pixels: two 1×1 convolutions of stride 2 on the map
-    /// and on the map shifted by one pixel, concatenated and normalised (DARTS, `FactorizedReduce`).
+    /// Halves height and width without discarding half the pixels: two 1×1 convolutions of stride 2
+    /// on the map and on the map shifted by one pixel, concatenated and normalised (DARTS,
+    /// `FactorizedReduce`).
     ///
     /// # Errors
     /// [`SpaceError::Shape`] where height or width are odd, or `channels` is below 2.

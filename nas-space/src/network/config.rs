@@ -16,8 +16,8 @@ use crate::shape::Shape;
 /// | `auxiliary` | false | auxiliary classifier two thirds in (DARTS skeleton only) | |
 /// | `drop_path` | false | whether operations other than the identity can be dropped in training | |
 ///
-/// A chain has its channels and layers written in the architecture: it uses neither `channels` nor `cells`. A network of ENAS'
-/// macro space has its layers written there: it does not use `cells`.
+/// A chain has its channels and layers written in the architecture: it uses neither `channels` nor
+/// `cells`. A network of ENAS' macro space has its layers written there: it does not use `cells`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkConfig {

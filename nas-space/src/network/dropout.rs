@@ -4,8 +4,8 @@ use super::{Layer, LayerId, LayerKind, Network};
 use crate::error::SpaceError;
 
 impl Network {
-    /// The same network with dropout of this rate in front of the layer that computes the class scores; the same as before
-    /// where the rate is 0. Parameters keep their names.
+    /// The same network with dropout of this rate in front of the layer that computes the class
+    /// scores; the same as before where the rate is 0. Parameters keep their names.
     ///
     /// # Errors
     /// [`SpaceError::Config`] where the rate is not from 0 to below 1.

@@ -11,9 +11,9 @@ pub(super) fn classifier(b: &mut NetworkBuilder, x: LayerId, classes: usize) -> 
     })
 }
 
-/// The auxiliary classifier of DARTS' networks for small images: ReLU, 5×5 average pooling of stride 3, 1×1
-/// convolution to 128, 2×2 convolution to 768, fully connected. Where the map is smaller than a window, the
-/// window shrinks to the map.
+/// The auxiliary classifier of DARTS' networks for small images: ReLU, 5×5 average pooling of
+/// stride 3, 1×1 convolution to 128, 2×2 convolution to 768, fully connected. Where the map is
+/// smaller than a window, the window shrinks to the map.
 pub(super) fn auxiliary_head(
     b: &mut NetworkBuilder,
     x: LayerId,

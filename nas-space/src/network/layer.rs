@@ -16,7 +16,8 @@ impl LayerId {
 /// A layer: what it computes, from what, under which name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// Unique path, such as `cells.3.node2.0.sep_conv_3x3.depthwise`; the layer's parameters are named below it.
+    /// Unique path, such as `cells.3.node2.0.sep_conv_3x3.depthwise`; the layer's parameters are
+    /// named below it.
     pub name: String,
     /// What it computes.
     pub kind: LayerKind,
@@ -57,8 +58,8 @@ pub enum LayerKind {
     },
     /// Everything but the first row and the first column.
     Shift,
-    /// Zeros around a smaller map, up to `height` × `width`; where the difference is odd, the extra row or
-    /// column is at the end.
+    /// Zeros around a smaller map, up to `height` × `width`; where the difference is odd, the extra
+    /// row or column is at the end.
     Pad {
         /// Rows of the output.
         height: usize,
@@ -67,8 +68,8 @@ pub enum LayerKind {
     },
     /// Sum of its inputs, one or more, all of one shape.
     Add,
-    /// Sum of its inputs, one or more, all of one shape, each times a weight that is given with every pass: the
-    /// node of a supernet.
+    /// Sum of its inputs, one or more, all of one shape, each times a weight that is given with
+    /// every pass: the node of a supernet.
     WeightedSum {
         /// Which weight belongs to each input, in their order.
         terms: Vec<Term>,
@@ -82,13 +83,14 @@ pub enum LayerKind {
         /// How many, at least 1.
         count: usize,
     },
-    /// Its channels in another order: those of `groups` equal parts in turn (Zhang et al. 2018, arXiv 1707.01083,
-    /// section 3.1).
+    /// Its channels in another order: those of `groups` equal parts in turn (Zhang et al. 2018,
+    /// arXiv 1707.01083, section 3.1).
     Shuffle {
         /// Number of parts, a divisor of the channels.
         groups: usize,
     },
-    /// In training, zeroes whole samples at the pass's drop-path rate and scales the rest up; else the identity.
+    /// In training, zeroes whole samples at the pass's drop-path rate and scales the rest up; else
+    /// the identity.
     DropPath,
     /// In training, zeroes single values at `rate` and scales the rest up; else the identity.
     Dropout {
@@ -97,8 +99,9 @@ pub enum LayerKind {
     },
 }
 
-/// A weight of a [`LayerKind::WeightedSum`]: an entry of one of the tables that come with each pass, one table for
-/// each cell of a supernet, with a row for each edge and a column for each candidate.
+/// A weight of a [`LayerKind::WeightedSum`]: an entry of one of the tables that come with each
+/// pass, one table for each cell of a supernet, with a row for each edge and a column for each
+/// candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Term {
     /// The table.
@@ -129,7 +132,8 @@ pub struct Conv2d {
 }
 
 impl Conv2d {
-    /// A dense convolution without bias whose output is as large as its input, at stride 1. Odd kernels only.
+    /// A dense convolution without bias whose output is as large as its input, at stride 1. Odd
+    /// kernels only.
     pub const fn same(channels: usize, kernel: [usize; 2]) -> Self {
         Self {
             channels,

@@ -5,15 +5,16 @@ use crate::cell::{Cell, Combine};
 use crate::error::SpaceError;
 use crate::op::{Operations, Role, Site};
 
-/// Adds the layers of `cell`, reading `inputs`, and returns its output: as many times `site.channels` channels as
-/// the cell has output states.
+/// Adds the layers of `cell`, reading `inputs`, and returns its output: as many times
+/// `site.channels` channels as the cell has output states.
 ///
-/// `site.stride` applies to the edges that come from the cell's inputs; all others have stride 1. Dead parts are
-/// left out. With `drop_path`, every operation that is not the identity is followed by a drop-path layer.
+/// `site.stride` applies to the edges that come from the cell's inputs; all others have stride 1.
+/// Dead parts are left out. With `drop_path`, every operation that is not the identity is followed
+/// by a drop-path layer.
 ///
 /// # Errors
-/// [`SpaceError::UnknownName`] for an operation that is not in `operations`, [`SpaceError::Shape`] where one
-/// cannot take its input.
+/// [`SpaceError::UnknownName`] for an operation that is not in `operations`, [`SpaceError::Shape`]
+/// where one cannot take its input.
 pub fn lower_cell(
     builder: &mut NetworkBuilder,
     operations: &Operations,

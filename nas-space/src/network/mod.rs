@@ -1,10 +1,12 @@
 //! Networks: stem, stacked cells and head, with channel counts, as a graph of elementary layers.
 //!
-//! A [`Network`] is what the trainer builds and what parameters and multiply-accumulates are counted on. It is a
-//! flat list of [`Layer`]s in an order in which each comes after its inputs. Operations, cells and skeletons all
-//! come down to the few [`LayerKind`]s, so that a new operation needs no new code in the trainer.
+//! A [`Network`] is what the trainer builds and what parameters and multiply-accumulates are
+//! counted on. It is a flat list of [`Layer`]s in an order in which each comes after its inputs.
+//! Operations, cells and skeletons all come down to the few [`LayerKind`]s, so that a new operation
+//! needs no new code in the trainer.
 //!
-//! **Invariant:** layer names are unique within a network, and every layer contributes to an output.
+//! **Invariant:** layer names are unique within a network, and every layer contributes to an
+//! output.
 
 mod builder;
 mod config;

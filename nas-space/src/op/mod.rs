@@ -1,8 +1,8 @@
 //! Operations: what sits on the edges of a cell.
 //!
-//! An [`Operation`] has a name and says which layers it is made of. Shapes, parameters, multiply-accumulates and
-//! the trained model all follow from those layers, so a new operation is one type, put into a vocabulary with
-//! [`Operations::with`], and nothing else.
+//! An [`Operation`] has a name and says which layers it is made of. Shapes, parameters,
+//! multiply-accumulates and the trained model all follow from those layers, so a new operation is
+//! one type, put into a vocabulary with [`Operations::with`], and nothing else.
 //!
 //! # Example
 //! A 3×3 convolution after a bottleneck:
@@ -48,8 +48,8 @@ pub struct Site {
     pub stride: usize,
     /// Whether batch norms have a learned scale and shift.
     pub affine: bool,
-    /// Whether pooling is followed by a batch norm: true in supernets of the DARTS skeleton, where the scales of operations are
-    /// compared (DARTS, authors' code).
+    /// Whether pooling is followed by a batch norm: true in supernets of the DARTS skeleton, where
+    /// the scales of operations are compared (DARTS, authors' code).
     pub normalized_pooling: bool,
 }
 
@@ -58,8 +58,8 @@ pub trait Operation: fmt::Debug + Send + Sync {
     /// Unique name, such as `sep_conv_3x3`.
     fn name(&self) -> &str;
 
-    /// Adds the operation's layers after `x` and returns the last one, whose output has `site.channels` channels
-    /// and, at stride 2, half the height and width (rounded up).
+    /// Adds the operation's layers after `x` and returns the last one, whose output has
+    /// `site.channels` channels and, at stride 2, half the height and width (rounded up).
     ///
     /// # Errors
     /// [`SpaceError::Shape`] where the feature map does not allow it.
@@ -91,10 +91,12 @@ pub struct Operations {
 impl Operations {
     /// The operations of the published spaces.
     ///
-    /// `none`, `skip_connect`; `max_pool_KxK` and `avg_pool_KxK` for K = 3, 5, 7; `nor_conv_KxK` (dense) for
-    /// K = 1, 3, 5, 7; `sep_conv_KxK` for K = 3, 5, 7; `dil_conv_KxK` (dilated, separable) for K = 3, 5;
-    /// `sep_conv_3x3_once`, which is not applied twice as those are; `dil_dense_3x3` (dilated, dense); `conv_3x1_1x3` and `conv_7x1_1x7`; `dw_conv_3x3` (depthwise alone);
-    /// `conv3x3-bn-relu`, `conv1x1-bn-relu` and `maxpool3x3` of NAS-Bench-101, whose ReLU comes last.
+    /// `none`, `skip_connect`; `max_pool_KxK` and `avg_pool_KxK` for K = 3, 5, 7; `nor_conv_KxK`
+    /// (dense) for K = 1, 3, 5, 7; `sep_conv_KxK` for K = 3, 5, 7; `dil_conv_KxK` (dilated,
+    /// separable) for K = 3, 5; `sep_conv_3x3_once`, which is not applied twice as those are;
+    /// `dil_dense_3x3` (dilated, dense); `conv_3x1_1x3` and `conv_7x1_1x7`; `dw_conv_3x3`
+    /// (depthwise alone); `conv3x3-bn-relu`, `conv1x1-bn-relu` and `maxpool3x3` of NAS-Bench-101,
+    /// whose ReLU comes last.
     pub fn standard() -> Self {
         let by_name = standard::all()
             .into_iter()

@@ -120,7 +120,8 @@ impl Operation for Skip {
     }
 }
 
-/// `max_pool_KxK` (`maxpool3x3` in NAS-Bench-101), `avg_pool_KxK`, padded so that stride 1 keeps the size; the padding does not count.
+/// `max_pool_KxK` (`maxpool3x3` in NAS-Bench-101), `avg_pool_KxK`, padded so that stride 1 keeps
+/// the size; the padding does not count.
 #[derive(Debug)]
 struct Pool {
     name: String,
@@ -192,8 +193,8 @@ impl Operation for PostActivation {
     }
 }
 
-/// `sep_conv_KxK` (twice), `sep_conv_KxK_once` and `dil_conv_KxK` (once, dilated): ReLU, depthwise, pointwise, batch norm. Only the
-/// first round has the stride.
+/// `sep_conv_KxK` (twice), `sep_conv_KxK_once` and `dil_conv_KxK` (once, dilated): ReLU, depthwise,
+/// pointwise, batch norm. Only the first round has the stride.
 #[derive(Debug)]
 struct Separable {
     name: String,
@@ -226,7 +227,8 @@ impl Operation for Separable {
     }
 }
 
-/// `conv_Kx1_1xK`: ReLU, 1×K, K×1, batch norm, the stride once in each direction (DARTS, authors' code).
+/// `conv_Kx1_1xK`: ReLU, 1×K, K×1, batch norm, the stride once in each direction (DARTS, authors'
+/// code).
 #[derive(Debug)]
 struct Rectangular {
     name: String,

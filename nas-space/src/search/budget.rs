@@ -5,8 +5,8 @@ use thiserror::Error;
 
 /// Upper limits on what a study spends; the first one reached ends it.
 ///
-/// A limit is checked before a proposal is asked for: trials that run are finished, so `epochs` and `seconds`
-/// may be exceeded by the trials then in flight.
+/// A limit is checked before a proposal is asked for: trials that run are finished, so `epochs` and
+/// `seconds` may be exceeded by the trials then in flight.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|

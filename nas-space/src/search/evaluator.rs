@@ -4,8 +4,9 @@ use super::{Evaluation, Failure, Metric, Trial};
 
 /// Turns a trial into an evaluation, by training the network or from a table.
 ///
-/// An evaluator is shared between threads. Its answer is a function of its configuration and the trial alone
-/// (save for `cost_seconds`): not of what was evaluated before, nor of how many threads there are.
+/// An evaluator is shared between threads. Its answer is a function of its configuration and the
+/// trial alone (save for `cost_seconds`): not of what was evaluated before, nor of how many threads
+/// there are.
 ///
 /// # Example
 /// ```
@@ -26,8 +27,8 @@ use super::{Evaluation, Failure, Metric, Trial};
 /// }
 /// ```
 pub trait Evaluator: Send + Sync {
-    /// Everything that decides an evaluation besides the trial, as one line: equal descriptions mean comparable
-    /// figures. Recorded with a study, and checked when it is resumed.
+    /// Everything that decides an evaluation besides the trial, as one line: equal descriptions
+    /// mean comparable figures. Recorded with a study, and checked when it is resumed.
     fn description(&self) -> String;
 
     /// What its evaluations are scores of: the accuracy, unless it says otherwise.
@@ -37,8 +38,8 @@ pub trait Evaluator: Send + Sync {
 
     /// Evaluates one trial. Takes as long as it takes.
     ///
-    /// An evaluator that tries again by itself puts the attempts that failed before into the result, whether that is an
-    /// evaluation or a failure. All others leave them as they are.
+    /// An evaluator that tries again by itself puts the attempts that failed before into the
+    /// result, whether that is an evaluation or a failure. All others leave them as they are.
     ///
     /// # Errors
     /// A typed [`Failure`], which is recorded and told to the strategy.

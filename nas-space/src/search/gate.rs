@@ -6,14 +6,16 @@ use super::{Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 use crate::limits::Limits;
 use crate::sizes::{Figures, Sizes};
 
-/// An evaluator that refuses architectures beyond limits, and leaves the others to the one behind it.
+/// An evaluator that refuses architectures beyond limits, and leaves the others to the one behind
+/// it.
 ///
-/// A refused trial fails with [`FailureKind::OverLimit`] before anything is trained: recorded and told like any other failure,
-/// whichever method proposed it. A study charges it as any trial, its epochs too, so that a method which proposes nothing else
-/// comes to an end.
+/// A refused trial fails with [`FailureKind::OverLimit`] before anything is trained: recorded and
+/// told like any other failure, whichever method proposed it. A study charges it as any trial, its
+/// epochs too, so that a method which proposes nothing else comes to an end.
 ///
-/// An evaluation that passes has the size that the limits were checked by, and the other figures of [`Sizes`]. Where the
-/// evaluator has counted otherwise, its own numbers stand beside them as `reported_params` and `reported_macs`.
+/// An evaluation that passes has the size that the limits were checked by, and the other figures of
+/// [`Sizes`]. Where the evaluator has counted otherwise, its own numbers stand beside them as
+/// `reported_params` and `reported_macs`.
 pub struct Gate<'a> {
     evaluator: &'a dyn Evaluator,
     sizes: Arc<dyn Sizes>,

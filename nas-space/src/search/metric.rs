@@ -10,8 +10,8 @@ const MAX_NAME: usize = 64;
 
 /// What architectures are compared by: the accuracy, unless something else is said.
 ///
-/// A metric's *value* is the number as people know it, such as a loss of 0.8. Its *score* is what strategies maximise: the
-/// value where higher is better, and its negative where lower is better.
+/// A metric's *value* is the number as people know it, such as a loss of 0.8. Its *score* is what
+/// strategies maximise: the value where higher is better, and its negative where lower is better.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|

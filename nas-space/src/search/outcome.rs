@@ -11,8 +11,9 @@ use super::{Metric, Trial};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// Accuracy on the validation split after the last epoch, in [0, 1]. This is what strategies maximise: where a table's
-    /// metric is no accuracy, the score of its figure ([`Metric::score`]), of which higher is better too.
+    /// Accuracy on the validation split after the last epoch, in [0, 1]. This is what strategies
+    /// maximise: where a table's metric is no accuracy, the score of its figure
+    /// ([`Metric::score`]), of which higher is better too.
     pub valid_accuracy: f64,
     /// Mean cross-entropy on the validation split, in nats, where known.
     #[serde(default)]
@@ -23,7 +24,8 @@ pub struct Evaluation {
     /// Mean loss over the training batches of the last epoch, where known.
     #[serde(default)]
     pub train_loss: Option<f64>,
-    /// Trainable parameters of the network that was evaluated, where known: see [`Sizes`](crate::sizes::Sizes).
+    /// Trainable parameters of the network that was evaluated, where known: see
+    /// [`Sizes`](crate::sizes::Sizes).
     #[serde(default)]
     pub params: Option<u64>,
     /// Multiply-accumulates of one forward pass for one image, where known.
@@ -38,14 +40,15 @@ pub struct Evaluation {
     pub cost_seconds: f64,
     /// What it ran on: `cpu`, `cuda:0`, `table`.
     pub device: String,
-    /// The attempts that failed before this one. A study records them apart, and tells strategies nothing of them.
+    /// The attempts that failed before this one. A study records them apart, and tells strategies
+    /// nothing of them.
     #[serde(skip)]
     pub attempts: Vec<Attempt>,
 }
 
 impl Evaluation {
-    /// An evaluation of this accuracy, or score, on validation after so many epochs. Nothing else is known of it: it took no time, on
-    /// no device.
+    /// An evaluation of this accuracy, or score, on validation after so many epochs. Nothing else
+    /// is known of it: it took no time, on no device.
     pub fn new(valid_accuracy: f64, epochs: u32) -> Self {
         Self {
             valid_accuracy,
@@ -127,12 +130,14 @@ pub enum FailureKind {
     Invalid,
     /// The network is larger than the study allows; it was not trained.
     OverLimit,
-    /// The process that evaluated it went away: for evaluators that run trials in processes of their own.
+    /// The process that evaluated it went away: for evaluators that run trials in processes of
+    /// their own.
     LostWorker,
     /// The process that evaluated it did not keep to the protocol: what it wrote is no answer.
     BadAnswer,
-    /// It was given up because a [`Stop`](super::Stop) was requested, or because nobody is left to evaluate it. A study
-    /// never records this: the trial counts as not begun, and is evaluated when the study is resumed.
+    /// It was given up because a [`Stop`](super::Stop) was requested, or because nobody is left to
+    /// evaluate it. A study never records this: the trial counts as not begun, and is evaluated
+    /// when the study is resumed.
     Interrupted,
     /// Anything else; the message says what.
     Other,
@@ -147,7 +152,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// What happened, for people.
     pub message: String,
-    /// The attempts that failed before this one. A study records them apart, and tells strategies nothing of them.
+    /// The attempts that failed before this one. A study records them apart, and tells strategies
+    /// nothing of them.
     #[serde(skip)]
     pub attempts: Vec<Attempt>,
 }
@@ -184,7 +190,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The validation accuracy in [0, 1], or the score of another metric; `None` for a failed trial.
+    /// The validation accuracy in [0, 1], or the score of another metric; `None` for a failed
+    /// trial.
     pub fn valid_accuracy(&self) -> Option<f64> {
         self.result
             .as_ref()
@@ -193,7 +200,8 @@ impl Outcome {
     }
 }
 
-/// Accuracy on the test split, or the score of another metric there, made once, after the search, for the architecture that validation chose.
+/// Accuracy on the test split, or the score of another metric there, made once, after the search,
+/// for the architecture that validation chose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestReport {

@@ -2,11 +2,13 @@
 
 use super::{Ask, Outcome, Strategy, StrategyError};
 
-/// A strategy that is told scores as shares of a range, from 0 for the worst to 1 for the best; without a range, as they are.
+/// A strategy that is told scores as shares of a range, from 0 for the worst to 1 for the best;
+/// without a range, as they are.
 ///
-/// For strategies that use the size of an accuracy and not its rank alone: a controller whose reward it is, a surrogate whose
-/// predictions end in a sigmoid. Scores of a metric that is no accuracy may be negative or large; the range is known before the
-/// first trial, so that the same score is always told as the same share. What lies beyond it is told as 0 or 1.
+/// For strategies that use the size of an accuracy and not its rank alone: a controller whose
+/// reward it is, a surrogate whose predictions end in a sigmoid. Scores of a metric that is no
+/// accuracy may be negative or large; the range is known before the first trial, so that the same
+/// score is always told as the same share. What lies beyond it is told as 0 or 1.
 #[derive(Debug)]
 pub struct Scaled<S> {
     strategy: S,
@@ -21,7 +23,8 @@ pub struct ScoreRange {
 }
 
 impl ScoreRange {
-    /// From the least to the largest of these scores; nothing where there are none, or one that is not finite.
+    /// From the least to the largest of these scores; nothing where there are none, or one that is
+    /// not finite.
     pub fn over(scores: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut scores = scores.into_iter();
         let first = scores.next()?;

@@ -18,10 +18,11 @@ pub enum Ask {
 
 /// A search method: it proposes architectures and learns from their outcomes.
 ///
-/// The study numbers the proposals 0, 1, 2, … as it asks for them, and tells every outcome, in that order and
-/// exactly once, failures included. Several proposals may be outstanding at a time; a strategy that cannot go
-/// on without an outcome says [`Ask::Wait`]. What a strategy does is a function of its configuration, its seed
-/// and the sequence of calls alone: a run is resumed by asking and telling again.
+/// The study numbers the proposals 0, 1, 2, … as it asks for them, and tells every outcome, in that
+/// order and exactly once, failures included. Several proposals may be outstanding at a time; a
+/// strategy that cannot go on without an outcome says [`Ask::Wait`]. What a strategy does is a
+/// function of its configuration, its seed and the sequence of calls alone: a run is resumed by
+/// asking and telling again.
 ///
 /// # Example
 /// A strategy that tries every architecture of a small space:
@@ -70,8 +71,9 @@ pub trait Strategy: Send {
     /// [`StrategyError::Unexpected`] for an outcome that was not asked for or is told out of turn.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError>;
 
-    /// What it has learned so far, in the words of its method: what a study keeps beside the trials when it has ended. None where
-    /// the trials say it all. A strategy around another one passes on that one's.
+    /// What it has learned so far, in the words of its method: what a study keeps beside the trials
+    /// when it has ended. None where the trials say it all. A strategy around another one passes on
+    /// that one's.
     fn report(&self) -> Option<serde_json::Value> {
         None
     }
@@ -89,8 +91,8 @@ pub enum StrategyError {
         /// The trial told.
         got: TrialId,
     },
-    /// A [`Stop`](super::Stop) was requested while it was at work on a proposal. Asked again, by a study that is resumed, it
-    /// makes that proposal.
+    /// A [`Stop`](super::Stop) was requested while it was at work on a proposal. Asked again, by a
+    /// study that is resumed, it makes that proposal.
     #[error("interrupted: a stop was requested")]
     Interrupted,
     /// The space refused an architecture.

@@ -42,8 +42,9 @@ impl Proposal {
 
     /// A proposal to train on, up to this fidelity, what `trial` has trained.
     ///
-    /// That trial must have been told and not have failed, must be of the same architecture and of fewer epochs, and can
-    /// be continued once. The study gives the new one its seed and charges only the epochs that are added.
+    /// That trial must have been told and not have failed, must be of the same architecture and of
+    /// fewer epochs, and can be continued once. The study gives the new one its seed and charges
+    /// only the epochs that are added.
     pub fn continuing(trial: TrialId, architecture: Architecture, fidelity: Fidelity) -> Self {
         Self {
             architecture,
@@ -65,9 +66,9 @@ pub struct Continued {
 
 /// One architecture at one fidelity with one seed.
 ///
-/// A trial that continues another one is the same training, of the same seed, for more epochs: its evaluation is what it
-/// would be had it been trained from the start. Whoever evaluates it may take up what the earlier one has left, and need
-/// not.
+/// A trial that continues another one is the same training, of the same seed, for more epochs: its
+/// evaluation is what it would be had it been trained from the start. Whoever evaluates it may take
+/// up what the earlier one has left, and need not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trial {
@@ -77,7 +78,8 @@ pub struct Trial {
     pub architecture: Architecture,
     /// How thoroughly.
     pub fidelity: Fidelity,
-    /// The stream all randomness of this evaluation comes from. Trials that continue one another share it, and no others.
+    /// The stream all randomness of this evaluation comes from. Trials that continue one another
+    /// share it, and no others.
     pub seed: Seed,
     /// The trial that this one continues, if it does not begin anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,7 +98,8 @@ impl Trial {
         }
     }
 
-    /// The epochs that this trial adds: all of its own, or those beyond the trial that it continues.
+    /// The epochs that this trial adds: all of its own, or those beyond the trial that it
+    /// continues.
     pub fn added_epochs(&self) -> u32 {
         let done = self.continues.map_or(0, |continued| continued.epochs);
         self.fidelity.epochs.saturating_sub(done)

@@ -2,8 +2,8 @@
 
 use super::{Outcome, StrategyError, TrialId};
 
-/// The numbers of a strategy's proposals and outcomes: both are counted from 0, outcomes come in the order of the proposals,
-/// each once, and none before it was asked for.
+/// The numbers of a strategy's proposals and outcomes: both are counted from 0, outcomes come in
+/// the order of the proposals, each once, and none before it was asked for.
 ///
 /// # Example
 /// ```

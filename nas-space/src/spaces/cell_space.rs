@@ -85,9 +85,9 @@ impl CellSpace {
         self.grammar.choices_at(nodes)
     }
 
-    /// What each decision on the inputs of node number `node` is among: for each option the states that are read, in
-    /// increasing order. These decisions are the first ones on the node; there are none where every node reads all
-    /// states.
+    /// What each decision on the inputs of node number `node` is among: for each option the states
+    /// that are read, in increasing order. These decisions are the first ones on the node; there
+    /// are none where every node reads all states.
     pub fn input_options(&self, node: usize) -> Vec<Vec<Vec<usize>>> {
         self.grammar.input_options(node)
     }

@@ -18,8 +18,8 @@ use crate::op::Operations;
 /// | `filters` | 24, 36, 48, 64 | filters of a layer | 1 to 65,536, different |
 /// | `skips` | true | whether a layer can read any earlier ones, or just the one before | |
 ///
-/// No decision is made of a list of one value. At least one list has more. The paper starts with 6 layers and adds 2
-/// each 1,600 samples.
+/// No decision is made of a list of one value. At least one list has more. The paper starts with 6
+/// layers and adds 2 each 1,600 samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainConfig {
@@ -50,11 +50,13 @@ impl Default for ChainConfig {
     }
 }
 
-/// Chains of convolutional layers with skip connections (Zoph & Le 2017, arXiv 1611.01578, sections 3.1 and 3.3).
+/// Chains of convolutional layers with skip connections (Zoph & Le 2017, arXiv 1611.01578, sections
+/// 3.1 and 3.3).
 ///
-/// Per layer, in this order: for each earlier layer whether it is read (kind `skip`), filter height, filter width,
-/// strides in both directions where there is a choice, number of filters. Where there are skips, a layer that reads
-/// no other reads the image; [`crate::network::chain`] says how the rest fits together. It grows layer by layer.
+/// Per layer, in this order: for each earlier layer whether it is read (kind `skip`), filter
+/// height, filter width, strides in both directions where there is a choice, number of filters.
+/// Where there are skips, a layer that reads no other reads the image; [`crate::network::chain`]
+/// says how the rest fits together. It grows layer by layer.
 #[derive(Debug, Clone)]
 pub struct ChainSpace {
     config: ChainConfig,

@@ -13,8 +13,8 @@ use crate::op::Operations;
 
 /// Which space, and how large: what a study's configuration says.
 ///
-/// In serde's formats `kind` says which; the fields of its configuration follow, those left out being the paper's:
-/// `{"kind": "pnas", "blocks": 3}`.
+/// In serde's formats `kind` says which; the fields of its configuration follow, those left out
+/// being the paper's: `{"kind": "pnas", "blocks": 3}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

@@ -22,8 +22,8 @@ use crate::op::Operations;
 /// | `filled` | `false` | whether a cell of fewer nodes is filled up to all of them by nodes without effect, so that growing cells are points of the full-grown space; nb201 with all inputs, the last state as output, and `none` and `skip_connect` among the operations | `true`, `false` |
 /// | `output` | darts: `"all"`, nb201: `"last"` | the states the output concatenates: all inner ones, those that no node reads, the last one, or a list; nb201: one | `"all"`, `"loose"`, `"last"`, list |
 ///
-/// Nodes add. States are numbered from 0: the skeleton's inputs (two in darts, one in nb201), then the nodes. A space of
-/// one cell grows node by node, unless the output is a list.
+/// Nodes add. States are numbered from 0: the skeleton's inputs (two in darts, one in nb201), then
+/// the nodes. A space of one cell grows node by node, unless the output is a list.
 ///
 /// # Example
 /// ```

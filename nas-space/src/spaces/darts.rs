@@ -5,7 +5,8 @@ use super::{CellSpace, Skeleton};
 use crate::cell::Combine;
 use crate::op::Operations;
 
-/// The operations that can be chosen, in the order of the authors' code without its first one, `none`.
+/// The operations that can be chosen, in the order of the authors' code without its first one,
+/// `none`.
 pub const DARTS_OPERATIONS: [&str; 7] = [
     "max_pool_3x3",
     "avg_pool_3x3",
@@ -16,12 +17,13 @@ pub const DARTS_OPERATIONS: [&str; 7] = [
     "dil_conv_5x5",
 ];
 
-/// The discrete space of DARTS (Liu et al. 2019, arXiv 1806.09055, section 3.1.1): a normal and a reduction cell of
-/// four nodes, each of which adds up what two operations make of two different earlier states; the output
-/// concatenates the four.
+/// The discrete space of DARTS (Liu et al. 2019, arXiv 1806.09055, section 3.1.1): a normal and a
+/// reduction cell of four nodes, each of which adds up what two operations make of two different
+/// earlier states; the output concatenates the four.
 ///
-/// Per node there is one decision for the unordered pair of states (kind `input_pair`) and two for the operations
-/// (kind `operation`), the first on the edge from the lower state. Size: 1,037,664,180².
+/// Per node there is one decision for the unordered pair of states (kind `input_pair`) and two for
+/// the operations (kind `operation`), the first on the edge from the lower state. Size:
+/// 1,037,664,180².
 pub fn darts() -> CellSpace {
     let grammar = CellGrammar {
         inputs: 2,

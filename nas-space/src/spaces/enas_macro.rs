@@ -28,14 +28,15 @@ impl Default for EnasMacroConfig {
 
 /// Whole networks with skip connections (Pham et al. 2018, arXiv 1802.03268, section 2.3).
 ///
-/// Per layer, in this order: its operation (kind `operation`), then for each state below its number whether it is added
-/// (kind `skip`); state 0 is the stem's output, state i that of layer i − 1, as in the authors' code.
-/// [`crate::network::enas_macro`] says what the network is. At 12 layers there are 6¹²·2⁶⁶ = 1.6·10²⁹ architectures. It grows
-/// layer by layer.
+/// Per layer, in this order: its operation (kind `operation`), then for each state below its number
+/// whether it is added (kind `skip`); state 0 is the stem's output, state i that of layer i − 1, as
+/// in the authors' code. [`crate::network::enas_macro`] says what the network is. At 12 layers
+/// there are 6¹²·2⁶⁶ = 1.6·10²⁹ architectures. It grows layer by layer.
 ///
 /// # Deviations
-/// The authors build the network they train in the end otherwise than the one they search with: there skip connections are
-/// concatenated before a 1×1 convolution, and channels double where maps are halved. Here both are the network of the search.
+/// The authors build the network they train in the end otherwise than the one they search with:
+/// there skip connections are concatenated before a 1×1 convolution, and channels double where maps
+/// are halved. Here both are the network of the search.
 #[derive(Debug, Clone)]
 pub struct EnasMacroSpace {
     config: EnasMacroConfig,
@@ -76,15 +77,15 @@ impl EnasMacroSpace {
         &self.config
     }
 
-    /// Rows and columns of the table of weights of [`EnasMacroSpace::supernet`]: a row for each layer; a column for each
-    /// operation, then for each state that a layer may add.
+    /// Rows and columns of the table of weights of [`EnasMacroSpace::supernet`]: a row for each
+    /// layer; a column for each operation, then for each state that a layer may add.
     pub fn table(&self) -> (usize, usize) {
         let layers = self.config.layers;
         (layers, MacroOperation::ALL.len() + layers - 1)
     }
 
-    /// The network that contains every architecture of the space: each layer is a
-    /// [weighted sum](crate::network::LayerKind::WeightedSum) of all operations and all states, of the one
+    /// The network that contains every architecture of the space: each layer is a [weighted
+    /// sum](crate::network::LayerKind::WeightedSum) of all operations and all states, of the one
     /// [table](EnasMacroSpace::table) there is.
     ///
     /// # Errors
@@ -226,7 +227,8 @@ mod tests {
         );
     }
 
-    /// Counted by hand, for C channels: what stands before an operation has C² + 2C; the halving of a state C² + 2C.
+    /// Counted by hand, for C channels: what stands before an operation has C² + 2C; the halving of
+    /// a state C² + 2C.
     #[test]
     fn parameters_are_those_counted_by_hand() {
         let c = 4_u64;
@@ -242,7 +244,8 @@ mod tests {
         let norm = 2 * c;
         assert_eq!(params("0 | 3 0"), stem + conv(3) + separable(5) + norm + head);
         assert_eq!(params("4 | 5 1"), stem + 2 * before + norm + head);
-        // Halved after the first and the second layer. Layer 2 adds the stem's state, which is halved twice.
+        // Halved after the first and the second layer. Layer 2 adds the stem's state, which is
+        // halved twice.
         let path = 2 * before;
         assert_eq!(
             params("2 | 1 0 | 0 1 0"),
@@ -273,7 +276,8 @@ mod tests {
         assert!(space.network(&architecture, &odd).is_err(), "15 cannot be halved");
     }
 
-    /// The supernet has the parameters of all operations and all halvings, under the names that each network has.
+    /// The supernet has the parameters of all operations and all halvings, under the names that
+    /// each network has.
     #[test]
     fn the_supernet_contains_every_network_by_name() {
         let space = space(6);

@@ -10,7 +10,8 @@ use crate::genotype::Genotype;
 use crate::network::{Network, NetworkConfig};
 use crate::op::Operations;
 
-/// Draws for one sample. Where one in a thousand is in the part, all of them miss with a probability of 10⁻⁴³.
+/// Draws for one sample. Where one in a thousand is in the part, all of them miss with a
+/// probability of 10⁻⁴³.
 const DRAWS: usize = 100_000;
 /// Mutants made before all neighbours are looked at.
 const MUTANTS: usize = 100;
@@ -37,11 +38,13 @@ pub trait Filter: Part {
 
 /// The architectures of a space that are in a part of it.
 ///
-/// What it samples, mutates to and gives as neighbours is in the part; what is not is refused by [`Space::validate`] and
-/// whatever depends on it, as architectures of another space are. Mutants are as the whole space makes them but for those
-/// outside; where those inside are rare, a mutant is drawn uniformly from the neighbours. Decisions and [`Space::size`] are those
-/// of the whole space, so that not any combination of options is an architecture here: a method that lists a space has to
-/// validate what it lists. So it is with what a growing space's architectures grow into.
+/// What it samples, mutates to and gives as neighbours is in the part; what is not is refused by
+/// [`Space::validate`] and whatever depends on it, as architectures of another space are. Mutants
+/// are as the whole space makes them but for those outside; where those inside are rare, a mutant
+/// is drawn uniformly from the neighbours. Decisions and [`Space::size`] are those of the whole
+/// space, so that not any combination of options is an architecture here: a method that lists a
+/// space has to validate what it lists. So it is with what a growing space's architectures grow
+/// into.
 #[derive(Debug, Clone)]
 pub struct FilteredSpace<F>(pub F);
 
@@ -158,7 +161,8 @@ impl<F: Filter> Growth for FilteredSpace<F> {
         growth.map_or(Ok(true), |growth| growth.is_ordered(architecture))
     }
 
-    /// As [`Growth::sample_at`], in the part where it has such: of the smallest level it may have none.
+    /// As [`Growth::sample_at`], in the part where it has such: of the smallest level it may have
+    /// none.
     fn sample_at(&self, level: usize, rng: &mut ChaCha8Rng) -> Architecture {
         let Some(growth) = self.0.growth() else {
             return self.sample(rng);

@@ -30,8 +30,8 @@ pub(super) enum Output {
     States(Vec<usize>),
 }
 
-/// What a cell is made of: an ordered list of decisions, node after node, such that each combination of options
-/// is a cell.
+/// What a cell is made of: an ordered list of decisions, node after node, such that each
+/// combination of options is a cell.
 #[derive(Debug, Clone)]
 pub(super) struct CellGrammar {
     pub(super) inputs: usize,
@@ -41,8 +41,8 @@ pub(super) struct CellGrammar {
     /// The rules a node can be combined by; no decision is made of a single one.
     pub(super) combines: Vec<Combine>,
     pub(super) output: Output,
-    /// Whether a cell of fewer nodes is filled up to all of them by nodes without effect: `none` on every edge,
-    /// but a skip connection from the last node to the output.
+    /// Whether a cell of fewer nodes is filled up to all of them by nodes without effect: `none` on
+    /// every edge, but a skip connection from the last node to the output.
     pub(super) filled: bool,
 }
 
@@ -119,8 +119,8 @@ impl CellGrammar {
             .sum()
     }
 
-    /// Whether the two edges of each node are in order: by source, then by operation. Those of wirings without a choice of
-    /// order always are.
+    /// Whether the two edges of each node are in order: by source, then by operation. Those of
+    /// wirings without a choice of order always are.
     pub(super) fn is_ordered(&self, choices: &[usize]) -> bool {
         let own = 4 + usize::from(self.combines.len() > 1);
         self.wiring != Wiring::Pair

@@ -9,9 +9,9 @@ use crate::arch::Architecture;
 
 /// A space whose architectures can be grown level by level (Liu et al. 2018, arXiv 1712.00559).
 ///
-/// An architecture of level `l` has the choices of the first [`Growth::choices_at`]`(l)` decisions; what it grows
-/// into has those of level `l + 1`, and begins with the same ones. Implementors give the first two; the rest
-/// follows, since any combination of options is an architecture.
+/// An architecture of level `l` has the choices of the first [`Growth::choices_at`]`(l)` decisions;
+/// what it grows into has those of level `l + 1`, and begins with the same ones. Implementors give
+/// the first two; the rest follows, since any combination of options is an architecture.
 ///
 /// # Example
 /// ```
@@ -32,7 +32,8 @@ pub trait Growth: Space {
     /// Number of levels; the last one is the full-grown space.
     fn levels(&self) -> usize;
 
-    /// Number of choices of an architecture of this level (1 to `levels`): more than at the level before.
+    /// Number of choices of an architecture of this level (1 to `levels`): more than at the level
+    /// before.
     fn choices_at(&self, level: usize) -> usize;
 
     /// The level of an architecture, from 1.
@@ -51,8 +52,9 @@ pub trait Growth: Space {
         extensions(self, &[], 1)
     }
 
-    /// All architectures of the next level that begin with this one's choices, the last decision's options
-    /// changing fastest; none for one of the last level. They are made as they are asked for.
+    /// All architectures of the next level that begin with this one's choices, the last decision's
+    /// options changing fastest; none for one of the last level. They are made as they are asked
+    /// for.
     ///
     /// # Errors
     /// As [`Space::validate`].
@@ -65,9 +67,10 @@ pub trait Growth: Space {
         })
     }
 
-    /// Whether this is the one that stands for all architectures which differ from it only in the order of
-    /// interchangeable choices within a level, such as (I1, O1) and (I2, O2) of a PNAS block. Of those exactly one says
-    /// yes, at a glance: an expansion can pass over the others before it asks for canonical ids, which tell many more.
+    /// Whether this is the one that stands for all architectures which differ from it only in the
+    /// order of interchangeable choices within a level, such as (I1, O1) and (I2, O2) of a PNAS
+    /// block. Of those exactly one says yes, at a glance: an expansion can pass over the others
+    /// before it asks for canonical ids, which tell many more.
     ///
     /// Where no choices are interchangeable, all of them do, as here.
     ///
@@ -104,7 +107,8 @@ fn extensions(growth: &(impl Growth + ?Sized), choices: &[usize], level: usize) 
     Extensions::new(choices, new.iter().map(|decision| decision.options.len()))
 }
 
-/// Iterator over all continuations of an architecture, in lexicographic order. It keeps one of them at a time.
+/// Iterator over all continuations of an architecture, in lexicographic order. It keeps one of them
+/// at a time.
 #[derive(Debug, Clone)]
 pub struct Extensions {
     /// What comes next, if anything does.

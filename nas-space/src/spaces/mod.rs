@@ -1,8 +1,8 @@
 //! Search spaces: sets of architectures, each an ordered list of decisions.
 //!
-//! In every space of this crate any combination of options is an architecture: constraints are built into the
-//! decisions (the two different inputs of a DARTS node are one choice among pairs), so that sampling is uniform,
-//! mutation stays valid and the size is a product.
+//! In every space of this crate any combination of options is an architecture: constraints are
+//! built into the decisions (the two different inputs of a DARTS node are one choice among pairs),
+//! so that sampling is uniform, mutation stays valid and the size is a product.
 //!
 //! | name | architectures | size | grows by |
 //! |---|---|---|---|
@@ -17,10 +17,11 @@
 //! | [product](ProductConfig) | decisions of which nothing else is known, as of a benchmark table | | |
 //! | [custom](CustomConfig) | cells as a TOML text describes them | | nodes, if of one cell |
 //!
-//! A [`FilteredSpace`] is a part of any of them; the one whose networks are not too large is in `limits`.
+//! A [`FilteredSpace`] is a part of any of them; the one whose networks are not too large is in
+//! `limits`.
 //!
-//! [`by_name`] gives one in its default size (of the hierarchical one that is [`HierarchicalConfig::small`]), [`SpaceConfig`]
-//! in any.
+//! [`by_name`] gives one in its default size (of the hierarchical one that is
+//! [`HierarchicalConfig::small`]), [`SpaceConfig`] in any.
 
 mod cell_space;
 mod chain;
@@ -77,8 +78,8 @@ use crate::op::Operations;
 
 /// A set of architectures.
 ///
-/// Implementors give the first five; the rest follows from them. A space that can also be grown level by level
-/// returns itself from [`Space::growth`], a space of cells from [`Space::cells`].
+/// Implementors give the first five; the rest follows from them. A space that can also be grown
+/// level by level returns itself from [`Space::growth`], a space of cells from [`Space::cells`].
 pub trait Space: fmt::Debug + Send + Sync {
     /// The name a user types, such as `nb201`.
     fn name(&self) -> &str;
@@ -116,7 +117,8 @@ pub trait Space: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The space as a part of another, if not any combination of options is one of its architectures.
+    /// The space as a part of another, if not any combination of options is one of its
+    /// architectures.
     fn part(&self) -> Option<&dyn Part> {
         None
     }
@@ -151,7 +153,8 @@ pub trait Space: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// An architecture drawn uniformly from the (full-grown) space, unless the space says otherwise.
+    /// An architecture drawn uniformly from the (full-grown) space, unless the space says
+    /// otherwise.
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
         let choices: Vec<usize> = self
             .decisions()
@@ -161,11 +164,12 @@ pub trait Space: fmt::Debug + Send + Sync {
         Architecture::new(choices)
     }
 
-    /// The architecture with exactly one choice changed: a decision drawn uniformly from those with more than one
-    /// option, then one of its other options, unless the space says otherwise.
+    /// The architecture with exactly one choice changed: a decision drawn uniformly from those with
+    /// more than one option, then one of its other options, unless the space says otherwise.
     ///
     /// # Errors
-    /// As [`Space::validate`]; [`SpaceError::Isolated`] where there is none, as in a space of a single architecture.
+    /// As [`Space::validate`]; [`SpaceError::Isolated`] where there is none, as in a space of a
+    /// single architecture.
     fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
         self.validate(architecture)?;
         let decisions = &self.decisions()[..architecture.choices().len()];

@@ -43,11 +43,13 @@ impl Default for NasnetConfig {
     }
 }
 
-/// The space of NASNet (Zoph et al. 2018, arXiv 1707.07012, section 3.1): a normal and a reduction cell of B blocks;
-/// per block two earlier states, which may be the same, an operation on each, and whether the results are added
-/// or concatenated. The output concatenates the blocks that no other reads.
+/// The space of NASNet (Zoph et al. 2018, arXiv 1707.07012, section 3.1): a normal and a reduction
+/// cell of B blocks; per block two earlier states, which may be the same, an operation on each, and
+/// whether the results are added or concatenated. The output concatenates the blocks that no other
+/// reads.
 ///
-/// A block that concatenates projects back to the cell's channels (ReLU, 1×1 convolution, batch norm).
+/// A block that concatenates projects back to the cell's channels (ReLU, 1×1 convolution, batch
+/// norm).
 ///
 /// # Errors
 /// [`SpaceError::Config`] where `blocks` is out of range.

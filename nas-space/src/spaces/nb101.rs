@@ -16,17 +16,21 @@ const PAIRS: usize = MAX_VERTICES * (MAX_VERTICES - 1) / 2;
 /// Draws before any architecture will do. About one in five draws is a module as it stands.
 const DRAWS: usize = 10_000;
 
-/// The space of NAS-Bench-101 (Ying et al. 2019, arXiv 1902.09635): a module of up to seven vertices and nine edges.
+/// The space of NAS-Bench-101 (Ying et al. 2019, arXiv 1902.09635): a module of up to seven
+/// vertices and nine edges.
 ///
-/// Its decisions are whether each of the 21 edges of seven vertices is there and the operations of the five inner ones, as in the
-/// paper: 2²¹ 3⁵ = 509,607,936 combinations, which stand for 423,624 different modules. Vertices that no path from the input to the
-/// output goes through do not count, so that there are small modules too. A combination that is no module for the paper stands
-/// for one as well: where no path leads from the input to the output, it is the module of one edge; where more than nine edges are
-/// on such paths, the last of them, in the order of the decisions, that is not the only way is taken out until there are at most nine.
+/// Its decisions are whether each of the 21 edges of seven vertices is there and the operations of
+/// the five inner ones, as in the paper: 2²¹ 3⁵ = 509,607,936 combinations, which stand for 423,624
+/// different modules. Vertices that no path from the input to the output goes through do not count,
+/// so that there are small modules too. A combination that is no module for the paper stands for
+/// one as well: where no path leads from the input to the output, it is the module of one edge;
+/// where more than nine edges are on such paths, the last of them, in the order of the decisions,
+/// that is not the only way is taken out until there are at most nine.
 ///
-/// [`Space::sample`], [`Space::mutate`] and [`Space::neighbours`] give none of those. A sample is drawn uniformly from
-/// all others. A mutant, as in the paper, has each edge changed with a probability of 1/7 and each operation with one of 1/5,
-/// and is drawn again until it is a module and differs in some decision.
+/// [`Space::sample`], [`Space::mutate`] and [`Space::neighbours`] give none of those. A sample is
+/// drawn uniformly from all others. A mutant, as in the paper, has each edge changed with a
+/// probability of 1/7 and each operation with one of 1/5, and is drawn again until it is a module
+/// and differs in some decision.
 pub fn nb101() -> Nb101Space {
     let pairs = (0..MAX_VERTICES).flat_map(|from| (from + 1..MAX_VERTICES).map(move |to| (from, to)));
     let edges =
@@ -198,7 +202,8 @@ mod tests {
             edges += (0..PAIRS).filter(differs).count();
             operations += (PAIRS..PAIRS + INNER).filter(differs).count();
         }
-        // Three edges and one operation would be expected if none were drawn again for having too many edges.
+        // Three edges and one operation would be expected if none were drawn again for having too
+        // many edges.
         let mean = |sum: usize| sum as f64 / 2000.0;
         assert!((1.5..3.5).contains(&mean(edges)), "{}", mean(edges));
         assert!((0.9..1.1).contains(&mean(operations)), "{}", mean(operations));

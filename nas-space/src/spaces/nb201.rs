@@ -17,12 +17,12 @@ pub const NB201_OPERATIONS: [&str; 5] = [
 /// Source and target state of each edge, in the order of an architecture's choices.
 pub const NB201_EDGES: [(usize, usize); 6] = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)];
 
-/// The space of NAS-Bench-201 and of NATS-Bench's topologies (Dong & Yang 2020, arXiv 2001.00326, section 2.1): a
-/// cell of four states, the first one its input and the last one its output, with one of five operations on each
-/// of the six edges. Size: 15,625.
+/// The space of NAS-Bench-201 and of NATS-Bench's topologies (Dong & Yang 2020, arXiv 2001.00326,
+/// section 2.1): a cell of four states, the first one its input and the last one its output, with
+/// one of five operations on each of the six edges. Size: 15,625.
 ///
-/// It grows node by node. A cell of fewer nodes passes its last one on by a skip connection and has `none` on all
-/// other edges, so that its genotype is one of the 15,625 as well.
+/// It grows node by node. A cell of fewer nodes passes its last one on by a skip connection and has
+/// `none` on all other edges, so that its genotype is one of the 15,625 as well.
 pub fn nb201() -> CellSpace {
     let grammar = CellGrammar {
         inputs: 1,

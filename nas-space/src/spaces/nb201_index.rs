@@ -1,15 +1,17 @@
 //! The numbers of NAS-Bench-201's architectures.
 //!
-//! The benchmark numbers its 15,625 cells from 0, and its interface and many files made from it know a cell by that number only.
-//! The numbers are those of the cells in lexicographic order (the last edge changing fastest, operations as in
-//! [`NB201_OPERATIONS`](super::NB201_OPERATIONS)), shuffled by Python's `random.shuffle` after `random.seed(88)`. What is done here is
-//! the same: the Mersenne Twister MT19937, seeded from an array of one word as Python does, and the shuffle of Fisher and Yates
-//! from the end, which draws a place by as many leading bits of a word as it needs and draws again where the place is too large.
+//! The benchmark numbers its 15,625 cells from 0, and its interface and many files made from it
+//! know a cell by that number only. The numbers are those of the cells in lexicographic order (the
+//! last edge changing fastest, operations as in [`NB201_OPERATIONS`](super::NB201_OPERATIONS)),
+//! shuffled by Python's `random.shuffle` after `random.seed(88)`. What is done here is the same:
+//! the Mersenne Twister MT19937, seeded from an array of one word as Python does, and the shuffle
+//! of Fisher and Yates from the end, which draws a place by as many leading bits of a word as it
+//! needs and draws again where the place is too large.
 //!
 //! # References
-//! X. Dong, Y. Yang: NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search, ICLR 2020, arXiv 2001.00326.
-//! M. Matsumoto, T. Nishimura: Mersenne Twister: A 623-dimensionally equidistributed uniform pseudo-random number generator, ACM
-//! TOMACS 8(1), 1998.
+//! X. Dong, Y. Yang: NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search,
+//! ICLR 2020, arXiv 2001.00326. M. Matsumoto, T. Nishimura: Mersenne Twister: A 623-dimensionally
+//! equidistributed uniform pseudo-random number generator, ACM TOMACS 8(1), 1998.
 
 use std::sync::OnceLock;
 
@@ -21,7 +23,8 @@ const CELLS: u32 = (NB201_OPERATIONS.len() as u32).pow(NB201_EDGES.len() as u32)
 /// What the benchmark's authors seeded the shuffle with.
 const SEED: u32 = 88;
 
-/// The cell of this number in NAS-Bench-201, as an architecture of the space [`nb201`](super::nb201); none from 15,625 on.
+/// The cell of this number in NAS-Bench-201, as an architecture of the space
+/// [`nb201`](super::nb201); none from 15,625 on.
 pub fn nb201_by_index(index: usize) -> Option<Architecture> {
     static ORDER: OnceLock<Vec<u16>> = OnceLock::new();
     let number = *ORDER.get_or_init(order).get(index)?;

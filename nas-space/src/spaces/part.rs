@@ -6,16 +6,17 @@ use crate::arch::Architecture;
 
 /// What a part of a space knows of its architectures besides what [`Space`](super::Space) says.
 ///
-/// A method that makes one decision after the other asks it which options lead to an architecture of the part, so that it
-/// proposes no other.
+/// A method that makes one decision after the other asks it which options lead to an architecture
+/// of the part, so that it proposes no other.
 pub trait Part: fmt::Debug + Send + Sync {
     /// Whether an architecture with this number of choices can begin with these choices.
     ///
-    /// Of all `choices` choices the answer is whether they are an architecture of the part. Where it is yes for fewer, it is
-    /// yes for at least one of their continuations by one choice. Where the part has no architecture of so many choices, it is always
-    /// yes.
+    /// Of all `choices` choices the answer is whether they are an architecture of the part. Where
+    /// it is yes for fewer, it is yes for at least one of their continuations by one choice. Where
+    /// the part has no architecture of so many choices, it is always yes.
     ///
-    /// A part that cannot be listed may say no to the beginnings of some of its architectures; it documents of which.
+    /// A part that cannot be listed may say no to the beginnings of some of its architectures; it
+    /// documents of which.
     fn can_begin(&self, beginning: &[usize], choices: usize) -> bool;
 
     /// All full-grown architectures of the part, in lexicographic order, if they can be listed.

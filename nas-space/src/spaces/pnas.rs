@@ -37,9 +37,10 @@ impl Default for PnasConfig {
     }
 }
 
-/// The space of PNAS (Liu et al. 2018, arXiv 1712.00559, section 3): one cell of B blocks (I1, I2, O1, O2), each the
-/// sum of what two operations make of two earlier states, which may be the same; the output concatenates the
-/// blocks that no other reads. The reduction cell is the same one at stride 2.
+/// The space of PNAS (Liu et al. 2018, arXiv 1712.00559, section 3): one cell of B blocks (I1, I2,
+/// O1, O2), each the sum of what two operations make of two earlier states, which may be the same;
+/// the output concatenates the blocks that no other reads. The reduction cell is the same one at
+/// stride 2.
 ///
 /// It grows block by block. Size at B = 5: 556,627,761,561,600, the order within a block counted.
 ///
@@ -89,7 +90,8 @@ mod tests {
         assert_eq!(growth.size_at(2), 147_456_u32.into());
     }
 
-    /// 136 cells of one block and 300, 528, 820, 1,176 expansions, once (I1, O1) and (I2, O2) are not ordered.
+    /// 136 cells of one block and 300, 528, 820, 1,176 expansions, once (I1, O1) and (I2, O2) are
+    /// not ordered.
     #[test]
     fn the_expansions_are_the_papers() {
         let space = pnas(&PnasConfig::default()).unwrap();

@@ -9,8 +9,9 @@ use crate::arch::{Architecture, Decision};
 use crate::genotype::{Genotype, Selection};
 use crate::op::Operations;
 
-/// A space of which only the decisions are known, such as that of a benchmark table over networks that this toolkit does
-/// not build. Any combination of options is an architecture, and none has a network.
+/// A space of which only the decisions are known, such as that of a benchmark table over networks
+/// that this toolkit does not build. Any combination of options is an architecture, and none has a
+/// network.
 ///
 /// | Name | Purpose | Range |
 /// |---|---|---|

@@ -13,8 +13,8 @@ use crate::op::{Operations, Site};
 /// The operation that a supernet may weigh although no architecture of the space has it.
 const NONE: &str = "none";
 
-/// A cell whose edges carry all operations at once, each with a weight: the table of those has a row for each edge and
-/// a column for each operation.
+/// A cell whose edges carry all operations at once, each with a weight: the table of those has a
+/// row for each edge and a column for each operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelaxedCell {
     /// `normal` and `reduction`, or `cell` where one serves as both.
@@ -25,7 +25,8 @@ pub struct RelaxedCell {
     pub nodes: usize,
     /// Source and target state of each edge, by target, then by source.
     pub edges: Vec<(usize, usize)>,
-    /// The operations, in the order of the table's columns. `none` comes first where architectures have no such choice.
+    /// The operations, in the order of the table's columns. `none` comes first where architectures
+    /// have no such choice.
     pub operations: Vec<String>,
     /// Whether an architecture can have this operation on an edge, by column.
     pub choosable: Vec<bool>,
@@ -102,14 +103,14 @@ impl RelaxedCell {
         self.inputs..self.inputs + self.nodes
     }
 
-    /// Number of columns of the table of weights: the operations and, where only some channels go through them, one
-    /// more for the others.
+    /// Number of columns of the table of weights: the operations and, where only some channels go
+    /// through them, one more for the others.
     pub fn columns(&self, channels: MixedChannels) -> usize {
         self.operations.len() + usize::from(channels != MixedChannels::All)
     }
 
-    /// Whether the output of the cell with these edges depends on an input of it: not every way from one to the other
-    /// meets `none`.
+    /// Whether the output of the cell with these edges depends on an input of it: not every way
+    /// from one to the other meets `none`.
     pub fn passes_on(&self, chosen: &[ChosenEdge]) -> bool {
         let mut fed = vec![true; self.inputs];
         for state in self.states() {
@@ -178,7 +179,8 @@ impl RelaxedCell {
                             &mut passed,
                         )?;
                         for (column, name) in self.operations.iter().enumerate() {
-                            // `none` too: its zeros cost nothing, and its weight has a gradient where it is exactly 0.
+                            // `none` too: its zeros cost nothing, and its weight has a gradient
+                            // where it is exactly 0.
                             let operation = operations.get(name)?;
                             let y = b.scope(name.clone(), |b| operation.build(b, x, &here))?;
                             mixed.push(y, Term { table, row, column });
@@ -209,9 +211,9 @@ pub enum MixedChannels {
     /// All of them, as in DARTS.
     #[default]
     All,
-    /// The first 1/K; the others pass by, halved by 2×2 max-pooling where the edge halves, and their weight is in the
-    /// table's last column. The channels of a node are then shuffled in K groups (PC-DARTS: Xu et al. 2020, arXiv
-    /// 1907.05737, section 3.2, and the authors' code).
+    /// The first 1/K; the others pass by, halved by 2×2 max-pooling where the edge halves, and
+    /// their weight is in the table's last column. The channels of a node are then shuffled in K
+    /// groups (PC-DARTS: Xu et al. 2020, arXiv 1907.05737, section 3.2, and the authors' code).
     OneIn(usize),
 }
 
@@ -301,11 +303,13 @@ impl Mixed {
 }
 
 impl CellSpace {
-    /// The space's cells with every operation on every edge: a normal and a reduction cell, or the one that serves as
-    /// both. Where architectures cannot have `none` on an edge, it is added as an operation that cannot be chosen.
+    /// The space's cells with every operation on every edge: a normal and a reduction cell, or the
+    /// one that serves as both. Where architectures cannot have `none` on an edge, it is added as
+    /// an operation that cannot be chosen.
     ///
     /// # Errors
-    /// [`SpaceError::Config`] for a space whose nodes or output are not made of edges with one operation each.
+    /// [`SpaceError::Config`] for a space whose nodes or output are not made of edges with one
+    /// operation each.
     pub fn relaxed(&self) -> Result<Vec<RelaxedCell>, SpaceError> {
         let names: &[&str] = if self.has_reduction() {
             &["normal", "reduction"]
@@ -325,12 +329,13 @@ impl CellSpace {
             .collect()
     }
 
-    /// The network that contains every architecture of the space: each node is a [`LayerKind::WeightedSum`], whose
-    /// tables are those of [`CellSpace::relaxed`], in that order. It has no drop-path.
+    /// The network that contains every architecture of the space: each node is a
+    /// [`LayerKind::WeightedSum`], whose tables are those of [`CellSpace::relaxed`], in that order.
+    /// It has no drop-path.
     ///
     /// # Errors
-    /// As [`CellSpace::relaxed`]; [`SpaceError::Config`] for a configuration out of range or with drop-path;
-    /// [`SpaceError::Shape`] where an operation cannot take its input.
+    /// As [`CellSpace::relaxed`]; [`SpaceError::Config`] for a configuration out of range or with
+    /// drop-path; [`SpaceError::Shape`] where an operation cannot take its input.
     pub fn supernet(&self, config: &NetworkConfig, channels: MixedChannels) -> Result<Network, SpaceError> {
         if config.drop_path {
             return Err(SpaceError::config(
@@ -356,8 +361,8 @@ impl CellSpace {
     /// The architecture that has these edges, given for each cell of [`CellSpace::relaxed`].
     ///
     /// # Errors
-    /// [`SpaceError::Cell`] where a row, a column or a node's edges are missing; [`SpaceError::NotInSpace`] where it is
-    /// no architecture of this space.
+    /// [`SpaceError::Cell`] where a row, a column or a node's edges are missing;
+    /// [`SpaceError::NotInSpace`] where it is no architecture of this space.
     pub fn chosen(&self, cells: &[Vec<ChosenEdge>]) -> Result<Genotype, SpaceError> {
         let relaxed = self.relaxed()?;
         if cells.len() != relaxed.len() {
@@ -416,9 +421,9 @@ mod tests {
         assert_eq!(convolutions.count(), 1_395);
     }
 
-    /// Stem 464; three stages of five cells with 6 · (9 + 1) · C² each for C = 16, 32, 64; blocks between them with
-    /// 13,824 + 128 + 512 and 55,296 + 256 + 2,048; batch norm 128 and classifier 650. The cells' batch norms have no
-    /// parameters, and there is none after pooling.
+    /// Stem 464; three stages of five cells with 6 · (9 + 1) · C² each for C = 16, 32, 64; blocks
+    /// between them with 13,824 + 128 + 512 and 55,296 + 256 + 2,048; batch norm 128 and
+    /// classifier 650. The cells' batch norms have no parameters, and there is none after pooling.
     #[test]
     fn the_supernet_of_nb201_has_the_size_of_its_parts_and_bare_pooling() {
         let network = nb201().supernet(&config(16, 5), MixedChannels::All).unwrap();

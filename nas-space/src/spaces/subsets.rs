@@ -1,7 +1,9 @@
-//! Sets of `size` among the states 0, 1, 2, …, numbered so that a set keeps its number when states are added.
+//! Sets of `size` among the states 0, 1, 2, …, numbered so that a set keeps its number when states
+//! are added.
 //!
-//! The order is colexicographic: by the largest member, then the second largest, and so on. Pairs come as
-//! (0, 1), (0, 2), (1, 2), (0, 3), …; those among the first `n` states are the first n·(n−1)/2.
+//! The order is colexicographic: by the largest member, then the second largest, and so on. Pairs
+//! come as (0, 1), (0, 2), (1, 2), (0, 3), …; those among the first `n` states are the first
+//! n·(n−1)/2.
 
 /// Number of sets of `size` among `states`, if it can be counted.
 pub(super) fn count(states: usize, size: usize) -> Option<usize> {

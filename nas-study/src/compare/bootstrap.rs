@@ -19,7 +19,8 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// Draws of runs, the same for all that is estimated from them, so that estimates of one comparison move together.
+/// Draws of runs, the same for all that is estimated from them, so that estimates of one comparison
+/// move together.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
     runs: usize,
@@ -41,9 +42,9 @@ impl Bootstrap {
         Self { runs, draws }
     }
 
-    /// The mean of one value from each run, in their order, and the percentile interval of its 95 % (Efron 1979): the middle
-    /// of the means that other draws of runs would have had. For one run, and for another number of values than runs, the
-    /// interval is the mean alone.
+    /// The mean of one value from each run, in their order, and the percentile interval of its 95 %
+    /// (Efron 1979): the middle of the means that other draws of runs would have had. For one run,
+    /// and for another number of values than runs, the interval is the mean alone.
     pub fn mean(&self, values: &[f64]) -> Estimate {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         if values.len() != self.runs || self.runs < 2 {
@@ -98,7 +99,8 @@ mod tests {
         }
     }
 
-    /// Of 400 samples of 20 numbers, the interval holds the true mean in about 93 %: a percentile interval is a little narrow.
+    /// Of 400 samples of 20 numbers, the interval holds the true mean in about 93 %: a percentile
+    /// interval is a little narrow.
     #[test]
     fn the_interval_covers_the_true_mean_about_as_often_as_it_says() {
         let bootstrap = Bootstrap::new(20);

@@ -10,8 +10,8 @@ use super::{Bootstrap, Currency, Curve, Estimate, Grid, Incumbent, Pair, Ranks, 
 
 /// The result of one run of a method.
 ///
-/// One of which no trial succeeded has no result, nor has one whose choice nobody can test. Against other runs it counts as worse
-/// than any with a result.
+/// One of which no trial succeeded has no result, nor has one whose choice nobody can test. Against
+/// other runs it counts as worse than any with a result.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
@@ -78,8 +78,8 @@ impl Run {
     }
 }
 
-/// A method over all its runs. Means are over the runs that have a result and there are none where no run has one; standard
-/// deviations are those of a sample (n − 1), 0 for one run.
+/// A method over all its runs. Means are over the runs that have a result and there are none where
+/// no run has one; standard deviations are those of a sample (n − 1), 0 for one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Standing {
     /// Mean test accuracy, in [0, 1].
@@ -96,8 +96,9 @@ pub struct Standing {
     pub valid_std: Option<f64>,
     /// Mean distance of the test accuracy from the best there is, where that is known.
     pub regret_mean: Option<f64>,
-    /// The mean test accuracy beyond that of uniform draws, as a share of that of uniform draws (Yang et al. 2020, arXiv
-    /// 1912.12522), where that is known; none where the metric is no accuracy.
+    /// The mean test accuracy beyond that of uniform draws, as a share of that of uniform draws
+    /// (Yang et al. 2020, arXiv 1912.12522), where that is known; none where the metric is no
+    /// accuracy.
     pub relative_improvement: Option<f64>,
     /// Trials of all runs.
     pub trials: u64,
@@ -107,7 +108,8 @@ pub struct Standing {
     pub runs_without_result: u64,
     /// Mean seconds of the method itself, per trial.
     pub seconds_per_trial: f64,
-    /// Mean validation accuracy of what was chosen so far: over trials, and over seconds where they are known.
+    /// Mean validation accuracy of what was chosen so far: over trials, and over seconds where they
+    /// are known.
     pub valid_curves: Vec<Curve>,
     /// The same of the test accuracy, where one is known of every choice.
     pub test_curves: Vec<Curve>,
@@ -135,9 +137,11 @@ pub struct TaskRuns {
     pub uniform: Option<Uniform>,
     /// What the runs' figures are scores of.
     pub metric: Metric,
-    /// What has to be said with every result on this task, such as that validation and test are the same figure.
+    /// What has to be said with every result on this task, such as that validation and test are the
+    /// same figure.
     pub note: Option<String>,
-    /// Test images, where they are known: test accuracies are compared as counts of them if they are such counts.
+    /// Test images, where they are known: test accuracies are compared as counts of them if they
+    /// are such counts.
     pub test_images: Option<u64>,
     /// Methods and their runs, by the same seeds in the same order.
     pub runs: Vec<(String, Vec<Run>)>,
@@ -167,7 +171,8 @@ pub struct Task {
 pub struct Comparison {
     /// In the order given.
     pub tasks: IndexMap<String, Task>,
-    /// The methods' ranks over all pairs of task and seed, in the order of the methods; none for one method or one such pair.
+    /// The methods' ranks over all pairs of task and seed, in the order of the methods; none for
+    /// one method or one such pair.
     pub ranks: Option<Ranks>,
     /// What all this says, in words.
     pub verdict: Vec<String>,
@@ -239,8 +244,8 @@ impl Comparison {
     /// Compares methods by their runs on each task.
     ///
     /// # Errors
-    /// [`CompareError`] where a method or a task is named twice, a method has no run or others' seeds, a task has other methods,
-    /// or a figure of a run is none of its metric.
+    /// [`CompareError`] where a method or a task is named twice, a method has no run or others'
+    /// seeds, a task has other methods, or a figure of a run is none of its metric.
     pub fn new(tasks: Vec<TaskRuns>) -> Result<Self, CompareError> {
         let mut compared: IndexMap<String, Task> = IndexMap::new();
         let mut blocks: Vec<Vec<f64>> = Vec::new();

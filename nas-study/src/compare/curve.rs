@@ -22,7 +22,8 @@ pub struct Incumbent {
     pub architecture: Architecture,
     /// Its validation accuracy, in [0, 1].
     pub valid_accuracy: f64,
-    /// Its test accuracy, in [0, 1], taken after the run, where one can be had of every architecture.
+    /// Its test accuracy, in [0, 1], taken after the run, where one can be had of every
+    /// architecture.
     pub test_accuracy: Option<f64>,
 }
 
@@ -38,7 +39,8 @@ pub enum Currency {
     Seconds,
 }
 
-/// The mean of a figure over runs, as a function of what they had spent. A step curve: a mean holds until the next place.
+/// The mean of a figure over runs, as a function of what they had spent. A step curve: a mean holds
+/// until the next place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// What it runs along.
@@ -49,8 +51,9 @@ pub struct Curve {
     pub estimates: Vec<Estimate>,
 }
 
-/// The architectures that these trials of a run, in their order, would have chosen one after the other. The choice is that of
-/// a [`Summary`](crate::Summary): the highest validation accuracy among the trials of the highest fidelity that was reached.
+/// The architectures that these trials of a run, in their order, would have chosen one after the
+/// other. The choice is that of a [`Summary`](crate::Summary): the highest validation accuracy
+/// among the trials of the highest fidelity that was reached.
 pub fn incumbents(trials: &[TrialRecord]) -> Vec<Incumbent> {
     let mut found: Vec<Incumbent> = Vec::new();
     let (mut finished, mut epochs, mut seconds, mut fidelity) = (0, 0, 0.0, 0);
@@ -100,9 +103,10 @@ impl Incumbent {
 }
 
 impl Curve {
-    /// The mean of `figure` over the runs, each given by its incumbents and by what it spent in all, from where all of them have
-    /// an incumbent to where the last one ends; at places evenly spread over the logarithm, at most one for each whole number of
-    /// trials or epochs. None where a run has no incumbent or one without the figure.
+    /// The mean of `figure` over the runs, each given by its incumbents and by what it spent in
+    /// all, from where all of them have an incumbent to where the last one ends; at places evenly
+    /// spread over the logarithm, at most one for each whole number of trials or epochs. None where
+    /// a run has no incumbent or one without the figure.
     ///
     /// A run that ended stays as it was: it has nothing more to spend.
     pub fn new(

@@ -9,8 +9,8 @@ const LARGEST: i64 = 1 << 57;
 /// The difference between a result and none, in steps.
 const FAR: i64 = 1 << 60;
 
-/// The grid that differences of accuracies are rounded to before they are compared: 1/359 has many values as a difference of two
-/// floating-point numbers, and they have to be one.
+/// The grid that differences of accuracies are rounded to before they are compared: 1/359 has many
+/// values as a difference of two floating-point numbers, and they have to be one.
 ///
 /// Where accuracies are counts of images, a step is an image; else it is 1e-9.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,7 +19,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid of these accuracies: that of counts of so many images where all of them are such counts.
+    /// The grid of these accuracies: that of counts of so many images where all of them are such
+    /// counts.
     pub fn new(images: Option<u64>, accuracies: impl IntoIterator<Item = f64>) -> Self {
         let per_unit = images
             .map(|images| images as f64)
@@ -35,8 +36,8 @@ impl Grid {
         }
     }
 
-    /// The steps from `b` to `a`. A run without a result is further below all others than these are from each other; two of them
-    /// are equal.
+    /// The steps from `b` to `a`. A run without a result is further below all others than these are
+    /// from each other; two of them are equal.
     pub fn between(self, a: Option<f64>, b: Option<f64>) -> i64 {
         match (a, b) {
             (Some(a), Some(b)) => self.steps(a - b),

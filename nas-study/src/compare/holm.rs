@@ -2,8 +2,8 @@
 
 use super::SIGNIFICANCE;
 
-/// Holm's step-down correction (1979): the `i`-th smallest of m p-values, counted from 0, times m − i, made not to decrease
-/// and at most 1. In the order given.
+/// Holm's step-down correction (1979): the `i`-th smallest of m p-values, counted from 0, times m −
+/// i, made not to decrease and at most 1. In the order given.
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     steps(p_values)
         .into_iter()
@@ -11,11 +11,11 @@ pub fn holm(p_values: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// The corrected p-values, each with the number of tests that an interval is to be corrected for if it is to hold 0 exactly where
-/// the corrected p-value is not significant.
+/// The corrected p-values, each with the number of tests that an interval is to be corrected for if
+/// it is to hold 0 exactly where the corrected p-value is not significant.
 ///
-/// That number is m, by which intervals hold for all tests at once (Bonferroni), but for a test that only a further step of Holm's
-/// finds significant: then it is the number of that step.
+/// That number is m, by which intervals hold for all tests at once (Bonferroni), but for a test
+/// that only a further step of Holm's finds significant: then it is the number of that step.
 pub(super) fn steps(p_values: &[f64]) -> Vec<(f64, usize)> {
     let all = p_values.len();
     let mut order: Vec<usize> = (0..all).collect();

@@ -13,8 +13,8 @@ use super::Run;
 const FORMAT: &str = "nas-comparison";
 const VERSION: u32 = 1;
 
-/// The runs of a comparison that are finished: a file of one JSON object a line, the first of which says what is compared. Lines
-/// are added and never changed. One process at a time has it open.
+/// The runs of a comparison that are finished: a file of one JSON object a line, the first of which
+/// says what is compared. Lines are added and never changed. One process at a time has it open.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -86,11 +86,13 @@ pub enum JournalError {
 }
 
 impl Journal {
-    /// Opens the journal at `path`, or begins one where there is none, and gives the runs in it. `identity` is what decides what
-    /// the results of runs: that of the file has to be equal. A last line that was not written to its end is taken off.
+    /// Opens the journal at `path`, or begins one where there is none, and gives the runs in it.
+    /// `identity` is what decides what the results of runs: that of the file has to be equal. A
+    /// last line that was not written to its end is taken off.
     ///
     /// # Errors
-    /// [`JournalError`] where the file is in use, damaged or of another comparison; nothing in it is changed then.
+    /// [`JournalError`] where the file is in use, damaged or of another comparison; nothing in it
+    /// is changed then.
     pub fn open(path: &Path, identity: &Value) -> Result<(Self, Vec<Entry>), JournalError> {
         let io = |what| {
             move |source| JournalError::Io {
@@ -230,7 +232,8 @@ mod tests {
         }
     }
 
-    /// Opens it, once another test that starts a program has let go of the files that its fork holds for a moment.
+    /// Opens it, once another test that starts a program has let go of the files that its fork
+    /// holds for a moment.
     fn open(path: &Path, identity: &Value) -> (Journal, Vec<Entry>) {
         for _ in 0..1000 {
             match Journal::open(path, identity) {

@@ -1,29 +1,35 @@
-//! Whether one method is better than another: paired runs, their means, and tests of the differences.
+//! Whether one method is better than another: paired runs, their means, and tests of the
+//! differences.
 //!
-//! Every method is run with the same seeds, so that run `i` of each is a pair. What is compared is the test accuracy of the
-//! architecture that validation chose, which no method has seen. A difference of means says little by itself: beside it stand
-//! a bootstrap interval ([`Bootstrap`]). Two methods are compared by one test of their paired differences ([`SignedRank`]), rounded
-//! to the steps in which accuracies differ ([`Grid`]): it gives the p-value, corrected for the number of pairs of methods on all
-//! tasks ([`holm`]), the typical difference with an interval at the corrected level, and the effect, so that these never say
-//! different things. Where nothing could be shown, [`pairs_needed`] tells how many seeds might have shown it. A run of which no
-//! trial succeeded has no result: it counts as worse than any run with one, and as equal to another without one. Over seeds and
-//! tasks, methods are ranked ([`Ranks`]). A [`Comparison`] holds all of it, and a verdict in words that says no more than these
-//! numbers.
+//! Every method is run with the same seeds, so that run `i` of each is a pair. What is compared is
+//! the test accuracy of the architecture that validation chose, which no method has seen. A
+//! difference of means says little by itself: beside it stand a bootstrap interval ([`Bootstrap`]).
+//! Two methods are compared by one test of their paired differences ([`SignedRank`]), rounded to
+//! the steps in which accuracies differ ([`Grid`]): it gives the p-value, corrected for the number
+//! of pairs of methods on all tasks ([`holm`]), the typical difference with an interval at the
+//! corrected level, and the effect, so that these never say different things. Where nothing could
+//! be shown, [`pairs_needed`] tells how many seeds might have shown it. A run of which no trial
+//! succeeded has no result: it counts as worse than any run with one, and as equal to another
+//! without one. Over seeds and tasks, methods are ranked ([`Ranks`]). A [`Comparison`] holds all of
+//! it, and a verdict in words that says no more than these numbers.
 //!
-//! How fast a method finds what it finds is told by [`Curve`]: the figure of the architecture that validation would have
-//! chosen so far, over trials or seconds.
+//! How fast a method finds what it finds is told by [`Curve`]: the figure of the architecture that
+//! validation would have chosen so far, over trials or seconds.
 //!
 //! A comparison takes as long as all its runs: a [`Journal`] keeps those that are finished.
 //!
 //! # References
 //! - F. Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin 1 (1945).
-//! - S. Holm. A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6 (1979).
+//! - S. Holm. A simple sequentially rejective multiple test procedure. Scandinavian Journal of
+//!   Statistics 6 (1979).
 //! - B. Efron. Bootstrap methods: another look at the jackknife. Annals of Statistics 7 (1979).
-//! - J. L. Hodges, E. L. Lehmann. Estimates of location based on rank tests. Annals of Mathematical Statistics 34 (1963).
-//! - D. S. Kerby. The simple difference formula: an approach to teaching nonparametric correlation. Comprehensive Psychology 3
-//!   (2014).
+//! - J. L. Hodges, E. L. Lehmann. Estimates of location based on rank tests. Annals of Mathematical
+//!   Statistics 34 (1963).
+//! - D. S. Kerby. The simple difference formula: an approach to teaching nonparametric correlation.
+//!   Comprehensive Psychology 3 (2014).
 //! - J. Demšar. Statistical comparisons of classifiers over multiple data sets. JMLR 7 (2006).
-//! - A. Yang, P. M. Esperança, F. M. Carlucci. NAS evaluation is frustratingly hard. ICLR 2020, arXiv 1912.12522.
+//! - A. Yang, P. M. Esperança, F. M. Carlucci. NAS evaluation is frustratingly hard. ICLR 2020,
+//!   arXiv 1912.12522.
 
 mod bootstrap;
 mod comparison;

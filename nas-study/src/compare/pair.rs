@@ -5,29 +5,35 @@ use serde::Serialize;
 use super::comparison::Standing;
 use super::{Grid, SIGNIFICANCE, ShiftInterval, SignedRank, pairs_needed};
 
-/// Two methods against each other, by the differences of their test accuracies with the same seeds. All that is said here is said
-/// by one test of these differences, [`SignedRank`]: which is better, by how much, and how sure that is.
+/// Two methods against each other, by the differences of their test accuracies with the same seeds.
+/// All that is said here is said by one test of these differences, [`SignedRank`]: which is better,
+/// by how much, and how sure that is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pair {
     /// One.
     pub a: String,
     /// The other.
     pub b: String,
-    /// By how much `a` is better in a typical seed of those in which the two differ: Hodges and Lehmann's estimate, the median of
-    /// the means of two differences. None where that is a seed in which one of the two has no result.
+    /// By how much `a` is better in a typical seed of those in which the two differ: Hodges and
+    /// Lehmann's estimate, the median of the means of two differences. None where that is a seed in
+    /// which one of the two has no result.
     pub difference: Option<f64>,
-    /// Lower end of the interval around it that the test leaves; none where it has no end. It excludes 0, in the direction of the
-    /// effect, exactly where the corrected p-value is significant.
+    /// Lower end of the interval around it that the test leaves; none where it has no end. It
+    /// excludes 0, in the direction of the effect, exactly where the corrected p-value is
+    /// significant.
     pub low: Option<f64>,
     /// Upper end of it.
     pub high: Option<f64>,
-    /// The interval's level: 0.95 for one pair. For several that of Bonferroni's correction, by which all intervals hold at
-    /// once, or for a difference that is significant by a further step of Holm's correction alone, that of the step.
+    /// The interval's level: 0.95 for one pair. For several that of Bonferroni's correction, by
+    /// which all intervals hold at once, or for a difference that is significant by a further step
+    /// of Holm's correction alone, that of the step.
     pub confidence: f64,
-    /// Two-sided p-value of Wilcoxon's signed-rank test, corrected by Holm's method for all pairs of all tasks.
+    /// Two-sided p-value of Wilcoxon's signed-rank test, corrected by Holm's method for all pairs
+    /// of all tasks.
     pub p_value: f64,
-    /// The share of the sum of ranks that the seeds won by `a` have, in [0, 1]: 0.5 where there is no difference, 1 where `a` is
-    /// better in every seed in which they differ; see [`SignedRank::effect`].
+    /// The share of the sum of ranks that the seeds won by `a` have, in [0, 1]: 0.5 where there is
+    /// no difference, 1 where `a` is better in every seed in which they differ; see
+    /// [`SignedRank::effect`].
     pub effect: f64,
     /// Seeds with which `a` is better.
     pub won: u64,
@@ -35,7 +41,8 @@ pub struct Pair {
     pub lost: u64,
     /// Seeds with which both are equal.
     pub equal: u64,
-    /// Seeds with which a difference like this would be found, see [`pairs_needed`]; none where a run has no result.
+    /// Seeds with which a difference like this would be found, see [`pairs_needed`]; none where a
+    /// run has no result.
     pub seeds_needed: Option<u64>,
     /// What is needed until all pairs are known.
     #[serde(skip)]
@@ -90,7 +97,8 @@ impl Pair {
         pair
     }
 
-    /// Takes the p-value as corrected for `all` pairs, and the interval as corrected for so many tests.
+    /// Takes the p-value as corrected for `all` pairs, and the interval as corrected for so many
+    /// tests.
     pub(super) fn correct(&mut self, p_value: f64, tests: usize, all: usize) {
         let Tested {
             grid,

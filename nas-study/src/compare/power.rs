@@ -6,15 +6,18 @@ use super::SIGNIFICANCE;
 
 /// The probability with which a real difference is to be found.
 pub const POWER: f64 = 0.8;
-/// How many pairs Wilcoxon's test needs where a t-test needs one, for differences that are normal: π/3 (Pitman's efficiency).
+/// How many pairs Wilcoxon's test needs where a t-test needs one, for differences that are normal:
+/// π/3 (Pitman's efficiency).
 const WILCOXON: f64 = std::f64::consts::FRAC_PI_3;
 /// More than this nobody makes.
 const MOST: f64 = 1e6;
 
-/// The number of pairs with which Wilcoxon's signed-rank test would find a difference as large as the mean of these, relative
-/// to their spread, with a probability of 80 %, as one of `tests` that are corrected together: (z₁ + z₂)² σ²/μ² · π/3 with
-/// z₁ of the strictest of Holm's levels, two-sided, and z₂ of the power. A rough figure, for normal differences, from a mean that
-/// is itself uncertain. None where the mean is 0, or more than a million would be needed, and for fewer than two differences.
+/// The number of pairs with which Wilcoxon's signed-rank test would find a difference as large as
+/// the mean of these, relative to their spread, with a probability of 80 %, as one of `tests` that
+/// are corrected together: (z₁ + z₂)² σ²/μ² · π/3 with z₁ of the strictest of Holm's levels,
+/// two-sided, and z₂ of the power. A rough figure, for normal differences, from a mean that is
+/// itself uncertain. None where the mean is 0, or more than a million would be needed, and for
+/// fewer than two differences.
 pub fn pairs_needed(differences: &[f64], tests: usize) -> Option<u64> {
     let n = differences.len() as f64;
     if n < 2.0 {
@@ -29,8 +32,9 @@ pub fn pairs_needed(differences: &[f64], tests: usize) -> Option<u64> {
     (needed <= MOST).then(|| (needed.ceil() as u64).max(least_pairs(tests)))
 }
 
-/// The number of pairs without which no difference is significant, whatever its size, as the strictest of so many tests that are
-/// corrected together: the smallest p-value of `n` pairs is 2¹⁻ⁿ.
+/// The number of pairs without which no difference is significant, whatever its size, as the
+/// strictest of so many tests that are corrected together: the smallest p-value of `n` pairs is
+/// 2¹⁻ⁿ.
 pub fn least_pairs(tests: usize) -> u64 {
     let smallest = |pairs: u64| 2f64.powi(1 - pairs as i32) * tests.max(1) as f64;
     (1..)

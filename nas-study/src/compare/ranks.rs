@@ -5,26 +5,30 @@ use statrs::distribution::{Continuous, ContinuousCDF, FisherSnedecor, Normal};
 
 use super::SIGNIFICANCE;
 
-/// The ranks of methods over blocks: in each block the best method has rank 1, equal ones share the mean of theirs.
+/// The ranks of methods over blocks: in each block the best method has rank 1, equal ones share the
+/// mean of theirs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ranks {
     /// Mean rank of each method, in the order given.
     pub mean: Vec<f64>,
     /// Number of blocks.
     pub blocks: usize,
-    /// The p-value of Friedman's test in the form of Iman and Davenport (1980): that all methods have the same rank.
+    /// The p-value of Friedman's test in the form of Iman and Davenport (1980): that all methods
+    /// have the same rank.
     pub p_value: f64,
-    /// Mean ranks that differ by at least this do so significantly, by Nemenyi's test (1963) at 5 %.
+    /// Mean ranks that differ by at least this do so significantly, by Nemenyi's test (1963) at 5
+    /// %.
     pub critical_difference: f64,
-    /// The largest sets of methods, by their places, none of which differs significantly from another of the same set; those of
-    /// one method are left out. All are one set where Friedman's test finds nothing.
+    /// The largest sets of methods, by their places, none of which differs significantly from
+    /// another of the same set; those of one method are left out. All are one set where Friedman's
+    /// test finds nothing.
     pub groups: Vec<Vec<usize>>,
 }
 
 impl Ranks {
-    /// The ranks of methods by one figure from each in each block, a higher one being better; figures that are to be equal are
-    /// equal to the bit. None for fewer than two methods or
-    /// two blocks, or for blocks of different sizes.
+    /// The ranks of methods by one figure from each in each block, a higher one being better;
+    /// figures that are to be equal are equal to the bit. None for fewer than two methods or two
+    /// blocks, or for blocks of different sizes.
     pub fn new(blocks: &[Vec<f64>]) -> Option<Self> {
         let methods = blocks.first()?.len();
         if methods < 2 || blocks.len() < 2 || blocks.iter().any(|block| block.len() != methods) {
@@ -70,7 +74,8 @@ fn sorted(mean: &[f64]) -> Vec<usize> {
     order
 }
 
-/// With the variance that ties leave (Conover 1999): T = (k − 1) Σ (Rⱼ − n (k + 1)/2)² / (A − C), F = (n − 1) T / (n (k − 1) − T).
+/// With the variance that ties leave (Conover 1999): T = (k − 1) Σ (Rⱼ − n (k + 1)/2)² / (A − C),
+/// F = (n − 1) T / (n (k − 1) − T).
 fn friedman(ranked: &[Vec<f64>], mean: &[f64]) -> f64 {
     let (n, k) = (ranked.len() as f64, mean.len() as f64);
     let squares: f64 = ranked.iter().flatten().map(|rank| rank * rank).sum();
@@ -96,7 +101,8 @@ fn friedman(ranked: &[Vec<f64>], mean: &[f64]) -> f64 {
     }
 }
 
-/// The sets of neighbours in the order of ranks that span less than the critical difference, none within another.
+/// The sets of neighbours in the order of ranks that span less than the critical difference, none
+/// within another.
 fn groups(mean: &[f64], critical_difference: f64) -> Vec<Vec<usize>> {
     let order = sorted(mean);
     let mut groups: Vec<Vec<usize>> = Vec::new();
@@ -112,8 +118,8 @@ fn groups(mean: &[f64], critical_difference: f64) -> Vec<Vec<usize>> {
     groups
 }
 
-/// The number that the range of `count` independent standard normal numbers stays below with this probability: the studentized
-/// range with infinitely many degrees of freedom.
+/// The number that the range of `count` independent standard normal numbers stays below with this
+/// probability: the studentized range with infinitely many degrees of freedom.
 fn studentized_range(count: usize, probability: f64) -> f64 {
     let normal = Normal::standard();
     // P(range ≤ q) = k ∫ φ(z) (Φ(z) − Φ(z − q))ᵏ⁻¹ dz, by Simpson's rule.
@@ -148,7 +154,8 @@ fn studentized_range(count: usize, probability: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Demšar 2006 (JMLR 7), table 5: critical values for the two-tailed Nemenyi test at 5 %, for 2 to 10 methods.
+    /// Demšar 2006 (JMLR 7), table 5: critical values for the two-tailed Nemenyi test at 5 %, for 2
+    /// to 10 methods.
     #[test]
     fn critical_values_are_the_published_ones() {
         let published = [1.960, 2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164];

@@ -1,10 +1,11 @@
 //! How far differences can be moved.
 
-/// The means of two of some differences, those of each with itself included, as the function that counts how many of them are
-/// above a shift.
+/// The means of two of some differences, those of each with itself included, as the function that
+/// counts how many of them are above a shift.
 ///
-/// Twice such a mean is a whole number of steps, and is taken to be spread evenly over one step around it: so the function falls
-/// continuously, and half of those that are equal to a whole or half step count.
+/// Twice such a mean is a whole number of steps, and is taken to be spread evenly over one step
+/// around it: so the function falls continuously, and half of those that are equal to a whole or
+/// half step count.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Shifts {
     /// Growing.
@@ -17,7 +18,8 @@ impl Shifts {
         Self { differences }
     }
 
-    /// The smallest and the largest shift above which there are so many of the means. 0 for no differences.
+    /// The smallest and the largest shift above which there are so many of the means. 0 for no
+    /// differences.
     ///
     /// # Complexity
     /// Linear in the number of differences.
@@ -38,7 +40,8 @@ impl Shifts {
         (smallest / 2.0, largest / 2.0)
     }
 
-    /// How many pairs of differences, each with itself included and each pair once, have a sum of at least this.
+    /// How many pairs of differences, each with itself included and each pair once, have a sum of
+    /// at least this.
     fn from(&self, sum: i64) -> u64 {
         let n = self.differences.len();
         let mut count = 0;
@@ -54,7 +57,8 @@ impl Shifts {
     }
 }
 
-/// The last number of the range for which this holds, if it holds up to some number; the first where it never does.
+/// The last number of the range for which this holds, if it holds up to some number; the first
+/// where it never does.
 fn last_where((first, last): (i64, i64), holds: impl Fn(i64) -> bool) -> i64 {
     let (mut low, mut high) = (first, last);
     while low < high {

@@ -7,19 +7,21 @@ use super::{Grid, SIGNIFICANCE, Shifts};
 /// Up to so many differences the distribution is counted out; above, the normal one is as good.
 const EXACT: usize = 200;
 
-/// The two-sided p-value of Wilcoxon's signed-rank test (1945) for the differences of pairs, rounded to 1e-9; see [`SignedRank`].
+/// The two-sided p-value of Wilcoxon's signed-rank test (1945) for the differences of pairs,
+/// rounded to 1e-9; see [`SignedRank`].
 pub fn signed_rank(differences: &[f64]) -> f64 {
     let grid = Grid::default();
     let steps: Vec<i64> = differences.iter().map(|d| grid.steps(*d)).collect();
     SignedRank::new(&steps).p_value()
 }
 
-/// Wilcoxon's signed-rank test (1945) of the differences of pairs: how often ranks of these sizes would be as unevenly spread
-/// over the signs if each sign were a toss of a coin.
+/// Wilcoxon's signed-rank test (1945) of the differences of pairs: how often ranks of these sizes
+/// would be as unevenly spread over the signs if each sign were a toss of a coin.
 ///
-/// Differences are whole numbers of steps of a [`Grid`], so that equal ones are equal. Those of 0 are left out, as Wilcoxon did;
-/// equal sizes share their mean rank. Up to 200 differences the distribution of the ranks at hand is counted out exactly, ties
-/// included; above it is taken to be normal, with the variance that ties leave and a correction for continuity.
+/// Differences are whole numbers of steps of a [`Grid`], so that equal ones are equal. Those of 0
+/// are left out, as Wilcoxon did; equal sizes share their mean rank. Up to 200 differences the
+/// distribution of the ranks at hand is counted out exactly, ties included; above it is taken to be
+/// normal, with the variance that ties leave and a correction for continuity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SignedRank {
     /// Twice the ranks of the sizes, growing.
@@ -35,7 +37,8 @@ pub struct SignedRank {
     pub equal: u64,
 }
 
-/// What the test tells about the size of a difference, in steps. An end that is not known is infinite.
+/// What the test tells about the size of a difference, in steps. An end that is not known is
+/// infinite.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ShiftInterval {
     /// Hodges and Lehmann's estimate.
@@ -75,9 +78,11 @@ impl SignedRank {
         }
     }
 
-    /// The share of the sum of ranks that positive differences have, in [0, 1]: 1 where all are positive, 0.5 where both sides
-    /// weigh the same. The same number is the share of the means of two differences that are above 0, those of 0 left out of the
-    /// differences and counted by half among the means; twice it less 1 is the matched-pairs rank-biserial correlation (Kerby 2014).
+    /// The share of the sum of ranks that positive differences have, in [0, 1]: 1 where all are
+    /// positive, 0.5 where both sides weigh the same. The same number is the share of the means of
+    /// two differences that are above 0, those of 0 left out of the differences and counted by half
+    /// among the means; twice it less 1 is the matched-pairs rank-biserial correlation (Kerby
+    /// 2014).
     ///
     /// It is above 0.5 exactly where the test leans to the positive side.
     pub fn effect(&self) -> f64 {
@@ -87,14 +92,16 @@ impl SignedRank {
         }
     }
 
-    /// Hodges and Lehmann's estimate (1963) of the differences that are not 0, and the interval that this test leaves around it at
-    /// the level of significance, corrected for so many tests: all shifts by which the differences could be moved without the test
-    /// rejecting them.
+    /// Hodges and Lehmann's estimate (1963) of the differences that are not 0, and the interval
+    /// that this test leaves around it at the level of significance, corrected for so many tests:
+    /// all shifts by which the differences could be moved without the test rejecting them.
     ///
-    /// It is the inversion of this very test: a shift's sum of ranks is the number of means of two differences above it, an equal
-    /// one counted by half, and the distribution of the sum is that of the ranks at hand. Within a step the sum is interpolated.
-    /// So the interval excludes 0 exactly where the p-value times `tests` is below the level of significance, and it lies on the
-    /// side that [`effect`](Self::effect) leans to. Where no sum of ranks could be significant it has no ends.
+    /// It is the inversion of this very test: a shift's sum of ranks is the number of means of two
+    /// differences above it, an equal one counted by half, and the distribution of the sum is that
+    /// of the ranks at hand. Within a step the sum is interpolated. So the interval excludes 0
+    /// exactly where the p-value times `tests` is below the level of significance, and it lies on
+    /// the side that [`effect`](Self::effect) leans to. Where no sum of ranks could be significant
+    /// it has no ends.
     pub fn interval(&self, tests: usize) -> ShiftInterval {
         let all = self.all();
         let estimate = self.shifts.at(all as f64 / 4.0);
@@ -113,7 +120,8 @@ impl SignedRank {
         }
     }
 
-    /// The sum of ranks half-way between the largest that is significant and the next; none where no sum is.
+    /// The sum of ranks half-way between the largest that is significant and the next; none where
+    /// no sum is.
     fn least_accepted(&self, tests: usize) -> Option<f64> {
         let significant = |p: f64| p * (tests as f64) < SIGNIFICANCE;
         // All sums are multiples of this.
@@ -157,7 +165,8 @@ fn two_sided(share: f64) -> f64 {
     (2.0 * share).min(1.0)
 }
 
-/// The same by the normal distribution. Ranks and the smaller of the two sums are twice what they are.
+/// The same by the normal distribution. Ranks and the smaller of the two sums are twice what they
+/// are.
 fn normal(ranks: &[usize], smaller: usize) -> f64 {
     let all: usize = ranks.iter().sum();
     // The sum of ranks r, each taken with probability a half, has the variance Σ r²/4.
@@ -276,8 +285,8 @@ mod tests {
         }
     }
 
-    /// Two methods that are the same but for their random numbers, with accuracies rounded as those of a table are. With twelve
-    /// pairs the levels that there are leave 4.25 %.
+    /// Two methods that are the same but for their random numbers, with accuracies rounded as those
+    /// of a table are. With twelve pairs the levels that there are leave 4.25 %.
     #[test]
     fn chance_is_significant_in_no_more_than_five_percent() {
         let mut rng = Seed::new(0).rng();
@@ -351,7 +360,8 @@ mod tests {
         }
     }
 
-    /// Over random differences with and without ties, zeros and runs without a result, few and more than are counted out.
+    /// Over random differences with and without ties, zeros and runs without a result, few and more
+    /// than are counted out.
     #[test]
     fn interval_estimate_and_effect_say_what_the_p_value_says() {
         let mut rng = Seed::new(6).rng();
@@ -413,7 +423,8 @@ mod tests {
     /// d <- c(1.1, -0.4, 2.3, 0.7, 3.9, -1.6, 0.2, 5.5, 2.9, 1.4)
     /// wilcox.test(d, exact = TRUE, conf.int = TRUE, conf.level = 0.95)
     /// ```
-    /// By hand: the sums of ranks 0 to 8 are significant, so the ends are the ninth means from below and above.
+    /// By hand: the sums of ranks 0 to 8 are significant, so the ends are the ninth means from
+    /// below and above.
     #[test]
     fn without_ties_the_interval_is_between_means_of_two_differences() {
         let d = [1.1, -0.4, 2.3, 0.7, 3.9, -1.6, 0.2, 5.5, 2.9, 1.4];
@@ -433,7 +444,8 @@ mod tests {
         }
     }
 
-    /// Of 600 samples of 15 from a normal distribution around 0.3, about 95 in 100 intervals hold it.
+    /// Of 600 samples of 15 from a normal distribution around 0.3, about 95 in 100 intervals hold
+    /// it.
     #[test]
     fn the_interval_covers_as_often_as_it_says() {
         let mut rng = Seed::new(7).rng();

@@ -4,7 +4,8 @@ use nas_space::search::{Direction, Metric, Scale};
 
 use super::SIGNIFICANCE;
 
-/// A p-value: `0.22`, `0.043`, `0.0012`, `< 0.001`. One below the level of significance is never rounded up to it.
+/// A p-value: `0.22`, `0.043`, `0.0012`, `< 0.001`. One below the level of significance is never
+/// rounded up to it.
 pub fn p_text(p: f64) -> String {
     if p < 0.001 {
         return "< 0.001".to_owned();
@@ -45,7 +46,8 @@ pub fn about_seeds(seeds: u64) -> u64 {
     seeds.div_ceil(unit) * unit
 }
 
-/// A difference of accuracies in points, without the word: `+0.80`, `-2.18`; with more digits where two would make it 0.
+/// A difference of accuracies in points, without the word: `+0.80`, `-2.18`; with more digits where
+/// two would make it 0.
 pub(super) fn points(difference: f64) -> String {
     let points = 100.0 * difference;
     (2..10)
@@ -67,8 +69,8 @@ pub fn plain(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
-/// A difference of scores as one of values, with its sign: points without the word where values are shares, as of accuracies, else
-/// the plain number.
+/// A difference of scores as one of values, with its sign: points without the word where values are
+/// shares, as of accuracies, else the plain number.
 pub fn difference(metric: &Metric, scores: f64) -> String {
     let values = metric.value(scores);
     match metric.scale() {
@@ -78,7 +80,8 @@ pub fn difference(metric: &Metric, scores: f64) -> String {
     }
 }
 
-/// An interval of differences, without the unit: `+0.10 to +1.20`, `above +0.10`; none where it has no end.
+/// An interval of differences, without the unit: `+0.10 to +1.20`, `above +0.10`; none where it has
+/// no end.
 pub fn interval(metric: &Metric, low: Option<f64>, high: Option<f64>) -> Option<String> {
     let (low, high) = match metric.direction() {
         Direction::Higher => (low, high),

@@ -22,7 +22,8 @@ pub(crate) struct Done {
 /// Evaluates a trial. A panic is a failure like any other; an evaluation is checked.
 pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
     let work = || evaluator.evaluate(trial);
-    // An evaluator is shared between threads, so it has to be sound after a panic on one of them anyway.
+    // An evaluator is shared between threads, so it has to be sound after a panic on one of them
+    // anyway.
     let (caught, seconds) = clock::timed(|| catch_unwind(AssertUnwindSafe(work)));
     let mut result = match caught {
         Ok(result) => result,
@@ -60,8 +61,8 @@ pub(crate) fn concluded(result: Result<Evaluation, Failure>, seconds: f64, metri
     }
 }
 
-/// The evaluation as it can be recorded and read back to the bit. A strategy is told this one, so that it cannot tell
-/// a resumed study from one that was never interrupted.
+/// The evaluation as it can be recorded and read back to the bit. A strategy is told this one, so
+/// that it cannot tell a resumed study from one that was never interrupted.
 fn checked(evaluation: Evaluation) -> Result<Evaluation, Failure> {
     let cost = evaluation.cost_seconds;
     if !cost.is_finite() || cost < 0.0 {

@@ -1,7 +1,7 @@
 //! Who evaluates the trials: the thread that runs the study, or others beside it.
 //!
-//! **Invariant:** a crew gives back every trial it was given, in any order, unless the study is stopped. What order
-//! and how many threads cannot reach the result of a study.
+//! **Invariant:** a crew gives back every trial it was given, in any order, unless the study is
+//! stopped. What order and how many threads cannot reach the result of a study.
 
 mod evaluate;
 mod inline;
@@ -18,8 +18,8 @@ pub(crate) trait Crew {
     /// Hands a trial over.
     fn submit(&mut self, trial: Trial);
 
-    /// Waits for a trial to be finished. `None` when none is under way: all are finished, or the study was asked to
-    /// stop and the others will not begin.
+    /// Waits for a trial to be finished. `None` when none is under way: all are finished, or the
+    /// study was asked to stop and the others will not begin.
     fn next(&mut self) -> Option<Done>;
 
     /// A trial that has been finished meanwhile, if there is one.

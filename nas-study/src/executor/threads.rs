@@ -10,7 +10,8 @@ use nas_space::search::{Evaluator, Stop, Trial};
 use super::{Crew, Done, evaluate};
 use crate::error::StudyError;
 
-/// Threads that take trials from one queue. Dropping it lets them finish what they are at and no more.
+/// Threads that take trials from one queue. Dropping it lets them finish what they are at and no
+/// more.
 pub(crate) struct Threads {
     jobs: Sender<Trial>,
     /// What became of a job; `None` where it was not begun.

@@ -40,7 +40,8 @@ impl Exit {
     pub(crate) fn failure(&self) -> Failure {
         let code = self.status.and_then(|status| status.code());
         let signal = self.status.and_then(signal_of).or_else(|| {
-            // Which of the two a shell means cannot be told; no program is known to exit with one of these itself.
+            // Which of the two a shell means cannot be told; no program is known to exit with one
+            // of these itself.
             code.and_then(|code| code.checked_sub(SHELL))
                 .filter(|signal| [SIGKILL, SIGABRT, 11, 7, 4, 8].contains(signal))
         });

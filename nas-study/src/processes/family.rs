@@ -30,7 +30,8 @@ fn all() -> BTreeMap<u32, Entry> {
 
 fn entry(number: u32) -> Option<Entry> {
     let stat = fs::read_to_string(Path::new("/proc").join(number.to_string()).join("stat")).ok()?;
-    // The name, in parentheses, may hold anything; what follows is the state, the parent, the group.
+    // The name, in parentheses, may hold anything; what follows is the state, the parent, the
+    // group.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
     let state = fields.next()?;
@@ -41,8 +42,9 @@ fn entry(number: u32) -> Option<Entry> {
     })
 }
 
-/// The numbers of the living processes of a family: the processes of the leader's group, and what the leader or one of
-/// those has started, in whatever group or session that is. The leader itself is not among them.
+/// The numbers of the living processes of a family: the processes of the leader's group, and what
+/// the leader or one of those has started, in whatever group or session that is. The leader itself
+/// is not among them.
 fn members(leader: u32) -> Vec<u32> {
     let all = all();
     let mut family = vec![leader];
@@ -80,8 +82,9 @@ fn resident_of(process: u32) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Kills what a process has started, in whatever group or session that is, and not the process itself. What left the family
-/// by the death of its parent is known where the leader adopts it, as a [guard](super::guard) does.
+/// Kills what a process has started, in whatever group or session that is, and not the process
+/// itself. What left the family by the death of its parent is known where the leader adopts it, as
+/// a [guard](super::guard) does.
 pub(super) fn kill_members(leader: u32) {
     for _ in 0..ROUNDS {
         let members = members(leader);

@@ -1,4 +1,5 @@
-//! A process between a study and a program of the user's, which sees to it that nothing of the program outlives either.
+//! A process between a study and a program of the user's, which sees to it that nothing of the
+//! program outlives either.
 
 use std::fs::File;
 use std::io;
@@ -16,15 +17,16 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long the program may go on once the study is gone: the end of its input tells it.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Runs a program with the three streams of this process, and returns the code to exit with once it has ended: the program's
-/// own, or 128 and the number of the signal that ended it.
+/// Runs a program with the three streams of this process, and returns the code to exit with once it
+/// has ended: the program's own, or 128 and the number of the signal that ended it.
 ///
-/// - What the program has started is killed when the program ends, in whatever session it is: on Linux this process adopts
-///   what loses its parent.
-/// - When the process that started this one is gone, however it ended, the program has two seconds to end by itself.
+/// - What the program has started is killed when the program ends, in whatever session it is: on
+///   Linux this process adopts what loses its parent.
+/// - When the process that started this one is gone, however it ended, the program has two seconds
+///   to end by itself.
 ///
-/// For the `main` of a program that [`ProcessConfig::program`](super::ProcessConfig::program) names before the one that
-/// evaluates. It is to have no other children.
+/// For the `main` of a program that [`ProcessConfig::program`](super::ProcessConfig::program) names
+/// before the one that evaluates. It is to have no other children.
 ///
 /// # Errors
 /// What the system says where the program cannot be started.

@@ -10,7 +10,8 @@ use std::thread::Builder;
 #[cfg(unix)]
 use crate::clock::Stopwatch;
 
-/// Bytes of a request that may be left unread by a program that has understood it: the end of its line.
+/// Bytes of a request that may be left unread by a program that has understood it: the end of its
+/// line.
 #[cfg(unix)]
 const END_OF_LINE: u64 = 1;
 
@@ -18,7 +19,8 @@ const END_OF_LINE: u64 = 1;
 #[cfg(unix)]
 const WRITING_SECONDS: f64 = 2.0;
 
-/// What is written to a process, by a thread of its own: a process that does not read would hold up who writes to it.
+/// What is written to a process, by a thread of its own: a process that does not read would hold up
+/// who writes to it.
 #[derive(Debug)]
 pub(super) struct Input {
     lines: Sender<String>,
@@ -54,7 +56,8 @@ impl Input {
         !self.failed.load(Ordering::Acquire) && self.lines.send(line).is_ok()
     }
 
-    /// Whether the process can no longer read what was written: it has closed its end before it had read all of it.
+    /// Whether the process can no longer read what was written: it has closed its end before it had
+    /// read all of it.
     #[cfg(unix)]
     pub(super) fn is_shut(&self) -> bool {
         use rustix::event::{PollFd, PollFlags, poll};
@@ -72,8 +75,8 @@ impl Input {
             && self.is_unread()
     }
 
-    /// Whether a part of what was sent, beyond the end of a line, has not been read. Lines that are being written are waited for: a
-    /// process that answers may have done so before they were.
+    /// Whether a part of what was sent, beyond the end of a line, has not been read. Lines that are
+    /// being written are waited for: a process that answers may have done so before they were.
     #[cfg(unix)]
     pub(super) fn is_unread(&self) -> bool {
         let watch = Stopwatch::start();

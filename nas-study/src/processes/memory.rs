@@ -2,7 +2,8 @@
 
 use std::fs;
 
-/// How many processes the system has killed for want of memory, on this machine and in this control group.
+/// How many processes the system has killed for want of memory, on this machine and in this control
+/// group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct KilledForMemory {
     machine: Option<u64>,

@@ -1,7 +1,8 @@
 //! Evaluation in other processes, so that whatever becomes of one takes a trial and not the study.
 //!
-//! [`Processes`] is an evaluator like any other. It starts workers, which are programs that speak a [protocol] of one JSON
-//! object a line; [`serve`] is the other side, for programs written in Rust. What becomes of a trial there is an outcome:
+//! [`Processes`] is an evaluator like any other. It starts workers, which are programs that speak a
+//! [protocol] of one JSON object a line; [`serve`] is the other side, for programs written in Rust.
+//! What becomes of a trial there is an outcome:
 //!
 //! | what happens | outcome | again |
 //! |---|---|---|
@@ -16,9 +17,10 @@
 //! | three quick failures in a row of different architectures | as above, and the worker is out of service | |
 //! | no worker left, or a stop | [`Interrupted`](FailureKind::Interrupted): nothing is recorded | when the study is resumed |
 //!
-//! - **Invariant:** a worker is never told of two trials at a time, and a process that did not end a trial well gets no other.
-//! - **Invariant:** no process outlives the evaluator: each leads a process group, which is killed with all that it started.
-//!   Of a study that is killed itself, the end of their input tells them.
+//! - **Invariant:** a worker is never told of two trials at a time, and a process that did not end
+//!   a trial well gets no other.
+//! - **Invariant:** no process outlives the evaluator: each leads a process group, which is killed
+//!   with all that it started. Of a study that is killed itself, the end of their input tells them.
 //!
 
 mod exit_status;

@@ -117,8 +117,8 @@ impl Output {
         }
     }
 
-    /// A line that was written before this is called, whether or not it has been read from the stream yet. A line that was
-    /// begun has a moment to get its end.
+    /// A line that was written before this is called, whether or not it has been read from the
+    /// stream yet. A line that was begun has a moment to get its end.
     pub(super) fn waiting(&self) -> Option<Line> {
         let watch = Stopwatch::start();
         loop {
@@ -128,7 +128,8 @@ impl Output {
                 return Some(line);
             }
             let begun = !state.begun.is_empty();
-            // The reading thread holds the lock while it reads, so that what is not in the state is in the stream.
+            // The reading thread holds the lock while it reads, so that what is not in the state is
+            // in the stream.
             if state.closed || !(begun || self.has_more()) {
                 return None;
             }

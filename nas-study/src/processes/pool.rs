@@ -16,13 +16,14 @@ use crate::clock;
 
 /// Attempts at a trial after the first, where the process is lost.
 pub const RETRIES: usize = 3;
-/// Failures of different architectures in a row that put a worker out of service, if each took less than
-/// [`QUICK_SECONDS`].
+/// Failures of different architectures in a row that put a worker out of service, if each took less
+/// than [`QUICK_SECONDS`].
 pub const QUICK_FAILURES: usize = 3;
 /// Seconds below which a failure is quick.
 pub const QUICK_SECONDS: f64 = 5.0;
 
-/// How trials are evaluated in other processes. None of it decides an evaluation; the last two decide which trials get one.
+/// How trials are evaluated in other processes. None of it decides an evaluation; the last two
+/// decide which trials get one.
 ///
 /// | Name | Purpose | Range |
 /// |---|---|---|
@@ -41,7 +42,8 @@ pub struct ProcessConfig {
     pub program: Vec<String>,
     /// How many of it run at a time.
     pub workers: NonZeroUsize,
-    /// The devices that the workers get: worker `i` the one at `i` modulo their number; none where it is empty.
+    /// The devices that the workers get: worker `i` the one at `i` modulo their number; none where
+    /// it is empty.
     pub devices: Vec<String>,
     /// Threads of all workers together. Each gets its share, and at least one.
     pub threads: NonZeroUsize,
@@ -77,8 +79,8 @@ pub enum ProcessError {
     Interrupted,
 }
 
-/// An evaluator whose trials run in other processes, so that whatever becomes of one of them takes a trial and not the
-/// study. See the [module](super).
+/// An evaluator whose trials run in other processes, so that whatever becomes of one of them takes
+/// a trial and not the study. See the [module](super).
 ///
 /// As many trials run at a time as there are workers; a study should have as many threads.
 pub struct Processes {
@@ -101,8 +103,8 @@ enum Seat {
 }
 
 impl Processes {
-    /// Workers, which are started when there is work for them. Where no description is expected, the first is started now, to learn
-    /// it from it.
+    /// Workers, which are started when there is work for them. Where no description is expected,
+    /// the first is started now, to learn it from it.
     ///
     /// # Errors
     /// [`ProcessError`] where it cannot be started, refuses, or is not what was expected.
@@ -171,7 +173,8 @@ impl Processes {
             let mut worker = self.take()?;
             let (result, seconds) = clock::timed(|| self.attempt(&mut worker, trial));
             let Some(result) = result else {
-                // Another worker, or the same one anew; each is out of service after a few such starts.
+                // Another worker, or the same one anew; each is out of service after a few such
+                // starts.
                 self.give_back(worker);
                 continue;
             };
@@ -201,7 +204,8 @@ impl Processes {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The free worker of the lowest number. Waits for one; there is none where all are out of service.
+    /// The free worker of the lowest number. Waits for one; there is none where all are out of
+    /// service.
     fn take(&self) -> Result<Box<Worker>, Failure> {
         let mut seats = self.seats();
         loop {
@@ -233,7 +237,8 @@ impl Processes {
         self.freed.notify_all();
     }
 
-    /// One attempt by one worker. `None` where that could not begin the trial, which is not the trial's fault.
+    /// One attempt by one worker. `None` where that could not begin the trial, which is not the
+    /// trial's fault.
     fn attempt(&self, worker: &mut Worker, trial: &Trial) -> Option<Result<Detailed, Failure>> {
         match worker.start(self.config.description.as_deref(), &self.stop) {
             Start::Ready(_) => {}
@@ -335,8 +340,8 @@ impl Streak {
     }
 }
 
-/// Whether a failure can be the worker's fault rather than the architecture's: an architecture alone can give no number, or
-/// need too much memory or time.
+/// Whether a failure can be the worker's fault rather than the architecture's: an architecture
+/// alone can give no number, or need too much memory or time.
 fn is_of_worker(kind: FailureKind) -> bool {
     use FailureKind::{BadAnswer, LostWorker, Other, Panic};
 

@@ -21,8 +21,9 @@ const LOOK: Duration = Duration::from_millis(20);
 const LOOKS_PER_MEASUREMENT: u32 = 3;
 /// Bytes of standard error that are kept.
 const LAST_WORDS: usize = 4096;
-/// Looks in a row that find the input shut while the process is still there, after which nobody waits for it any longer: one that
-/// is about to end has its input shut for a moment, and its end says more.
+/// Looks in a row that find the input shut while the process is still there, after which nobody
+/// waits for it any longer: one that is about to end has its input shut for a moment, and its end
+/// says more.
 const SHUT_LOOKS: u32 = 25;
 /// How long a process that was killed, or has closed its output, may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
@@ -34,15 +35,17 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// The process groups that are alive, by their leaders.
 static ALIVE: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// Kills every process that evaluates for this program, with all that they have started: for a program that is about to exit
-/// without dropping its evaluators. Trials under way are lost, and nothing that was acknowledged.
+/// Kills every process that evaluates for this program, with all that they have started: for a
+/// program that is about to exit without dropping its evaluators. Trials under way are lost, and
+/// nothing that was acknowledged.
 pub fn kill_all() {
     for &leader in alive().iter() {
         family::kill_all_of(leader);
     }
 }
 
-/// A process with its three streams. Dropping it ends its input, and then kills it and all that it has started.
+/// A process with its three streams. Dropping it ends its input, and then kills it and all that it
+/// has started.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
@@ -78,8 +81,8 @@ pub(super) struct Bounds<'a> {
 }
 
 impl Process {
-    /// Starts it. It leads a process group of its own: what is typed at the terminal does not reach it, and it can be
-    /// killed with all that it has started.
+    /// Starts it. It leads a process group of its own: what is typed at the terminal does not reach
+    /// it, and it can be killed with all that it has started.
     pub(super) fn spawn(mut command: Command) -> io::Result<Self> {
         command
             .stdin(Stdio::piped())
@@ -168,7 +171,8 @@ impl Process {
                 Next::Closed => return Wait::Closed,
                 Next::Nothing => {}
             }
-            // What it has started may hold its output open. The last line gets the time of one more look to arrive.
+            // What it has started may hold its output open. The last line gets the time of one more
+            // look to arrive.
             if !was_running {
                 return Wait::Closed;
             }
@@ -209,7 +213,8 @@ impl Process {
         let killed_here = self.is_running();
         self.kill();
         if let Some(listener) = self.listener.take() {
-            // All that it wrote is there when the listener has finished, and what it has started may hold its output open.
+            // All that it wrote is there when the listener has finished, and what it has started
+            // may hold its output open.
             let watch = Stopwatch::start();
             while !listener.is_finished() && watch.seconds() < HEARD_WITHIN.as_secs_f64() {
                 sleep(Duration::from_millis(1));

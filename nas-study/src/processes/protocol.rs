@@ -1,9 +1,10 @@
-//! The messages between a study and the processes that evaluate its trials; `nas-study/EVALUATORS.md` is the same for
-//! people who write such a program.
+//! The messages between a study and the processes that evaluate its trials;
+//! `nas-study/EVALUATORS.md` is the same for people who write such a program.
 //!
-//! One message is one line of UTF-8 with one JSON object, whose `type` says which message it is. The study writes to the
-//! program's standard input: `hello`, then one `trial` after the other. The program writes to its standard output: `ready`
-//! or `refused` once, then for each trial an `evaluation`, a `failure`, or `interrupted`.
+//! One message is one line of UTF-8 with one JSON object, whose `type` says which message it is.
+//! The study writes to the program's standard input: `hello`, then one `trial` after the other. The
+//! program writes to its standard output: `ready` or `refused` once, then for each trial an
+//! `evaluation`, a `failure`, or `interrupted`.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,8 @@ pub const PROTOCOL: u32 = 1;
 /// Most bytes of a line that is read. A longer one is no message.
 pub const MAX_LINE: usize = 1 << 20;
 
-/// Most seconds that a trial can have cost, some 30 years: sums of a million such are still numbers.
+/// Most seconds that a trial can have cost, some 30 years: sums of a million such are still
+/// numbers.
 pub const MOST_SECONDS: f64 = 1e9;
 
 /// Most that a loss can be, either way.
@@ -71,7 +73,8 @@ pub struct Job {
     pub epochs: u32,
     /// The seed of all randomness of this trial.
     pub seed: Seed,
-    /// The trial whose training goes on, and the epochs that it has had, where it is not to begin anew.
+    /// The trial whose training goes on, and the epochs that it has had, where it is not to begin
+    /// anew.
     pub continues: Option<Continued>,
 }
 
@@ -134,7 +137,8 @@ pub struct Figures {
     /// Multiply-accumulates of one forward pass for one image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macs: Option<u64>,
-    /// Other figures by their names, such as a latency. They are recorded beside the trial; `null` and NaN are left out.
+    /// Other figures by their names, such as a latency. They are recorded beside the trial; `null`
+    /// and NaN are left out.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",
@@ -150,7 +154,8 @@ pub struct Figures {
     /// What it ran on; that of the hello, or `process`, where it is not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// Anything else, which a study takes no notice of: see [`Processes::evaluate_detailed`](super::Processes::evaluate_detailed).
+    /// Anything else, which a study takes no notice of: see
+    /// [`Processes::evaluate_detailed`](super::Processes::evaluate_detailed).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
 }
@@ -210,8 +215,8 @@ impl Request {
 }
 
 impl Answer {
-    /// Reads a line. NaN and infinities, which JSON does not have and Python writes all the same, are read as null, but
-    /// for an infinite accuracy.
+    /// Reads a line. NaN and infinities, which JSON does not have and Python writes all the same,
+    /// are read as null, but for an infinite accuracy.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -337,7 +342,8 @@ impl Figures {
     }
 }
 
-/// Messages are made of strings, numbers, options and maps with keys of text, which always serialise.
+/// Messages are made of strings, numbers, options and maps with keys of text, which always
+/// serialise.
 fn line(message: &impl Serialize) -> String {
     let mut line = serde_json::to_string(message).unwrap_or_default();
     line.push('\n');

@@ -26,7 +26,8 @@ pub enum ServeError {
     Refused(String),
 }
 
-/// What evaluates trials in a process of its own: every [`Evaluator`], and whatever has more to say than one.
+/// What evaluates trials in a process of its own: every [`Evaluator`], and whatever has more to say
+/// than one.
 pub trait Served {
     /// As [`Evaluator::description`].
     fn description(&self) -> String;
@@ -58,11 +59,12 @@ impl Served for Box<dyn Served> {
     }
 }
 
-/// Evaluates the trials that come in on `input` and writes the answers to `output`, until the input ends: the program's side
-/// of the [protocol](super).
+/// Evaluates the trials that come in on `input` and writes the answers to `output`, until the input
+/// ends: the program's side of the [protocol](super).
 ///
-/// `make` makes the evaluator from the hello. It is also given a [`Stop`], which is requested when the input ends, so that an
-/// evaluation that is under way can be given up; the answer is then [`FailureKind::Interrupted`].
+/// `make` makes the evaluator from the hello. It is also given a [`Stop`], which is requested when
+/// the input ends, so that an evaluation that is under way can be given up; the answer is then
+/// [`FailureKind::Interrupted`].
 ///
 /// # Errors
 /// [`ServeError`]; the study has been told where it could be.

@@ -158,7 +158,8 @@ impl Worker {
         Start::Failed(with_last_words(reason, &process.last_words()))
     }
 
-    /// Has a trial evaluated. [`Worker::start`] comes before. `None` where its process was gone before it could be handed the trial.
+    /// Has a trial evaluated. [`Worker::start`] comes before. `None` where its process was gone
+    /// before it could be handed the trial.
     pub(super) fn evaluate(
         &mut self,
         trial: &Trial,
@@ -257,8 +258,8 @@ impl Worker {
         Some(result)
     }
 
-    /// What the process has written that nobody has asked for, before it is sent trial `next`. Its last answer once more is
-    /// no harm and is passed over.
+    /// What the process has written that nobody has asked for, before it is sent trial `next`. Its
+    /// last answer once more is no harm and is passed over.
     fn unasked(&self, process: &mut Process, next: TrialId) -> Option<String> {
         while let Some(line) = process.waiting_line() {
             let reason = match read(line) {
@@ -292,8 +293,8 @@ impl Worker {
         }
     }
 
-    /// Whether an answer is of the trial that was answered last, and not of the one under way: whoever numbers trials may give
-    /// both the same number.
+    /// Whether an answer is of the trial that was answered last, and not of the one under way:
+    /// whoever numbers trials may give both the same number.
     fn is_surplus(&self, answer: &Answer, trial: TrialId) -> bool {
         self.answered.is_some() && answer.trial() == self.answered && self.answered != Some(trial)
     }
@@ -330,8 +331,8 @@ impl Worker {
         }
     }
 
-    /// Counts what became of a trial on this worker: three quick failures in a row of different architectures put it out
-    /// of service.
+    /// Counts what became of a trial on this worker: three quick failures in a row of different
+    /// architectures put it out of service.
     pub(super) fn count(
         &mut self,
         architecture: &Architecture,

@@ -36,7 +36,8 @@ impl<'a> Journal<'a> {
         self.waiting.get_or_insert_with(Stopwatch::start);
     }
 
-    /// Adds an event that speaks of the steps so far. It is passed on at once if they are committed.
+    /// Adds an event that speaks of the steps so far. It is passed on at once if they are
+    /// committed.
     pub(crate) fn announce(&mut self, event: Event) {
         self.events.push_back(event);
         if self.changes.is_empty() {

@@ -1,14 +1,16 @@
 //! Running a study: the only loop there is.
 //!
-//! 1. While fewer than `batch` trials are outstanding and the budget allows, the strategy is asked; a proposal
-//!    becomes trial 0, 1, 2, … with the seed `seed.derive("trial", id)`, and is evaluated as soon as a thread is free.
-//!    One that continues an earlier trial has that one's seed, and is charged the epochs it adds.
+//! 1. While fewer than `batch` trials are outstanding and the budget allows, the strategy is asked;
+//!    a proposal becomes trial 0, 1, 2, … with the seed `seed.derive("trial", id)`, and is
+//!    evaluated as soon as a thread is free. One that continues an earlier trial has that one's
+//!    seed, and is charged the epochs it adds.
 //! 2. The oldest outstanding trial is waited for, and the strategy is told its outcome.
 //! 3. So on, until nothing is outstanding and nothing more is asked for.
 //!
-//! Replay is the same loop: where there is a record, the proposal is compared with it instead of being written, and
-//! a recorded outcome is taken instead of an evaluation. So a resumed study asks and tells in exactly the order in
-//! which it would have without the interruption, also when its budget was extended after it had ended.
+//! Replay is the same loop: where there is a record, the proposal is compared with it instead of
+//! being written, and a recorded outcome is taken instead of an evaluation. So a resumed study asks
+//! and tells in exactly the order in which it would have without the interruption, also when its
+//! budget was extended after it had ended.
 
 mod builder;
 mod journal;
@@ -29,7 +31,8 @@ pub use study::{Parts, PreparedStudy};
 /// How a study is run. Nothing of this can change its result.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// Threads that evaluate. More than the study's `batch` are not used; with one, the calling thread evaluates.
+    /// Threads that evaluate. More than the study's `batch` are not used; with one, the calling
+    /// thread evaluates.
     pub workers: NonZeroUsize,
     /// By which it can be asked to stop.
     pub stop: Stop,
@@ -44,9 +47,10 @@ pub enum Commit {
     /// A proposal before it is evaluated, and an outcome before it is told.
     #[default]
     EveryStep,
-    /// Together with other steps, at most this long after the first of them and when the study ends. A crash loses
-    /// that much work and the evaluations under way, which are done again on resuming; observers are told of a step
-    /// only once it is committed. For evaluators that answer faster than the disk, such as benchmark tables.
+    /// Together with other steps, at most this long after the first of them and when the study
+    /// ends. A crash loses that much work and the evaluations under way, which are done again on
+    /// resuming; observers are told of a step only once it is committed. For evaluators that answer
+    /// faster than the disk, such as benchmark tables.
     Within(Duration),
 }
 

@@ -261,7 +261,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Waits until the oldest outstanding trial has its conclusion; `false` where the study was stopped before.
+    /// Waits until the oldest outstanding trial has its conclusion; `false` where the study was
+    /// stopped before.
     fn conclude_oldest(&mut self, crew: &mut dyn Crew, stop: &Stop) -> Result<bool, StudyError> {
         while let Some(oldest) = self.outstanding.front() {
             if oldest.record.conclusion.is_some() {
@@ -299,7 +300,8 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Notes what a crew has done. A trial that was given up stays as it was, and is evaluated on resuming.
+    /// Notes what a crew has done. A trial that was given up stays as it was, and is evaluated on
+    /// resuming.
     fn receive(&mut self, done: Done, stop: &Stop) -> Result<(), StudyError> {
         let Done {
             trial,

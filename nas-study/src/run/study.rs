@@ -38,8 +38,9 @@ impl<'a> PreparedStudy<'a> {
     /// A new study, written down in an empty store.
     ///
     /// # Errors
-    /// [`StudyError::Config`] and [`StudyError::Mismatch`] for a configuration that is out of range or of other
-    /// parts, [`StudyError::AlreadyBegun`] for a store that is not empty, [`StudyError::Store`].
+    /// [`StudyError::Config`] and [`StudyError::Mismatch`] for a configuration that is out of range
+    /// or of other parts, [`StudyError::AlreadyBegun`] for a store that is not empty,
+    /// [`StudyError::Store`].
     pub fn create(store: &'a mut Store, config: StudyConfig, parts: Parts<'a>) -> Result<Self, StudyError> {
         check(&config, &parts)?;
         if let Some(study) = store.records().study()? {
@@ -56,11 +57,13 @@ impl<'a> PreparedStudy<'a> {
         })
     }
 
-    /// The study on record, to go on with. A store that is empty, because the process was killed before it had
-    /// written anything, begins it. A larger budget is set by [`Store::extend_budget`] before.
+    /// The study on record, to go on with. A store that is empty, because the process was killed
+    /// before it had written anything, begins it. A larger budget is set by
+    /// [`Store::extend_budget`] before.
     ///
     /// # Errors
-    /// As [`PreparedStudy::create`]; [`StudyError::Differs`] where the study on record is another one.
+    /// As [`PreparedStudy::create`]; [`StudyError::Differs`] where the study on record is another
+    /// one.
     pub fn resume(store: &'a mut Store, config: StudyConfig, parts: Parts<'a>) -> Result<Self, StudyError> {
         let Some(study) = store.records().study()? else {
             return Self::create(store, config, parts);
@@ -102,8 +105,9 @@ impl<'a> PreparedStudy<'a> {
     ///
     /// # Errors
     /// [`StudyError::Strategy`] or [`StudyError::Stalled`] where the strategy cannot go on,
-    /// [`StudyError::ReplayDiverged`] where it does not propose what is on record, [`StudyError::Store`] where
-    /// nothing can be written, [`StudyError::Spawn`] where there are no threads. What was recorded stays.
+    /// [`StudyError::ReplayDiverged`] where it does not propose what is on record,
+    /// [`StudyError::Store`] where nothing can be written, [`StudyError::Spawn`] where there are no
+    /// threads. What was recorded stays.
     pub fn run(self, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary, StudyError> {
         let Self {
             store,
@@ -146,8 +150,8 @@ fn finish(mut search: Search<'_>, crew: &mut dyn Crew, options: &RunOptions) -> 
 }
 
 impl Store {
-    /// Lets the study on record spend more. Resumed under this budget, it proposes what it would have proposed, had
-    /// it been begun under it. Gives the configuration to resume it with.
+    /// Lets the study on record spend more. Resumed under this budget, it proposes what it would
+    /// have proposed, had it been begun under it. Gives the configuration to resume it with.
     ///
     /// # Errors
     /// As [`Store::extended_config`]; then nothing has changed.
@@ -160,8 +164,8 @@ impl Store {
     /// The configuration that [`Store::extend_budget`] would record. Changes nothing.
     ///
     /// # Errors
-    /// [`StudyError::BudgetShrinks`] where a limit is lower than recorded, or is set where there was none;
-    /// [`StudyError::Config`] for a budget that cannot be; [`StudyError::Store`].
+    /// [`StudyError::BudgetShrinks`] where a limit is lower than recorded, or is set where there
+    /// was none; [`StudyError::Config`] for a budget that cannot be; [`StudyError::Store`].
     pub fn extended_config(&self, budget: Budget) -> Result<StudyConfig, StudyError> {
         let Some(study) = self.records().study()? else {
             let path = self.records().path().to_owned();

@@ -28,8 +28,8 @@ impl Trainings {
         self.0.insert(trial.id, training);
     }
 
-    /// Takes the training that ended with `trial`, to go on with up to `fidelity`: its seed and where it stands. A second
-    /// trial cannot have it: two would be at work on the same training.
+    /// Takes the training that ended with `trial`, to go on with up to `fidelity`: its seed and
+    /// where it stands. A second trial cannot have it: two would be at work on the same training.
     pub(crate) fn take(
         &mut self,
         trial: TrialId,

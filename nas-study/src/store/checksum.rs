@@ -1,11 +1,13 @@
 //! A checksum for each row, by which is seen that something else than this program wrote in it.
 //!
-//! It is the sum of the [checksums of its cells](cell), so a step that fills further cells of a row adds theirs, without reading
-//! what is there. The number of a trial is one of its cells: rows that were swapped are seen too.
+//! It is the sum of the [checksums of its cells](cell), so a step that fills further cells of a row
+//! adds theirs, without reading what is there. The number of a trial is one of its cells: rows that
+//! were swapped are seen too.
 
 use rusqlite::types::ValueRef;
 
-/// The checksum of a cell: the CRC-32 of the name of its column, of its type and of its bytes. An empty one has 0.
+/// The checksum of a cell: the CRC-32 of the name of its column, of its type and of its bytes. An
+/// empty one has 0.
 pub(super) fn cell(column: &str, value: ValueRef<'_>) -> i64 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(column.as_bytes());

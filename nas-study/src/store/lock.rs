@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::StoreError;
 
-/// A lock held on `study.lock` beside the database, with the holder's process id in it. The system releases it when
-/// the process ends, however it ends; the file stays.
+/// A lock held on `study.lock` beside the database, with the holder's process id in it. The system
+/// releases it when the process ends, however it ends; the file stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
     /// Closing the file releases the lock.
@@ -29,7 +29,8 @@ const TRIES: u32 = 5;
 const BETWEEN: Duration = Duration::from_millis(10);
 
 impl Lock {
-    /// Who holds the lock of this database. It is looked at without being taken for longer than a moment.
+    /// Who holds the lock of this database. It is looked at without being taken for longer than a
+    /// moment.
     pub(crate) fn holder(database: &Path) -> Result<Option<Holder>, StoreError> {
         let path = lock_path(database);
         let io = |source| StoreError::io(&path, source);

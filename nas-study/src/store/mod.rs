@@ -1,8 +1,9 @@
 //! The records of a study, in SQLite.
 //!
-//! A [`Store`] is written by the one process that runs the study, which holds a lock; [`Records`] are read by anyone,
-//! also meanwhile. Every commit is in the write-ahead log and synced when it returns (`synchronous = FULL`), so what
-//! was committed survives `kill -9` and a loss of power. Nothing here deletes or truncates a file.
+//! A [`Store`] is written by the one process that runs the study, which holds a lock; [`Records`]
+//! are read by anyone, also meanwhile. Every commit is in the write-ahead log and synced when it
+//! returns (`synchronous = FULL`), so what was committed survives `kill -9` and a loss of power.
+//! Nothing here deletes or truncates a file.
 
 mod checksum;
 mod error;
@@ -53,10 +54,12 @@ impl Store {
         Ok(Self { records, _lock: None })
     }
 
-    /// A new store in a new file. A lock file of the same name with the ending `.lock` is put beside it.
+    /// A new store in a new file. A lock file of the same name with the ending `.lock` is put
+    /// beside it.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] where there is such a file, [`StoreError::Io`] where it cannot be created.
+    /// [`StoreError::Exists`] where there is such a file, [`StoreError::Io`] where it cannot be
+    /// created.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         Self::create_reserved(path, Self::reserve(path)?)
@@ -83,8 +86,8 @@ impl Store {
         Ok(store)
     }
 
-    /// The store in this file. An empty file, which is what a process leaves that is killed while it creates one,
-    /// becomes an empty store.
+    /// The store in this file. An empty file, which is what a process leaves that is killed while
+    /// it creates one, becomes an empty store.
     ///
     /// # Errors
     /// [`StoreError`] for a file that is missing, foreign, damaged, of another version, or in use.

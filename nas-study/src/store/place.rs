@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::StoreError;
 
-/// Refuses a place where SQLite's locks and its write-ahead log do not hold: <https://sqlite.org/wal.html>, "WAL does not work over
-/// a network filesystem".
+/// Refuses a place where SQLite's locks and its write-ahead log do not
+/// hold: <https://sqlite.org/wal.html>, "WAL does not work over a network filesystem".
 #[cfg(target_os = "linux")]
 pub(super) fn check(database: &Path) -> Result<(), StoreError> {
     let folder = match database.parent() {

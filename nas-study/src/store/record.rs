@@ -11,7 +11,8 @@ use crate::config::StudyConfig;
 pub struct StudyRecord {
     /// What it is.
     pub config: StudyConfig,
-    /// What the scores of its trials are of: [`Evaluator::metric`](nas_space::search::Evaluator::metric).
+    /// What the scores of its trials are of:
+    /// [`Evaluator::metric`](nas_space::search::Evaluator::metric).
     pub metric: Metric,
     /// The space's decisions as JSON: a list of objects with `name`, `kind` and `options`.
     pub decisions: String,
@@ -38,8 +39,8 @@ pub struct TrialRecord {
     pub asked_unix_seconds: f64,
     /// Seconds the strategy took to propose it.
     pub ask_seconds: f64,
-    /// Seconds the strategy took to learn from it; `None` while it was not told, or where the process was killed
-    /// before that was written.
+    /// Seconds the strategy took to learn from it; `None` while it was not told, or where the
+    /// process was killed before that was written.
     pub tell_seconds: Option<f64>,
     /// What became of it; `None` while it is under way.
     pub conclusion: Option<Conclusion>,
@@ -51,7 +52,8 @@ pub struct TrialRecord {
 pub struct Conclusion {
     /// Its evaluation or its failure.
     pub result: Result<Evaluation, Failure>,
-    /// Its cost in seconds: as the evaluation has it, for a failure as measured. Finite and not negative.
+    /// Its cost in seconds: as the evaluation has it, for a failure as measured. Finite and not
+    /// negative.
     pub cost_seconds: f64,
     /// When it was finished, in seconds since 1970-01-01 00:00 UTC.
     pub finished_unix_seconds: f64,

@@ -29,7 +29,8 @@ pub(super) const STUDY: [&str; 8] = [
 /// The columns of an attempt, but for its number.
 const ATTEMPTS: [&str; 4] = ["trial", "failure_kind", "failure_message", "seconds"];
 
-/// The columns of a trial as they are read: finding one by its name for each of a million rows takes longer than reading it.
+/// The columns of a trial as they are read: finding one by its name for each of a million rows
+/// takes longer than reading it.
 pub(super) const TRIALS: [&str; 24] = [
     "id",
     "choices",
@@ -57,7 +58,8 @@ pub(super) const TRIALS: [&str; 24] = [
     "figures",
 ];
 
-/// The place of a column among [`TRIALS`]. It is found when this is compiled, which fails where there is none.
+/// The place of a column among [`TRIALS`]. It is found when this is compiled, which fails where
+/// there is none.
 const fn column(name: &str) -> usize {
     let mut place = 0;
     while !same(TRIALS[place], name) {
@@ -83,18 +85,21 @@ pub struct Records {
 }
 
 impl Records {
-    /// Opens a store to read from it. It is not locked and not changed, and every call sees one consistent state.
+    /// Opens a store to read from it. It is not locked and not changed, and every call sees one
+    /// consistent state.
     ///
     /// # Errors
-    /// [`StoreError`] for a file that is missing, foreign, damaged or of another version, or holds nothing yet.
+    /// [`StoreError`] for a file that is missing, foreign, damaged or of another version, or holds
+    /// nothing yet.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_owned();
         let connection = schema::open(&path, Access::Read)?;
         Ok(Self { connection, path })
     }
 
-    /// As [`Records::open`], without looking for damage in all of the file first: that takes the longer the more there is, and
-    /// a glance at a study that runs should not. What is read is checked as ever.
+    /// As [`Records::open`], without looking for damage in all of the file first: that takes the
+    /// longer the more there is, and a glance at a study that runs should not. What is read is
+    /// checked as ever.
     ///
     /// # Errors
     /// As [`Records::open`].
@@ -112,7 +117,8 @@ impl Records {
     /// The study, if one was begun.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] where the record cannot be understood, [`StoreError::Sqlite`] where it cannot be read.
+    /// [`StoreError::Damaged`] where the record cannot be understood, [`StoreError::Sqlite`] where
+    /// it cannot be read.
     pub fn study(&self) -> Result<Option<StudyRecord>, StoreError> {
         let row = self
             .connection
@@ -165,7 +171,8 @@ impl Records {
         Ok(trials)
     }
 
-    /// Gives each trial, in the order of their numbers, to `visit`, so that they need not all be in memory at the same time.
+    /// Gives each trial, in the order of their numbers, to `visit`, so that they need not all be in
+    /// memory at the same time.
     ///
     /// # Errors
     /// As [`Records::trials`], after those before the damage were given.
@@ -193,7 +200,8 @@ impl Records {
         Ok(())
     }
 
-    /// The failed attempts at trials that were followed by others, in the order in which they were recorded.
+    /// The failed attempts at trials that were followed by others, in the order in which they were
+    /// recorded.
     ///
     /// # Errors
     /// As [`Records::study`].
@@ -226,7 +234,8 @@ impl Records {
     /// # Errors
     /// As [`Records::trials`]; [`StoreError::Empty`] where no study was begun.
     pub fn summary(&self) -> Result<Summary, StoreError> {
-        // What is read within a transaction is of one moment. Nothing is written, so it ends by being dropped.
+        // What is read within a transaction is of one moment. Nothing is written, so it ends by
+        // being dropped.
         let _snapshot = self
             .connection
             .unchecked_transaction()

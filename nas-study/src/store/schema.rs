@@ -1,8 +1,8 @@
 //! The tables, and what makes a file a store.
 //!
-//! Numbers that decide anything are columns of their own and not JSON: SQLite keeps the eight bytes of a REAL as they
-//! are, while a decimal text may be read back one bit off. Figures with names are JSON: they stand beside a trial, and what
-//! weighs them asks whoever knows them.
+//! Numbers that decide anything are columns of their own and not JSON: SQLite keeps the eight bytes
+//! of a REAL as they are, while a decimal text may be read back one bit off. Figures with names are
+//! JSON: they stand beside a trial, and what weighs them asks whoever knows them.
 //!
 //! Every row ends in its [checksum](super::checksum).
 
@@ -91,7 +91,8 @@ pub(crate) enum Access {
     Write,
     /// For reports.
     Read,
-    /// As the former, without looking for damage in all of it first, which takes the longer the more there is.
+    /// As the former, without looking for damage in all of it first, which takes the longer the
+    /// more there is.
     Look,
 }
 
@@ -186,8 +187,8 @@ fn integer(connection: &Connection, pragma: &str) -> rusqlite::Result<i32> {
 
 /// Whether the file is empty, or begins like a database and is as long as its header says.
 ///
-/// SQLite takes what is missing at the end of the last page for zeros. Where there is a write-ahead log, the end of the
-/// file may rightly be in there.
+/// SQLite takes what is missing at the end of the last page for zeros. Where there is a write-ahead
+/// log, the end of the file may rightly be in there.
 fn check_file(path: &Path) -> Result<(), StoreError> {
     let file = match nas_files::open_own(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -230,8 +231,8 @@ fn check_file(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The length of a database in bytes, as its header has it: a page size of two bytes, where 1 stands for 65,536, and
-/// a number of pages of four.
+/// The length of a database in bytes, as its header has it: a page size of two bytes, where 1
+/// stands for 65,536, and a number of pages of four.
 fn length_in(header: &[u8]) -> u64 {
     let number = |from: usize, to: usize| {
         let bytes = header.get(from..to).unwrap_or_default();
@@ -244,8 +245,8 @@ fn length_in(header: &[u8]) -> u64 {
     page * number(28, 32)
 }
 
-/// Whether all records are in the database's own file, and nothing can be written beside it: SQLite would want to, if only to
-/// lock what it reads.
+/// Whether all records are in the database's own file, and nothing can be written beside it: SQLite
+/// would want to, if only to lock what it reads.
 fn is_settled_and_read_only(path: &Path) -> bool {
     let has_log = fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
     !has_log && cannot_write_beside(path)
@@ -267,7 +268,8 @@ fn cannot_write_beside(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.permissions().readonly())
 }
 
-/// The name by which SQLite reads a file that nobody changes, without locks: <https://sqlite.org/uri.html>.
+/// The name by which SQLite reads a file that nobody changes, without
+/// locks: <https://sqlite.org/uri.html>.
 fn immutable(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for &byte in path.as_os_str().as_encoded_bytes() {

@@ -1,4 +1,5 @@
-//! How a study stands, at a glance: sums that the database makes, so that it takes no longer than reading once.
+//! How a study stands, at a glance: sums that the database makes, so that it takes no longer than
+//! reading once.
 
 use rusqlite::OptionalExtension;
 
@@ -56,7 +57,8 @@ impl Records {
     /// As [`Records::study`].
     pub fn standing(&self) -> Result<Standing, StoreError> {
         let sqlite = |e| StoreError::sqlite(&self.path, e);
-        // What is read within a transaction is of one moment. Nothing is written, so it ends by being dropped.
+        // What is read within a transaction is of one moment. Nothing is written, so it ends by
+        // being dropped.
         let _snapshot = self.connection.unchecked_transaction().map_err(sqlite)?;
         let metric = self.metric()?;
         let best = self

@@ -38,12 +38,12 @@ pub struct Summary {
     pub first_failure: Option<Failure>,
 }
 
-/// The trial of the highest validation accuracy among those of the highest fidelity that any trial reached without
-/// failing; of several, the one with the lowest number.
+/// The trial of the highest validation accuracy among those of the highest fidelity that any trial
+/// reached without failing; of several, the one with the lowest number.
 ///
-/// Accuracies after different numbers of epochs are not compared: one that is high after a single epoch of a schedule that
-/// has just begun says less than a lower one at its end, and the architecture chosen should be the one that was looked at
-/// most closely.
+/// Accuracies after different numbers of epochs are not compared: one that is high after a single
+/// epoch of a schedule that has just begun says less than a lower one at its end, and the
+/// architecture chosen should be the one that was looked at most closely.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Best {

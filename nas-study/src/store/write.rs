@@ -184,7 +184,8 @@ fn insert(transaction: &Transaction<'_>, table: &str, cells: &[Cell<'_>]) -> rus
         )))
 }
 
-/// Fills cells of a trial that were empty, where a condition holds. `replaced` is the checksum of what they held nevertheless.
+/// Fills cells of a trial that were empty, where a condition holds. `replaced` is the checksum of
+/// what they held nevertheless.
 fn fill(
     transaction: &Transaction<'_>,
     id: TrialId,
@@ -256,8 +257,8 @@ fn integer(value: impl Into<u64>) -> ValueRef<'static> {
     ValueRef::Integer(signed(value.into()))
 }
 
-/// SQLite's integers are signed. Trials are counted from 0, and larger figures are taken out of an evaluation before
-/// it comes here.
+/// SQLite's integers are signed. Trials are counted from 0, and larger figures are taken out of an
+/// evaluation before it comes here.
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

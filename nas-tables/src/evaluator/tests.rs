@@ -6,7 +6,8 @@ use crate::header::{Column, Encoding, Figure};
 use crate::writer::{ColumnData, Draft, RowKeys};
 use crate::{Nb201Dataset, Nb201Table, SEARCH_EPOCHS};
 
-/// The table of a complete CSV of NAS-Bench-201 in which every cell has this validation accuracy, in percent.
+/// The table of a complete CSV of NAS-Bench-201 in which every cell has this validation accuracy,
+/// in percent.
 fn nb201(accuracy: u32) -> TabularEvaluator {
     let mut text =
         "ops6,c10_valid12,c10_test200,c100_valid12,c100_test200,in16_valid12,in16_test200,params_c10_M\n"
@@ -79,8 +80,8 @@ fn one_number_of_epochs_answers_for_all_and_a_grown_cell_is_the_one_it_stands_fo
     assert_eq!(evaluator.dataset().network, Some(Nb201Dataset::Cifar10.network()));
 }
 
-/// A table of three repeats after 1 and 3 epochs of a space of three cells. The first one failed with seed 1, the last one
-/// with every seed.
+/// A table of three repeats after 1 and 3 epochs of a space of three cells. The first one failed
+/// with seed 1, the last one with every seed.
 fn repeated() -> Arc<Table> {
     let column = |figure, epochs, seed, values: [Option<f64>; 3]| ColumnData {
         column: Column {

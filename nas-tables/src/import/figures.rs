@@ -31,13 +31,14 @@ pub(super) struct Earlier {
     pub(super) line: u64,
 }
 
-/// Most places in a table for each figure that is there. A published benchmark lacks some repeats, not most of its figures.
+/// Most places in a table for each figure that is there. A published benchmark lacks some repeats,
+/// not most of its figures.
 const MAX_PLACES_PER_FIGURE: usize = 64;
 /// Places that a table may have, however few figures there are.
 const ALWAYS_PLACES: usize = 1 << 16;
 
-/// The figures that there are, by column and row. They take memory only where they are: a file may name a column in each line
-/// and so ask for a table of the square of its length.
+/// The figures that there are, by column and row. They take memory only where they are: a file may
+/// name a column in each line and so ask for a table of the square of its length.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
     columns: BTreeMap<Place, BTreeMap<usize, Earlier>>,
@@ -45,7 +46,8 @@ pub(super) struct Figures {
 }
 
 impl Figures {
-    /// Notes a figure of a row, and the line that it is on. One that is there already has to be the same.
+    /// Notes a figure of a row, and the line that it is on. One that is there already has to be the
+    /// same.
     ///
     /// # Errors
     /// What is there, if it is another.
@@ -77,8 +79,8 @@ impl Figures {
         }
     }
 
-    /// Makes extra figures of the sizes of networks that this toolkit builds and counts: `published_params` and
-    /// `published_macs`.
+    /// Makes extra figures of the sizes of networks that this toolkit builds and counts:
+    /// `published_params` and `published_macs`.
     ///
     /// # Errors
     /// Where there are such extra figures already.
@@ -134,10 +136,12 @@ impl Figures {
         epochs
     }
 
-    /// The extra figures and their columns. Each column is written in the fewest bytes that lose nothing.
+    /// The extra figures and their columns. Each column is written in the fewest bytes that lose
+    /// nothing.
     ///
     /// # Errors
-    /// [`TableError::Draft`] where next to all figures are missing, so that the table would be far larger than they are.
+    /// [`TableError::Draft`] where next to all figures are missing, so that the table would be far
+    /// larger than they are.
     pub(super) fn into_columns(self, rows: usize) -> Result<(Vec<Extra>, Vec<ColumnData>), TableError> {
         let figures: usize = self.columns.values().map(BTreeMap::len).sum();
         let places = self.columns.len().saturating_mul(rows);

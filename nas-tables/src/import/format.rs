@@ -42,11 +42,12 @@ impl fmt::Display for Format {
     }
 }
 
-/// The format of a file, recognised by its first bytes; `None` where they do not tell. Comma-separated text needs a mapping, unless it
-/// is NAS-Bench-201's.
+/// The format of a file, recognised by its first bytes; `None` where they do not tell.
+/// Comma-separated text needs a mapping, unless it is NAS-Bench-201's.
 ///
 /// # Errors
-/// [`TableError::File`] where the file cannot be read; [`TableError::Import`] where it is a table already.
+/// [`TableError::File`] where the file cannot be read; [`TableError::Import`] where it is a table
+/// already.
 pub fn recognise(path: &Path) -> Result<Option<Format>, TableError> {
     let head = head(path)?;
     if head.starts_with(&MAGIC) {

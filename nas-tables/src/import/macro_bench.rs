@@ -1,14 +1,16 @@
 //! NAS-Bench-Macro's JSON: 3⁸ = 6,561 networks of eight layers on CIFAR-10.
 //!
-//! The file is one object with a key of eight ternary digits for each network, 0 = identity, 1 = inverted bottleneck with
-//! 3×3 and expansion 3, 2 = with 5×5 and expansion 6, and as its value `test_acc` (percent, of three trainings), `mean_acc`, `std`, `params` and `flops`.
+//! The file is one object with a key of eight ternary digits for each network, 0 = identity, 1 =
+//! inverted bottleneck with 3×3 and expansion 3, 2 = with 5×5 and expansion 6, and as its value
+//! `test_acc` (percent, of three trainings), `mean_acc`, `std`, `params` and `flops`.
 //!
-//! **The benchmark has no validation images.** A search sees the test accuracy of one of the three trainings, the report is the mean of all
-//! three: the table says so ([`DatasetHeader::valid_is_test`]), and so does the evaluator's description.
+//! **The benchmark has no validation images.** A search sees the test accuracy of one of the three
+//! trainings, the report is the mean of all three: the table says so
+//! ([`DatasetHeader::valid_is_test`]), and so does the evaluator's description.
 //!
 //! # References
-//! X. Su, T. Huang, Y. Li, S. You, F. Wang, C. Qian, C. Zhang, C. Xu: Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021,
-//! arXiv 2103.11922.
+//! X. Su, T. Huang, Y. Li, S. You, F. Wang, C. Qian, C. Zhang, C. Xu: Prioritized Architecture
+//! Sampling with Monto-Carlo Tree Search, CVPR 2021, arXiv 2103.11922.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -57,7 +59,8 @@ struct Record {
 pub fn import(path: &Path) -> Result<Table, TableError> {
     let content = read_unpacked(path, MAX_BYTES)?;
     let mut networks = Networks::default();
-    // What the networks say is checked as they are read, so that an error has their line and column.
+    // What the networks say is checked as they are read, so that an error has their line and
+    // column.
     let mut json = serde_json::Deserializer::from_slice(&content);
     (&mut json)
         .deserialize_map(&mut networks)

@@ -1,7 +1,8 @@
 //! NATS-Bench (and NAS-Bench-201, which it contains) as its programming interface gives it.
 //!
-//! The benchmark's own files are Python pickles. With its interface `nats_bench` they become JSON lines, one for each
-//! architecture, data set, training and repeat: what `get_more_info` and `get_cost_info` give, and what was asked for.
+//! The benchmark's own files are Python pickles. With its interface `nats_bench` they become JSON
+//! lines, one for each architecture, data set, training and repeat: what `get_more_info` and
+//! `get_cost_info` give, and what was asked for.
 //!
 //! ```python
 //! import json
@@ -19,15 +20,18 @@
 //!                 print(json.dumps(info | {"arch_str": api.arch(index), "dataset": dataset, "hp": hp, "seed": seed}))
 //! ```
 //!
-//! `arch_str` is a NAS-Bench-201 string (space `nb201`) or five numbers of channels (`8:64:32:24:16`; a space of five
-//! decisions that the table brings along). A line without a seed, or with `null`, is a mean. As in the benchmark, validation accuracies on CIFAR-10 are
-//! those of `cifar10-valid`, which trains on half the images, and test accuracies those of `cifar10`; both make one data set.
-//! The parameters and multiply-accumulates of topologies become the extra figures `published_params` and `published_macs`: the toolkit
-//! counts those networks itself. A training's seconds are `train-all-time` and one validation, `valid-per-time`: what the benchmark's simulated clock counts.
+//! `arch_str` is a NAS-Bench-201 string (space `nb201`) or five numbers of channels
+//! (`8:64:32:24:16`; a space of five decisions that the table brings along). A line without a seed,
+//! or with `null`, is a mean. As in the benchmark, validation accuracies on CIFAR-10 are those of
+//! `cifar10-valid`, which trains on half the images, and test accuracies those of `cifar10`; both
+//! make one data set. The parameters and multiply-accumulates of topologies become the extra
+//! figures `published_params` and `published_macs`: the toolkit counts those networks itself. A
+//! training's seconds are `train-all-time` and one validation, `valid-per-time`: what the
+//! benchmark's simulated clock counts.
 //!
 //! # References
-//! X. Dong, L. Liu, K. Musial, B. Gabrys: NATS-Bench: Benchmarking NAS Algorithms for Architecture Topology and Size, TPAMI
-//! 2021, arXiv 2009.00437.
+//! X. Dong, L. Liu, K. Musial, B. Gabrys: NATS-Bench: Benchmarking NAS Algorithms for Architecture
+//! Topology and Size, TPAMI 2021, arXiv 2009.00437.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -164,7 +168,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
         }
     });
     let datasets: Vec<DatasetHeader> = headers.collect();
-    // The networks of topologies are counted by this toolkit, so that what the records say of their size is another figure.
+    // The networks of topologies are counted by this toolkit, so that what the records say of their
+    // size is another figure.
     let all = Nb201Dataset::ALL.map(|dataset| DatasetHeader {
         network: (sizes == Some(false)).then(|| dataset.network()),
         ..dataset.header()
@@ -225,7 +230,8 @@ fn put(figures: &mut Figures, row: usize, record: &Record, line: u64) -> Result<
             .parse()
             .map_err(|_| format!("hp is '{}'; expected a number of epochs", short(text)))?,
     };
-    // Half of CIFAR-10's images are for validation in one of its trainings, all are trained on in the other.
+    // Half of CIFAR-10's images are for validation in one of its trainings, all are trained on in
+    // the other.
     let (has_valid, has_test) = (name != "cifar10", name != "cifar10-valid");
     let seconds = record
         .train_all_time

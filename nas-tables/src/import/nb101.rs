@@ -1,7 +1,8 @@
 //! NAS-Bench-101 as its programming interface gives it.
 //!
-//! The benchmark's own file is a TensorFlow record. With its interface `nasbench` it becomes JSON lines, one for each
-//! module: what `get_metrics_from_hash` gives, which is a pair of what does not depend on the training and of what does.
+//! The benchmark's own file is a TensorFlow record. With its interface `nasbench` it becomes JSON
+//! lines, one for each module: what `get_metrics_from_hash` gives, which is a pair of what does not
+//! depend on the training and of what does.
 //!
 //! ```python
 //! import json
@@ -13,14 +14,16 @@
 //!     print(json.dumps([fixed, computed]))
 //! ```
 //!
-//! The table is of the space [`nb101`](nas_space::spaces::nb101): whether each of the 21 edges of seven vertices is there, and the
-//! operations of the five inner ones. What is no [module](nas_space::nb101::Module) is refused. A search sees the validation accuracy of one of the three trainings of the most epochs (108), which costs that
-//! training's seconds; the report is the mean test accuracy of all three. What prunes to the same graph, up to the order of
-//! vertices, shares a row.
+//! The table is of the space [`nb101`](nas_space::spaces::nb101): whether each of the 21 edges of
+//! seven vertices is there, and the operations of the five inner ones. What is no
+//! [module](nas_space::nb101::Module) is refused. A search sees the validation accuracy of one of
+//! the three trainings of the most epochs (108), which costs that training's seconds; the report is
+//! the mean test accuracy of all three. What prunes to the same graph, up to the order of vertices,
+//! shares a row.
 //!
 //! # References
-//! C. Ying, A. Klein, E. Real, E. Christiansen, K. Murphy, F. Hutter: NAS-Bench-101: Towards Reproducible Neural Architecture
-//! Search, ICML 2019, arXiv 1902.09635.
+//! C. Ying, A. Klein, E. Real, E. Christiansen, K. Murphy, F. Hutter: NAS-Bench-101: Towards
+//! Reproducible Neural Architecture Search, ICML 2019, arXiv 1902.09635.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -63,7 +66,8 @@ struct Training {
 /// Reads the lines and makes a table of them.
 ///
 /// # Errors
-/// [`TableError::Import`] names the line of what does not fit; [`TableError::Draft`] where the figures make no table.
+/// [`TableError::Import`] names the line of what does not fit; [`TableError::Draft`] where the
+/// figures make no table.
 pub fn import(path: &Path) -> Result<Table, TableError> {
     let mut architectures = Vec::new();
     let mut figures = Figures::default();

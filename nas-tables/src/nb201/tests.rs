@@ -214,7 +214,8 @@ fn the_published_table_has_the_published_optima() {
         assert!((best * 100.0 - published).abs() < 5e-4, "{dataset}: {best}");
         assert_eq!(table.test_accuracy(cell, dataset).unwrap(), best);
     }
-    // The file's first line: |avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|
+    // The file's first
+    // line: |avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|
     // is architecture 0, written 421211 by edges, with 85.8633, 63.364 and 0.129306.
     let cell = [4, 2, 1, 2, 1, 1];
     assert_eq!(

@@ -78,7 +78,8 @@ fn published_parameters_of_nas_bench_201_stand_beside_the_counted_ones() {
     assert_eq!(front_published.len(), 14);
     let last = front_published.last().unwrap();
     assert_eq!((last.0, (1000.0 * last.1).round()), (1_073_470.0, 94_373.0));
-    // 27 of 60 random cells above a limit of published parameters are a matter of cells like this one.
+    // 27 of 60 random cells above a limit of published parameters are a matter of cells like this
+    // one.
     let figures = sizes.of(&Architecture::new([0, 2, 2, 0, 3, 2])).unwrap();
     assert_eq!(figures.params, Some(129_306));
     assert_eq!(figures.get(&named("published_params")), Some(400_346.0));

@@ -69,8 +69,8 @@ fn evaluated(id: TrialId, architecture: Architecture, accuracy: f64) -> Outcome 
     outcome(id, architecture, Some(accuracy))
 }
 
-/// Larger options are better and cost more, each step less worth than the one before: the front is convex, and its ends are the
-/// smallest and the largest architecture.
+/// Larger options are better and cost more, each step less worth than the one before: the front is
+/// convex, and its ends are the smallest and the largest architecture.
 fn judged(architecture: &Architecture) -> (f64, u64) {
     const WORTH: [f64; 4] = [0.0, 0.6, 0.9, 1.0];
     let worth: f64 = architecture.choices().iter().map(|&choice| WORTH[choice]).sum();
@@ -117,7 +117,8 @@ fn tell_points(search: &mut Nsga2, points: &[(f64, u64)]) {
 #[test]
 fn selection_keeps_the_first_fronts_and_of_the_last_the_least_crowded() {
     let mut search = search(config(4, 5), 1);
-    // A front of five: its ends, two close to the first end, one alone in the middle; behind it the first four told.
+    // A front of five: its ends, two close to the first end, one alone in the middle; behind it the
+    // first four told.
     let behind = [(0.05, 20), (0.11, 40), (0.13, 60), (0.35, 90)];
     tell_points(&mut search, &behind);
     assert_eq!(living(&search), [5, 11, 13, 35]);
@@ -152,7 +153,8 @@ fn of_equals_those_proposed_earlier_live_on() {
     assert_eq!(after, first);
 }
 
-/// Of 4 members the best is one of two with probability 1/2; the shares' standard deviations are 0.005.
+/// Of 4 members the best is one of two with probability 1/2; the shares' standard deviations are
+/// 0.005.
 #[test]
 fn tournaments_prefer_the_better_front_and_then_the_larger_distance() {
     let mut search = search(config(4, 4), 1);
@@ -168,7 +170,8 @@ fn tournaments_prefer_the_better_front_and_then_the_larger_distance() {
             .position(|member| std::ptr::eq(member, parent));
         won[place.unwrap()] += 1;
     }
-    // Of the six pairs: the ends win two each and one of them, whoever is drawn first, the sixth; the middle one wins one.
+    // Of the six pairs: the ends win two each and one of them, whoever is drawn first, the sixth;
+    // the middle one wins one.
     for (wins, expected) in won.into_iter().zip([5000, 2000, 5000, 0]) {
         assert!(wins.abs_diff(expected) < 250, "{won:?}");
     }
@@ -209,7 +212,8 @@ fn a_space_that_is_exhausted_is_proposed_again() {
     assert_eq!(proposals.len(), 2);
 }
 
-/// Whatever an evaluation says of its size, the one that is weighed is the one that limits are checked by.
+/// Whatever an evaluation says of its size, the one that is weighed is the one that limits are
+/// checked by.
 #[test]
 fn sizes_and_named_figures_are_those_of_the_one_source() {
     let named = |text: &str| text.parse::<Objective>().unwrap();
@@ -265,8 +269,8 @@ fn asking_never_waits_and_failures_do_not_breed() {
     ));
 }
 
-/// The hypervolume of those who live grows from the first population to the last in every one of 30 searches; were either as
-/// likely, that would have a probability of 10⁻⁹.
+/// The hypervolume of those who live grows from the first population to the last in every one of 30
+/// searches; were either as likely, that would have a probability of 10⁻⁹.
 #[test]
 fn the_front_of_the_population_advances() {
     for (offspring, seed) in [(1, 0), (10, 100)] {

@@ -36,7 +36,8 @@ fn the_order_of_vertices_and_those_without_effect_do_not_count() {
     assert_eq!(bits(&other).unwrap(), other);
 }
 
-/// The first and the last are rows of the benchmark's file, the best of all among them; the second is the example of its manual.
+/// The first and the last are rows of the benchmark's file, the best of all among them; the second
+/// is the example of its manual.
 #[test]
 fn the_names_are_those_of_the_benchmark() {
     let inception = [
@@ -158,7 +159,8 @@ fn any_edges_and_operations_stand_for_a_module() {
     );
 }
 
-/// All matrices of up to five vertices with all operations: as many forms, and as many names, as the benchmark has modules.
+/// All matrices of up to five vertices with all operations: as many forms, and as many names, as
+/// the benchmark has modules.
 #[test]
 fn small_modules_are_as_many_as_the_benchmark_has() {
     for (inner, &published) in MODULES[..4].iter().enumerate() {
@@ -189,8 +191,9 @@ fn small_modules_are_as_many_as_the_benchmark_has() {
     }
 }
 
-/// All graphs of up to seven vertices: of each, the first of those that are the same up to the order of the inner vertices, and the
-/// different ways to put three operations on it, by Burnside's lemma.
+/// All graphs of up to seven vertices: of each, the first of those that are the same up to the
+/// order of the inner vertices, and the different ways to put three operations on it, by Burnside's
+/// lemma.
 #[test]
 fn there_are_423_624_modules() {
     let mut total = 0;
@@ -225,7 +228,8 @@ fn there_are_423_624_modules() {
     assert_eq!(total, 423_624);
 }
 
-/// Different ways to put operations on a graph that comes before all others it is the same as; 0 for the others.
+/// Different ways to put operations on a graph that comes before all others it is the same as; 0
+/// for the others.
 fn labelings(module: &Module, bits: u32, all: &[(usize, usize)]) -> u32 {
     let last = module.vertices() - 1;
     let (mut fixed, mut symmetries, mut is_first) = (0, 0, true);

@@ -5,17 +5,19 @@ use crate::genotype::{Chain, ChainLayer};
 use crate::network::head::classifier;
 use crate::network::{Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig};
 
-/// A network of convolutional layers, each of which may read any earlier ones (Zoph & Le 2017, arXiv 1611.01578,
-/// section 3.3).
+/// A network of convolutional layers, each of which may read any earlier ones (Zoph & Le 2017,
+/// arXiv 1611.01578, section 3.3).
 ///
-/// A layer is a convolution, batch norm and ReLU. It reads the concatenation in depth of the layers it names; one
-/// that names none reads the image. Layers that no other reads are concatenated before the classifier. Where
-/// sizes differ, the smaller maps are padded with zeros. Kernels are padded so that stride 1 keeps the size.
+/// A layer is a convolution, batch norm and ReLU. It reads the concatenation in depth of the layers
+/// it names; one that names none reads the image. Layers that no other reads are concatenated
+/// before the classifier. Where sizes differ, the smaller maps are padded with zeros. Kernels are
+/// padded so that stride 1 keeps the size.
 ///
 /// `config.channels` and `config.cells` are not used: the architecture says both.
 ///
 /// # Errors
-/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head or drop-path.
+/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head or
+/// drop-path.
 pub fn chain(architecture: &Chain, config: &NetworkConfig) -> Result<Network, SpaceError> {
     config.validate()?;
     if config.auxiliary || config.drop_path {

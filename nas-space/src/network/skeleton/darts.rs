@@ -7,15 +7,18 @@ use crate::network::head::{auxiliary_head, classifier};
 use crate::network::{Conv2d, LayerId, Network, NetworkBuilder, NetworkConfig, lower_cell};
 use crate::op::{Operations, Site};
 
-/// A network of `config.cells` two-input cells (Liu et al. 2019, arXiv 1806.09055, appendix A, and the authors' code).
+/// A network of `config.cells` two-input cells (Liu et al. 2019, arXiv 1806.09055, appendix A, and
+/// the authors' code).
 ///
-/// The stem is a 3×3 convolution to 3·C channels and batch norm. Cells number ⌊L/3⌋ and ⌊2L/3⌋ reduce: they halve
-/// height and width and double the channels. Each cell reads the outputs of the two before it, each brought to the
-/// cell's channels by ReLU, a 1×1 convolution and batch norm, or by a factorized reduction where the older one is
-/// twice as large. The auxiliary head follows cell ⌊2L/3⌋.
+/// The stem is a 3×3 convolution to 3·C channels and batch norm. Cells number ⌊L/3⌋ and ⌊2L/3⌋
+/// reduce: they halve height and width and double the channels. Each cell reads the outputs of the
+/// two before it, each brought to the cell's channels by ReLU, a 1×1 convolution and batch norm, or
+/// by a factorized reduction where the older one is twice as large. The auxiliary head follows cell
+/// ⌊2L/3⌋.
 ///
 /// # Errors
-/// [`SpaceError`] where the configuration is out of range, an operation is not known, or a size cannot be halved.
+/// [`SpaceError`] where the configuration is out of range, an operation is not known, or a size
+/// cannot be halved.
 pub fn darts(
     operations: &Operations,
     normal: &Cell,
@@ -28,8 +31,8 @@ pub fn darts(
     })
 }
 
-/// The same skeleton around cells of any make: `cell` adds one, given its two inputs, where it stands and whether it
-/// reduces, and returns its output.
+/// The same skeleton around cells of any make: `cell` adds one, given its two inputs, where it
+/// stands and whether it reduces, and returns its output.
 pub(crate) fn around_darts_cells(
     config: &NetworkConfig,
     style: CellStyle,

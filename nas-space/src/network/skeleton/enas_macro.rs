@@ -7,20 +7,21 @@ use crate::network::{
     Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind, Term,
 };
 
-/// A network of ENAS' macro space (Pham et al. 2018, arXiv 1802.03268, section 2.3), as the authors' code has it while it
-/// searches (`general_child.py`).
+/// A network of ENAS' macro space (Pham et al. 2018, arXiv 1802.03268, section 2.3), as the
+/// authors' code has it while it searches (`general_child.py`).
 ///
-/// The stem is a 3×3 convolution to C channels and batch norm. A layer computes its operation on the output of the one before
-/// and adds the states that it names; from the second layer on, batch norm follows. Of L layers, after number ⌊L/3⌋ and
-/// number 2⌊L/3⌋ all states so far are halved, each by a factorized reduction of its own. There is one number of channels
-/// throughout: `config.channels`. `config.cells` is not used.
+/// The stem is a 3×3 convolution to C channels and batch norm. A layer computes its operation on
+/// the output of the one before and adds the states that it names; from the second layer on, batch
+/// norm follows. Of L layers, after number ⌊L/3⌋ and number 2⌊L/3⌋ all states so far are halved,
+/// each by a factorized reduction of its own. There is one number of channels throughout:
+/// `config.channels`. `config.cells` is not used.
 ///
-/// Before a convolution come a 1×1 convolution, batch norm and ReLU, and after it batch norm and ReLU; before pooling come the
-/// first three.
+/// Before a convolution come a 1×1 convolution, batch norm and ReLU, and after it batch norm and
+/// ReLU; before pooling come the first three.
 ///
 /// # Errors
-/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head or drop-path, or where a size cannot be
-/// halved.
+/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head or
+/// drop-path, or where a size cannot be halved.
 pub fn enas_macro(genotype: &MacroGenotype, config: &NetworkConfig) -> Result<Network, SpaceError> {
     around(genotype.layers().len(), config, |b, number, states| {
         let layer = &genotype.layers()[number];
@@ -30,8 +31,9 @@ pub fn enas_macro(genotype: &MacroGenotype, config: &NetworkConfig) -> Result<Ne
     })
 }
 
-/// The network that contains all networks with this number of layers. Each layer is a [`LayerKind::WeightedSum`] of the one table there is:
-/// a row for each layer; a column for each of [`MacroOperation::ALL`], then for each state.
+/// The network that contains all networks with this number of layers. Each layer is a
+/// [`LayerKind::WeightedSum`] of the one table there is: a row for each layer; a column for each of
+/// [`MacroOperation::ALL`], then for each state.
 pub(crate) fn enas_macro_supernet(layers: usize, config: &NetworkConfig) -> Result<Network, SpaceError> {
     around(layers, config, |b, number, states| {
         let (mut inputs, mut terms) = (Vec::new(), Vec::new());
@@ -48,7 +50,8 @@ pub(crate) fn enas_macro_supernet(layers: usize, config: &NetworkConfig) -> Resu
     })
 }
 
-/// Stem, layers of any make and classifier: `layer` adds number so-and-so, given all states, the last of which it computes on.
+/// Stem, layers of any make and classifier: `layer` adds number so-and-so, given all states, the
+/// last of which it computes on.
 fn around(
     layers: usize,
     config: &NetworkConfig,

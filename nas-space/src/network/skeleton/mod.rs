@@ -22,9 +22,9 @@ use crate::op::Site;
 pub(crate) enum CellStyle {
     /// Cells of one architecture.
     Discrete,
-    /// Cells of a supernet: batch norms within them have no scale and shift, which would undo the weights of the
-    /// operations. In the DARTS skeleton pooling is followed by batch norm; in that of NAS-Bench-201 it is not (the
-    /// authors' code of both).
+    /// Cells of a supernet: batch norms within them have no scale and shift, which would undo the
+    /// weights of the operations. In the DARTS skeleton pooling is followed by batch norm; in that
+    /// of NAS-Bench-201 it is not (the authors' code of both).
     Mixed,
 }
 
@@ -38,7 +38,8 @@ enum Pooling {
 }
 
 impl CellStyle {
-    /// Where an operation of such a cell stands, in a skeleton whose supernets have a batch norm after pooling, or not.
+    /// Where an operation of such a cell stands, in a skeleton whose supernets have a batch norm
+    /// after pooling, or not.
     fn site(self, channels: usize, stride: usize, pooling: Pooling) -> Site {
         Site {
             channels,

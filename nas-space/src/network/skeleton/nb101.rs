@@ -6,18 +6,21 @@ use crate::network::head::classifier;
 use crate::network::{Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind};
 use crate::op::{Operations, Site};
 
-/// A network of three stacks of `config.cells` modules each (Ying et al. 2019, arXiv 1902.09635, section 2.2, and the authors'
-/// code); in the benchmark, of 128 channels and three modules.
+/// A network of three stacks of `config.cells` modules each (Ying et al. 2019, arXiv 1902.09635,
+/// section 2.2, and the authors' code); in the benchmark, of 128 channels and three modules.
 ///
-/// The stem is a 3×3 convolution to C channels, batch norm and ReLU; between the stacks 2×2 max pooling halves height and width and
-/// the channels are doubled. In a module, a vertex adds up what its edges bring: from another inner vertex the first of its
-/// channels, as many as the vertex has, and from the input a 1×1 convolution to them, batch norm and ReLU. The output concatenates
-/// the inner vertices that lead to it and adds such a convolution of the input, if there is an edge from it; see
-/// [`Module::widths`] for how channels are divided. There is no auxiliary head and no drop-path.
+/// The stem is a 3×3 convolution to C channels, batch norm and ReLU; between the stacks 2×2 max
+/// pooling halves height and width and the channels are doubled. In a module, a vertex adds up what
+/// its edges bring: from another inner vertex the first of its channels, as many as the vertex has,
+/// and from the input a 1×1 convolution to them, batch norm and ReLU. The output concatenates the
+/// inner vertices that lead to it and adds such a convolution of the input, if there is an edge
+/// from it; see [`Module::widths`] for how channels are divided. There is no auxiliary head and no
+/// drop-path.
 ///
 /// # Errors
-/// [`SpaceError::Config`] where the configuration is out of range, asks for an auxiliary head or drop-path, or has fewer channels than
-/// vertices share; [`SpaceError::Shape`] for a size that cannot be halved.
+/// [`SpaceError::Config`] where the configuration is out of range, asks for an auxiliary head or
+/// drop-path, or has fewer channels than vertices share; [`SpaceError::Shape`] for a size that
+/// cannot be halved.
 pub fn nb101(
     operations: &Operations,
     module: &Module,

@@ -9,14 +9,16 @@ use crate::network::{
 };
 use crate::op::{Operations, Site};
 
-/// A network of three stages of `config.cells` one-input cells each (Dong & Yang 2020, arXiv 2001.00326, section 2.1).
+/// A network of three stages of `config.cells` one-input cells each (Dong & Yang 2020, arXiv
+/// 2001.00326, section 2.1).
 ///
-/// The stem is a 3×3 convolution to C channels and batch norm; between the stages a basic residual block halves
-/// height and width and doubles the channels; batch norm and ReLU come before the global average pooling.
+/// The stem is a 3×3 convolution to C channels and batch norm; between the stages a basic residual
+/// block halves height and width and doubles the channels; batch norm and ReLU come before the
+/// global average pooling.
 ///
 /// # Errors
-/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head, an operation is not
-/// known, or a size cannot be halved.
+/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head, an
+/// operation is not known, or a size cannot be halved.
 pub fn nb201(operations: &Operations, cell: &Cell, config: &NetworkConfig) -> Result<Network, SpaceError> {
     if cell.output().len() != 1 {
         let reason = format!(
@@ -30,8 +32,8 @@ pub fn nb201(operations: &Operations, cell: &Cell, config: &NetworkConfig) -> Re
     })
 }
 
-/// The same skeleton around cells of any make: `cell` adds one, given its input and where it stands, and returns its
-/// output.
+/// The same skeleton around cells of any make: `cell` adds one, given its input and where it
+/// stands, and returns its output.
 pub(crate) fn around_nb201_cells(
     config: &NetworkConfig,
     style: CellStyle,
@@ -71,7 +73,8 @@ pub(crate) fn around_nb201_cells(
     Ok(b.finish(logits, None))
 }
 
-/// Two ReLU–conv–BN of 3×3, the first of stride 2, beside 2×2 average pooling and a 1×1 convolution.
+/// Two ReLU–conv–BN of 3×3, the first of stride 2, beside 2×2 average pooling and a 1×1
+/// convolution.
 fn residual_reduction(b: &mut NetworkBuilder, x: LayerId, channels: usize) -> Result<LayerId, SpaceError> {
     let shape = b.shape(x);
     if !shape.height.is_multiple_of(2) || !shape.width.is_multiple_of(2) {

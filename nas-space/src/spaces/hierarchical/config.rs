@@ -29,8 +29,8 @@ const MAX_STATES: usize = 1_000;
 /// | `levels[].motifs` | | motifs of the level | 1 to 100 |
 /// | `levels[].nodes` | | nodes of each, input and output among them | 2 to 20 |
 ///
-/// With every edge there, the flattened cell may have at most 1,000 nodes. One level of one motif of 11 nodes is the
-/// paper's flat baseline.
+/// With every edge there, the flattened cell may have at most 1,000 nodes. One level of one motif
+/// of 11 nodes is the paper's flat baseline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HierarchicalConfig {
@@ -66,8 +66,8 @@ impl Default for HierarchicalConfig {
 }
 
 impl HierarchicalConfig {
-    /// Three motifs of three nodes below a cell of four nodes: 1.65e11 architectures, whose flattened cells have at most 15
-    /// nodes where those of the paper's size have up to 34.
+    /// Three motifs of three nodes below a cell of four nodes: 1.65e11 architectures, whose
+    /// flattened cells have at most 15 nodes where those of the paper's size have up to 34.
     pub fn small() -> Self {
         Self::of_levels([(3, 3), (1, 4)])
     }

@@ -13,9 +13,9 @@ use crate::spaces::Space;
 
 /// The space of motifs over motifs (Liu et al. 2018); see the [module](super) for how.
 ///
-/// Decisions are named `level2.motif0.edge_0_1`, level by level, motif by motif, in the order of the nodes that edges lead
-/// to; option 0 is `none`. Those of level 2 are of kind `operation`, those of level ℓ above of kind `motif_of_level`
-/// ℓ − 1.
+/// Decisions are named `level2.motif0.edge_0_1`, level by level, motif by motif, in the order of
+/// the nodes that edges lead to; option 0 is `none`. Those of level 2 are of kind `operation`,
+/// those of level ℓ above of kind `motif_of_level` ℓ − 1.
 #[derive(Debug, Clone)]
 pub struct HierarchicalSpace {
     config: HierarchicalConfig,
@@ -56,8 +56,9 @@ impl HierarchicalSpace {
         &self.config
     }
 
-    /// The architecture that computes nothing: every motif is a chain, of identities at level 2 and of motif 0 of the level
-    /// below above. Without an identity among the primitives it is a chain of the first of them.
+    /// The architecture that computes nothing: every motif is a chain, of identities at level 2 and
+    /// of motif 0 of the level below above. Without an identity among the primitives it is a chain
+    /// of the first of them.
     pub fn trivial(&self) -> Architecture {
         let identity = |name: &String| self.operations.role(name) == Role::Identity;
         let identity = self
@@ -201,8 +202,8 @@ impl Space for HierarchicalSpace {
         Architecture::new(choices)
     }
 
-    /// The architecture with exactly one edge of one motif changed: level, motif, target node, source node and other option
-    /// are drawn uniformly, in this order.
+    /// The architecture with exactly one edge of one motif changed: level, motif, target node,
+    /// source node and other option are drawn uniformly, in this order.
     fn mutate(&self, architecture: &Architecture, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
         self.validate(architecture)?;
         let mut choices = architecture.choices().to_vec();
@@ -324,8 +325,8 @@ mod tests {
         assert_eq!(space.size(), 216_u32.into());
     }
 
-    /// Level, motif, target, source and option are each uniform given those before. Standard deviations of the counts are at
-    /// most 100.
+    /// Level, motif, target, source and option are each uniform given those before. Standard
+    /// deviations of the counts are at most 100.
     #[test]
     fn mutation_draws_level_motif_edge_and_operation_as_stated() {
         const DRAWS: u32 = 54_000;
@@ -345,7 +346,8 @@ mod tests {
         }
         let mut expected = BTreeMap::new();
         for (place, &present) in parent.choices().iter().enumerate() {
-            // Half the draws for a level; of level 2 each motif half; of its nodes each half, of those of level 3 a third.
+            // Half the draws for a level; of level 2 each motif half; of its nodes each half, of
+            // those of level 3 a third.
             let (share, options) = match place {
                 0 | 3 => (8, 4),
                 1 | 2 | 4 | 5 => (16, 4),
@@ -383,7 +385,8 @@ mod tests {
         assert_eq!(space.architecture(&space.genotype(&none).unwrap()), Ok(none));
     }
 
-    /// The order of motifs of a level, and of nodes that do not depend on each other, is a way of writing.
+    /// The order of motifs of a level, and of nodes that do not depend on each other, is a way of
+    /// writing.
     #[test]
     fn canonical_ids_do_not_depend_on_the_numbers_of_motifs_or_nodes() {
         let id = |levels: [&[&str]; 2]| {

@@ -65,7 +65,8 @@ fn figures_are_means_over_runs_and_pairs_are_corrected_together() {
     assert_eq!(along, [Currency::Trials, Currency::Seconds]);
     let names: Vec<(&str, &str)> = compared.pairs.iter().map(|p| (&p.a[..], &p.b[..])).collect();
     assert_eq!(names, [("a", "b"), ("a", "c"), ("b", "c")]);
-    // Five differences of one sign: 2 of 32 choices of signs are as uneven, of three pairs times 3 and 2.
+    // Five differences of one sign: 2 of 32 choices of signs are as uneven, of three pairs times 3
+    // and 2.
     let p_values: Vec<f64> = compared.pairs.iter().map(|p| p.p_value).collect();
     assert_eq!(p_values, [3.0 / 16.0, 1.0, 3.0 / 16.0]);
     assert_eq!(compared.pairs[1].effect, 0.5);
@@ -203,8 +204,9 @@ fn a_run_without_a_result_counts_as_worse_than_any() {
     );
 }
 
-/// Over random comparisons of several methods, on counts of few images: whether an interval excludes 0 is whether the corrected
-/// p-value is significant, and the sentence is of the same side.
+/// Over random comparisons of several methods, on counts of few images: whether an interval
+/// excludes 0 is whether the corrected p-value is significant, and the sentence is of the same
+/// side.
 #[test]
 fn no_interval_contradicts_its_verdict() {
     use rand::RngExt;

@@ -116,7 +116,8 @@ fn a_continuation_has_the_seed_of_its_first_trial_and_is_charged_what_it_adds() 
     assert!(epochs < trained.sum());
 }
 
-/// 2 epochs, then 6 − 2 more, then 2, then (6 or 18) less 2 or 6: the limit is seen before a trial is asked for.
+/// 2 epochs, then 6 − 2 more, then 2, then (6 or 18) less 2 or 6: the limit is seen before a trial
+/// is asked for.
 #[test]
 fn a_budget_of_epochs_is_of_those_that_are_added() {
     let budget = Budget {

@@ -117,8 +117,9 @@ fn resumed_from_the_state_after_any_commit_it_gives_the_same() {
 
 const CHILD: &str = "NAS_STUDY_TEST_CHILD";
 
-/// This test runs itself in a process that dies within an evaluation, without unwinding and without closing anything:
-/// first within its first one, the next process within its second one, until one gets through.
+/// This test runs itself in a process that dies within an evaluation, without unwinding and without
+/// closing anything: first within its first one, the next process within its second one, until one
+/// gets through.
 #[test]
 fn a_process_that_dies_again_and_again_comes_to_the_same_end() {
     if let Ok(child) = env::var(CHILD) {

@@ -128,7 +128,8 @@ fn a_strategy_that_waits_for_nothing_is_an_error_that_says_so() {
     );
 }
 
-/// Trials of 5 epochs, every third of 7: 7 + 5 + 5 + 7 = 24 epochs are asked for before the limit of 20 is seen.
+/// Trials of 5 epochs, every third of 7: 7 + 5 + 5 + 7 = 24 epochs are asked for before the limit
+/// of 20 is seen.
 #[test]
 fn epochs_are_counted_on_asking() {
     let budget = Budget {
@@ -303,7 +304,8 @@ fn ties_go_to_the_lowest_number() {
     assert!(matches!(genotype, nas_space::genotype::Genotype::Chain(_)));
 }
 
-/// Another connection to the same file sees what an observer is told of, however the records are committed.
+/// Another connection to the same file sees what an observer is told of, however the records are
+/// committed.
 #[test]
 fn what_an_observer_is_told_of_is_in_the_store() {
     let commits = [Commit::EveryStep, Commit::Within(Duration::from_secs(3600))];
@@ -336,7 +338,8 @@ fn what_an_observer_is_told_of_is_in_the_store() {
     assert_eq!(all[0], all[1]);
 }
 
-/// Before an evaluation begins its trial is on record, and before a trial is proposed the outcomes it rests on are.
+/// Before an evaluation begins its trial is on record, and before a trial is proposed the outcomes
+/// it rests on are.
 #[test]
 fn a_proposal_is_on_disk_before_it_is_evaluated() {
     let dir = tempfile::tempdir().unwrap();
@@ -363,7 +366,8 @@ fn a_proposal_is_on_disk_before_it_is_evaluated() {
     assert_eq!((summary.trials, summary.first_failure), (4, None));
 }
 
-/// Stopped after any number of outcomes and resumed, a study has the records of one that was not stopped.
+/// Stopped after any number of outcomes and resumed, a study has the records of one that was not
+/// stopped.
 #[test]
 fn a_stopped_study_goes_on_as_if_it_had_not_been() {
     let config = config(Budget::trials(12), 3);

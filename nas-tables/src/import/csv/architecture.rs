@@ -121,7 +121,8 @@ impl<'a> ArchitectureReader<'a> {
         })
     }
 
-    /// Whether lines have to be seen before the first can be read: what [`Evidence`] collects for each column.
+    /// Whether lines have to be seen before the first can be read: what [`Evidence`] collects for
+    /// each column.
     pub(super) fn undecided(&self) -> Vec<Option<Evidence>> {
         match &self.how {
             How::Columns(reads) => {

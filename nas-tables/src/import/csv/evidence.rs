@@ -20,7 +20,8 @@ pub(super) struct Evidence {
     neither: Option<Seen>,
     /// The first text that is no option, not even in another spelling.
     not_spelt: Option<Seen>,
-    /// The first text that, as a number, is another option than the one that it names, and that option's number.
+    /// The first text that, as a number, is another option than the one that it names, and that
+    /// option's number.
     differs: Option<(Seen, usize)>,
 }
 
@@ -121,7 +122,8 @@ impl Evidence {
     }
 }
 
-/// Whether a text names an option in another spelling: `True` and `true`, `03` and `3`, `1` and `true`.
+/// Whether a text names an option in another spelling: `True` and `true`, `03` and `3`, `1` and
+/// `true`.
 fn is_spelling(text: &str, option: &str) -> bool {
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
     let truth = |text: &str| match text.to_ascii_lowercase().as_str() {

@@ -63,14 +63,15 @@ pub struct ArchitectureColumns {
     /// What stands between the parts of the one column; found out where nothing is said.
     #[serde(default)]
     pub separator: Option<String>,
-    /// Where zeros are put if there are too few numbers or digits; a text that is too short is an error where nothing is
-    /// said.
+    /// Where zeros are put if there are too few numbers or digits; a text that is too short is an
+    /// error where nothing is said.
     #[serde(default)]
     pub pad: Option<Pad>,
     /// What the numbers stand for, from 0; the options of each decision where nothing is said.
     #[serde(default)]
     pub options: Option<Vec<String>>,
-    /// Of which decision each number or option is; in the order of the decisions where nothing is said.
+    /// Of which decision each number or option is; in the order of the decisions where nothing is
+    /// said.
     #[serde(default)]
     pub decisions: Option<Vec<String>>,
 }
@@ -79,7 +80,8 @@ pub struct ArchitectureColumns {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// The numbers of the options, from 0, with a separator between them, in brackets or not: `(3, 0, 1)`.
+    /// The numbers of the options, from 0, with a separator between them, in brackets or not:
+    /// `(3, 0, 1)`.
     #[default]
     Numbers,
     /// The numbers of the options, a digit each: `301`.
@@ -88,7 +90,8 @@ pub enum Form {
     Options,
     /// A text that this toolkit reads as a genotype, such as a NAS-Bench-201 string.
     Genotype,
-    /// NAS-Bench-201's number of the architecture: [`nb201_by_index`](nas_space::spaces::nb201_by_index).
+    /// NAS-Bench-201's number of the architecture:
+    /// [`nb201_by_index`](nas_space::spaces::nb201_by_index).
     #[serde(rename = "nb201_index")]
     Nb201Index,
 }
@@ -166,7 +169,8 @@ pub struct FigureColumn {
     /// Which repeat; none for a mean over repeats.
     #[serde(default)]
     pub seed: Option<u64>,
-    /// What stands between the figures, where the column holds those of several repeats, which are numbered from 0.
+    /// What stands between the figures, where the column holds those of several repeats, which are
+    /// numbered from 0.
     #[serde(default)]
     pub repeats: Option<String>,
     /// What a number counts.

@@ -1,4 +1,5 @@
-//! Comma-separated text of any benchmark, described by a mapping, as `nas table import FILE --mapping map.toml` reads it.
+//! Comma-separated text of any benchmark, described by a mapping, as
+//! `nas table import FILE --mapping map.toml` reads it.
 //!
 #![doc = include_str!("mapping.md")]
 

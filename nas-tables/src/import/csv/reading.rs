@@ -204,7 +204,8 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// The line of what begins here. A position is that of the empty lines before, if there are any.
+    /// The line of what begins here. A position is that of the empty lines before, if there are
+    /// any.
     fn line(&self, at: &Position) -> u64 {
         let begun = usize::try_from(at.byte()).unwrap_or(usize::MAX);
         let rest = self.content.get(begun..).unwrap_or_default();

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{Table, TableError, TabularEvaluator};
 
-/// Depths 2, 3, 4 and kernels 3, 5, 7, of accuracies; what `architecture` is, is for the caller to say.
+/// Depths 2, 3, 4 and kernels 3, 5, 7, of accuracies; what `architecture` is, is for the caller to
+/// say.
 fn mapping(architecture: &str) -> String {
     with_options("[\"2\", \"3\", \"4\"]", architecture)
 }
