@@ -4,14 +4,26 @@
 //! PNM. Of files with several images, the first is read.
 //!
 //! # Pixels
-//! - They are those that Pillow gives for `ImageOps.exif_transpose(image).convert("RGB")`, except as follows.
-//!   JPEG and lossy WebP differ by rounding; the tests state by how much.
+//! They are those that Pillow gives for `ImageOps.exif_transpose(image).convert("RGB")`, except as follows:
+//! - JPEG differs by 0.14 levels on average and at most 5, measured over 2,062 photographs. Where colours are
+//!   subsampled and a side is no multiple of 16, the last row and column may differ by 15 levels, and by 50 in noise:
+//!   the decoders enlarge colours differently there. So it is everywhere in images of up to 4 columns.
+//! - BMP of 16 bits, and TIFF with CMYK or with JPEG inside, differ by 1 level at most. All other formats are the
+//!   same, bit for bit.
 //! - Transparent pixels lie on white, as `Image.alpha_composite` computes it. What the first frame of a GIF leaves
 //!   uncovered is transparent too.
 //! - Values of 16 bits are `round(v * 255 / 65535)`. Pillow clips them or cuts off their low byte.
 //! - An image whose pixels are all grey has one channel, whatever its file says.
-//! - The orientation in EXIF, or in the tags of a TIFF, is applied.
-//! - Colour profiles and gamma are ignored, as Pillow ignores them.
+//!
+//! The orientation in EXIF, or in the tags of a TIFF, is applied. Colour profiles and gamma are ignored, as Pillow
+//! ignores them.
+//!
+//! # Damage
+//! A file that is cut off is an error, never half an image. A JPEG without the mark of its end counts as cut off, even
+//! if nothing else is missing. One that is damaged in the middle may show grey there, as in Pillow.
+//!
+//! Not supported are TIFF with a palette, with fax compression of group 3, or with values that are not integers of 1,
+//! 8 or 16 bits.
 //!
 //! # Memory
 //! A header of a few bytes can claim an image of gigabytes. No buffer is made before these bounds are checked:
@@ -56,7 +68,7 @@ pub struct Decoded {
 ///
 /// # Errors
 /// [`DecodeError`] for what is no image, has a format or a variant that is not built in, ends too early, is larger
-/// than the bounds of [this module](self), or is damaged. It is never half an image.
+/// than the bounds of [this module](self), or is damaged.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let mut opened = Opened::new(bytes)?;
     let format = opened.format;
@@ -82,7 +94,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
 
 /// Width and height of an image as [`decode`] gives them, from its header.
 ///
-/// Nothing behind the header is looked at, so an image may still turn out to be damaged.
+/// No pixel is decoded, so the image may still turn out to be damaged.
 ///
 /// # Errors
 /// As [`decode`], for what the header shows.

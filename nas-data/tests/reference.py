@@ -295,6 +295,21 @@ def resizes():
     (HERE / "resized.txt").write_text("\n".join(lines) + "\n")
 
 
+def arrays():
+    """Archives as NumPy writes them; the values are in `npz.rs`."""
+    counted = lambda *shape: np.arange(np.prod(shape)).reshape(shape)
+    np.savez_compressed(
+        HERE / "medmnist.npz",
+        train_images=counted(4, 4, 2, 3).astype(np.uint8),
+        train_labels=np.array([[0], [1], [2], [1]], np.uint8),
+        val_images=counted(2, 4, 2, 3).astype(np.uint8) + 100,
+        val_labels=np.array([[2], [0]], np.uint8),
+        test_images=counted(1, 4, 2, 3).astype(np.uint8) + 200,
+        test_labels=np.array([[1]], np.uint8),
+    )
+    np.savez(HERE / "big_endian.npz", X=counted(2, 1, 3, 2).astype(">f4") / 11, Y=np.array([7, -1], ">i8"))
+
+
 def main():
     HERE.mkdir(exist_ok=True)
     for old in HERE.iterdir():
@@ -307,6 +322,7 @@ def main():
     tiffs(image, grey, rgba, ramp, colours)
     pnms(image, grey, ramp, colours)
     resizes()
+    arrays()
     (HERE / "images.txt").write_text("\n".join(LINES) + "\n")
     print(sum(file.stat().st_size for file in HERE.iterdir()), "bytes in", len(list(HERE.iterdir())), "files")
 
