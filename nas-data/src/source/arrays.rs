@@ -194,6 +194,8 @@ mod tests {
 
     fn arrays(train: Part, test: Option<Part>) -> Arrays {
         Arrays {
+            layout: Layout::Nhw,
+            range: (0.0, 255.0),
             shape: Shape::new(3, 1, 2),
             train,
             valid: None,
