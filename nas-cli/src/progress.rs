@@ -4,13 +4,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use nas_data::{Progress, Stage};
 use nas_eval::table_build::BuildProgress;
 use nas_eval::train::EpochMetrics;
 use nas_report::Shown as _;
 use nas_report::number::percent;
 use nas_runner::{RunEvent, Watcher};
 use nas_space::search::{Budget, Metric, TrialId};
-use nas_data::{Progress, Stage};
 use nas_study::{Event, TrialRecord};
 
 use crate::output::{note, printable};
@@ -284,7 +284,9 @@ impl Watcher for Bars {
             training,
         } = &mut *shown;
         match event {
-            RunEvent::Reading(progress) => reading.get_or_insert_with(|| ReadingBar::new(&self.screen)).show(progress),
+            RunEvent::Reading(progress) => reading
+                .get_or_insert_with(|| ReadingBar::new(&self.screen))
+                .show(progress),
             RunEvent::SearchBegins { budget, metric } => {
                 reading.take().iter().for_each(ReadingBar::finish);
                 *trials = Some(TrialBar::new(&self.screen, budget, metric.clone()));

@@ -88,7 +88,9 @@ impl Looked {
         let data = normalized(text)?;
         if is_named(&data) {
             if let Some(option) = typed.first_typed() {
-                let why = format!("{option} has no meaning with {data}; it is for images of your own (--data PATH)");
+                let why = format!(
+                    "{option} has no meaning with {data}; it is for images of your own (--data PATH)"
+                );
                 return Err(Usage::new(why).into());
             }
             return Ok(Self {
@@ -121,11 +123,7 @@ impl Looked {
 /// # Errors
 /// Where there is no such data set, its files are missing or damaged, or images of one's own are not those on record.
 pub fn load(source: Source<'_>, watcher: &dyn Watcher) -> Result<Dataset> {
-    let Source {
-        data,
-        data_dir,
-        own,
-    } = source;
+    let Source { data, data_dir, own } = source;
     let Some(own) = own else {
         return data_dir::load(data, data_dir, watcher);
     };

@@ -9,7 +9,9 @@ pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableComma
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use nas_runner::args::{ConsentArgs, DataArgs, DeviceArgs, ReadArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs};
+use nas_runner::args::{
+    ConsentArgs, DataArgs, DeviceArgs, ReadArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs,
+};
 use nas_runner::parsers::{at_least, seed, share};
 use nas_space::shape::Shape;
 

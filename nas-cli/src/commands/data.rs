@@ -45,13 +45,16 @@ pub(crate) fn run(command: &DataCommand, output: Output) -> Result<()> {
 fn check(args: &CheckArgs, output: Output) -> Result<()> {
     let path = data::normalized(&args.path).typed("PATH")?;
     if data::is_named(&path) {
-        let why = format!("PATH: {path} is a data set with a name; `nas list` and `nas doctor` tell of these");
+        let why =
+            format!("PATH: {path} is a data set with a name; `nas list` and `nas doctor` tell of these");
         return Err(Usage::new(why).into());
     }
     let mut read = ReadOptions::default();
     args.read.overlay(&mut read);
     let bars = Arc::new(Bars::default());
-    let found = nas_data::read(Path::new(&path), &read, &|progress| bars.watch(RunEvent::Reading(progress)))?;
+    let found = nas_data::read(Path::new(&path), &read, &|progress| {
+        bars.watch(RunEvent::Reading(progress))
+    })?;
     bars.finish();
     let checked = checked(path, found);
     output.result(&checked, || text(&checked))
@@ -77,18 +80,30 @@ fn checked(data: String, found: OwnData) -> Checked {
 fn text(checked: &Checked) -> String {
     let found = &checked.findings;
     let mut lines = vec![
-        line("images", &format!(
-            "{} in {}, every one as {} ({} of pixels)",
-            grouped(found.images as u64),
-            counted(checked.classes, "class").replace("classs", "classes"),
-            checked.shape,
-            mebibytes(checked.bytes as u64)
-        )),
-        line("as they are", &format!(
-            "{} to {} wide (median {}), {} to {} high (median {}); {} grey, {} coloured",
-            found.width.min, found.width.max, found.width.median, found.height.min, found.height.max, found.height.median,
-            grouped(found.grey as u64), grouped(found.coloured as u64)
-        )),
+        line(
+            "images",
+            &format!(
+                "{} in {}, every one as {} ({} of pixels)",
+                grouped(found.images as u64),
+                counted(checked.classes, "class").replace("classs", "classes"),
+                checked.shape,
+                mebibytes(checked.bytes as u64)
+            ),
+        ),
+        line(
+            "as they are",
+            &format!(
+                "{} to {} wide (median {}), {} to {} high (median {}); {} grey, {} coloured",
+                found.width.min,
+                found.width.max,
+                found.width.median,
+                found.height.min,
+                found.height.max,
+                found.height.median,
+                grouped(found.grey as u64),
+                grouped(found.coloured as u64)
+            ),
+        ),
         line("split", &split(checked)),
     ];
     for (number, class) in found.classes.iter().take(MOST_CLASSES).enumerate() {
@@ -96,11 +111,17 @@ fn text(checked: &Checked) -> String {
             Some(_) => format!(", {} to validate on", class.valid),
             None => String::new(),
         };
-        let counts = format!("{}: {} to train on{valid}, {} to test on", class.class, class.train, class.test);
+        let counts = format!(
+            "{}: {} to train on{valid}, {} to test on",
+            class.class, class.train, class.test
+        );
         lines.push(line(if number == 0 { "classes" } else { "" }, &counts));
     }
     if found.classes.len() > MOST_CLASSES {
-        lines.push(line("", &format!("and {} more", found.classes.len() - MOST_CLASSES)));
+        lines.push(line(
+            "",
+            &format!("and {} more", found.classes.len() - MOST_CLASSES),
+        ));
     }
     for skipped in &found.skipped {
         let what = format!("{}: {}", skipped.reason, examples(&skipped.files));
@@ -111,10 +132,20 @@ fn text(checked: &Checked) -> String {
         ("contradictory", &found.contradictions),
         ("in two splits", &found.leaks),
     ];
-    lines.extend(sets.into_iter().filter(|(_, sets)| sets.images > 0).map(|(name, sets)| line(name, &same(sets))));
+    lines.extend(
+        sets.into_iter()
+            .filter(|(_, sets)| sets.images > 0)
+            .map(|(name, sets)| line(name, &same(sets))),
+    );
     lines.extend(found.warnings.iter().map(|warning| line("warning", warning)));
     lines.push(line("fingerprint", &checked.fingerprint));
-    lines.push(line("next", &format!("nas search --data {}", nas_runner::shell::quoted(Path::new(&checked.data)))));
+    lines.push(line(
+        "next",
+        &format!(
+            "nas search --data {}",
+            nas_runner::shell::quoted(Path::new(&checked.data))
+        ),
+    ));
     lines.join("\n")
 }
 
@@ -135,7 +166,13 @@ fn split(checked: &Checked) -> String {
 }
 
 fn examples(files: &Listed<String>) -> String {
-    let named = files.first.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let named = files
+        .first
+        .iter()
+        .take(5)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
     match files.count {
         count if count > 5 => format!("{named} and {} more", count - 5),
         _ => named,
@@ -144,7 +181,11 @@ fn examples(files: &Listed<String>) -> String {
 
 fn same(sets: &Duplicates) -> String {
     let named = |image: &Named| format!("{} ({})", image.name, image.class);
-    let first = sets.sets.first.first().map(|set| set.iter().map(named).collect::<Vec<_>>().join(" = "));
+    let first = sets
+        .sets
+        .first
+        .first()
+        .map(|set| set.iter().map(named).collect::<Vec<_>>().join(" = "));
     let dropped = match sets.dropped {
         0 => String::new(),
         dropped => format!(", {dropped} of them dropped"),

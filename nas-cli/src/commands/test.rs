@@ -15,8 +15,8 @@ use crate::output::Output;
 use crate::progress::only_notes;
 use nas_runner::NETWORK_FILE;
 use nas_runner::Typed;
-use nas_runner::plan::RunConfig;
 use nas_runner::data::{self, Looked, OwnPlan, Source};
+use nas_runner::plan::RunConfig;
 use nas_runner::{data_dir, device};
 
 /// The JSON of `nas test`.
@@ -65,7 +65,9 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
             load(&looked.data, data_dir.as_deref(), looked.own.as_ref())?
         }
         (None, Some((path, own))) => load(path, None, Some(own))?,
-        (None, None) if data::is_named(&network.dataset) => load(&network.dataset, data_dir.as_deref(), None)?,
+        (None, None) if data::is_named(&network.dataset) => {
+            load(&network.dataset, data_dir.as_deref(), None)?
+        }
         (None, None) => bail!(
             "{} was trained on images of somebody's own, {}; say where they are with --data PATH",
             file.display(),

@@ -22,9 +22,9 @@ use crate::output::Output;
 use crate::progress::{Bars, EpochBar, Screen, only_notes};
 use crate::signals;
 use nas_runner::Typed;
+use nas_runner::data::{self, Looked, Source};
 use nas_runner::plan::{self, RunConfig};
 use nas_runner::size::{Size, Skeleton};
-use nas_runner::data::{self, Looked, Source};
 use nas_runner::{data_dir, device};
 
 /// The JSON of `nas train`.
@@ -77,7 +77,13 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let data = data.or(of_run.map(|images| images.data)).unwrap_or(plan::DATA);
     let recorded = of_run.filter(|images| images.data == data);
     let bars = Bars::default();
-    let looked = Looked::at(data, recorded.and_then(|images| images.own), &args.data.read, &bars).typed("--data")?;
+    let looked = Looked::at(
+        data,
+        recorded.and_then(|images| images.own),
+        &args.data.read,
+        &bars,
+    )
+    .typed("--data")?;
     bars.finish();
     let data = looked.data.as_str();
     if args.data.data_dir.is_some() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Augmentation, DataError};
+use crate::data::{Augmentation, DataError, DataFacts, DatasetInfo};
 use crate::error::EvalError;
 use crate::nn::{Curve, OptimizerConfig, Schedule, SgdConfig, Tick};
 

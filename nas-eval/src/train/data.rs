@@ -6,9 +6,7 @@ use candle_core::Device;
 use nas_space::seed::Seed;
 
 use super::TrainConfig;
-use crate::data::{
-    BatchPlan, Batcher, DataError, Dataset, HeldOut, Images, Normalization, stratified_split,
-};
+use crate::data::{BatchPlan, Batcher, DataError, Dataset, HeldOut, Images, Normalization, stratified_split};
 
 /// Training images, divided into those that are trained on and those that are validated on, with
 /// the normalisation constants of the former.

@@ -2,6 +2,7 @@
 
 use nas_darts::stop::StopRule;
 use nas_darts::{DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
+use nas_eval::data::DataFacts;
 use nas_eval::train::TrainConfig;
 use nas_evo::{Nsga2Config, Objective, Removal, Tournament};
 use nas_pnas::surrogate::SurrogateConfig;
@@ -442,7 +443,7 @@ fn a_method_has_one_name_wherever_it_is_named() {
     for method in Method::ALL {
         let of = Defaults {
             space: &SpaceConfig::by_name(method.default_space(None)).unwrap(),
-            data: "digits",
+            data: &DataFacts::named("digits").unwrap(),
             trials: None,
             preset: None,
             file: &Table::new(),

@@ -13,9 +13,9 @@ use toml::{Table, Value};
 
 use super::{CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, table};
 use crate::args::{SearchArgs, TaskArgs};
+use crate::data::{self, Looked};
 use crate::methods::{Defaults, Known, Method};
 use crate::size::{Size, skeleton};
-use crate::data::{self, Looked};
 use crate::usage::{Typed, Usage};
 use crate::watch::{Unwatched, Watcher};
 use crate::{data_dir, device};
@@ -81,7 +81,10 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
     let recorded = text_at(&file, &[place, "data"]);
     let named = task.data.data.as_deref().or(recorded).unwrap_or(DATA).to_owned();
     let own = section_at(&mut file, &[place]).and_then(|section| section.remove("own"));
-    let own = own.map(Value::try_into).transpose().context("in [own] of the configuration")?;
+    let own = own
+        .map(Value::try_into)
+        .transpose()
+        .context("in [own] of the configuration")?;
     let looked = Looked::at(&named, own.as_ref(), &task.data.read, watcher).typed("--data")?;
     if let Some(section) = section_at(&mut file, &[place]).filter(|section| section.contains_key("data")) {
         section.insert("data".to_owned(), Value::String(looked.data.clone()));

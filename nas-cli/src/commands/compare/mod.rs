@@ -237,9 +237,11 @@ fn entrants(args: &CompareArgs) -> Result<Vec<Entrant>> {
 /// What a method is run with, as `nas search` would resolve it.
 fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Result<RunConfig> {
     let mut config =
-        plan::resolve(&args.search(&entrant.what, table_data), &Bars::default()).with_context(|| match &entrant.what {
-            What::Method(method) => format!("method {method}"),
-            What::File(path) => format!("{}, {}", entrant.name, path.display()),
+        plan::resolve(&args.search(&entrant.what, table_data), &Bars::default()).with_context(|| {
+            match &entrant.what {
+                What::Method(method) => format!("method {method}"),
+                What::File(path) => format!("{}, {}", entrant.name, path.display()),
+            }
         })?;
     if !config.method.proposes() {
         let able: Vec<&str> = Method::proposing().map(Method::name).collect();

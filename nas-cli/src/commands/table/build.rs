@@ -14,10 +14,10 @@ use super::{info, trainings};
 use crate::args::BuildArgs;
 use crate::output::{Output, note};
 use crate::progress::BuildBar;
+use crate::progress::only_notes;
 use crate::signals;
 use nas_runner::data::{self, Looked};
 use nas_runner::data_dir;
-use crate::progress::only_notes;
 use nas_runner::plan::{self, DATA};
 use nas_runner::{Typed, Usage};
 
