@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use nas_space::seed::Seed;
 
 use crate::error::DataError;
-use crate::findings::{Duplicates, Named};
+use crate::findings::{Duplicates, MOST_EXAMPLES, Named};
 use crate::identical::identical;
 use crate::scan::{Digest, Image};
 use crate::source::{Entry, Listing, Side};
 use crate::split::split;
 
-/// The seed of every test split. It is no run's: all runs on the same images are tested on the same ones.
+/// The seed of every test split. It is no run's: all runs on the same images are tested on the same
+/// ones.
 const TEST_SEED: Seed = Seed::new(0x007e_5700_0000_0001);
 
 /// Which images are used, and where.
@@ -103,7 +104,8 @@ pub(crate) fn arrange(
 }
 
 impl Arrangement {
-    /// Judges images that are the same: those of several classes are not used; those of several splits not for training.
+    /// Judges images that are the same: those of several classes are not used; those of several
+    /// splits not for training.
     fn judge(&mut self, set: &[usize], listing: &Listing, is_used: &mut [bool]) {
         let entry = |&place: &usize| &listing.entries[place];
         let side = |place: &usize| entry(place).side.unwrap_or(Side::Train);
@@ -120,7 +122,7 @@ impl Arrangement {
         };
         of.images += set.len();
         of.dropped += dropped.len();
-        let named = set.iter().map(|place| Named {
+        let named = set.iter().take(MOST_EXAMPLES).map(|place| Named {
             name: entry(place).name(),
             class: listing.classes[entry(place).label as usize].clone(),
         });
@@ -160,7 +162,8 @@ fn check_classes(
     }
 }
 
-/// The entries of the test split. They follow from the contents of the images, not from their names.
+/// The entries of the test split. They follow from the contents of the images, not from their
+/// names.
 fn draw_test(
     listing: &Listing,
     images: &[Option<Image>],

@@ -124,7 +124,7 @@ pub enum DataError {
     /// More images than allowed cannot be read.
     #[error(
         "{}: {bad} of {all} images cannot be read, which is more than the {percent} % that may be left out (--max-bad): {first}; \
-         repair or remove them, or allow more",
+         repair or remove them, choose other files (--glob), or allow more",
         path.display(), percent = 100.0 * .max_bad
     )]
     TooManyBad {

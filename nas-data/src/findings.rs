@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 /// The most examples that are kept of anything that is found.
 pub const MOST_EXAMPLES: usize = 20;
 
-/// All that is worth knowing of a data set before it is trained on. Everything is counted; of what there may be much,
-/// the first [`MOST_EXAMPLES`] in the order of their names are named.
+/// All that is worth knowing of a data set before it is trained on. Everything is counted; of what
+/// there may be much, the first [`MOST_EXAMPLES`] in the order of their names are named.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
     /// Images that are used, in all splits.
@@ -29,7 +29,8 @@ pub struct Findings {
     pub duplicates: Duplicates,
     /// Images that are the same as one of another class. None of them is used.
     pub contradictions: Duplicates,
-    /// Images that are the same as one of another split that the source gives. They are left out of training.
+    /// Images that are the same as one of another split that the source gives. They are left out of
+    /// training.
     pub leaks: Duplicates,
     /// What should be known before training, in sentences.
     pub warnings: Vec<String>,
@@ -88,7 +89,7 @@ pub struct Duplicates {
     pub images: usize,
     /// Images that were left out for that.
     pub dropped: usize,
-    /// The sets: each the images that are the same, by name and class.
+    /// The sets: of each the first [`MOST_EXAMPLES`] images that are the same, by name and class.
     pub sets: Listed<Vec<Named>>,
 }
 

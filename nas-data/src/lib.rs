@@ -1,14 +1,50 @@
-//! Images of one's own: a folder, a list of files, or arrays, read once into pixels of one size, split and checked.
+//! Images of one's own: a folder, a list of files, or arrays, read once into pixels of one size,
+//! split and checked.
 //!
-//! [`read`] takes a path and gives [`OwnData`]: the pixels of every image at one size, its label, its group, and a training,
-//! a test and perhaps a validation split. [`Findings`] say what is worth knowing of them. [`split`] draws a validation split.
+//! ```
+//! use nas_data::{ReadOptions, read, split};
+//! use nas_space::seed::Seed;
 //!
-//! What was read lies in a cache, outside of the source's folder, and is opened from there the next time.
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (folder, cache) = (tempfile::tempdir()?, tempfile::tempdir()?);
+//! # let folder = folder.path();
+//! # for (class, shade) in [("dark", 10), ("light", 200)] {
+//! #     std::fs::create_dir(folder.join(class))?;
+//! #     for image in 0..10 {
+//! #         std::fs::write(folder.join(class).join(format!("{image}.pgm")), format!("P2 2 2 255 {shade} 0 0 {image}"))?;
+//! #     }
+//! # }
+//! // A folder with a folder for each class.
+//! let options = ReadOptions { cache: Some(cache.path().to_owned()), ..ReadOptions::default() };
+//! let data = read(folder, &options, &|progress| println!("{:?}: {} of {}", progress.stage, progress.done, progress.total))?;
+//! assert_eq!(data.classes, ["dark", "light"]);
+//! assert_eq!(data.shape.to_string(), "1x8x8");
+//! assert_eq!((data.train.len(), data.test.len()), (16, 4));
+//! let (train, valid) = split(&data.train.labels, &data.train.groups, 0.25, Seed::new(1))?;
+//! assert_eq!((train.len(), valid.len()), (12, 4));
+//! # Ok(())
+//! # }
+//! ```
 //!
-//! **Invariant:** nothing is written below the source's folder.
+//! [`read`] takes a path and gives [`OwnData`]: the pixels of every image at one size, its label,
+//! its group, and a training, a test and perhaps a validation split. [`Findings`] say what is worth
+//! knowing of them. [`split`] draws a validation split. What was read lies in a cache and is opened
+//! from there the next time.
 //!
-//! **Invariant:** the same files, labels, splits, groups and settings give the same data and fingerprint, whatever the order of
-//! folders, the locale, the number of threads, and the times of files.
+//! | source | what it looks like |
+//! |---|---|
+//! | a folder | a folder for each class, with images at any depth; or `train`, `val` and `test` with these in them. A `classes.txt` may give the order of the classes, one name a line |
+//! | a list | CSV, TSV or blanks between: path, class, and perhaps split and group. Paths are relative to the list |
+//! | arrays | `.npz` with `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test` |
+//!
+//! **Invariant:** an image is never on both sides of a split that is drawn, nor are images of one
+//! group. Splits that the source gives are kept.
+//!
+//! **Invariant:** nothing is written below a folder of images.
+//!
+//! **Invariant:** the same files, labels, splits, groups and settings give the same data and
+//! fingerprint, whatever the order of folders, the locale, the number of threads, and the times of
+//! files.
 
 mod arrange;
 mod cache;

@@ -33,11 +33,12 @@ pub(super) struct LaidOut {
     pub(super) warnings: Vec<String>,
 }
 
-/// Finds splits and classes of the images of a folder: `path` is how the user calls it, `root` where it is.
+/// Finds splits and classes of the images of a folder: `path` is how the user calls it, `root`
+/// where it is.
 ///
 /// # Errors
-/// [`DataError::Layout`] where there are no images, no classes, or more than one way to understand what is there;
-/// [`DataError::ClassesFile`]; [`DataError::NotInTraining`].
+/// [`DataError::Layout`] where there are no images, no classes, or more than one way to understand
+/// what is there; [`DataError::ClassesFile`]; [`DataError::NotInTraining`].
 pub(super) fn lay_out(
     path: &Path,
     root: &Path,
@@ -230,10 +231,10 @@ fn check_loose(images: &[Candidate], depth: usize, skipped: &[Skip]) -> Result<(
             ),
         ));
     }
-    let list = skipped.iter().map(|skip| &skip.name).find(|name| {
-        let name = name.to_ascii_lowercase();
-        name.ends_with(".csv") || name.ends_with(".tsv")
-    });
+    let list = skipped
+        .iter()
+        .map(|skip| &skip.name)
+        .find(|name| ends_with(name, &[".csv", ".tsv"]));
     let remedy = match list {
         Some(list) => format!(
             "expected a folder for each class; if {list} lists them with their classes, give that file"
@@ -248,6 +249,12 @@ fn check_loose(images: &[Candidate], depth: usize, skipped: &[Skip]) -> Result<(
         ),
         remedy,
     ))
+}
+
+/// Whether a name has one of these endings, in any case.
+fn ends_with(name: &str, endings: &[&str]) -> bool {
+    let name = name.to_ascii_lowercase();
+    endings.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Why there is no image.
@@ -268,7 +275,14 @@ fn no_images(
         [] => "an empty folder".to_owned(),
         reasons => format!("no images ({})", reasons.join("; ")),
     };
+    let list_or_arrays = skipped
+        .iter()
+        .find(|skip| ends_with(&skip.name, &[".npz", ".csv", ".tsv"]));
     let remedy = match glob {
+        None if list_or_arrays.is_some() => format!(
+            "expected a folder for each class; for a list or arrays give the file itself, such as {}",
+            list_or_arrays.map_or("", |skip| &skip.name)
+        ),
         Some(glob) => format!("expected images that --glob '{glob}' chooses, by their paths in the folder"),
         None => {
             "expected a folder for each class with PNG, JPEG, WebP, BMP, GIF, TIFF or PNM images".to_owned()

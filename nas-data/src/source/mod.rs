@@ -12,10 +12,11 @@ mod walk;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use image::ImageReader;
 use sha2::Sha256;
 
 use crate::decode::Decoded;
@@ -26,8 +27,8 @@ use crate::progress::Progress;
 /// The most bytes that the file of an image may have.
 const LARGEST_FILE: u64 = 512 << 20;
 
-/// What images come from: a folder, a list, or arrays. Its entries are known once it is open; their contents are read later,
-/// each once, from any thread.
+/// What images come from: a folder, a list, or arrays. Its entries are known once it is open; their
+/// contents are read later, each once, from any thread.
 pub(crate) trait Source: Sync {
     /// What there is.
     fn listing(&self) -> &Listing;
@@ -35,7 +36,8 @@ pub(crate) trait Source: Sync {
     /// The content of an entry, by its place in the listing; where it cannot be read, why.
     fn fetch(&self, entry: usize) -> Result<Content, String>;
 
-    /// Width and height of an entry in pixels, as cheaply as they can be had. `None` where they cannot.
+    /// Width and height of an entry in pixels, as cheaply as they can be had. `None` where they
+    /// cannot.
     fn dimensions(&self, entry: usize) -> Option<(u32, u32)>;
 
     /// Values of each entry where all are signals: images of one row. `None` where they are images.
@@ -46,7 +48,8 @@ pub(crate) trait Source: Sync {
     /// Hashes what tells cheaply whether anything has changed: names, lengths and times of files.
     fn stamp(&self, hash: &mut Sha256);
 
-    /// Reads what is not known yet, before anything but [`stamp`](Self::stamp) and [`folder`](Self::folder) is asked for.
+    /// Reads what is not known yet, before anything but [`stamp`](Self::stamp) and
+    /// [`folder`](Self::folder) is asked for.
     fn load(&mut self) -> Result<(), DataError> {
         Ok(())
     }
@@ -235,14 +238,14 @@ fn fetch_file(path: &Path) -> Result<Content, String> {
         .map_err(|error| error.to_string())
 }
 
-/// Width and height in the header of an image's file.
+/// Width and height in the header of an image's file. Some formats must be read whole for that.
 fn dimensions_of_file(path: &Path) -> Option<(u32, u32)> {
-    image::ImageReader::open(path)
-        .ok()?
-        .with_guessed_format()
-        .ok()?
-        .into_dimensions()
-        .ok()
+    let file = File::open(path).ok()?;
+    if file.metadata().ok()?.len() > LARGEST_FILE {
+        return None;
+    }
+    let reader = ImageReader::new(BufReader::new(file));
+    reader.with_guessed_format().ok()?.into_dimensions().ok()
 }
 
 /// A number of things: `1 image`, `2 images`.

@@ -37,8 +37,9 @@ pub(super) struct File {
     pub(super) stamp: Stamp,
 }
 
-/// Lists all files below `root`. Links are followed; a folder is entered once, by its own path where it has one below
-/// `root`, else by the first link to it, so links that lead into themselves end.
+/// Lists all files below `root`. Links are followed; a folder is entered once, by its own path
+/// where it has one below `root`, else by the first link to it, so links that lead into themselves
+/// end.
 ///
 /// # Errors
 /// A folder that cannot be read.
@@ -75,7 +76,8 @@ struct Walk<'a> {
     walked: Walked,
     /// Folders that were entered, by their canonical paths.
     entered: BTreeSet<PathBuf>,
-    /// Links to folders, by the bytes of their paths. They are followed once all folders are entered that need none.
+    /// Links to folders, by the bytes of their paths. They are followed once all folders are
+    /// entered that need none.
     links: BTreeMap<Vec<u8>, PathBuf>,
     /// Folders to enter.
     waiting: Vec<PathBuf>,
@@ -189,7 +191,8 @@ fn below(folder: &Path, name: &OsStr) -> PathBuf {
     path.into()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::symlink;
 

@@ -227,3 +227,21 @@ fn findings_are_up_to_date_where_only_the_allowance_changes() {
     folder.read_with(|options| options.max_bad = 0.5).unwrap();
     assert!(folder.read_with(|options| options.max_bad = 0.0).is_err());
 }
+
+/// A change of these digits makes every data set another one: runs on it cannot be resumed.
+#[test]
+fn value_stability() {
+    let folder = Folder::new();
+    for image in 0..8 {
+        folder.write(
+            format!("{}/{image}.pgm", image % 2),
+            format!("P2 2 1 255 {image} 9"),
+        );
+    }
+    let data = folder.read().unwrap();
+    assert_eq!(data.test.names, ["0/4.pgm", "1/3.pgm"]);
+    assert_eq!(
+        data.fingerprint,
+        "725da48fc4010733f2c89f724a034ca1423898031d5b17291c59d7af730133ee"
+    );
+}

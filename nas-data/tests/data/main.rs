@@ -1,4 +1,8 @@
 //! Folders and lists of images, as users have them.
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy.toml lets tests do so, but not the functions beside them"
+)]
 
 mod cache;
 mod folders;

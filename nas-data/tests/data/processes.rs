@@ -12,12 +12,13 @@ use crate::images::{Folder, png};
 const SOURCE: &str = "NAS_DATA_TEST_SOURCE";
 const CACHE: &str = "NAS_DATA_TEST_CACHE";
 
-/// What the other processes are: this test, told by its environment what to read. Otherwise it does nothing.
+/// What the other processes are: this test, told by its environment what to read. Otherwise it does
+/// nothing.
 #[test]
 fn another_process_reads() {
-    if let (Some(source), Some(cache)) = (env::var_os(SOURCE), env::var_os(CACHE)) {
+    if let Some(source) = env::var_os(SOURCE) {
         let options = ReadOptions {
-            cache: Some(cache.into()),
+            cache: env::var_os(CACHE).map(Into::into),
             ..ReadOptions::default()
         };
         let data = nas_data::read(Path::new(&source), &options, &|_| {}).unwrap();
@@ -25,15 +26,39 @@ fn another_process_reads() {
     }
 }
 
-fn start(folder: &Folder) -> Child {
-    Command::new(env::current_exe().unwrap())
+fn command(folder: &Folder) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
         .args(["--exact", "processes::another_process_reads", "--nocapture"])
         .env(SOURCE, folder.path())
-        .env(CACHE, folder.cache())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::null());
+    command
+}
+
+fn start(folder: &Folder) -> Child {
+    command(folder).env(CACHE, folder.cache()).spawn().unwrap()
+}
+
+#[test]
+fn caches_are_where_the_environment_says() {
+    let folder = Folder::of(&[("a", 4), ("b", 4)]);
+    let fingerprint = folder.read().unwrap().fingerprint;
+    for (variable, value, below) in [
+        ("XDG_CACHE_HOME", folder.cache().join("xdg"), "xdg/nas"),
+        // A variable that is not absolute does not count.
+        ("XDG_CACHE_HOME", "relative".into(), "home/.cache/nas"),
+        ("XDG_CACHE_HOME", "".into(), "home/.cache/nas"),
+    ] {
+        let status = command(&folder)
+            .env("HOME", folder.cache().join("home"))
+            .env(variable, value)
+            .status();
+        assert!(status.unwrap().success());
+        let made = folder.cache().join(below);
+        assert!(made.join(&fingerprint).join("pixels").exists(), "{below}");
+        std::fs::remove_dir_all(made).unwrap();
+    }
 }
 
 /// Enough images to be interrupted in.
