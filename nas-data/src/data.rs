@@ -14,18 +14,22 @@ use crate::findings::Findings;
 pub struct OwnData {
     /// The name of the folder, or of the file without its ending.
     pub name: String,
-    /// What the images are: a SHA-256 in 64 hexadecimal digits of the files' contents, names, labels, splits and groups,
-    /// and of the shape they were given. Neither times nor places of files change it.
+    /// What the images are: a SHA-256 in 64 hexadecimal digits of the files' contents, names,
+    /// labels, splits and groups, and of the shape they were given. Neither times nor places of
+    /// files change it.
     pub fingerprint: String,
-    /// Channels, height and width of each image. There is one channel where all images are grey, else three.
+    /// Channels, height and width of each image. There is one channel where all images are grey,
+    /// else three.
     pub shape: Shape,
     /// Names of the classes. A label is a place in this list.
     pub classes: Vec<String>,
     /// The images to train on.
     pub train: Part,
-    /// The images to validate on, where the source gives some. Otherwise [`split`](crate::split) draws them from `train`.
+    /// The images to validate on, where the source gives some. Otherwise [`split`](crate::split)
+    /// draws them from `train`.
     pub valid: Option<Part>,
-    /// The images to test on: those that the source gives, else drawn, always the same ones for the same images.
+    /// The images to test on: those that the source gives, else drawn, always the same ones for the
+    /// same images.
     pub test: Part,
     /// What was found on reading.
     pub findings: Findings,
@@ -38,10 +42,11 @@ pub struct Part {
     pub pixels: Pixels,
     /// The class of each image: a place in [`OwnData::classes`].
     pub labels: Vec<u32>,
-    /// The group of each image. Images with one number belong on one side of any split: they are the same, or the source
-    /// says so. The numbers mean the same in all parts.
+    /// The group of each image. Images with one number belong on one side of any split: they are
+    /// the same, or the source says so. The numbers mean the same in all parts.
     pub groups: Vec<u32>,
-    /// The name of each image: its path in the source. What is not UTF-8 in it is written as `\xNN`.
+    /// The name of each image: its path in the source. What is not UTF-8 in it is written as
+    /// `\xNN`.
     pub names: Vec<String>,
 }
 
@@ -57,7 +62,8 @@ impl Part {
     }
 }
 
-/// Bytes of pixels in a file of the cache, which the system reads as they are looked at. Clones share them.
+/// Bytes of pixels in a file of the cache, which the system reads as they are looked at. Clones
+/// share them.
 #[derive(Clone)]
 pub struct Pixels {
     file: Arc<Mapped>,
@@ -70,7 +76,8 @@ impl Pixels {
         Self { file, range }
     }
 
-    /// These pixels and those that come next in the same file; of others, from the first of these to the last of those.
+    /// These pixels and those that come next in the same file; of others, from the first of these
+    /// to the last of those.
     #[must_use]
     pub fn joined(&self, next: &Self) -> Self {
         Self {

@@ -31,24 +31,26 @@ pub struct ReadOptions {
     pub image_size: ImageSize,
     /// What becomes of images that are not square.
     pub resize: Resize,
-    /// The largest share of images that may be unreadable, from 0 to 1. They are left out and named; where there
-    /// are more, reading fails.
+    /// The largest share of images that may be unreadable, from 0 to 1. They are left out and
+    /// named; where there are more, reading fails.
     pub max_bad: f64,
-    /// Only files of a folder whose path in it matches are read: `*` and `**` match any text, `?` a character,
-    /// `[ab]` one of them, `{a,b}` either. With `!` in front, only files that do not match.
+    /// Only files of a folder whose path in it matches are read: `*` and `**` match any text, `?` a
+    /// character, `[ab]` one of them, `{a,b}` either. With `!` in front, only files that do not
+    /// match.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glob: Option<String>,
-    /// What the columns of a list are, from the left: `path`, `label`, `split`, `group`, or `_` for one that does
-    /// not count. Without it the list's header says so.
+    /// What the columns of a list are, from the left: `path`, `label`, `split`, `group`, or `_` for
+    /// one that does not count. Without it the list's header says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// Where the channels of an array of images are, if the array's shape does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
-    /// The share of images that become the test split where the source gives none: above 0, below 1.
+    /// The share of images that become the test split where the source gives none: above 0, below
+    /// 1.
     pub test_fraction: f64,
-    /// The folder below which pixels are kept. `None` is `$XDG_CACHE_HOME/nas`, and where that is not set
-    /// `~/.cache/nas`.
+    /// The folder below which pixels are kept. `None` is `$XDG_CACHE_HOME/nas`, and where that is
+    /// not set `~/.cache/nas`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
 }
@@ -72,7 +74,8 @@ impl Default for ReadOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub enum ImageSize {
-    /// The median of the images' shorter sides, rounded down to a multiple of 4: at least 8, at most 64 pixels.
+    /// The median of the images' shorter sides, rounded down to a multiple of 4: at least 8, at
+    /// most 64 pixels.
     #[default]
     Auto,
     /// So many pixels, from 1 to [`LARGEST_SIDE`].

@@ -11,7 +11,8 @@ pub struct Progress {
     pub total: usize,
 }
 
-/// What is being done. The order is that in which it is done; a data set that is in the cache needs only the first.
+/// What is being done. The order is that in which it is done; a data set that is in the cache needs
+/// only the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// The source's files are listed.

@@ -24,12 +24,14 @@ const READING: u32 = 1;
 /// How many unreadable images an error names.
 const NAMED_BAD: usize = 10;
 
-/// Reads the images of a folder, a list or a file of arrays; or opens them in the cache, where they lie from the first time.
+/// Reads the images of a folder, a list or a file of arrays; or opens them in the cache, where they
+/// lie from the first time.
 ///
-/// A folder has a folder for each class, or `train`, `val` and `test` with these; a list has a path and a class on each line, and
-/// perhaps a split and a group; arrays are `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`. Splits that a source gives
-/// are kept. Where it gives no test split, one is drawn: stratified, groups and copies of an image on one side, and always
-/// the same for the same images.
+/// A folder has a folder for each class, or `train`, `val` and `test` with these; a list has a path
+/// and a class on each line, and perhaps a split and a group; arrays are `x` and `y`, or `x_train`,
+/// `y_train`, `x_test` and `y_test`. Splits that a source gives are kept. Where it gives no test
+/// split, one is drawn: stratified, groups and copies of an image on one side, and always the same
+/// for the same images.
 ///
 /// # Errors
 /// [`DataError`] says what was wrong, what was expected, and what to do.

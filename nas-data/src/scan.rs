@@ -54,8 +54,8 @@ pub(crate) struct Size {
     pub(crate) height: u32,
 }
 
-/// Reads all entries, and appends their pixels to `file`: resized, channel by channel. Each thread holds one image at a
-/// time.
+/// Reads all entries, and appends their pixels to `file`: resized, channel by channel. Each thread
+/// holds one image at a time.
 ///
 /// # Errors
 /// What the system says on writing.
@@ -147,7 +147,8 @@ fn planes(pixels: Vec<u8>, channels: u8) -> Vec<u8> {
 }
 
 impl Size {
-    /// The size that all images get. Signals keep their one row, and where the user names no side, all values.
+    /// The size that all images get. Signals keep their one row, and where the user names no side,
+    /// all values.
     pub(crate) fn choose(
         source: &dyn Source,
         named: ImageSize,
@@ -175,7 +176,8 @@ impl Size {
     }
 }
 
-/// The median of the images' shorter sides, rounded down to a multiple of 4, at least 8 and at most 64 pixels.
+/// The median of the images' shorter sides, rounded down to a multiple of 4, at least 8 and at most
+/// 64 pixels.
 fn usual_side(source: &dyn Source, progress: &(dyn Fn(Progress) + Sync)) -> u32 {
     let entries = source.listing().entries.len();
     let counter = Counter::new(Stage::Measuring, entries, progress);

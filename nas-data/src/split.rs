@@ -7,18 +7,20 @@ use rand::seq::SliceRandom as _;
 
 use crate::error::DataError;
 
-/// Divides images: the first list is the images that remain, the second about `fraction` of them, both ascending places in
-/// `labels`.
+/// Divides images: the first list is the images that remain, the second about `fraction` of them,
+/// both ascending places in `labels`.
 ///
-/// Each class is divided by itself, to the image where every image is a group of its own: the second list has
-/// `fraction` of its images, rounded, but at least one, and leaves at least one. A group is never divided; where groups are
-/// large, a class may thus have some images more or less than its share. The division follows from the arguments alone:
-/// the numbers of the groups do not matter, only which images share one.
+/// Each class is divided by itself, to the image where every image is a group of its own: the
+/// second list has `fraction` of its images, rounded, but at least one, and leaves at least one. A
+/// group is never divided; where groups are large, a class may thus have some images more or less
+/// than its share. The division follows from the arguments alone: the numbers of the groups do not
+/// matter, only which images share one.
 ///
 /// # Errors
-/// [`DataError::Option`] unless `fraction` is above 0 and below 1, and `labels` and `groups` are equally long;
-/// [`DataError::TooFew`] for a class all of whose images are one group; [`DataError::Entangled`] where groups hold several
-/// classes such that some class cannot be on both sides; [`DataError::TooSmall`] without images.
+/// [`DataError::Option`] unless `fraction` is above 0 and below 1, and `labels` and `groups` are
+/// equally long; [`DataError::TooFew`] for a class all of whose images are one group;
+/// [`DataError::Entangled`] where groups hold several classes such that some class cannot be on
+/// both sides; [`DataError::TooSmall`] without images.
 pub fn split(
     labels: &[u32],
     groups: &[u32],
@@ -132,8 +134,8 @@ impl Division {
         })
     }
 
-    /// Draws groups: first those that fit into what is wanted of each of their classes, then those that make the numbers of
-    /// images deviate less, then what a class without any needs.
+    /// Draws groups: first those that fit into what is wanted of each of their classes, then those
+    /// that make the numbers of images deviate less, then what a class without any needs.
     fn draw(&mut self, seed: Seed) -> Result<(), DataError> {
         let mut order: Vec<usize> = (0..self.held.len()).collect();
         order.shuffle(&mut seed.derive("split", 0).rng());
@@ -193,7 +195,8 @@ impl Division {
         self.of(group, |class, images| class.drawn + images < class.images)
     }
 
-    /// Whether the classes' numbers of drawn images are nearer to what is wanted with the group than without.
+    /// Whether the classes' numbers of drawn images are nearer to what is wanted with the group
+    /// than without.
     fn brings_nearer(&self, group: usize) -> bool {
         let (mut with, mut without) = (0.0, 0.0);
         for (label, images) in &self.held[group] {

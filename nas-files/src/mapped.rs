@@ -9,8 +9,9 @@ use memmap2::Mmap;
 
 use crate::FileError;
 
-/// The bytes of a file, which the system reads as they are looked at, and may forget again. They do not change as long as
-/// nobody rewrites the file in place; it can be replaced or removed meanwhile.
+/// The bytes of a file, which the system reads as they are looked at, and may forget again. They do
+/// not change as long as nobody rewrites the file in place; it can be replaced or removed
+/// meanwhile.
 #[derive(Debug)]
 pub struct Mapped {
     /// `None` for an empty file, which cannot be mapped.
@@ -40,9 +41,10 @@ impl Mapped {
         if file.metadata()?.len() == 0 {
             return Ok(Self { map: None });
         }
-        // SAFETY: what is read of the map are bytes, of which any are legal, each time anew and with bounds checked, so that
-        // a process that rewrites the file in place can make answers wrong, and nothing else. One that cuts it short
-        // makes the system end this process when it reads beyond. This toolkit does neither: it replaces files.
+        // SAFETY: what is read of the map are bytes, of which any are legal, each time anew and
+        // with bounds checked, so that a process that rewrites the file in place can make answers
+        // wrong, and nothing else. One that cuts it short makes the system end this process when it
+        // reads beyond. This toolkit does neither: it replaces files.
         let map = unsafe { Mmap::map(file) }?;
         Ok(Self { map: Some(map) })
     }

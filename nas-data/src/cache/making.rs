@@ -52,8 +52,9 @@ impl<'a> Making<'a> {
         io_error(&self.folder.join(SCRATCH), "written")(reason)
     }
 
-    /// Writes the cache, from pixels in the scratch file: `images` gives of each, in the final order, where its pixels begin
-    /// there and whether it is grey. Grey images get as many equal channels as the shape has. `tell` is called for each.
+    /// Writes the cache, from pixels in the scratch file: `images` gives of each, in the final
+    /// order, where its pixels begin there and whether it is grey. Grey images get as many equal
+    /// channels as the shape has. `tell` is called for each.
     ///
     /// # Errors
     /// What the system says.
@@ -104,7 +105,8 @@ impl<'a> Making<'a> {
         sync_directory_of(path)
     }
 
-    /// Gives the folder its final name, unless a whole one has it already, and opens what is there then.
+    /// Gives the folder its final name, unless a whole one has it already, and opens what is there
+    /// then.
     ///
     /// # Errors
     /// What the system says.

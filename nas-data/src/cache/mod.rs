@@ -8,8 +8,8 @@
 //! | `locks/KEY`, `locks/FINGERPRINT` | locked by the process that makes either |
 //! | `.making-KEY` | a folder being made |
 //!
-//! A folder is made beside and renamed once it is complete and on disk. On opening, lengths and checksums are compared; what is
-//! damaged is made again.
+//! A folder is made beside and renamed once it is complete and on disk. On opening, lengths and
+//! checksums are compared; what is damaged is made again.
 
 pub(crate) mod index;
 mod making;
@@ -74,7 +74,8 @@ impl Cache {
     /// The cache in `chosen`, else where caches of this user are. Nothing is created yet.
     ///
     /// # Errors
-    /// [`DataError::CacheInSource`] where it lies below `source`, which must be canonical; [`DataError::NoCache`].
+    /// [`DataError::CacheInSource`] where it lies below `source`, which must be canonical;
+    /// [`DataError::NoCache`].
     pub(crate) fn locate(chosen: Option<&Path>, source: Option<&Path>) -> Result<Self, DataError> {
         let root = match chosen {
             Some(chosen) => chosen.to_owned(),
@@ -125,7 +126,8 @@ impl Cache {
         written.map_err(io_error(&path, "written"))
     }
 
-    /// The right to make what `name` leads to. Another process that has it is waited for; `waits` is called before.
+    /// The right to make what `name` leads to. Another process that has it is waited for; `waits`
+    /// is called before.
     ///
     /// # Errors
     /// What the system says.
@@ -153,8 +155,8 @@ impl Cache {
         Ok(Lock { _file: file })
     }
 
-    /// Removes folders that processes were making which have ended, all but that of `own`, whose lock is held. What cannot be
-    /// removed stays.
+    /// Removes folders that processes were making which have ended, all but that of `own`, whose
+    /// lock is held. What cannot be removed stays.
     pub(crate) fn sweep_others(&self, own: &str) {
         let Ok(entries) = fs::read_dir(&self.root) else {
             return;
@@ -207,7 +209,8 @@ fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// `$XDG_CACHE_HOME/nas`, else `~/.cache/nas`. A variable that is not absolute does not count, as the XDG specification says.
+/// `$XDG_CACHE_HOME/nas`, else `~/.cache/nas`. A variable that is not absolute does not count, as
+/// the XDG specification says.
 fn usual_place() -> Option<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
     let chosen = std::env::var_os("XDG_CACHE_HOME")

@@ -34,8 +34,8 @@ pub(super) enum Wrong {
 }
 
 impl Columns {
-    /// Finds the columns: those that are `given`, else those that the first row names, else path, label, split and group in
-    /// this order. `exists` says whether there is a file of this path.
+    /// Finds the columns: those that are `given`, else those that the first row names, else path,
+    /// label, split and group in this order. `exists` says whether there is a file of this path.
     ///
     /// # Errors
     /// What is wrong, and for a list what it has instead.

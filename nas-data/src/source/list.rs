@@ -171,7 +171,8 @@ impl Reading<'_> {
         for (entry, _) in &mut self.found {
             entry.label = number[entry.label as usize];
         }
-        // A path that is listed twice keeps its order by its class, so that the order of lines does not matter.
+        // A path that is listed twice keeps its order by its class, so that the order of lines does
+        // not matter.
         self.found.sort_by(|(a, _), (b, _)| {
             let key = |entry: &Entry| (entry.label, entry.side, entry.group.clone());
             bytes(&a.path)

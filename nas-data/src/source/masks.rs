@@ -30,7 +30,8 @@ const FOLDERS: [&str; 6] = [
     "ground_truth",
     "groundtruth",
 ];
-/// Images of one name and two endings are certain to be pairs where they are at least one in so many.
+/// Images of one name and two endings are certain to be pairs where they are at least one in so
+/// many.
 const ONE_IN: usize = 20;
 
 /// Images that may be masks.
@@ -48,8 +49,8 @@ pub(super) enum Masks {
     },
 }
 
-/// Looks for images with a second one of the same name: `cat.jpg` with `cat_mask.png` or `cat.png` in one folder, or with
-/// `masks/cat.png`.
+/// Looks for images with a second one of the same name: `cat.jpg` with `cat_mask.png` or `cat.png`
+/// in one folder, or with `masks/cat.png`.
 pub(super) fn find(images: &[Candidate]) -> Option<Masks> {
     let all = counted(images.len(), "image");
     let (pairs, example) = by_ending(images);
@@ -135,7 +136,8 @@ fn by_stem(images: &[Candidate]) -> Pairs<'_> {
     pairs
 }
 
-/// Images in folders of masks that are named as one elsewhere; all images in such folders; an example.
+/// Images in folders of masks that are named as one elsewhere; all images in such folders; an
+/// example.
 fn by_folder(images: &[Candidate]) -> (usize, usize, Option<String>) {
     let is_mask_folder = |name: &OsStr| {
         name.to_str()

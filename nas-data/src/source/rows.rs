@@ -11,9 +11,10 @@ pub(super) struct Row {
     pub(super) fields: Vec<String>,
 }
 
-/// Divides a text into rows. What divides fields is found out: the tab, comma or semicolon that gives all lines equally many
-/// fields, at least two; else the one that divides the first line; else blanks. Fields may stand in double quotes. Empty
-/// lines, a mark of byte order and carriage returns do not count.
+/// Divides a text into rows. What divides fields is found out: the tab, comma or semicolon that
+/// gives all lines equally many fields, at least two; else the one that divides the first line;
+/// else blanks. Fields may stand in double quotes. Empty lines, a mark of byte order and carriage
+/// returns do not count.
 ///
 /// # Errors
 /// The line, and what is wrong with its quotes.

@@ -12,7 +12,8 @@ pub(super) struct Stamp {
     pub(super) length: u64,
     /// When its content was last changed, as people and programs set it: nanoseconds since 1970.
     modified: i128,
-    /// When anything of it was last changed, where the system knows: nanoseconds since 1970. Nobody can set it.
+    /// When anything of it was last changed, where the system knows: nanoseconds since 1970. Nobody
+    /// can set it.
     changed: i128,
 }
 

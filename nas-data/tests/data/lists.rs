@@ -15,7 +15,8 @@ fn twenty() -> Folder {
     folder
 }
 
-/// The images `0..20` with classes in turn, after a line of `header`, and what `more` gives of each behind.
+/// The images `0..20` with classes in turn, after a line of `header`, and what `more` gives of each
+/// behind.
 fn list(header: &str, delimiter: &str, more: impl Fn(usize) -> String) -> String {
     let line = |image: usize| {
         let class = ["cat", "dog"][image % 2];
