@@ -4,6 +4,7 @@
     reason = "clippy.toml lets tests do so, but not the functions beside them"
 )]
 
+mod arrays;
 mod cache;
 mod folders;
 mod identical;
