@@ -208,10 +208,14 @@ impl Worker {
             );
         }
         let result = match wait {
-            Wait::Line(_) if process.has_unread_input() => Err(Failure::new(
-                FailureKind::BadAnswer,
-                "the worker answered before it had read the trial; expected each answer after its request",
-            )),
+            Wait::Line(_) if process.has_unread_input() => {
+                // Written before it was asked, but it arrived after: the same case as above.
+                process.kill();
+                self.count_start(
+                    "the worker answered before it had read the trial; expected each answer after its request",
+                );
+                return None;
+            }
             Wait::Line(line) => match read(line) {
                 Ok(answer) => self.result(answer, trial, &watch),
                 Err(reason) => Err(Failure::new(
