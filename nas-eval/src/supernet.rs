@@ -156,9 +156,9 @@ impl Supernet {
             |images| Ok(self.forward(images, pass, mixture)?.main),
             parameters.compute(),
             (images, normalization, indices),
-            batch_size,
-            epoch,
+            (batch_size, epoch),
             &self.stop,
+            &mut None,
         )
     }
 }

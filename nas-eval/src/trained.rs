@@ -18,10 +18,12 @@ use crate::error::EvalError;
 use crate::exact::Exact;
 use crate::model::{Model, stored_numbers};
 use crate::nn::tensor_file;
-use crate::train::{Scores, TrainConfig, evaluate};
+use crate::train::{Confusion, Scores, TrainConfig, evaluate_classes};
 
 const FORMAT: &str = "nas-network";
 const VERSION: u32 = 1;
+/// Classes up to which it is written down which are taken for which.
+const MOST_CLASSES_WRITTEN: usize = 200;
 /// Operations that a network may have on the edges of its cells, however little is stored: several
 /// times what any published one has.
 const EDGES_OF_ANY: usize = 2048;
@@ -202,17 +204,17 @@ impl TrainedNetwork {
         }
         let images = &dataset.test;
         let batch_size = self.train.evaluation_batch_size.min(MOST_IMAGES_AT_A_TIME);
+        let mut confusion = Some(Confusion::new(images.classes()));
         let Scores {
             loss,
             accuracy,
             images,
-        } = evaluate(
+        } = evaluate_classes(
             &self.model,
-            images,
-            &self.normalization,
-            &images.indices(),
+            (images, &self.normalization, &images.indices()),
             batch_size,
             self.train.epochs,
+            &mut confusion,
         )
         .map_err(|error| match error {
             EvalError::NonFinite { loss, .. } => EvalError::NonFiniteScores { loss },
@@ -222,6 +224,10 @@ impl TrainedNetwork {
             test_accuracy: accuracy,
             test_loss: Some(loss),
             images: Some(images),
+            balanced_accuracy: confusion.as_ref().map(Confusion::balanced_accuracy),
+            confusion: confusion
+                .map(|confusion| confusion.rows().to_vec())
+                .filter(|rows| rows.len() <= MOST_CLASSES_WRITTEN),
         })
     }
 }

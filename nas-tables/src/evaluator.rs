@@ -172,6 +172,8 @@ impl TabularEvaluator {
             test_accuracy,
             test_loss: None,
             images: None,
+            balanced_accuracy: None,
+            confusion: None,
         })
     }
 

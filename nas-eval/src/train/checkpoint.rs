@@ -60,6 +60,7 @@ struct Recorded {
     train_accuracy: Exact,
     valid_loss: Option<Exact>,
     valid_accuracy: Option<Exact>,
+    valid_balanced_accuracy: Option<Exact>,
     learning_rate: Exact,
     seconds: Exact,
 }
@@ -293,6 +294,7 @@ impl From<&EpochMetrics> for Recorded {
             train_accuracy: Exact(metrics.train_accuracy),
             valid_loss: metrics.valid_loss.map(Exact),
             valid_accuracy: metrics.valid_accuracy.map(Exact),
+            valid_balanced_accuracy: metrics.valid_balanced_accuracy.map(Exact),
             learning_rate: Exact(metrics.learning_rate),
             seconds: Exact(metrics.seconds),
         }
@@ -307,6 +309,7 @@ impl From<&Recorded> for EpochMetrics {
             train_accuracy: recorded.train_accuracy.0,
             valid_loss: recorded.valid_loss.map(|x| x.0),
             valid_accuracy: recorded.valid_accuracy.map(|x| x.0),
+            valid_balanced_accuracy: recorded.valid_balanced_accuracy.map(|x| x.0),
             learning_rate: recorded.learning_rate.0,
             seconds: recorded.seconds.0,
         }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 use nas_space::search::Stop;
 
+use super::confusion::Confusion;
 use super::metrics::{Scores, Tally};
 use crate::compute::Compute;
 use crate::data::{BatchPlan, Batcher, Images, Normalization};
@@ -30,14 +31,31 @@ pub fn evaluate(
     batch_size: usize,
     epoch: u32,
 ) -> Result<Scores, EvalError> {
+    evaluate_classes(
+        model,
+        (images, normalization, indices),
+        batch_size,
+        epoch,
+        &mut None,
+    )
+}
+
+/// The same. Where `confusion` is given, which classes the model takes for which is counted in it.
+pub(crate) fn evaluate_classes(
+    model: &Model,
+    of: (&Arc<Images>, &Arc<Normalization>, &[u32]),
+    batch_size: usize,
+    epoch: u32,
+    confusion: &mut Option<Confusion>,
+) -> Result<Scores, EvalError> {
     let parameters = model.parameters();
     evaluate_by(
         |images| Ok(model.forward(images, &Pass::Eval)?.main),
         parameters.compute(),
-        (images, normalization, indices),
-        batch_size,
-        epoch,
+        of,
+        (batch_size, epoch),
         &Stop::new(),
+        confusion,
     )
 }
 
@@ -47,9 +65,9 @@ pub(crate) fn evaluate_by(
     scores: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     compute: &Compute,
     (images, normalization, indices): (&Arc<Images>, &Arc<Normalization>, &[u32]),
-    batch_size: usize,
-    epoch: u32,
+    (batch_size, epoch): (usize, u32),
     stop: &Stop,
+    confusion: &mut Option<Confusion>,
 ) -> Result<Scores, EvalError> {
     let batcher = Batcher::new(
         Arc::clone(images),
@@ -67,6 +85,10 @@ pub(crate) fn evaluate_by(
         let logits = scores(&batch.images.to_dtype(compute.dtype)?)?.detach();
         let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
         tally.count(&logits, &batch.labels, &loss, &loss)?;
+        if let Some(confusion) = confusion {
+            let given = logits.argmax(D::Minus1)?.to_vec1()?;
+            confusion.count(&batch.labels.to_vec1()?, &given);
+        }
     }
     tally.check()?;
     Ok(tally.scores())

@@ -22,6 +22,8 @@ pub struct EpochMetrics {
     pub valid_loss: Option<f64>,
     /// Accuracy on the validation images after the epoch, in \[0, 1\].
     pub valid_accuracy: Option<f64>,
+    /// The mean over the classes of the accuracy on their validation images, in \[0, 1\].
+    pub valid_balanced_accuracy: Option<f64>,
     /// Learning rate of the epoch's first step.
     pub learning_rate: f64,
     /// Wall-clock seconds of training and validation.

@@ -37,6 +37,7 @@
 
 mod checkpoint;
 mod config;
+mod confusion;
 mod data;
 mod evaluate;
 mod metrics;
@@ -47,9 +48,10 @@ mod tests;
 mod trainer;
 
 pub use config::{MOST_BATCH, TrainConfig};
+pub use confusion::Confusion;
 pub use data::TrainingData;
 pub use evaluate::evaluate;
-pub(crate) use evaluate::evaluate_by;
+pub(crate) use evaluate::{evaluate_by, evaluate_classes};
 pub(crate) use metrics::Tally;
 pub use metrics::{EpochMetrics, Scores};
 pub use progress::{Progress, Tallied};

@@ -3,6 +3,7 @@
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
 
+use super::confusion::Confusion;
 use super::evaluate::evaluate_by;
 use super::steps::{EpochClock, EpochSteps, losses};
 use super::{EpochMetrics, Progress, Scores, TrainConfig, TrainingData};
@@ -146,19 +147,23 @@ impl Trainer {
                 Ok(self.optimizer.step(self.model.parameters(), &gradients, rate)?)
             },
         )?;
-        let valid = self.validate(epoch)?;
+        let mut confusion = Some(Confusion::new(self.data.images().classes()));
+        let valid = self.validate(epoch, &mut confusion)?;
         Ok(EpochMetrics {
             epoch,
             train_loss: train.loss,
             train_accuracy: train.accuracy,
             valid_loss: valid.map(|scores| scores.loss),
             valid_accuracy: valid.map(|scores| scores.accuracy),
+            valid_balanced_accuracy: valid
+                .and(confusion)
+                .map(|confusion| confusion.balanced_accuracy()),
             learning_rate: self.config.schedule.rate(self.config.learning_rate, start),
             seconds: 0.0,
         })
     }
 
-    fn validate(&self, epoch: u32) -> Result<Option<Scores>, EvalError> {
+    fn validate(&self, epoch: u32, confusion: &mut Option<Confusion>) -> Result<Option<Scores>, EvalError> {
         if self.data.valid().is_empty() {
             return Ok(None);
         }
@@ -167,9 +172,9 @@ impl Trainer {
             |images| Ok(self.model.forward(images, &Pass::Eval)?.main),
             parameters.compute(),
             (self.data.images(), self.data.normalization(), self.data.valid()),
-            self.config.evaluation_batch_size,
-            epoch,
+            (self.config.evaluation_batch_size, epoch),
             &self.stop,
+            confusion,
         )
         .map(Some)
     }

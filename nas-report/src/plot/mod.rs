@@ -7,6 +7,7 @@
 //! | what something cost: stacked bars of seconds | [`bars()`] |
 //! | mean ranks, and who does not differ: a critical-difference diagram | [`critical_difference()`] |
 //! | what accuracy costs: the trials of a run and their front | [`pareto()`] |
+//! | which classes a network takes for which: a confusion matrix | [`confusion()`] |
 //! | the strength of each operation on each edge in a differentiable search | [`strengths()`] |
 //! | the reward of a controller | [`reward()`] |
 //! | levels and predictions of a progressive search | [`progressive`] |
@@ -20,6 +21,7 @@ mod bars;
 mod boxes;
 #[cfg(test)]
 mod checks;
+mod confusion;
 mod crowd;
 mod curves;
 mod dimension;
@@ -39,6 +41,7 @@ mod stroke;
 
 pub use bars::{Bar, BarChart, bars};
 pub use boxes::{BoxChart, Sample, boxes};
+pub use confusion::{MOST_CLASSES, confusion};
 pub use curves::{Curve, CurveChart, Point, curves};
 pub use dimension::{Dimension, Scale};
 pub(crate) use letters::escaped;

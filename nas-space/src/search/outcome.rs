@@ -213,4 +213,11 @@ pub struct TestReport {
     /// Number of test images, where known.
     #[serde(default)]
     pub images: Option<usize>,
+    /// Mean over the classes of the accuracy on their test images, in [0, 1], where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<f64>,
+    /// Number of test images by their class (rows) and the class that they were given (columns),
+    /// where that is known and there are not too many classes to write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Vec<Vec<u64>>>,
 }
