@@ -20,6 +20,7 @@ mod limits;
 mod memory;
 mod metric;
 mod nb101;
+mod own_data;
 mod pnas;
 mod readers;
 mod report;

@@ -16,7 +16,7 @@ pub use workers::{BoundArgs, WorkerArgs};
 use clap::Args;
 
 use crate::methods::{Method, MethodArgs};
-use crate::parsers::seed;
+use crate::parsers::{positive, seed};
 
 /// Whether a file may name the program that is run.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -73,6 +73,10 @@ pub struct OwnArgs {
     /// Seed of all randomness
     #[arg(long, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
+    /// Minutes that all of the search may take, its final training included: epochs and trials are chosen for this machine, and
+    /// evolution is the method where none is named
+    #[arg(long, help_heading = "Budget", value_name = "MINUTES", value_parser = positive, conflicts_with_all = ["budget_seconds", "budget_epochs", "halving"])]
+    pub minutes: Option<f64>,
     /// Trials proposed before the first one's outcome is known [default: 1]
     #[arg(long, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use nas_eval::evaluator::JudgedBy;
 use nas_tables::BUILT_IN;
 
 use super::{BoundArgs, HalvingArgs, ReadArgs, WorkerArgs};
@@ -193,6 +194,18 @@ pub struct TrainingArgs {
     /// Peak learning rate
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub learning_rate: Option<f64>,
+    /// What architectures are compared by: accuracy, or balanced, which counts each class alike [default: accuracy, unless the
+    /// largest class has more than 3 times the images of the smallest]
+    #[arg(long, value_name = "accuracy|balanced", value_parser = judged_by)]
+    pub metric: Option<JudgedBy>,
+}
+
+fn judged_by(text: &str) -> Result<JudgedBy, String> {
+    match text {
+        "accuracy" => Ok(JudgedBy::Accuracy),
+        "balanced" => Ok(JudgedBy::Balanced),
+        _ => Err("expected accuracy or balanced".to_owned()),
+    }
 }
 
 /// What networks are trained on.

@@ -50,6 +50,7 @@ impl CommandPlan {
             (args.budget.final_epochs.is_some(), "--final-epochs"),
             (args.training.batch_size.is_some(), "--batch-size"),
             (args.training.learning_rate.is_some(), "--learning-rate"),
+            (args.training.metric.is_some(), "--metric"),
             (args.device.tf32.is_some(), "--tf32"),
             (args.data.limit.is_some(), "--limit"),
         ];

@@ -4,6 +4,7 @@ mod command;
 mod halving;
 mod images;
 mod limits;
+mod minutes;
 mod resolve;
 mod table;
 mod trial;
@@ -123,7 +124,8 @@ impl RunConfig {
     pub fn metric(&self) -> Metric {
         match &self.estimation {
             Estimation::Table(plan) => plan.metric.clone(),
-            Estimation::Training(_) | Estimation::Command(_) => Metric::default(),
+            Estimation::Training(plan) => plan.evaluator.judged_by.metric(),
+            Estimation::Command(_) => Metric::default(),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use nas_eval::evaluator::TrainingEvaluatorConfig;
+use nas_eval::data::DataFacts;
+use nas_eval::evaluator::{JudgedBy, TrainingEvaluatorConfig};
 use nas_eval::train::TrainConfig;
 use nas_space::network::NetworkConfig;
 use nas_space::search::Budget;
@@ -11,7 +12,9 @@ use nas_space::spaces::{ChainConfig, CustomConfig, EnasMacroConfig, NasnetConfig
 use nas_study::MOST_CONFIG;
 use toml::{Table, Value};
 
-use super::{CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, table};
+use super::{
+    CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, minutes, table,
+};
 use crate::args::{SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
 use crate::methods::{Defaults, Known, Method};
@@ -22,6 +25,8 @@ use crate::{data_dir, device};
 
 /// Share of the training images that trials are judged by. Larger than for a final training: a search compares.
 const VALID_FRACTION: f64 = 0.3;
+/// Images of the largest class for each one of the smallest, beyond which each class counts alike.
+const MOST_UNEVEN: f64 = 3.0;
 /// Trials where nothing else limits a search that trains.
 const TRIALS: u64 = 20;
 /// Trials where nothing else limits a search in a table.
@@ -52,7 +57,12 @@ impl RunConfig {
 fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<RunConfig> {
     let task = &args.task;
     let (recorded, mut settings) = take_method(&mut file)?;
-    let method = args.method.or(recorded).unwrap_or_default();
+    let default = match args.own.minutes {
+        // A supernet takes its time whatever is allowed.
+        Some(_) => Method::Evolution,
+        None => Method::default(),
+    };
+    let method = args.method.or(recorded).unwrap_or(default);
     if recorded.is_some_and(|recorded| recorded != method) || args.methods.preset.is_some() {
         // Those of another method, or replaced by what a preset says.
         settings.clear();
@@ -106,7 +116,14 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
     let halving = halved
         .then(|| halving::defaults(&estimation, &task.halving, &file))
         .transpose()?;
-    let budget = default_budget(task, method, &estimation);
+    let budget = match args.own.minutes {
+        // Until it is known how fast this machine is.
+        Some(minutes) => Budget {
+            seconds: Some(60.0 * minutes),
+            ..Budget::default()
+        },
+        None => default_budget(task, method, &estimation),
+    };
     let trials = match file.contains_key("budget") {
         true => number_at(&file, &["budget", "trials"]),
         false => budget.trials,
@@ -147,6 +164,9 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
         };
     }
     config.validate().typed("search")?;
+    if let Some(minutes) = args.own.minutes {
+        minutes::fit(&mut config, minutes, watcher)?;
+    }
     Ok(config)
 }
 
@@ -377,6 +397,15 @@ fn with_layers(space: SpaceConfig, layers: Option<usize>) -> Result<SpaceConfig>
     }
 }
 
+/// What architectures are compared by where nothing is said: the accuracy, unless classes are uneven.
+fn judged_by(facts: &DataFacts) -> JudgedBy {
+    if facts.unevenness > MOST_UNEVEN {
+        JudgedBy::Balanced
+    } else {
+        JudgedBy::Accuracy
+    }
+}
+
 /// How a data set is searched on where nothing is said.
 pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
     let facts = &looked.facts;
@@ -408,6 +437,7 @@ pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
         evaluator: TrainingEvaluatorConfig {
             network,
             train,
+            judged_by: judged_by(facts),
             valid_fraction: VALID_FRACTION,
             ..TrainingEvaluatorConfig::default()
         },
@@ -491,6 +521,7 @@ impl TrainingPlan {
         let train = &mut self.evaluator.train;
         train.batch_size = task.training.batch_size.unwrap_or(train.batch_size);
         train.learning_rate = task.training.learning_rate.unwrap_or(train.learning_rate);
+        self.evaluator.judged_by = task.training.metric.unwrap_or(self.evaluator.judged_by);
     }
 }
 
@@ -502,6 +533,7 @@ fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()
         (task.size.cells.is_some(), "--cells"),
         (task.training.batch_size.is_some(), "--batch-size"),
         (task.training.learning_rate.is_some(), "--learning-rate"),
+        (task.training.metric.is_some(), "--metric"),
     ];
     let of_images = [
         (task.data.data_dir.is_some(), "--data-dir"),

@@ -12,6 +12,7 @@ use nas_space::sizes::Figures;
 use super::Run;
 use super::run::Evaluated;
 use crate::plan::Estimation;
+use crate::session::FinalRecord;
 
 /// The numbers that matter most.
 pub(super) fn figures(run: &Run) -> Result<Html> {
@@ -125,13 +126,73 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         if let Some(loss) = last.test.test_loss {
             facts.push(("Test loss", format!("{loss:.4} nats")));
         }
+        if let (Some(plain), false) = (last.plain_accuracy, metric.is_accuracy()) {
+            facts.push(("Plain test accuracy", percent(plain)));
+        }
+        if let (Some(balanced), true) = (last.test.balanced_accuracy, metric.is_accuracy()) {
+            facts.push(("Balanced test accuracy", percent(balanced)));
+        }
         facts.push(("Final training", counted(last.epochs as usize, "epoch")));
         if last.params.is_some() || last.macs.is_some() {
             facts.push(("Network", size(last.params, last.macs)));
         }
         html.facts(&facts);
+        html.append(&by_class(last));
     }
     Ok(html)
+}
+
+/// Which classes are taken for which, and how well each is told.
+fn by_class(last: &FinalRecord) -> Html {
+    let mut html = Html::new();
+    let Some(rows) = &last.test.confusion else {
+        return html;
+    };
+    if rows.len() != last.classes.len() {
+        return html;
+    }
+    if let Some(picture) = plot::confusion(&last.classes, rows) {
+        html.figure(
+            &picture,
+            "The test images by their class and the class that the network gives them.",
+        );
+    }
+    let columns = [
+        ("class", Align::Left),
+        ("test images", Align::Right),
+        ("recall", Align::Right),
+        ("precision", Align::Right),
+        ("most often taken for", Align::Left),
+    ];
+    let share = |part: u64, of: u64| match of {
+        0 => Cell::text("–"),
+        of => Cell::Text(percent(part as f64 / of as f64)),
+    };
+    let mut table = Table::new(&columns);
+    for (class, row) in rows.iter().enumerate() {
+        let hits = row.get(class).copied().unwrap_or_default();
+        let images: u64 = row.iter().sum();
+        let given: u64 = rows.iter().filter_map(|row| row.get(class)).sum();
+        let others = row
+            .iter()
+            .enumerate()
+            .filter(|(given, number)| *given != class && **number > 0);
+        let confused = others.max_by_key(|(given, number)| (**number, usize::MAX - given));
+        table.row([
+            Cell::text(&last.classes[class]),
+            Cell::text(images),
+            share(hits, images),
+            share(hits, given),
+            match confused {
+                Some((given, number)) => Cell::Text(format!("{} ({number})", last.classes[given])),
+                None => Cell::text("–"),
+            },
+        ]);
+    }
+    let mut inner = Html::new();
+    inner.table(&table);
+    html.details("Each class in numbers", &inner);
+    html
 }
 
 /// The title of the front.

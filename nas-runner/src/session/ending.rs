@@ -1,6 +1,7 @@
 //! What becomes of the best architecture after the search: trained in full and tested, or looked up.
 
 use anyhow::{Context, Result, bail};
+use nas_eval::evaluator::JudgedBy;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
@@ -32,6 +33,12 @@ pub struct FinalRecord {
     pub epochs: u32,
     /// Seconds that this took; 0 where it was looked up.
     pub seconds: f64,
+    /// The share of all test images that are classified correctly, whatever architectures were compared by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plain_accuracy: Option<f64>,
+    /// Names of the classes, where the test was made here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// Parameters, where they are known.
     #[serde(default)]
     pub params: Option<u64>,
@@ -97,6 +104,8 @@ impl Session {
                     test,
                     epochs: evaluator.dataset().report_epochs,
                     seconds: 0.0,
+                    plain_accuracy: None,
+                    classes: Vec::new(),
                     params,
                     macs,
                 }
@@ -135,9 +144,16 @@ impl Session {
         .run(|metrics| self.watcher.watch(RunEvent::TrainingEpoch(metrics)))?;
         self.watcher.watch(RunEvent::TrainingEnds);
         report.network.save(&run.path().join(NETWORK_FILE))?;
+        let mut test = report.test;
+        let plain = test.test_accuracy;
+        if let (JudgedBy::Balanced, Some(balanced)) = (plan.evaluator.judged_by, test.balanced_accuracy) {
+            test.test_accuracy = balanced;
+        }
         Ok(FinalRecord {
             arch: best.architecture.clone(),
-            test: report.test,
+            test,
+            plain_accuracy: Some(plain),
+            classes: dataset.classes.clone(),
             epochs: plan.final_epochs,
             seconds: report.seconds,
             params: Some(report.cost.params),

@@ -1,0 +1,266 @@
+//! Images of one's own: a folder, a list, arrays.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::text;
+
+/// A folder with three classes of squares: red, green and blue ones, a little different each.
+fn photos(folder: &Path, images: usize) {
+    for (class, name) in ["blue", "green", "red"].into_iter().enumerate() {
+        fs::create_dir_all(folder.join(name)).unwrap();
+        for number in 0..images {
+            fs::write(
+                folder.join(name).join(format!("{number}.ppm")),
+                square(2 - class, number),
+            )
+            .unwrap();
+        }
+    }
+}
+
+/// A picture of 12 pixels a side in the format PPM, brightest in one channel.
+fn square(channel: usize, number: usize) -> Vec<u8> {
+    let mut file = b"P6\n12 12\n255\n".to_vec();
+    for pixel in 0..144 {
+        for c in 0..3 {
+            let noise = (pixel * 7 + number * 13 + c * 5) % 60;
+            file.push(if c == channel {
+                180 + noise as u8
+            } else {
+                noise as u8
+            });
+        }
+    }
+    file
+}
+
+/// A place for images, runs and the cache.
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn nas(&self, words: &str) -> Output {
+        let place = self.dir.path().to_str().unwrap();
+        let words: Vec<String> = words
+            .split_whitespace()
+            .map(|word| word.replace('@', place))
+            .collect();
+        Command::new(env!("CARGO_BIN_EXE_nas"))
+            .args(words)
+            .env_remove("NAS_DATA_DIR")
+            .env("XDG_CACHE_HOME", self.path("cache"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// The JSON of a call that succeeds. `@` is this place.
+    fn json(&self, words: &str) -> Value {
+        let output = self.nas(&format!("{words} --json"));
+        assert!(output.status.success(), "{words}: {}", text(&output.stderr));
+        serde_json::from_str(&text(&output.stdout)).unwrap()
+    }
+
+    /// What a call says that fails with this exit code.
+    fn refused(&self, code: i32, words: &str) -> String {
+        let output = self.nas(words);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{words}: {said}");
+        said
+    }
+}
+
+/// Every file below a folder with its content.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(contents(&path));
+        } else {
+            all.insert(path.clone(), fs::read(path).unwrap());
+        }
+    }
+    all
+}
+
+const TINY: &str = "--channels 4 --cells 1 --epochs 2 --final-epochs 12 --workers 0";
+
+#[test]
+fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {
+    let place = Place::new();
+    photos(&place.path("photos"), 20);
+    let before = contents(&place.path("photos"));
+    let found = place.json(&format!(
+        "search random --data @/photos --trials 2 --run @/run {TINY}"
+    ));
+    assert_eq!(found["trials"], 2);
+    assert!(found["test_accuracy"].as_f64().unwrap() > 0.9, "{found}");
+    let config = fs::read_to_string(place.path("run/config.toml")).unwrap();
+    assert!(config.contains("fingerprint = "), "{config}");
+    let last: Value =
+        serde_json::from_str(&fs::read_to_string(place.path("run/final.json")).unwrap()).unwrap();
+    assert_eq!(last["classes"], serde_json::json!(["blue", "green", "red"]));
+    let rows = last["test"]["confusion"].as_array().unwrap();
+    let images: u64 = rows
+        .iter()
+        .flat_map(|row| row.as_array().unwrap())
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!((rows.len(), images), (3, 12), "a fifth of 60 images");
+    place.json("report @/run");
+    let page = fs::read_to_string(place.path("run/report.html")).unwrap();
+    assert!(page.contains("Which classes are taken for which"));
+    // The network is measured again on the same images, of the run or named.
+    let tested = place.json("test @/run");
+    assert_eq!(tested["test_accuracy"], found["test_accuracy"]);
+    let named = place.json("test @/run/network.safetensors --data @/photos");
+    assert_eq!(named["test_accuracy"], found["test_accuracy"]);
+    let said = place.refused(1, "test @/run/network.safetensors");
+    assert!(said.contains("--data PATH"), "{said}");
+    let longer = place.json("resume @/run --trials 3");
+    assert_eq!(longer["trials"], 3);
+    assert_eq!(
+        contents(&place.path("photos")),
+        before,
+        "nothing is written there"
+    );
+    // Other images make another search.
+    fs::remove_file(place.path("photos/red/7.ppm")).unwrap();
+    let said = place.refused(1, "resume @/run --trials 4");
+    assert!(said.contains("have changed since"), "{said}");
+    assert_eq!(
+        place.json("status @/run")["trials"]["done"],
+        3,
+        "what was stored stays"
+    );
+}
+
+#[test]
+fn given_splits_are_kept_and_lists_read_as_folders() {
+    let place = Place::new();
+    for (split, images) in [("train", 12), ("val", 4), ("test", 3)] {
+        photos(&place.path("photos").join(split), images);
+        // The same picture in two splits is a leak.
+        for (class, name) in ["blue", "green", "red"].into_iter().enumerate() {
+            for number in 0..images {
+                let other = number + 100 * split.len() + usize::from(split == "val") * 1000;
+                fs::write(
+                    place
+                        .path("photos")
+                        .join(split)
+                        .join(name)
+                        .join(format!("{number}.ppm")),
+                    square(2 - class, other * 31 + 1),
+                )
+                .unwrap();
+            }
+        }
+    }
+    let checked = place.json("data check @/photos");
+    assert_eq!(
+        (&checked["train"], &checked["valid"], &checked["test"]),
+        (&36.into(), &12.into(), &9.into())
+    );
+    let mut list = "path,label,split\n".to_owned();
+    for split in ["train", "val", "test"] {
+        for class in ["blue", "green", "red"] {
+            let folder = place.path("photos").join(split).join(class);
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                list += &format!("{},{class},{split}\n", path.display());
+            }
+        }
+    }
+    fs::write(place.path("list.csv"), list).unwrap();
+    let listed = place.json("data check @/list.csv");
+    for part in ["train", "valid", "test", "classes", "shape"] {
+        assert_eq!(listed[part], checked[part], "{part}");
+    }
+    let found = place.json(&format!(
+        "search random --data @/list.csv --trials 1 --run @/run {TINY}"
+    ));
+    assert!(found["test_accuracy"].as_f64().unwrap() > 0.9, "{found}");
+}
+
+#[test]
+fn uneven_classes_are_judged_alike() {
+    let place = Place::new();
+    photos(&place.path("photos"), 6);
+    for number in 6..60 {
+        fs::write(place.path(&format!("photos/red/{number}.ppm")), square(0, number)).unwrap();
+    }
+    let found = place.json(&format!(
+        "search random --data @/photos --trials 1 --run @/run {TINY}"
+    ));
+    assert_eq!(found["metric"]["name"], "balanced accuracy", "{found}");
+    assert!(found["test_accuracy"].is_null());
+    let (test, plain) = (&found["test"], &found["final"]["plain_accuracy"]);
+    assert!(test.is_f64() && plain.is_f64(), "{found}");
+    let accuracy = place.json(&format!(
+        "search random --data @/photos --trials 1 --metric accuracy --run @/plain {TINY}"
+    ));
+    assert!(accuracy["test_accuracy"].is_f64(), "{accuracy}");
+}
+
+#[test]
+fn a_time_makes_a_budget_that_is_kept_on_record() {
+    let place = Place::new();
+    photos(&place.path("photos"), 30);
+    let output =
+        place.nas("search --data @/photos --minutes 0.1 --channels 4 --run @/run --workers 0 --json");
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("training images a second"), "{said}");
+    let config: toml::Table = fs::read_to_string(place.path("run/config.toml"))
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(config["budget"]["seconds"].as_float().unwrap() > 0.0, "{config}");
+    assert_eq!(config["method"]["name"].as_str(), Some("evolution"));
+    let said = place.refused(2, "search --data @/photos --minutes 0.0001");
+    assert!(said.contains("expected as many"), "{said}");
+    let said = place.refused(2, "search darts --data @/photos --minutes 1");
+    assert!(said.contains("trains a supernet"), "{said}");
+    let said = place.refused(2, "search random --benchmark digits --minutes 1");
+    assert!(said.contains("searches that train"), "{said}");
+}
+
+#[test]
+fn what_cannot_be_read_says_what_would_do() {
+    let place = Place::new();
+    for (words, expected) in [
+        ("search --data @/nowhere", "nothing at that place"),
+        ("search --data mnits", "digits, mnist"),
+        ("search --data digits --image-size 16", "for images of your own"),
+        ("data check digits", "data set with a name"),
+        ("table build --data @ --out @/x.nastab", "data set with a name"),
+    ] {
+        let said = place.refused(2, words);
+        assert!(said.contains(expected), "{words}: {said}");
+    }
+    fs::create_dir(place.path("empty")).unwrap();
+    let output = place.nas("data check @/empty");
+    assert!(!output.status.success());
+    assert!(
+        !text(&output.stderr).contains("panicked"),
+        "{}",
+        text(&output.stderr)
+    );
+}

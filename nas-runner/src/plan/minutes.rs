@@ -1,0 +1,130 @@
+//! A time for all of a search, turned into a budget and epochs that this machine can keep.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use nas_eval::Compute;
+use nas_eval::evaluator::TrainingEvaluator;
+use nas_space::search::{Budget, Evaluator, Fidelity, Trial};
+use nas_space::seed::Seed;
+
+use super::{Estimation, RunConfig};
+use crate::usage::Usage;
+use crate::watch::{RunEvent, Watcher};
+use crate::{data, device};
+
+/// Share of the time that is for trials; the rest is for the best architecture's training in full.
+const FOR_TRIALS: f64 = 0.6;
+/// Share of the time that is planned with: some networks are larger than those that are tried.
+const PLANNED: f64 = 0.9;
+/// Networks that are trained a little, to learn how fast this machine is.
+const TRIED: u64 = 3;
+/// Training images that each of them is trained on, where there are so many.
+const IMAGES: usize = 320;
+/// Trials that are worth more than longer ones.
+const FEWEST_TRIALS: f64 = 8.0;
+
+/// Sets epochs and budget of a search so that all of it takes about so many minutes here, and says what it has set.
+///
+/// # Errors
+/// [`Usage`] for a search that trains no trials, and for a time that is too short for the data.
+pub(super) fn fit(config: &mut RunConfig, minutes: f64, watcher: &dyn Watcher) -> Result<()> {
+    let images_per_second = images_per_second(config, watcher)?;
+    let Estimation::Training(plan) = &mut config.estimation else {
+        bail!("a time for a search that trains nothing");
+    };
+    let source = data::Source {
+        data: &plan.data,
+        data_dir: plan.data_dir.as_deref(),
+        own: plan.own.as_ref(),
+    };
+    let all = data::load(source, watcher)?.train.len();
+    let images = plan.limit.unwrap_or(all) as f64;
+    let available = PLANNED * 60.0 * minutes;
+    // Seconds of an epoch: of the training in full, and of a trial, which leaves some images out.
+    let (epoch, of_trial) = (
+        images / images_per_second,
+        (1.0 - plan.evaluator.valid_fraction) * images / images_per_second,
+    );
+    let needed = epoch + 2.0 * of_trial;
+    if needed > available {
+        let why = format!(
+            "--minutes {minutes}: on this machine an epoch on {images} images takes about {epoch:.0} s, and two trials of one epoch \
+             with a final training of one take {:.1} minutes; expected as many, or fewer images (--limit N)",
+            needed / (60.0 * PLANNED)
+        );
+        return Err(Usage::new(why).into());
+    }
+    let epochs = |seconds: f64, epoch: f64, most: u32| ((seconds / epoch) as u32).clamp(1, most);
+    plan.final_epochs = epochs((1.0 - FOR_TRIALS) * available, epoch, plan.final_epochs);
+    // What a training in full does not need is for trials.
+    let for_trials = available - f64::from(plan.final_epochs) * epoch;
+    plan.epochs = epochs(for_trials / FEWEST_TRIALS, of_trial, plan.epochs);
+    let trial = f64::from(plan.epochs) * of_trial;
+    // The last trial ends beyond the limit: by half of its time, in the mean.
+    let seconds = (for_trials - trial / 2.0).max(1.0).round();
+    if config.budget.trials.is_none() {
+        config.budget = Budget {
+            seconds: Some(seconds),
+            ..config.budget
+        };
+    }
+    let note = format!(
+        "note: for {minutes} minutes, at about {images_per_second:.0} training images a second: some {:.0} trials of {} epochs in {seconds} \
+         s, then the best for {} epochs",
+        (for_trials / trial).floor(),
+        plan.epochs,
+        plan.final_epochs
+    );
+    watcher.watch(RunEvent::Note(&note));
+    Ok(())
+}
+
+/// How many images this machine trains on in a second, by a few networks of the space.
+fn images_per_second(config: &RunConfig, watcher: &dyn Watcher) -> Result<f64> {
+    let Estimation::Training(plan) = &config.estimation else {
+        let why = "--minutes is for searches that train; with a table, or an evaluator of your own, expected --trials or --budget-seconds";
+        return Err(Usage::new(why).into());
+    };
+    if !config.method.proposes() {
+        let why = format!(
+            "--minutes is for methods that propose architectures, and {} trains a supernet; expected --search-epochs",
+            config.method
+        );
+        return Err(Usage::new(why).into());
+    }
+    let space = config.space.build()?;
+    let seed = Seed::new(config.seed).derive("minutes", 0);
+    let source = data::Source {
+        data: &plan.data,
+        data_dir: plan.data_dir.as_deref(),
+        own: plan.own.as_ref(),
+    };
+    let dataset = data::load(source, watcher)?;
+    let few = dataset.train.len().min(IMAGES.max(4 * dataset.train.classes()));
+    let dataset = dataset.with_training_images(few, seed)?;
+    let compute = Compute::on(device::open(&plan.device, plan.tf32)?);
+    let evaluator = TrainingEvaluator::new(
+        Arc::clone(&space),
+        &dataset,
+        plan.evaluator.clone(),
+        seed,
+        &compute,
+    )?;
+    let mut rng = seed.derive("architectures", 0).rng();
+    let mut seconds = 0.0;
+    for number in 0..TRIED {
+        let architecture = space.sample(&mut rng);
+        let fidelity = Fidelity { epochs: 1 };
+        let trial = Trial::new(number, architecture, fidelity, seed.derive("trial", number));
+        match evaluator.evaluate(&trial) {
+            Ok(evaluation) => seconds += evaluation.cost_seconds,
+            Err(failure) => bail!(
+                "a network was tried, to learn how fast this machine is, and failed: {}",
+                failure.message
+            ),
+        }
+    }
+    let trained = (1.0 - plan.evaluator.valid_fraction) * few as f64 * TRIED as f64;
+    Ok(trained / seconds.max(1e-3))
+}
