@@ -57,6 +57,9 @@ targets! {
     descriptions_of_spaces_stand_anything: "space", 500;
     idx_files_stand_anything: "idx", 300;
     cifar_files_stand_anything: "cifar", 300;
+    images_stand_anything: "image", 1500;
+    arrays_of_images_stand_anything: "npz", 500;
+    lists_of_images_stand_anything: "image-list", 60;
     tables_stand_anything: "table", 500;
     accuracies_of_nas_bench_201_stand_anything: "nb201-csv", 100;
     comma_separated_text_stands_anything: "csv", 500;

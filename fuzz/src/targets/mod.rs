@@ -3,6 +3,7 @@
 mod genotypes;
 mod images;
 mod imports;
+mod own;
 mod processes;
 mod spaces;
 mod studies;
@@ -17,13 +18,16 @@ use crate::target::{Due, Target};
 type Make = fn() -> Result<Target>;
 
 /// All targets by name.
-pub const ALL: [(&str, Make); 21] = [
+pub const ALL: [(&str, Make); 24] = [
     ("genotype", genotypes::genotype),
     ("motif", genotypes::motif),
     ("shape", genotypes::shape),
     ("space", spaces::space),
     ("idx", images::idx),
     ("cifar", images::cifar),
+    ("image", own::image),
+    ("npz", own::npz),
+    ("image-list", own::list),
     ("table", tables::table),
     ("nb201-csv", imports::nb201_csv),
     ("csv", imports::mapped_csv),

@@ -145,11 +145,7 @@ fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {
     fs::remove_file(place.path("photos/red/7.ppm")).unwrap();
     let said = place.refused(1, "resume @/run --trials 4");
     assert!(said.contains("have changed since"), "{said}");
-    assert_eq!(
-        place.json("status @/run")["trials"]["done"],
-        3,
-        "what was stored stays"
-    );
+    assert_eq!(place.json("status @/run")["finished"], 3, "what was stored stays");
 }
 
 #[test]
@@ -250,7 +246,10 @@ fn what_cannot_be_read_says_what_would_do() {
         ("search --data mnits", "digits, mnist"),
         ("search --data digits --image-size 16", "for images of your own"),
         ("data check digits", "data set with a name"),
-        ("table build --data @ --out @/x.nastab", "data set with a name"),
+        (
+            "table build --space nb201 --data @ --out @/x.nastab",
+            "data set with a name",
+        ),
     ] {
         let said = place.refused(2, words);
         assert!(said.contains(expected), "{words}: {said}");
