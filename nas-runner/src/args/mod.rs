@@ -74,7 +74,7 @@ pub struct OwnArgs {
     #[arg(long, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
     /// Minutes that all of the search may take, its final training included: epochs and trials are chosen for this machine, and
-    /// evolution is the method where none is named
+    /// evolution is the method where none is named [default: 10 for images of your own, where no method and no budget is named]
     #[arg(long, help_heading = "Budget", value_name = "MINUTES", value_parser = positive, conflicts_with_all = ["budget_seconds", "budget_epochs", "halving"])]
     pub minutes: Option<f64>,
     /// Trials proposed before the first one's outcome is known [default: 1]

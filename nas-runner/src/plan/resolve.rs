@@ -25,6 +25,8 @@ use crate::{data_dir, device};
 
 /// Share of the training images that trials are judged by. Larger than for a final training: a search compares.
 const VALID_FRACTION: f64 = 0.3;
+/// Minutes of a search on images of one's own where nothing is said.
+const OWN_MINUTES: f64 = 10.0;
 /// Images of the largest class for each one of the smallest, beyond which each class counts alike.
 const MOST_UNEVEN: f64 = 3.0;
 /// Trials where nothing else limits a search that trains.
@@ -57,7 +59,8 @@ impl RunConfig {
 fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<RunConfig> {
     let task = &args.task;
     let (recorded, mut settings) = take_method(&mut file)?;
-    let default = match args.own.minutes {
+    let minutes = minutes(args);
+    let default = match minutes {
         // A supernet takes its time whatever is allowed.
         Some(_) => Method::Evolution,
         None => Method::default(),
@@ -116,7 +119,7 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
     let halving = halved
         .then(|| halving::defaults(&estimation, &task.halving, &file))
         .transpose()?;
-    let budget = match args.own.minutes {
+    let budget = match minutes {
         // Until it is known how fast this machine is.
         Some(minutes) => Budget {
             seconds: Some(60.0 * minutes),
@@ -164,10 +167,28 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
         };
     }
     config.validate().typed("search")?;
-    if let Some(minutes) = args.own.minutes {
+    if let Some(minutes) = minutes {
         minutes::fit(&mut config, minutes, watcher)?;
     }
     Ok(config)
+}
+
+/// The minutes that a search may take: those typed; for images of one's own some, where nothing is said that asks for another search.
+fn minutes(args: &SearchArgs) -> Option<f64> {
+    let task = &args.task;
+    let own = task
+        .data
+        .data
+        .as_deref()
+        .is_some_and(|data| !data::is_named(data));
+    let asks = args.method.is_some()
+        || args.own.evaluator.is_some()
+        || task.files.config.is_some()
+        || task.budget.trials.is_some()
+        || task.budget.limits_otherwise()
+        || task.halving.halving.is_some()
+        || task.is_tabular();
+    args.own.minutes.or((own && !asks).then_some(OWN_MINUTES))
 }
 
 /// The file of `--config`, empty where there is none.

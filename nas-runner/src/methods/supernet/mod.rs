@@ -89,20 +89,7 @@ impl Scale {
                     valid_fraction: 0.3,
                 },
             },
-            "mnist" | "fashion-mnist" => Self {
-                channels: 8,
-                cells: 5,
-                stage_cells: 1,
-                epochs: 12,
-                alpha_learning_rate: 1e-3,
-                enas: EnasScale {
-                    epochs: 30,
-                    controller_updates: 30,
-                    controller_rate: 0.0035,
-                    valid_fraction: 0.1,
-                },
-            },
-            _ => Self {
+            "cifar10" | "cifar100" => Self {
                 channels: 16,
                 cells: 8,
                 stage_cells: 5,
@@ -110,6 +97,20 @@ impl Scale {
                 alpha_learning_rate: 3e-4,
                 enas: EnasScale {
                     epochs: 150,
+                    controller_updates: 30,
+                    controller_rate: 0.0035,
+                    valid_fraction: 0.1,
+                },
+            },
+            // Of images of one's own nothing is known but that a few minutes should do.
+            _ => Self {
+                channels: 8,
+                cells: 5,
+                stage_cells: 1,
+                epochs: 12,
+                alpha_learning_rate: 1e-3,
+                enas: EnasScale {
+                    epochs: 30,
                     controller_updates: 30,
                     controller_rate: 0.0035,
                     valid_fraction: 0.1,
