@@ -113,6 +113,10 @@ fn text(listing: &Listing) -> String {
             row.name, row.description, row.image, row.classes
         ));
     }
+    lines.push(format!(
+        "  {:<16} a folder with a folder of images for each class, a list of files, or arrays; see nas data check",
+        "PATH"
+    ));
     lines.push("benchmarks (or a table's file)".to_owned());
     for row in &listing.benchmarks {
         lines.push(format!("  {:<16} {}", row.name, row.description));
