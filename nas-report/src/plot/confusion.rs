@@ -9,8 +9,8 @@ use super::{FAINT, INK, escaped, letters};
 pub const MOST_CLASSES: usize = 40;
 
 const LEFT: f64 = 28.0;
-/// Room for the name of a class.
-const NAME: f64 = 110.0;
+/// The most room for the name of a class, and the least.
+const NAME: (f64, f64) = (110.0, 30.0);
 const FONT: f64 = 11.0;
 /// The narrowest picture.
 const NARROWEST: f64 = 420.0;
@@ -27,7 +27,12 @@ pub fn confusion(classes: &[String], rows: &[Vec<u64>]) -> Option<String> {
         return None;
     }
     let side = (560.0 / n as f64).clamp(14.0, 44.0);
-    let width = (LEFT + NAME + side * n as f64 + LEFT).max(NARROWEST);
+    let longest = classes
+        .iter()
+        .map(|class| letters::width(class, FONT))
+        .fold(0.0, f64::max);
+    let room = (longest + 14.0).clamp(NAME.1, NAME.0);
+    let width = (LEFT + room + side * n as f64 + LEFT).max(NARROWEST);
     let heading = Heading::new(
         "Which classes are taken for which",
         "A row for each class: the share of its test images that were given the class of the column, darker for more. \
@@ -35,10 +40,10 @@ pub fn confusion(classes: &[String], rows: &[Vec<u64>]) -> Option<String> {
         LEFT,
         width,
     );
-    let (left, top) = (LEFT + NAME, heading.height() + NAME);
+    let (left, top) = (LEFT + room, heading.height() + room);
     let mut body = String::new();
     for (place, class) in classes.iter().enumerate() {
-        let name = escaped(&letters::fitted(class, FONT, NAME - 14.0));
+        let name = escaped(&letters::fitted(class, FONT, room - 13.0));
         let middle = side * (place as f64 + 0.5);
         // Writing to a string cannot fail.
         let _ = writeln!(
