@@ -172,7 +172,8 @@ fn make(
 fn check_bad(path: &Path, skipped: &[&Skip], listing: &Listing, max_bad: f64) -> Result<(), DataError> {
     let bad: Vec<&&Skip> = skipped.iter().filter(|skip| skip.is_bad).collect();
     let listed = listing.skipped.iter().filter(|skip| skip.is_bad).count();
-    let all = listing.entries.len() + listed;
+    let others = skipped.iter().filter(|skip| skip.reason == Skip::OTHER_CONTENT);
+    let all = listing.entries.len() + listed - others.count();
     if bad.len() as f64 <= max_bad * all as f64 {
         return Ok(());
     }

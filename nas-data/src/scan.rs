@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use crate::decode::{Decoded, decode};
+use crate::decode::{DecodeError, Decoded, decode};
 use crate::findings::Spread;
 use crate::options::ImageSize;
 use crate::progress::{Progress, Stage};
@@ -111,6 +111,10 @@ fn one(
         Ok(Content::Decoded(image)) => (None, image),
         Ok(Content::Bytes(bytes)) => match decode(&bytes) {
             Ok(image) => (Some(Sha256::digest(&bytes).into()), image),
+            Err(DecodeError::NotAnImage { .. } | DecodeError::Empty) if !source.is_listed() => {
+                let path = &source.listing().entries[entry].path;
+                return Ok(Err(Skip::aside(path, Skip::OTHER_CONTENT)));
+            }
             Err(error) => return bad("cannot be decoded", error.to_string()),
         },
     };

@@ -113,6 +113,19 @@ fn warn_of_files(findings: &Findings, warnings: &mut Vec<String>) {
             is(bad)
         ));
     }
+    let others: usize = findings
+        .skipped
+        .iter()
+        .filter(|skipped| !skipped.bad && Skip::looks_like_an_image(&skipped.reason))
+        .map(|skipped| skipped.files.count)
+        .sum();
+    if others > 0 {
+        warnings.push(format!(
+            "{} with the ending of an image {} empty or something else and left out",
+            counted(others, "file"),
+            is(others)
+        ));
+    }
 }
 
 fn warn_of_identical(findings: &Findings, arrangement: &Arrangement, warnings: &mut Vec<String>) {

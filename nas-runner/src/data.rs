@@ -104,6 +104,9 @@ impl Looked {
         let images = nas_data::read(Path::new(&data), &read, &|progress| {
             watcher.watch(RunEvent::Reading(progress));
         })?;
+        for warning in &images.findings.warnings {
+            watcher.watch(RunEvent::Note(&format!("note: {data}: {warning}")));
+        }
         if let Some(recorded) = recorded.filter(|recorded| recorded.read == read) {
             check_fingerprint(&data, recorded, &images.fingerprint)?;
         }

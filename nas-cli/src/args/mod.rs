@@ -164,7 +164,19 @@ pub(crate) enum DataCommand {
     Check(CheckArgs),
 }
 
+/// What images of one's own look like on disk.
+const CHECK_HELP: &str = "\
+What PATH can be:
+  photos/           a folder of images for each class: photos/cat/1.jpg, photos/dog/7.png, …; or folders train, val and test with
+                    these in them. classes.txt, one name a line, gives the classes another order than that of their names
+  list.csv          path,label[,split][,group] for each image, with a header or --columns; paths from the folder of the list. A split
+                    is train, val or test; images of one group, such as one person's, stay on one side of every split
+  arrays.npz        x_train, y_train and perhaps x_val, y_val, x_test, y_test; or x, y: N×H×W, N×H×W×C or N×C×H×W, labels from 0
+
+PNG, JPEG, WebP, BMP, GIF (first picture), TIFF and PNM, told by their content; turned as EXIF says, transparency over white.";
+
 #[derive(Debug, Args)]
+#[command(after_help = CHECK_HELP)]
 pub(crate) struct CheckArgs {
     /// A folder with a folder of images for each class, a list of files (.csv, .tsv, .txt) or arrays (.npz)
     #[arg(value_name = "PATH")]

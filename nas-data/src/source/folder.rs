@@ -145,7 +145,7 @@ fn set_aside(file: &walk::File, filter: Option<&Filter>) -> Option<Skip> {
     } else if !is_image_ending(&ending) {
         Some(Skip::aside(path, "no image"))
     } else if file.stamp.length == 0 {
-        Some(Skip::bad(path, "empty: it has zero bytes", None))
+        Some(Skip::aside(path, Skip::EMPTY))
     } else {
         None
     }

@@ -144,8 +144,7 @@ impl Reading<'_> {
         match file {
             Err(reason) => self.skipped.push(Skip::bad(&path, reason, line())),
             Ok(stamp) if stamp.length == 0 => {
-                self.skipped
-                    .push(Skip::bad(&path, "empty: it has zero bytes", line()));
+                self.skipped.push(Skip::bad(&path, Skip::EMPTY, line()));
             }
             Ok(stamp) => self.found.push((
                 Entry {
@@ -229,6 +228,10 @@ fn file_of(folder: &Path, path: &str) -> (PathBuf, Result<Stamp, &'static str>) 
 impl Source for List {
     fn listing(&self) -> &Listing {
         &self.listing
+    }
+
+    fn is_listed(&self) -> bool {
+        true
     }
 
     fn fetch(&self, entry: usize) -> Result<Content, String> {

@@ -45,6 +45,11 @@ pub(crate) trait Source: Sync {
         None
     }
 
+    /// Whether each entry was named by somebody as an image, rather than found by its ending.
+    fn is_listed(&self) -> bool {
+        false
+    }
+
     /// Hashes what tells cheaply whether anything has changed: names, lengths and times of files.
     fn stamp(&self, hash: &mut Sha256);
 
@@ -113,8 +118,18 @@ pub(crate) struct Skip {
 }
 
 impl Skip {
+    /// Why a file is set aside that has the ending of images and no bytes.
+    const EMPTY: &str = "empty: it has zero bytes";
+    /// Why a file is set aside whose ending is that of images, and whose content is something else.
+    pub(crate) const OTHER_CONTENT: &str = "no image, whatever its name says";
+
+    /// Whether it was set aside though it has the ending of images.
+    pub(crate) fn looks_like_an_image(reason: &str) -> bool {
+        [Self::EMPTY, Self::OTHER_CONTENT].contains(&reason)
+    }
+
     /// A file that is nothing to miss.
-    fn aside(path: &Path, reason: &'static str) -> Self {
+    pub(crate) fn aside(path: &Path, reason: &'static str) -> Self {
         Self {
             name: shown(path.as_os_str()),
             reason,

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use nas_data::{OwnData, Stage};
 
-use crate::images::{Folder, contents};
+use crate::images::{Folder, contents, png};
 
 fn small() -> Folder {
     Folder::of(&[("a", 10), ("b", 10)])
@@ -223,7 +223,7 @@ fn a_cache_in_the_folder_of_images_is_refused_before_anything_is_made() {
 #[test]
 fn findings_are_up_to_date_where_only_the_allowance_changes() {
     let folder = small();
-    folder.write("a/bad.png", "x");
+    folder.write("a/bad.png", &png(8, 8, 1)[..40]);
     folder.read_with(|options| options.max_bad = 0.5).unwrap();
     assert!(folder.read_with(|options| options.max_bad = 0.0).is_err());
 }
