@@ -22,8 +22,6 @@ use crate::train::{Confusion, Scores, TrainConfig, evaluate_classes};
 
 const FORMAT: &str = "nas-network";
 const VERSION: u32 = 1;
-/// Classes up to which it is written down which are taken for which.
-const MOST_CLASSES_WRITTEN: usize = 200;
 /// Operations that a network may have on the edges of its cells, however little is stored: several
 /// times what any published one has.
 const EDGES_OF_ANY: usize = 2048;
@@ -225,9 +223,7 @@ impl TrainedNetwork {
             test_loss: Some(loss),
             images: Some(images),
             balanced_accuracy: confusion.as_ref().map(Confusion::balanced_accuracy),
-            confusion: confusion
-                .map(|confusion| confusion.rows().to_vec())
-                .filter(|rows| rows.len() <= MOST_CLASSES_WRITTEN),
+            confusion: confusion.and_then(|confusion| Some(confusion.rows()?.to_vec())),
         })
     }
 }

@@ -147,7 +147,7 @@ impl Trainer {
                 Ok(self.optimizer.step(self.model.parameters(), &gradients, rate)?)
             },
         )?;
-        let mut confusion = Some(Confusion::new(self.data.images().classes()));
+        let mut confusion = Some(Confusion::hits_alone(self.data.images().classes()));
         let valid = self.validate(epoch, &mut confusion)?;
         Ok(EpochMetrics {
             epoch,
