@@ -6,6 +6,8 @@ use std::sync::Arc;
 use anyhow::Result;
 use nas_data::{Duplicates, Findings, Listed, Named, Origin, OwnData, ReadOptions};
 use nas_report::number::{counted, grouped, mebibytes};
+use nas_runner::args::ReadArgs;
+use nas_runner::shell::quoted;
 use nas_runner::{RunEvent, Typed, Usage, Watcher, data};
 use serde::Serialize;
 
@@ -57,7 +59,7 @@ fn check(args: &CheckArgs, output: Output) -> Result<()> {
     })?;
     bars.finish();
     let checked = checked(path, found);
-    output.result(&checked, || text(&checked))
+    output.result(&checked, || text(&checked, &args.read))
 }
 
 fn checked(data: String, found: OwnData) -> Checked {
@@ -77,7 +79,7 @@ fn checked(data: String, found: OwnData) -> Checked {
     }
 }
 
-fn text(checked: &Checked) -> String {
+fn text(checked: &Checked, read: &ReadArgs) -> String {
     let found = &checked.findings;
     let mut lines = vec![
         line(
@@ -139,13 +141,13 @@ fn text(checked: &Checked) -> String {
     );
     lines.extend(found.warnings.iter().map(|warning| line("warning", warning)));
     lines.push(line("fingerprint", &checked.fingerprint));
-    lines.push(line(
-        "next",
-        &format!(
-            "nas search --data {}",
-            nas_runner::shell::quoted(Path::new(&checked.data))
-        ),
-    ));
+    let mut next = format!("nas search --data {}", quoted(Path::new(&checked.data)));
+    for option in read.words().chunks(2) {
+        if let [name, value] = option {
+            next += &format!(" {name} {}", quoted(Path::new(value)));
+        }
+    }
+    lines.push(line("next", &next));
     lines.join("\n")
 }
 

@@ -42,6 +42,30 @@ impl ReadArgs {
         typed.into_iter().find(|(typed, _)| *typed).map(|(_, name)| name)
     }
 
+    /// The options as they are typed.
+    pub fn words(&self) -> Vec<String> {
+        let resize = self.resize.map(|resize| match resize {
+            Resize::Pad => "pad",
+            Resize::Stretch => "stretch",
+            Resize::Crop => "crop",
+        });
+        let typed = [
+            ("--image-size", self.image_size.map(|size| size.to_string())),
+            ("--resize", resize.map(str::to_owned)),
+            ("--glob", self.glob.clone()),
+            (
+                "--columns",
+                self.columns.as_ref().map(|columns| columns.join(",")),
+            ),
+            ("--layout", self.layout.map(|layout| layout.name().to_owned())),
+            ("--max-bad", self.max_bad.map(|share| share.to_string())),
+        ];
+        let typed = typed
+            .into_iter()
+            .filter_map(|(name, value)| Some([name.to_owned(), value?]));
+        typed.flatten().collect()
+    }
+
     /// Puts what was typed over the options.
     pub fn overlay(&self, read: &mut ReadOptions) {
         read.image_size = self.image_size.unwrap_or(read.image_size);
