@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use nas_runner::Typed;
+use nas_runner::plan::RunConfig;
 use nas_space::codec::{self, Reading};
 use nas_space::genotype::Genotype;
 use nas_study::RunDir;
 
 use crate::output::note;
-use nas_runner::Typed;
-use nas_runner::plan::RunConfig;
 
 /// Most bytes of a file that an architecture is looked for in: logs of searches have one somewhere.
 const MOST_TEXT: u64 = 16 << 20;

@@ -4,7 +4,6 @@
 //! data folders do no harm; a command of the shell may do anything.
 
 use anyhow::Result;
-
 use nas_runner::Usage;
 use nas_runner::plan::{Estimation, RunConfig};
 

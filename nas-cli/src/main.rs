@@ -12,10 +12,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use nas_runner::Usage;
 
 use crate::args::{Cli, Command};
 use crate::output::{Output, note};
-use nas_runner::Usage;
 
 /// glibc maps and page-faults every large tensor anew; this allocator keeps what was freed.
 #[global_allocator]

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use nas_space::search::Budget;
-use nas_tables::BUILT_IN;
-
 use nas_runner::args::{BudgetArgs, FileArgs, SearchArgs, SubjectArgs, TaskArgs};
 use nas_runner::methods::Method;
 use nas_runner::parsers::between;
+use nas_space::search::Budget;
+use nas_tables::BUILT_IN;
 
 /// Trials of a run where nothing is said: in a table, and where each one trains.
 const TRIALS: (u64, u64) = (100, 20);

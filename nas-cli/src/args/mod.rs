@@ -85,6 +85,9 @@ pub(crate) struct ResumeArgs {
     /// Where the data set's files are now, if they moved
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Where images of your own are now, if they moved; they have to be the same
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<String>,
     /// The command that evaluates trials, typed once more where the run has one: it is compared with the one on record
     #[arg(long, value_name = "COMMAND")]
     pub(crate) evaluator: Option<String>,

@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use nas_tables::import::MAPPING_HELP;
-
 use nas_runner::args::{BoundArgs, DataArgs, SizeArgs};
 use nas_runner::parsers::{at_least, positive, share};
+use nas_tables::import::MAPPING_HELP;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TableCommand {

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 use nas_eval::data::DATASETS;
+use nas_runner::{data_dir, device};
 use serde::Serialize;
 
 use crate::args::DoctorArgs;
 use crate::output::Output;
-use nas_runner::{data_dir, device};
 
 /// The JSON of `nas doctor`.
 #[derive(Debug, Serialize)]

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use nas_eval::data::DATASETS;
+use nas_runner::methods::Method;
 use nas_space::named;
 use nas_space::spaces;
 use nas_tables::BUILT_IN;
 use serde::Serialize;
 
 use crate::output::Output;
-use nas_runner::methods::Method;
 
 /// The JSON of `nas list`.
 #[derive(Debug, Serialize)]

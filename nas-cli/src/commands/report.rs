@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use nas_runner::Usage;
+use nas_runner::report::{self, Run};
 use serde::Serialize;
 
 use crate::args::ReportArgs;
 use crate::output::{Output, write_stdout};
-use nas_runner::Usage;
-use nas_runner::report::{self, Run};
 
 /// The JSON of `nas report`.
 #[derive(Debug, Serialize)]

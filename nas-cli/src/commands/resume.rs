@@ -1,18 +1,16 @@
 //! `nas resume`: goes on where a run stopped.
 
+use std::sync::Arc;
+
 use anyhow::Result;
+use nas_runner::plan::RunConfig;
+use nas_runner::{Session, Typed, Usage, data, data_dir, shell};
 use nas_study::{RunDir, StudyError};
 
 use crate::args::ResumeArgs;
 use crate::output::Output;
 use crate::progress::Bars;
 use crate::{consent, signals};
-use nas_runner::Session;
-use nas_runner::Typed;
-use nas_runner::data_dir;
-use nas_runner::plan::RunConfig;
-use nas_runner::shell;
-use std::sync::Arc;
 
 /// Reads the run's configuration and runs what is left of it.
 ///
@@ -26,6 +24,16 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     let mut config = recorded.clone();
     if let Some(folder) = config.data_dir_mut() {
         *folder = data_dir::choose(args.data_dir.as_deref(), folder.as_deref())?;
+    }
+    if let Some(path) = &args.data {
+        let path = data::normalized(path).typed("--data")?;
+        match config.own_data_mut() {
+            Some(data) => *data = path,
+            None => {
+                let why = "--data: this run has no images of your own; its data set has a name (--data-dir says where its files are)";
+                return Err(Usage::new(why).into());
+            }
+        }
     }
     config.budget.trials = args.trials.or(config.budget.trials);
     config.budget.epochs = args.budget_epochs.or(config.budget.epochs);

@@ -1,19 +1,16 @@
 //! `nas search`: a new run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
+use nas_runner::args::SearchArgs;
+use nas_runner::{Session, Usage, plan, shell};
 use nas_study::RunDir;
 
 use crate::output::{Output, note};
 use crate::progress::Bars;
 use crate::{consent, signals};
-use nas_runner::Session;
-use nas_runner::Usage;
-use nas_runner::args::SearchArgs;
-use nas_runner::plan;
-use nas_runner::shell;
-use std::sync::Arc;
 
 /// Makes the run directory and runs the search in it.
 pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {

@@ -5,6 +5,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use nas_report::number::{counted, figure, grouped, known};
+use nas_runner::Usage;
+use nas_runner::plan::{Estimation, RunConfig};
+use nas_runner::report::Run;
+use nas_runner::size::{Size, Skeleton};
 use nas_space::canonical::canonical_id;
 use nas_space::draw;
 use nas_space::error::SpaceError;
@@ -16,14 +20,9 @@ use nas_space::op::Operations;
 use nas_space::shape::Shape;
 use serde::Serialize;
 
-use crate::architecture;
-use crate::architecture::Found;
+use crate::architecture::{self, Found};
 use crate::args::{ShowArgs, ShowFormat};
 use crate::output::{Output, write_stdout};
-use nas_runner::Usage;
-use nas_runner::plan::{Estimation, RunConfig};
-use nas_runner::report::Run;
-use nas_runner::size::{Size, Skeleton};
 
 /// The JSON of `nas show`.
 #[derive(Debug, Serialize)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use nas_report::Shown;
 use nas_report::number::{counted, grouped, seconds};
+use nas_runner::plan::{Estimation, OneFigure, RunConfig};
+use nas_runner::{FinalRecord, shell};
 use nas_space::genotype::Genotype;
 use nas_space::search::{Budget, Metric};
 use nas_study::{Best, End, RunDir, Standing, StoreError, StudyError};
@@ -12,9 +14,6 @@ use serde::Serialize;
 
 use crate::args::StatusArgs;
 use crate::output::Output;
-use nas_runner::FinalRecord;
-use nas_runner::plan::{Estimation, OneFigure, RunConfig};
-use nas_runner::shell;
 
 /// The JSON of `nas status`.
 #[derive(Debug, Serialize)]

@@ -6,6 +6,9 @@ use anyhow::{Result, bail};
 use nas_eval::data::Dataset;
 use nas_eval::trained::TrainedNetwork;
 use nas_report::number;
+use nas_runner::data::{self, Looked, OwnPlan, Source};
+use nas_runner::plan::RunConfig;
+use nas_runner::{NETWORK_FILE, Typed, data_dir, device};
 use nas_space::op::Operations;
 use nas_study::RunDir;
 use serde::Serialize;
@@ -13,11 +16,6 @@ use serde::Serialize;
 use crate::args::TestArgs;
 use crate::output::Output;
 use crate::progress::only_notes;
-use nas_runner::NETWORK_FILE;
-use nas_runner::Typed;
-use nas_runner::data::{self, Looked, OwnPlan, Source};
-use nas_runner::plan::RunConfig;
-use nas_runner::{data_dir, device};
 
 /// The JSON of `nas test`.
 #[derive(Debug, Serialize)]

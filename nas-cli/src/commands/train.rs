@@ -10,22 +10,20 @@ use nas_eval::final_training::{FinalTraining, Validation};
 use nas_eval::memory::{self, MemoryEstimate};
 use nas_eval::train::{EpochMetrics, TrainConfig};
 use nas_report::number::{self, counted};
+use nas_runner::data::{self, Looked, Source};
+use nas_runner::plan::{self, RunConfig};
+use nas_runner::size::{Size, Skeleton};
+use nas_runner::{Typed, data_dir, device};
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
 use nas_space::seed::Seed;
 use serde::Serialize;
 
-use crate::architecture;
-use crate::architecture::Found;
+use crate::architecture::{self, Found};
 use crate::args::TrainArgs;
 use crate::output::Output;
 use crate::progress::{Bars, EpochBar, Screen, only_notes};
 use crate::signals;
-use nas_runner::Typed;
-use nas_runner::data::{self, Looked, Source};
-use nas_runner::plan::{self, RunConfig};
-use nas_runner::size::{Size, Skeleton};
-use nas_runner::{data_dir, device};
 
 /// The JSON of `nas train`.
 #[derive(Debug, Serialize)]

@@ -5,13 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use nas_runner::{TrialSettings, Worker};
 use nas_space::search::Stop;
 use nas_study::processes::protocol::Hello;
 use nas_study::processes::{Served, serve};
 use serde::Deserialize;
 
 use crate::commands::table::{TrainingSettings, Trainings};
-use nas_runner::{TrialSettings, Worker};
 
 /// What a worker is to do: see [`nas_runner::program::told`].
 #[derive(Deserialize)]

@@ -141,11 +141,21 @@ fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {
         before,
         "nothing is written there"
     );
+    // The folder may be elsewhere.
+    fs::create_dir(place.path("moved")).unwrap();
+    fs::rename(place.path("photos"), place.path("moved/photos")).unwrap();
+    let said = place.refused(1, "resume @/run --trials 4");
+    assert!(said.contains("photos"), "{said}");
+    assert_eq!(
+        place.json("resume @/run --trials 4 --data @/moved/photos")["trials"],
+        4
+    );
+    fs::rename(place.path("moved/photos"), place.path("photos")).unwrap();
     // Other images make another search.
     fs::remove_file(place.path("photos/red/7.ppm")).unwrap();
-    let said = place.refused(1, "resume @/run --trials 4");
+    let said = place.refused(1, "resume @/run --trials 5 --data @/photos");
     assert!(said.contains("have changed since"), "{said}");
-    assert_eq!(place.json("status @/run")["finished"], 3, "what was stored stays");
+    assert_eq!(place.json("status @/run")["finished"], 4, "what was stored stays");
 }
 
 #[test]

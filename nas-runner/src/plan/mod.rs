@@ -187,6 +187,15 @@ impl RunConfig {
         }
     }
 
+    /// Where images of one's own are, to set it; nothing where the data set has a name.
+    pub fn own_data_mut(&mut self) -> Option<&mut String> {
+        match (&mut self.estimation, &mut self.images) {
+            (Estimation::Training(plan), _) => plan.own.is_some().then_some(&mut plan.data),
+            (Estimation::Table(_), Some(images)) => images.own.is_some().then_some(&mut images.data),
+            _ => None,
+        }
+    }
+
     /// Checks what the parts do not check themselves.
     pub fn validate(&self) -> Result<()> {
         if self.seed > i64::MAX as u64 {

@@ -7,6 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
 use nas_report::number::counted;
+use nas_runner::methods::Setting;
+use nas_runner::plan::{Estimation, OneFigure, RunConfig};
+use nas_runner::{Session, Stopped, halved};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
@@ -18,9 +21,6 @@ use nas_study::{
 use nas_tables::{TableError, TabularEvaluator};
 
 use crate::progress::only_notes;
-use nas_runner::methods::Setting;
-use nas_runner::plan::{Estimation, OneFigure, RunConfig};
-use nas_runner::{Session, Stopped, halved};
 
 /// Uniform draws whose mean is what nothing chose is worth.
 const DRAWS: u64 = 1000;

@@ -18,6 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
+use bench::Bench;
+use nas_runner::methods::Method;
+use nas_runner::plan::{self, RunConfig};
+use nas_runner::{Environment, Usage};
 use nas_space::search::Budget;
 use nas_space::seed::Seed;
 use nas_study::compare::{BASELINE, Comparison, Entry, Journal, Run, TaskRuns};
@@ -28,11 +32,6 @@ use crate::args::{CompareArgs, Entrant, What};
 use crate::output::{Output, note};
 use crate::progress::{Bars, RunsBar};
 use crate::signals;
-use bench::Bench;
-use nas_runner::Environment;
-use nas_runner::Usage;
-use nas_runner::methods::Method;
-use nas_runner::plan::{self, RunConfig};
 
 /// The JSON of `nas compare`.
 #[derive(Debug, Serialize)]

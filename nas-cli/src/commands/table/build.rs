@@ -7,6 +7,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use nas_eval::table_build::{Journal, Recipe, TableBuild};
 use nas_report::number::{counted, grouped};
+use nas_runner::data::{self, Looked};
+use nas_runner::plan::{self, DATA};
+use nas_runner::{Typed, Usage, data_dir};
 use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 
@@ -16,10 +19,6 @@ use crate::output::{Output, note};
 use crate::progress::BuildBar;
 use crate::progress::only_notes;
 use crate::signals;
-use nas_runner::data::{self, Looked};
-use nas_runner::data_dir;
-use nas_runner::plan::{self, DATA};
-use nas_runner::{Typed, Usage};
 
 /// Epochs that are recorded where nothing is said.
 const FIDELITIES: [u32; 3] = [1, 3, 9];

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use nas_report::number::grouped;
+use nas_runner::Usage;
 use nas_tables::import::{self, Format, Mapping};
 use nas_tables::{SizeMismatch, Table, size_mismatches};
 
 use super::info;
 use crate::args::{ImportArgs, ImportFormat};
 use crate::output::{Output, note};
-use nas_runner::Usage;
 
 /// Reads the file, writes the table and describes it.
 pub(crate) fn run(args: &ImportArgs, output: Output) -> Result<()> {

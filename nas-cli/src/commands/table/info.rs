@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use nas_report::Shown;
 use nas_report::number::{NOT_KNOWN, counted, grouped, known};
+use nas_runner::plan::OneFigure;
 use nas_space::search::Metric;
 use nas_space::sizes::Sizes as _;
 use nas_tables::{BUILT_IN, Figure, Table, TabularEvaluator, built_in};
@@ -14,7 +15,6 @@ use serde::Serialize;
 use super::extras::ExtraInfo;
 use crate::args::InfoArgs;
 use crate::output::Output;
-use nas_runner::plan::OneFigure;
 
 /// The JSON of `nas table info`, and of the commands that make a table.
 #[derive(Debug, Serialize)]

@@ -9,6 +9,8 @@ use anyhow::Result;
 use nas_eval::data::Dataset;
 use nas_eval::error::EvalError;
 use nas_eval::table_build::{Figures, Recipe, TableBuild};
+use nas_runner::args::BoundArgs;
+use nas_runner::{program, trace};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluation, Failure, FailureKind, Fidelity, Metric, Stop, Trial};
 use nas_space::seed::Seed;
@@ -16,10 +18,6 @@ use nas_study::processes::protocol::Detailed;
 use nas_study::processes::{ProcessConfig, Processes, Served};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::{Deserialize, Serialize};
-
-use nas_runner::args::BoundArgs;
-use nas_runner::program;
-use nas_runner::trace;
 
 /// What a worker that trains for a table is told.
 #[derive(Debug, Serialize, Deserialize)]
