@@ -19,6 +19,9 @@ pub struct OwnPlan {
     /// What they were when the search began: 64 hexadecimal digits over pixels, labels and splits. A run goes on with the
     /// same images alone.
     pub fingerprint: String,
+    /// Whether they may be mirrored, left to right, when they are trained on.
+    #[serde(default)]
+    pub flip: bool,
     /// How they are read.
     #[serde(default)]
     pub read: ReadOptions,
@@ -82,12 +85,12 @@ impl Looked {
     pub fn at(
         text: &str,
         recorded: Option<&OwnPlan>,
-        typed: &ReadArgs,
+        (typed, flip): (&ReadArgs, bool),
         watcher: &dyn Watcher,
     ) -> Result<Self> {
         let data = normalized(text)?;
         if is_named(&data) {
-            if let Some(option) = typed.first_typed() {
+            if let Some(option) = typed.first_typed().or(flip.then_some("--flip")) {
                 let why = format!(
                     "{option} has no meaning with {data}; it is for images of your own (--data PATH)"
                 );
@@ -110,10 +113,15 @@ impl Looked {
         if let Some(recorded) = recorded.filter(|recorded| recorded.read == read) {
             check_fingerprint(&data, recorded, &images.fingerprint)?;
         }
+        let flip = flip || recorded.is_some_and(|recorded| recorded.flip);
         Ok(Self {
-            facts: DataFacts::from(&Dataset::own(&images)?),
+            facts: DataFacts {
+                may_be_mirrored: flip,
+                ..DataFacts::from(&Dataset::own(&images)?)
+            },
             own: Some(OwnPlan {
                 fingerprint: images.fingerprint,
+                flip,
                 read,
             }),
             data,
@@ -135,6 +143,38 @@ pub fn load(source: Source<'_>, watcher: &dyn Watcher) -> Result<Dataset> {
     })?;
     check_fingerprint(data, own, &images.fingerprint)?;
     Ok(Dataset::own(&images)?)
+}
+
+/// Which images are in which split, by name: `split.json` of a run directory.
+#[derive(Debug, Serialize)]
+pub(crate) struct SplitRecord {
+    fingerprint: String,
+    /// Those that nothing is trained on before the test.
+    test: Vec<String>,
+    /// Those that the source gives to validate on; else a share of the training images is drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid: Option<Vec<String>>,
+    /// All others.
+    train: Vec<String>,
+}
+
+impl SplitRecord {
+    /// That of images of one's own.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub(crate) fn of(source: Source<'_>) -> Result<Option<Self>> {
+        let Some(own) = source.own else {
+            return Ok(None);
+        };
+        let images = nas_data::read(Path::new(source.data), &own.read, &|_| {})?;
+        Ok(Some(Self {
+            fingerprint: images.fingerprint,
+            test: images.test.names,
+            valid: images.valid.map(|valid| valid.names),
+            train: images.train.names,
+        }))
+    }
 }
 
 fn check_fingerprint(data: &str, recorded: &OwnPlan, found: &str) -> Result<()> {

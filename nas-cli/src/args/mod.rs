@@ -44,7 +44,7 @@ pub(crate) enum Command {
     /// Go on where a search stopped
     Resume(ResumeArgs),
     /// Train one network in full and report its test accuracy
-    Train(TrainArgs),
+    Train(Box<TrainArgs>),
     /// Measure a saved network on the test split
     Test(TestArgs),
     /// Parameters, multiply-accumulates and a picture of an architecture

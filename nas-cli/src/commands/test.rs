@@ -59,7 +59,7 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     let dataset = match (&args.data, &own) {
         (Some(path), recorded) => {
             let recorded = recorded.as_ref().map(|(_, own)| own);
-            let looked = Looked::at(path, recorded, &args.read, &only_notes).typed("--data")?;
+            let looked = Looked::at(path, recorded, (&args.read, false), &only_notes).typed("--data")?;
             load(&looked.data, data_dir.as_deref(), looked.own.as_ref())?
         }
         (None, Some((path, own))) => load(path, None, Some(own))?,

@@ -78,7 +78,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let looked = Looked::at(
         data,
         recorded.and_then(|images| images.own),
-        &args.data.read,
+        (&args.data.read, args.data.flip),
         &bars,
     )
     .typed("--data")?;

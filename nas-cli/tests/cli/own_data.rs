@@ -113,7 +113,14 @@ fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {
     assert_eq!(found["trials"], 2);
     assert!(found["test_accuracy"].as_f64().unwrap() > 0.9, "{found}");
     let config = fs::read_to_string(place.path("run/config.toml")).unwrap();
-    assert!(config.contains("fingerprint = "), "{config}");
+    assert!(
+        config.contains("fingerprint = ") && config.contains("horizontal_flip = false"),
+        "{config}"
+    );
+    let split: Value =
+        serde_json::from_str(&fs::read_to_string(place.path("run/split.json")).unwrap()).unwrap();
+    let images = |part: &str| split[part].as_array().unwrap().len();
+    assert_eq!((images("train"), images("test")), (48, 12));
     let last: Value =
         serde_json::from_str(&fs::read_to_string(place.path("run/final.json")).unwrap()).unwrap();
     assert_eq!(last["classes"], serde_json::json!(["blue", "green", "red"]));
@@ -220,9 +227,11 @@ fn uneven_classes_are_judged_alike() {
     let (test, plain) = (&found["test"], &found["final"]["plain_accuracy"]);
     assert!(test.is_f64() && plain.is_f64(), "{found}");
     let accuracy = place.json(&format!(
-        "search random --data @/photos --trials 1 --metric accuracy --run @/plain {TINY}"
+        "search random --data @/photos --trials 1 --metric accuracy --flip --run @/plain {TINY}"
     ));
     assert!(accuracy["test_accuracy"].is_f64(), "{accuracy}");
+    let config = fs::read_to_string(place.path("plain/config.toml")).unwrap();
+    assert!(config.contains("horizontal_flip = true"), "{config}");
 }
 
 #[test]
@@ -255,6 +264,7 @@ fn what_cannot_be_read_says_what_would_do() {
         ("search --data @/nowhere", "nothing at that place"),
         ("search --data mnits", "digits, mnist"),
         ("search --data digits --image-size 16", "for images of your own"),
+        ("search --data digits --flip", "for images of your own"),
         ("data check digits", "data set with a name"),
         (
             "table build --space nb201 --data @ --out @/x.nastab",

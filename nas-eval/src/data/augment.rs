@@ -82,15 +82,15 @@ impl Augmentation {
         Ok(Self::standard(&DataFacts::named(dataset)?))
     }
 
-    /// The same for any data set. Of one without a name of this crate, crop an eighth of a side: nobody
-    /// has said that its images may be mirrored.
+    /// The same for any data set. Of one without a name of this crate, crop an eighth of a side, and flip
+    /// where its images may be mirrored.
     pub fn standard(data: &DataFacts) -> Self {
         let eighth = data.shape.height.min(data.shape.width) / 8;
         let (crop_padding, horizontal_flip) = match data.name.as_str() {
             "cifar10" | "cifar100" => (4, true),
             "fashion-mnist" => (2, true),
             "mnist" | "digits" => (1, false),
-            _ => (eighth, false),
+            _ => (eighth, data.may_be_mirrored),
         };
         Self {
             crop_padding,

@@ -19,6 +19,8 @@ pub struct DataFacts {
     pub train_images: usize,
     /// Number of test images.
     pub test_images: usize,
+    /// Whether images of one's own may be mirrored, left to right. Of a data set with a name it is known.
+    pub may_be_mirrored: bool,
     /// Training images of the largest class for each one of the smallest.
     pub unevenness: f64,
 }
@@ -36,6 +38,7 @@ impl DataFacts {
             classes: info.classes,
             train_images: info.train_images,
             test_images: info.test_images,
+            may_be_mirrored: false,
             // Those of digits and of MNIST differ by less than a third.
             unevenness: 1.0,
         })
@@ -50,6 +53,7 @@ impl From<&Dataset> for DataFacts {
             classes: dataset.train.classes(),
             train_images: dataset.train.len(),
             test_images: dataset.test.len(),
+            may_be_mirrored: false,
             unevenness: unevenness(dataset),
         }
     }

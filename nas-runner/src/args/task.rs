@@ -107,6 +107,9 @@ pub struct DataArgs {
     /// Use only so many training images, drawn evenly from the classes
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub limit: Option<usize>,
+    /// Train on images of your own mirrored, too, left to right: not for letters or signs
+    #[arg(long, help_heading = "Training")]
+    pub flip: bool,
     /// How images of one's own are read.
     #[command(flatten)]
     pub read: ReadArgs,

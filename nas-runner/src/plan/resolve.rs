@@ -98,7 +98,8 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
         .map(Value::try_into)
         .transpose()
         .context("in [own] of the configuration")?;
-    let looked = Looked::at(&named, own.as_ref(), &task.data.read, watcher).typed("--data")?;
+    let looked =
+        Looked::at(&named, own.as_ref(), (&task.data.read, task.data.flip), watcher).typed("--data")?;
     if let Some(section) = section_at(&mut file, &[place]).filter(|section| section.contains_key("data")) {
         section.insert("data".to_owned(), Value::String(looked.data.clone()));
     }

@@ -25,6 +25,7 @@ use nas_study::{Best, Commit, End, Parts, PreparedStudy, RunDir, RunOptions, Sto
 use nas_tables::TabularEvaluator;
 use serde_json::Value;
 
+use crate::data::SplitRecord;
 use crate::device;
 use crate::environment::Environment;
 use crate::methods::supernet::{Oneshot, Supernet, SupernetSummary};
@@ -40,6 +41,8 @@ pub use report::SearchResult;
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
+/// Which images of one's own are in which split, in a run directory.
+const SPLIT_FILE: &str = "split.json";
 
 /// The parts of a search, made from its configuration.
 pub struct Session {
@@ -339,6 +342,11 @@ impl Session {
     /// [`Stopped`] where it was asked to stop.
     pub fn search(&self, run: &RunDir, store: &mut Store, workers: usize) -> Result<Concluded> {
         Environment::here(NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)).record(run)?;
+        if let Some(images) = self.config.images()
+            && let Some(split) = SplitRecord::of(images.source())?
+        {
+            run.write_json(SPLIT_FILE, &split)?;
+        }
         let (mut searcher, parameters) = self.searcher(run)?;
         let summary = self.study(run, store, workers, (&mut searcher, parameters))?;
         if summary.end == Some(End::Stopped) {

@@ -120,7 +120,7 @@ fn prepare(args: &BuildArgs, fidelities: &[u32]) -> Result<TableBuild> {
         let why = format!("--data {data}: a table is made of a data set with a name; `nas list` has them");
         return Err(Usage::new(why).into());
     }
-    let looked = Looked::at(data, None, &args.data.read, &only_notes).typed("--data")?;
+    let looked = Looked::at(data, None, (&args.data.read, args.data.flip), &only_notes).typed("--data")?;
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), None)?;
     let dataset = trainings::images(data, data_dir.as_deref(), args.data.limit)?;
     let defaults = plan::training_defaults(&looked, &space).evaluator;
