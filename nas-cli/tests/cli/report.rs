@@ -276,9 +276,10 @@ fn a_browser_shows_the_page_and_has_nothing_to_complain_of() {
         "{dom}"
     );
     assert!(dom.contains(&format!("<dd>{}</dd>", percent(&found["best"]["valid_accuracy"]))));
-    // The cell, two curves, the front, the costs; six trials are too few for boxes.
-    assert_eq!(dom.matches("<svg ").count(), 5);
+    // The cell, the classes, two curves, the front, the costs; six trials are too few for boxes.
+    assert_eq!(dom.matches("<svg ").count(), 6);
     for title in [
+        "Which classes are taken for which",
         "Best validation accuracy over trials",
         "Validation accuracy and parameters",
         "Seconds",
