@@ -193,8 +193,8 @@ impl TrainedNetwork {
     /// network.
     ///
     /// # Errors
-    /// [`EvalError::Dataset`] for another data set than it was trained on; as [`evaluate`]
-    /// otherwise.
+    /// [`EvalError::Dataset`] for another data set than it was trained on; as
+    /// [`evaluate`](crate::train::evaluate) otherwise.
     pub fn test(&self, dataset: &Dataset) -> Result<TestReport, EvalError> {
         if dataset.name != self.dataset {
             let (expected, got) = (self.dataset.clone(), dataset.name.clone());

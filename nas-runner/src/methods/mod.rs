@@ -3,7 +3,7 @@
 //! A method's file holds all that this program says of it: its name, its options, its settings where nothing is said, what is typed over
 //! them, what it checks, how its search is made, what it leaves in the run directory, and its section of a report. Which option
 //! belongs to which method follows from there. Methods that train a supernet share [`supernet`], methods with a controller
-//! [`controller`].
+//! `controller`.
 
 mod controller;
 mod darts;
@@ -42,9 +42,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::Table;
 
-pub use self::enas::AuditRecord;
-use self::enas::EnasMethod;
-use self::local_search::LocalSearchConfig;
+pub use self::enas::{AuditRecord, EnasMethod};
+pub use self::local_search::LocalSearchConfig;
 pub use self::options::MethodArgs;
 use self::supernet::{Searches, Supernet};
 use crate::usage::Usage;
