@@ -243,7 +243,7 @@ fn warn_of_classes(
 fn warn_of_images(findings: &Findings, used: &[Image], size: Size, warnings: &mut Vec<String>) {
     if findings.grey > 0 && findings.coloured > 0 {
         warnings.push(format!(
-            "{} grey and {} coloured; if that goes by class, it will be what is learned",
+            "{} grey and {} coloured; where one class has mostly grey ones, a network may learn that instead",
             are(findings.grey, "image"),
             findings.coloured
         ));
