@@ -228,7 +228,7 @@ struct SupernetBar {
 }
 
 impl SupernetBar {
-    /// A bar of so many epochs, of search number `search`.
+    /// A bar as long as `epochs`, for search number `search`.
     fn new(screen: &Screen, search: u64, epochs: u32) -> Self {
         Self {
             bar: started(screen, Some(epochs.into()), EPOCHS, format!("supernet {search}")),

@@ -55,8 +55,8 @@ impl TinySpace {
         }
     }
 
-    /// The same with layers of so many widths: options that are so many apart make the same
-    /// network.
+    /// The same with layers of `widths` different widths: two options whose numbers differ by
+    /// `widths` make the same network.
     pub fn with_widths(self, widths: usize) -> Self {
         Self { widths, ..self }
     }

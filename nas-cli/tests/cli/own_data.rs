@@ -249,6 +249,21 @@ fn a_time_makes_a_budget_that_is_kept_on_record() {
         .unwrap();
     assert!(config["budget"]["seconds"].as_float().unwrap() > 0.0, "{config}");
     assert_eq!(config["method"]["name"].as_str(), Some("evolution"));
+    // More images than the machine is measured with, and a class of few.
+    for number in 30..900 {
+        fs::write(place.path(&format!("photos/red/{number}.ppm")), square(0, number)).unwrap();
+    }
+    for number in 3..30 {
+        fs::remove_file(place.path(&format!("photos/blue/{number}.ppm"))).unwrap();
+    }
+    let words = "search --data @/photos --minutes 0.2 --final-epochs 1 --epochs 1 --channels 2 --run @/uneven --workers 0";
+    let found = place.json(words);
+    assert_eq!(found["metric"]["name"], "balanced accuracy", "{found}");
+    assert_eq!(
+        (&found["final"]["epochs"], &found["best"]["epochs"]),
+        (&1.into(), &1.into()),
+        "as typed"
+    );
     let said = place.refused(2, "search --data @/photos --minutes 0.0001");
     assert!(said.contains("expected as many"), "{said}");
     let said = place.refused(2, "search darts --data @/photos --minutes 1");

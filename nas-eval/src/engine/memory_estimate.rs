@@ -5,9 +5,9 @@ use super::places::Places;
 use super::plan::{Plan, Step};
 
 impl Plan {
-    /// Elements of the places that maps and gradients take, with training in batches of so many
-    /// images, and of so many in evaluations between: passes without any work, in which everything
-    /// counts.
+    /// Elements of the places that maps and gradients take: the most of training with batches of
+    /// `trained` images and of evaluation with batches of `evaluated`. The passes are gone through
+    /// without any work.
     pub(super) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
         let mut places = Places::<usize>::new(self.steps.len());
         let passes = [(trained, true), (evaluated, false), (trained, true)];
@@ -18,7 +18,7 @@ impl Plan {
         after.into_iter().max().unwrap_or(0)
     }
 
-    /// A pass with so many images: forward and back in training, else forward alone.
+    /// A pass with `batch` images: forward and back in training, else forward alone.
     fn go_through(&self, places: &mut Places<usize>, batch: usize, trains: bool) {
         let everything = |_, _| true;
         let needed = self.needed(trains, everything);

@@ -15,8 +15,8 @@ pub struct Confusion {
 }
 
 impl Confusion {
-    /// Of so many classes, without images. Of more than 200, only what each class was told by is
-    /// counted.
+    /// For a number of classes, with no image counted yet. Beyond 200 classes, each class is counted by
+    /// itself, and not each pair of classes.
     pub fn new(classes: usize) -> Self {
         Self {
             rows: (classes <= MOST_CLASSES).then(|| vec![vec![0; classes]; classes]),

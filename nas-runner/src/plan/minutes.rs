@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use nas_eval::Compute;
+use nas_eval::data::{Dataset, HeldOut};
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_space::search::{Budget, Evaluator, Fidelity, Trial};
 use nas_space::seed::Seed;
 
 use super::{Estimation, RunConfig};
+use crate::args::BudgetArgs;
 use crate::usage::Usage;
 use crate::watch::{RunEvent, Watcher};
 use crate::{data, device};
@@ -28,23 +30,46 @@ const FEWEST_TRIALS: f64 = 8.0;
 ///
 /// # Errors
 /// [`Usage`] for a search that trains no trials, and for a time that is too short for the data.
-pub(super) fn fit(config: &mut RunConfig, minutes: f64, watcher: &dyn Watcher) -> Result<()> {
-    let images_per_second = images_per_second(config, watcher)?;
+pub(super) fn fit(
+    config: &mut RunConfig,
+    minutes: f64,
+    typed: &BudgetArgs,
+    watcher: &dyn Watcher,
+) -> Result<()> {
+    let Some(source) = config
+        .images()
+        .filter(|_| config.training().is_some())
+        .map(|images| images.source())
+    else {
+        let why = "--minutes is for searches that train; with a table, or an evaluator of your own, expected --trials or --budget-seconds";
+        return Err(Usage::new(why).into());
+    };
+    if !config.method.proposes() {
+        let why = format!(
+            "--minutes is for methods that propose architectures, and {} trains a supernet; expected --search-epochs",
+            config.method
+        );
+        return Err(Usage::new(why).into());
+    }
+    let dataset = data::load(source, watcher)?;
+    let all = dataset.train.len();
+    let held_out = match &dataset.held_out {
+        HeldOut::Given(valid) => Some(valid.len() as f64),
+        HeldOut::Drawn | HeldOut::DrawnInGroups(_) => None,
+    };
+    let images_per_second = images_per_second(config, dataset)?;
     let Estimation::Training(plan) = &mut config.estimation else {
         bail!("a time for a search that trains nothing");
     };
-    let source = data::Source {
-        data: &plan.data,
-        data_dir: plan.data_dir.as_deref(),
-        own: plan.own.as_ref(),
-    };
-    let all = data::load(source, watcher)?.train.len();
-    let images = plan.limit.unwrap_or(all) as f64;
+    // A limit is one of images to train on beside those that are given to validate on.
+    let given = held_out.unwrap_or_default();
+    let images = plan.limit.map_or(all as f64, |limit| limit as f64 + given);
+    let held_out = held_out.unwrap_or(plan.evaluator.valid_fraction * images);
     let available = PLANNED * 60.0 * minutes;
     // Seconds of an epoch: of the training in full, and of a trial, which leaves some images out.
     let (epoch, of_trial) = (
         images / images_per_second,
-        (1.0 - plan.evaluator.valid_fraction) * images / images_per_second,
+        (images - held_out) / images_per_second,
     );
     let needed = epoch + 2.0 * of_trial;
     if needed > available {
@@ -56,10 +81,14 @@ pub(super) fn fit(config: &mut RunConfig, minutes: f64, watcher: &dyn Watcher) -
         return Err(Usage::new(why).into());
     }
     let epochs = |seconds: f64, epoch: f64, most: u32| ((seconds / epoch) as u32).clamp(1, most);
-    plan.final_epochs = epochs((1.0 - FOR_TRIALS) * available, epoch, plan.final_epochs);
+    if typed.final_epochs.is_none() {
+        plan.final_epochs = epochs((1.0 - FOR_TRIALS) * available, epoch, plan.final_epochs);
+    }
     // What a training in full does not need is for trials.
     let for_trials = available - f64::from(plan.final_epochs) * epoch;
-    plan.epochs = epochs(for_trials / FEWEST_TRIALS, of_trial, plan.epochs);
+    if typed.epochs.is_none() {
+        plan.epochs = epochs(for_trials / FEWEST_TRIALS, of_trial, plan.epochs);
+    }
     let trial = f64::from(plan.epochs) * of_trial;
     // The last trial ends beyond the limit: by half of its time, in the mean.
     let seconds = (for_trials - trial / 2.0).max(1.0).round();
@@ -81,27 +110,13 @@ pub(super) fn fit(config: &mut RunConfig, minutes: f64, watcher: &dyn Watcher) -
 }
 
 /// How many images this machine trains on in a second, by a few networks of the space.
-fn images_per_second(config: &RunConfig, watcher: &dyn Watcher) -> Result<f64> {
-    let Estimation::Training(plan) = &config.estimation else {
-        let why = "--minutes is for searches that train; with a table, or an evaluator of your own, expected --trials or --budget-seconds";
-        return Err(Usage::new(why).into());
-    };
-    if !config.method.proposes() {
-        let why = format!(
-            "--minutes is for methods that propose architectures, and {} trains a supernet; expected --search-epochs",
-            config.method
-        );
-        return Err(Usage::new(why).into());
-    }
+fn images_per_second(config: &RunConfig, mut dataset: Dataset) -> Result<f64> {
+    let plan = config.training().context("a search without trainings")?;
     let space = config.space.build()?;
     let seed = Seed::new(config.seed).derive("minutes", 0);
-    let source = data::Source {
-        data: &plan.data,
-        data_dir: plan.data_dir.as_deref(),
-        own: plan.own.as_ref(),
-    };
-    let dataset = data::load(source, watcher)?;
     let few = dataset.train.len().min(IMAGES.max(4 * dataset.train.classes()));
+    // Only the time counts: of a few images, a class may have one, which groups could not divide.
+    dataset.held_out = HeldOut::Drawn;
     let dataset = dataset.with_training_images(few, seed)?;
     let compute = Compute::on(device::open(&plan.device, plan.tf32)?);
     let evaluator = TrainingEvaluator::new(

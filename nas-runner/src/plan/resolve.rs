@@ -169,7 +169,7 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
     }
     config.validate().typed("search")?;
     if let Some(minutes) = minutes {
-        minutes::fit(&mut config, minutes, watcher)?;
+        minutes::fit(&mut config, minutes, &task.budget, watcher)?;
     }
     Ok(config)
 }

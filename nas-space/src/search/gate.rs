@@ -11,7 +11,7 @@ use crate::sizes::{Figures, Sizes};
 ///
 /// A refused trial fails with [`FailureKind::OverLimit`] before anything is trained: recorded and
 /// told like any other failure, whichever method proposed it. A study charges it as any trial, its
-/// epochs too, so that a method which proposes nothing else comes to an end.
+/// epochs too, so that a method which proposes nothing else ends.
 ///
 /// An evaluation that passes has the size that the limits were checked by, and the other figures of
 /// [`Sizes`]. Where the evaluator has counted otherwise, its own numbers stand beside them as

@@ -13,7 +13,7 @@ pub trait Part: fmt::Debug + Send + Sync {
     ///
     /// Of all `choices` choices the answer is whether they are an architecture of the part. Where
     /// it is yes for fewer, it is yes for at least one of their continuations by one choice. Where
-    /// the part has no architecture of so many choices, it is always yes.
+    /// the part has no architecture with that number of choices, it is always yes.
     ///
     /// A part that cannot be listed may say no to the beginnings of some of its architectures; it
     /// documents of which.

@@ -19,8 +19,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid of these accuracies: that of counts of so many images where all of them are such
-    /// counts.
+    /// The grid of these accuracies. Where each of them is a count out of `images` images, its steps
+    /// are those of such counts.
     pub fn new(images: Option<u64>, accuracies: impl IntoIterator<Item = f64>) -> Self {
         let per_unit = images
             .map(|images| images as f64)
