@@ -1,5 +1,6 @@
 //! Default sizes of networks: what is meant where no size is typed.
 
+use nas_report::number::counted;
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::SpaceConfig;
@@ -84,20 +85,31 @@ impl Size {
         }
     }
 
-    /// The size of a network that was configured.
-    pub fn of(network: &NetworkConfig) -> Self {
-        Self {
-            channels: network.channels,
-            cells: network.cells,
+    /// The network in this size.
+    pub fn put_on(self, network: NetworkConfig) -> NetworkConfig {
+        NetworkConfig {
+            channels: self.channels,
+            cells: self.cells,
+            ..network
         }
     }
+}
 
-    /// This size, but for what is given.
-    pub fn with(self, channels: Option<usize>, cells: Option<usize>) -> Self {
-        Self {
-            channels: channels.unwrap_or(self.channels),
-            cells: cells.unwrap_or(self.cells),
-        }
+/// The size of a network in words.
+pub fn in_words(network: &NetworkConfig) -> String {
+    format!(
+        "{}, {}{}",
+        counted(network.channels, "channel"),
+        counted(network.cells, "cell"),
+        stem_in_words(network.stem_halvings)
+    )
+}
+
+/// What the stem does, to be put behind the size; empty where it does not halve.
+pub fn stem_in_words(halvings: usize) -> String {
+    match halvings {
+        0 => String::new(),
+        halvings => format!(", a stem that halves {}", counted(halvings, "time")),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use nas_space::arch::Architecture;
 use nas_space::error::SpaceError;
 use nas_space::genotype::Genotype;
-use nas_space::network::NetworkConfig;
+use nas_space::network::{Layer, LayerKind, Network, NetworkConfig};
 use nas_space::op::Operations;
 use nas_space::seed::Seed;
 use nas_space::shape::Shape;
@@ -393,32 +393,98 @@ fn texts_that_are_no_architecture_say_what_is_wrong() {
     }
 }
 
+/// The authors' program prints 4.718752 MB for the network of DARTS_V2 for ImageNet. The paper gives
+/// 574 million multiply-accumulates (Liu et al. 2019, arXiv 1806.09055, table 3), without saying what
+/// counts; convolutions and the linear layer make 530 million.
 #[test]
-fn sizes_that_cannot_be_halved_are_refused() {
-    let darts = &named::by_name("DARTS_V2").unwrap().genotype;
-    let nb201 = &named::by_name("NB201_RESNET").unwrap().genotype;
-    let size = |side| NetworkConfig {
-        image: Shape::new(3, side, side),
+fn the_stem_that_halves_three_times_is_that_of_darts_for_imagenet() {
+    let config = NetworkConfig {
+        image: Shape::new(3, 224, 224),
+        classes: 1000,
+        channels: 48,
+        cells: 14,
+        stem_halvings: 3,
         ..NetworkConfig::default()
     };
-    for genotype in [darts, nb201] {
-        for side in [8, 28, 32, 36] {
-            assert!(genotype.network(&Operations::standard(), &size(side)).is_ok());
+    let darts = &named::by_name("DARTS_V2").unwrap().genotype;
+    let cost = darts.network(&Operations::standard(), &config).unwrap().cost();
+    assert_eq!(cost.params, 4_718_752);
+    assert_eq!((cost.macs as f64 / 1e6).round(), 530.0);
+}
+
+#[test]
+fn what_cells_see_and_cost_follows_from_the_halvings_of_the_stem() {
+    let operations = Operations::standard();
+    let network = |name: &str, side, stem_halvings| {
+        let config = NetworkConfig {
+            image: Shape::new(3, side, side),
+            stem_halvings,
+            ..NetworkConfig::default()
+        };
+        let genotype = &named::by_name(name).unwrap().genotype;
+        genotype.network(&operations, &config).unwrap()
+    };
+    for name in ["DARTS_V2", "NB201_RESNET"] {
+        let small = network(name, 32, 0);
+        for (side, halvings) in [(64, 1), (128, 2), (256, 3), (1024, 5)] {
+            let large = network(name, side, halvings);
+            let sees = |network: &Network| {
+                let in_cells =
+                    |layer: &&Layer| layer.name.starts_with("cells.0") || layer.name.starts_with("stage0");
+                let mut shapes = network.layers().iter().filter(in_cells).map(|layer| layer.shape);
+                shapes.next_back().unwrap()
+            };
+            assert_eq!(sees(&large), sees(&small), "{name} {side}");
+            let without = network(name, side, 0).cost().macs;
+            let (with, wanted) = (large.cost().macs, small.cost().macs);
+            assert!(
+                with < 2 * wanted + without / 10,
+                "{name} {side}: {with} of {without}, {wanted}"
+            );
         }
-        for side in [7, 29, 30, 34] {
-            let error = genotype
-                .network(&Operations::standard(), &size(side))
-                .unwrap_err();
-            let half = if side % 2 == 0 { side / 2 } else { side };
-            assert!(
-                matches!(&error, SpaceError::Shape { shape, .. } if shape.height == half),
-                "{error}"
-            );
-            assert!(
-                error
-                    .to_string()
-                    .contains("it can only be halved where height and width are even")
-            );
+    }
+    for (side, expected) in [(1, 0), (64, 0), (65, 2), (128, 2), (129, 3), (1024, 3)] {
+        assert_eq!(
+            NetworkConfig::halvings_for(Shape::new(3, side, side)),
+            expected,
+            "{side}"
+        );
+    }
+    assert_eq!(NetworkConfig::halvings_for(Shape::new(1, 1, 200)), 0);
+    assert_eq!(NetworkConfig::halvings_for(Shape::new(3, 96, 160)), 2);
+}
+
+#[test]
+fn halves_of_odd_sizes_are_rounded_up_in_every_space() {
+    let operations = Operations::standard();
+    let mut rng = Seed::new(5).rng();
+    for &name in spaces::names() {
+        let space = SpaceConfig::by_name(name).unwrap().build().unwrap();
+        for (height, width) in [(7, 7), (29, 30), (34, 31), (1, 50), (77, 1), (2, 3), (1, 1)] {
+            for stem_halvings in [0, 2, 3] {
+                let config = NetworkConfig {
+                    image: Shape::new(1, height, width),
+                    stem_halvings,
+                    ..NetworkConfig::default()
+                };
+                let genotype = space.genotype(&space.sample(&mut rng)).unwrap();
+                let network = genotype.network(&operations, &config);
+                let network = network.unwrap_or_else(|error| panic!("{name} {height}x{width}: {error}"));
+                let last = network
+                    .layers()
+                    .iter()
+                    .rev()
+                    .find(|layer| layer.kind == LayerKind::GlobalAvgPool);
+                let last = network.layer(last.unwrap().inputs[0]).shape;
+                if name != "chain" {
+                    let halved = |size: usize| size.div_ceil(1 << (stem_halvings + 2));
+                    assert_eq!(
+                        (last.height, last.width),
+                        (halved(height), halved(width)),
+                        "{name}"
+                    );
+                }
+            }
         }
     }
 }

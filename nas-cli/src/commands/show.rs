@@ -8,7 +8,7 @@ use nas_report::number::{counted, figure, grouped, known};
 use nas_runner::Usage;
 use nas_runner::plan::{Estimation, RunConfig};
 use nas_runner::report::Run;
-use nas_runner::size::{Size, Skeleton};
+use nas_runner::size::{self, Size, Skeleton};
 use nas_space::canonical::canonical_id;
 use nas_space::draw;
 use nas_space::error::SpaceError;
@@ -17,7 +17,6 @@ use nas_space::hierarchy::{Hierarchy, NONE};
 use nas_space::nb101::Module;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
-use nas_space::shape::Shape;
 use serde::Serialize;
 
 use crate::architecture::{self, Found};
@@ -45,6 +44,7 @@ struct Shown<'a> {
 struct Built {
     channels: usize,
     cells: usize,
+    stem_halvings: usize,
     classes: usize,
     image: String,
     layers: usize,
@@ -62,27 +62,25 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
     // Those that the run trained, or those whose accuracies its table has.
     let trained = search.as_ref().and_then(|search| search.network().ok());
     let beside = search.as_ref().map(|search| beside(search, &genotype));
-    let size = trained
-        .map_or(Size::published(Skeleton::of(&genotype)), |network| {
-            Size::of(&network)
-        })
-        .with(args.size.channels, args.size.cells);
-    let image = args.image.or(trained.map(|network| network.image));
-    let classes = args.classes.or(trained.map(|network| network.classes));
-    let config = NetworkConfig {
-        image: image.unwrap_or(Shape::new(3, 32, 32)),
-        classes: classes.unwrap_or(10),
-        channels: size.channels,
-        cells: size.cells,
+    let published = || Size::published(Skeleton::of(&genotype)).put_on(NetworkConfig::default());
+    let mut config = NetworkConfig {
         auxiliary: args.auxiliary,
         drop_path: false,
+        ..trained.unwrap_or_else(published)
     };
-    let typed = args.size.channels.is_some() || args.size.cells.is_some() || args.auxiliary;
+    if let Some(image) = args.image {
+        config.image = image;
+        config.stem_halvings = NetworkConfig::halvings_for(image);
+    }
+    config.classes = args.classes.unwrap_or(config.classes);
+    args.size.overlay(&mut config);
+    let typed = args.size.first_typed().is_some() || args.auxiliary;
     let (built, (params, macs)) = match genotype.network(&operations, &config) {
         Ok(network) => {
             let built = Built {
-                channels: size.channels,
-                cells: size.cells,
+                channels: config.channels,
+                cells: config.cells,
+                stem_halvings: config.stem_halvings,
                 classes: config.classes,
                 image: config.image.to_string(),
                 layers: network.layers().len(),
@@ -137,15 +135,21 @@ fn text(shown: &Shown<'_>) -> String {
     lines.push(format!("id      {}", shown.id));
     lines.push(match (&shown.built, shown.genotype) {
         (None, _) => "network not known: its choices are known from a benchmark table alone".to_owned(),
-        (Some(built), Genotype::Chain(_)) => format!("image   {}, {} classes", built.image, built.classes),
-        (Some(built), Genotype::EnasMacro(_)) => format!(
-            "image   {}, {} classes, {}",
+        (Some(built), Genotype::Chain(_)) => format!(
+            "image   {}, {} classes{}",
             built.image,
             built.classes,
-            counted(built.channels, "channel")
+            size::stem_in_words(built.stem_halvings)
+        ),
+        (Some(built), Genotype::EnasMacro(_)) => format!(
+            "image   {}, {} classes, {}{}",
+            built.image,
+            built.classes,
+            counted(built.channels, "channel"),
+            size::stem_in_words(built.stem_halvings)
         ),
         (Some(built), _) => format!(
-            "image   {}, {} classes, {}, {}{}",
+            "image   {}, {} classes, {}, {}{}{}",
             built.image,
             built.classes,
             counted(built.channels, "channel"),
@@ -154,7 +158,8 @@ fn text(shown: &Shown<'_>) -> String {
                 Skeleton::Nb201 => " per stage",
                 Skeleton::Nb101 => " per stack",
                 Skeleton::Darts | Skeleton::Chain | Skeleton::Macro => "",
-            }
+            },
+            size::stem_in_words(built.stem_halvings)
         ),
     });
     lines.push(format!("params  {}", known(shown.params, grouped)));

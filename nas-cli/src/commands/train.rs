@@ -12,7 +12,7 @@ use nas_eval::train::{EpochMetrics, TrainConfig};
 use nas_report::number::{self, counted};
 use nas_runner::data::{self, Looked, Source};
 use nas_runner::plan::{self, RunConfig};
-use nas_runner::size::{Size, Skeleton};
+use nas_runner::size::{self, Size, Skeleton};
 use nas_runner::{Typed, data_dir, device};
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
@@ -35,6 +35,7 @@ struct Trained {
     data: String,
     channels: usize,
     cells: usize,
+    stem_halvings: usize,
     params: u64,
     macs: u64,
     epochs: u32,
@@ -100,20 +101,26 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
     }
     let image = dataset.train.shape();
-    let small = || Size::small(Skeleton::of(&genotype), image.height * image.width);
-    let size = search
-        .as_ref()
-        .and_then(RunConfig::training)
-        .map_or_else(small, |plan| Size::of(&plan.evaluator.network))
-        .with(args.size.channels, args.size.cells);
-    let network = NetworkConfig {
-        image,
-        classes: dataset.train.classes(),
-        channels: size.channels,
-        cells: size.cells,
+    let of_images = NetworkConfig::of_images(image, dataset.train.classes());
+    let searched = search.as_ref().and_then(RunConfig::training);
+    let sized = match searched.map(|plan| &plan.evaluator.network) {
+        None => Size::small(Skeleton::of(&genotype), image.height * image.width).put_on(of_images),
+        Some(searched) => NetworkConfig {
+            channels: searched.channels,
+            cells: searched.cells,
+            stem_halvings: match searched.image == image {
+                true => searched.stem_halvings,
+                false => of_images.stem_halvings,
+            },
+            ..of_images
+        },
+    };
+    let mut network = NetworkConfig {
         auxiliary: args.auxiliary,
         drop_path: args.drop_path > 0.0,
+        ..sized
     };
+    args.size.overlay(&mut network);
     let mut train = TrainConfig::for_data(&looked.facts);
     train.epochs = args.epochs.unwrap_or(train.epochs);
     train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
@@ -166,8 +173,9 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
             method: search.method.method().name(),
         }),
         data: data.to_owned(),
-        channels: size.channels,
-        cells: size.cells,
+        channels: network.channels,
+        cells: network.cells,
+        stem_halvings: network.stem_halvings,
         params: report.cost.params,
         macs: report.cost.macs,
         epochs: train.epochs,
@@ -184,7 +192,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         out: args.out.clone().filter(|_| matches!(saved, Some(Ok(())))),
     };
     // The result of the training is not lost where the disk is full.
-    output.result(&trained, || text(&trained))?;
+    output.result(&trained, || text(&trained, &network))?;
     saved.unwrap_or(Ok(()))
 }
 
@@ -212,15 +220,14 @@ fn check_writable(out: &Path) -> Result<()> {
         .with_context(|| format!("--out: nothing can be written beside {}", out.display()))
 }
 
-fn text(trained: &Trained) -> String {
+fn text(trained: &Trained, network: &NetworkConfig) -> String {
     let mut lines = Vec::new();
     if let Some(Origin { run, method }) = &trained.found {
         lines.push(format!("the best architecture of {run}, found by {method}"));
     }
     lines.push(format!(
-        "{}, {}, trained on {}",
-        counted(trained.channels, "channel"),
-        counted(trained.cells, "cell"),
+        "{}, trained on {}",
+        size::in_words(network),
         trained.data
     ));
     lines.push(format!(

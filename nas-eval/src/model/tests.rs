@@ -39,11 +39,15 @@ fn drawn(space: &dyn Space, seed: u64, dtype: DType) -> Model {
 }
 
 fn images(count: usize, dtype: DType) -> Tensor {
+    images_of(IMAGE, count, dtype)
+}
+
+fn images_of(shape: Shape, count: usize, dtype: DType) -> Tensor {
     let mut rng = Seed::new(99).rng();
-    let values: Vec<f64> = (0..count * IMAGE.numel())
+    let values: Vec<f64> = (0..count * shape.numel())
         .map(|_| rng.random_range(-1.0..1.0))
         .collect();
-    let shape = (count, IMAGE.channels, IMAGE.height, IMAGE.width);
+    let shape = (count, shape.channels, shape.height, shape.width);
     Tensor::from_vec(values, shape, &Device::Cpu)
         .unwrap()
         .to_dtype(dtype)
@@ -94,11 +98,20 @@ fn every_space_gives_models_of_the_counted_size_that_train_a_step() {
     }
 }
 
-/// Off the tape and on it: the same loss, the same statistics, the same gradients.
+/// Off the tape and on it: the same loss, the same statistics, the same gradients. Sizes that are
+/// odd, or a single row, and stems that halve are among them.
 #[test]
 fn gradients_off_the_tape_equal_those_of_the_tape() {
     for &name in spaces::names() {
-        for seed in 0..4 {
+        for (seed, (height, width, stem_halvings)) in (0..).zip([
+            (8, 8, 0),
+            (8, 8, 0),
+            (8, 8, 0),
+            (9, 7, 0),
+            (1, 11, 0),
+            (22, 19, 2),
+            (33, 36, 3),
+        ]) {
             let space = spaces::by_name(name).unwrap();
             let full = ["darts", "pnas", "nasnet"].contains(&name);
             // Cells of a hierarchy are so deep that through nine of them in a row, at last of
@@ -109,12 +122,14 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
                 drop_path: full,
                 auxiliary: full,
                 cells,
+                image: Shape::new(IMAGE.channels, height, width),
+                stem_halvings,
                 ..config()
             };
             let architecture = space.sample(&mut Seed::new(seed).rng());
             let network = Arc::new(space.network(&architecture, &config).unwrap());
             let model = Model::new(network, Seed::new(seed), &Compute::cpu().with_dtype(DType::F64)).unwrap();
-            let x = images(4, DType::F64);
+            let x = images_of(config.image, 4, DType::F64);
             let pass = Pass::Train {
                 seed: Seed::new(8),
                 drop_path: if full { 0.3 } else { 0.0 },
@@ -144,7 +159,12 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
             let after = model.parameters().snapshot().unwrap();
             for ((name, a), (_, b)) in after.iter().zip(statistics.iter()) {
                 let difference = (a - b).unwrap().abs().unwrap().max_all().unwrap();
-                assert!(scalar(&difference) < 1e-12, "{name}");
+                // Variances of sums of many maps are in the hundreds.
+                let largest = scalar(&b.abs().unwrap().max_all().unwrap()).max(1.0);
+                assert!(
+                    scalar(&difference) < 1e-12 * largest,
+                    "{name}: {difference} of {largest}"
+                );
             }
         }
     }

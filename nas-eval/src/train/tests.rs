@@ -70,6 +70,7 @@ fn network_with(operation: &str, drop_path: bool) -> Arc<Network> {
         cells: 1,
         auxiliary: false,
         drop_path,
+        ..NetworkConfig::default()
     };
     Arc::new(genotype.network(&Operations::standard(), &config).unwrap())
 }

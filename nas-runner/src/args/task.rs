@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use nas_eval::evaluator::JudgedBy;
+use nas_space::network::NetworkConfig;
 use nas_tables::BUILT_IN;
 
 use super::{BoundArgs, HalvingArgs, ReadArgs, WorkerArgs};
-use crate::parsers::{at_least, count, named, positive};
+
+use crate::parsers::{at_least, between, count, named, positive};
 
 /// The names of benchmarks.
 pub fn benchmarks() -> Vec<&'static str> {
@@ -167,6 +169,28 @@ pub struct SizeArgs {
     /// Cells in all (DARTS skeleton) or per stage (skeletons of NAS-Bench-101 and 201)
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub cells: Option<usize>,
+    /// How often the stem halves height and width [default: 0 up to 64×64 pixels, 2 up to 128×128, 3 above]
+    #[arg(long, value_name = "N", value_parser = between(0, 5))]
+    pub stem_halvings: Option<usize>,
+}
+
+impl SizeArgs {
+    /// The name of an option of these that was typed, if any was.
+    pub fn first_typed(&self) -> Option<&'static str> {
+        let all = [
+            (self.channels, "--channels"),
+            (self.cells, "--cells"),
+            (self.stem_halvings, "--stem-halvings"),
+        ];
+        all.into_iter().find_map(|(typed, name)| typed.map(|_| name))
+    }
+
+    /// Puts what was typed over a size.
+    pub fn overlay(&self, network: &mut NetworkConfig) {
+        network.channels = self.channels.unwrap_or(network.channels);
+        network.cells = self.cells.unwrap_or(network.cells);
+        network.stem_halvings = self.stem_halvings.unwrap_or(network.stem_halvings);
+    }
 }
 
 /// How large a network may be.

@@ -313,6 +313,7 @@ fn nb201_preset(
         network: NetworkConfig {
             image: data.shape,
             classes: data.classes,
+            stem_halvings: NetworkConfig::halvings_for(data.shape),
             ..published.network
         },
         augmentation: Augmentation::standard(data),

@@ -62,8 +62,7 @@ impl CommandPlan {
         }
         self.data_dir = data_dir::choose(args.data.data_dir.as_deref(), self.data_dir.as_deref())?;
         self.epochs = args.budget.epochs.unwrap_or(self.epochs);
-        self.network.channels = args.size.channels.unwrap_or(self.network.channels);
-        self.network.cells = args.size.cells.unwrap_or(self.network.cells);
+        args.size.overlay(&mut self.network);
         if let Some(device) = &args.device.device {
             self.device = Some(device.clone());
         }

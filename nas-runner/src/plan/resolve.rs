@@ -432,13 +432,7 @@ fn judged_by(facts: &DataFacts) -> JudgedBy {
 pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
     let facts = &looked.facts;
     let size = Size::small(skeleton(space), facts.shape.height * facts.shape.width);
-    let network = NetworkConfig {
-        image: facts.shape,
-        classes: facts.classes,
-        channels: size.channels,
-        cells: size.cells,
-        ..NetworkConfig::default()
-    };
+    let network = size.put_on(NetworkConfig::of_images(facts.shape, facts.classes));
     let train = TrainConfig::for_data(facts);
     let final_epochs = train.epochs;
     let epochs = match (looked.data.as_str(), &looked.own) {
@@ -537,9 +531,7 @@ impl TrainingPlan {
             self.device.clone_from(device);
         }
         self.tf32 = task.device.tf32.unwrap_or(self.tf32);
-        let network = &mut self.evaluator.network;
-        network.channels = task.size.channels.unwrap_or(network.channels);
-        network.cells = task.size.cells.unwrap_or(network.cells);
+        task.size.overlay(&mut self.evaluator.network);
         let train = &mut self.evaluator.train;
         train.batch_size = task.training.batch_size.unwrap_or(train.batch_size);
         train.learning_rate = task.training.learning_rate.unwrap_or(train.learning_rate);
@@ -551,8 +543,6 @@ impl TrainingPlan {
 fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()> {
     let of_trials = [
         (task.budget.final_epochs.is_some(), "--final-epochs"),
-        (task.size.channels.is_some(), "--channels"),
-        (task.size.cells.is_some(), "--cells"),
         (task.training.batch_size.is_some(), "--batch-size"),
         (task.training.learning_rate.is_some(), "--learning-rate"),
         (task.training.metric.is_some(), "--metric"),
@@ -564,7 +554,8 @@ fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()
         (task.device.tf32.is_some(), "--tf32"),
     ];
     let of_images = of_images.into_iter().filter(|_| images.is_none());
-    if let Some((_, name)) = of_trials.into_iter().chain(of_images).find(|(given, _)| *given) {
+    let typed = of_trials.into_iter().chain(of_images).find(|(given, _)| *given);
+    if let Some(name) = task.size.first_typed().or(typed.map(|(_, name)| name)) {
         return Err(meaningless_with_a_table(name).into());
     }
     if let Some(images) = images {

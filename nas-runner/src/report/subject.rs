@@ -8,6 +8,7 @@ use nas_space::search::Budget;
 
 use super::Run;
 use crate::plan::Estimation;
+use crate::size;
 
 /// The page's title.
 pub(super) fn title(run: &Run) -> String {
@@ -156,11 +157,10 @@ fn judgement(run: &Run) -> Result<Vec<(&'static str, String)>> {
             facts.push((
                 "Networks",
                 format!(
-                    "{} images, {} classes, {}, {}",
+                    "{} images, {} classes, {}",
                     network.image,
                     network.classes,
-                    counted(network.channels, "channel"),
-                    counted(network.cells, "cell")
+                    size::in_words(network)
                 ),
             ));
             facts.push((

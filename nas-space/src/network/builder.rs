@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Conv2d, Layer, LayerId, LayerKind, Network, Pool2d};
+use super::{Conv2d, Layer, LayerId, LayerKind, Network, Pool2d, PoolKind};
 use crate::error::SpaceError;
 use crate::shape::Shape;
 
@@ -232,42 +232,78 @@ impl NetworkBuilder {
         }
     }
 
-    /// Halves height and width without discarding half the pixels: two 1×1 convolutions of stride 2
-    /// on the map and on the map shifted by one pixel, concatenated and normalised (DARTS,
-    /// `FactorizedReduce`).
+    /// Zeros after the last row and the last column, where height or width are odd. A single row or
+    /// column stays as it is.
+    fn pad_to_even(&mut self, x: LayerId) -> Result<LayerId, SpaceError> {
+        let even = |size: usize| if size == 1 { 1 } else { size.next_multiple_of(2) };
+        let shape = self.shape(x);
+        let (height, width) = (even(shape.height), even(shape.width));
+        if (height, width) == (shape.height, shape.width) {
+            return Ok(x);
+        }
+        self.push(LayerKind::Pad { height, width }, &[x])
+    }
+
+    /// Halves height and width, rounded up, by 2×2 pooling of stride 2. Where a size is odd, the
+    /// first window holds the first row or column alone.
     ///
     /// # Errors
-    /// [`SpaceError::Shape`] where height or width are odd, or `channels` is below 2.
+    /// None for a layer of this builder.
+    pub fn halving_pool(&mut self, x: LayerId, kind: PoolKind) -> Result<LayerId, SpaceError> {
+        let shape = self.shape(x);
+        let pool = Pool2d {
+            kind,
+            kernel: [2, 2],
+            stride: [2, 2],
+            padding: [shape.height % 2, shape.width % 2],
+        };
+        self.pool(x, pool)
+    }
+
+    /// ReLU, [`Self::interleaved`] halves and batch normalisation (DARTS, `FactorizedReduce`).
+    ///
+    /// # Errors
+    /// [`SpaceError::Shape`] where `channels` is below 2.
     pub fn factorized_reduce(
         &mut self,
         x: LayerId,
         channels: usize,
         affine: bool,
     ) -> Result<LayerId, SpaceError> {
-        let shape = self.shape(x);
-        let refuse = |reason: String| SpaceError::Shape {
-            layer: self.path(),
-            shape,
-            reason,
-        };
-        if !shape.height.is_multiple_of(2) || !shape.width.is_multiple_of(2) {
-            return Err(refuse(
-                "it can only be halved where height and width are even".to_owned(),
-            ));
-        }
-        if channels < 2 {
-            return Err(refuse(format!(
-                "a factorized reduction to {channels} channels; expected at least 2"
-            )));
-        }
         let x = self.relu(x)?;
+        let both = self.interleaved(x, channels)?;
+        self.batch_norm(both, affine)
+    }
+
+    /// Halves height and width, rounded up, without discarding half the pixels: two 1×1
+    /// convolutions of stride 2 on the map and on the map shifted by one pixel, concatenated. On a
+    /// single row or column, where nothing can be shifted, a convolution over pairs of pixels.
+    ///
+    /// # Errors
+    /// [`SpaceError::Shape`] where `channels` is below 2.
+    pub fn interleaved(&mut self, x: LayerId, channels: usize) -> Result<LayerId, SpaceError> {
+        if channels < 2 {
+            return Err(SpaceError::Shape {
+                layer: self.path(),
+                shape: self.shape(x),
+                reason: format!("a factorized reduction to {channels} channels; expected at least 2"),
+            });
+        }
+        let x = self.pad_to_even(x)?;
+        let shape = self.shape(x);
+        if shape.height == 1 || shape.width == 1 {
+            let pairs = Conv2d {
+                kernel: [shape.height.min(2), shape.width.min(2)],
+                ..Conv2d::pointwise(channels).with_stride(2)
+            };
+            return self.push_named("pairs", LayerKind::Conv2d(pairs), &[x]);
+        }
         let even = Conv2d::pointwise(channels / 2).with_stride(2);
         let odd = Conv2d::pointwise(channels - channels / 2).with_stride(2);
         let left = self.push_named("even", LayerKind::Conv2d(even), &[x])?;
         let shifted = self.push(LayerKind::Shift, &[x])?;
         let right = self.push_named("odd", LayerKind::Conv2d(odd), &[shifted])?;
-        let both = self.concat(&[left, right])?;
-        self.batch_norm(both, affine)
+        self.concat(&[left, right])
     }
 
     /// The finished network. Layers that contribute to neither output are left out.

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::SpaceError;
 use crate::shape::Shape;
 
+/// The most halvings of a stem.
+const MOST_HALVINGS: usize = 5;
+
 /// What an architecture leaves open: the data's shape and the network's size.
 ///
 /// | Name | Default | Purpose | Range |
@@ -15,9 +18,13 @@ use crate::shape::Shape;
 /// | `cells` | 8 | DARTS skeleton: cells in all; NAS-Bench-201 skeleton: cells per stage; NAS-Bench-101 skeleton: modules per stack | 1 to 1,000 |
 /// | `auxiliary` | false | auxiliary classifier two thirds in (DARTS skeleton only) | |
 /// | `drop_path` | false | whether operations other than the identity can be dropped in training | |
+/// | `stem_halvings` | 0 | how often the stem halves height and width before the first cell | 0 to 5 |
 ///
-/// A chain has its channels and layers written in the architecture: it uses neither `channels` nor
-/// `cells`. A network of ENAS' macro space has its layers written there: it does not use `cells`.
+/// A chain has its channels and layers written in the architecture: it does not use `cells`, and
+/// `channels` only in a stem that halves. A network of ENAS' macro space has its layers written
+/// there: it does not use `cells`.
+///
+/// Where height or width are odd, halves are rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkConfig {
@@ -33,6 +40,9 @@ pub struct NetworkConfig {
     pub auxiliary: bool,
     /// Whether the operations of cells are followed by drop-path layers.
     pub drop_path: bool,
+    /// How often the stem halves height and width, so that cells cost what they cost on small
+    /// images. See [`NetworkConfig::halvings_for`].
+    pub stem_halvings: usize,
 }
 
 impl Default for NetworkConfig {
@@ -44,11 +54,33 @@ impl Default for NetworkConfig {
             cells: 8,
             auxiliary: false,
             drop_path: false,
+            stem_halvings: 0,
         }
     }
 }
 
 impl NetworkConfig {
+    /// The default for images of this shape, with a stem that suits them.
+    pub fn of_images(image: Shape, classes: usize) -> Self {
+        Self {
+            image,
+            classes,
+            stem_halvings: Self::halvings_for(image),
+            ..Self::default()
+        }
+    }
+
+    /// The halvings of the stem that suit images of this shape: none up to 64×64 pixels, 2 up to
+    /// 128×128, 3 above, by their number. With 3, images of 224×224 are 28×28 for the first cell, as
+    /// in the ImageNet networks of NASNet and DARTS.
+    pub fn halvings_for(image: Shape) -> usize {
+        match image.height.saturating_mul(image.width) {
+            0..=4_096 => 0,
+            4_097..=16_384 => 2,
+            _ => 3,
+        }
+    }
+
     /// Checks the ranges in the table above.
     ///
     /// # Errors
@@ -74,6 +106,9 @@ impl NetworkConfig {
             if !range.contains(&size) {
                 return Err(SpaceError::config(name, size, expected));
             }
+        }
+        if self.stem_halvings > MOST_HALVINGS {
+            return Err(SpaceError::config("stem_halvings", self.stem_halvings, "0 to 5"));
         }
         Ok(())
     }
@@ -125,6 +160,7 @@ mod tests {
             cells: 20,
             auxiliary: true,
             drop_path: true,
+            stem_halvings: 5,
         };
         let genotype = &named::by_name("darts_v2").unwrap().genotype;
         let cost = genotype.network(&Operations::standard(), &config).unwrap().cost();

@@ -15,6 +15,7 @@ mod head;
 mod layer;
 mod lower;
 mod skeleton;
+mod stem;
 
 pub use builder::NetworkBuilder;
 pub use config::NetworkConfig;

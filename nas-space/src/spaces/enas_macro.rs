@@ -269,11 +269,6 @@ mod tests {
         assert_eq!(shape("layers.4."), Shape::new(6, 16, 16));
         assert_eq!(shape("layers.7."), Shape::new(6, 16, 16));
         assert_eq!(shape("layers.8."), Shape::new(6, 8, 8));
-        let odd = NetworkConfig {
-            image: Shape::new(3, 30, 30),
-            ..config(6)
-        };
-        assert!(space.network(&architecture, &odd).is_err(), "15 cannot be halved");
     }
 
     /// The supernet has the parameters of all operations and all halvings, under the names that

@@ -5,7 +5,7 @@ use super::{CellSpace, Skeleton, Space, SpaceError};
 use crate::cell::{Cell, Combine, Node};
 use crate::genotype::{DartsGenotype, Genotype, Nb201Genotype};
 use crate::network::{
-    CellStyle, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind, Term,
+    CellStyle, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, PoolKind, Term,
     around_darts_cells, around_nb201_cells,
 };
 use crate::op::{Operations, Site};
@@ -260,13 +260,7 @@ impl MixedChannels {
             &[x],
         )?;
         if site.stride == 2 {
-            let pool = Pool2d {
-                kind: PoolKind::Max,
-                kernel: [2, 2],
-                stride: [2, 2],
-                padding: [0, 0],
-            };
-            rest = b.pool(rest, pool)?;
+            rest = b.halving_pool(rest, PoolKind::Max)?;
         }
         passed.push(rest, Term { table, row, column });
         b.push(

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
-use nas_report::number::counted;
 use nas_runner::methods::Setting;
 use nas_runner::plan::{Estimation, OneFigure, RunConfig};
-use nas_runner::{Session, Stopped, halved};
+use nas_runner::{Session, Stopped, halved, size};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
@@ -141,10 +140,9 @@ impl Bench {
         };
         let (evaluator, network) = (&plan.evaluator, &plan.evaluator.network);
         format!(
-            "training on {images}, {:.0} % of them held out for validation by the seed of the run; {} channels, {}",
+            "training on {images}, {:.0} % of them held out for validation by the seed of the run; {}",
             100.0 * evaluator.valid_fraction,
-            network.channels,
-            counted(network.cells, "cell")
+            size::in_words(network)
         )
     }
 

@@ -9,9 +9,8 @@ use nas_eval::table_build::{Journal, Recipe, TableBuild};
 use nas_report::number::{counted, grouped};
 use nas_runner::data::{self, Looked};
 use nas_runner::plan::{self, DATA};
-use nas_runner::{Typed, Usage, data_dir};
+use nas_runner::{Typed, Usage, data_dir, size};
 use nas_space::arch::Architecture;
-use nas_space::network::NetworkConfig;
 
 use super::{info, trainings};
 use crate::args::BuildArgs;
@@ -85,13 +84,12 @@ fn origin(args: &BuildArgs, build: &TableBuild) -> String {
         .limit
         .map_or(String::new(), |limit| format!(" ({limit} training images)"));
     format!(
-        "trained by nas {}: space {}, data {}{limit}, {}, {}, {}, {} each, {} % of the training \
+        "trained by nas {}: space {}, data {}{limit}, {}, {}, {} each, {} % of the training \
          images for validation; seconds are those of one thread",
         env!("CARGO_PKG_VERSION"),
         build.space().name(),
         recipe.data,
-        counted(recipe.network.channels, "channel"),
-        counted(recipe.network.cells, "cell"),
+        size::in_words(&recipe.network),
         counted(recipe.train.epochs as usize, "epoch"),
         counted(args.seeds as usize, "training"),
         100.0 * recipe.valid_fraction,
@@ -124,11 +122,8 @@ fn prepare(args: &BuildArgs, fidelities: &[u32]) -> Result<TableBuild> {
     let data_dir = data_dir::choose(args.data.data_dir.as_deref(), None)?;
     let dataset = trainings::images(data, data_dir.as_deref(), args.data.limit)?;
     let defaults = plan::training_defaults(&looked, &space).evaluator;
-    let network = NetworkConfig {
-        channels: args.size.channels.unwrap_or(defaults.network.channels),
-        cells: args.size.cells.unwrap_or(defaults.network.cells),
-        ..defaults.network
-    };
+    let mut network = defaults.network;
+    args.size.overlay(&mut network);
     let mut train = defaults.train;
     train.epochs = fidelities.last().copied().unwrap_or(train.epochs);
     train.batch_size = args.batch_size.unwrap_or(train.batch_size);

@@ -122,14 +122,12 @@ impl Scale {
     /// The published size, scaled.
     pub(super) fn network(&self, data: &DataFacts, skeleton: Skeleton) -> NetworkConfig {
         NetworkConfig {
-            image: data.shape,
-            classes: data.classes,
             channels: self.channels,
             cells: match skeleton {
                 Skeleton::Nb201 | Skeleton::Nb101 => self.stage_cells,
                 Skeleton::Darts | Skeleton::Chain | Skeleton::Macro => self.cells,
             },
-            ..NetworkConfig::default()
+            ..NetworkConfig::of_images(data.shape, data.classes)
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::error::SpaceError;
 use crate::genotype::{Chain, ChainLayer};
 use crate::network::head::classifier;
+use crate::network::stem::stem;
 use crate::network::{Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig};
 
 /// A network of convolutional layers, each of which may read any earlier ones (Zoph & Le 2017,
@@ -13,7 +14,8 @@ use crate::network::{Conv2d, LayerId, LayerKind, Network, NetworkBuilder, Networ
 /// before the classifier. Where sizes differ, the smaller maps are padded with zeros. Kernels are
 /// padded so that stride 1 keeps the size.
 ///
-/// `config.channels` and `config.cells` are not used: the architecture says both.
+/// `config.channels` and `config.cells` are not used: the architecture says both. A stem that halves
+/// has `config.channels` and a ReLU, and is what layers read that name no other.
 ///
 /// # Errors
 /// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head or
@@ -28,7 +30,13 @@ pub fn chain(architecture: &Chain, config: &NetworkConfig) -> Result<Network, Sp
         ));
     }
     let mut b = NetworkBuilder::new(config.image)?;
-    let image = b.image();
+    let image = match config.stem_halvings {
+        0 => b.image(),
+        halvings => {
+            let normed = stem(&mut b, config.channels, halvings)?;
+            b.scope("stem", |b| b.relu(normed))?
+        }
+    };
     let mut outputs: Vec<LayerId> = Vec::new();
     let mut read = vec![false; architecture.layers().len()];
     for (i, layer) in architecture.layers().iter().enumerate() {

@@ -4,21 +4,22 @@ use super::{CellStyle, Pooling};
 use crate::cell::Cell;
 use crate::error::SpaceError;
 use crate::network::head::{auxiliary_head, classifier};
+use crate::network::stem::two_states;
 use crate::network::{Conv2d, LayerId, Network, NetworkBuilder, NetworkConfig, lower_cell};
 use crate::op::{Operations, Site};
 
 /// A network of `config.cells` two-input cells (Liu et al. 2019, arXiv 1806.09055, appendix A, and
 /// the authors' code).
 ///
-/// The stem is a 3×3 convolution to 3·C channels and batch norm. Cells number ⌊L/3⌋ and ⌊2L/3⌋
+/// The stem is a 3×3 convolution to 3·C channels and batch norm; one that halves is that of DARTS'
+/// network for ImageNet, to C channels. Cells number ⌊L/3⌋ and ⌊2L/3⌋
 /// reduce: they halve height and width and double the channels. Each cell reads the outputs of the
 /// two before it, each brought to the cell's channels by ReLU, a 1×1 convolution and batch norm, or
 /// by a factorized reduction where the older one is twice as large. The auxiliary head follows cell
 /// ⌊2L/3⌋.
 ///
 /// # Errors
-/// [`SpaceError`] where the configuration is out of range, an operation is not known, or a size
-/// cannot be halved.
+/// [`SpaceError`] where the configuration is out of range or an operation is not known.
 pub fn darts(
     operations: &Operations,
     normal: &Cell,
@@ -40,15 +41,10 @@ pub(crate) fn around_darts_cells(
 ) -> Result<Network, SpaceError> {
     config.validate()?;
     let mut b = NetworkBuilder::new(config.image)?;
-    let image = b.image();
-    let stem = b.scope("stem", |b| {
-        let conv = b.conv(image, Conv2d::same(3 * config.channels, [3, 3]))?;
-        b.batch_norm(conv, true)
-    })?;
+    let ([mut older, mut newer], mut after_reduction) =
+        two_states(&mut b, config.channels, config.stem_halvings)?;
     let reductions = [config.cells / 3, 2 * config.cells / 3];
-    let (mut older, mut newer) = (stem, stem);
     let mut channels = config.channels;
-    let mut after_reduction = false;
     let mut auxiliary = None;
     for i in 0..config.cells {
         let reduces = reductions.contains(&i);

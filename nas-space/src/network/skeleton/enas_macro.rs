@@ -3,6 +3,7 @@
 use crate::error::SpaceError;
 use crate::genotype::{MacroGenotype, MacroOperation};
 use crate::network::head::classifier;
+use crate::network::stem::stem;
 use crate::network::{
     Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind, Term,
 };
@@ -21,7 +22,7 @@ use crate::network::{
 ///
 /// # Errors
 /// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head or
-/// drop-path, or where a size cannot be halved.
+/// drop-path, or has one channel.
 pub fn enas_macro(genotype: &MacroGenotype, config: &NetworkConfig) -> Result<Network, SpaceError> {
     around(genotype.layers().len(), config, |b, number, states| {
         let layer = &genotype.layers()[number];
@@ -63,11 +64,7 @@ fn around(
         return Err(SpaceError::config("auxiliary or drop_path", true, expected));
     }
     let mut b = NetworkBuilder::new(config.image)?;
-    let image = b.image();
-    let stem = b.scope("stem", |b| {
-        let conv = b.conv(image, Conv2d::same(config.channels, [3, 3]))?;
-        b.batch_norm(conv, true)
-    })?;
+    let stem = stem(&mut b, config.channels, config.stem_halvings)?;
     let distance = layers / 3;
     let mut states = vec![stem];
     for number in 0..layers {
@@ -137,20 +134,6 @@ fn operation(
 
 /// Halves height and width by a factorized reduction without a ReLU.
 fn halved(b: &mut NetworkBuilder, x: LayerId, channels: usize) -> Result<LayerId, SpaceError> {
-    let shape = b.shape(x);
-    let even = shape.height.is_multiple_of(2) && shape.width.is_multiple_of(2);
-    if !even || channels < 2 {
-        return Err(SpaceError::Shape {
-            layer: b.path(),
-            shape,
-            reason: "it can only be halved where height and width are even, into 2 channels or more"
-                .to_owned(),
-        });
-    }
-    let half = |channels| LayerKind::Conv2d(Conv2d::pointwise(channels).with_stride(2));
-    let left = b.push_named("even", half(channels / 2), &[x])?;
-    let shifted = b.push(LayerKind::Shift, &[x])?;
-    let right = b.push_named("odd", half(channels - channels / 2), &[shifted])?;
-    let both = b.concat(&[left, right])?;
+    let both = b.interleaved(x, channels)?;
     b.batch_norm(both, true)
 }

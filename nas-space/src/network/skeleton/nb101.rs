@@ -3,7 +3,8 @@
 use crate::error::SpaceError;
 use crate::nb101::Module;
 use crate::network::head::classifier;
-use crate::network::{Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind};
+use crate::network::stem::stem;
+use crate::network::{Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, PoolKind};
 use crate::op::{Operations, Site};
 
 /// A network of three stacks of `config.cells` modules each (Ying et al. 2019, arXiv 1902.09635,
@@ -19,8 +20,7 @@ use crate::op::{Operations, Site};
 ///
 /// # Errors
 /// [`SpaceError::Config`] where the configuration is out of range, asks for an auxiliary head or
-/// drop-path, or has fewer channels than vertices share; [`SpaceError::Shape`] for a size that
-/// cannot be halved.
+/// drop-path, or has fewer channels than vertices share.
 pub fn nb101(
     operations: &Operations,
     module: &Module,
@@ -44,15 +44,13 @@ pub fn nb101(
         ));
     }
     let mut b = NetworkBuilder::new(config.image)?;
-    let image = b.image();
-    let mut x = b.scope("stem", |b| {
-        b.conv_bn_relu(image, Conv2d::same(config.channels, [3, 3]), true)
-    })?;
+    let normed = stem(&mut b, config.channels, config.stem_halvings)?;
+    let mut x = b.scope("stem", |b| b.relu(normed))?;
     let mut channels = config.channels;
     for stack in 0..3 {
         if stack > 0 {
             channels *= 2;
-            x = b.scope(format!("reduce.{stack}"), |b| halved(b, x))?;
+            x = b.scope(format!("reduce.{stack}"), |b| b.halving_pool(x, PoolKind::Max))?;
         }
         for i in 0..config.cells {
             x = b.scope(format!("stack{stack}.{i}"), |b| {
@@ -62,27 +60,6 @@ pub fn nb101(
     }
     let logits = classifier(&mut b, x, config.classes)?;
     Ok(b.finish(logits, None))
-}
-
-/// 2×2 max pooling of stride 2.
-fn halved(b: &mut NetworkBuilder, x: LayerId) -> Result<LayerId, SpaceError> {
-    let shape = b.shape(x);
-    if !shape.height.is_multiple_of(2) || !shape.width.is_multiple_of(2) {
-        return Err(SpaceError::Shape {
-            layer: b.path(),
-            shape,
-            reason: "it can only be halved where height and width are even".to_owned(),
-        });
-    }
-    b.pool(
-        x,
-        Pool2d {
-            kind: PoolKind::Max,
-            kernel: [2, 2],
-            stride: [2, 2],
-            padding: [0, 0],
-        },
-    )
 }
 
 /// A module with this number of output channels.

@@ -4,8 +4,9 @@ use super::{CellStyle, Pooling};
 use crate::cell::Cell;
 use crate::error::SpaceError;
 use crate::network::head::classifier;
+use crate::network::stem::stem;
 use crate::network::{
-    Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, Pool2d, PoolKind, lower_cell,
+    Conv2d, LayerId, LayerKind, Network, NetworkBuilder, NetworkConfig, PoolKind, lower_cell,
 };
 use crate::op::{Operations, Site};
 
@@ -17,8 +18,8 @@ use crate::op::{Operations, Site};
 /// global average pooling.
 ///
 /// # Errors
-/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head, an
-/// operation is not known, or a size cannot be halved.
+/// [`SpaceError`] where the configuration is out of range or asks for an auxiliary head, or an
+/// operation is not known.
 pub fn nb201(operations: &Operations, cell: &Cell, config: &NetworkConfig) -> Result<Network, SpaceError> {
     if cell.output().len() != 1 {
         let reason = format!(
@@ -48,11 +49,7 @@ pub(crate) fn around_nb201_cells(
         ));
     }
     let mut b = NetworkBuilder::new(config.image)?;
-    let image = b.image();
-    let mut x = b.scope("stem", |b| {
-        let conv = b.conv(image, Conv2d::same(config.channels, [3, 3]))?;
-        b.batch_norm(conv, true)
-    })?;
+    let mut x = stem(&mut b, config.channels, config.stem_halvings)?;
     let mut channels = config.channels;
     for stage in 0..3 {
         if stage > 0 {
@@ -76,27 +73,12 @@ pub(crate) fn around_nb201_cells(
 /// Two ReLU–conv–BN of 3×3, the first of stride 2, beside 2×2 average pooling and a 1×1
 /// convolution.
 fn residual_reduction(b: &mut NetworkBuilder, x: LayerId, channels: usize) -> Result<LayerId, SpaceError> {
-    let shape = b.shape(x);
-    if !shape.height.is_multiple_of(2) || !shape.width.is_multiple_of(2) {
-        let reason = "it can only be halved where height and width are even".to_owned();
-        return Err(SpaceError::Shape {
-            layer: b.path(),
-            shape,
-            reason,
-        });
-    }
     let body = b.scope("body", |b| {
         let first = b.relu_conv_bn(x, Conv2d::same(channels, [3, 3]).with_stride(2), true)?;
         b.relu_conv_bn(first, Conv2d::same(channels, [3, 3]), true)
     })?;
     let shortcut = b.scope("shortcut", |b| {
-        let pool = Pool2d {
-            kind: PoolKind::Average,
-            kernel: [2, 2],
-            stride: [2, 2],
-            padding: [0, 0],
-        };
-        let pooled = b.pool(x, pool)?;
+        let pooled = b.halving_pool(x, PoolKind::Average)?;
         b.conv(pooled, Conv2d::pointwise(channels))
     })?;
     b.push(LayerKind::Add, &[body, shortcut])
