@@ -9,7 +9,7 @@ use crate::findings::{Duplicates, MOST_EXAMPLES, Named};
 use crate::identical::identical;
 use crate::scan::{Digest, Image};
 use crate::source::{Entry, Listing, Side};
-use crate::split::split;
+use crate::split::split_by_content;
 
 /// The seed of every test split. It is no run's: all runs on the same images are tested on the same
 /// ones.
@@ -163,7 +163,7 @@ fn check_classes(
 }
 
 /// The entries of the test split. They follow from the contents of the images, not from their
-/// names.
+/// names, and an image more or less changes few of them.
 fn draw_test(
     listing: &Listing,
     images: &[Option<Image>],
@@ -177,17 +177,15 @@ fn draw_test(
         .map(|entry| (digest(entry), entry))
         .collect();
     candidates.sort_unstable();
-    let labels: Vec<u32> = candidates
+    let (contents, entries): (Vec<Digest>, Vec<usize>) = candidates.into_iter().unzip();
+    let labels: Vec<u32> = entries
         .iter()
-        .map(|&(_, entry)| listing.entries[entry].label)
+        .map(|&entry| listing.entries[entry].label)
         .collect();
-    let groups: Vec<u32> = candidates.iter().map(|&(_, entry)| first[entry] as u32).collect();
-    let (_, drawn) =
-        split(&labels, &groups, fraction, TEST_SEED).map_err(|error| named(error, &listing.classes))?;
-    Ok(drawn
-        .into_iter()
-        .map(|place| candidates[place as usize].1)
-        .collect())
+    let groups: Vec<u32> = entries.iter().map(|&entry| first[entry] as u32).collect();
+    let (_, drawn) = split_by_content(&labels, &groups, &contents, fraction, TEST_SEED)
+        .map_err(|error| named(error, &listing.classes))?;
+    Ok(drawn.into_iter().map(|place| entries[place as usize]).collect())
 }
 
 /// The error with the name of the class for its number.

@@ -20,7 +20,7 @@ use crate::source::{self, Listing, Side, Skip, Source, shown};
 use crate::survey::survey;
 
 /// Raised when the same files give other pixels, splits or findings than before.
-const READING: u32 = 1;
+const READING: u32 = 2;
 /// How many unreadable images an error names.
 const NAMED_BAD: usize = 10;
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use nas_space::seed::Seed;
 use rand::seq::SliceRandom as _;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::DataError;
+use crate::scan::Digest;
 
 /// Divides images: the first list is the images that remain, the second about `fraction` of them,
 /// both ascending places in `labels`.
@@ -26,6 +28,61 @@ pub fn split(
     groups: &[u32],
     fraction: f64,
     seed: Seed,
+) -> Result<(Vec<u32>, Vec<u32>), DataError> {
+    divide(labels, groups, fraction, |group_of| {
+        let mut order: Vec<usize> = (0..count(group_of)).collect();
+        order.shuffle(&mut seed.derive("split", 0).rng());
+        order
+    })
+}
+
+/// Divides images as [`split`] does, in an order that follows from their contents: `contents` has
+/// the digest of each image, and images of different groups have different digests.
+///
+/// The place of a group in the order depends on its own images alone. Another image more or less
+/// thus changes what is drawn of its classes only as far as their shares change: where every image
+/// is a group of its own, by at most 2 images of its class.
+///
+/// # Errors
+/// As [`split`].
+pub(crate) fn split_by_content(
+    labels: &[u32],
+    groups: &[u32],
+    contents: &[Digest],
+    fraction: f64,
+    seed: Seed,
+) -> Result<(Vec<u32>, Vec<u32>), DataError> {
+    divide(labels, groups, fraction, |group_of| {
+        let mut smallest: Vec<Option<&Digest>> = vec![None; count(group_of)];
+        for (&group, content) in group_of.iter().zip(contents) {
+            let least = smallest[group].get_or_insert(content);
+            *least = (*least).min(content);
+        }
+        // Hashed, because a group of many images has a small smallest digest.
+        let rank = |content: Option<&Digest>| -> Digest {
+            let mut hash = Sha256::new_with_prefix("nas-data split");
+            hash.update(seed.value().to_le_bytes());
+            hash.update(content.copied().unwrap_or_default());
+            hash.finalize().into()
+        };
+        let mut order: Vec<(Digest, usize)> = smallest.into_iter().map(rank).zip(0..).collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, group)| group).collect()
+    })
+}
+
+/// The number of groups, of which each image has one, numbered by first appearance.
+fn count(group_of: &[usize]) -> usize {
+    group_of.iter().max().map_or(0, |last| last + 1)
+}
+
+/// Divides images: see [`split`]. `order` gives the order in which groups are considered, from the
+/// group of each image.
+fn divide(
+    labels: &[u32],
+    groups: &[u32],
+    fraction: f64,
+    order: impl FnOnce(&[usize]) -> Vec<usize>,
 ) -> Result<(Vec<u32>, Vec<u32>), DataError> {
     if !(fraction > 0.0 && fraction < 1.0) {
         return Err(DataError::Option {
@@ -52,7 +109,8 @@ pub fn split(
         });
     }
     let mut division = Division::new(labels, groups, fraction)?;
-    division.draw(seed)?;
+    let order = order(&division.group_of);
+    division.draw(&order)?;
     let (mut rest, mut drawn) = (Vec::new(), Vec::new());
     for (image, &group) in (0..).zip(&division.group_of) {
         if division.is_drawn[group] {
@@ -136,17 +194,15 @@ impl Division {
 
     /// Draws groups: first those that fit into what is wanted of each of their classes, then those
     /// that make the numbers of images deviate less, then what a class without any needs.
-    fn draw(&mut self, seed: Seed) -> Result<(), DataError> {
-        let mut order: Vec<usize> = (0..self.held.len()).collect();
-        order.shuffle(&mut seed.derive("split", 0).rng());
-        for &group in &order {
+    fn draw(&mut self, order: &[usize]) -> Result<(), DataError> {
+        for &group in order {
             if self.leaves_each_class(group)
                 && self.of(group, |class, images| class.drawn + images <= class.wanted)
             {
                 self.take(group);
             }
         }
-        for &group in &order {
+        for &group in order {
             if !self.is_drawn[group] && self.leaves_each_class(group) && self.brings_nearer(group) {
                 self.take(group);
             }
@@ -221,6 +277,10 @@ impl Division {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
     fn alone(images: usize) -> Vec<u32> {
@@ -263,7 +323,7 @@ mod tests {
         let of = |side: &[u32]| {
             side.iter()
                 .map(|&image| groups[image as usize])
-                .collect::<std::collections::BTreeSet<_>>()
+                .collect::<BTreeSet<_>>()
         };
         assert!(of(&rest).is_disjoint(&of(&drawn)));
         for class in 0..5 {
@@ -292,12 +352,78 @@ mod tests {
         assert_ne!(first, split(&labels, &other, 0.3, Seed::new(2)).unwrap());
     }
 
-    /// A change of these numbers changes the test split of every data set.
+    /// A change of these numbers changes the validation split of every data set with groups.
     #[test]
     fn value_stability() {
         let labels: Vec<u32> = (0..20).map(|image| image % 2).collect();
         let (_, drawn) = split(&labels, &alone(20), 0.2, Seed::new(0)).unwrap();
         assert_eq!(drawn, [6, 7, 16, 17]);
+    }
+
+    fn content(number: u32) -> Digest {
+        Sha256::digest(number.to_le_bytes()).into()
+    }
+
+    /// A change of these numbers changes the test split of every data set that gives none.
+    #[test]
+    fn value_stability_by_content() {
+        let labels: Vec<u32> = (0..20).map(|image| image % 2).collect();
+        let contents: Vec<Digest> = (0..20).map(content).collect();
+        let (_, drawn) = split_by_content(&labels, &alone(20), &contents, 0.2, Seed::new(0)).unwrap();
+        assert_eq!(drawn, [1, 2, 5, 14]);
+    }
+
+    /// An image with its class, its group and its content.
+    type Known = (u32, u32, u32);
+
+    /// The contents of the images that are drawn, a fifth of all, by class.
+    fn drawn_of(images: &[Known]) -> BTreeSet<(u32, u32)> {
+        let labels: Vec<u32> = images.iter().map(|image| image.0).collect();
+        let groups: Vec<u32> = images.iter().map(|image| image.1).collect();
+        let contents: Vec<Digest> = images.iter().map(|image| content(image.2)).collect();
+        let (_, drawn) = split_by_content(&labels, &groups, &contents, 0.2, Seed::new(9)).unwrap();
+        let known = |place: u32| (images[place as usize].0, images[place as usize].2);
+        drawn.into_iter().map(known).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+        /// The bound is that of the rule. Let `g` be the largest group. Once one of the two draws
+        /// takes a group that does not fit into the other, both lack less than `3 g` images of a
+        /// class, and neither overshoots by more than a group.
+        #[test]
+        fn an_image_less_changes_its_class_alone_and_little_of_that(
+            sizes in prop::collection::vec(1_u32..=3, 300),
+            without in 0_usize..300,
+            first in any::<u32>(),
+        ) {
+            let mut images: Vec<Known> = Vec::new();
+            for (group, &size) in (0..).zip(&sizes) {
+                for _ in 0..size {
+                    images.push((group % 3, group, first.wrapping_add(images.len() as u32)));
+                }
+            }
+            let all = drawn_of(&images);
+            let (label, ..) = images.remove(without);
+            let changed: Vec<(u32, u32)> = all.symmetric_difference(&drawn_of(&images)).copied().collect();
+            prop_assert!(changed.iter().all(|&(of, _)| of == label));
+            prop_assert!(changed.len() <= 8 * 3, "{}", changed.len());
+        }
+
+        #[test]
+        fn of_images_without_groups_at_most_two_change(
+            labels in prop::collection::vec(0_u32..4, 100..200),
+            without in 0_usize..100,
+            first in any::<u32>(),
+        ) {
+            let known = |(place, &label): (u32, &u32)| (label, place, first.wrapping_add(place));
+            let mut images: Vec<Known> = (0..).zip(&labels).map(known).collect();
+            let all = drawn_of(&images);
+            images.remove(without);
+            let other = drawn_of(&images);
+            prop_assert!(all.symmetric_difference(&other).count() <= 2);
+        }
     }
 
     #[test]

@@ -126,6 +126,36 @@ fn the_test_split_follows_from_contents_and_not_from_names() {
 }
 
 #[test]
+fn an_image_more_or_less_changes_at_most_two_images_of_the_test_split() {
+    let folder = Folder::of(&[("a", 80), ("b", 60), ("c", 40), ("d", 20)]);
+    // Of each test image its content, which no other image has.
+    let tested = || -> BTreeSet<Vec<u8>> {
+        let data = folder.read().unwrap();
+        assert_eq!(data.findings.duplicates.images, 0);
+        data.test
+            .pixels
+            .chunks(data.shape.numel())
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    let all = tested();
+    assert_eq!(all.len(), 40);
+    for number in 0..20 {
+        let more = folder.image(&format!("b/more{number}.png"));
+        let with_one_more = tested();
+        assert!(all.symmetric_difference(&with_one_more).count() <= 2, "{number}");
+        std::fs::remove_file(more).unwrap();
+        let less = folder.path().join(format!("a/{number:04}.png"));
+        let bytes = std::fs::read(&less).unwrap();
+        std::fs::remove_file(&less).unwrap();
+        let with_one_less = tested();
+        assert!(all.symmetric_difference(&with_one_less).count() <= 2, "{number}");
+        std::fs::write(&less, bytes).unwrap();
+    }
+    assert_eq!(tested(), all);
+}
+
+#[test]
 fn uneven_classes_are_on_both_sides_and_warned_of() {
     let folder = Folder::of(&[("many", 300), ("few", 10)]);
     let data = folder.read().unwrap();
