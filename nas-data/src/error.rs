@@ -7,6 +7,7 @@ use nas_files::FileError;
 use thiserror::Error;
 
 use crate::npz::NpzError;
+use crate::source::counted;
 
 /// Why images could not be read or split.
 #[derive(Debug, Error)]
@@ -140,11 +141,11 @@ pub enum DataError {
         first: String,
     },
 
-    /// A class has too few images, or too few groups of them, for both sides of a split.
+    /// A class has too few groups of images for both sides of a split.
     #[error(
-        "class {class} has {images} image{} in {groups} group{} of images that belong together; a split needs 2 groups of each \
-         class: add images of it, or leave the class out",
-        if *.images == 1 { "" } else { "s" }, if *.groups == 1 { "" } else { "s" }
+        "class {class} has {} in {}; a split needs {needed} groups of each class, and images of one group stay together: add \
+         images of it, or leave the class out",
+        counted(*.images, "image"), counted(*.groups, "group")
     )]
     TooFew {
         /// The class, in quotes where it has a name, else its number.
@@ -153,6 +154,27 @@ pub enum DataError {
         images: usize,
         /// Groups with images of it.
         groups: usize,
+        /// Groups that would do.
+        needed: usize,
+    },
+
+    /// Some classes have too few images, or too few that may be on different sides, for all splits.
+    #[error(
+        "too few images of {} to be divided into {}: {classes}. Each class needs {needed} that are not copies of each other and \
+         not of one group. Add images, leave the classes out (of a folder with --glob, such as --glob '!CLASS/**'), or give the \
+         splits yourself (folders train, val and test, or a column 'split' of a list)",
+        counted_classes(*.number), listed(splits)
+    )]
+    FewOfClasses {
+        /// Number of these classes.
+        number: usize,
+        /// The first ten, with their numbers of images.
+        classes: String,
+        /// The splits that images have to be divided into: `training`, and what is drawn of
+        /// `validation` and `test`.
+        splits: Vec<&'static str>,
+        /// Groups that each class needs: one for each of these splits.
+        needed: usize,
     },
 
     /// Groups share classes such that no division leaves each class on both sides.
@@ -191,4 +213,17 @@ pub enum DataError {
         "there is no folder for the cache: neither XDG_CACHE_HOME nor HOME is set; name one with --cache"
     )]
     NoCache,
+}
+
+/// `a, b and c`.
+fn listed(items: &[&str]) -> String {
+    match items {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        _ => items.concat(),
+    }
+}
+
+/// `1 class`, `2 classes`.
+fn counted_classes(number: usize) -> String {
+    format!("{number} class{}", if number == 1 { "" } else { "es" })
 }
