@@ -18,8 +18,12 @@ use super::{cifar, digits, idx};
 /// [`Batcher`](super::Batcher).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// Its name in the registry; of data of one's own, a name and the beginning of its fingerprint.
+    /// What tells it from others: its name in the registry; of data of one's own, `own-` and the
+    /// first 12 hexadecimal digits of its fingerprint.
     pub name: String,
+    /// What people call it: its name in the registry; of data of one's own, the name of its folder
+    /// or file. Nothing depends on it.
+    pub title: String,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
     /// What networks are trained and validated on.
@@ -140,6 +144,7 @@ mod tests {
         let images = Arc::new(Images::new(Shape::new(1, 1, 1), 2, (0..44).collect(), labels).unwrap());
         Dataset {
             name: "grouped".to_owned(),
+            title: "grouped".to_owned(),
             classes: vec!["many".to_owned(), "few".to_owned()],
             train: Arc::clone(&images),
             test: images,

@@ -13,8 +13,8 @@ const DIGITS: usize = 12;
 
 impl Dataset {
     /// The data set of these images. Validation images that the source gives are among the training
-    /// images, and held out where there is validation. Its name is that of the source, with the
-    /// beginning of the fingerprint: other images have another name.
+    /// images, and held out where there is validation. Its name follows from the fingerprint alone:
+    /// other images have another name, and a folder that is renamed keeps it.
     ///
     /// # Errors
     /// [`DataError`] for a part without images.
@@ -39,7 +39,8 @@ impl Dataset {
         };
         let digits: String = data.fingerprint.chars().take(DIGITS).collect();
         Ok(Self {
-            name: format!("{}-{digits}", data.name),
+            name: format!("own-{digits}"),
+            title: data.name.clone(),
             classes: data.classes.clone(),
             train,
             test: images(data.test.pixels.clone(), data.test.labels.clone())?,
