@@ -8,8 +8,9 @@ use crate::error::DataError;
 use crate::findings::{Duplicates, MOST_EXAMPLES, Named};
 use crate::identical::identical;
 use crate::scan::{Digest, Image};
-use crate::source::{Entry, Listing, Side, counted};
+use crate::source::{Entry, Listing, Side};
 use crate::split::{split, split_by_content};
+use crate::words::counted;
 
 /// The seed of every test split. It is no run's: all runs on the same images are tested on the same
 /// ones.

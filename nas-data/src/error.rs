@@ -7,7 +7,7 @@ use nas_files::FileError;
 use thiserror::Error;
 
 use crate::npz::NpzError;
-use crate::source::counted;
+use crate::words::{counted, listed};
 
 /// Why images could not be read or split.
 #[derive(Debug, Error)]
@@ -163,7 +163,7 @@ pub enum DataError {
         "too few images of {} to be divided into {}: {classes}. Each class needs {needed} that are not copies of each other and \
          not of one group. Add images, leave the classes out (of a folder with --glob, such as --glob '!CLASS/**'), or give the \
          splits yourself (folders train, val and test, or a column 'split' of a list)",
-        counted_classes(*.number), listed(splits)
+        counted(*.number, "class"), listed(splits)
     )]
     FewOfClasses {
         /// Number of these classes.
@@ -213,17 +213,4 @@ pub enum DataError {
         "there is no folder for the cache: neither XDG_CACHE_HOME nor HOME is set; name one with --cache"
     )]
     NoCache,
-}
-
-/// `a, b and c`.
-fn listed(items: &[&str]) -> String {
-    match items {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-        _ => items.concat(),
-    }
-}
-
-/// `1 class`, `2 classes`.
-fn counted_classes(number: usize) -> String {
-    format!("{number} class{}", if number == 1 { "" } else { "es" })
 }

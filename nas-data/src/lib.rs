@@ -62,6 +62,7 @@ mod scan;
 mod source;
 mod split;
 mod survey;
+mod words;
 
 pub use data::{OwnData, Part, Pixels};
 pub use error::DataError;

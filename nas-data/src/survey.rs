@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::arrange::Arrangement;
 use crate::findings::{ClassCount, Findings, Origin, Skipped, Spread};
 use crate::scan::{Image, Size};
-use crate::source::{Listing, Side, Skip, counted};
+use crate::source::{Listing, Side, Skip};
+use crate::words::counted;
 
 /// From so many times as many images on, classes are called uneven.
 const UNEVEN: usize = 10;

@@ -263,11 +263,6 @@ fn dimensions_of_file(path: &Path) -> Option<(u32, u32)> {
     reader.with_guessed_format().ok()?.into_dimensions().ok()
 }
 
-/// A number of things: `1 image`, `2 images`.
-pub(crate) fn counted(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
 /// Refuses a listing without two classes, or with a class that has nothing to train on.
 fn check(path: &Path, listing: &Listing) -> Result<(), DataError> {
     if listing.classes.len() < 2 {
