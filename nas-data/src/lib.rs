@@ -29,7 +29,7 @@
 //! [`read`] takes a path and gives [`OwnData`]: the pixels of every image at one size, its label,
 //! its group, and a training, a test and perhaps a validation split. [`Findings`] say what is worth
 //! knowing of them. [`split`] draws a validation split. What was read lies in a cache and is opened
-//! from there the next time.
+//! from there the next time; [`cached`] lists what lies there, and [`forget`] removes it.
 //!
 //! | source | what it looks like |
 //! |---|---|
@@ -64,6 +64,7 @@ mod split;
 mod survey;
 mod words;
 
+pub use cache::{CachedData, Forget, Forgotten, cached, forget};
 pub use data::{OwnData, Part, Pixels};
 pub use error::DataError;
 pub use findings::{ClassCount, Duplicates, Findings, Listed, MOST_EXAMPLES, Named, Origin, Skipped, Spread};

@@ -63,11 +63,12 @@ pub fn read(
     if let Some((opened, findings)) = cache.find(&key) {
         return Ok(data(name, opened, findings));
     }
-    cache.sweep_others(&key);
+    cache.sweep(Some(&key));
     source.load()?;
     let making = Making::begin(&cache, &key, &lock)?;
     let (opened, findings) = make(path, source.as_ref(), options, making, progress)?;
-    cache.remember(&key, &opened.fingerprint, &findings)?;
+    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    cache.remember(&key, shown(place.as_os_str()), &opened.fingerprint, &findings)?;
     Ok(data(name, opened, findings))
 }
 

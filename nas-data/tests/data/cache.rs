@@ -164,7 +164,10 @@ fn a_damaged_cache_is_made_again() {
         .unwrap()
         .unwrap()
         .path();
-    for text in ["{", "{\"version\":1,\"fingerprint\":\"../..\",\"findings\":null}"] {
+    for text in [
+        "{",
+        "{\"version\":2,\"source\":\"\",\"fingerprint\":\"../..\",\"findings\":null}",
+    ] {
         fs::write(&key, text).unwrap();
         assert_same(&first, &folder.read().unwrap());
     }

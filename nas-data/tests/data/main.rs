@@ -13,3 +13,4 @@ mod junk;
 mod lists;
 mod processes;
 mod sizes;
+mod stock;
