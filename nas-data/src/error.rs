@@ -22,7 +22,7 @@ pub enum DataError {
 
     /// The file is of a kind that is not read.
     #[error(
-        "{}: it is {found}; expected a folder of class folders, a list of images (.csv, .tsv, .txt), or arrays (.npz)",
+        "{}: it is {found}; expected a folder of class folders, a list of images (.csv, .tsv, .txt), arrays (.npz), or Parquet files",
         path.display()
     )]
     Kind {
@@ -30,6 +30,21 @@ pub enum DataError {
         path: PathBuf,
         /// What it is.
         found: String,
+    },
+
+    /// The file is of a kind that is read by programs with a certain feature alone.
+    #[error(
+        "{}: {format} is not read by this program, which was built without the feature '{feature}'; build it with --features \
+         {feature}, or give a folder of class folders, a list of images, or arrays (.npz)",
+        path.display()
+    )]
+    WithoutFeature {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it has.
+        format: &'static str,
+        /// The feature of this crate, and of the program.
+        feature: &'static str,
     },
 
     /// The system refused.

@@ -36,6 +36,7 @@
 //! | a folder | a folder for each class, with images at any depth; or `train`, `val` and `test` with these in them. A `classes.txt` may give the order of the classes, one name a line |
 //! | a list | CSV, TSV or blanks between: path, class, and perhaps split and group. Paths are relative to the list |
 //! | arrays | `.npz` with `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test` |
+//! | Parquet (feature `parquet`) | a file, or a folder of files `train-*`, `validation-*` and `test-*`, as Hugging Face has them: a column with the bytes of image files, one with labels |
 //!
 //! **Invariant:** an image is never on both sides of a split that is drawn, nor are images of one
 //! group. Splits that the source gives are kept.
