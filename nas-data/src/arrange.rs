@@ -9,11 +9,17 @@ use crate::findings::{Duplicates, MOST_EXAMPLES, Named};
 use crate::identical::identical;
 use crate::scan::{Digest, Image};
 use crate::source::{Entry, Listing, Side};
-use crate::split::split;
+use crate::split::{split, split_by_content};
+use crate::words::counted;
 
 /// The seed of every test split. It is no run's: all runs on the same images are tested on the same
 /// ones.
 const TEST_SEED: Seed = Seed::new(0x007e_5700_0000_0001);
+
+/// The share of a validation split that is drawn to see whether one can be.
+const VALIDATION: f64 = 0.25;
+/// How many classes an error names.
+const NAMED_CLASSES: usize = 10;
 
 /// Which images are used, and where.
 #[derive(Debug)]
@@ -41,7 +47,8 @@ pub(crate) struct Arrangement {
 /// Decides where each image belongs.
 ///
 /// # Errors
-/// A class without images to train on; one with too few to draw a test split.
+/// A class without images to train on; classes with too few for the splits that are drawn; groups
+/// of several classes that leave no way to draw them.
 pub(crate) fn arrange(
     listing: &Listing,
     images: &[Option<Image>],
@@ -72,6 +79,15 @@ pub(crate) fn arrange(
         .map(|entry| entry.side.unwrap_or(Side::Train))
         .collect();
     check_classes(listing, &is_used, |entry| side[entry] == Side::Train)?;
+    let mut drawn = vec!["training"];
+    drawn.extend((!arrangement.valid_is_given).then_some("validation"));
+    drawn.extend((!arrangement.test_is_given).then_some("test"));
+    check_groups(
+        listing,
+        &first,
+        |entry| is_used[entry] && side[entry] == Side::Train,
+        drawn,
+    )?;
     if !arrangement.test_is_given {
         for entry in draw_test(
             listing,
@@ -79,6 +95,7 @@ pub(crate) fn arrange(
             &first,
             |entry| is_used[entry] && side[entry] == Side::Train,
             test_fraction,
+            1 + usize::from(!arrangement.valid_is_given),
         )? {
             side[entry] = Side::Test;
         }
@@ -99,6 +116,9 @@ pub(crate) fn arrange(
     for &entry in arrangement.sides.iter().flatten() {
         let next = numbers.len() as u32;
         arrangement.groups[entry] = *numbers.entry(first[entry]).or_insert(next);
+    }
+    if !arrangement.valid_is_given {
+        check_validation(listing, &arrangement)?;
     }
     Ok(arrangement)
 }
@@ -162,14 +182,74 @@ fn check_classes(
     }
 }
 
+/// Refuses classes that have not one group for each of `splits`, into which the candidates have to
+/// be divided.
+fn check_groups(
+    listing: &Listing,
+    first: &[usize],
+    is_candidate: impl Fn(usize) -> bool,
+    splits: Vec<&'static str>,
+) -> Result<(), DataError> {
+    let mut held = vec![(0, BTreeSet::new()); listing.classes.len()];
+    for (place, entry) in listing.entries.iter().enumerate() {
+        if is_candidate(place) {
+            let (images, groups) = &mut held[entry.label as usize];
+            *images += 1;
+            groups.insert(first[place]);
+        }
+    }
+    let classes = listing.classes.iter().zip(held);
+    let few: Vec<String> = classes
+        .filter(|(_, (_, groups))| groups.len() < splits.len())
+        .map(|(class, (images, groups))| match groups.len() {
+            alone if alone == images => format!("'{class}' ({})", counted(images, "image")),
+            groups => format!(
+                "'{class}' ({} in {})",
+                counted(images, "image"),
+                counted(groups, "group")
+            ),
+        })
+        .collect();
+    if few.is_empty() {
+        return Ok(());
+    }
+    let more = if few.len() > NAMED_CLASSES { ", …" } else { "" };
+    Err(DataError::FewOfClasses {
+        number: few.len(),
+        classes: few[..few.len().min(NAMED_CLASSES)].join(", ") + more,
+        needed: splits.len(),
+        splits,
+    })
+}
+
+/// Refuses groups of several classes of which no validation split can be drawn.
+fn check_validation(listing: &Listing, arrangement: &Arrangement) -> Result<(), DataError> {
+    let entries = &arrangement.sides[Side::Train as usize];
+    let labels: Vec<u32> = entries
+        .iter()
+        .map(|&entry| listing.entries[entry].label)
+        .collect();
+    let groups: Vec<u32> = entries.iter().map(|&entry| arrangement.groups[entry]).collect();
+    let mut class_of = HashMap::new();
+    let is_of_one_class = |(&group, &label)| *class_of.entry(group).or_insert(label) == label;
+    if groups.iter().zip(&labels).all(is_of_one_class) {
+        // There are enough groups, so each class can be divided by itself.
+        return Ok(());
+    }
+    split(&labels, &groups, VALIDATION, TEST_SEED)
+        .map(|_| ())
+        .map_err(|error| named(error, &listing.classes))
+}
+
 /// The entries of the test split. They follow from the contents of the images, not from their
-/// names.
+/// names, and an image more or less changes few of them.
 fn draw_test(
     listing: &Listing,
     images: &[Option<Image>],
     first: &[usize],
     is_candidate: impl Fn(usize) -> bool,
     fraction: f64,
+    least_left: usize,
 ) -> Result<Vec<usize>, DataError> {
     let digest = |entry: usize| images[entry].map(|image| image.bytes).unwrap_or_default();
     let mut candidates: Vec<(Digest, usize)> = (0..listing.entries.len())
@@ -177,17 +257,15 @@ fn draw_test(
         .map(|entry| (digest(entry), entry))
         .collect();
     candidates.sort_unstable();
-    let labels: Vec<u32> = candidates
+    let (contents, entries): (Vec<Digest>, Vec<usize>) = candidates.into_iter().unzip();
+    let labels: Vec<u32> = entries
         .iter()
-        .map(|&(_, entry)| listing.entries[entry].label)
+        .map(|&entry| listing.entries[entry].label)
         .collect();
-    let groups: Vec<u32> = candidates.iter().map(|&(_, entry)| first[entry] as u32).collect();
-    let (_, drawn) =
-        split(&labels, &groups, fraction, TEST_SEED).map_err(|error| named(error, &listing.classes))?;
-    Ok(drawn
-        .into_iter()
-        .map(|place| candidates[place as usize].1)
-        .collect())
+    let groups: Vec<u32> = entries.iter().map(|&entry| first[entry] as u32).collect();
+    let (_, drawn) = split_by_content(&labels, &groups, &contents, fraction, least_left, TEST_SEED)
+        .map_err(|error| named(error, &listing.classes))?;
+    Ok(drawn.into_iter().map(|place| entries[place as usize]).collect())
 }
 
 /// The error with the name of the class for its number.
@@ -201,10 +279,12 @@ fn named(error: DataError, classes: &[String]) -> DataError {
             class,
             images,
             groups,
+            needed,
         } => DataError::TooFew {
             class: name(class),
             images,
             groups,
+            needed,
         },
         DataError::Entangled { class } => DataError::Entangled { class: name(class) },
         other => other,

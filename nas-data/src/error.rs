@@ -7,6 +7,7 @@ use nas_files::FileError;
 use thiserror::Error;
 
 use crate::npz::NpzError;
+use crate::words::{counted, listed};
 
 /// Why images could not be read or split.
 #[derive(Debug, Error)]
@@ -21,7 +22,7 @@ pub enum DataError {
 
     /// The file is of a kind that is not read.
     #[error(
-        "{}: it is {found}; expected a folder of class folders, a list of images (.csv, .tsv, .txt), or arrays (.npz)",
+        "{}: it is {found}; expected a folder of class folders, a list of images (.csv, .tsv, .txt), arrays (.npz), or Parquet files",
         path.display()
     )]
     Kind {
@@ -29,6 +30,21 @@ pub enum DataError {
         path: PathBuf,
         /// What it is.
         found: String,
+    },
+
+    /// The file is of a kind that is read by programs with a certain feature alone.
+    #[error(
+        "{}: {format} is not read by this program, which was built without the feature '{feature}'; build it with --features \
+         {feature}, or give a folder of class folders, a list of images, or arrays (.npz)",
+        path.display()
+    )]
+    WithoutFeature {
+        /// The file or folder.
+        path: PathBuf,
+        /// What it has.
+        format: &'static str,
+        /// The feature of this crate, and of the program.
+        feature: &'static str,
     },
 
     /// The system refused.
@@ -140,11 +156,11 @@ pub enum DataError {
         first: String,
     },
 
-    /// A class has too few images, or too few groups of them, for both sides of a split.
+    /// A class has too few groups of images for both sides of a split.
     #[error(
-        "class {class} has {images} image{} in {groups} group{} of images that belong together; a split needs 2 groups of each \
-         class: add images of it, or leave the class out",
-        if *.images == 1 { "" } else { "s" }, if *.groups == 1 { "" } else { "s" }
+        "class {class} has {} in {}; a split needs {needed} groups of each class, and images of one group stay together: add \
+         images of it, or leave the class out",
+        counted(*.images, "image"), counted(*.groups, "group")
     )]
     TooFew {
         /// The class, in quotes where it has a name, else its number.
@@ -153,6 +169,27 @@ pub enum DataError {
         images: usize,
         /// Groups with images of it.
         groups: usize,
+        /// Groups that would do.
+        needed: usize,
+    },
+
+    /// Some classes have too few images, or too few that may be on different sides, for all splits.
+    #[error(
+        "too few images of {} to be divided into {}: {classes}. Each class needs {needed} that are not copies of each other and \
+         not of one group. Add images, leave the classes out (of a folder with --glob, such as --glob '!CLASS/**'), or give the \
+         splits yourself (folders train, val and test, or a column 'split' of a list)",
+        counted(*.number, "class"), listed(splits)
+    )]
+    FewOfClasses {
+        /// Number of these classes.
+        number: usize,
+        /// The first ten, with their numbers of images.
+        classes: String,
+        /// The splits that images have to be divided into: `training`, and what is drawn of
+        /// `validation` and `test`.
+        splits: Vec<&'static str>,
+        /// Groups that each class needs: one for each of these splits.
+        needed: usize,
     },
 
     /// Groups share classes such that no division leaves each class on both sides.

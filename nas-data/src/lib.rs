@@ -29,13 +29,14 @@
 //! [`read`] takes a path and gives [`OwnData`]: the pixels of every image at one size, its label,
 //! its group, and a training, a test and perhaps a validation split. [`Findings`] say what is worth
 //! knowing of them. [`split`] draws a validation split. What was read lies in a cache and is opened
-//! from there the next time.
+//! from there the next time; [`cached`] lists what lies there, and [`forget`] removes it.
 //!
 //! | source | what it looks like |
 //! |---|---|
 //! | a folder | a folder for each class, with images at any depth; or `train`, `val` and `test` with these in them. A `classes.txt` may give the order of the classes, one name a line |
 //! | a list | CSV, TSV or blanks between: path, class, and perhaps split and group. Paths are relative to the list |
 //! | arrays | `.npz` with `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test` |
+//! | Parquet (feature `parquet`) | a file, or a folder of files `train-*`, `validation-*` and `test-*`, as Hugging Face has them: a column with the bytes of image files, one with labels |
 //!
 //! **Invariant:** an image is never on both sides of a split that is drawn, nor are images of one
 //! group. Splits that the source gives are kept.
@@ -62,7 +63,9 @@ mod scan;
 mod source;
 mod split;
 mod survey;
+mod words;
 
+pub use cache::{CachedData, Forget, Forgotten, cached, forget};
 pub use data::{OwnData, Part, Pixels};
 pub use error::DataError;
 pub use findings::{ClassCount, Duplicates, Findings, Listed, MOST_EXAMPLES, Named, Origin, Skipped, Spread};

@@ -40,7 +40,8 @@ pub struct ReadOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glob: Option<String>,
     /// What the columns of a list are, from the left: `path`, `label`, `split`, `group`, or `_` for
-    /// one that does not count. Without it the list's header says so.
+    /// one that does not count. Without it the list's header says so. Of Parquet files `path` is the
+    /// column with the images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
     /// Where the channels of an array of images are, if the array's shape does not say.

@@ -20,16 +20,17 @@ use crate::source::{self, Listing, Side, Skip, Source, shown};
 use crate::survey::survey;
 
 /// Raised when the same files give other pixels, splits or findings than before.
-const READING: u32 = 1;
+const READING: u32 = 2;
 /// How many unreadable images an error names.
 const NAMED_BAD: usize = 10;
 
-/// Reads the images of a folder, a list or a file of arrays; or opens them in the cache, where they
+/// Reads the images of a folder, a list, a file of arrays or Parquet files; or opens them in the cache, where they
 /// lie from the first time.
 ///
 /// A folder has a folder for each class, or `train`, `val` and `test` with these; a list has a path
 /// and a class on each line, and perhaps a split and a group; arrays are `x` and `y`, or `x_train`,
-/// `y_train`, `x_test` and `y_test`. Splits that a source gives are kept. Where it gives no test
+/// `y_train`, `x_test` and `y_test`; Parquet files, with the feature `parquet`, have a column of
+/// image files' bytes and one of labels. Splits that a source gives are kept. Where it gives no test
 /// split, one is drawn: stratified, groups and copies of an image on one side, and always the same
 /// for the same images.
 ///
@@ -63,11 +64,12 @@ pub fn read(
     if let Some((opened, findings)) = cache.find(&key) {
         return Ok(data(name, opened, findings));
     }
-    cache.sweep_others(&key);
-    source.load()?;
+    cache.sweep(Some(&key));
+    source.load(progress)?;
     let making = Making::begin(&cache, &key, &lock)?;
     let (opened, findings) = make(path, source.as_ref(), options, making, progress)?;
-    cache.remember(&key, &opened.fingerprint, &findings)?;
+    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    cache.remember(&key, shown(place.as_os_str()), &opened.fingerprint, &findings)?;
     Ok(data(name, opened, findings))
 }
 

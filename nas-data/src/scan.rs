@@ -69,12 +69,15 @@ pub(crate) fn scan(
     let entries = &source.listing().entries;
     let pixels = Appended::new(file);
     let counter = Counter::new(Stage::Reading, entries.len(), progress);
-    let read = (0..entries.len()).into_par_iter().map(|entry| {
-        let image = one(source, entry, size, how, &pixels);
-        counter.count();
-        image
-    });
-    let results: Vec<Result<Image, Skip>> = read.collect::<io::Result<_>>()?;
+    let mut results: Vec<Result<Image, Skip>> = Vec::with_capacity(entries.len());
+    for block in source.blocks() {
+        let read = block.into_par_iter().map(|entry| {
+            let image = one(source, entry, size, how, &pixels);
+            counter.count();
+            image
+        });
+        results.extend(read.collect::<io::Result<Vec<_>>>()?);
+    }
     pixels.finish()?;
     let mut scan = Scan {
         images: Vec::with_capacity(entries.len()),
@@ -185,12 +188,15 @@ impl Size {
 fn usual_side(source: &dyn Source, progress: &(dyn Fn(Progress) + Sync)) -> u32 {
     let entries = source.listing().entries.len();
     let counter = Counter::new(Stage::Measuring, entries, progress);
-    let shorter = (0..entries).into_par_iter().filter_map(|entry| {
-        let dimensions = source.dimensions(entry);
-        counter.count();
-        dimensions.map(|(width, height)| width.min(height))
-    });
-    let median = Spread::of(shorter.collect()).median;
+    let mut shorter: Vec<u32> = Vec::with_capacity(entries);
+    for block in source.blocks() {
+        shorter.par_extend(block.into_par_iter().filter_map(|entry| {
+            let dimensions = source.dimensions(entry);
+            counter.count();
+            dimensions.map(|(width, height)| width.min(height))
+        }));
+    }
+    let median = Spread::of(shorter).median;
     (median / 4 * 4).clamp(8, 64)
 }
 

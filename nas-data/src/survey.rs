@@ -1,11 +1,12 @@
 //! Findings made of what was read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::arrange::Arrangement;
 use crate::findings::{ClassCount, Findings, Origin, Skipped, Spread};
 use crate::scan::{Image, Size};
-use crate::source::{Listing, Side, Skip, counted};
+use crate::source::{Listing, Side, Skip};
+use crate::words::counted;
 
 /// From so many times as many images on, classes are called uneven.
 const UNEVEN: usize = 10;
@@ -50,7 +51,7 @@ pub(crate) fn survey(
     let mut warnings = listing.warnings.clone();
     warn_of_files(&findings, &mut warnings);
     warn_of_identical(&findings, arrangement, &mut warnings);
-    warn_of_classes(&findings, listing, arrangement, &mut warnings);
+    warn_of_classes(&findings, arrangement, &mut warnings);
     warn_of_images(&findings, &used, size, &mut warnings);
     findings.warnings = warnings;
     findings
@@ -173,12 +174,7 @@ fn warn_of_identical(findings: &Findings, arrangement: &Arrangement, warnings: &
     }
 }
 
-fn warn_of_classes(
-    findings: &Findings,
-    listing: &Listing,
-    arrangement: &Arrangement,
-    warnings: &mut Vec<String>,
-) {
+fn warn_of_classes(findings: &Findings, arrangement: &Arrangement, warnings: &mut Vec<String>) {
     let all = |count: &ClassCount| count.train + count.valid + count.test;
     let (least, most) = (
         findings.classes.iter().min_by_key(|count| all(count)),
@@ -208,24 +204,6 @@ fn warn_of_classes(
     };
     if arrangement.valid_is_given {
         without("validation", &|count| count.valid, warnings);
-    } else {
-        let mut groups: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); listing.classes.len()];
-        for &entry in &arrangement.sides[Side::Train as usize] {
-            groups[listing.entries[entry].label as usize].insert(arrangement.groups[entry]);
-        }
-        let few: Vec<&str> = listing
-            .classes
-            .iter()
-            .zip(groups)
-            .filter(|(_, groups)| groups.len() < 2)
-            .map(|(class, _)| class.as_str())
-            .collect();
-        if !few.is_empty() {
-            warnings.push(format!(
-                "no validation split can be drawn: training has only one image, or only copies of one or one group, of {}",
-                named(&few)
-            ));
-        }
     }
     if arrangement.test_is_given {
         without("test", &|count| count.test, warnings);

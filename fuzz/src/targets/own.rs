@@ -66,7 +66,7 @@ pub(super) fn npz() -> anyhow::Result<Target> {
     })
 }
 
-/// A list of images, beside four that are there.
+/// A list of images, beside six that are there.
 pub(super) fn list() -> anyhow::Result<Target> {
     let due = Due {
         base: 32 * MIB,
@@ -88,9 +88,10 @@ pub(super) fn list() -> anyhow::Result<Target> {
                 "train",
             ],
             |input, scratch| {
-                for (name, grey) in [("a.pgm", 3_u8), ("b.pgm", 9), ("c.pgm", 20), ("d.pgm", 40)] {
+                for (name, grey) in ('a'..='f').zip([3_u8, 9, 20, 40, 80, 160]) {
                     let picture = [&b"P5\n2 2\n255\n"[..], &[grey; 4]].concat();
-                    fs::write(scratch.join(name), picture).map_err(|error| error.to_string())?;
+                    fs::write(scratch.join(format!("{name}.pgm")), picture)
+                        .map_err(|error| error.to_string())?;
                 }
                 let file = scratch.join("list.csv");
                 fs::write(&file, input).map_err(|error| error.to_string())?;

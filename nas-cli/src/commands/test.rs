@@ -75,7 +75,7 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     let report = network.test(&dataset)?;
     let tested = Tested {
         arch: network.genotype.to_string(),
-        data: network.dataset.clone(),
+        data: dataset.title.clone(),
         params: network.model.parameters().count(),
         images: report.images,
         test_accuracy: report.test_accuracy,

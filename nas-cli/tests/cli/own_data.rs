@@ -157,12 +157,20 @@ fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {
         place.json("resume @/run --trials 4 --data @/moved/photos")["trials"],
         4
     );
-    fs::rename(place.path("moved/photos"), place.path("photos")).unwrap();
+    // It may have another name, too; the network is of the same images then.
+    fs::rename(place.path("moved/photos"), place.path("moved/pictures")).unwrap();
+    assert_eq!(
+        place.json("resume @/run --trials 5 --data @/moved/pictures")["trials"],
+        5
+    );
+    let tested = place.json("test @/run/network.safetensors --data @/moved/pictures");
+    assert!(tested["test_accuracy"].is_f64(), "{tested}");
+    fs::rename(place.path("moved/pictures"), place.path("photos")).unwrap();
     // Other images make another search.
     fs::remove_file(place.path("photos/red/7.ppm")).unwrap();
-    let said = place.refused(1, "resume @/run --trials 5 --data @/photos");
+    let said = place.refused(1, "resume @/run --trials 6 --data @/photos");
     assert!(said.contains("have changed since"), "{said}");
-    assert_eq!(place.json("status @/run")["finished"], 4, "what was stored stays");
+    assert_eq!(place.json("status @/run")["finished"], 5, "what was stored stays");
 }
 
 #[test]

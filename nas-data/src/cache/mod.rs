@@ -4,19 +4,23 @@
 //! |---|---|
 //! | `FINGERPRINT/pixels` | a [header](pixels), then the pixels of all images: training, validation, test |
 //! | `FINGERPRINT/index.json` | the [index]: shape, classes; labels, groups and names of all images |
-//! | `keys/KEY.json` | what a source's names, lengths, times and settings lead to: a fingerprint, and the findings |
-//! | `locks/KEY`, `locks/FINGERPRINT` | locked by the process that makes either |
+//! | `keys/KEY.json` | what a source's names, lengths, times and settings lead to: the source's path, a fingerprint, and the findings |
+//! | `locks/KEY`, `locks/FINGERPRINT` | locked by the process that makes either; the time of the former is when it was last opened |
 //! | `.making-KEY` | a folder being made |
+//! | `.making-FINGERPRINT.forgotten` | a folder being removed |
 //!
 //! A folder is made beside and renamed once it is complete and on disk. On opening, lengths and
-//! checksums are compared; what is damaged is made again.
+//! checksums are compared; what is damaged is made again. [`stock`] says what there is and removes
+//! it. Files in `locks` are never removed, for a process may be waiting for one; they are of one
+//! byte.
 
 pub(crate) mod index;
 mod making;
 mod pixels;
+mod stock;
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,9 +32,10 @@ use crate::findings::Findings;
 
 use self::index::Index;
 pub(crate) use self::making::Making;
+pub use self::stock::{CachedData, Forget, Forgotten, cached, forget};
 
 /// Version of the files of a cache. Others are made again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The most bytes of a file in `keys`.
 const LARGEST_RECORD: u64 = 256 << 20;
 /// Folders being made begin with it.
@@ -60,6 +65,8 @@ impl Opened {
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     version: u32,
+    /// Where the source is, for people.
+    source: String,
     fingerprint: String,
     findings: Findings,
 }
@@ -101,22 +108,25 @@ impl Cache {
             return None;
         }
         let opened = self.open(&record.fingerprint)?;
+        self.note_use(key);
         Some((opened, record.findings))
     }
 
-    /// Writes down what the key leads to.
+    /// Writes down what the key of a source leads to.
     ///
     /// # Errors
     /// What the system says.
     pub(crate) fn remember(
         &self,
         key: &str,
+        source: String,
         fingerprint: &str,
         findings: &Findings,
     ) -> Result<(), DataError> {
         let path = self.record(key);
         let record = Record {
             version: VERSION,
+            source,
             fingerprint: fingerprint.to_owned(),
             findings: findings.clone(),
         };
@@ -155,27 +165,38 @@ impl Cache {
         Ok(Lock { _file: file })
     }
 
-    /// Removes folders that processes were making which have ended, all but that of `own`, whose
-    /// lock is held. What cannot be removed stays.
-    pub(crate) fn sweep_others(&self, own: &str) {
+    /// Notes that what the key leads to is used now: writes to the file of its lock, of which the
+    /// file system keeps the time. Where the cache cannot be written, the time stays as it was.
+    fn note_use(&self, key: &str) {
+        let file = open_or_create_own(&self.root.join("locks").join(key));
+        let _ = file.and_then(|mut file| file.write_all(b"."));
+    }
+
+    /// Removes folders that processes were making or removing which have ended, all but that of
+    /// `own`, whose lock is held, and gives their number. What cannot be removed stays.
+    pub(crate) fn sweep(&self, own: Option<&str>) -> usize {
         let Ok(entries) = fs::read_dir(&self.root) else {
-            return;
+            return 0;
         };
+        let mut removed = 0;
         for entry in entries.flatten() {
             let name = entry.file_name();
             let Some(key) = name.to_str().and_then(|name| name.strip_prefix(MAKING)) else {
                 continue;
             };
             let key = key.split('.').next().unwrap_or_default();
-            if key == own || !is_digest(key) {
+            if Some(key) == own || !is_digest(key) {
                 continue;
             }
             // The lock is held while the folder is removed.
             let lock = open_or_create_own(&self.root.join("locks").join(key));
-            if lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok()) {
-                let _ = fs::remove_dir_all(entry.path());
+            if lock.as_ref().is_ok_and(|lock| lock.try_lock().is_ok())
+                && fs::remove_dir_all(entry.path()).is_ok()
+            {
+                removed += 1;
             }
         }
+        removed
     }
 
     fn record(&self, key: &str) -> PathBuf {

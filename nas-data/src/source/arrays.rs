@@ -10,6 +10,7 @@ use super::{Content, Entry, Listing, Side, Source, check, io};
 use crate::decode::Decoded;
 use crate::error::DataError;
 use crate::npz::{Arrays, Layout, read_npz};
+use crate::progress::Progress;
 
 /// A file of arrays. They are read when they are needed.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl ArraysFile {
 }
 
 impl Source for ArraysFile {
-    fn load(&mut self) -> Result<(), DataError> {
+    fn load(&mut self, _: &(dyn Fn(Progress) + Sync)) -> Result<(), DataError> {
         let arrays = read_npz(&self.path, self.layout)?;
         self.take(arrays)
     }

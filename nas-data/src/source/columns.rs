@@ -6,7 +6,7 @@ use super::rows::Row;
 
 /// What a column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     Path,
     Label,
     Split,
@@ -131,7 +131,7 @@ fn roles_given(given: &[String]) -> Result<Vec<Option<Role>>, Wrong> {
 }
 
 /// What people call a column.
-fn role(name: &str) -> Option<Role> {
+pub(super) fn role(name: &str) -> Option<Role> {
     let plain: String = name.chars().filter(|letter| letter.is_alphanumeric()).collect();
     match plain.to_lowercase().as_str() {
         "path" | "file" | "filename" | "filepath" | "image" | "imagepath" | "imagefile" | "imagename"

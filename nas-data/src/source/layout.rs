@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::masks::{self, Masks};
 use super::stamp::Stamp;
-use super::{Entry, Side, Skip, counted, shown};
+use super::{Entry, Side, Skip, shown};
 use crate::error::DataError;
+use crate::words::counted;
 
 /// The file that may name the classes, one a line, in their order.
 pub(super) const CLASSES_FILE: &str = "classes.txt";

@@ -190,7 +190,7 @@ impl Reading<'_> {
 }
 
 /// Labels in order: as numbers where all are numbers, else bytewise.
-fn in_order<'a>(labels: impl Iterator<Item = &'a String>) -> Vec<String> {
+pub(super) fn in_order<'a>(labels: impl Iterator<Item = &'a String>) -> Vec<String> {
     let mut labels: Vec<String> = labels.cloned().collect();
     labels.sort_unstable();
     let numbers: Option<Vec<f64>> = labels

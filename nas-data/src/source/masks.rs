@@ -5,7 +5,8 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::layout::Candidate;
-use super::{counted, shown};
+use super::shown;
+use crate::words::counted;
 
 /// What follows an image's name in the name of its mask.
 const ENDINGS: [&str; 11] = [

@@ -6,6 +6,8 @@ mod folder;
 mod layout;
 mod list;
 mod masks;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod rows;
 mod stamp;
 mod walk;
@@ -14,6 +16,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use image::ImageReader;
@@ -27,7 +30,7 @@ use crate::progress::Progress;
 /// The most bytes that the file of an image may have.
 const LARGEST_FILE: u64 = 512 << 20;
 
-/// What images come from: a folder, a list, or arrays. Its entries are known once it is open; their
+/// What images come from: a folder, a list, arrays, or Parquet files. Its entries are known once it is open; their
 /// contents are read later, each once, from any thread.
 pub(crate) trait Source: Sync {
     /// What there is.
@@ -39,6 +42,11 @@ pub(crate) trait Source: Sync {
     /// Width and height of an entry in pixels, as cheaply as they can be had. `None` where they
     /// cannot.
     fn dimensions(&self, entry: usize) -> Option<(u32, u32)>;
+
+    /// Entries that are read at a time, from the first to the last: each in one block, ascending.
+    fn blocks(&self) -> Vec<Range<usize>> {
+        std::iter::once(0..self.listing().entries.len()).collect()
+    }
 
     /// Values of each entry where all are signals: images of one row. `None` where they are images.
     fn signal_length(&self) -> Option<u32> {
@@ -55,7 +63,7 @@ pub(crate) trait Source: Sync {
 
     /// Reads what is not known yet, before anything but [`stamp`](Self::stamp) and
     /// [`folder`](Self::folder) is asked for.
-    fn load(&mut self) -> Result<(), DataError> {
+    fn load(&mut self, _progress: &(dyn Fn(Progress) + Sync)) -> Result<(), DataError> {
         Ok(())
     }
 
@@ -193,6 +201,9 @@ pub(crate) fn open(
         },
         _ => io(path, "opened")(reason),
     })?;
+    if found.is_dir() && parquet_files(path).is_ok_and(|files| !files.is_empty()) {
+        return open_parquet(path, options);
+    }
     if found.is_dir() {
         return Ok(Box::new(folder::Folder::open(
             path,
@@ -217,10 +228,56 @@ pub(crate) fn open(
             options.columns.as_deref(),
             progress,
         )?)),
+        Some("parquet") => open_parquet(path, options),
         Some("zip" | "tar" | "gz" | "tgz" | "7z" | "rar") => Err(kind("an archive; unpack it")),
         Some(ending) if folder::is_image_ending(ending) => Err(kind("a single image")),
         Some("npy") => Err(kind("a single array without labels")),
         _ => Err(kind("of another kind")),
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(path: &Path, options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
+    let files = parquet::ParquetFiles::open(path, options.columns.as_deref())?;
+    Ok(Box::new(files))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(path: &Path, _options: &ReadOptions) -> Result<Box<dyn Source>, DataError> {
+    Err(DataError::WithoutFeature {
+        path: path.to_owned(),
+        format: "Parquet",
+        feature: "parquet",
+    })
+}
+
+/// The Parquet files of a folder that has these and no folders, or a folder `data` of that kind and
+/// no other. Hidden folders do not count.
+fn parquet_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if is_hidden {
+            continue;
+        }
+        if path.is_dir() {
+            folders.push(path);
+        } else if path
+            .extension()
+            .is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
+        {
+            files.push(path);
+        }
+    }
+    match folders.as_slice() {
+        [] => Ok(files),
+        [only] if files.is_empty() && only.ends_with("data") && !folder.ends_with("data") => {
+            parquet_files(only)
+        }
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -261,11 +318,6 @@ fn dimensions_of_file(path: &Path) -> Option<(u32, u32)> {
     }
     let reader = ImageReader::new(BufReader::new(file));
     reader.with_guessed_format().ok()?.into_dimensions().ok()
-}
-
-/// A number of things: `1 image`, `2 images`.
-pub(crate) fn counted(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Refuses a listing without two classes, or with a class that has nothing to train on.

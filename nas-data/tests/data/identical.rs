@@ -126,6 +126,36 @@ fn the_test_split_follows_from_contents_and_not_from_names() {
 }
 
 #[test]
+fn an_image_more_or_less_changes_at_most_two_images_of_the_test_split() {
+    let folder = Folder::of(&[("a", 80), ("b", 60), ("c", 40), ("d", 20)]);
+    // Of each test image its content, which no other image has.
+    let tested = || -> BTreeSet<Vec<u8>> {
+        let data = folder.read().unwrap();
+        assert_eq!(data.findings.duplicates.images, 0);
+        data.test
+            .pixels
+            .chunks(data.shape.numel())
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    let all = tested();
+    assert_eq!(all.len(), 40);
+    for number in 0..20 {
+        let more = folder.image(&format!("b/more{number}.png"));
+        let with_one_more = tested();
+        assert!(all.symmetric_difference(&with_one_more).count() <= 2, "{number}");
+        std::fs::remove_file(more).unwrap();
+        let less = folder.path().join(format!("a/{number:04}.png"));
+        let bytes = std::fs::read(&less).unwrap();
+        std::fs::remove_file(&less).unwrap();
+        let with_one_less = tested();
+        assert!(all.symmetric_difference(&with_one_less).count() <= 2, "{number}");
+        std::fs::write(&less, bytes).unwrap();
+    }
+    assert_eq!(tested(), all);
+}
+
+#[test]
 fn uneven_classes_are_on_both_sides_and_warned_of() {
     let folder = Folder::of(&[("many", 300), ("few", 10)]);
     let data = folder.read().unwrap();
@@ -138,44 +168,130 @@ fn uneven_classes_are_on_both_sides_and_warned_of() {
 }
 
 #[test]
-fn classes_that_are_too_small_are_refused_with_what_would_do() {
-    let folder = Folder::of(&[("many", 20), ("one", 1)]);
+fn classes_that_are_too_small_are_refused_at_once_with_what_would_do() {
+    let folder = Folder::of(&[("many", 20), ("one", 1), ("two", 2), ("three", 3)]);
     let refusal = folder.refusal();
     assert!(
-        refusal.contains("class 'one' has 1 image in 1 group") && refusal.contains("add images"),
+        refusal.contains("too few images of 2 classes to be divided into training, validation and test")
+            && refusal.contains("'one' (1 image), 'two' (2 images). Each class needs 3")
+            && refusal.contains("--glob")
+            && !refusal.contains("'three'"),
         "{refusal}"
     );
     // Copies of one image do not make a class.
-    folder.write(
-        "one/copy.png",
-        std::fs::read(folder.path().join("one/0000.png")).unwrap(),
-    );
+    let copied = |from: &str, to: &str| {
+        folder.write(to, std::fs::read(folder.path().join(from)).unwrap());
+    };
+    copied("one/0000.png", "one/copy.png");
+    copied("one/0000.png", "one/again.png");
     let refusal = folder.refusal();
-    assert!(
-        refusal.contains("class 'one' has 2 images in 1 group"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("'one' (3 images in 1 group)"), "{refusal}");
     // Nor do images of other classes.
-    std::fs::remove_file(folder.path().join("one/copy.png")).unwrap();
-    folder.write(
-        "many/copy.png",
-        std::fs::read(folder.path().join("one/0000.png")).unwrap(),
-    );
+    std::fs::remove_dir_all(folder.path().join("one")).unwrap();
+    folder.image("one/0000.png");
+    copied("one/0000.png", "many/copy.png");
     let refusal = folder.refusal();
     assert!(
         refusal.contains("class 'one' has no image to train on"),
         "{refusal}"
     );
+    // Without these classes the rest is read.
+    let data = folder
+        .read_with(|options| options.glob = Some("!{one,two}/**".to_owned()))
+        .unwrap();
+    assert_eq!(counts(&data), [("many", [17, 0, 4]), ("three", [2, 0, 1])]);
 }
 
 #[test]
-fn a_class_of_two_is_split_and_the_missing_validation_is_warned_of() {
-    let folder = Folder::of(&[("many", 20), ("two", 2)]);
-    let data = folder.read().unwrap();
-    assert_eq!(counts(&data)[1], ("two", [1, 0, 1]));
-    let warnings = data.findings.warnings.join("\n");
+fn the_first_ten_classes_that_are_too_small_are_named() {
+    let folder = Folder::of(&[("z", 5)]);
+    for class in 0..12 {
+        folder.image(&format!("c{class:02}/0.png"));
+    }
+    let refusal = folder.refusal();
     assert!(
-        warnings.contains("no validation split can be drawn") && warnings.contains("'two'"),
-        "{warnings}"
+        refusal.contains("12 classes")
+            && refusal.contains("'c09' (1 image), …")
+            && !refusal.contains("'c10'"),
+        "{refusal}"
     );
+}
+
+/// Whether a validation split of any share can be drawn from what was read.
+fn assert_validation_can_be_drawn(data: &nas_data::OwnData) {
+    for fraction in [0.01, 0.5, 0.99] {
+        for seed in 0..20 {
+            nas_data::split(
+                &data.train.labels,
+                &data.train.groups,
+                fraction,
+                nas_space::seed::Seed::new(seed),
+            )
+            .unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_class_needs_an_image_for_each_split_that_is_drawn() {
+    let folder = Folder::of(&[("many", 20), ("few", 3)]);
+    for fraction in [0.01, 0.5, 0.99] {
+        let data = folder
+            .read_with(|options| options.test_fraction = fraction)
+            .unwrap();
+        assert_eq!(counts(&data)[0], ("few", [2, 0, 1]), "{fraction}");
+        assert_validation_can_be_drawn(&data);
+    }
+    for (given, enough) in [("test", 2), ("val", 2), ("val test", 1)] {
+        let folder = Folder::of(&[("train/many", 20), ("train/few", enough - 1)]);
+        for split in given.split_whitespace() {
+            for class in ["many", "few"] {
+                folder.image(&format!("{split}/{class}/0.png"));
+            }
+        }
+        if enough > 1 {
+            let refusal = folder.refusal();
+            assert!(
+                refusal.contains("'few' (1 image). Each class needs 2"),
+                "{given}: {refusal}"
+            );
+        }
+        folder.image("train/few/more.png");
+        let data = folder.read().unwrap();
+        if given == "test" {
+            assert_eq!(counts(&data)[0], ("few", [2, 0, 1]));
+            assert_validation_can_be_drawn(&data);
+        }
+    }
+}
+
+#[test]
+fn groups_of_several_classes_that_cannot_be_divided_are_refused_on_reading() {
+    let folder = Folder::new();
+    let mut list = "path,label,split,group\n".to_owned();
+    let mut image = 0;
+    let mut line = |class: &str, split: &str, group: &str| {
+        folder.image(&format!("{image}.png"));
+        list.push_str(&format!("{image}.png,{class},{split},{group}\n"));
+        image += 1;
+    };
+    for (group, classes) in [("1", "ab"), ("2", "bc"), ("3", "ca")] {
+        for class in classes.split("").filter(|class| !class.is_empty()) {
+            line(class, "train", group);
+        }
+    }
+    for class in ["a", "b", "c"] {
+        line(class, "test", "4");
+    }
+    let refusal = folder.read_list("list.csv", &list).unwrap_err().to_string();
+    assert!(
+        refusal.contains("class '") && refusal.contains("groups hold images of others too"),
+        "{refusal}"
+    );
+    // One more group with an image of each class is enough.
+    for class in ["a", "b", "c"] {
+        folder.image(&format!("{class}.png"));
+        list.push_str(&format!("{class}.png,{class},train,5\n"));
+    }
+    assert_validation_can_be_drawn(&folder.read_list("list.csv", &list).unwrap());
 }

@@ -212,10 +212,10 @@ fn missing_files_are_bad_and_have_their_lines() {
 fn labels_that_are_all_numbers_are_sorted_as_numbers() {
     let folder = twenty();
     let text: String = (0..20)
-        .map(|image| format!("images/{image}.png,{}\n", image % 10 + 2))
+        .map(|image| format!("images/{image}.png,{}\n", image % 6 + 6))
         .collect();
     let data = folder.read_list("list.csv", &text).unwrap();
-    assert_eq!(data.classes, ["2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+    assert_eq!(data.classes, ["6", "7", "8", "9", "10", "11"]);
 }
 
 #[test]

@@ -4,6 +4,10 @@
     reason = "clippy.toml lets tests do so, but not the functions beside them"
 )]
 
+#[cfg(feature = "parquet")]
+#[path = "../parquet_writer/mod.rs"]
+mod parquet_writer;
+
 mod arrays;
 mod cache;
 mod folders;
@@ -11,5 +15,7 @@ mod identical;
 mod images;
 mod junk;
 mod lists;
+mod parquet_files;
 mod processes;
 mod sizes;
+mod stock;

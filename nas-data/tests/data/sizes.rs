@@ -24,8 +24,8 @@ fn the_size_is_the_median_of_the_shorter_sides_within_bounds() {
         (&[(28, 28); 4][..], 28),
         (&[(30, 31), (40, 30), (90, 90)], 28),
         (&[(20, 10), (50, 33), (33, 44)], 32),
-        (&[(5, 5), (6, 6)], 8),
-        (&[(500, 400), (300, 200)], 64),
+        (&[(5, 5), (6, 6), (7, 5)], 8),
+        (&[(500, 400), (300, 200), (200, 100)], 64),
     ] {
         let data = of_sizes(sizes).read().unwrap();
         assert_eq!((data.shape.height, data.shape.width), (side, side), "{sizes:?}");

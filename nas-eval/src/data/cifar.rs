@@ -36,6 +36,7 @@ pub(super) fn load(
 ) -> Result<Dataset, DataError> {
     Ok(Dataset {
         name: info.name.to_owned(),
+        title: info.name.to_owned(),
         classes: class_names(info, folder)?,
         train: Arc::new(read_files(info, train, info.train_images)?),
         test: Arc::new(read_files(info, test, info.test_images)?),

@@ -9,7 +9,7 @@ use super::error::DataError;
 use super::images::Images;
 use super::location::Location;
 use super::registry::DatasetInfo;
-use super::split::subsample;
+use super::split::{subsample, subsample_in_groups};
 use super::{cifar, digits, idx};
 
 /// The training and the test images of a data set.
@@ -18,8 +18,12 @@ use super::{cifar, digits, idx};
 /// [`Batcher`](super::Batcher).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// Its name in the registry; of data of one's own, a name and the beginning of its fingerprint.
+    /// What tells it from others: its name in the registry; of data of one's own, `own-` and the
+    /// first 12 hexadecimal digits of its fingerprint.
     pub name: String,
+    /// What people call it: its name in the registry; of data of one's own, the name of its folder
+    /// or file. Nothing depends on it.
+    pub title: String,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
     /// What networks are trained and validated on.
@@ -96,10 +100,11 @@ impl Dataset {
     }
 
     /// The same data set with only `n` of its training images, drawn evenly from the classes; the
-    /// test images stay, and so do validation images that are given.
+    /// test images stay, and so do validation images that are given. Where images are in groups,
+    /// each class keeps images of two groups, so that a validation split can be drawn.
     ///
     /// # Errors
-    /// If `n` is 0 or more than there are.
+    /// If `n` is 0, more than there are, or too few for the groups.
     pub fn with_training_images(mut self, n: usize, seed: Seed) -> Result<Self, DataError> {
         let mut all = self.train.indices();
         let mut kept = Vec::new();
@@ -107,11 +112,60 @@ impl Dataset {
             all.retain(|index| valid.binary_search(index).is_err());
             kept.extend_from_slice(valid);
         }
-        let mut indices = subsample(self.train.labels(), &all, n, seed)?;
+        let labels = self.train.labels();
+        let mut indices = match &self.held_out {
+            HeldOut::DrawnInGroups(groups) => subsample_in_groups(labels, groups, &all, n, seed)?,
+            HeldOut::Drawn | HeldOut::Given(_) => subsample(labels, &all, n, seed)?,
+        };
         indices.extend(kept);
         indices.sort_unstable();
         self.train = Arc::new(self.train.subset(&indices)?);
         self.held_out = self.held_out.subset(&indices);
+        if let HeldOut::DrawnInGroups(groups) = &self.held_out {
+            // Groups of several classes may leave no way to draw a split: better said now.
+            nas_data::split(self.train.labels(), groups, 0.5, seed)?;
+        }
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nas_space::shape::Shape;
+
+    use super::*;
+
+    /// 40 images of class 0, and 4 of class 1, of which the first 3 are one group.
+    fn grouped() -> Dataset {
+        let labels: Vec<u32> = (0..44).map(|image| u32::from(image >= 40)).collect();
+        let groups: Vec<u32> = (0..44)
+            .map(|image| if image < 40 { image } else { 40 + image / 43 })
+            .collect();
+        let images = Arc::new(Images::new(Shape::new(1, 1, 1), 2, (0..44).collect(), labels).unwrap());
+        Dataset {
+            name: "grouped".to_owned(),
+            title: "grouped".to_owned(),
+            classes: vec!["many".to_owned(), "few".to_owned()],
+            train: Arc::clone(&images),
+            test: images,
+            held_out: HeldOut::DrawnInGroups(groups.into()),
+        }
+    }
+
+    #[test]
+    fn a_limit_leaves_two_groups_of_each_class_or_says_the_smallest() {
+        for seed in (0..20).map(Seed::new) {
+            for limit in 4..=44 {
+                let limited = grouped().with_training_images(limit, seed).unwrap();
+                assert_eq!(limited.train.len(), limit);
+                let HeldOut::DrawnInGroups(groups) = &limited.held_out else {
+                    panic!("groups stay groups");
+                };
+                let (train, valid) = nas_data::split(limited.train.labels(), groups, 0.3, seed).unwrap();
+                assert_eq!(train.len() + valid.len(), limit);
+            }
+            let refused = grouped().with_training_images(3, seed).unwrap_err().to_string();
+            assert!(refused.contains("expected 4 to 44"), "{refused}");
+        }
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn load(info: &DatasetInfo) -> Result<Dataset, DataError> {
     let split = stratified_split(all.labels(), TEST_FRACTION, SPLIT_SEED)?;
     Ok(Dataset {
         name: info.name.to_owned(),
+        title: info.name.to_owned(),
         classes: (0..info.classes).map(|digit| digit.to_string()).collect(),
         train: Arc::new(all.subset(&split.train)?),
         test: Arc::new(all.subset(&split.valid)?),

@@ -141,11 +141,15 @@ pub enum DataError {
 
     /// No class has two images, so there is nothing to validate on.
     #[error(
-        "{images} images cannot be split: no class has two of them, so none can be spared for validation"
+        "{images} training images cannot be split: none of the {classes} classes has two of them, so none can be spared for \
+         validation; expected more images; {} are always enough",
+        classes + 1
     )]
     Unsplittable {
         /// Number of images.
         images: usize,
+        /// Number of classes that have one.
+        classes: usize,
     },
 
     /// A subsample that is empty or larger than what it is drawn from.
@@ -153,6 +157,22 @@ pub enum DataError {
     SubsampleSize {
         /// The size asked for.
         wanted: usize,
+        /// The size of what it is drawn from.
+        available: usize,
+    },
+
+    /// A subsample of images in groups that is too small for a validation split.
+    #[error(
+        "cannot draw {wanted} of {available} training images: there are images that stay together, and each of {classes} classes \
+         needs 2 that do not, to train and to validate on; expected {least} to {available}"
+    )]
+    SubsampleOfGroups {
+        /// The size asked for.
+        wanted: usize,
+        /// Number of classes.
+        classes: usize,
+        /// The smallest size that can be drawn.
+        least: usize,
         /// The size of what it is drawn from.
         available: usize,
     },

@@ -53,6 +53,7 @@ pub(super) fn load(
     };
     Ok(Dataset {
         name: info.name.to_owned(),
+        title: info.name.to_owned(),
         classes,
         train: Arc::new(read_pair(info, train, info.train_images, note)?),
         test: Arc::new(read_pair(info, test, info.test_images, note)?),

@@ -1,5 +1,6 @@
 //! Data of one's own: what `nas-data` has read, as a data set.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nas_data::OwnData;
@@ -13,8 +14,9 @@ const DIGITS: usize = 12;
 
 impl Dataset {
     /// The data set of these images. Validation images that the source gives are among the training
-    /// images, and held out where there is validation. Its name is that of the source, with the
-    /// beginning of the fingerprint: other images have another name.
+    /// images, and held out where there is validation; otherwise they are drawn, and where every
+    /// image is a group of its own, as they are of data sets with names. Its name follows from the fingerprint alone:
+    /// other images have another name, and a folder that is renamed keeps it.
     ///
     /// # Errors
     /// [`DataError`] for a part without images.
@@ -34,16 +36,27 @@ impl Dataset {
             }
             None => (
                 images(data.train.pixels.clone(), data.train.labels.clone())?,
-                HeldOut::DrawnInGroups(data.train.groups.clone().into()),
+                drawn(&data.train.groups),
             ),
         };
         let digits: String = data.fingerprint.chars().take(DIGITS).collect();
         Ok(Self {
-            name: format!("{}-{digits}", data.name),
+            name: format!("own-{digits}"),
+            title: data.name.clone(),
             classes: data.classes.clone(),
             train,
             test: images(data.test.pixels.clone(), data.test.labels.clone())?,
             held_out,
         })
+    }
+}
+
+/// How validation images are drawn from images in these groups.
+fn drawn(groups: &[u32]) -> HeldOut {
+    let different: BTreeSet<&u32> = groups.iter().collect();
+    if different.len() == groups.len() {
+        HeldOut::Drawn
+    } else {
+        HeldOut::DrawnInGroups(groups.into())
     }
 }

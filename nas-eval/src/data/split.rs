@@ -1,5 +1,7 @@
 //! Dividing images so that every class keeps its share.
 
+use std::collections::BTreeMap;
+
 use nas_space::seed::Seed;
 use rand::seq::SliceRandom;
 
@@ -56,7 +58,8 @@ pub fn stratified_split(labels: &[u32], fraction_valid: f64, seed: Seed) -> Resu
         train.extend_from_slice(rest);
     }
     if valid.is_empty() {
-        return Err(DataError::Unsplittable { images });
+        let classes = classes.len();
+        return Err(DataError::Unsplittable { images, classes });
     }
     train.sort_unstable();
     valid.sort_unstable();
@@ -72,6 +75,57 @@ pub fn stratified_split(labels: &[u32], fraction_valid: f64, seed: Seed) -> Resu
 /// # Errors
 /// If `n` is 0 or more than there are indices, or if an index has no label.
 pub fn subsample(labels: &[u32], indices: &[u32], n: usize, seed: Seed) -> Result<Vec<u32>, DataError> {
+    let mut drawn = order(labels, indices, n, seed)?;
+    drawn.truncate(n);
+    drawn.sort_unstable();
+    Ok(drawn)
+}
+
+/// As [`subsample`], of images in groups that a split does not divide: each class also has images
+/// of two groups, as far as it has two. `groups` are those of all images, by index. Where a
+/// [`subsample`] is such already, it is the same.
+///
+/// # Errors
+/// As [`subsample`]; if `n` is less than these images are.
+pub(super) fn subsample_in_groups(
+    labels: &[u32],
+    groups: &[u32],
+    indices: &[u32],
+    n: usize,
+    seed: Seed,
+) -> Result<Vec<u32>, DataError> {
+    let order = order(labels, indices, n, seed)?;
+    // Of each class its first image, and the first of another group.
+    let mut first: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let group = |index: u32| groups.get(index as usize);
+    for &index in &order {
+        let needed = first.entry(labels[index as usize]).or_default();
+        if needed.len() < 2 && needed.iter().all(|&other| group(other) != group(index)) {
+            needed.push(index);
+        }
+    }
+    let classes = first.len();
+    let mut drawn: Vec<u32> = first.into_values().flatten().collect();
+    if n < drawn.len() {
+        return Err(DataError::SubsampleOfGroups {
+            wanted: n,
+            classes,
+            least: drawn.len(),
+            available: indices.len(),
+        });
+    }
+    drawn.sort_unstable();
+    let needed = drawn.clone();
+    let others = order
+        .into_iter()
+        .filter(|index| needed.binary_search(index).is_err());
+    drawn.extend(others.take(n - needed.len()));
+    drawn.sort_unstable();
+    Ok(drawn)
+}
+
+/// All of `indices` in the order of [`subsample`], of which `n` are wanted.
+fn order(labels: &[u32], indices: &[u32], n: usize, seed: Seed) -> Result<Vec<u32>, DataError> {
     if n == 0 || n > indices.len() {
         return Err(DataError::SubsampleSize {
             wanted: n,
@@ -97,9 +151,7 @@ pub fn subsample(labels: &[u32], indices: &[u32], n: usize, seed: Seed) -> Resul
         order.extend(due.map(|(j, &index)| (2 * j as u64 + 1, members.len() as u64, rank, index)));
     }
     order.sort_by(|a, b| (a.0 * b.1).cmp(&(b.0 * a.1)).then(a.2.cmp(&b.2)));
-    let mut drawn: Vec<u32> = order.iter().take(n).map(|&(.., index)| index).collect();
-    drawn.sort_unstable();
-    Ok(drawn)
+    Ok(order.into_iter().map(|(.., index)| index).collect())
 }
 
 /// The indices of each class that has any, in the order of the labels; each class in a random order
@@ -109,7 +161,7 @@ fn shuffled_classes(
     indices: impl IntoIterator<Item = u32>,
     seed: Seed,
 ) -> Vec<(u32, Vec<u32>)> {
-    let mut classes = std::collections::BTreeMap::<u32, Vec<u32>>::new();
+    let mut classes = BTreeMap::<u32, Vec<u32>>::new();
     for index in indices {
         if let Some(&label) = labels.get(index as usize) {
             classes.entry(label).or_default().push(index);
@@ -211,7 +263,10 @@ mod tests {
         ));
         assert!(matches!(
             stratified_split(&[0, 1], 0.5, Seed::new(0)),
-            Err(DataError::Unsplittable { images: 2 })
+            Err(DataError::Unsplittable {
+                images: 2,
+                classes: 2
+            })
         ));
         for fraction in [0.0, 1.0, -0.5, f64::NAN, f64::INFINITY] {
             let split = stratified_split(&[0, 0], fraction, Seed::new(0));
@@ -254,6 +309,40 @@ mod tests {
                     let size = labels.iter().filter(|&&label| label == class).count() as f64;
                     prop_assert!((count(&labels, &split.valid, class) as f64 - size * fraction).abs() < 1.0);
                 }
+            }
+        }
+
+        #[test]
+        fn a_subsample_of_groups_keeps_two_of_each_class_and_is_the_plain_one_where_that_does(
+            labels in prop::collection::vec(0_u32..4, 40..100),
+            large in 1_u32..30,
+            seed in any::<u64>(),
+        ) {
+            // One large group, and images alone.
+            let groups: Vec<u32> = (0..labels.len() as u32).map(|image| image.saturating_sub(large)).collect();
+            let of = |drawn: &[u32], class: u32| -> std::collections::BTreeSet<u32> {
+                let of = drawn.iter().filter(|&&index| labels[index as usize] == class);
+                of.map(|&index| groups[index as usize]).collect()
+            };
+            let indices: Vec<u32> = (0..labels.len() as u32).collect();
+            prop_assume!((0..4).all(|class| of(&indices, class).len() >= 2));
+            let mut smaller: Vec<u32> = Vec::new();
+            for n in 1..=indices.len() {
+                let drawn = subsample_in_groups(&labels, &groups, &indices, n, Seed::new(seed));
+                if n < 8 {
+                    prop_assert!(matches!(drawn, Err(DataError::SubsampleOfGroups { least: 8, .. })), "{drawn:?}");
+                    continue;
+                }
+                let drawn = drawn.unwrap();
+                prop_assert_eq!(drawn.len(), n);
+                prop_assert!(drawn.is_sorted_by(|a, b| a < b));
+                prop_assert!((0..4).all(|class| of(&drawn, class).len() >= 2));
+                prop_assert!(smaller.iter().all(|index| drawn.contains(index)));
+                let plain = subsample(&labels, &indices, n, Seed::new(seed)).unwrap();
+                if (0..4).all(|class| of(&plain, class).len() >= 2) {
+                    prop_assert_eq!(&drawn, &plain);
+                }
+                smaller = drawn;
             }
         }
 

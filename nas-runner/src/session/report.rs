@@ -350,7 +350,7 @@ impl Session {
         let limited = self.config.images().is_some_and(|images| images.limit.is_some());
         let which = if limited { "the" } else { "all" };
         let images = grouped(loaded.dataset.train.len() as u64);
-        format!("on {which} {images} training images of {}", loaded.dataset.name)
+        format!("on {which} {images} training images of {}", loaded.dataset.title)
     }
 }
 
