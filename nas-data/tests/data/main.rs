@@ -11,5 +11,6 @@ mod identical;
 mod images;
 mod junk;
 mod lists;
+mod odd;
 mod processes;
 mod sizes;
