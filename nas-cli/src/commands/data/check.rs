@@ -1,4 +1,4 @@
-//! `nas data`: what images of one's own are, before anything is trained on them.
+//! `nas data check`: what images of one's own are, before anything is trained on them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use nas_runner::shell::quoted;
 use nas_runner::{RunEvent, Typed, Usage, Watcher, data};
 use serde::Serialize;
 
-use crate::args::{CheckArgs, DataCommand};
+use crate::args::CheckArgs;
 use crate::output::Output;
 use crate::progress::Bars;
 
@@ -36,15 +36,8 @@ struct Checked {
     findings: Findings,
 }
 
-/// Does what was typed.
-pub(crate) fn run(command: &DataCommand, output: Output) -> Result<()> {
-    match command {
-        DataCommand::Check(args) => check(args, output),
-    }
-}
-
 /// Reads images of one's own and says what was found.
-fn check(args: &CheckArgs, output: Output) -> Result<()> {
+pub(super) fn run(args: &CheckArgs, output: Output) -> Result<()> {
     let path = data::normalized(&args.path).typed("PATH")?;
     if data::is_named(&path) {
         let why =
