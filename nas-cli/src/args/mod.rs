@@ -186,6 +186,12 @@ pub(crate) struct CheckArgs {
     /// A folder with a folder of images for each class, a list of files (.csv, .tsv, .txt) or arrays (.npz)
     #[arg(value_name = "PATH")]
     pub(crate) path: String,
+    /// Write a page of HTML, of at most 5 MB: what was found, with a contact sheet and the odd ones of each class
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+    /// Train three networks a little, to tell how many trials a search has time for here
+    #[arg(long)]
+    pub(crate) time: bool,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }

@@ -1,14 +1,15 @@
 //! `nas data check`: what images of one's own are, before anything is trained on them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
-use nas_data::{Duplicates, Findings, Listed, Named, Origin, OwnData, ReadOptions};
+use anyhow::{Context, Result};
+use nas_data::{Duplicates, Findings, Listed, Named, OddOnes, Origin, OwnData, ReadOptions};
 use nas_report::number::{counted, grouped, mebibytes};
 use nas_runner::args::ReadArgs;
+use nas_runner::plan::Forecast;
 use nas_runner::shell::quoted;
-use nas_runner::{RunEvent, Typed, Usage, Watcher, data};
+use nas_runner::{RunEvent, Typed, Unwatched, Usage, Watcher, data};
 use serde::Serialize;
 
 use crate::args::CheckArgs;
@@ -17,23 +18,33 @@ use crate::progress::Bars;
 
 /// The most classes that are written out.
 const MOST_CLASSES: usize = 40;
+/// The most odd images that are written out.
+const MOST_ODD: usize = 5;
 
 /// The JSON of `nas data check`.
 #[derive(Debug, Serialize)]
-struct Checked {
-    data: String,
-    name: String,
-    fingerprint: String,
+pub(super) struct Checked {
+    pub(super) data: String,
+    pub(super) name: String,
+    pub(super) fingerprint: String,
     /// Channels, height and width that every image is given.
-    shape: String,
-    classes: usize,
-    train: usize,
+    pub(super) shape: String,
+    pub(super) classes: usize,
+    pub(super) train: usize,
     /// Those that the source gives; else a share of the training images is drawn in each search.
-    valid: Option<usize>,
-    test: usize,
+    pub(super) valid: Option<usize>,
+    pub(super) test: usize,
     /// Bytes of all pixels.
-    bytes: usize,
-    findings: Findings,
+    pub(super) bytes: usize,
+    pub(super) findings: Findings,
+    /// Of each class that has some, the images that look least like the others of it: hints where to look.
+    pub(super) odd: Vec<OddOnes>,
+    /// What a search takes here; none where none can begin.
+    pub(super) search: Option<Forecast>,
+    /// Why none can begin.
+    pub(super) no_search: Option<String>,
+    /// The page that was written.
+    page: Option<PathBuf>,
 }
 
 /// Reads images of one's own and says what was found.
@@ -46,18 +57,62 @@ pub(super) fn run(args: &CheckArgs, output: Output) -> Result<()> {
     }
     let mut read = ReadOptions::default();
     args.read.overlay(&mut read);
+    let page = args.page.as_deref().map(|page| place_of(page, Path::new(&path)));
+    let page = page.transpose()?;
     let bars = Arc::new(Bars::default());
     let found = nas_data::read(Path::new(&path), &read, &|progress| {
         bars.watch(RunEvent::Reading(progress))
     })?;
     bars.finish();
-    let checked = checked(path, found);
+    let forecast = Forecast::new(&path, &args.read, args.time, &Unwatched);
+    let mut checked = checked(path, &found, forecast);
+    if let Some(page) = page {
+        let text = super::page::page(&checked, &found, &read, &next(&checked.data, &args.read));
+        nas_files::replace(&page, text.as_bytes()).with_context(|| {
+            format!(
+                "cannot write {}; name another place with --page FILE",
+                page.display()
+            )
+        })?;
+        checked.page = Some(page);
+    }
     output.result(&checked, || text(&checked, &args.read))
 }
 
-fn checked(data: String, found: OwnData) -> Checked {
+/// The place of a page, which is not in the folder of images: nothing is written there.
+fn place_of(page: &Path, images: &Path) -> Result<PathBuf> {
+    if page.is_dir() {
+        let why = format!(
+            "--page: {} is a directory; expected the name of a file",
+            page.display()
+        );
+        return Err(Usage::new(why).into());
+    }
+    let parent = match page.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let lies_within = |parent: PathBuf, images: PathBuf| images.is_dir() && parent.starts_with(images);
+    if let (Ok(parent), Ok(images)) = (parent.canonicalize(), images.canonicalize())
+        && lies_within(parent, images)
+    {
+        let why = format!(
+            "--page: {} lies in the folder of the images, where nothing is written; expected another place",
+            page.display()
+        );
+        return Err(Usage::new(why).into());
+    }
+    Ok(page.to_owned())
+}
+
+fn checked(data: String, found: &OwnData, forecast: Result<Forecast>) -> Checked {
     let valid = found.valid.as_ref();
     let pixels = [Some(&found.train), valid, Some(&found.test)];
+    let odd = nas_data::odd_ones(found);
+    let (search, no_search) = match forecast {
+        Ok(forecast) => (Some(forecast), None),
+        Err(error) => (None, Some(format!("{error:#}"))),
+    };
     Checked {
         data,
         shape: found.shape.to_string(),
@@ -66,10 +121,25 @@ fn checked(data: String, found: OwnData) -> Checked {
         valid: valid.map(nas_data::Part::len),
         test: found.test.len(),
         bytes: pixels.into_iter().flatten().map(|part| part.pixels.len()).sum(),
-        name: found.name,
-        fingerprint: found.fingerprint,
-        findings: found.findings,
+        name: found.name.clone(),
+        fingerprint: found.fingerprint.clone(),
+        findings: found.findings.clone(),
+        odd: odd.into_iter().filter(|class| !class.images.is_empty()).collect(),
+        search,
+        no_search,
+        page: None,
     }
+}
+
+/// The command that searches on these images.
+fn next(data: &str, read: &ReadArgs) -> String {
+    let mut next = format!("nas search --data {}", quoted(Path::new(data)));
+    for option in read.words().chunks(2) {
+        if let [name, value] = option {
+            next += &format!(" {name} {}", quoted(Path::new(value)));
+        }
+    }
+    next
 }
 
 fn text(checked: &Checked, read: &ReadArgs) -> String {
@@ -132,19 +202,83 @@ fn text(checked: &Checked, read: &ReadArgs) -> String {
             .filter(|(_, sets)| sets.images > 0)
             .map(|(name, sets)| line(name, &same(sets))),
     );
+    if !checked.odd.is_empty() {
+        lines.push(line("odd", &odd(&checked.odd)));
+    }
     lines.extend(found.warnings.iter().map(|warning| line("warning", warning)));
     lines.push(line("fingerprint", &checked.fingerprint));
-    let mut next = format!("nas search --data {}", quoted(Path::new(&checked.data)));
-    for option in read.words().chunks(2) {
-        if let [name, value] = option {
-            next += &format!(" {name} {}", quoted(Path::new(value)));
-        }
+    lines.extend(search(checked).iter().map(|(name, what)| line(name, what)));
+    if let Some(page) = &checked.page {
+        lines.push(line("page", &page.display().to_string()));
     }
-    lines.push(line("next", &next));
+    lines.push(line("next", &next(&checked.data, read)));
     lines.join("\n")
 }
 
-fn split(checked: &Checked) -> String {
+/// The oddest images of all classes, in words.
+fn odd(classes: &[OddOnes]) -> String {
+    let mut all: Vec<_> = classes.iter().flat_map(|class| &class.images).collect();
+    all.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let named = all
+        .iter()
+        .take(MOST_ODD)
+        .map(|odd| format!("{} ({})", odd.name, odd.why));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let more = match all.len() {
+        count if count > MOST_ODD => format!(" and {} more", count - MOST_ODD),
+        _ => String::new(),
+    };
+    format!("{named}{more}: hints where to look, no verdicts")
+}
+
+/// What a search takes here, by name.
+pub(super) fn search(checked: &Checked) -> Vec<(&'static str, String)> {
+    let Some(search) = &checked.search else {
+        let why = checked.no_search.as_deref().unwrap_or_default();
+        return vec![("search", format!("cannot begin: {why}"))];
+    };
+    let mut facts = vec![(
+        "search",
+        format!(
+            "{} in the space {} for {} minutes, compared by {}, on {} with {}",
+            search.method,
+            search.space,
+            search.minutes,
+            search.metric,
+            search.device,
+            counted(search.threads, "thread")
+        ),
+    )];
+    if let Some(bytes) = search.memory_bytes {
+        let of = match search.installed_bytes {
+            Some(installed) => format!(" of {} here", mebibytes(installed)),
+            None => String::new(),
+        };
+        let batch = search.batch_size;
+        facts.push((
+            "memory",
+            format!("about {}{of}, in batches of {batch}", mebibytes(bytes)),
+        ));
+    }
+    match (search.images_per_second, &search.timing, &search.refused) {
+        (Some(rate), Some(timing), _) => facts.push((
+            "time",
+            format!(
+                "about {} training images a second: {} of {} in {} s, then the best for {}",
+                grouped(rate as u64),
+                counted(timing.trials as usize, "trial"),
+                counted(timing.epochs as usize, "epoch"),
+                timing.search_seconds,
+                counted(timing.final_epochs as usize, "epoch"),
+            ),
+        )),
+        (_, _, Some(refused)) => facts.push(("time", refused.clone())),
+        _ => facts.push(("time", "not measured; --time does, in some seconds".to_owned())),
+    }
+    facts
+}
+
+pub(super) fn split(checked: &Checked) -> String {
     let valid = match checked.valid {
         Some(valid) => format!("{} to validate on", grouped(valid as u64)),
         None => "of which each search holds some out to validate on".to_owned(),

@@ -2,6 +2,8 @@
 
 mod check;
 mod list;
+mod page;
+mod pictures;
 
 use anyhow::Result;
 
