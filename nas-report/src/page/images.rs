@@ -136,7 +136,7 @@ fn classes(data: &ImagesData) -> Html {
     let has_valid = data.classes.iter().any(|class| class.valid.is_some());
     let mut columns = vec![
         ("class", Align::Left),
-        ("", Align::Left),
+        ("images", Align::Left),
         ("to train on", Align::Right),
     ];
     if has_valid {
@@ -242,7 +242,7 @@ fn pictures(data: &ImagesData, most: usize) -> (Html, Html) {
         for count in (1..=class.odd.len()).rev() {
             let mut gallery = Html::new();
             let images = &class.odd[..count];
-            gallery.heading(&class.name);
+            gallery.heading(&format!("Class {}", class.name));
             gallery.gallery(
                 &borrowed(images),
                 width(images.iter().find_map(|image| image.picture.as_ref())),
@@ -285,7 +285,7 @@ fn sheet(class: &ClassRow, most: usize, html: &mut Html) {
             return;
         };
         let mut made = Html::new();
-        made.heading(&class.name);
+        made.heading(&format!("Class {}", class.name));
         let one = pictures.first().map_or(1, Picture::width);
         let shown = sheet.width() * times(one, LEAST_WIDTH.0);
         let alt = format!(

@@ -31,8 +31,8 @@ pub(super) fn page(checked: &Checked, data: &OwnData, read: &ReadOptions, next: 
     images::page(&ImagesData {
         title: format!("The images of {}", short(&checked.name)),
         lead: format!(
-            "{} in {}, as they were found before anything is trained on them.",
-            counted(found.images, "image"),
+            "{} images in {}, as they were found before anything is trained on them.",
+            grouped(found.images as u64),
             many(classes)
         ),
         figures: vec![
@@ -176,7 +176,7 @@ fn identical(
         let mut picture = None;
         let images = set.iter().take(MOST_OF_SET).map(|image| {
             picture = picture.take().or_else(|| pictures.named(&image.name));
-            shown(picture.clone(), &image.name, &image.class)
+            shown(picture.clone(), &image.name, &format!("class {}", image.class))
         });
         (images.collect(), set.len())
     });
