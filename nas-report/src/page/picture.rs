@@ -186,7 +186,7 @@ mod tests {
             "between, and free"
         );
         assert_eq!(Picture::sheet(&[], 2), None);
-        assert_eq!(Picture::sheet(&[red.clone()], 0), None);
+        assert_eq!(Picture::sheet(std::slice::from_ref(&red), 0), None);
         let other = Picture::new(1, 2, Colours::Grey, vec![0; 2]).unwrap();
         assert_eq!(Picture::sheet(&[red, other], 2), None);
     }
