@@ -28,8 +28,8 @@
 //!
 //! [`read`] takes a path and gives [`OwnData`]: the pixels of every image at one size, its label,
 //! its group, and a training, a test and perhaps a validation split. [`Findings`] say what is worth
-//! knowing of them; [`odd_ones`] are images that look unlike the others of their class. [`split`] draws a validation split. What was read lies in a cache and is opened
-//! from there the next time.
+//! knowing of them; [`odd_ones`] are images that look unlike the others of their class. [`split`]
+//! draws a validation split. What was read lies in a cache and is opened from there the next time.
 //!
 //! | source | what it looks like |
 //! |---|---|

@@ -1,25 +1,26 @@
 //! Images that look least like the others of their class.
 //!
 //! # How it works
-//! Each image is reduced to the means of at most 16 × 16 blocks of each channel, and three things are
-//! measured:
+//! Each image is reduced to the means of at most 16 × 16 blocks of each channel, and three things
+//! are measured:
 //!
 //! - its brightness: the mean of the blocks, from 0 to 255;
 //! - its contrast: their standard deviation, in the same levels;
 //! - its likeness: blocks less their mean, at length 1, make its pattern. From patterns the mean of
-//!   all images' is taken away, so that what is common to all classes does not count. The likeness is
-//!   the cosine between its pattern and the mean of the other images of its class, less the same of
-//!   another class, of the one where it is largest. An image in one shade has none.
+//!   all images' is taken away, so that what is common to all classes does not count. The likeness
+//!   is the cosine between its pattern and the mean of the other images of its class, less the same
+//!   of another class, of the one where it is largest. An image in one shade has none.
 //!
 //! Each is compared with the median of the class, in units of the class's spread: 1.4826 times the
 //! median distance from the median, which is the standard deviation of a normal distribution. The
-//! score is the largest of: how far the likeness is below, half of how far the brightness is away, half
-//! of how far the contrast is below. Within a class, images with the largest scores are the odd ones.
+//! score is the largest of: how far the likeness is below, half of how far the brightness is away,
+//! half of how far the contrast is below. Within a class, images with the largest scores are the
+//! odd ones.
 //!
 //! This finds images that are all black, and about half of those that lie in the wrong class of
-//! photographs that differ little (of ten images of sign language digits, each put into another of 10
-//! classes of 206, five are among the six odd ones, in the mean of ten draws). It is a hint and no
-//! verdict: rare images are odd, too.
+//! photographs that differ little (of ten images of sign language digits, each put into another of
+//! 10 classes of 206, five are among the six odd ones, in the mean of ten draws). It is a hint and
+//! no verdict: rare images are odd, too.
 //!
 //! # Complexity
 //! Pixels are read twice, as they lie in the cache, and nothing of them is kept. Beyond 100 classes
@@ -38,13 +39,13 @@ use crate::data::{OwnData, Part};
 /// The most images of a class that are named.
 pub const MOST_ODD: usize = 6;
 
-/// Of so many images of a class, one may be named.
+/// One image in this number may be named, in a class.
 const IMAGES_FOR_EACH: usize = 10;
 /// Classes of fewer images have no odd ones.
 const FEWEST: usize = 4;
 /// The least score that is named.
 const LEAST_SCORE: f64 = 2.0;
-/// What the distance of brightness and contrast counts: patterns tell more.
+/// How much the distances of brightness and contrast count beside that of patterns, which tell more.
 const OF_LEVELS: f64 = 0.5;
 /// Spreads count as at least this much: in levels of brightness and contrast, and of likeness.
 const LEAST_SPREAD: (f64, f64) = (4.0, 0.02);
@@ -131,8 +132,8 @@ struct Measured {
     other: Option<usize>,
 }
 
-/// The odd ones of every class, over all splits, in the order of the classes. The same images give the
-/// same answer, whatever the number of threads. See [the module](self) for what they are.
+/// The odd ones of every class, over all splits, in the order of the classes. The same images give
+/// the same answer, whatever the number of threads. See [the module](self) for what they are.
 pub fn odd_ones(data: &OwnData) -> Vec<OddOnes> {
     let parts: Vec<(&'static str, &Part)> = [
         Some(("train", &data.train)),
@@ -398,7 +399,7 @@ impl Blocks {
     }
 }
 
-/// The mean pattern of so many images, by the sums of their classes; zeros where there is one class.
+/// The mean pattern of all images, by the sums of their classes; zeros where there is one class.
 fn common(sums: &[Vec<f32>], images: usize) -> Vec<f32> {
     let len = sums.first().map_or(0, Vec::len);
     let share = if sums.len() > 1 {
@@ -410,7 +411,7 @@ fn common(sums: &[Vec<f32>], images: usize) -> Vec<f32> {
     (0..len).map(|place| (share * sum(place)) as f32).collect()
 }
 
-/// Values less others, so many times.
+/// Values less `times` the others.
 fn less(values: &[f32], others: &[f32], times: f32) -> Vec<f32> {
     values
         .iter()
@@ -419,7 +420,7 @@ fn less(values: &[f32], others: &[f32], times: f32) -> Vec<f32> {
         .collect()
 }
 
-/// The ranges of a side of so many pixels that is cut into so many pieces.
+/// The ranges of a side of `pixels` pixels that is cut into `pieces` pieces.
 fn cut(pixels: usize, pieces: usize) -> Vec<Range<usize>> {
     let edge = |piece: usize| piece * pixels / pieces.max(1);
     (0..pieces).map(|piece| edge(piece)..edge(piece + 1)).collect()

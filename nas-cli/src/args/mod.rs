@@ -165,7 +165,8 @@ pub(crate) struct TestArgs {
 pub(crate) enum DataCommand {
     /// Read images of your own and say what was found: classes, splits, unreadable files, duplicates
     Check(CheckArgs),
-    /// Data sets with names: whether their files are here, whether they are the official ones, and where to get them
+    /// Data sets with names: whether their files are here, whether they are the official ones, and
+    /// where to get them
     List(DataDirArgs),
 }
 
@@ -186,7 +187,8 @@ pub(crate) struct CheckArgs {
     /// A folder with a folder of images for each class, a list of files (.csv, .tsv, .txt) or arrays (.npz)
     #[arg(value_name = "PATH")]
     pub(crate) path: String,
-    /// Write a page of HTML, of at most 5 MB: what was found, with a contact sheet and the odd ones of each class
+    /// Write a page of HTML, of at most 5 MB: what was found, with a contact sheet and the odd ones
+    /// of each class
     #[arg(long, value_name = "FILE")]
     pub(crate) page: Option<PathBuf>,
     /// Train three networks a little, to tell how many trials a search has time for here

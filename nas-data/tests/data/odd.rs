@@ -18,7 +18,7 @@ fn bars(stand: bool, number: usize) -> Vec<u8> {
     file
 }
 
-/// Two classes of so many images each.
+/// Two classes of `images` images each.
 fn classes(folder: &Path, images: usize) {
     for (class, stand) in [("lie", false), ("stand", true)] {
         fs::create_dir_all(folder.join(class)).unwrap();

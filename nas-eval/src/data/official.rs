@@ -53,8 +53,8 @@ impl DatasetInfo {
         Ok(states)
     }
 
-    /// The folders that are looked into for its files, in this order, where `data_dir` is the folder
-    /// of data.
+    /// The folders that are looked into for its files, in this order, where `data_dir` is the
+    /// folder of data.
     pub fn places(&self, data_dir: &Path) -> Vec<PathBuf> {
         let place = |folder: &&str| match *folder {
             "" => data_dir.to_owned(),

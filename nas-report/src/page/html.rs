@@ -150,15 +150,15 @@ impl Html {
         self
     }
 
-    /// A picture of pixels, as wide as it is told to be in pixels of the page, and never wider than the page.
-    /// `alt` is what those are told who do not see it.
+    /// A picture of pixels, as wide as it is told to be in pixels of the page, and never wider than
+    /// the page. `alt` is what those are told who do not see it.
     pub fn picture(&mut self, picture: &Picture, width: usize, alt: &str) -> &mut Self {
         let image = image(picture, width, alt);
         self.line(format_args!("{image}"))
     }
 
-    /// Pictures of pixels side by side, each with what it is called and a remark on it; where there is
-    /// no picture, its place says so.
+    /// Pictures of pixels side by side, each with what it is called and a remark on it; where there
+    /// is no picture, its place says so.
     pub fn gallery(&mut self, pictures: &[(Option<&Picture>, String, String)], width: usize) -> &mut Self {
         self.0.push_str("<div class=\"gallery\">\n");
         for (picture, name, remark) in pictures {

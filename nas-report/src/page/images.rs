@@ -17,7 +17,7 @@ pub const MOST_OF_SET: usize = 4;
 
 /// Bytes of a page that are for pictures.
 const PICTURES: usize = 4_300_000;
-/// The share of these that each kind of identical images may take, one in so many.
+/// Each kind of identical images may take these bytes divided by this number.
 const OF_IDENTICAL: usize = 12;
 /// Pictures of a contact sheet side by side.
 const COLUMNS: usize = 8;
@@ -230,7 +230,7 @@ fn identical(kinds: &[Identical]) -> (Html, usize) {
     (html, taken)
 }
 
-/// Odd images and contact sheets of each class, in at most so many bytes.
+/// Odd images and contact sheets of each class, in at most `most` bytes.
 fn pictures(data: &ImagesData, most: usize) -> (Html, Html) {
     let shown = &data.classes[..data.classes.len().min(MOST_CLASSES)];
     let (mut odd, mut sheets) = (Html::new(), Html::new());
@@ -274,7 +274,7 @@ fn pictures(data: &ImagesData, most: usize) -> (Html, Html) {
     (begun, opened)
 }
 
-/// Adds the contact sheet of a class, in at most so many bytes but for a sheet of one image.
+/// Adds the contact sheet of a class, in at most `most` bytes; a sheet of one image may have more.
 fn sheet(class: &ClassRow, most: usize, html: &mut Html) {
     let mut count = class.sample.len().min(MOST_ON_SHEET);
     while count > 0 {
@@ -302,7 +302,7 @@ fn sheet(class: &ClassRow, most: usize, html: &mut Html) {
     }
 }
 
-/// So many places of so many, spread evenly.
+/// Places in a list of `all` items, spread evenly: `wanted` of them, or all where there are fewer.
 pub fn spread(all: usize, wanted: usize) -> impl Iterator<Item = usize> {
     let count = wanted.min(all);
     (0..count).map(move |number| (2 * number + 1) * all / (2 * count))

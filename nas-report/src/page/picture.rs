@@ -26,8 +26,8 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A picture of this size, at least one pixel wide and high. None where there are not exactly as
-    /// many levels as that takes.
+    /// A picture of this size, at least one pixel wide and high. None where there are not exactly
+    /// as many levels as that takes.
     pub fn new(width: usize, height: usize, colours: Colours, pixels: Vec<u8>) -> Option<Self> {
         let levels = width.checked_mul(height)?.checked_mul(colours.levels())?;
         let sides = 1..=u32::MAX as usize;
@@ -49,8 +49,9 @@ impl Picture {
         self.height
     }
 
-    /// Pictures of one size in rows of at most so many, with lines of grey between them. It has colours
-    /// where one of them has. None for no pictures, no columns, or pictures of several sizes.
+    /// Pictures of one size in rows of at most `columns`, with lines of grey between them. It has
+    /// colours where one of them has. None for no pictures, no columns, or pictures of several
+    /// sizes.
     pub fn sheet(pictures: &[Self], columns: usize) -> Option<Self> {
         let first = pictures.first()?;
         let (width, height) = (first.width, first.height);
@@ -87,8 +88,8 @@ impl Picture {
         Self::new(all.0, all.1, colours, pixels)
     }
 
-    /// The picture as the address of an image that needs no file: `data:image/png;base64,…`. It has at
-    /// most a few hundred bytes more than 4/3 of the levels, mostly less.
+    /// The picture as the address of an image that needs no file: `data:image/png;base64,…`. It has
+    /// at most a few hundred bytes more than 4/3 of the levels, mostly less.
     pub fn address(&self) -> String {
         let mut file = Vec::new();
         // What is written to memory, in the size that was announced, cannot fail.

@@ -37,14 +37,15 @@ pub struct Forecast {
     pub batch_size: usize,
     /// Channels of the first cells.
     pub channels: usize,
-    /// Bytes of memory that the program takes at most, with all images, by the largest of 20 networks
-    /// drawn from the space; none where that is not known.
+    /// Bytes of memory that the program takes at most, with all images, by the largest of 20
+    /// networks drawn from the space; none where that is not known.
     pub memory_bytes: Option<u64>,
     /// Bytes of memory that this machine has, where that is known.
     pub installed_bytes: Option<u64>,
     /// Minutes that the search takes.
     pub minutes: f64,
-    /// Training images in a second, the mean of three networks of the space; none unless it was measured.
+    /// Training images in a second, the mean of three networks of the space; none unless it was
+    /// measured.
     pub images_per_second: Option<f64>,
     /// What there is time for; none unless that was measured, and where there is time for nothing.
     pub timing: Option<Timing>,
@@ -66,8 +67,8 @@ pub struct Timing {
 }
 
 impl Forecast {
-    /// Of a search on the images at this place, which are read as was typed. With `timed`, three networks
-    /// are trained a little, which takes some seconds.
+    /// Of a search on the images at this place, which are read as was typed. With `timed`, three
+    /// networks are trained a little, which takes some seconds.
     ///
     /// # Errors
     /// Where the images cannot be read, or not be searched on.

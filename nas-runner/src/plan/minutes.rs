@@ -50,7 +50,8 @@ impl Pace {
     /// Of a search that trains trials: a few small trainings are timed.
     ///
     /// # Errors
-    /// Where the search trains no trials, the images cannot be read, or a network cannot be trained.
+    /// Where the search trains no trials, the images cannot be read, or a network cannot be
+    /// trained.
     pub(super) fn measure(config: &RunConfig, dataset: Dataset) -> Result<Self> {
         let plan = config.training().context("a search without trainings")?;
         let all = dataset.train.len() as f64;
@@ -69,7 +70,8 @@ impl Pace {
         })
     }
 
-    /// Seconds of an epoch of the training in full, and of one of a trial, which leaves some images out.
+    /// Seconds of an epoch of the training in full, and of one of a trial, which leaves some images
+    /// out.
     fn epochs(&self) -> (f64, f64) {
         (
             self.images / self.images_per_second,
@@ -77,7 +79,7 @@ impl Pace {
         )
     }
 
-    /// Sets epochs and budget of a search so that all of it takes about so many minutes.
+    /// Sets epochs and budget of a search so that all of it takes about `minutes`.
     ///
     /// # Errors
     /// [`Usage`] for a time that is too short for the data.

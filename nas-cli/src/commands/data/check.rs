@@ -37,7 +37,8 @@ pub(super) struct Checked {
     /// Bytes of all pixels.
     pub(super) bytes: usize,
     pub(super) findings: Findings,
-    /// Of each class that has some, the images that look least like the others of it: hints where to look.
+    /// Of each class that has some, the images that look least like the others of it: hints where
+    /// to look.
     pub(super) odd: Vec<OddOnes>,
     /// What a search takes here; none where none can begin.
     pub(super) search: Option<Forecast>,

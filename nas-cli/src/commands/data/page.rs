@@ -12,7 +12,7 @@ use nas_report::page::images::{
 use super::check::{Checked, search, split};
 use super::pictures::Pictures;
 
-/// The longest side of pictures, in pixels, where there are up to so many classes.
+/// Numbers of classes, each with the longest side of pictures, in pixels, up to that number.
 const SIDES: [(usize, usize); 3] = [(12, 64), (24, 48), (usize::MAX, 32)];
 /// The most letters of a name that are shown.
 const LETTERS: usize = 100;
@@ -172,7 +172,8 @@ fn identical(
     lead: impl Fn(&str, &str) -> String,
 ) -> Identical {
     let sets = found.sets.first.iter().map(|set| {
-        // All of them have the same pixels: what one has not, as its file was not used, another may have.
+        // All of them have the same pixels: what one has not, as its file was not used, another may
+        // have.
         let mut picture = None;
         let images = set.iter().take(MOST_OF_SET).map(|image| {
             picture = picture.take().or_else(|| pictures.named(&image.name));

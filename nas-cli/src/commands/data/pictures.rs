@@ -1,4 +1,5 @@
-//! Pictures of images: of those that were read as the network sees them, of others from their files.
+//! Pictures of images: of those that were read as the network sees them, of others from their
+//! files.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ pub(super) struct Pictures<'a> {
 }
 
 impl<'a> Pictures<'a> {
-    /// Of the images that were read from this path. Pictures have at most so many pixels a side.
+    /// Of the images that were read from this path. Pictures have at most `side` pixels a side.
     pub(super) fn new(data: &'a OwnData, path: &Path, read: &ReadOptions, side: usize) -> Self {
         let parts = [Some(&data.train), data.valid.as_ref(), Some(&data.test)];
         let mut places = HashMap::new();
@@ -78,8 +79,8 @@ impl<'a> Pictures<'a> {
         })
     }
 
-    /// The image of this name: one that was read, or, where it is not used, from its file. None where it
-    /// is neither.
+    /// The image of this name: one that was read, or, where it is not used, from its file. None
+    /// where it is neither.
     pub(super) fn named(&self, name: &str) -> Option<Picture> {
         if let Some(&(part, index)) = self.places.get(name) {
             return self.of(part, index);
