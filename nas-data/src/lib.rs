@@ -28,8 +28,9 @@
 //!
 //! [`read`] takes a path and gives [`OwnData`]: the pixels of every image at one size, its label,
 //! its group, and a training, a test and perhaps a validation split. [`Findings`] say what is worth
-//! knowing of them. [`split`] draws a validation split. What was read lies in a cache and is opened
-//! from there the next time; [`cached`] lists what lies there, and [`forget`] removes it.
+//! knowing of them; [`odd_ones`] are images that look unlike the others of their class. [`split`]
+//! draws a validation split. What was read lies in a cache and is opened from there the next time;
+//! [`cached`] lists what lies there, and [`forget`] removes it.
 //!
 //! | source | what it looks like |
 //! |---|---|
@@ -55,6 +56,7 @@ mod error;
 mod findings;
 mod identical;
 pub mod npz;
+pub mod odd;
 mod options;
 mod progress;
 mod read;
@@ -70,6 +72,7 @@ pub use data::{OwnData, Part, Pixels};
 pub use error::DataError;
 pub use findings::{ClassCount, Duplicates, Findings, Listed, MOST_EXAMPLES, Named, Origin, Skipped, Spread};
 pub use npz::Layout;
+pub use odd::{MOST_ODD, Odd, OddOnes, Why, odd_ones};
 pub use options::{ImageSize, LARGEST_SIDE, ReadOptions};
 pub use progress::{Progress, Stage};
 pub use read::read;

@@ -16,7 +16,8 @@
 //!
 //! - [`plot`] draws charts from plain data: curves, box plots, bars, critical-difference diagrams, fronts, and what searches of
 //!   several kinds leave behind. Cells and whole networks are drawn by [`nas_space::draw`].
-//! - [`page`] is what pages of HTML are made of; [`page::compare`] is the page of a comparison.
+//! - [`page`] is what pages of HTML are made of; [`page::compare`] is the page of a comparison,
+//!   [`page::images`] that of images of one's own.
 //! - [`pareto`](mod@pareto) makes points of accuracy and cost of a run's trials, and finds those of the front.
 //! - [`Shown`] and [`number`] write figures as people read them.
 //!

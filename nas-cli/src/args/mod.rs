@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
     Compare(Box<CompareArgs>),
-    /// Images of your own: what they are, and what is odd about them
+    /// Images of your own and what is odd about them; data sets with names and where to get them
     #[command(subcommand)]
     Data(DataCommand),
     /// Benchmark tables: make one by training, take over a published one, describe one
@@ -64,7 +64,7 @@ pub(crate) enum Command {
     /// What there is: spaces, methods, data sets, named architectures
     List,
     /// What this machine can do, and what is missing
-    Doctor(DoctorArgs),
+    Doctor(DataDirArgs),
     /// Evaluates trials that come in on stdin: what --workers starts
     #[command(hide = true)]
     Worker,
@@ -165,6 +165,9 @@ pub(crate) struct TestArgs {
 pub(crate) enum DataCommand {
     /// Read images of your own and say what was found: classes, splits, unreadable files, duplicates
     Check(CheckArgs),
+    /// Data sets with names: whether their files are here, whether they are the official ones, and
+    /// where to get them
+    List(DataDirArgs),
 }
 
 /// What images of one's own look like on disk.
@@ -184,6 +187,13 @@ pub(crate) struct CheckArgs {
     /// A folder with a folder of images for each class, a list of files (.csv, .tsv, .txt) or arrays (.npz)
     #[arg(value_name = "PATH")]
     pub(crate) path: String,
+    /// Write a page of HTML, of at most 5 MB: what was found, with a contact sheet and the odd ones
+    /// of each class
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
+    /// Train three networks a little, to tell how many trials a search has time for here
+    #[arg(long)]
+    pub(crate) time: bool,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 }
@@ -240,7 +250,7 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct DoctorArgs {
+pub(crate) struct DataDirArgs {
     /// Folder to look for data sets in [default: $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,

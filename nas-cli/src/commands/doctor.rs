@@ -5,7 +5,7 @@ use nas_eval::data::DATASETS;
 use nas_runner::{data_dir, device};
 use serde::Serialize;
 
-use crate::args::DoctorArgs;
+use crate::args::DataDirArgs;
 use crate::output::Output;
 
 /// The JSON of `nas doctor`.
@@ -33,7 +33,7 @@ struct DataRow {
 }
 
 /// Looks and reports.
-pub(crate) fn run(args: &DoctorArgs, output: Output) -> Result<()> {
+pub(crate) fn run(args: &DataDirArgs, output: Output) -> Result<()> {
     let devices = ["cpu", "cuda", "metal"].map(|name| match device::parse(name) {
         Ok(device) => DeviceRow {
             name: nas_eval::device_name(&device),

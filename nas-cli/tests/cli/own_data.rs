@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::report::{browse, browser, console};
 use crate::text;
 
 /// A folder with three classes of squares: red, green and blue ones, a little different each.
@@ -305,4 +306,154 @@ fn what_cannot_be_read_says_what_would_do() {
         "{}",
         text(&output.stderr)
     );
+}
+
+/// The images of a class that a check calls odd.
+fn odd<'a>(checked: &'a Value, class: &str) -> Vec<&'a str> {
+    let classes = checked["odd"].as_array().unwrap().iter();
+    let images = classes
+        .filter(|odd| odd["class"] == class)
+        .flat_map(|odd| odd["images"].as_array().unwrap());
+    images.map(|image| image["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_check_writes_a_page_with_pictures_and_names_the_odd_ones() {
+    let place = Place::new();
+    photos(&place.path("photos"), 40);
+    let black = [b"P6\n12 12\n255\n".as_slice(), &[0; 432]].concat();
+    fs::write(place.path("photos/red/black.ppm"), black).unwrap();
+    let wrong = [&square(0, 77)[..400], &[7; 45]].concat();
+    fs::write(place.path("photos/green/wrong.ppm"), wrong).unwrap();
+    // The same picture in two classes, and twice in one.
+    fs::write(place.path("photos/red/both.ppm"), square(1, 500)).unwrap();
+    fs::write(place.path("photos/green/both.ppm"), square(1, 500)).unwrap();
+    fs::write(place.path("photos/blue/again.ppm"), square(2, 3)).unwrap();
+    fs::write(place.path("photos/blue/<empty>.png"), b"").unwrap();
+    let before = contents(&place.path("photos"));
+    let checked = place.json("data check @/photos --page @/page.html");
+    assert_eq!(odd(&checked, "red").first(), Some(&"red/black.ppm"), "{checked}");
+    assert_eq!(
+        odd(&checked, "green").first(),
+        Some(&"green/wrong.ppm"),
+        "{checked}"
+    );
+    assert!(
+        checked["search"]["memory_bytes"].as_u64().unwrap() > 1 << 20,
+        "{checked}"
+    );
+    assert!(checked["search"]["timing"].is_null() && checked["search"]["images_per_second"].is_null());
+    let file = place.path("page.html");
+    assert_eq!(checked["page"], file.to_str().unwrap());
+    assert_eq!(
+        contents(&place.path("photos")),
+        before,
+        "nothing is written there"
+    );
+    let page = fs::read_to_string(&file).unwrap();
+    assert!(page.len() < 5_000_000);
+    for part in [
+        "24 of 33 training images of class blue",
+        "more like red",
+        "red/black.ppm",
+        "Contradictory",
+        "green/both.ppm",
+        "blue/again.ppm",
+        "blue/&lt;empty&gt;.png",
+        "nas search --data",
+        "prefers-color-scheme: dark",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(
+        !page.contains("no picture"),
+        "images that are not used are read from their files"
+    );
+    for word in ["http://", "https://", "<script", "<empty>"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    assert_eq!(
+        page.matches("<img ").count(),
+        page.matches("src=\"data:image/png;base64,").count()
+    );
+    place.json("data check @/photos --page @/again.html");
+    assert_eq!(
+        fs::read_to_string(place.path("again.html")).unwrap(),
+        page,
+        "always the same"
+    );
+    let said = place.refused(2, "data check @/photos --page @/photos/page.html");
+    assert!(said.contains("lies in the folder of the images"), "{said}");
+    let said = place.refused(2, "data check @/photos --page @");
+    assert!(said.contains("is a directory"), "{said}");
+    if let Some(browser) = browser() {
+        let (dom, stderr) = browse(browser, place.dir.path(), &file, &["--dump-dom"]);
+        assert_eq!(console(&stderr), Vec::<&str>::new());
+        assert!(dom.contains("<h1>The images of photos</h1>"), "{dom}");
+    }
+}
+
+#[test]
+fn a_check_tells_what_a_search_takes_here() {
+    let place = Place::new();
+    photos(&place.path("photos"), 20);
+    let checked = place.json("data check @/photos --time");
+    let search = &checked["search"];
+    assert!(search["images_per_second"].as_f64().unwrap() > 1.0, "{checked}");
+    assert!(search["timing"]["trials"].as_u64().unwrap() >= 1, "{checked}");
+    assert_eq!(
+        (&search["method"], &search["space"]),
+        (&"evolution".into(), &"nb201".into())
+    );
+    assert_eq!(search["minutes"], 10.0);
+    let said = text(&place.nas("data check @/photos").stdout);
+    assert!(said.contains("not measured; --time does"), "{said}");
+}
+
+#[test]
+fn data_sets_with_names_are_listed_with_places_to_get_them_from() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("data/mnist")).unwrap();
+    for (file, header) in [
+        ("train-images-idx3-ubyte", &b"\0\0\x08\x03"[..]),
+        ("train-labels-idx1-ubyte", b"\0\0\x08\x01"),
+        ("t10k-images-idx3-ubyte", b"\0\0\x08\x03"),
+        ("t10k-labels-idx1-ubyte", b"\0\0\x08\x01"),
+    ] {
+        fs::write(place.path("data/mnist").join(file), header).unwrap();
+    }
+    let listed = place.json("data list --data-dir @/data");
+    let sets = listed["sets"].as_array().unwrap();
+    let set = |name: &str| sets.iter().find(|set| set["name"] == name).unwrap();
+    assert_eq!(
+        (&set("digits")["built_in"], &set("digits")["found"]),
+        (&true.into(), &true.into())
+    );
+    let mnist = set("mnist");
+    assert_eq!(
+        (&mnist["found"], &mnist["official"]),
+        (&true.into(), &false.into()),
+        "{mnist}"
+    );
+    assert_eq!(mnist["files"].as_array().unwrap().len(), 4);
+    let url = mnist["downloads"][0]["urls"][0].as_str().unwrap();
+    assert!(
+        url.starts_with("https://") && url.ends_with("/train-images-idx3-ubyte.gz"),
+        "{url}"
+    );
+    assert_eq!(mnist["downloads"][0]["sha256"].as_str().unwrap().len(), 64);
+    let cifar = set("cifar10");
+    assert_eq!(
+        (&cifar["found"], &cifar["official"]),
+        (&false.into(), &Value::Null),
+        "{cifar}"
+    );
+    assert!(cifar["looked"].as_array().unwrap().len() > 3 && cifar["reason"].is_string());
+    let said = text(&place.nas("data list").stdout);
+    assert!(
+        said.contains("no folder was named") && said.contains("cifar-100-binary.tar.gz"),
+        "{said}"
+    );
+    let said = text(&place.nas("data list --data-dir @/data").stdout);
+    assert!(said.contains("are not the official ones"), "{said}");
 }

@@ -180,7 +180,7 @@ fn halved_trials_and_fronts_of_three_objectives_are_reported() {
 }
 
 /// A browser of this machine.
-fn browser() -> Option<&'static str> {
+pub(super) fn browser() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let folders = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
@@ -190,7 +190,7 @@ fn browser() -> Option<&'static str> {
 }
 
 /// What a browser printed that was started with these arguments: on stdout and on stderr. It is killed where it takes too long.
-fn browse(browser: &str, dir: &Path, page: &Path, extra: &[&str]) -> (String, String) {
+pub(super) fn browse(browser: &str, dir: &Path, page: &Path, extra: &[&str]) -> (String, String) {
     let scratch = tempfile::tempdir_in(dir).unwrap();
     let files = ["out", "err"].map(|name| scratch.path().join(name));
     let mut child = Command::new(browser)
@@ -236,7 +236,7 @@ fn browse(browser: &str, dir: &Path, page: &Path, extra: &[&str]) -> (String, St
 }
 
 /// What the console of the page said.
-fn console(stderr: &str) -> Vec<&str> {
+pub(super) fn console(stderr: &str) -> Vec<&str> {
     stderr.lines().filter(|line| line.contains("CONSOLE")).collect()
 }
 

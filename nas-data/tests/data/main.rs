@@ -16,6 +16,7 @@ mod images;
 mod junk;
 mod lists;
 mod parquet_files;
+mod odd;
 mod processes;
 mod sizes;
 mod stock;

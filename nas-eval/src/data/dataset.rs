@@ -79,8 +79,8 @@ impl Dataset {
     }
 
     /// As [`Dataset::load`]. Tells `note` of each file whose content is not the official one, where
-    /// that is known: of MNIST and Fashion-MNIST, by a CRC-32 of what is unpacked. The files of one
-    /// of the two in the place of the other's are refused.
+    /// that is known: of MNIST and Fashion-MNIST, by a SHA-256 of what is unpacked. The files of
+    /// one of the two in the place of the other's are refused.
     ///
     /// # Errors
     /// As [`Dataset::load`].

@@ -22,7 +22,7 @@ pub enum DataError {
 
     /// The data set is read from files, and no directory was given.
     #[error(
-        "{dataset} is not built in: get {} from {url} and say where they are with --data-dir DIR or NAS_DATA_DIR",
+        "{dataset} is not built in: get {} from {url} (`nas data list` has the address of each file) and say where they are with --data-dir DIR or NAS_DATA_DIR",
         list(files)
     )]
     NoDataDir {
@@ -37,7 +37,7 @@ pub enum DataError {
     /// A file of the data set is in none of the places where it may be.
     #[error(
         "{file} of {dataset} was not found (needed in one folder: {needed}; each plain or with .gz). Looked in: {}. \
-         It can be had from {url}; say where it is with --data-dir DIR or NAS_DATA_DIR",
+         Get it from {url} (`nas data list` has the address of each file) and say where it is with --data-dir DIR or NAS_DATA_DIR",
         list(looked.iter().map(|path| path.display()))
     )]
     MissingFile {

@@ -9,6 +9,7 @@ use nas_files::read_unpacked;
 use super::dataset::{Dataset, HeldOut};
 use super::error::DataError;
 use super::images::Images;
+use super::official::sha256;
 use super::registry::DatasetInfo;
 
 /// Unsigned bytes (0x08) in three dimensions: image, row, column.
@@ -27,15 +28,6 @@ const FASHION_CLASSES: [&str; 10] = [
     "Sneaker",
     "Bag",
     "Ankle boot",
-];
-
-/// CRC-32 of the official files, unpacked: images and labels, of training and of test.
-const OFFICIAL: [(&str, [u32; 4]); 2] = [
-    ("mnist", [0xe9f4_d8b3, 0xe0cb_4ad2, 0x9137_3bdf, 0x4ab9_eff9]),
-    (
-        "fashion-mnist",
-        [0xb4f2_9f28, 0x741a_4657, 0x678f_e0b1, 0x8014_2c1f],
-    ),
 ];
 
 /// Reads a data set whose layout is images and labels, for training and for testing. Tells `note`
@@ -125,13 +117,12 @@ fn read_official(
     note: &mut dyn FnMut(&Path),
 ) -> Result<Vec<u8>, DataError> {
     let content = read_unpacked(path, limit)?;
-    let sum = crc32fast::hash(&content);
-    match OFFICIAL.iter().find(|(_, sums)| sums.contains(&sum)) {
-        Some((name, _)) if *name != info.name => Err(DataError::Malformed {
+    match DatasetInfo::of_file(&sha256(&content)) {
+        Some(other) if other.name != info.name => Err(DataError::Malformed {
             path: path.to_owned(),
             what: "data set",
             expected: format!("a file of {}", info.name),
-            got: format!("the official one of {name}"),
+            got: format!("the official one of {}", other.name),
         }),
         Some(_) => Ok(content),
         None => {

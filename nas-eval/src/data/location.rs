@@ -47,12 +47,7 @@ impl DatasetInfo {
 
         // The layout that is most nearly complete decides which file is called missing.
         let mut best: Option<(usize, &'static str)> = None;
-        for folder in self.folders {
-            let folder = if folder.is_empty() {
-                data_dir.to_owned()
-            } else {
-                data_dir.join(folder)
-            };
+        for folder in self.places(data_dir) {
             for layout in self.layouts {
                 match find_layout(&folder, layout) {
                     Ok((train, test)) => return Ok(Location::Files { folder, train, test }),
@@ -68,17 +63,7 @@ impl DatasetInfo {
             dataset: self.name,
             file: best.map_or("a file", |(_, missing)| missing),
             needed: describe(self.layouts),
-            looked: self
-                .folders
-                .iter()
-                .map(|folder| {
-                    if folder.is_empty() {
-                        data_dir.to_owned()
-                    } else {
-                        data_dir.join(folder)
-                    }
-                })
-                .collect(),
+            looked: self.places(data_dir),
             url: self.url,
         })
     }

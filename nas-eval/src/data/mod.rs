@@ -45,6 +45,7 @@ mod idx;
 mod images;
 mod location;
 mod normalize;
+mod official;
 #[cfg(any(feature = "cuda", test))]
 mod on_device;
 mod own;
@@ -61,5 +62,6 @@ pub use facts::DataFacts;
 pub use images::Images;
 pub use location::Location;
 pub use normalize::Normalization;
-pub use registry::{DATASETS, DatasetInfo, Layout};
+pub use official::FileState;
+pub use registry::{DATASETS, DatasetInfo, Download, Layout};
 pub use split::{Split, stratified_split, subsample};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::picture::Picture;
 use super::table::{Align, Cell, Table};
 use crate::plot::escaped;
 
@@ -115,6 +116,13 @@ impl Html {
                 let (text, class) = match cell {
                     Cell::Text(text) => (escaped(text), class(*align)),
                     Cell::Code(text) => (format!("<code>{}</code>", escaped(text)), " class=\"code\""),
+                    Cell::Bar(percent) => (
+                        format!(
+                            "<span class=\"bar\" style=\"width:{}%\"></span>",
+                            percent.min(&100)
+                        ),
+                        " class=\"bars\"",
+                    ),
                 };
                 let _ = match place {
                     0 => write!(self.0, "<th scope=\"row\"{class}>{text}</th>"),
@@ -142,6 +150,36 @@ impl Html {
         self
     }
 
+    /// A picture of pixels, as wide as it is told to be in pixels of the page, and never wider than
+    /// the page. `alt` is what those are told who do not see it.
+    pub fn picture(&mut self, picture: &Picture, width: usize, alt: &str) -> &mut Self {
+        let image = image(picture, width, alt);
+        self.line(format_args!("{image}"))
+    }
+
+    /// Pictures of pixels side by side, each with what it is called and a remark on it; where there
+    /// is no picture, its place says so.
+    pub fn gallery(&mut self, pictures: &[(Option<&Picture>, String, String)], width: usize) -> &mut Self {
+        self.0.push_str("<div class=\"gallery\">\n");
+        for (picture, name, remark) in pictures {
+            let image = match picture {
+                Some(picture) => image(picture, width, &format!("{name}, {remark}")),
+                None => format!("<div class=\"missing\" style=\"width:{width}px\">no picture</div>"),
+            };
+            let (name, remark) = (escaped(name), escaped(remark));
+            self.line(format_args!(
+                "<figure>{image}<figcaption>{name}<br><span>{remark}</span></figcaption></figure>"
+            ));
+        }
+        self.0.push_str("</div>\n");
+        self
+    }
+
+    /// Bytes of the markup.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Pieces that are shown on demand.
     pub fn details(&mut self, summary: &str, inner: &Self) -> &mut Self {
         let summary = escaped(summary);
@@ -156,6 +194,16 @@ impl Html {
         let _ = writeln!(self.0, "{markup}");
         self
     }
+}
+
+/// A picture as an element.
+fn image(picture: &Picture, width: usize, alt: &str) -> String {
+    let height = (width * picture.height()).div_ceil(picture.width()).max(1);
+    format!(
+        "<img class=\"pixels\" width=\"{width}\" height=\"{height}\" alt=\"{}\" src=\"{}\">",
+        escaped(alt),
+        picture.address()
+    )
 }
 
 fn class(align: Align) -> &'static str {

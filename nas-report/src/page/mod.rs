@@ -6,9 +6,12 @@
 
 pub mod compare;
 mod html;
+pub mod images;
+mod picture;
 mod table;
 
 pub use html::Html;
+pub use picture::{Colours, Picture};
 pub use table::{Align, Cell, Table};
 
 use std::fmt::Write;

@@ -16,6 +16,9 @@ pub enum Cell {
     Text(String),
     /// What is typed or read by a program.
     Code(String),
+    /// A bar, its length in percent of the longest, from 0 to 100. Another cell of the row has the
+    /// number.
+    Bar(u8),
 }
 
 #[expect(

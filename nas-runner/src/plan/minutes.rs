@@ -26,6 +26,104 @@ const IMAGES: usize = 320;
 /// Trials that are worth more than longer ones.
 const FEWEST_TRIALS: f64 = 8.0;
 
+/// How fast a search trains on this machine, and how much an epoch is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Training images in a second, by a few networks of the space.
+    pub(super) images_per_second: f64,
+    /// Images of an epoch of the training in full.
+    images: f64,
+    /// Those of them that trials leave out.
+    held_out: f64,
+}
+
+/// What was set for a time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fitted {
+    /// Trials that there is about time for.
+    pub(super) trials: f64,
+    /// Seconds of trials.
+    pub(super) seconds: f64,
+}
+
+impl Pace {
+    /// Of a search that trains trials: a few small trainings are timed.
+    ///
+    /// # Errors
+    /// Where the search trains no trials, the images cannot be read, or a network cannot be
+    /// trained.
+    pub(super) fn measure(config: &RunConfig, dataset: Dataset) -> Result<Self> {
+        let plan = config.training().context("a search without trainings")?;
+        let all = dataset.train.len() as f64;
+        let given = match &dataset.held_out {
+            HeldOut::Given(valid) => Some(valid.len() as f64),
+            HeldOut::Drawn | HeldOut::DrawnInGroups(_) => None,
+        };
+        // A limit is one of images to train on beside those that are given to validate on.
+        let images = plan
+            .limit
+            .map_or(all, |limit| limit as f64 + given.unwrap_or_default());
+        Ok(Self {
+            images,
+            held_out: given.unwrap_or(plan.evaluator.valid_fraction * images),
+            images_per_second: images_per_second(config, dataset)?,
+        })
+    }
+
+    /// Seconds of an epoch of the training in full, and of one of a trial, which leaves some images
+    /// out.
+    fn epochs(&self) -> (f64, f64) {
+        (
+            self.images / self.images_per_second,
+            (self.images - self.held_out) / self.images_per_second,
+        )
+    }
+
+    /// Sets epochs and budget of a search so that all of it takes about `minutes`.
+    ///
+    /// # Errors
+    /// [`Usage`] for a time that is too short for the data.
+    pub(super) fn fit(&self, config: &mut RunConfig, minutes: f64, typed: &BudgetArgs) -> Result<Fitted> {
+        let Estimation::Training(plan) = &mut config.estimation else {
+            bail!("a time for a search that trains nothing");
+        };
+        let available = PLANNED * 60.0 * minutes;
+        let (epoch, of_trial) = self.epochs();
+        let needed = epoch + 2.0 * of_trial;
+        if needed > available {
+            let why = format!(
+                "--minutes {minutes}: on this machine an epoch on {} images takes about {epoch:.0} s, and two trials of one epoch \
+                 with a final training of one take {:.1} minutes; expected as many, or fewer images (--limit N)",
+                self.images,
+                needed / (60.0 * PLANNED)
+            );
+            return Err(Usage::new(why).into());
+        }
+        let epochs = |seconds: f64, epoch: f64, most: u32| ((seconds / epoch) as u32).clamp(1, most);
+        if typed.final_epochs.is_none() {
+            plan.final_epochs = epochs((1.0 - FOR_TRIALS) * available, epoch, plan.final_epochs);
+        }
+        // What a training in full does not need is for trials.
+        let for_trials = available - f64::from(plan.final_epochs) * epoch;
+        if typed.epochs.is_none() {
+            plan.epochs = epochs(for_trials / FEWEST_TRIALS, of_trial, plan.epochs);
+        }
+        let trial = f64::from(plan.epochs) * of_trial;
+        // The last trial ends beyond the limit: by half of its time, in the mean.
+        let seconds = (for_trials - trial / 2.0).max(1.0).round();
+        if config.budget.trials.is_none() {
+            config.budget = Budget {
+                seconds: Some(seconds),
+                ..config.budget
+            };
+        }
+        Ok(Fitted {
+            trials: (for_trials / trial).floor(),
+            seconds,
+        })
+    }
+}
+
 /// Sets epochs and budget of a search so that all of it takes about so many minutes here, and says what it has set.
 ///
 /// # Errors
@@ -51,59 +149,13 @@ pub(super) fn fit(
         );
         return Err(Usage::new(why).into());
     }
-    let dataset = data::load(source, watcher)?;
-    let all = dataset.train.len();
-    let held_out = match &dataset.held_out {
-        HeldOut::Given(valid) => Some(valid.len() as f64),
-        HeldOut::Drawn | HeldOut::DrawnInGroups(_) => None,
-    };
-    let images_per_second = images_per_second(config, dataset)?;
-    let Estimation::Training(plan) = &mut config.estimation else {
-        bail!("a time for a search that trains nothing");
-    };
-    // A limit is one of images to train on beside those that are given to validate on.
-    let given = held_out.unwrap_or_default();
-    let images = plan.limit.map_or(all as f64, |limit| limit as f64 + given);
-    let held_out = held_out.unwrap_or(plan.evaluator.valid_fraction * images);
-    let available = PLANNED * 60.0 * minutes;
-    // Seconds of an epoch: of the training in full, and of a trial, which leaves some images out.
-    let (epoch, of_trial) = (
-        images / images_per_second,
-        (images - held_out) / images_per_second,
-    );
-    let needed = epoch + 2.0 * of_trial;
-    if needed > available {
-        let why = format!(
-            "--minutes {minutes}: on this machine an epoch on {images} images takes about {epoch:.0} s, and two trials of one epoch \
-             with a final training of one take {:.1} minutes; expected as many, or fewer images (--limit N)",
-            needed / (60.0 * PLANNED)
-        );
-        return Err(Usage::new(why).into());
-    }
-    let epochs = |seconds: f64, epoch: f64, most: u32| ((seconds / epoch) as u32).clamp(1, most);
-    if typed.final_epochs.is_none() {
-        plan.final_epochs = epochs((1.0 - FOR_TRIALS) * available, epoch, plan.final_epochs);
-    }
-    // What a training in full does not need is for trials.
-    let for_trials = available - f64::from(plan.final_epochs) * epoch;
-    if typed.epochs.is_none() {
-        plan.epochs = epochs(for_trials / FEWEST_TRIALS, of_trial, plan.epochs);
-    }
-    let trial = f64::from(plan.epochs) * of_trial;
-    // The last trial ends beyond the limit: by half of its time, in the mean.
-    let seconds = (for_trials - trial / 2.0).max(1.0).round();
-    if config.budget.trials.is_none() {
-        config.budget = Budget {
-            seconds: Some(seconds),
-            ..config.budget
-        };
-    }
+    let pace = Pace::measure(config, data::load(source, watcher)?)?;
+    let fitted = pace.fit(config, minutes, typed)?;
+    let plan = config.training().context("a search without trainings")?;
     let note = format!(
-        "note: for {minutes} minutes, at about {images_per_second:.0} training images a second: some {:.0} trials of {} epochs in {seconds} \
-         s, then the best for {} epochs",
-        (for_trials / trial).floor(),
-        plan.epochs,
-        plan.final_epochs
+        "note: for {minutes} minutes, at about {:.0} training images a second: some {:.0} trials of {} epochs in {} s, then the best \
+         for {} epochs",
+        pace.images_per_second, fitted.trials, plan.epochs, fitted.seconds, plan.final_epochs
     );
     watcher.watch(RunEvent::Note(&note));
     Ok(())

@@ -1,6 +1,7 @@
 //! What was meant: a run's configuration with everything resolved, as its directory keeps it.
 
 mod command;
+mod forecast;
 mod halving;
 mod images;
 mod limits;
@@ -10,6 +11,7 @@ mod table;
 mod trial;
 
 pub use command::CommandPlan;
+pub use forecast::{Forecast, Timing};
 pub use halving::HalvingPlan;
 pub use images::{Images, ImagesPlan};
 pub use resolve::{resolve, space, training_defaults};

@@ -56,7 +56,20 @@ impl RunConfig {
 }
 
 /// What arguments mean over what a file says.
-fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<RunConfig> {
+fn over(args: &SearchArgs, file: Table, watcher: &dyn Watcher) -> Result<RunConfig> {
+    let (mut config, minutes) = untimed(args, file, watcher)?;
+    if let Some(minutes) = minutes {
+        minutes::fit(&mut config, minutes, &args.task.budget, watcher)?;
+    }
+    Ok(config)
+}
+
+/// The same, with the minutes that a search may take, before epochs and budget are made of them.
+pub(super) fn untimed(
+    args: &SearchArgs,
+    mut file: Table,
+    watcher: &dyn Watcher,
+) -> Result<(RunConfig, Option<f64>)> {
     let task = &args.task;
     let (recorded, mut settings) = take_method(&mut file)?;
     let minutes = minutes(args);
@@ -168,10 +181,7 @@ fn over(args: &SearchArgs, mut file: Table, watcher: &dyn Watcher) -> Result<Run
         };
     }
     config.validate().typed("search")?;
-    if let Some(minutes) = minutes {
-        minutes::fit(&mut config, minutes, &task.budget, watcher)?;
-    }
-    Ok(config)
+    Ok((config, minutes))
 }
 
 /// The minutes that a search may take: those typed; for images of one's own some, where nothing is said that asks for another search.
