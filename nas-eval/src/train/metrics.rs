@@ -24,6 +24,9 @@ pub struct EpochMetrics {
     pub valid_accuracy: Option<f64>,
     /// The mean over the classes of the accuracy on their validation images, in \[0, 1\].
     pub valid_balanced_accuracy: Option<f64>,
+    /// The mean over the classes of their F1 on the validation images, in \[0, 1\]: see
+    /// [`Confusion::macro_f1`](super::Confusion::macro_f1).
+    pub valid_macro_f1: Option<f64>,
     /// Learning rate of the epoch's first step.
     pub learning_rate: f64,
     /// Wall-clock seconds of training and validation.

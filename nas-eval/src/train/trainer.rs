@@ -147,17 +147,17 @@ impl Trainer {
                 Ok(self.optimizer.step(self.model.parameters(), &gradients, rate)?)
             },
         )?;
-        let mut confusion = Some(Confusion::hits_alone(self.data.images().classes()));
+        let mut confusion = Some(Confusion::of_each(self.data.images().classes()));
         let valid = self.validate(epoch, &mut confusion)?;
+        let confusion = valid.and(confusion);
         Ok(EpochMetrics {
             epoch,
             train_loss: train.loss,
             train_accuracy: train.accuracy,
             valid_loss: valid.map(|scores| scores.loss),
             valid_accuracy: valid.map(|scores| scores.accuracy),
-            valid_balanced_accuracy: valid
-                .and(confusion)
-                .map(|confusion| confusion.balanced_accuracy()),
+            valid_balanced_accuracy: confusion.as_ref().map(Confusion::balanced_accuracy),
+            valid_macro_f1: confusion.as_ref().map(Confusion::macro_f1),
             learning_rate: self.config.schedule.rate(self.config.learning_rate, start),
             seconds: 0.0,
         })

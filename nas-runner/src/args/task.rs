@@ -197,17 +197,28 @@ pub struct TrainingArgs {
     /// Peak learning rate
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub learning_rate: Option<f64>,
-    /// What architectures are compared by: accuracy, or balanced, which counts each class alike [default: accuracy, unless the
-    /// largest class has more than 3 times the images of the smallest]
-    #[arg(long, value_name = "accuracy|balanced", value_parser = judged_by)]
-    pub metric: Option<JudgedBy>,
+    /// What networks are compared by: accuracy; balanced, the mean accuracy of the classes; macro-f1, the mean F1 of the classes;
+    /// or auto: balanced where the largest class has more than 3 times the images of the smallest, else accuracy [default: auto]
+    #[arg(long, value_name = "accuracy|balanced|macro-f1|auto", value_parser = metric)]
+    pub metric: Option<MetricChoice>,
 }
 
-fn judged_by(text: &str) -> Result<JudgedBy, String> {
+/// What `--metric` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricChoice {
+    /// What suits the data.
+    Auto,
+    /// This one.
+    By(JudgedBy),
+}
+
+fn metric(text: &str) -> Result<MetricChoice, String> {
     match text {
-        "accuracy" => Ok(JudgedBy::Accuracy),
-        "balanced" => Ok(JudgedBy::Balanced),
-        _ => Err("expected accuracy or balanced".to_owned()),
+        "auto" => Ok(MetricChoice::Auto),
+        "accuracy" => Ok(MetricChoice::By(JudgedBy::Accuracy)),
+        "balanced" => Ok(MetricChoice::By(JudgedBy::Balanced)),
+        "macro-f1" => Ok(MetricChoice::By(JudgedBy::MacroF1)),
+        _ => Err("expected accuracy, balanced, macro-f1 or auto".to_owned()),
     }
 }
 

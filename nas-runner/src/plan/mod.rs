@@ -12,7 +12,7 @@ mod trial;
 pub use command::CommandPlan;
 pub use halving::HalvingPlan;
 pub use images::{Images, ImagesPlan};
-pub use resolve::{resolve, space, training_defaults};
+pub use resolve::{judged_by, resolve, space, training_defaults};
 pub use table::{OneFigure, TablePlan};
 pub use trial::TrialPlan;
 
