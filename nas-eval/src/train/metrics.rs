@@ -13,7 +13,8 @@ pub struct EpochMetrics {
     /// Number of the epoch, from 0.
     pub epoch: u32,
     /// Mean loss of the epoch's training images as they were when they were trained on: augmented,
-    /// with label smoothing, without the auxiliary head. In nats.
+    /// with label smoothing and weights of classes, where there are any, without the auxiliary
+    /// head. In nats.
     pub train_loss: f64,
     /// Share of those images that were classified correctly, in \[0, 1\].
     pub train_accuracy: f64,
