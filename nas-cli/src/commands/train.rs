@@ -146,8 +146,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     };
     let mut train = TrainConfig::for_data(&looked.facts);
     train.epochs = args.epochs.unwrap_or(train.epochs);
-    train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
-    train.learning_rate = args.training.learning_rate.unwrap_or(train.learning_rate);
+    args.training.overlay(&mut train, &looked.facts);
     train.drop_path = args.drop_path;
     train.augmentation.cutout = args.cutout.or(train.augmentation.cutout);
     let validation = match args.valid_fraction {

@@ -57,7 +57,7 @@ fn a_search_by_macro_f1_says_so_everywhere_and_is_resumed_by_it() {
         "Test macro F1",
         "Plain test accuracy",
         "Balanced test accuracy",
-        "<th>F1",
+        ">F1</th>",
     ] {
         assert!(page.contains(expected), "{expected}");
     }
@@ -70,7 +70,7 @@ fn a_search_by_macro_f1_says_so_everywhere_and_is_resumed_by_it() {
 #[test]
 fn a_metric_is_found_by_the_data_or_typed() {
     let place = uneven();
-    let words = format!("search random --data @/photos --trials 1 --run @/run {TINY}");
+    let words = format!("search random --data @/photos --trials 1 {TINY} --run @/run");
     for (typed, name) in [("auto", "balanced accuracy"), ("macro-f1", "macro F1")] {
         let found = place.json(&format!("{words}-{typed} --metric {typed}"));
         assert_eq!(found["metric"]["name"], name, "{found}");
@@ -112,4 +112,57 @@ fn a_training_tells_the_figures_of_each_class() {
     assert!(trained["valid_macro_f1"].is_f64() && trained["curve"][0]["valid_macro_f1"].is_f64());
     let said = text(&place.nas(words).stdout);
     assert!(said.contains("balanced accuracy "), "{said}");
+}
+
+#[test]
+fn class_weights_and_augmentation_are_kept_with_the_run_and_change_the_training() {
+    let place = uneven();
+    let words = format!("search random --data @/photos --trials 1 {TINY}");
+    let plain = place.json(&format!("{words} --run @/plain"));
+    let config = fs::read_to_string(place.path("plain/config.toml")).unwrap();
+    assert!(
+        !config.contains("class_weights") && !config.contains("policy"),
+        "{config}"
+    );
+    let same = place.json(&format!(
+        "{words} --class-weights none --augment standard --run @/same"
+    ));
+    assert_eq!(same["best"]["valid"], plain["best"]["valid"]);
+    assert_eq!(same["final"]["test_report"], plain["final"]["test_report"]);
+    for (typed, expected) in [
+        ("--class-weights balanced", "class_weights = \"balanced\""),
+        ("--augment trivial", "policy = \"trivial_wide\""),
+        ("--augment none", "crop_padding = 0"),
+        ("--augment light --flip", "horizontal_flip = true"),
+    ] {
+        let run = format!("@/{}", typed.replace(' ', "").replace("--", ""));
+        let found = place.json(&format!("{words} {typed} --run {run}"));
+        assert_ne!(
+            found["final"]["test_report"]["test_loss"], plain["final"]["test_report"]["test_loss"],
+            "{typed}"
+        );
+        let file = run.replace('@', place.path("").to_str().unwrap()) + "/config.toml";
+        let config = fs::read_to_string(file).unwrap();
+        assert!(config.contains(expected), "{typed}: {config}");
+        let resumed = place.json(&format!("resume {run} --trials 2"));
+        assert_eq!(resumed["trials"], 2, "{typed}");
+    }
+    for (words, expected) in [
+        (
+            "search random --augment much",
+            "expected none, light, standard or trivial",
+        ),
+        ("search random --class-weights rare", "expected none or balanced"),
+        (
+            "search random --benchmark digits --augment light",
+            "--augment has no meaning",
+        ),
+        (
+            "search random --benchmark digits --class-weights balanced",
+            "--class-weights has no meaning",
+        ),
+    ] {
+        let said = place.refused(2, words);
+        assert!(said.contains(expected), "{words}: {said}");
+    }
 }

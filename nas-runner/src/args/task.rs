@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use nas_eval::data::{Augmentation, AugmentationLevel, DataFacts};
 use nas_eval::evaluator::JudgedBy;
+use nas_eval::train::{ClassWeights, TrainConfig};
 use nas_tables::BUILT_IN;
 
 use super::{BoundArgs, HalvingArgs, ReadArgs, WorkerArgs};
@@ -201,6 +203,26 @@ pub struct TrainingArgs {
     /// or auto: balanced where the largest class has more than 3 times the images of the smallest, else accuracy [default: auto]
     #[arg(long, value_name = "accuracy|balanced|macro-f1|auto", value_parser = metric)]
     pub metric: Option<MetricChoice>,
+    /// Weights of the classes in the training loss: none; or balanced, by which rare classes count as much as frequent ones.
+    /// Supernets are trained without [default: none]
+    #[arg(long, value_name = "none|balanced", value_parser = class_weights)]
+    pub class_weights: Option<ClassWeights>,
+    /// How training images are varied: none; light, with half of the crop; standard, the crop and the mirroring that suit the
+    /// data; trivial, with TrivialAugment before these. Supernets have a setting of their own [default: standard]
+    #[arg(long, value_name = "none|light|standard|trivial", value_parser = augment)]
+    pub augment: Option<AugmentationLevel>,
+}
+
+impl TrainingArgs {
+    /// Puts what was typed over the settings of a training on these data.
+    pub fn overlay(&self, train: &mut TrainConfig, facts: &DataFacts) {
+        train.batch_size = self.batch_size.unwrap_or(train.batch_size);
+        train.learning_rate = self.learning_rate.unwrap_or(train.learning_rate);
+        train.class_weights = self.class_weights.unwrap_or(train.class_weights);
+        if let Some(level) = self.augment {
+            train.augmentation = Augmentation::of_level(level, facts);
+        }
+    }
 }
 
 /// What `--metric` says.
@@ -210,6 +232,24 @@ pub enum MetricChoice {
     Auto,
     /// This one.
     By(JudgedBy),
+}
+
+fn class_weights(text: &str) -> Result<ClassWeights, String> {
+    match text {
+        "none" => Ok(ClassWeights::None),
+        "balanced" => Ok(ClassWeights::Balanced),
+        _ => Err("expected none or balanced".to_owned()),
+    }
+}
+
+fn augment(text: &str) -> Result<AugmentationLevel, String> {
+    match text {
+        "none" => Ok(AugmentationLevel::None),
+        "light" => Ok(AugmentationLevel::Light),
+        "standard" => Ok(AugmentationLevel::Standard),
+        "trivial" => Ok(AugmentationLevel::Trivial),
+        _ => Err("expected none, light, standard or trivial".to_owned()),
+    }
 }
 
 fn metric(text: &str) -> Result<MetricChoice, String> {

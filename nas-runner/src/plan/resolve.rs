@@ -540,9 +540,7 @@ impl TrainingPlan {
         let network = &mut self.evaluator.network;
         network.channels = task.size.channels.unwrap_or(network.channels);
         network.cells = task.size.cells.unwrap_or(network.cells);
-        let train = &mut self.evaluator.train;
-        train.batch_size = task.training.batch_size.unwrap_or(train.batch_size);
-        train.learning_rate = task.training.learning_rate.unwrap_or(train.learning_rate);
+        task.training.overlay(&mut self.evaluator.train, facts);
         if let Some(choice) = task.training.metric {
             self.evaluator.judged_by = judged_by(choice, facts);
         }
@@ -558,6 +556,8 @@ fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()
         (task.training.batch_size.is_some(), "--batch-size"),
         (task.training.learning_rate.is_some(), "--learning-rate"),
         (task.training.metric.is_some(), "--metric"),
+        (task.training.class_weights.is_some(), "--class-weights"),
+        (task.training.augment.is_some(), "--augment"),
     ];
     let of_images = [
         (task.data.data_dir.is_some(), "--data-dir"),
