@@ -2,7 +2,7 @@
 
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{AdamConfig, Curve, OptimizerConfig, Schedule, SgdConfig};
-use nas_eval::train::{MOST_BATCH, TrainConfig};
+use nas_eval::train::{ClassWeights, MOST_BATCH, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::MixedChannels;
 use serde::{Deserialize, Serialize};
@@ -225,7 +225,7 @@ impl Default for DartsConfig {
             augmentation: Augmentation {
                 crop_padding: 4,
                 horizontal_flip: true,
-                cutout: None,
+                ..Augmentation::NONE
             },
             frozen_epochs: 0,
             relaxation: RelaxationConfig::default(),
@@ -317,6 +317,7 @@ impl DartsConfig {
             schedule: self.schedule,
             clip_norm: self.clip_norm,
             label_smoothing: 0.0,
+            class_weights: ClassWeights::None,
             augmentation: self.augmentation,
             drop_path: 0.0,
             auxiliary_weight: 0.0,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nas_space::network::{Network, NetworkConfig};
-use nas_space::search::{Direction, Evaluation, Evaluator, Failure, FailureKind, Metric, Scale, Stop, Trial};
+use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Metric, Stop, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,10 @@ use crate::final_training::{Validation, check_fit};
 use crate::memory::MemoryEstimate;
 use crate::model::Model;
 use crate::train::{TrainConfig, Trainer, TrainingData};
+
+mod judged_by;
+
+pub use judged_by::JudgedBy;
 
 /// Settings of a [`TrainingEvaluator`].
 ///
@@ -42,31 +46,6 @@ pub struct TrainingEvaluatorConfig {
     pub judged_by: JudgedBy,
     /// Share of the training images kept for validation.
     pub valid_fraction: f64,
-}
-
-/// What architectures are compared by, on validation images.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JudgedBy {
-    /// The share of all images that are classified correctly.
-    #[default]
-    Accuracy,
-    /// The mean of that share over the classes: where classes are uneven, the accuracy is high for whoever
-    /// knows the large ones alone.
-    Balanced,
-}
-
-impl JudgedBy {
-    /// It as a metric.
-    pub fn metric(self) -> Metric {
-        match self {
-            Self::Accuracy => Metric::default(),
-            // The name is one that metrics can have.
-            Self::Balanced => {
-                Metric::new("balanced accuracy", Direction::Higher, Scale::Share).unwrap_or_default()
-            }
-        }
-    }
 }
 
 impl TrainingEvaluatorConfig {
@@ -388,10 +367,7 @@ impl TrainingEvaluator {
         let last = trainer.history().get(epochs as usize - 1);
         Ok(Evaluation {
             valid_accuracy: last
-                .and_then(|metrics| match self.config.judged_by {
-                    JudgedBy::Accuracy => metrics.valid_accuracy,
-                    JudgedBy::Balanced => metrics.valid_balanced_accuracy,
-                })
+                .and_then(|metrics| self.config.judged_by.of_epoch(metrics))
                 .unwrap_or(f64::NAN),
             valid_loss: last.and_then(|metrics| metrics.valid_loss),
             train_accuracy: last.map(|metrics| metrics.train_accuracy),

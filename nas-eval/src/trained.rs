@@ -223,6 +223,8 @@ impl TrainedNetwork {
             test_loss: Some(loss),
             images: Some(images),
             balanced_accuracy: confusion.as_ref().map(Confusion::balanced_accuracy),
+            macro_f1: confusion.as_ref().map(Confusion::macro_f1),
+            by_class: confusion.as_ref().map(Confusion::by_class).unwrap_or_default(),
             confusion: confusion.and_then(|confusion| Some(confusion.rows()?.to_vec())),
         })
     }

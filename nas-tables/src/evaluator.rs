@@ -173,6 +173,8 @@ impl TabularEvaluator {
             test_loss: None,
             images: None,
             balanced_accuracy: None,
+            macro_f1: None,
+            by_class: Vec::new(),
             confusion: None,
         })
     }

@@ -45,6 +45,9 @@ struct Status {
     /// The test figure, where it is no accuracy.
     #[serde(skip_serializing_if = "Option::is_none")]
     test: Option<f64>,
+    /// The share of all test images that are classified correctly, where something else is compared and it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plain_accuracy: Option<f64>,
     /// Whether one figure is both validation and test, so that the test figure is optimistic.
     #[serde(skip_serializing_if = "Option::is_none")]
     one_figure: Option<OneFigure>,
@@ -103,6 +106,11 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         _ => State::Interrupted,
     };
     let count = |of: fn(&Standing) -> u64| standing.as_ref().map_or(0, of);
+    let beside = last.as_ref().map(|last| last.beside(&metric)).unwrap_or_default();
+    let plain_accuracy = last
+        .as_ref()
+        .and_then(|last| last.plain_accuracy)
+        .filter(|_| !metric.is_accuracy());
     let test = last.map(|last| last.test.test_accuracy);
     let status = Status {
         run: args.run.clone(),
@@ -124,6 +132,7 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         test: test
             .filter(|_| !metric.is_accuracy())
             .map(|score| metric.value(score)),
+        plain_accuracy,
         one_figure: config.one_figure(),
         metric,
         timed: match &config.estimation {
@@ -133,7 +142,7 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
     };
     let scores = (best.map(|best| best.valid_accuracy), test);
     output.result(&status, || {
-        text(&status, scores, &shell::resume(&args.run, Some(&config)))
+        text(&status, scores, &beside, &shell::resume(&args.run, Some(&config)))
     })
 }
 
@@ -149,8 +158,8 @@ fn best_so_far(best: &Best, metric: &Metric) -> BestSoFar {
     }
 }
 
-/// The standing in words, with the scores of the best trial: on validation, and on test images.
-fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), resume: &str) -> String {
+/// The standing in words, with the scores of the best trial: on validation, and on test images, with what is told beside the latter.
+fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), beside: &str, resume: &str) -> String {
     let metric = &status.metric;
     let state = match (status.state, status.pid) {
         (State::Running, Some(pid)) => format!("running (pid {pid})"),
@@ -218,7 +227,7 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), resume: &str
     if let Some(score) = test {
         lines.push(line(
             &metric.on("test"),
-            &format!("{}{}", metric.shown(score), metric.note()),
+            &format!("{}{}{beside}", metric.shown(score), metric.note()),
         ));
         lines.extend(status.one_figure.map(|one| line("one figure", one.sentence())));
     }

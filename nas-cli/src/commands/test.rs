@@ -13,6 +13,7 @@ use nas_space::op::Operations;
 use nas_study::RunDir;
 use serde::Serialize;
 
+use super::train::ByClass;
 use crate::args::TestArgs;
 use crate::output::Output;
 use crate::progress::only_notes;
@@ -25,7 +26,11 @@ struct Tested {
     params: u64,
     images: Option<usize>,
     test_accuracy: f64,
+    test_balanced_accuracy: Option<f64>,
+    test_macro_f1: Option<f64>,
     test_loss: Option<f64>,
+    /// The test images by their class.
+    by_class: Vec<ByClass>,
 }
 
 fn load(data: &str, data_dir: Option<&Path>, own: Option<&OwnPlan>) -> Result<Dataset> {
@@ -79,11 +84,22 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
         params: network.model.parameters().count(),
         images: report.images,
         test_accuracy: report.test_accuracy,
+        test_balanced_accuracy: report.balanced_accuracy,
+        test_macro_f1: report.macro_f1,
         test_loss: report.test_loss,
+        by_class: ByClass::of(&report, &dataset.classes),
     };
     output.result(&tested, || {
+        let figures = [
+            ("balanced accuracy", tested.test_balanced_accuracy),
+            ("macro F1", tested.test_macro_f1),
+        ];
+        let beside: String = figures
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("\n{name}: {}", number::percent(value?))))
+            .collect();
         format!(
-            "{}\ntest accuracy on {}: {} of {} images",
+            "{}\ntest accuracy on {}: {} of {} images{beside}",
             tested.arch,
             tested.data,
             number::percent(tested.test_accuracy),

@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use nas_eval::Compute;
+use nas_eval::evaluator::JudgedBy;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_eval::memory::{self, MemoryEstimate};
 use nas_eval::train::{EpochMetrics, TrainConfig};
 use nas_report::number::{self, counted};
+use nas_runner::args::MetricChoice;
 use nas_runner::data::{self, Looked, Source};
 use nas_runner::plan::{self, RunConfig};
 use nas_runner::size::{self, Size, Skeleton};
 use nas_runner::{Typed, data_dir, device};
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
+use nas_space::search::{ClassFigures, Metric, TestReport};
 use nas_space::seed::Seed;
 use serde::Serialize;
 
@@ -49,10 +52,37 @@ struct Trained {
     tf32: bool,
     seconds: f64,
     valid_accuracy: Option<f64>,
+    valid_balanced_accuracy: Option<f64>,
+    valid_macro_f1: Option<f64>,
     test_accuracy: f64,
+    test_balanced_accuracy: Option<f64>,
+    test_macro_f1: Option<f64>,
     test_loss: Option<f64>,
+    /// What is told beside the accuracy, as `--metric` says.
+    metric: Metric,
+    /// Its figures on validation and test images, where it is no accuracy.
+    #[serde(skip)]
+    beside: [Option<f64>; 2],
+    /// The test images by their class.
+    by_class: Vec<ByClass>,
     curve: Vec<EpochMetrics>,
     out: Option<PathBuf>,
+}
+
+/// How well a class is told from the others.
+#[derive(Debug, Serialize)]
+pub(super) struct ByClass {
+    class: String,
+    #[serde(flatten)]
+    figures: ClassFigures,
+}
+
+impl ByClass {
+    /// Those of a test, with the names of the classes.
+    pub(super) fn of(test: &TestReport, classes: &[String]) -> Vec<Self> {
+        let named = classes.iter().cloned().zip(&test.by_class);
+        named.map(|(class, &figures)| Self { class, figures }).collect()
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -123,8 +153,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     args.size.overlay(&mut network);
     let mut train = TrainConfig::for_data(&looked.facts);
     train.epochs = args.epochs.unwrap_or(train.epochs);
-    train.batch_size = args.training.batch_size.unwrap_or(train.batch_size);
-    train.learning_rate = args.training.learning_rate.unwrap_or(train.learning_rate);
+    args.training.overlay(&mut train, &looked.facts);
     train.drop_path = args.drop_path;
     train.augmentation.cutout = args.cutout.or(train.augmentation.cutout);
     let validation = match args.valid_fraction {
@@ -166,6 +195,8 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         let saved = report.network.save(out);
         saved.context("the network was trained but cannot be saved")
     });
+    let last = report.history.last();
+    let judged_by = plan::judged_by(args.training.metric.unwrap_or(MetricChoice::Auto), &looked.facts);
     let trained = Trained {
         arch: genotype.to_string(),
         found: search.as_ref().map(|search| Origin {
@@ -186,8 +217,21 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         tf32,
         seconds: report.seconds,
         valid_accuracy: report.valid_accuracy,
+        valid_balanced_accuracy: last.and_then(|last| last.valid_balanced_accuracy),
+        valid_macro_f1: last.and_then(|last| last.valid_macro_f1),
         test_accuracy: report.test.test_accuracy,
+        test_balanced_accuracy: report.test.balanced_accuracy,
+        test_macro_f1: report.test.macro_f1,
         test_loss: report.test.test_loss,
+        metric: judged_by.metric(),
+        beside: match judged_by {
+            JudgedBy::Accuracy => [None, None],
+            other => [
+                last.and_then(|last| other.of_epoch(last)),
+                other.of_test(&report.test),
+            ],
+        },
+        by_class: ByClass::of(&report.test, &dataset.classes),
         curve: report.history,
         out: args.out.clone().filter(|_| matches!(saved, Some(Ok(())))),
     };
@@ -237,13 +281,18 @@ fn text(trained: &Trained, network: &NetworkConfig) -> String {
         counted(trained.epochs as usize, "epoch"),
         trained.seconds
     ));
-    if let Some(accuracy) = trained.valid_accuracy {
-        lines.push(format!("validation accuracy  {}", number::percent(accuracy)));
+    let [valid, test] = trained.beside;
+    for (images, accuracy, other) in [
+        ("validation", trained.valid_accuracy, valid),
+        ("test", Some(trained.test_accuracy), test),
+    ] {
+        let Some(accuracy) = accuracy else { continue };
+        let beside = other.map_or(String::new(), |other| {
+            format!(", {} {}", trained.metric, number::percent(other))
+        });
+        let name = format!("{images} accuracy");
+        lines.push(format!("{name:<20} {}{beside}", number::percent(accuracy)));
     }
-    lines.push(format!(
-        "test accuracy        {}",
-        number::percent(trained.test_accuracy)
-    ));
     if let Some(out) = &trained.out {
         lines.push(format!("saved to             {}", out.display()));
     }

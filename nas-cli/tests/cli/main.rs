@@ -21,6 +21,7 @@ mod memory;
 mod metric;
 mod nb101;
 mod own_data;
+mod own_training;
 mod pnas;
 mod readers;
 mod report;

@@ -11,7 +11,7 @@ use crate::report::{browse, browser, console};
 use crate::text;
 
 /// A folder with three classes of squares: red, green and blue ones, a little different each.
-fn photos(folder: &Path, images: usize) {
+pub(crate) fn photos(folder: &Path, images: usize) {
     for (class, name) in ["blue", "green", "red"].into_iter().enumerate() {
         fs::create_dir_all(folder.join(name)).unwrap();
         for number in 0..images {
@@ -25,7 +25,7 @@ fn photos(folder: &Path, images: usize) {
 }
 
 /// A picture of 12 pixels a side in the format PPM, brightest in one channel.
-fn square(channel: usize, number: usize) -> Vec<u8> {
+pub(crate) fn square(channel: usize, number: usize) -> Vec<u8> {
     let mut file = b"P6\n12 12\n255\n".to_vec();
     for pixel in 0..144 {
         for c in 0..3 {
@@ -41,22 +41,22 @@ fn square(channel: usize, number: usize) -> Vec<u8> {
 }
 
 /// A place for images, runs and the cache.
-struct Place {
+pub(crate) struct Place {
     dir: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn nas(&self, words: &str) -> Output {
+    pub(crate) fn nas(&self, words: &str) -> Output {
         let place = self.dir.path().to_str().unwrap();
         let words: Vec<String> = words
             .split_whitespace()
@@ -72,14 +72,14 @@ impl Place {
     }
 
     /// The JSON of a call that succeeds. `@` is this place.
-    fn json(&self, words: &str) -> Value {
+    pub(crate) fn json(&self, words: &str) -> Value {
         let output = self.nas(&format!("{words} --json"));
         assert!(output.status.success(), "{words}: {}", text(&output.stderr));
         serde_json::from_str(&text(&output.stdout)).unwrap()
     }
 
     /// What a call says that fails with this exit code.
-    fn refused(&self, code: i32, words: &str) -> String {
+    pub(crate) fn refused(&self, code: i32, words: &str) -> String {
         let output = self.nas(words);
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(code), "{words}: {said}");
@@ -101,7 +101,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     all
 }
 
-const TINY: &str = "--channels 4 --cells 1 --epochs 2 --final-epochs 12 --workers 0";
+pub(crate) const TINY: &str = "--channels 4 --cells 1 --epochs 2 --final-epochs 12 --workers 0";
 
 #[test]
 fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {

@@ -388,6 +388,7 @@ fn batches_made_on_the_device_have_the_bits_of_those_made_on_the_host() {
         crop_padding: 4,
         horizontal_flip: true,
         cutout: None,
+        ..Augmentation::NONE
     };
     for augmentation in [
         Augmentation::NONE,

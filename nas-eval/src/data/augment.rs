@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
 use super::facts::DataFacts;
+use super::trivial::Operation;
 
 /// How training images are varied. None by default.
 ///
 /// | name | default | purpose | range |
 /// |---|---|---|---|
+/// | `policy` | none | changes the image in another way first: see [`Policy`] | |
 /// | `crop_padding` | 0 | shifts the image by up to this many pixels each way | below the smaller side of the image |
 /// | `horizontal_flip` | false | mirrors half of the images left to right | |
 /// | `cutout` | none | blanks a square of this side | 1 to the larger side of the image |
@@ -31,6 +33,9 @@ use super::facts::DataFacts;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
+    /// By what else each image is changed, before all else.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Policy>,
     /// Pixels of black around the image from which a part of its size is cut; 0 for none. 4 is
     /// usual for 32×32.
     pub crop_padding: usize,
@@ -40,6 +45,34 @@ pub struct Augmentation {
     /// CIFAR-100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutout: Option<usize>,
+}
+
+/// How images are changed beside crop, flip and cutout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// TrivialAugment with its Wide space: each image gets one of fourteen operations (rotation,
+    /// shear, translation, colour, contrast and others), of one of 31 strengths, both drawn uniformly
+    /// for each image in each epoch. One-channel images have no colour to change; a translation goes
+    /// up to 32 pixels, or the image's side where that is less. On CUDA, batches are then made on
+    /// the host.
+    ///
+    /// Samuel G. Müller, Frank Hutter, "TrivialAugment: Tuning-free Yet State-of-the-Art Data
+    /// Augmentation", ICCV 2021, arXiv:2103.10158.
+    TrivialWide,
+}
+
+/// How much images are varied, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AugmentationLevel {
+    /// Not at all.
+    None,
+    /// As [`AugmentationLevel::Standard`], with half of the crop, rounded up.
+    Light,
+    /// What is usual for the data: [`Augmentation::standard`].
+    Standard,
+    /// [`Policy::TrivialWide`], and then as [`AugmentationLevel::Standard`].
+    Trivial,
 }
 
 /// What becomes of one image.
@@ -67,10 +100,28 @@ impl Change {
 impl Augmentation {
     /// Images as they are.
     pub const NONE: Self = Self {
+        policy: None,
         crop_padding: 0,
         horizontal_flip: false,
         cutout: None,
     };
+
+    /// What the level means for these data.
+    pub fn of_level(level: AugmentationLevel, data: &DataFacts) -> Self {
+        let standard = Self::standard(data);
+        match level {
+            AugmentationLevel::None => Self::NONE,
+            AugmentationLevel::Light => Self {
+                crop_padding: standard.crop_padding.div_ceil(2),
+                ..standard
+            },
+            AugmentationLevel::Standard => standard,
+            AugmentationLevel::Trivial => Self {
+                policy: Some(Policy::TrivialWide),
+                ..standard
+            },
+        }
+    }
 
     /// What is usual for the data set: crop 4 and flip for CIFAR, crop 2 and flip for
     /// Fashion-MNIST, crop 1 for digits, which must not be mirrored. Cutout is left out, as in most
@@ -95,7 +146,7 @@ impl Augmentation {
         Self {
             crop_padding,
             horizontal_flip,
-            cutout: None,
+            ..Self::NONE
         }
     }
 
@@ -121,7 +172,26 @@ impl Augmentation {
         }
     }
 
-    /// What becomes of image `index` in the epoch that `epoch_seed` stands for.
+    /// The image `index` as the policy changes it in the epoch that `epoch_seed` stands for: in
+    /// `scratch`, or as it is where there is none.
+    pub(super) fn vary<'a>(
+        &self,
+        shape: Shape,
+        epoch_seed: Seed,
+        index: u32,
+        image: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        match self.policy {
+            None => image,
+            Some(Policy::TrivialWide) => {
+                Operation::draw(shape, epoch_seed, index).apply(shape, image, scratch);
+                scratch
+            }
+        }
+    }
+
+    /// What crop, flip and cutout do with image `index` in the epoch that `epoch_seed` stands for.
     pub(super) fn draw(&self, shape: Shape, epoch_seed: Seed, index: u32) -> Change {
         if *self == Self::NONE {
             return Change {
@@ -200,215 +270,4 @@ impl Augmentation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHAPE: Shape = Shape::new(1, 3, 3);
-    const IMAGE: [u8; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
-
-    fn apply(augmentation: Augmentation, change: Change) -> [f32; 9] {
-        // Black becomes -1, so that it differs from what is cut out.
-        let table = std::array::from_fn(|pixel| if pixel == 0 { -1.0 } else { pixel as f32 });
-        let mut out = [f32::NAN; 9];
-        augmentation.apply(change, SHAPE, &IMAGE, &[table], &mut out);
-        out
-    }
-
-    const STILL: Change = Change {
-        top: 0,
-        left: 0,
-        flip: false,
-        centre: None,
-    };
-
-    #[test]
-    fn nothing_is_changed_by_default() {
-        assert_eq!(Augmentation::default(), Augmentation::NONE);
-        let change = Augmentation::NONE.draw(SHAPE, Seed::new(1), 5);
-        assert_eq!(apply(Augmentation::NONE, change), IMAGE.map(f32::from));
-    }
-
-    /// Expected: `torch.nn.functional.pad(image, (p,) * 4, value=-1)[top:top + 3, left:left + 3]`.
-    #[test]
-    fn a_crop_shifts_the_image_and_fills_with_black() {
-        let crop = Augmentation {
-            crop_padding: 1,
-            ..Augmentation::NONE
-        };
-        assert_eq!(
-            apply(
-                crop,
-                Change {
-                    top: 1,
-                    left: 1,
-                    ..STILL
-                }
-            ),
-            IMAGE.map(f32::from)
-        );
-        assert_eq!(apply(crop, STILL), [-1., -1., -1., -1., 1., 2., -1., 4., 5.]);
-        assert_eq!(
-            apply(
-                crop,
-                Change {
-                    top: 2,
-                    left: 1,
-                    ..STILL
-                }
-            ),
-            [4., 5., 6., 7., 8., 9., -1., -1., -1.]
-        );
-        assert_eq!(
-            apply(
-                crop,
-                Change {
-                    top: 1,
-                    left: 2,
-                    ..STILL
-                }
-            ),
-            [2., 3., -1., 5., 6., -1., 8., 9., -1.]
-        );
-        let wide = Augmentation {
-            crop_padding: 2,
-            ..Augmentation::NONE
-        };
-        assert_eq!(
-            apply(
-                wide,
-                Change {
-                    top: 4,
-                    left: 4,
-                    ..STILL
-                }
-            ),
-            [9., -1., -1., -1., -1., -1., -1., -1., -1.]
-        );
-    }
-
-    #[test]
-    fn a_flip_comes_after_the_crop() {
-        let both = Augmentation {
-            crop_padding: 1,
-            horizontal_flip: true,
-            cutout: None,
-        };
-        let change = Change {
-            top: 1,
-            left: 2,
-            flip: true,
-            centre: None,
-        };
-        assert_eq!(apply(both, change), [-1., 3., 2., -1., 6., 5., -1., 9., 8.]);
-    }
-
-    #[test]
-    fn cutout_is_a_square_clipped_at_the_border_and_filled_with_the_mean() {
-        let cut = |side, y, x| {
-            let augmentation = Augmentation {
-                cutout: Some(side),
-                ..Augmentation::NONE
-            };
-            let table = std::array::from_fn(|pixel| pixel as f32);
-            let mut out = [f32::NAN; 9];
-            augmentation.apply(
-                Change {
-                    centre: Some((y, x)),
-                    ..STILL
-                },
-                SHAPE,
-                &IMAGE,
-                &[table],
-                &mut out,
-            );
-            out
-        };
-        assert_eq!(cut(1, 1, 1), [1., 2., 3., 4., 0., 6., 7., 8., 9.]);
-        assert_eq!(cut(2, 1, 1), [0., 0., 3., 0., 0., 6., 7., 8., 9.]);
-        assert_eq!(cut(2, 0, 0), [0., 2., 3., 4., 5., 6., 7., 8., 9.]);
-        assert_eq!(cut(3, 2, 2), [1., 2., 3., 4., 0., 0., 7., 0., 0.]);
-    }
-
-    /// A change of these numbers changes every study that was ever recorded.
-    #[test]
-    fn value_stability() {
-        let all = Augmentation {
-            crop_padding: 4,
-            horizontal_flip: true,
-            cutout: Some(16),
-        };
-        let shape = Shape::new(3, 32, 32);
-        let drawn: Vec<_> = (0..3)
-            .map(|index| all.draw(shape, Seed::new(42), index))
-            .map(|change| (change.top, change.left, change.flip, change.centre))
-            .collect();
-        let expected = [
-            (6, 6, true, Some((20, 10))),
-            (3, 7, false, Some((24, 31))),
-            (8, 4, true, Some((9, 25))),
-        ];
-        assert_eq!(drawn, expected);
-    }
-
-    #[test]
-    fn draws_cover_their_ranges_evenly() {
-        let all = Augmentation {
-            crop_padding: 1,
-            horizontal_flip: true,
-            cutout: Some(1),
-        };
-        let (mut tops, mut flips, mut columns) = ([0; 3], 0, [0; 3]);
-        for index in 0..3000 {
-            let change = all.draw(SHAPE, Seed::new(7), index);
-            tops[change.top] += 1;
-            flips += i32::from(change.flip);
-            columns[change.centre.unwrap().1] += 1;
-        }
-        // Five standard deviations: 5 · √(3000 · ⅓ · ⅔) = 129 and 5 · √(3000 / 4) = 137.
-        assert!(
-            tops.iter().chain(&columns).all(|&n: &i32| (n - 1000).abs() < 129),
-            "{tops:?} {columns:?}"
-        );
-        assert!((flips - 1500).abs() < 137, "{flips}");
-    }
-
-    #[test]
-    fn settings_that_do_not_fit_the_images_are_refused() {
-        let check = |crop_padding, cutout| {
-            Augmentation {
-                crop_padding,
-                horizontal_flip: false,
-                cutout,
-            }
-            .check(Shape::new(1, 8, 6))
-        };
-        assert!(check(5, Some(8)).is_ok());
-        assert!(check(6, None).is_err());
-        assert!(check(0, Some(0)).is_err());
-        assert!(check(0, Some(9)).is_err());
-        assert!(serde_json::from_str::<Augmentation>("{\"crop\":4}").is_err());
-        let some: Augmentation = serde_json::from_str("{\"cutout\":16}").unwrap();
-        assert_eq!(
-            some,
-            Augmentation {
-                cutout: Some(16),
-                ..Augmentation::NONE
-            }
-        );
-    }
-
-    #[test]
-    fn every_data_set_has_a_standard_that_fits_it_and_digits_are_not_mirrored() {
-        for info in super::super::DATASETS {
-            let standard = Augmentation::standard_for(info.name).unwrap();
-            assert!(standard.check(info.shape).is_ok());
-            assert_eq!(
-                standard.horizontal_flip,
-                !["digits", "mnist"].contains(&info.name),
-                "{}",
-                info.name
-            );
-        }
-        assert!(Augmentation::standard_for("imagenet").is_err());
-    }
-}
+mod tests;

@@ -112,7 +112,7 @@ impl Maker {
         device: &Device,
     ) -> Result<Self, DataError> {
         #[cfg(any(feature = "cuda", test))]
-        if cuda::runs_on(device) {
+        if cuda::runs_on(device) && augmentation.policy.is_none() {
             let on_device = ImagesOnDevice::new(&images, normalization, augmentation, device)?;
             let on_device = Arc::new(on_device);
             return Ok(Self::Device { images, on_device });
@@ -168,15 +168,12 @@ impl Buffers {
     ) -> Self {
         let shape = images.shape();
         let mut values = vec![0.0; indices.len() * shape.numel()];
+        let mut scratch = Vec::new();
         for (&index, out) in indices.iter().zip(values.chunks_exact_mut(shape.numel())) {
+            let image = images.image(index as usize).unwrap_or_default();
+            let image = augmentation.vary(shape, epoch_seed, index, image, &mut scratch);
             let change = augmentation.draw(shape, epoch_seed, index);
-            augmentation.apply(
-                change,
-                shape,
-                images.image(index as usize).unwrap_or_default(),
-                tables,
-                out,
-            );
+            augmentation.apply(change, shape, image, tables, out);
         }
         let labels = indices
             .iter()

@@ -114,7 +114,8 @@ pub struct Batcher {
 
 impl Batcher {
     /// Batches of the images with these indices, on this device. On CUDA the device is given all
-    /// images, once for all batchers of the same [`Images`], and makes the batches itself.
+    /// images, once for all batchers of the same [`Images`], and makes the batches itself, unless
+    /// the augmentation has a [`Policy`](super::Policy).
     ///
     /// # Errors
     /// If the batch size is 0, there are no indices or one is out of range, the constants are for
@@ -272,6 +273,7 @@ mod tests {
     use nas_space::shape::Shape;
 
     use super::*;
+    use crate::data::Policy;
 
     /// `n` images of 1×4×4 whose pixels tell them apart.
     fn batcher(n: usize, plan: BatchPlan) -> Result<Batcher, DataError> {
@@ -288,6 +290,7 @@ mod tests {
             crop_padding: 1,
             horizontal_flip: true,
             cutout: Some(2),
+            ..Augmentation::NONE
         };
         BatchPlan::training(batch_size, augmentation, Seed::new(42))
     }
@@ -403,6 +406,22 @@ mod tests {
             images
         };
         assert_eq!(by_image(4), by_image(23));
+    }
+
+    #[test]
+    fn a_policy_gives_an_image_the_same_pixels_in_any_batch_and_others_in_other_epochs() {
+        let by_image = |batch_size, epoch| {
+            let mut plan = training(batch_size);
+            plan.augmentation.policy = Some(Policy::TrivialWide);
+            let mut images: Vec<(u32, Vec<f32>)> = Vec::new();
+            for (indices, _, values) in collect(batcher(23, plan).unwrap().epoch(epoch, 0).unwrap()) {
+                images.extend(indices.into_iter().zip(values.chunks(16).map(<[f32]>::to_vec)));
+            }
+            images.sort_by_key(|(index, _)| *index);
+            images
+        };
+        assert_eq!(by_image(4, 2), by_image(7, 2));
+        assert_ne!(by_image(4, 2), by_image(4, 3));
     }
 
     #[test]

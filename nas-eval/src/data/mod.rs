@@ -51,8 +51,9 @@ mod on_device;
 mod own;
 mod registry;
 mod split;
+mod trivial;
 
-pub use augment::Augmentation;
+pub use augment::{Augmentation, AugmentationLevel, Policy};
 pub use batch::Batch;
 pub use batcher::{BatchPlan, Batcher, Epoch, LastBatch, Order};
 pub use dataset::{Dataset, HeldOut};

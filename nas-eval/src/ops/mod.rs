@@ -21,6 +21,6 @@ pub use batch_norm::{BatchNormed, batch_norm_eval, batch_norm_train};
 pub use conv::conv2d;
 pub use pool::{avg_pool2d, global_avg_pool, max_pool2d};
 pub use relu::relu;
-pub use softmax_loss::cross_entropy;
+pub use softmax_loss::{cross_entropy, weighted_cross_entropy};
 
 pub use crate::windows::{ConvSpec, PoolSpec};

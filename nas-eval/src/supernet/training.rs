@@ -28,6 +28,8 @@ pub struct SupernetTraining {
     data_fingerprint: String,
     config: TrainConfig,
     seed: Seed,
+    /// \[classes\], in the supernet's element type.
+    class_weights: Option<Tensor>,
     optimizer: Box<dyn Optimizer>,
     /// Where the next epoch was interrupted.
     progress: Option<Progress>,
@@ -165,11 +167,16 @@ impl SupernetTraining {
                 format!("the data's: images of {shape} in {classes} classes"),
             ));
         }
+        let data_fingerprint = images.fingerprint();
         let supernet = seed.derive("supernet", 0);
+        let compute = data.compute;
+        let supernet = Supernet::new(Arc::new(network), supernet, compute)?;
+        let data = TrainingData::hold_out(data.dataset, data.valid_fraction, seed.derive("split", 0))?;
         Ok(Self {
-            supernet: Supernet::new(Arc::new(network), supernet, data.compute)?,
-            data: TrainingData::hold_out(data.dataset, data.valid_fraction, seed.derive("split", 0))?,
-            data_fingerprint: images.fingerprint(),
+            class_weights: data.class_weights(config.class_weights, compute)?,
+            supernet,
+            data,
+            data_fingerprint,
             optimizer: config.optimizer.build()?,
             config,
             seed,
@@ -243,11 +250,11 @@ impl SupernetTraining {
             seed: dropout.derive("step", step.number as u64),
             drop_path: 0.0,
         };
-        let (smoothing, weight) = (self.config.label_smoothing, self.config.auxiliary_weight);
+        let weights = self.class_weights.as_ref();
         let mut done = self
             .supernet
             .differentiate(images, &pass, mixture, Wanted::Weights, |logits| {
-                Ok(losses(logits, labels, smoothing, weight)?.1)
+                Ok(losses(logits, labels, &self.config, weights)?.1)
             })?;
         tally.count(&done.logits.main, labels, &done.loss, &done.loss)?;
         if self.config.clip_norm > 0.0 {

@@ -61,6 +61,8 @@ struct Recorded {
     valid_loss: Option<Exact>,
     valid_accuracy: Option<Exact>,
     valid_balanced_accuracy: Option<Exact>,
+    #[serde(default)]
+    valid_macro_f1: Option<Exact>,
     learning_rate: Exact,
     seconds: Exact,
 }
@@ -295,6 +297,7 @@ impl From<&EpochMetrics> for Recorded {
             valid_loss: metrics.valid_loss.map(Exact),
             valid_accuracy: metrics.valid_accuracy.map(Exact),
             valid_balanced_accuracy: metrics.valid_balanced_accuracy.map(Exact),
+            valid_macro_f1: metrics.valid_macro_f1.map(Exact),
             learning_rate: Exact(metrics.learning_rate),
             seconds: Exact(metrics.seconds),
         }
@@ -310,6 +313,7 @@ impl From<&Recorded> for EpochMetrics {
             valid_loss: recorded.valid_loss.map(|x| x.0),
             valid_accuracy: recorded.valid_accuracy.map(|x| x.0),
             valid_balanced_accuracy: recorded.valid_balanced_accuracy.map(|x| x.0),
+            valid_macro_f1: recorded.valid_macro_f1.map(|x| x.0),
             learning_rate: recorded.learning_rate.0,
             seconds: recorded.seconds.0,
         }

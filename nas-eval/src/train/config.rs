@@ -21,6 +21,7 @@ pub const MOST_BATCH: usize = 1 << 20;
 /// | `schedule` | cosine to 0, per epoch | see [`Schedule`] | |
 /// | `clip_norm` | 5 | largest norm of all gradients together; 0 for no limit | ≥ 0 |
 /// | `label_smoothing` | 0 | share of the target spread over all classes | \[0, 1) |
+/// | `class_weights` | none | whether rare classes weigh more in the loss | see [`ClassWeights`] |
 /// | `augmentation` | crop 4, flip, cutout 16 | see [`Augmentation`] | |
 /// | `drop_path` | 0.2 | rate of drop-path that the training approaches: epoch e of E, from 0, has the share e / E of it, the last one thus (E − 1) / E | \[0, 1) |
 /// | `auxiliary_weight` | 0.4 | weight of the auxiliary head's loss, where the network has one | ≥ 0 |
@@ -46,6 +47,9 @@ pub struct TrainConfig {
     /// Share of the target that is spread evenly over all classes (Szegedy et al. 2016, arXiv
     /// 1512.00567, section 7).
     pub label_smoothing: f64,
+    /// Whether rare classes weigh more in the loss of a training step.
+    #[serde(skip_serializing_if = "ClassWeights::is_none")]
+    pub class_weights: ClassWeights,
     /// How training images are varied.
     pub augmentation: Augmentation,
     /// Drop-path rate P that the training approaches: it is P·e/E in epoch e of E, from 0, so it
@@ -54,6 +58,27 @@ pub struct TrainConfig {
     pub drop_path: f64,
     /// Weight of the auxiliary head's loss.
     pub auxiliary_weight: f64,
+}
+
+/// How much the classes weigh in the loss of a training step; validation and test losses are
+/// without weights.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeights {
+    /// Each image alike.
+    #[default]
+    None,
+    /// Each class alike, however many training images it has: the weights of
+    /// [`TrainingData::weights_of_classes`](super::TrainingData::weights_of_classes), in the loss of
+    /// [`weighted_cross_entropy`](crate::ops::weighted_cross_entropy).
+    Balanced,
+}
+
+impl ClassWeights {
+    /// Whether there are none.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 impl Default for TrainConfig {
@@ -77,10 +102,12 @@ impl TrainConfig {
             schedule: Schedule::default(),
             clip_norm: 5.0,
             label_smoothing: 0.0,
+            class_weights: ClassWeights::None,
             augmentation: Augmentation {
                 crop_padding: 4,
                 horizontal_flip: true,
                 cutout: Some(16),
+                ..Augmentation::NONE
             },
             drop_path: 0.2,
             auxiliary_weight: 0.4,
@@ -106,7 +133,7 @@ impl TrainConfig {
             augmentation: Augmentation {
                 crop_padding: 4,
                 horizontal_flip: true,
-                cutout: None,
+                ..Augmentation::NONE
             },
             drop_path: 0.0,
             ..Self::darts()

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use nas_space::seed::Seed;
 
-use super::TrainConfig;
+use super::{ClassWeights, TrainConfig};
+use crate::compute::Compute;
 use crate::data::{BatchPlan, Batcher, DataError, Dataset, HeldOut, Images, Normalization, stratified_split};
 
 /// Training images, divided into those that are trained on and those that are validated on, with
@@ -79,6 +80,46 @@ impl TrainingData {
         &self.valid
     }
 
+    /// The weights of the classes in the loss, by the images that are trained on: one for each
+    /// class. Nothing where none are asked for.
+    ///
+    /// Balanced weights are n / (k · n_c), where n images in k classes are trained on and n_c of
+    /// them are of class c; a class without any has weight 0 and is not among the k. Their mean
+    /// over the images is 1.
+    pub fn weights_of_classes(&self, weights: ClassWeights) -> Option<Vec<f64>> {
+        match weights {
+            ClassWeights::None => return None,
+            ClassWeights::Balanced => {}
+        }
+        let mut counts = vec![0_u32; self.images.classes()];
+        for &index in &self.train {
+            counts[self.images.labels()[index as usize] as usize] += 1;
+        }
+        let present = counts.iter().filter(|&&count| count > 0).count();
+        let share = self.train.len() as f64 / present as f64;
+        let weight = |count| match count {
+            0 => 0.0,
+            count => share / f64::from(count),
+        };
+        Some(counts.into_iter().map(weight).collect())
+    }
+
+    /// The same, \[classes\], where and in the type that is computed in.
+    pub(crate) fn class_weights(
+        &self,
+        weights: ClassWeights,
+        compute: &Compute,
+    ) -> candle_core::Result<Option<Tensor>> {
+        self.weights_of_classes(weights)
+            .map(|weights| {
+                let n = weights.len();
+                Tensor::from_vec(weights, n, &Device::Cpu)?
+                    .to_dtype(compute.dtype)?
+                    .to_device(&compute.device)
+            })
+            .transpose()
+    }
+
     /// All images.
     pub fn images(&self) -> &Arc<Images> {
         &self.images
@@ -99,5 +140,31 @@ impl TrainingData {
         let plan = BatchPlan::training(config.batch_size, config.augmentation, seed);
         let (images, normalization) = (Arc::clone(&self.images), Arc::clone(&self.normalization));
         Batcher::new(images, normalization, self.train.clone(), plan, device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nas_space::shape::Shape;
+
+    use super::*;
+
+    #[test]
+    fn balanced_weights_are_of_the_images_that_are_trained_on() {
+        // Six images of class 0, two of class 1, one of class 2, none of class 3.
+        let labels = vec![0, 0, 0, 0, 0, 0, 1, 1, 2];
+        let images = Images::new(Shape::new(1, 1, 1), 4, (0..9).collect(), labels).unwrap();
+        let data = TrainingData::new(Arc::new(images), vec![0, 1, 2, 3, 6, 7, 8], vec![4, 5]).unwrap();
+        assert_eq!(data.weights_of_classes(ClassWeights::None), None);
+        // sklearn.utils.class_weight.compute_class_weight("balanced", classes=[0, 1, 2], y=…)
+        let expected = [7.0 / 12.0, 7.0 / 6.0, 7.0 / 3.0, 0.0];
+        let weights = data.weights_of_classes(ClassWeights::Balanced).unwrap();
+        for (weight, expected) in weights.iter().zip(expected) {
+            assert!((weight - expected).abs() < 1e-15, "{weights:?}");
+        }
+        let tensor = data
+            .class_weights(ClassWeights::Balanced, &Compute::cpu())
+            .unwrap();
+        assert_eq!(tensor.unwrap().dims(), [4]);
     }
 }

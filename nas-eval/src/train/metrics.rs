@@ -13,7 +13,8 @@ pub struct EpochMetrics {
     /// Number of the epoch, from 0.
     pub epoch: u32,
     /// Mean loss of the epoch's training images as they were when they were trained on: augmented,
-    /// with label smoothing, without the auxiliary head. In nats.
+    /// with label smoothing and weights of classes, where there are any, without the auxiliary
+    /// head. In nats.
     pub train_loss: f64,
     /// Share of those images that were classified correctly, in \[0, 1\].
     pub train_accuracy: f64,
@@ -24,6 +25,9 @@ pub struct EpochMetrics {
     pub valid_accuracy: Option<f64>,
     /// The mean over the classes of the accuracy on their validation images, in \[0, 1\].
     pub valid_balanced_accuracy: Option<f64>,
+    /// The mean over the classes of their F1 on the validation images, in \[0, 1\]: see
+    /// [`Confusion::macro_f1`](super::Confusion::macro_f1).
+    pub valid_macro_f1: Option<f64>,
     /// Learning rate of the epoch's first step.
     pub learning_rate: f64,
     /// Wall-clock seconds of training and validation.

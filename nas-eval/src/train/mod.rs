@@ -47,7 +47,7 @@ mod steps;
 mod tests;
 mod trainer;
 
-pub use config::{MOST_BATCH, TrainConfig};
+pub use config::{ClassWeights, MOST_BATCH, TrainConfig};
 pub use confusion::Confusion;
 pub use data::TrainingData;
 pub use evaluate::evaluate;

@@ -3,12 +3,12 @@
 use candle_core::Tensor;
 use nas_space::search::Stop;
 
-use super::{Progress, Scores, Tally};
+use super::{Progress, Scores, Tally, TrainConfig};
 use crate::clock::Stopwatch;
 use crate::data::{Batch, Batcher};
 use crate::error::EvalError;
 use crate::model::Logits;
-use crate::ops::cross_entropy;
+use crate::ops::weighted_cross_entropy;
 
 /// The steps of an epoch: one for each batch.
 #[derive(Debug)]
@@ -70,20 +70,63 @@ impl EpochClock {
     }
 }
 
-/// The loss of the class scores, and that with the auxiliary head's share.
+/// The loss of the class scores, and that with the auxiliary head's share. `class_weights` are
+/// \[classes\], of the logits' type.
 pub(crate) fn losses(
     logits: &Logits,
     labels: &Tensor,
-    label_smoothing: f64,
-    auxiliary_weight: f64,
+    config: &TrainConfig,
+    class_weights: Option<&Tensor>,
 ) -> candle_core::Result<(Tensor, Tensor)> {
-    let main = cross_entropy(&logits.main, labels, label_smoothing)?;
+    let loss = |logits| weighted_cross_entropy(logits, labels, config.label_smoothing, class_weights);
+    let main = loss(&logits.main)?;
     let total = match &logits.auxiliary {
         Some(logits) => {
-            let auxiliary = cross_entropy(logits, labels, label_smoothing)?;
-            (&main + (auxiliary * auxiliary_weight)?)?
+            let auxiliary = loss(logits)?;
+            (&main + (auxiliary * config.auxiliary_weight)?)?
         }
         None => main.clone(),
     };
     Ok((main, total))
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::ops::cross_entropy;
+
+    fn scalar(tensor: &Tensor) -> f64 {
+        tensor.to_scalar().unwrap()
+    }
+
+    #[test]
+    fn class_weights_are_those_of_both_heads_and_none_are_the_plain_loss() {
+        let cpu = &Device::Cpu;
+        let main = Tensor::new(&[[2.0, -1.0], [0.5, 0.0], [1.0, 3.0]], cpu).unwrap();
+        let auxiliary = Tensor::new(&[[0.0, 1.0], [0.0, -2.0], [1.0, 1.5]], cpu).unwrap();
+        let labels = Tensor::new(&[0_u32, 0, 1], cpu).unwrap();
+        let weights = Tensor::new(&[0.75, 1.5], cpu).unwrap();
+        let logits = Logits {
+            main: main.clone(),
+            auxiliary: Some(auxiliary.clone()),
+        };
+        let config = TrainConfig {
+            label_smoothing: 0.1,
+            auxiliary_weight: 0.4,
+            ..TrainConfig::darts()
+        };
+        let of_head = |head: &Tensor| weighted_cross_entropy(head, &labels, 0.1, Some(&weights)).unwrap();
+        let (alone, total) = losses(&logits, &labels, &config, Some(&weights)).unwrap();
+        assert_eq!(scalar(&alone), scalar(&of_head(&main)));
+        let expected = scalar(&of_head(&main)) + 0.4 * scalar(&of_head(&auxiliary));
+        assert!((scalar(&total) - expected).abs() < 1e-15);
+        let (plain, _) = losses(&logits, &labels, &config, None).unwrap();
+        assert_eq!(
+            scalar(&plain).to_bits(),
+            scalar(&cross_entropy(&main, &labels, 0.1).unwrap()).to_bits()
+        );
+        assert!((scalar(&plain) - scalar(&alone)).abs() > 1e-3);
+    }
 }

@@ -96,6 +96,7 @@ fn config() -> TrainConfig {
             crop_padding: 1,
             horizontal_flip: true,
             cutout: Some(2),
+            ..Augmentation::NONE
         },
         ..TrainConfig::darts()
     }

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use candle_core::Tensor;
 use nas_space::search::Stop;
 use nas_space::seed::Seed;
 
@@ -22,6 +23,8 @@ pub struct Trainer {
     pub(super) data: TrainingData,
     pub(super) config: TrainConfig,
     pub(super) seed: Seed,
+    /// \[classes\], in the model's element type.
+    class_weights: Option<Tensor>,
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) history: Vec<EpochMetrics>,
     /// Where the next epoch was interrupted.
@@ -33,11 +36,13 @@ impl Trainer {
     /// A trainer at the start of the first epoch.
     ///
     /// # Errors
-    /// [`EvalError::Config`] for a value outside its range.
+    /// [`EvalError::Config`] for a value outside its range; [`EvalError::Tensor`] from the device.
     pub fn new(model: Model, data: TrainingData, config: TrainConfig, seed: Seed) -> Result<Self, EvalError> {
         config.validate()?;
         let optimizer = config.optimizer.build()?;
+        let class_weights = data.class_weights(config.class_weights, model.parameters().compute())?;
         Ok(Self {
+            class_weights,
             model,
             data,
             config,
@@ -120,7 +125,7 @@ impl Trainer {
             epoch,
             stop: &self.stop,
         };
-        let config = &self.config;
+        let (config, weights) = (&self.config, self.class_weights.as_ref());
         let train = steps.run(
             &mut self.progress,
             |step, batch, tally| -> Result<(), EvalError> {
@@ -131,8 +136,7 @@ impl Trainer {
                 let images = batch.images.to_dtype(dtype)?;
                 let mut main = None;
                 let (logits, total, mut gradients) = self.model.differentiate(&images, &pass, |logits| {
-                    let (smoothing, weight) = (config.label_smoothing, config.auxiliary_weight);
-                    let (without_auxiliary, total) = losses(logits, &batch.labels, smoothing, weight)?;
+                    let (without_auxiliary, total) = losses(logits, &batch.labels, config, weights)?;
                     main = Some(without_auxiliary);
                     Ok(total)
                 })?;
@@ -147,17 +151,17 @@ impl Trainer {
                 Ok(self.optimizer.step(self.model.parameters(), &gradients, rate)?)
             },
         )?;
-        let mut confusion = Some(Confusion::hits_alone(self.data.images().classes()));
+        let mut confusion = Some(Confusion::of_each(self.data.images().classes()));
         let valid = self.validate(epoch, &mut confusion)?;
+        let confusion = valid.and(confusion);
         Ok(EpochMetrics {
             epoch,
             train_loss: train.loss,
             train_accuracy: train.accuracy,
             valid_loss: valid.map(|scores| scores.loss),
             valid_accuracy: valid.map(|scores| scores.accuracy),
-            valid_balanced_accuracy: valid
-                .and(confusion)
-                .map(|confusion| confusion.balanced_accuracy()),
+            valid_balanced_accuracy: confusion.as_ref().map(Confusion::balanced_accuracy),
+            valid_macro_f1: confusion.as_ref().map(Confusion::macro_f1),
             learning_rate: self.config.schedule.rate(self.config.learning_rate, start),
             seconds: 0.0,
         })

@@ -2,7 +2,7 @@
 
 use nas_eval::data::Augmentation;
 use nas_eval::nn::{Curve, OptimizerConfig, Schedule, SgdConfig};
-use nas_eval::train::{MOST_BATCH, TrainConfig};
+use nas_eval::train::{ClassWeights, MOST_BATCH, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{CellSpace, Skeleton, Space};
 use serde::{Deserialize, Serialize};
@@ -198,6 +198,7 @@ impl EnasConfig {
             schedule: self.schedule,
             clip_norm: self.clip_norm,
             label_smoothing: 0.0,
+            class_weights: ClassWeights::None,
             augmentation: self.augmentation,
             drop_path: 0.0,
             auxiliary_weight: self.auxiliary_weight,

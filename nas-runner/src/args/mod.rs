@@ -8,8 +8,8 @@ mod workers;
 pub use halving::{HalvingArgs, HalvingName};
 pub use read::ReadArgs;
 pub use task::{
-    BudgetArgs, DataArgs, DeviceArgs, FileArgs, LimitArgs, SizeArgs, SubjectArgs, TaskArgs, TrainingArgs,
-    benchmarks,
+    BudgetArgs, DataArgs, DeviceArgs, FileArgs, LimitArgs, MetricChoice, SizeArgs, SubjectArgs, TaskArgs,
+    TrainingArgs, benchmarks,
 };
 pub use workers::{BoundArgs, WorkerArgs};
 

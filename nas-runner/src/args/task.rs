@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use nas_eval::data::{Augmentation, AugmentationLevel, DataFacts};
 use nas_eval::evaluator::JudgedBy;
+use nas_eval::train::{ClassWeights, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_tables::BUILT_IN;
 
@@ -221,17 +223,66 @@ pub struct TrainingArgs {
     /// Peak learning rate
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub learning_rate: Option<f64>,
-    /// What architectures are compared by: accuracy, or balanced, which counts each class alike [default: accuracy, unless the
-    /// largest class has more than 3 times the images of the smallest]
-    #[arg(long, value_name = "accuracy|balanced", value_parser = judged_by)]
-    pub metric: Option<JudgedBy>,
+    /// What networks are compared by: accuracy; balanced, the mean accuracy of the classes; macro-f1, the mean F1 of the classes;
+    /// or auto: balanced where the largest class has more than 3 times the images of the smallest, else accuracy [default: auto]
+    #[arg(long, value_name = "accuracy|balanced|macro-f1|auto", value_parser = metric)]
+    pub metric: Option<MetricChoice>,
+    /// Weights of the classes in the training loss: none; or balanced, by which rare classes count as much as frequent ones.
+    /// Supernets are trained without [default: none]
+    #[arg(long, value_name = "none|balanced", value_parser = class_weights)]
+    pub class_weights: Option<ClassWeights>,
+    /// How training images are varied: none; light, with half of the crop; standard, the crop and the mirroring that suit the
+    /// data; trivial, with TrivialAugment before these. Supernets have a setting of their own [default: standard]
+    #[arg(long, value_name = "none|light|standard|trivial", value_parser = augment)]
+    pub augment: Option<AugmentationLevel>,
 }
 
-fn judged_by(text: &str) -> Result<JudgedBy, String> {
+impl TrainingArgs {
+    /// Puts what was typed over the settings of a training on these data.
+    pub fn overlay(&self, train: &mut TrainConfig, facts: &DataFacts) {
+        train.batch_size = self.batch_size.unwrap_or(train.batch_size);
+        train.learning_rate = self.learning_rate.unwrap_or(train.learning_rate);
+        train.class_weights = self.class_weights.unwrap_or(train.class_weights);
+        if let Some(level) = self.augment {
+            train.augmentation = Augmentation::of_level(level, facts);
+        }
+    }
+}
+
+/// What `--metric` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricChoice {
+    /// What suits the data.
+    Auto,
+    /// This one.
+    By(JudgedBy),
+}
+
+fn class_weights(text: &str) -> Result<ClassWeights, String> {
     match text {
-        "accuracy" => Ok(JudgedBy::Accuracy),
-        "balanced" => Ok(JudgedBy::Balanced),
-        _ => Err("expected accuracy or balanced".to_owned()),
+        "none" => Ok(ClassWeights::None),
+        "balanced" => Ok(ClassWeights::Balanced),
+        _ => Err("expected none or balanced".to_owned()),
+    }
+}
+
+fn augment(text: &str) -> Result<AugmentationLevel, String> {
+    match text {
+        "none" => Ok(AugmentationLevel::None),
+        "light" => Ok(AugmentationLevel::Light),
+        "standard" => Ok(AugmentationLevel::Standard),
+        "trivial" => Ok(AugmentationLevel::Trivial),
+        _ => Err("expected none, light, standard or trivial".to_owned()),
+    }
+}
+
+fn metric(text: &str) -> Result<MetricChoice, String> {
+    match text {
+        "auto" => Ok(MetricChoice::Auto),
+        "accuracy" => Ok(MetricChoice::By(JudgedBy::Accuracy)),
+        "balanced" => Ok(MetricChoice::By(JudgedBy::Balanced)),
+        "macro-f1" => Ok(MetricChoice::By(JudgedBy::MacroF1)),
+        _ => Err("expected accuracy, balanced, macro-f1 or auto".to_owned()),
     }
 }
 

@@ -51,6 +51,8 @@ impl CommandPlan {
             (args.training.batch_size.is_some(), "--batch-size"),
             (args.training.learning_rate.is_some(), "--learning-rate"),
             (args.training.metric.is_some(), "--metric"),
+            (args.training.class_weights.is_some(), "--class-weights"),
+            (args.training.augment.is_some(), "--augment"),
             (args.device.tf32.is_some(), "--tf32"),
             (args.data.limit.is_some(), "--limit"),
         ];

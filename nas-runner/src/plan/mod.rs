@@ -14,7 +14,7 @@ pub use command::CommandPlan;
 pub use forecast::{Forecast, Timing};
 pub use halving::HalvingPlan;
 pub use images::{Images, ImagesPlan};
-pub use resolve::{resolve, space, training_defaults};
+pub use resolve::{judged_by, resolve, space, training_defaults};
 pub use table::{OneFigure, TablePlan};
 pub use trial::TrialPlan;
 

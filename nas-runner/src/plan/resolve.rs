@@ -15,7 +15,7 @@ use toml::{Table, Value};
 use super::{
     CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, minutes, table,
 };
-use crate::args::{SearchArgs, TaskArgs};
+use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
 use crate::methods::{Defaults, Known, Method};
 use crate::size::{Size, skeleton};
@@ -167,7 +167,7 @@ pub(super) fn untimed(
     let limited =
         task.budget.trials.is_some() || task.budget.limits_otherwise() || file.contains_key("budget");
     let mut config = merged(&defaults, file, settings, task)?;
-    overlay(&mut config, args)?;
+    overlay(&mut config, args, &looked.facts)?;
     if halved && !limited {
         // As much training as trials without halving get where nothing is said.
         let (trials, epochs) = match &config.estimation {
@@ -429,12 +429,12 @@ fn with_layers(space: SpaceConfig, layers: Option<usize>) -> Result<SpaceConfig>
     }
 }
 
-/// What architectures are compared by where nothing is said: the accuracy, unless classes are uneven.
-fn judged_by(facts: &DataFacts) -> JudgedBy {
-    if facts.unevenness > MOST_UNEVEN {
-        JudgedBy::Balanced
-    } else {
-        JudgedBy::Accuracy
+/// What networks are compared by. Where that is left to the data it is the accuracy, unless classes are uneven.
+pub fn judged_by(choice: MetricChoice, facts: &DataFacts) -> JudgedBy {
+    match choice {
+        MetricChoice::By(judged_by) => judged_by,
+        MetricChoice::Auto if facts.unevenness > MOST_UNEVEN => JudgedBy::Balanced,
+        MetricChoice::Auto => JudgedBy::Accuracy,
     }
 }
 
@@ -463,7 +463,7 @@ pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
         evaluator: TrainingEvaluatorConfig {
             network,
             train,
-            judged_by: judged_by(facts),
+            judged_by: judged_by(MetricChoice::Auto, facts),
             valid_fraction: VALID_FRACTION,
             ..TrainingEvaluatorConfig::default()
         },
@@ -486,7 +486,7 @@ fn merge(base: &mut Table, over: Table) {
 }
 
 /// Puts what was typed over the configuration.
-fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
+fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Result<()> {
     let task = &args.task;
     config.seed = args.own.seed.unwrap_or(config.seed);
     config.batch = args.own.batch.unwrap_or(config.batch);
@@ -524,7 +524,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
     match &mut config.estimation {
         Estimation::Command(plan) => plan.overlay(task),
         Estimation::Training(plan) => {
-            plan.overlay(task);
+            plan.overlay(task, facts);
             Ok(())
         }
         Estimation::Table(_) => overlay_images(config.images.as_mut(), task),
@@ -532,8 +532,8 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs) -> Result<()> {
 }
 
 impl TrainingPlan {
-    /// Puts what was typed over it.
-    fn overlay(&mut self, task: &TaskArgs) {
+    /// Puts what was typed over it, for these data.
+    fn overlay(&mut self, task: &TaskArgs, facts: &DataFacts) {
         self.limit = task.data.limit.or(self.limit);
         self.epochs = task.budget.epochs.unwrap_or(self.epochs);
         self.final_epochs = task.budget.final_epochs.unwrap_or(self.final_epochs);
@@ -542,10 +542,10 @@ impl TrainingPlan {
         }
         self.tf32 = task.device.tf32.unwrap_or(self.tf32);
         task.size.overlay(&mut self.evaluator.network);
-        let train = &mut self.evaluator.train;
-        train.batch_size = task.training.batch_size.unwrap_or(train.batch_size);
-        train.learning_rate = task.training.learning_rate.unwrap_or(train.learning_rate);
-        self.evaluator.judged_by = task.training.metric.unwrap_or(self.evaluator.judged_by);
+        task.training.overlay(&mut self.evaluator.train, facts);
+        if let Some(choice) = task.training.metric {
+            self.evaluator.judged_by = judged_by(choice, facts);
+        }
     }
 }
 
@@ -556,6 +556,8 @@ fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()
         (task.training.batch_size.is_some(), "--batch-size"),
         (task.training.learning_rate.is_some(), "--learning-rate"),
         (task.training.metric.is_some(), "--metric"),
+        (task.training.class_weights.is_some(), "--class-weights"),
+        (task.training.augment.is_some(), "--augment"),
     ];
     let of_images = [
         (task.data.data_dir.is_some(), "--data-dir"),

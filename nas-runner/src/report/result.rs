@@ -1,12 +1,14 @@
 //! What the search found.
 
 use anyhow::Result;
+use nas_eval::evaluator::JudgedBy;
 use nas_report::Shown;
 use nas_report::number::{counted, figure, grouped, known, millions, percent, size};
 use nas_report::page::{Align, Cell, Html, Table};
 use nas_report::pareto::Pareto;
 use nas_report::plot;
 use nas_space::draw;
+use nas_space::search::ClassFigures;
 use nas_space::sizes::Figures;
 
 use super::Run;
@@ -114,14 +116,14 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         let test = metric.on("Test");
         let mut facts = vec![(test.as_str(), metric.shown(last.test.test_accuracy))];
         if let Some(images) = last.test.images {
-            let n = images as f64;
-            let p = last.test.test_accuracy;
-            // One standard error of a share.
-            let error = 100.0 * (p * (1.0 - p) / n).sqrt();
-            facts.push((
-                "Test images",
-                format!("{}: ± {error:.2} % by their number alone", grouped(images as u64)),
-            ));
+            let mut text = grouped(images as u64);
+            if metric.is_accuracy() {
+                let p = last.test.test_accuracy;
+                // One standard error of a share, which other metrics are not.
+                let error = 100.0 * (p * (1.0 - p) / images as f64).sqrt();
+                text += &format!(": ± {error:.2} % by their number alone");
+            }
+            facts.push(("Test images", text));
         }
         if let Some(loss) = last.test.test_loss {
             facts.push(("Test loss", format!("{loss:.4} nats")));
@@ -129,8 +131,17 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         if let (Some(plain), false) = (last.plain_accuracy, metric.is_accuracy()) {
             facts.push(("Plain test accuracy", percent(plain)));
         }
-        if let (Some(balanced), true) = (last.test.balanced_accuracy, metric.is_accuracy()) {
-            facts.push(("Balanced test accuracy", percent(balanced)));
+        for (by, name, value) in [
+            (
+                JudgedBy::Balanced,
+                "Balanced test accuracy",
+                last.test.balanced_accuracy,
+            ),
+            (JudgedBy::MacroF1, "Macro F1 on test images", last.test.macro_f1),
+        ] {
+            if by.metric() != metric {
+                facts.extend(value.map(|value| (name, percent(value))));
+            }
         }
         facts.push(("Final training", counted(last.epochs as usize, "epoch")));
         if last.params.is_some() || last.macs.is_some() {
@@ -162,17 +173,17 @@ fn by_class(last: &FinalRecord) -> Html {
         ("test images", Align::Right),
         ("recall", Align::Right),
         ("precision", Align::Right),
+        ("F1", Align::Right),
         ("most often taken for", Align::Left),
     ];
-    let share = |part: u64, of: u64| match of {
-        0 => Cell::text("–"),
-        of => Cell::Text(percent(part as f64 / of as f64)),
-    };
+    let share =
+        |value: Option<f64>| value.map_or_else(|| Cell::text("–"), |value| Cell::Text(percent(value)));
     let mut table = Table::new(&columns);
     for (class, row) in rows.iter().enumerate() {
         let hits = row.get(class).copied().unwrap_or_default();
         let images: u64 = row.iter().sum();
         let given: u64 = rows.iter().filter_map(|row| row.get(class)).sum();
+        let figures = ClassFigures::new(hits, given, images);
         let others = row
             .iter()
             .enumerate()
@@ -181,8 +192,9 @@ fn by_class(last: &FinalRecord) -> Html {
         table.row([
             Cell::text(&last.classes[class]),
             Cell::text(images),
-            share(hits, images),
-            share(hits, given),
+            share(figures.recall),
+            share(figures.precision),
+            share(figures.f1),
             match confused {
                 Some((given, number)) => Cell::Text(format!("{} ({number})", last.classes[given])),
                 None => Cell::text("–"),

@@ -262,9 +262,10 @@ impl Session {
             lines.push(line(
                 &metric.on("test"),
                 &format!(
-                    "{}{} (after {} {source})",
+                    "{}{}{} (after {} {source})",
                     metric.shown(last.test.test_accuracy),
                     metric.note(),
+                    last.beside(metric),
                     counted(last.epochs as usize, "epoch")
                 ),
             ));

@@ -24,7 +24,7 @@ pub use budget::{Budget, BudgetError, Spent};
 pub use evaluator::Evaluator;
 pub use gate::Gate;
 pub use metric::{Direction, Metric, MetricError, Scale};
-pub use outcome::{Attempt, Evaluation, Failure, FailureKind, Outcome, TestReport};
+pub use outcome::{Attempt, ClassFigures, Evaluation, Failure, FailureKind, Outcome, TestReport};
 pub use scaled::{Scaled, ScoreRange};
 pub use stop::Stop;
 pub use strategy::{Ask, Strategy, StrategyError};

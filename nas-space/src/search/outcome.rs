@@ -200,6 +200,37 @@ impl Outcome {
     }
 }
 
+/// How well one class is told from the others, on the images of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassFigures {
+    /// Share of the images given this class that are of it, in [0, 1]; none where no image was
+    /// given it.
+    pub precision: Option<f64>,
+    /// Share of the images of this class that were given it, in [0, 1]; none where it has no image.
+    pub recall: Option<f64>,
+    /// 2·P·R / (P + R) of precision P and recall R, in [0, 1]: 0 where no image of the class was
+    /// given it, none where it has no image.
+    pub f1: Option<f64>,
+    /// Number of images of this class.
+    pub support: u64,
+}
+
+impl ClassFigures {
+    /// Those of a class with `support` images, of which `hits` were given it, where `given` images
+    /// of any class were.
+    pub fn new(hits: u64, given: u64, support: u64) -> Self {
+        let share = |of: u64| (of > 0).then(|| hits as f64 / of as f64);
+        Self {
+            precision: share(given),
+            recall: share(support),
+            // The same as 2·P·R / (P + R), without a division by 0.
+            f1: (support > 0).then(|| 2.0 * hits as f64 / (given + support) as f64),
+            support,
+        }
+    }
+}
+
 /// Accuracy on the test split, or the score of another metric there, made once, after the search,
 /// for the architecture that validation chose.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -216,6 +247,13 @@ pub struct TestReport {
     /// Mean over the classes of the accuracy on their test images, in [0, 1], where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balanced_accuracy: Option<f64>,
+    /// Mean over the classes of their F1 on the test images, in [0, 1], where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
+    /// How well each class is told from the others, in the order of the classes; empty where that
+    /// is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_class: Vec<ClassFigures>,
     /// Number of test images by their class (rows) and the class that they were given (columns),
     /// where that is known and there are not too many classes to write it down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
