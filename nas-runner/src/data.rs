@@ -67,7 +67,7 @@ pub fn normalized(text: &str) -> Result<String> {
         let names = DATASETS.map(|info| info.name).join(", ");
         bail!(
             "there is no data set '{text}', and nothing at that place; expected one of {names}, or images of your own: a folder \
-             with a folder of images for each class, a list of files (.csv, .tsv, .txt), or arrays (.npz)"
+             with a folder of images for each class, a list of files (.csv, .tsv, .txt), arrays (.npz), or Parquet files"
         );
     }
     match data_dir::absolute(path)?.to_str() {

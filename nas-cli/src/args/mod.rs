@@ -168,6 +168,17 @@ pub(crate) enum DataCommand {
     /// Data sets with names: whether their files are here, whether they are the official ones, and
     /// where to get them
     List(DataDirArgs),
+    /// Images of your own that were read and are kept for the next time: how large they are, when
+    /// they were last used; --remove frees the disk
+    Cache(CacheArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    /// Remove all of them, those unused for some days (30d), or those with a fingerprint. Images that
+    /// are needed again are read again
+    #[arg(long, value_name = "all|DAYSd|FINGERPRINT")]
+    pub(crate) remove: Option<String>,
 }
 
 /// What images of one's own look like on disk.
@@ -177,6 +188,7 @@ What PATH can be:
                     these in them. classes.txt, one name a line, gives the classes another order than that of their names
   list.csv          path,label[,split][,group] for each image, with a header or --columns; paths from the folder of the list. A split
                     is train, val or test; images of one group, such as one person's, stay on one side of every split
+  images.parquet    one file, or a folder of train-*.parquet, test-*.parquet, as Hugging Face has them (a build with --features parquet)
   arrays.npz        x_train, y_train and perhaps x_val, y_val, x_test, y_test; or x, y: N×H×W, N×H×W×C or N×C×H×W, labels from 0
 
 PNG, JPEG, WebP, BMP, GIF (first picture), TIFF and PNM, told by their content; turned as EXIF says, transparency over white.";
@@ -184,7 +196,8 @@ PNG, JPEG, WebP, BMP, GIF (first picture), TIFF and PNM, told by their content; 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_HELP)]
 pub(crate) struct CheckArgs {
-    /// A folder with a folder of images for each class, a list of files (.csv, .tsv, .txt) or arrays (.npz)
+    /// A folder with a folder of images for each class, a list of files (.csv, .tsv, .txt),
+    /// arrays (.npz) or Parquet files
     #[arg(value_name = "PATH")]
     pub(crate) path: String,
     /// Write a page of HTML, of at most 5 MB: what was found, with a contact sheet and the odd ones

@@ -457,3 +457,49 @@ fn data_sets_with_names_are_listed_with_places_to_get_them_from() {
     let said = text(&place.nas("data list --data-dir @/data").stdout);
     assert!(said.contains("are not the official ones"), "{said}");
 }
+
+#[test]
+fn images_that_were_read_are_listed_and_removed_and_then_read_again() {
+    let place = Place::new();
+    photos(&place.path("photos"), 6);
+    let checked = place.json("data check @/photos");
+    let fingerprint = checked["fingerprint"].as_str().unwrap();
+    let stock = place.json("data cache");
+    assert_eq!(stock["kept"][0]["fingerprint"], fingerprint);
+    let source = stock["kept"][0]["sources"][0].as_str().unwrap();
+    assert_eq!(Path::new(source), place.path("photos"));
+    assert!(stock["kept"][0]["bytes"].as_u64().unwrap() > 18 * 8 * 8 * 3);
+    let recent = place.json("data cache --remove 30d");
+    assert_eq!(
+        (recent["removed"].as_array().unwrap().len(), &recent["kept"]),
+        (0, &stock["kept"])
+    );
+    let removed = place.json(&format!("data cache --remove {}", &fingerprint[..12]));
+    assert_eq!(removed["removed"][0]["fingerprint"], fingerprint);
+    assert_eq!(removed["kept"].as_array().unwrap().len(), 0);
+    assert_eq!(place.json("data check @/photos")["fingerprint"], fingerprint);
+    let refused = place.nas("data cache --remove yesterday");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("a number of days such as 30d"));
+}
+
+/// Whatever their height and width, and with a stem that halves where they are large.
+#[test]
+fn images_of_any_size_are_searched_on() {
+    let place = Place::new();
+    photos(&place.path("photos"), 6);
+    for (size, halvings) in [(13, 0), (66, 2)] {
+        let run = place.path(&format!("run-{size}"));
+        let run = run.display();
+        place.json(&format!(
+            "search random --data @/photos --image-size {size} --channels 4 --trials 1 --epochs 1 --final-epochs 1 --run {run}"
+        ));
+        let config = fs::read_to_string(format!("{run}/config.toml")).unwrap();
+        assert!(
+            config.contains(&format!("stem_halvings = {halvings}")),
+            "{config}"
+        );
+        let report = place.json(&format!("test {run}"));
+        assert!(report["test_accuracy"].is_number(), "{report}");
+    }
+}

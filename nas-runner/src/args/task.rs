@@ -102,7 +102,7 @@ pub struct SubjectArgs {
 #[command(next_help_heading = "Task")]
 pub struct DataArgs {
     /// Data set: a name (see `nas list`), or images of your own: a folder with a folder for each class, a list of files
-    /// (.csv, .tsv, .txt) or arrays (.npz) [default: digits, which is built in]
+    /// (.csv, .tsv, .txt), arrays (.npz) or Parquet files [default: digits, which is built in]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
     /// Folder with the data set's official files [default: $NAS_DATA_DIR]

@@ -1,5 +1,6 @@
 //! `nas data`: images of one's own, and data sets with names.
 
+mod cache;
 mod check;
 mod list;
 mod page;
@@ -15,5 +16,6 @@ pub(crate) fn run(command: &DataCommand, output: Output) -> Result<()> {
     match command {
         DataCommand::Check(args) => check::run(args, output),
         DataCommand::List(args) => list::run(args, output),
+        DataCommand::Cache(args) => cache::run(args, output),
     }
 }
