@@ -52,10 +52,10 @@ pub struct Augmentation {
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// TrivialAugment with its Wide space: each image gets one of fourteen operations (rotation,
-    /// shear, translation, colour, contrast and others), of one of 31 strengths, both drawn uniformly
-    /// for each image in each epoch. One-channel images have no colour to change; a translation goes
-    /// up to 32 pixels, or the image's side where that is less. On CUDA, batches are then made on
-    /// the host.
+    /// shear, translation, colour, contrast and others), of one of 31 strengths, both drawn
+    /// uniformly for each image in each epoch. One-channel images have no colour to change; a
+    /// translation goes up to 32 pixels, or the image's side where that is less. On CUDA, batches
+    /// are then made on the host.
     ///
     /// Samuel G. Müller, Frank Hutter, "TrivialAugment: Tuning-free Yet State-of-the-Art Data
     /// Augmentation", ICCV 2021, arXiv:2103.10158.
