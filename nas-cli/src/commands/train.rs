@@ -153,7 +153,8 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     args.size.overlay(&mut network);
     let mut train = TrainConfig::for_data(&looked.facts);
     train.epochs = args.epochs.unwrap_or(train.epochs);
-    args.training.overlay(&mut train, &looked.facts);
+    let judged_by = plan::judged_by(args.training.metric.unwrap_or(MetricChoice::Auto), &looked.facts);
+    args.training.overlay(&mut train, &looked.facts, judged_by);
     train.drop_path = args.drop_path;
     train.augmentation.cutout = args.cutout.or(train.augmentation.cutout);
     let validation = match args.valid_fraction {
@@ -196,7 +197,6 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         saved.context("the network was trained but cannot be saved")
     });
     let last = report.history.last();
-    let judged_by = plan::judged_by(args.training.metric.unwrap_or(MetricChoice::Auto), &looked.facts);
     let trained = Trained {
         arch: genotype.to_string(),
         found: search.as_ref().map(|search| Origin {

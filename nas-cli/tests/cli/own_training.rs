@@ -121,16 +121,17 @@ fn class_weights_and_augmentation_are_kept_with_the_run_and_change_the_training(
     let plain = place.json(&format!("{words} --run @/plain"));
     let config = fs::read_to_string(place.path("plain/config.toml")).unwrap();
     assert!(
-        !config.contains("class_weights") && !config.contains("policy"),
+        config.contains("class_weights = \"balanced\"") && !config.contains("policy"),
         "{config}"
     );
     let same = place.json(&format!(
-        "{words} --class-weights none --augment standard --run @/same"
+        "{words} --class-weights balanced --augment standard --run @/same"
     ));
     assert_eq!(same["best"]["valid"], plain["best"]["valid"]);
     assert_eq!(same["final"]["test_report"], plain["final"]["test_report"]);
     for (typed, expected) in [
-        ("--class-weights balanced", "class_weights = \"balanced\""),
+        ("--class-weights none", "class_weights = \"none\""),
+        ("--metric accuracy", "class_weights = \"none\""),
         ("--augment trivial", "policy = \"trivial_wide\""),
         ("--augment none", "crop_padding = 0"),
         ("--augment light --flip", "horizontal_flip = true"),

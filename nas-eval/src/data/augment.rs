@@ -15,11 +15,13 @@ use super::trivial::Operation;
 /// |---|---|---|---|
 /// | `policy` | none | changes the image in another way first: see [`Policy`] | |
 /// | `crop_padding` | 0 | shifts the image by up to this many pixels each way | below the smaller side of the image |
+/// | `crop_fill` | black | what moves in from outside | `black`, `edge` |
 /// | `horizontal_flip` | false | mirrors half of the images left to right | |
 /// | `cutout` | none | blanks a square of this side | 1 to the larger side of the image |
 ///
 /// They are applied in this order. The crop is that of torchvision's `RandomCrop(size, padding)`
-/// before normalisation: what moves in from outside is black, that is pixel 0. Cutout comes after
+/// before normalisation: what moves in from outside is black, that is pixel 0, or with
+/// [`Fill::Edge`] the pixels at the border again (`padding_mode="edge"`). Cutout comes after
 /// normalisation: the square is filled with 0, the mean. Its centre is uniform over the pixels and
 /// what hangs over the border is cut off; the square covers `side / 2` pixels before the centre and
 /// the rest from it on.
@@ -36,15 +38,29 @@ pub struct Augmentation {
     /// By what else each image is changed, before all else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
-    /// Pixels of black around the image from which a part of its size is cut; 0 for none. 4 is
+    /// Pixels around the image from which a part of its size is cut; 0 for none. 4 is
     /// usual for 32×32.
     pub crop_padding: usize,
+    /// What these pixels are.
+    pub crop_fill: Fill,
     /// Whether each image is mirrored with probability one half.
     pub horizontal_flip: bool,
     /// Side of the square that is blanked, in pixels. DeVries and Taylor use 16 for CIFAR-10, 8 for
     /// CIFAR-100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cutout: Option<usize>,
+}
+
+/// What a crop shows where it reaches beyond the image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fill {
+    /// Pixel 0, as is usual for CIFAR.
+    #[default]
+    Black,
+    /// The nearest pixel of the image. Where images fill their frame, bars of black look like
+    /// something in them. On CUDA, batches are then made on the host.
+    Edge,
 }
 
 /// How images are changed beside crop, flip and cutout.
@@ -102,6 +118,7 @@ impl Augmentation {
     pub const NONE: Self = Self {
         policy: None,
         crop_padding: 0,
+        crop_fill: Fill::Black,
         horizontal_flip: false,
         cutout: None,
     };
@@ -133,18 +150,19 @@ impl Augmentation {
         Ok(Self::standard(&DataFacts::named(dataset)?))
     }
 
-    /// The same for any data set. Of one without a name of this crate, crop an eighth of a side, and flip
-    /// where its images may be mirrored.
+    /// The same for any data set. Of one without a name of this crate, crop an eighth of a side, with
+    /// the border repeated, and flip where its images may be mirrored.
     pub fn standard(data: &DataFacts) -> Self {
         let eighth = data.shape.height.min(data.shape.width) / 8;
-        let (crop_padding, horizontal_flip) = match data.name.as_str() {
-            "cifar10" | "cifar100" => (4, true),
-            "fashion-mnist" => (2, true),
-            "mnist" | "digits" => (1, false),
-            _ => (eighth, data.may_be_mirrored),
+        let (crop_padding, crop_fill, horizontal_flip) = match data.name.as_str() {
+            "cifar10" | "cifar100" => (4, Fill::Black, true),
+            "fashion-mnist" => (2, Fill::Black, true),
+            "mnist" | "digits" => (1, Fill::Black, false),
+            _ => (eighth, Fill::Edge, data.may_be_mirrored),
         };
         Self {
             crop_padding,
+            crop_fill,
             horizontal_flip,
             ..Self::NONE
         }
@@ -170,6 +188,12 @@ impl Augmentation {
             Some(side) if !(1..=larger).contains(&side) => refuse("cutout", format!("1 to {larger}"), side),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the kernels of a device can do all of it.
+    #[cfg(any(feature = "cuda", test))]
+    pub(super) fn runs_on_device(&self) -> bool {
+        self.policy.is_none() && self.crop_fill == Fill::Black
     }
 
     /// The image `index` as the policy changes it in the epoch that `epoch_seed` stands for: in
@@ -242,15 +266,20 @@ impl Augmentation {
         for ((pixels, out), table) in planes {
             for (y, row) in out.chunks_exact_mut(width).enumerate() {
                 let padded_y = y + change.top;
-                if padded_y < padding || padded_y >= height + padding {
+                let is_outside = padded_y < padding || padded_y >= height + padding;
+                if is_outside && self.crop_fill == Fill::Black {
                     row.fill(table[0]);
                     continue;
                 }
-                let from = (padded_y - padding) * width;
-                let pixels = &pixels[from + source..from + source + (last - first)];
-                row[..first].fill(table[0]);
-                row[last..].fill(table[0]);
-                for (value, &pixel) in row[first..last].iter_mut().zip(pixels) {
+                let nearest = padded_y.saturating_sub(padding).min(height - 1);
+                let pixels = &pixels[nearest * width..][..width];
+                let (before, behind) = match self.crop_fill {
+                    Fill::Black => (0, 0),
+                    Fill::Edge => (pixels[0], pixels[width - 1]),
+                };
+                row[..first].fill(table[usize::from(before)]);
+                row[last..].fill(table[usize::from(behind)]);
+                for (value, &pixel) in row[first..last].iter_mut().zip(&pixels[source..]) {
                     *value = table[usize::from(pixel)];
                 }
                 if change.flip {

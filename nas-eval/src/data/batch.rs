@@ -112,7 +112,7 @@ impl Maker {
         device: &Device,
     ) -> Result<Self, DataError> {
         #[cfg(any(feature = "cuda", test))]
-        if cuda::runs_on(device) && augmentation.policy.is_none() {
+        if cuda::runs_on(device) && augmentation.runs_on_device() {
             let on_device = ImagesOnDevice::new(&images, normalization, augmentation, device)?;
             let on_device = Arc::new(on_device);
             return Ok(Self::Device { images, on_device });

@@ -25,7 +25,16 @@ pub struct DataFacts {
     pub unevenness: f64,
 }
 
+/// Images of the largest class for each one of the smallest, beyond which a data set is uneven.
+const MOST_EVEN: f64 = 3.0;
+
 impl DataFacts {
+    /// Whether a high accuracy may say little of the small classes: the largest has more than 3
+    /// times the images of the smallest.
+    pub fn is_uneven(&self) -> bool {
+        self.unevenness > MOST_EVEN
+    }
+
     /// Those of a data set that this crate knows by name. Nothing is read.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ mod registry;
 mod split;
 mod trivial;
 
-pub use augment::{Augmentation, AugmentationLevel, Policy};
+pub use augment::{Augmentation, AugmentationLevel, Fill, Policy};
 pub use batch::Batch;
 pub use batcher::{BatchPlan, Batcher, Epoch, LastBatch, Order};
 pub use dataset::{Dataset, HeldOut};

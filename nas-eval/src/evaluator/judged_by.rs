@@ -3,7 +3,7 @@
 use nas_space::search::{Direction, Metric, Scale, TestReport};
 use serde::{Deserialize, Serialize};
 
-use crate::train::EpochMetrics;
+use crate::train::{ClassWeights, EpochMetrics};
 
 /// What architectures are compared by, on validation images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,14 @@ pub enum JudgedBy {
 }
 
 impl JudgedBy {
+    /// The weights of classes in the training loss that go with it.
+    pub fn class_weights(self) -> ClassWeights {
+        match self {
+            Self::Balanced => ClassWeights::Balanced,
+            Self::Accuracy | Self::MacroF1 => ClassWeights::None,
+        }
+    }
+
     /// It as a metric, with its name.
     pub fn metric(self) -> Metric {
         let named = |name| Metric::new(name, Direction::Higher, Scale::Share);

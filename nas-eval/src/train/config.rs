@@ -48,7 +48,6 @@ pub struct TrainConfig {
     /// 1512.00567, section 7).
     pub label_smoothing: f64,
     /// Whether rare classes weigh more in the loss of a training step.
-    #[serde(skip_serializing_if = "ClassWeights::is_none")]
     pub class_weights: ClassWeights,
     /// How training images are varied.
     pub augmentation: Augmentation,
@@ -72,13 +71,6 @@ pub enum ClassWeights {
     /// [`TrainingData::weights_of_classes`](super::TrainingData::weights_of_classes), in the loss of
     /// [`weighted_cross_entropy`](crate::ops::weighted_cross_entropy).
     Balanced,
-}
-
-impl ClassWeights {
-    /// Whether there are none.
-    pub fn is_none(&self) -> bool {
-        *self == Self::None
-    }
 }
 
 impl Default for TrainConfig {
@@ -152,7 +144,7 @@ impl TrainConfig {
     }
 
     /// The same for any data set. One without a name of this crate is trained on the longer the fewer
-    /// images it has: 10 to 60 epochs.
+    /// images it has: 10 to 60 epochs. Where classes are uneven, each weighs alike.
     pub fn for_data(data: &DataFacts) -> Self {
         let images = data.train_images.max(1);
         let (epochs, batch_size, learning_rate) = match data.name.as_str() {
@@ -178,6 +170,10 @@ impl TrainConfig {
                 per: Tick::Step,
             },
             label_smoothing: 0.1,
+            class_weights: match data.is_uneven() {
+                true => ClassWeights::Balanced,
+                false => ClassWeights::None,
+            },
             augmentation: Augmentation::standard(data),
             drop_path: 0.0,
             ..Self::darts()

@@ -228,7 +228,7 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "accuracy|balanced|macro-f1|auto", value_parser = metric)]
     pub metric: Option<MetricChoice>,
     /// Weights of the classes in the training loss: none; or balanced, by which rare classes count as much as frequent ones.
-    /// Supernets are trained without [default: none]
+    /// Supernets are trained without [default: balanced where the metric is balanced, else none]
     #[arg(long, value_name = "none|balanced", value_parser = class_weights)]
     pub class_weights: Option<ClassWeights>,
     /// How training images are varied: none; light, with half of the crop; standard, the crop and the mirroring that suit the
@@ -238,11 +238,16 @@ pub struct TrainingArgs {
 }
 
 impl TrainingArgs {
-    /// Puts what was typed over the settings of a training on these data.
-    pub fn overlay(&self, train: &mut TrainConfig, facts: &DataFacts) {
+    /// Puts what was typed over the settings of a training on these data, whose networks are
+    /// compared by `judged_by`.
+    pub fn overlay(&self, train: &mut TrainConfig, facts: &DataFacts, judged_by: JudgedBy) {
         train.batch_size = self.batch_size.unwrap_or(train.batch_size);
         train.learning_rate = self.learning_rate.unwrap_or(train.learning_rate);
-        train.class_weights = self.class_weights.unwrap_or(train.class_weights);
+        if let Some(weights) = self.class_weights {
+            train.class_weights = weights;
+        } else if self.metric.is_some() {
+            train.class_weights = judged_by.class_weights();
+        }
         if let Some(level) = self.augment {
             train.augmentation = Augmentation::of_level(level, facts);
         }

@@ -27,8 +27,6 @@ use crate::{data_dir, device};
 const VALID_FRACTION: f64 = 0.3;
 /// Minutes of a search on images of one's own where nothing is said.
 const OWN_MINUTES: f64 = 10.0;
-/// Images of the largest class for each one of the smallest, beyond which each class counts alike.
-const MOST_UNEVEN: f64 = 3.0;
 /// Trials where nothing else limits a search that trains.
 const TRIALS: u64 = 20;
 /// Trials where nothing else limits a search in a table.
@@ -433,7 +431,7 @@ fn with_layers(space: SpaceConfig, layers: Option<usize>) -> Result<SpaceConfig>
 pub fn judged_by(choice: MetricChoice, facts: &DataFacts) -> JudgedBy {
     match choice {
         MetricChoice::By(judged_by) => judged_by,
-        MetricChoice::Auto if facts.unevenness > MOST_UNEVEN => JudgedBy::Balanced,
+        MetricChoice::Auto if facts.is_uneven() => JudgedBy::Balanced,
         MetricChoice::Auto => JudgedBy::Accuracy,
     }
 }
@@ -542,10 +540,11 @@ impl TrainingPlan {
         }
         self.tf32 = task.device.tf32.unwrap_or(self.tf32);
         task.size.overlay(&mut self.evaluator.network);
-        task.training.overlay(&mut self.evaluator.train, facts);
         if let Some(choice) = task.training.metric {
             self.evaluator.judged_by = judged_by(choice, facts);
         }
+        let TrainingEvaluatorConfig { train, judged_by, .. } = &mut self.evaluator;
+        task.training.overlay(train, facts, *judged_by);
     }
 }
 

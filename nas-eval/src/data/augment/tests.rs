@@ -27,6 +27,27 @@ fn nothing_is_changed_by_default() {
     assert_eq!(apply(Augmentation::NONE, change), IMAGE.map(f32::from));
 }
 
+/// Expected: `np.pad(image, p, mode="edge")[top:top + 3, left:left + 3]`.
+#[test]
+fn a_crop_can_repeat_the_border() {
+    let crop = |padding| Augmentation {
+        crop_padding: padding,
+        crop_fill: Fill::Edge,
+        ..Augmentation::NONE
+    };
+    let at = |top, left| Change { top, left, ..STILL };
+    assert_eq!(apply(crop(1), at(1, 1)), IMAGE.map(f32::from));
+    assert_eq!(apply(crop(1), at(0, 0)), [1., 1., 2., 1., 1., 2., 4., 4., 5.]);
+    assert_eq!(apply(crop(1), at(2, 1)), [4., 5., 6., 7., 8., 9., 7., 8., 9.]);
+    assert_eq!(apply(crop(2), at(4, 0)), [7., 7., 7., 7., 7., 7., 7., 7., 7.]);
+    assert_eq!(apply(crop(2), at(1, 4)), [3., 3., 3., 3., 3., 3., 6., 6., 6.]);
+    let mirrored = Change {
+        flip: true,
+        ..at(0, 0)
+    };
+    assert_eq!(apply(crop(1), mirrored), [2., 1., 1., 2., 1., 1., 5., 4., 4.]);
+}
+
 /// Expected: `torch.nn.functional.pad(image, (p,) * 4, value=-1)[top:top + 3, left:left + 3]`.
 #[test]
 fn a_crop_shifts_the_image_and_fills_with_black() {
