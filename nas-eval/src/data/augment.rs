@@ -81,7 +81,7 @@ pub enum Policy {
 /// How much images are varied, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AugmentationLevel {
-    /// Not at all.
+    /// Not at all, but for mirroring where images of one's own are said to allow it.
     None,
     /// As [`AugmentationLevel::Standard`], with half of the crop, rounded up.
     Light,
@@ -127,7 +127,10 @@ impl Augmentation {
     pub fn of_level(level: AugmentationLevel, data: &DataFacts) -> Self {
         let standard = Self::standard(data);
         match level {
-            AugmentationLevel::None => Self::NONE,
+            AugmentationLevel::None => Self {
+                horizontal_flip: data.may_be_mirrored,
+                ..Self::NONE
+            },
             AugmentationLevel::Light => Self {
                 crop_padding: standard.crop_padding.div_ceil(2),
                 ..standard

@@ -231,7 +231,7 @@ pub struct TrainingArgs {
     /// Supernets are trained without [default: balanced where the metric is balanced, else none]
     #[arg(long, value_name = "none|balanced", value_parser = class_weights)]
     pub class_weights: Option<ClassWeights>,
-    /// How training images are varied: none; light, with half of the crop; standard, the crop and the mirroring that suit the
+    /// How training images are varied: none, but for --flip; light, with half of the crop; standard, the crop and the mirroring that suit the
     /// data; trivial, with TrivialAugment before these. Supernets have a setting of their own [default: standard]
     #[arg(long, value_name = "none|light|standard|trivial", value_parser = augment)]
     pub augment: Option<AugmentationLevel>,

@@ -243,7 +243,12 @@ fn levels_vary_images_more_and_more_and_mirror_only_where_that_is_allowed() {
         ..DataFacts::named("digits").unwrap()
     };
     let level = |level, mirrored| Augmentation::of_level(level, &own(mirrored));
-    assert_eq!(level(AugmentationLevel::None, true), Augmentation::NONE);
+    assert_eq!(level(AugmentationLevel::None, false), Augmentation::NONE);
+    let mirrored = Augmentation {
+        horizontal_flip: true,
+        ..Augmentation::NONE
+    };
+    assert_eq!(level(AugmentationLevel::None, true), mirrored);
     let standard = level(AugmentationLevel::Standard, false);
     assert_eq!(standard, Augmentation::standard(&own(false)));
     assert_eq!(standard.crop_padding, 6);
