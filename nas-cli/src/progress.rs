@@ -24,6 +24,7 @@ const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {ms
 const BY_TRAININGS: &str = "{prefix} {wide_bar} {pos}/{len} trainings, {per_sec}, {eta} left, {msg}";
 const BY_RUNS: &str = "{prefix} {wide_bar} {pos}/{len} runs, {eta} left {msg}";
 const BY_IMAGES: &str = "{prefix} {wide_bar} {pos}/{len}, {msg}";
+const BY_FILES: &str = "{prefix} {wide_bar} {pos}/{len}, {per_sec}, {eta} left";
 const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
 const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 
@@ -358,6 +359,11 @@ impl BuildBar {
 }
 
 /// A bar that is on the screen from now on, and whose times go on while nothing happens.
+/// A bar for files of images.
+pub(crate) fn image_bar(screen: &Screen, files: usize) -> ProgressBar {
+    started(screen, Some(files as u64), BY_FILES, "images".to_owned())
+}
+
 fn started(screen: &Screen, length: Option<u64>, template: &str, prefix: String) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let bar = screen.0.add(bar);
@@ -383,6 +389,7 @@ mod tests {
             BY_RUNS,
             BY_SECONDS,
             BY_IMAGES,
+            BY_FILES,
             BY_EPOCHS,
             BY_TRAININGS,
             UNLIMITED,

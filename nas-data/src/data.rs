@@ -8,6 +8,7 @@ use nas_files::Mapped;
 use nas_space::shape::Shape;
 
 use crate::findings::Findings;
+use crate::resize::Resize;
 
 /// Images of one's own: all of one shape, in classes, split.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct OwnData {
     /// Channels, height and width of each image. There is one channel where all images are grey,
     /// else three.
     pub shape: Shape,
+    /// How they were brought to it.
+    pub resize: Resize,
     /// Names of the classes. A label is a place in this list.
     pub classes: Vec<String>,
     /// The images to train on.

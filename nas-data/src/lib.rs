@@ -58,6 +58,7 @@ mod identical;
 pub mod npz;
 pub mod odd;
 mod options;
+mod prepare;
 mod progress;
 mod read;
 pub mod resize;
@@ -74,7 +75,9 @@ pub use findings::{ClassCount, Duplicates, Findings, Listed, MOST_EXAMPLES, Name
 pub use npz::Layout;
 pub use odd::{MOST_ODD, Odd, OddOnes, Why, odd_ones};
 pub use options::{ImageSize, LARGEST_SIDE, ReadOptions};
+pub use prepare::prepare;
 pub use progress::{Progress, Stage};
 pub use read::read;
 pub use resize::Resize;
+pub use source::files_below;
 pub use split::split;

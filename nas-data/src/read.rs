@@ -15,6 +15,7 @@ use crate::error::DataError;
 use crate::findings::Findings;
 use crate::options::{ImageSize, LARGEST_SIDE, ReadOptions};
 use crate::progress::{Progress, Stage};
+use crate::resize::Resize;
 use crate::scan::{Counter, Image, Scan, Size, scan};
 use crate::source::{self, Listing, Side, Skip, Source, shown};
 use crate::survey::survey;
@@ -52,7 +53,7 @@ pub fn read(
     let key = key(source.as_ref(), options)?;
     let name = name(path);
     if let Some((opened, findings)) = cache.find(&key) {
-        return Ok(data(name, opened, findings));
+        return Ok(data(name, options.resize, opened, findings));
     }
     let lock = cache.lock(&key, || {
         progress(Progress {
@@ -62,7 +63,7 @@ pub fn read(
         })
     })?;
     if let Some((opened, findings)) = cache.find(&key) {
-        return Ok(data(name, opened, findings));
+        return Ok(data(name, options.resize, opened, findings));
     }
     cache.sweep(Some(&key));
     source.load(progress)?;
@@ -70,7 +71,7 @@ pub fn read(
     let (opened, findings) = make(path, source.as_ref(), options, making, progress)?;
     let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     cache.remember(&key, shown(place.as_os_str()), &opened.fingerprint, &findings)?;
-    Ok(data(name, opened, findings))
+    Ok(data(name, options.resize, opened, findings))
 }
 
 /// Refuses values that options cannot have.
@@ -254,7 +255,7 @@ fn fingerprint(
 }
 
 /// What was opened, as users have it.
-fn data(name: String, opened: Opened, findings: Findings) -> OwnData {
+fn data(name: String, resize: Resize, opened: Opened, findings: Findings) -> OwnData {
     let Opened {
         fingerprint,
         index,
@@ -277,6 +278,7 @@ fn data(name: String, opened: Opened, findings: Findings) -> OwnData {
         name,
         fingerprint,
         shape: index.shape,
+        resize,
         classes: index.classes,
         train: part(index.train),
         valid: index.valid.map(&mut part),

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::decode::{DecodeError, Decoded, decode};
 use crate::findings::Spread;
 use crate::options::ImageSize;
+use crate::prepare::planes;
 use crate::progress::{Progress, Stage};
 use crate::resize::{Resize, resize};
 use crate::source::{Content, Skip, Source};
@@ -140,17 +141,6 @@ fn digest_of_pixels(image: &Decoded) -> Digest {
     hash.update([image.channels]);
     hash.update(&image.pixels);
     hash.finalize().into()
-}
-
-/// Channel by channel what was pixel by pixel.
-fn planes(pixels: Vec<u8>, channels: u8) -> Vec<u8> {
-    if channels == 1 {
-        return pixels;
-    }
-    let channels = usize::from(channels);
-    (0..channels)
-        .flat_map(|channel| pixels.iter().skip(channel).step_by(channels).copied())
-        .collect()
 }
 
 impl Size {

@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example")]
 
+use nas_eval::evaluator::JudgedBy;
 use nas_eval::final_training::Validation;
 use nas_eval::{Compute, Dataset, FinalTraining, TrainingEvaluatorConfig};
 use nas_space::{Seed, named, op::Operations, search::Stop};
@@ -17,6 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         dataset: &digits,
         network: config.network,
         train: config.train.with_epochs(3),
+        judged_by: JudgedBy::Accuracy,
         validation: Validation::None,
         seed: Seed::new(1),
         compute: &Compute::cpu(),

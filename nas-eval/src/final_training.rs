@@ -16,9 +16,10 @@ use crate::clock::Stopwatch;
 use crate::compute::Compute;
 use crate::data::Dataset;
 use crate::error::EvalError;
+use crate::evaluator::JudgedBy;
 use crate::model::Model;
 use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData};
-use crate::trained::TrainedNetwork;
+use crate::trained::{MADE_BY, TrainedNetwork};
 
 /// Trains one architecture in full and tests it: what comes once, after a search, for the
 /// architecture that validation chose. It is the only way in this crate from an architecture to a
@@ -35,6 +36,8 @@ pub struct FinalTraining<'a> {
     pub network: NetworkConfig,
     /// How it is trained.
     pub train: TrainConfig,
+    /// What it was chosen by, for the record.
+    pub judged_by: JudgedBy,
     /// What is kept for validation.
     pub validation: Validation,
     /// Where all randomness of the training comes from.
@@ -144,6 +147,11 @@ impl FinalTraining<'_> {
             genotype: self.genotype.clone(),
             network: self.network,
             dataset: self.dataset.name.clone(),
+            classes: self.dataset.classes.clone(),
+            resize: self.dataset.resize,
+            fingerprint: self.dataset.fingerprint.clone(),
+            judged_by: self.judged_by,
+            made_by: MADE_BY.to_owned(),
             normalization,
             train: self.train,
             model: trainer.into_model(),
@@ -203,12 +211,13 @@ pub(crate) fn check_fit(
 mod tests {
     use std::cell::Cell as Counter;
 
+    use nas_data::Resize;
     use nas_space::cell::{Cell, Node};
     use nas_space::genotype::Nb201Genotype;
 
     use super::*;
     use crate::Device;
-    use crate::nn::Snapshot;
+    use crate::nn::{Snapshot, tensor_file};
 
     fn genotype() -> Genotype {
         let cell = Cell::new(
@@ -236,6 +245,7 @@ mod tests {
                 ..NetworkConfig::default()
             },
             train: TrainConfig::quick("digits").unwrap().with_epochs(3),
+            judged_by: JudgedBy::Accuracy,
             validation,
             seed: Seed::new(1),
             compute: &Compute::cpu(),
@@ -268,6 +278,26 @@ mod tests {
             (&loaded.genotype, &loaded.normalization),
             (&genotype(), &report.network.normalization)
         );
+        let digits: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
+        assert_eq!((&loaded.classes, loaded.resize), (&digits, Resize::Pad));
+        assert!(loaded.made_by.starts_with("nas "), "{}", loaded.made_by);
+        // A file of the first version has no names of classes, nor how images are made to fit.
+        let format = "nas-network";
+        let (mut content, tensors): (serde_json::Value, _) =
+            tensor_file::load(&path, format, 2..=2, &Device::Cpu).unwrap();
+        for key in ["classes", "resize", "fingerprint", "judged_by", "made_by"] {
+            content.as_object_mut().unwrap().remove(key).unwrap();
+        }
+        tensor_file::save(&path, format, 1, &content, &tensors).unwrap();
+        let first = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap();
+        assert_eq!((&first.classes, first.resize), (&digits, Resize::Pad));
+        assert_eq!(first.test(&dataset).unwrap(), report.test);
+        report.network.classes.pop();
+        report.network.save(&path).unwrap();
+        let unnamed = TrainedNetwork::load(&path, &Operations::standard(), &Device::Cpu).unwrap_err();
+        assert!(unnamed.to_string().contains("it names 9 classes"), "{unnamed}");
+        report.network.classes = digits;
+        report.network.save(&path).unwrap();
         dataset.name = "mnist".to_owned();
         assert!(
             loaded

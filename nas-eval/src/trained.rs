@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use nas_data::Resize;
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
@@ -15,13 +16,18 @@ use serde::{Deserialize, Serialize};
 use crate::compute::Compute;
 use crate::data::{Dataset, DatasetInfo, Normalization};
 use crate::error::EvalError;
+use crate::evaluator::JudgedBy;
 use crate::exact::Exact;
 use crate::model::{Model, stored_numbers};
 use crate::nn::tensor_file;
 use crate::train::{Confusion, Scores, TrainConfig, evaluate_classes};
 
 const FORMAT: &str = "nas-network";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The first version, which knows no classes by name and not how images are made to fit.
+const FIRST_VERSION: u32 = 1;
+/// What writes these files.
+pub(crate) const MADE_BY: &str = concat!("nas ", env!("CARGO_PKG_VERSION"));
 /// Operations that a network may have on the edges of its cells, however little is stored: several
 /// times what any published one has.
 const EDGES_OF_ANY: usize = 2048;
@@ -45,6 +51,16 @@ pub struct TrainedNetwork {
     pub network: NetworkConfig,
     /// Name of the data set it was trained on.
     pub dataset: String,
+    /// Names of the classes, by label: as many as it tells apart.
+    pub classes: Vec<String>,
+    /// How images of other sizes are brought to that of the network.
+    pub resize: Resize,
+    /// The fingerprint of the images of one's own that it was trained on.
+    pub fingerprint: Option<String>,
+    /// What it was chosen by.
+    pub judged_by: JudgedBy,
+    /// The program that trained it, with its version.
+    pub made_by: String,
     /// How its images are normalised.
     pub normalization: Arc<Normalization>,
     /// How it was trained.
@@ -59,6 +75,16 @@ struct Content {
     genotype: Genotype,
     network: NetworkConfig,
     dataset: String,
+    #[serde(default)]
+    classes: Vec<String>,
+    #[serde(default)]
+    resize: Option<Resize>,
+    #[serde(default)]
+    fingerprint: Option<String>,
+    #[serde(default)]
+    judged_by: JudgedBy,
+    #[serde(default)]
+    made_by: Option<String>,
     mean: Vec<Exact>,
     std: Vec<Exact>,
     train: TrainConfig,
@@ -103,6 +129,21 @@ impl Content {
     }
 }
 
+impl Content {
+    /// The names of the classes; their numbers, where the file has none.
+    fn names_of_classes(&self, path: &Path) -> Result<Vec<String>, EvalError> {
+        let classes = self.network.classes;
+        match self.classes.len() {
+            0 => Ok((0..classes).map(|class| class.to_string()).collect()),
+            named if named == classes => Ok(self.classes.clone()),
+            named => Err(EvalError::format(
+                path,
+                format!("it names {named} classes, and its network tells {classes} apart"),
+            )),
+        }
+    }
+}
+
 /// Channels, height and width of an image.
 fn sides(shape: Shape) -> String {
     format!("{}x{}x{}", shape.channels, shape.height, shape.width)
@@ -119,6 +160,11 @@ impl TrainedNetwork {
             genotype: self.genotype.clone(),
             network: self.network,
             dataset: self.dataset.clone(),
+            classes: self.classes.clone(),
+            resize: Some(self.resize),
+            fingerprint: self.fingerprint.clone(),
+            judged_by: self.judged_by,
+            made_by: Some(self.made_by.clone()),
             mean: exact(self.normalization.mean()),
             std: exact(self.normalization.std()),
             train: self.train.clone(),
@@ -137,10 +183,11 @@ impl TrainedNetwork {
     /// vocabulary; [`EvalError::TensorMismatch`] where the weights are not those of the
     /// architecture.
     pub fn load(path: &Path, operations: &Operations, device: &Device) -> Result<Self, EvalError> {
-        let (content, tensors): (Content, _) = tensor_file::load(path, FORMAT, VERSION, device)?;
+        let (content, tensors): (Content, _) =
+            tensor_file::load(path, FORMAT, FIRST_VERSION..=VERSION, device)?;
         content.check_images(path)?;
-        let numbers = |values: Vec<Exact>| values.into_iter().map(|value| value.0).collect();
-        let normalization = Normalization::new(numbers(content.mean), numbers(content.std))
+        let numbers = |values: &[Exact]| values.iter().map(|value| value.0).collect();
+        let normalization = Normalization::new(numbers(&content.mean), numbers(&content.std))
             .map_err(|e| EvalError::format(path, e.to_string()))?;
         // A few digits say how often a cell is repeated: no network is laid out that is out of
         // proportion to the file.
@@ -180,9 +227,14 @@ impl TrainedNetwork {
         let model = Model::new(network, Seed::new(0), &compute)?;
         model.parameters().adopt(&tensors, &path.display().to_string())?;
         Ok(Self {
+            classes: content.names_of_classes(path)?,
             genotype: content.genotype,
             network: content.network,
             dataset: content.dataset,
+            resize: content.resize.unwrap_or(Resize::Pad),
+            fingerprint: content.fingerprint,
+            judged_by: content.judged_by,
+            made_by: content.made_by.unwrap_or_else(|| "nas".to_owned()),
             normalization: Arc::new(normalization),
             train: content.train,
             model,

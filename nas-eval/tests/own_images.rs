@@ -13,6 +13,7 @@ use image::{ExtendedColorType, ImageFormat};
 use nas_data::ReadOptions;
 use nas_eval::Compute;
 use nas_eval::data::{Dataset, HeldOut, Images};
+use nas_eval::evaluator::JudgedBy;
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_eval::train::TrainConfig;
 use nas_space::cell::{Cell, Node};
@@ -45,6 +46,7 @@ fn trained(dataset: &Dataset, config: &TrainConfig) -> Trained {
             ..NetworkConfig::default()
         },
         train: config.clone().with_epochs(1),
+        judged_by: JudgedBy::Accuracy,
         validation: Validation::HoldOut {
             fraction: 0.2,
             study: Seed::new(5),

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use nas_data::Resize;
 use nas_eval::data::{Augmentation, Dataset};
+use nas_eval::evaluator::JudgedBy;
 use nas_eval::model::Model;
 use nas_eval::nn::tensor_file;
 use nas_eval::train::{TrainConfig, Trainer, TrainingData};
@@ -110,7 +112,7 @@ pub(super) fn tensors() -> Result<Target> {
     let path = folder.path().join("tensors");
     let snapshot = trainer()?.model().parameters().snapshot()?;
     tensor_file::save(&path, "fuzz", 1, &"content", snapshot.tensors())?;
-    let load = |path: &Path| tensor_file::load::<serde_json::Value>(path, "fuzz", 1, &Device::Cpu);
+    let load = |path: &Path| tensor_file::load::<serde_json::Value>(path, "fuzz", 1..=1, &Device::Cpu);
     Ok(Target {
         envelope: Envelope::Tensors,
         made: vec![fs::read(&path)?],
@@ -162,6 +164,11 @@ pub(super) fn trained() -> Result<Target> {
             genotype,
             network,
             dataset: "digits".to_owned(),
+            classes: (0..10).map(|class| class.to_string()).collect(),
+            resize: Resize::Pad,
+            fingerprint: None,
+            judged_by: JudgedBy::Accuracy,
+            made_by: "nas".to_owned(),
             normalization: Arc::clone(trainer.data().normalization()),
             train: trainer.config().clone(),
             model: Model::new(Arc::new(built), Seed::new(1), &Compute::cpu())?,

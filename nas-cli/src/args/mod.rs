@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use nas_runner::args::{
     ConsentArgs, DataArgs, DeviceArgs, ReadArgs, SearchArgs, SizeArgs, TrainingArgs, WorkerArgs,
 };
-use nas_runner::parsers::{at_least, seed, share};
+use nas_runner::parsers::{at_least, between, seed, share};
 use nas_space::shape::Shape;
 
 /// Neural architecture search that trains real networks on real data.
@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Measure a saved network on the test split
     Test(TestArgs),
+    /// Say what images are taken for by a trained network
+    Predict(PredictArgs),
     /// Parameters, multiply-accumulates and a picture of an architecture
     Show(ShowArgs),
     /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
@@ -156,6 +158,29 @@ pub(crate) struct TestArgs {
     /// Folder with the data set's official files [default: the run's, else $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// cpu, cuda, cuda:1 or metal
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArgs {
+    /// A run directory, or a network saved by `nas train --out` (.safetensors), then image files and folders of them; - is
+    /// an image on standard input. Without a network, that of the newest run in runs/
+    #[arg(value_name = "NETWORK|IMAGE", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How many classes are named for each image, the most probable ones
+    #[arg(long, value_name = "K", default_value = "3", value_parser = at_least(1))]
+    pub(crate) top: usize,
+    /// Print a table: file, class_1, probability_1, …
+    #[arg(long)]
+    pub(crate) csv: bool,
+    /// Images that are computed at a time
+    #[arg(long, value_name = "N", default_value = "64", value_parser = between(1, 4096))]
+    pub(crate) batch: usize,
+    /// Measure how fast the network is here, with 1, 8 and 64 images at a time
+    #[arg(long)]
+    pub(crate) bench: bool,
     /// cpu, cuda, cuda:1 or metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: String,

@@ -184,6 +184,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         dataset: &dataset,
         network,
         train: train.clone(),
+        judged_by,
         validation,
         seed,
         compute: &compute,

@@ -23,6 +23,7 @@ mod nb101;
 mod own_data;
 mod own_training;
 mod pnas;
+mod predict;
 mod readers;
 mod report;
 mod rl;

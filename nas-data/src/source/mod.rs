@@ -30,6 +30,20 @@ use crate::progress::Progress;
 /// The most bytes that the file of an image may have.
 const LARGEST_FILE: u64 = 512 << 20;
 
+/// The files below a folder, by path bytewise, but for hidden ones and those that programs make beside
+/// images. Links are followed.
+///
+/// # Errors
+/// [`DataError::Io`] for a folder that cannot be read.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let walked = walk::walk(folder, &|_| {})?;
+    Ok(walked
+        .files
+        .into_iter()
+        .map(|file| folder.join(file.path))
+        .collect())
+}
+
 /// What images come from: a folder, a list, arrays, or Parquet files. Its entries are known once it is open; their
 /// contents are read later, each once, from any thread.
 pub(crate) trait Source: Sync {

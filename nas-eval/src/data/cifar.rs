@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nas_data::Resize;
 use nas_files::read_unpacked;
 
 use super::dataset::{Dataset, HeldOut};
@@ -37,6 +38,8 @@ pub(super) fn load(
     Ok(Dataset {
         name: info.name.to_owned(),
         title: info.name.to_owned(),
+        resize: Resize::Pad,
+        fingerprint: None,
         classes: class_names(info, folder)?,
         train: Arc::new(read_files(info, train, info.train_images)?),
         test: Arc::new(read_files(info, test, info.test_images)?),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use nas_data::Resize;
 use nas_space::seed::Seed;
 
 use super::error::DataError;
@@ -24,6 +25,10 @@ pub struct Dataset {
     /// What people call it: its name in the registry; of data of one's own, the name of its folder
     /// or file. Nothing depends on it.
     pub title: String,
+    /// How images of other sizes are brought to the size of these.
+    pub resize: Resize,
+    /// Of data of one's own, its whole fingerprint.
+    pub fingerprint: Option<String>,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
     /// What networks are trained and validated on.
@@ -145,6 +150,8 @@ mod tests {
         Dataset {
             name: "grouped".to_owned(),
             title: "grouped".to_owned(),
+            resize: Resize::Pad,
+            fingerprint: None,
             classes: vec!["many".to_owned(), "few".to_owned()],
             train: Arc::clone(&images),
             test: images,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
+use nas_data::Resize;
 use nas_space::seed::Seed;
 
 use super::dataset::{Dataset, HeldOut};
@@ -32,6 +33,8 @@ pub(super) fn load(info: &DatasetInfo) -> Result<Dataset, DataError> {
     Ok(Dataset {
         name: info.name.to_owned(),
         title: info.name.to_owned(),
+        resize: Resize::Pad,
+        fingerprint: None,
         classes: (0..info.classes).map(|digit| digit.to_string()).collect(),
         train: Arc::new(all.subset(&split.train)?),
         test: Arc::new(all.subset(&split.valid)?),

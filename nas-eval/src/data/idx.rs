@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nas_data::Resize;
 use nas_files::read_unpacked;
 
 use super::dataset::{Dataset, HeldOut};
@@ -46,6 +47,8 @@ pub(super) fn load(
     Ok(Dataset {
         name: info.name.to_owned(),
         title: info.name.to_owned(),
+        resize: Resize::Pad,
+        fingerprint: None,
         classes,
         train: Arc::new(read_pair(info, train, info.train_images, note)?),
         test: Arc::new(read_pair(info, test, info.test_images, note)?),

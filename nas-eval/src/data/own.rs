@@ -43,6 +43,8 @@ impl Dataset {
         Ok(Self {
             name: format!("own-{digits}"),
             title: data.name.clone(),
+            resize: data.resize,
+            fingerprint: Some(data.fingerprint.clone()),
             classes: data.classes.clone(),
             train,
             test: images(data.test.pixels.clone(), data.test.labels.clone())?,

@@ -199,7 +199,8 @@ impl Parameters {
     /// damaged or of another format or version, [`EvalError::TensorMismatch`] where it is of
     /// another network; then nothing is changed.
     pub fn load(&self, path: &Path) -> Result<(), EvalError> {
-        let (NoContent {}, tensors) = tensor_file::load(path, FORMAT, VERSION, &self.compute.device)?;
+        let (NoContent {}, tensors) =
+            tensor_file::load(path, FORMAT, VERSION..=VERSION, &self.compute.device)?;
         self.adopt(&tensors, &path.display().to_string())
     }
 

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
@@ -88,7 +89,7 @@ fn begins_like_tensors(path: &Path) -> io::Result<bool> {
     Ok(rest == b"{" && u64::from_le_bytes(*header) < length)
 }
 
-/// Reads a file of exactly this format and version: what belongs to the tensors, and the tensors by
+/// Reads a file of this format and of one of these versions: what belongs to the tensors, and the tensors by
 /// name.
 ///
 /// # Errors
@@ -97,7 +98,7 @@ fn begins_like_tensors(path: &Path) -> io::Result<bool> {
 pub fn load<C: DeserializeOwned>(
     path: &Path,
     format: &str,
-    version: u32,
+    versions: RangeInclusive<u32>,
     device: &Device,
 ) -> Result<(C, IndexMap<String, Tensor>), EvalError> {
     let wrong = |reason: String| EvalError::format(path, reason);
@@ -124,10 +125,14 @@ pub fn load<C: DeserializeOwned>(
             header.format
         )));
     }
-    if header.version != version {
-        let got = header.version;
+    if !versions.contains(&header.version) {
+        let (got, last) = (header.version, versions.end());
+        let reads = match versions.start() {
+            first if first == last => format!("version {last}"),
+            first => format!("versions {first} to {last}"),
+        };
         return Err(wrong(format!(
-            "format '{format}' has version {got}, this program reads version {version}"
+            "format '{format}' has version {got}, this program reads {reads}"
         )));
     }
     let stored = SafeTensors::deserialize(&file).map_err(torn)?;
@@ -217,7 +222,7 @@ mod tests {
     }
 
     fn load_example(path: &Path) -> Result<(String, IndexMap<String, Tensor>), EvalError> {
-        load(path, "test", 3, &Device::Cpu)
+        load(path, "test", 3..=3, &Device::Cpu)
     }
 
     #[test]
@@ -231,12 +236,16 @@ mod tests {
             b"\x02\0\0\0\0\0\0\0[]",
         ] {
             fs::write(&path, beginning).unwrap();
-            let refused = load::<u32>(&path, "f", 1, &Device::Cpu).unwrap_err().to_string();
+            let refused = load::<u32>(&path, "f", 1..=1, &Device::Cpu)
+                .unwrap_err()
+                .to_string();
             assert!(refused.contains("not a complete safetensors file"), "{refused}");
         }
         // Of a terabyte of nothing, nine bytes are read.
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
-        let refused = load::<u32>(&path, "f", 1, &Device::Cpu).unwrap_err().to_string();
+        let refused = load::<u32>(&path, "f", 1..=1, &Device::Cpu)
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("does not begin with a header"), "{refused}");
     }
 

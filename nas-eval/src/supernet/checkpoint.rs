@@ -174,7 +174,7 @@ impl<R: Serialize + DeserializeOwned, T: Serialize + DeserializeOwned> Checkpoin
     ) -> Result<Self, EvalError> {
         let path = form.path(directory);
         let (mut content, mut tensors): (Self, _) =
-            tensor_file::load(&path, form.format, form.version, &Device::Cpu)?;
+            tensor_file::load(&path, form.format, form.version..=form.version, &Device::Cpu)?;
         content.identity.check(expected, &path)?;
         let mut found = Vec::with_capacity(learned.len());
         for one in learned.iter() {

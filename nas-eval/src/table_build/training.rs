@@ -16,6 +16,7 @@ use super::{BuildError, BuildProgress, TableBuild};
 use crate::clock::ThreadStopwatch;
 use crate::compute::Compute;
 use crate::error::EvalError;
+use crate::evaluator::JudgedBy;
 use crate::final_training::{FinalTraining, Validation};
 use crate::train::TrainingData;
 
@@ -111,6 +112,7 @@ pub(super) fn train(
         dataset: &build.dataset,
         network: recipe.network,
         train: recipe.train.clone(),
+        judged_by: JudgedBy::Accuracy,
         validation: validation(build),
         seed: Seed::new(seed),
         compute: &Compute::cpu(),

@@ -151,6 +151,7 @@ impl Session {
             dataset,
             network: plan.evaluator.network,
             train: plan.evaluator.train.with_epochs(epochs),
+            judged_by: plan.evaluator.judged_by,
             validation: Validation::None,
             seed: self.seed().derive("final", 0),
             compute,

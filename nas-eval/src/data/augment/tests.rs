@@ -305,7 +305,10 @@ fn a_policy_changes_pixels_first_and_leaves_the_draws_of_the_rest_alone() {
 #[test]
 fn a_policy_is_written_down_where_there_is_one() {
     let none = serde_json::to_string(&Augmentation::NONE).unwrap();
-    assert_eq!(none, r#"{"crop_padding":0,"horizontal_flip":false}"#, "as before");
+    assert_eq!(
+        none,
+        r#"{"crop_padding":0,"crop_fill":"black","horizontal_flip":false}"#
+    );
     let trivial = Augmentation {
         policy: Some(Policy::TrivialWide),
         ..Augmentation::NONE

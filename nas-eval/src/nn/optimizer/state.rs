@@ -79,7 +79,7 @@ impl OptimizerState {
     /// [`EvalError::Io`] where the file cannot be read, [`EvalError::Format`] where it is torn,
     /// damaged or no such file.
     pub fn load(path: &Path, device: &Device) -> Result<Self, EvalError> {
-        let (Content { kind, steps }, tensors) = tensor_file::load(path, FORMAT, VERSION, device)?;
+        let (Content { kind, steps }, tensors) = tensor_file::load(path, FORMAT, VERSION..=VERSION, device)?;
         Ok(Self { kind, steps, tensors })
     }
 
