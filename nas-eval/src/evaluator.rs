@@ -20,9 +20,7 @@ use crate::memory::MemoryEstimate;
 use crate::model::Model;
 use crate::train::{TrainConfig, Trainer, TrainingData};
 
-mod judged_by;
-
-pub use judged_by::JudgedBy;
+pub use crate::train::JudgedBy;
 
 /// Settings of a [`TrainingEvaluator`].
 ///

@@ -16,8 +16,8 @@ use crate::clock::Stopwatch;
 use crate::compute::Compute;
 use crate::data::Dataset;
 use crate::error::EvalError;
-use crate::evaluator::JudgedBy;
 use crate::model::Model;
+use crate::train::JudgedBy;
 use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData};
 use crate::trained::{MADE_BY, TrainedNetwork};
 

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::compute::Compute;
 use crate::data::{Dataset, DatasetInfo, Normalization};
 use crate::error::EvalError;
-use crate::evaluator::JudgedBy;
 use crate::exact::Exact;
 use crate::model::{Model, stored_numbers};
 use crate::nn::tensor_file;
+use crate::train::JudgedBy;
 use crate::train::{Confusion, Scores, TrainConfig, evaluate_classes};
 
 const FORMAT: &str = "nas-network";

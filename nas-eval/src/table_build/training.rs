@@ -16,8 +16,8 @@ use super::{BuildError, BuildProgress, TableBuild};
 use crate::clock::ThreadStopwatch;
 use crate::compute::Compute;
 use crate::error::EvalError;
-use crate::evaluator::JudgedBy;
 use crate::final_training::{FinalTraining, Validation};
+use crate::train::JudgedBy;
 use crate::train::TrainingData;
 
 /// The images kept for validation are drawn from this seed, for all trainings.

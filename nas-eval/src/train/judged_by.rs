@@ -3,7 +3,7 @@
 use nas_space::search::{Direction, Metric, Scale, TestReport};
 use serde::{Deserialize, Serialize};
 
-use crate::train::{ClassWeights, EpochMetrics};
+use super::{ClassWeights, EpochMetrics};
 
 /// What architectures are compared by, on validation images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
