@@ -95,13 +95,14 @@ pub(crate) fn run(args: &PredictArgs, output: Output) -> Result<()> {
     let predictor = Predictor::new(network)
         .with_context(|| format!("{} cannot look at image files", file.display()))?
         .with_batch(args.batch);
-    let mut predicted = look(&predictor, &file, &files(&paths)?, args.top)?;
+    let files = files(&paths)?;
+    let mut predicted = look(&predictor, &file, &files, args.top)?;
     if args.bench {
         predicted.bench = bench(predictor)?;
     }
     if args.csv {
         write_stdout(&csv(&predicted, args.top))?;
-    } else {
+    } else if output == Output::Json || predicted.failed.len() < files.len() {
         output.result(&predicted, || text(&predicted))?;
     }
     match predicted.failed.len() {

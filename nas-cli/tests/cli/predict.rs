@@ -96,6 +96,7 @@ fn folders_are_opened_and_what_is_no_image_stops_nothing() {
     // A file that was typed has to be an image.
     let output = place.nas("predict @/run @/photos/notes.txt @/photos/none.ppm");
     let said = text(&output.stderr);
+    assert_eq!(text(&output.stdout), "");
     assert!(
         said.contains("it is not an image") && said.contains("none.ppm: "),
         "{said}"
