@@ -1,6 +1,6 @@
 //! `nas predict`: what a trained network says of images.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -16,6 +16,7 @@ use nas_space::op::Operations;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::test::network_of;
 use crate::args::PredictArgs;
 use crate::output::{Output, note, write_stdout};
 use crate::progress::{Screen, image_bar};
@@ -127,14 +128,7 @@ fn network_and_images(paths: &[PathBuf]) -> Result<(PathBuf, Vec<PathBuf>)> {
         return Ok((newest()?, Vec::new()));
     };
     if first.join("config.toml").is_file() {
-        let file = first.join(NETWORK_FILE);
-        if !file.is_file() {
-            let run = first.display();
-            bail!(
-                "{run} holds no network trained in full; `nas resume {run}` ends a search that trains with one"
-            );
-        }
-        return Ok((file, rest.to_vec()));
+        return Ok((network_of(first)?, rest.to_vec()));
     }
     if first
         .extension()
@@ -240,18 +234,14 @@ fn look(predictor: &Predictor, network: &Path, files: &[Found], top: usize) -> R
 
 /// The pixels of a file as the network sees them.
 fn pixels(predictor: &Predictor, path: &Path) -> io::Result<Result<Vec<u8>, DecodeError>> {
-    let mut bytes = Vec::new();
-    if path == Path::new(STDIN) {
-        io::stdin()
-            .lock()
-            .take(LARGEST_FILE + 1)
-            .read_to_end(&mut bytes)?;
+    let bytes = if path == Path::new(STDIN) {
+        let mut bytes = Vec::new();
+        // What is cut off here is no whole image.
+        io::stdin().lock().take(LARGEST_FILE).read_to_end(&mut bytes)?;
+        bytes
     } else {
-        File::open(path)?.take(LARGEST_FILE + 1).read_to_end(&mut bytes)?;
-    }
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(io::Error::other("it is larger than 512 MiB; expected an image"));
-    }
+        nas_files::read_bytes(path, LARGEST_FILE)?
+    };
     Ok(predictor.prepare(&bytes))
 }
 

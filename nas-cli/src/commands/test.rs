@@ -1,6 +1,6 @@
 //! `nas test`: a saved network on the test split.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use nas_eval::data::Dataset;
@@ -37,6 +37,18 @@ fn load(data: &str, data_dir: Option<&Path>, own: Option<&OwnPlan>) -> Result<Da
     data::load(Source { data, data_dir, own }, &only_notes)
 }
 
+/// The file of the network that a run has trained in full.
+pub(super) fn network_of(run: &Path) -> Result<PathBuf> {
+    let file = run.join(NETWORK_FILE);
+    if !file.is_file() {
+        let run = run.display();
+        bail!(
+            "{run} holds no network trained in full; `nas resume {run}` ends a search that trains with one"
+        );
+    }
+    Ok(file)
+}
+
 /// Loads the network and its data set and measures.
 pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
     device::check(&args.device).typed("--device")?;
@@ -51,13 +63,7 @@ pub(crate) fn run(args: &TestArgs, output: Output) -> Result<()> {
             recorded = images.data_dir.map(Path::to_owned);
             own = images.own.map(|own| (images.data.to_owned(), own.clone()));
         }
-        file = run.path().join(NETWORK_FILE);
-        if !file.is_file() {
-            let run = args.file.display();
-            bail!(
-                "{run} holds no network trained in full; `nas resume {run}` ends a search that trains with one"
-            );
-        }
+        file = network_of(&args.file)?;
     }
     let network = TrainedNetwork::load(&file, &Operations::standard(), &device)?;
     let data_dir = data_dir::choose(args.data_dir.as_deref(), recorded.as_deref())?;

@@ -155,6 +155,14 @@ mod tests {
         }
     }
 
+    /// Of four images in three classes.
+    const SCORES: [[f64; 3]; 4] = [
+        [2.0, -1.0, 0.5],
+        [0.0, 3.0, -2.0],
+        [1.0, 1.0, 1.0],
+        [100.0, -50.0, 0.0],
+    ];
+
     /// NumPy's, of what PyTorch documents for `CrossEntropyLoss(weight, label_smoothing)`:
     ///
     /// ```python
@@ -167,13 +175,7 @@ mod tests {
     /// ```
     #[test]
     fn weighted_numbers_are_those_of_pytorchs_formula() {
-        let x = [
-            [2.0, -1.0, 0.5],
-            [0.0, 3.0, -2.0],
-            [1.0, 1.0, 1.0],
-            [100.0, -50.0, 0.0],
-        ];
-        let x = Tensor::new(&x, &Device::Cpu).unwrap();
+        let x = Tensor::new(&SCORES, &Device::Cpu).unwrap();
         let (labels, weights) = (labels(&[0, 2, 1, 2]), weights(&[0.5, 2.0, 1.25]));
         #[rustfmt::skip]
         let cases: [(f64, f64, [f64; 12]); 3] = [
@@ -225,13 +227,7 @@ mod tests {
     /// ```
     #[test]
     fn numbers_are_pytorchs() {
-        let x = [
-            [2.0, -1.0, 0.5],
-            [0.0, 3.0, -2.0],
-            [1.0, 1.0, 1.0],
-            [100.0, -50.0, 0.0],
-        ];
-        let x = Tensor::new(&x, &Device::Cpu).unwrap();
+        let x = Tensor::new(&SCORES, &Device::Cpu).unwrap();
         let labels = labels(&[0, 2, 1, 2]);
         #[rustfmt::skip]
         let cases = [

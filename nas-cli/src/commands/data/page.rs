@@ -113,8 +113,8 @@ pub(super) fn page(checked: &Checked, data: &OwnData, read: &ReadOptions, next: 
             ),
             identical("In two splits", &found.leaks, &pictures, |images, sets| {
                 format!(
-                    "{images} in {sets} are the same as an image of another split. They are left out of training, so that no network \
-                     is judged by what it was trained on."
+                    "{images} in {sets} are the same as an image of another split. They are left out of training: a network that has \
+                     seen an image in training cannot be tested on it."
                 )
             }),
             identical(
