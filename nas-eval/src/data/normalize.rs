@@ -51,6 +51,14 @@ impl Normalization {
         Ok(Self { mean, std })
     }
 
+    /// Division by 255 for this number of channels, at least 1, and nothing else.
+    pub fn unit(channels: usize) -> Self {
+        Self {
+            mean: vec![0.0; channels],
+            std: vec![255.0; channels],
+        }
+    }
+
     /// The mean and the standard deviation (of the population, divided by n) of the images with
     /// these indices, which should be those trained on and no others. A channel that is constant
     /// gets standard deviation 1.

@@ -7,6 +7,7 @@
 //! **Invariant:** the number of trainable values equals the network's counted parameters.
 
 mod differentiate;
+mod inference;
 mod layers;
 
 use std::sync::Arc;

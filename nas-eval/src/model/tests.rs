@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use nas_space::network::NetworkConfig;
+use nas_space::network::{LayerKind, NetworkConfig};
 use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 use nas_space::spaces::{self, Space};
@@ -307,4 +307,89 @@ fn images_of_another_shape_are_refused() {
         message.contains("2x8x8") && message.contains("3x8x8"),
         "{message}"
     );
+}
+
+/// A model whose running statistics are not those it starts with.
+fn seasoned(name: &str, seed: u64) -> Model {
+    let model = drawn(spaces::by_name(name).unwrap().as_ref(), seed, DType::F64);
+    let mut rng = Seed::new(seed).derive("statistics", 0).rng();
+    let mut values = indexmap::IndexMap::new();
+    for (name, tensor) in model.parameters().snapshot().unwrap().iter() {
+        let is_norm = tensor.dims().len() == 1;
+        let numbers: Vec<f64> = match is_norm {
+            true => (0..tensor.elem_count())
+                .map(|_| rng.random_range(0.5..1.5))
+                .collect(),
+            false => tensor.flatten_all().unwrap().to_vec1().unwrap(),
+        };
+        values.insert(
+            name.to_owned(),
+            Tensor::from_vec(numbers, tensor.shape(), &Device::Cpu).unwrap(),
+        );
+    }
+    model.parameters().adopt(&values, "here").unwrap();
+    model
+}
+
+#[test]
+fn a_folded_model_gives_the_same_scores_with_fewer_layers() {
+    for &name in spaces::names() {
+        for seed in 0..12 {
+            let model = seasoned(name, seed);
+            let folded = model.folded().unwrap();
+            let x = images(3, DType::F64);
+            let scores = |model: &Model| model.forward(&x, &Pass::Eval).unwrap().main;
+            let (expected, got) = (scores(&model), scores(&folded));
+            let difference = (&expected - &got).unwrap().abs().unwrap().max_all().unwrap();
+            let largest = expected.abs().unwrap().max_all().unwrap();
+            let of = |t: &Tensor| t.to_scalar::<f64>().unwrap();
+            assert!(
+                of(&difference) <= 1e-12 * of(&largest).max(1.0),
+                "{name} {seed}: {difference}"
+            );
+            let layers = |model: &Model| model.network().layers().to_vec();
+            assert!(layers(&folded).len() < layers(&model).len(), "{name} {seed}");
+            for layer in layers(&folded) {
+                let before = layer.inputs.first().map(|&id| folded.network().layer(id));
+                let follows_conv = before.is_some_and(|before| matches!(before.kind, LayerKind::Conv2d(_)));
+                let read_once = || {
+                    let all = layers(&folded);
+                    all.iter()
+                        .filter(|other| other.inputs.contains(&layer.inputs[0]))
+                        .count()
+                        == 1
+                };
+                assert!(
+                    !(matches!(layer.kind, LayerKind::BatchNorm { .. }) && follows_conv && read_once()),
+                    "{name} {seed}: {} could be folded",
+                    layer.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_training_alone_needs_is_not_in_a_folded_model() {
+    let space = spaces::by_name("darts").unwrap();
+    let config = NetworkConfig {
+        drop_path: true,
+        auxiliary: true,
+        ..config()
+    };
+    let network = space
+        .network(&space.sample(&mut Seed::new(3).rng()), &config)
+        .unwrap();
+    let model = Model::new(Arc::new(network), Seed::new(0), &Compute::cpu()).unwrap();
+    let folded = model.folded().unwrap();
+    assert!(folded.network().auxiliary().is_none());
+    let kinds = |model: &Model| -> Vec<&str> {
+        model
+            .network()
+            .layers()
+            .iter()
+            .map(|layer| layer.kind.label())
+            .collect()
+    };
+    assert!(kinds(&model).contains(&"drop_path") && !kinds(&folded).contains(&"drop_path"));
 }

@@ -63,6 +63,21 @@ impl Network {
         self.logits
     }
 
+    /// Which layers the class scores depend on, by index: all but those of the auxiliary
+    /// classifier.
+    pub fn behind_logits(&self) -> Vec<bool> {
+        let mut behind = vec![false; self.layers.len()];
+        behind[self.logits.index()] = true;
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            if behind[index] {
+                for input in &layer.inputs {
+                    behind[input.index()] = true;
+                }
+            }
+        }
+        behind
+    }
+
     /// The auxiliary classifier's output, which matters in training alone.
     pub fn auxiliary(&self) -> Option<LayerId> {
         self.auxiliary

@@ -1,0 +1,47 @@
+//! Takes trained networks to other programs.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use nas_eval::{Compute, Model};
+//! use nas_export::{Format, Onnx, Source};
+//! use nas_space::{NetworkConfig, Seed, named, op::Operations};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let size = NetworkConfig { channels: 4, cells: 2, ..NetworkConfig::default() };
+//! let network = named::by_name("DARTS_V2")?.genotype.network(&Operations::standard(), &size)?;
+//! let model = Model::new(Arc::new(network), Seed::new(0), &Compute::cpu())?;
+//! let files = Onnx::default().files(&Source::of_model(&model))?;
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! for file in &files {
+//!     std::fs::write(folder.join(&file.name), &file.content)?;
+//! }
+//! # assert!(folder.join("network.onnx").is_file());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Format`] makes [`File`]s of a [`Source`]: a network with its weights, the names of its
+//! classes and how its images are prepared.
+//!
+//! | format | files |
+//! |---|---|
+//! | [`Onnx`] | `network.onnx` for any runtime, `preprocess.json`, and `predict.py`, which uses both |
+//!
+//! Images go in as bytes, N×C×H×W, as `preprocess.json` says; normalisation is part of what is
+//! exported. Scores come out before the softmax and after it.
+
+mod error;
+mod file;
+mod onnx;
+mod preprocessing;
+mod source;
+
+pub use error::ExportError;
+pub use file::{File, Format};
+pub use onnx::Onnx;
+#[cfg(feature = "check")]
+pub use onnx::{Difference, OnnxRun};
+pub use preprocessing::Preprocessing;
+pub use source::Source;

@@ -1,0 +1,138 @@
+//! Runs what was exported, in Rust, and compares.
+
+use candle_core::{DType, Device, Tensor};
+use nas_eval::model::Pass;
+use rten::Model;
+use rten_tensor::NdTensor;
+use rten_tensor::prelude::*;
+
+use super::graph::{INPUT, LOGITS};
+use crate::error::ExportError;
+use crate::source::Source;
+
+/// Images that are compared at a time.
+const BATCH: usize = 64;
+
+/// An exported network, ready to run in the runtime `rten`, which shares no code with the trainer.
+pub struct OnnxRun {
+    model: Model,
+}
+
+/// How far an exported network is from its source.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// Number of images that were compared.
+    pub images: usize,
+    /// The largest |difference of a class score| / max(1, |class score|).
+    pub largest: f64,
+    /// Number of images that are given the same class.
+    pub same_class: usize,
+}
+
+impl std::fmt::Debug for OnnxRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OnnxRun").finish_non_exhaustive()
+    }
+}
+
+impl OnnxRun {
+    /// The network in the bytes of an ONNX file.
+    ///
+    /// # Errors
+    /// [`ExportError::Runtime`] where the runtime does not read it.
+    pub fn new(file: &[u8]) -> Result<Self, ExportError> {
+        let model = Model::load(file.to_vec()).map_err(|error| runtime(&error))?;
+        Ok(Self { model })
+    }
+
+    /// The class scores, before the softmax, of a batch of images of this shape, C×H×W bytes each.
+    ///
+    /// # Errors
+    /// [`ExportError::Runtime`] where the network takes no such images.
+    pub fn scores(&self, images: &[Vec<u8>], shape: [usize; 3]) -> Result<Vec<Vec<f32>>, ExportError> {
+        let [channels, height, width] = shape;
+        let dims = [images.len(), channels, height, width];
+        let batch = NdTensor::try_from_data(dims, images.concat()).map_err(|error| runtime(&error))?;
+        let node = |name| self.model.node_id(name).map_err(|error| runtime(&error));
+        let outputs = self
+            .model
+            .run(vec![(node(INPUT)?, batch.view().into())], &[node(LOGITS)?], None)
+            .map_err(|error| runtime(&error))?;
+        let scores = outputs
+            .into_iter()
+            .next()
+            .and_then(|value| value.into_tensor::<f32>());
+        let Some(scores) = scores else {
+            return Err(ExportError::Runtime {
+                reason: "its output are no numbers".to_owned(),
+            });
+        };
+        let scores = scores.to_vec();
+        let classes = scores.len() / images.len().max(1);
+        Ok(scores.chunks(classes.max(1)).map(<[f32]>::to_vec).collect())
+    }
+
+    /// Compares with the source on these images, C×H×W bytes each.
+    ///
+    /// # Errors
+    /// As [`OnnxRun::scores`], and a Candle error from the source.
+    pub fn compare(&self, source: &Source<'_>, images: &[Vec<u8>]) -> Result<Difference, ExportError> {
+        let image = source.model.network().image();
+        let shape = [image.channels, image.height, image.width];
+        let mut difference = Difference {
+            images: images.len(),
+            largest: 0.0,
+            same_class: 0,
+        };
+        for batch in images.chunks(BATCH) {
+            let expected = scores(source, batch)?;
+            for (expected, got) in expected.iter().zip(self.scores(batch, shape)?) {
+                for (expected, &got) in expected.iter().zip(&got) {
+                    let apart = (expected - f64::from(got)).abs() / expected.abs().max(1.0);
+                    // A score that is no number is as far as can be.
+                    difference.largest =
+                        difference
+                            .largest
+                            .max(if apart.is_nan() { f64::INFINITY } else { apart });
+                }
+                let got: Vec<f64> = got.into_iter().map(f64::from).collect();
+                difference.same_class += usize::from(largest(expected) == largest(&got));
+            }
+        }
+        Ok(difference)
+    }
+}
+
+/// The class scores that the source itself gives images.
+fn scores(source: &Source<'_>, images: &[Vec<u8>]) -> Result<Vec<Vec<f64>>, ExportError> {
+    let image = source.model.network().image();
+    let (mean, std) = (source.normalization.mean(), source.normalization.std());
+    let plane = image.height * image.width;
+    let normalized = images.iter().flatten().enumerate().map(|(place, &pixel)| {
+        let channel = place / plane % image.channels;
+        (f64::from(pixel) - mean[channel]) / std[channel]
+    });
+    let dims = (images.len(), image.channels, image.height, image.width);
+    let batch = Tensor::from_vec(normalized.collect::<Vec<f64>>(), dims, &Device::Cpu)?;
+    let compute = source.model.parameters().compute();
+    let batch = batch.to_dtype(compute.dtype)?.to_device(&compute.device)?;
+    let scores = source.model.forward(&batch, &Pass::Eval)?.main;
+    Ok(scores.to_dtype(DType::F64)?.to_vec2()?)
+}
+
+/// The place of the largest value; of equal ones, the first.
+fn largest(scores: &[f64]) -> usize {
+    let mut best = 0;
+    for (place, score) in scores.iter().enumerate() {
+        if *score > scores[best] {
+            best = place;
+        }
+    }
+    best
+}
+
+fn runtime(error: &dyn std::error::Error) -> ExportError {
+    ExportError::Runtime {
+        reason: error.to_string(),
+    }
+}

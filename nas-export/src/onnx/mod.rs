@@ -1,0 +1,90 @@
+//! ONNX: for onnxruntime, browsers, phones and other runtimes.
+
+#[cfg(feature = "check")]
+mod check;
+mod graph;
+mod proto;
+
+use prost::Message as _;
+
+#[cfg(feature = "check")]
+pub use self::check::{Difference, OnnxRun};
+use self::proto::{Entry, Model, OperatorSet};
+use crate::error::ExportError;
+use crate::file::{File, Format};
+use crate::preprocessing::Preprocessing;
+use crate::source::Source;
+
+/// The version of the operators.
+const OPSET: i64 = 17;
+/// The version of the file format.
+const IR_VERSION: i64 = 8;
+/// What reads images as this toolkit does.
+const PREDICT: &str = include_str!("predict.py");
+
+/// ONNX of opset 17, IR version 8.
+///
+/// Its input `image` takes bytes, N×C×H×W with any N, as [`Preprocessing`] says. Its outputs are
+/// `logits` and `probabilities`, N×classes. The metadata hold the names of the classes, as JSON
+/// under `classes`, and what is known of the network.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Onnx {
+    /// Whether batch norms stay layers of their own, for training on, rather than become part of
+    /// the convolutions before them.
+    pub keep_batch_norm: bool,
+}
+
+impl Onnx {
+    /// The network alone, as the bytes of a file.
+    ///
+    /// # Errors
+    /// As [`Format::files`].
+    pub fn network(&self, source: &Source<'_>) -> Result<Vec<u8>, ExportError> {
+        source.check()?;
+        if self.keep_batch_norm {
+            return model(source);
+        }
+        let folded = source.model.folded()?;
+        model(&Source {
+            model: &folded,
+            ..source.clone()
+        })
+    }
+}
+
+impl Format for Onnx {
+    fn name(&self) -> &'static str {
+        "onnx"
+    }
+
+    fn files(&self, source: &Source<'_>) -> Result<Vec<File>, ExportError> {
+        Ok(vec![
+            File::new("network.onnx", self.network(source)?),
+            File::new("preprocess.json", Preprocessing::of(source).json()),
+            File::new("predict.py", PREDICT),
+        ])
+    }
+}
+
+fn model(source: &Source<'_>) -> Result<Vec<u8>, ExportError> {
+    let classes = ("classes", Preprocessing::of(source).classes_json());
+    let facts = source.facts.iter().cloned();
+    let model = Model {
+        ir_version: IR_VERSION,
+        producer_name: "nas".to_owned(),
+        producer_version: env!("CARGO_PKG_VERSION").to_owned(),
+        graph: Some(graph::graph(source)?),
+        opset_import: vec![OperatorSet {
+            domain: String::new(),
+            version: OPSET,
+        }],
+        metadata_props: std::iter::once(classes)
+            .chain(facts)
+            .map(|(key, value)| Entry {
+                key: key.to_owned(),
+                value,
+            })
+            .collect(),
+    };
+    Ok(model.encode_to_vec())
+}
