@@ -74,6 +74,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Train(args) => commands::train::run(args, output),
         Command::Test(args) => commands::test::run(args, output),
         Command::Predict(args) => commands::predict::run(args, output),
+        Command::Export(args) => commands::export::run(args, output),
         Command::Show(args) => commands::show::run(args, output),
         Command::Compare(args) => commands::compare::run(args, output),
         Command::Data(command) => commands::data::run(command, output),

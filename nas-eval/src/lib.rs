@@ -34,6 +34,7 @@
 //! | [`train`] | the training loop, its checkpoints and metrics |
 //! | [`evaluator`] | training as a [`nas_space::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
+//! | [`inference`], [`predict`] | a trained network at work: class scores, and classes of image files |
 //! | [`table_build`] | the making of a benchmark table, by training |
 
 mod compute;
@@ -51,6 +52,7 @@ pub mod data;
 pub mod error;
 pub mod evaluator;
 pub mod final_training;
+pub mod inference;
 pub mod memory;
 pub mod model;
 pub mod nn;
@@ -68,6 +70,7 @@ pub use device::{allow_tf32, computes_in_tf32, device_name, instruction_set};
 pub use error::EvalError;
 pub use evaluator::{TrainingEvaluator, TrainingEvaluatorConfig};
 pub use final_training::FinalTraining;
+pub use inference::Inference;
 pub use model::Model;
 pub use predict::{Predictor, Probabilities};
 pub use supernet::{OneShot, OneShotSearch, SupernetTraining};

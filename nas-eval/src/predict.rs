@@ -9,7 +9,7 @@ use nas_space::op::Operations;
 
 use crate::data::{BatchPlan, Batcher, Images};
 use crate::error::EvalError;
-use crate::model::Pass;
+use crate::inference::Inference;
 use crate::trained::TrainedNetwork;
 
 /// Images that are computed at a time, where nothing else is said.
@@ -33,6 +33,7 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub struct Predictor {
     network: TrainedNetwork,
+    inference: Inference,
     batch: usize,
 }
 
@@ -73,10 +74,11 @@ impl Predictor {
     ///
     /// # Errors
     /// [`EvalError::Config`] where it takes images of other than 1 or 3 channels, which no image file
-    /// has.
+    /// has; as [`Inference::new`].
     pub fn new(network: TrainedNetwork) -> Result<Self, EvalError> {
         match network.network.image.channels {
             1 | 3 => Ok(Self {
+                inference: Inference::new(&network.model)?,
                 network,
                 batch: BATCH,
             }),
@@ -142,7 +144,7 @@ impl Predictor {
         let mut all = Vec::with_capacity(images.len());
         for batch in batcher.epoch(0, 0)? {
             let images = batch?.images.to_dtype(compute.dtype)?;
-            let logits = model.forward(&images, &Pass::Eval)?.main.to_dtype(DType::F64)?;
+            let logits = self.inference.scores(&images)?.to_dtype(DType::F64)?;
             for logits in logits.to_vec2::<f64>()? {
                 if logits.iter().any(|logit| !logit.is_finite()) {
                     return Err(EvalError::NonFiniteScores { loss: f64::NAN });

@@ -200,7 +200,6 @@ fn every_kind_of_layer_gives_the_same_scores_in_another_runtime() {
         LayerKind::Shuffle { groups: 3 },
         LayerKind::DropPath,
         LayerKind::Dropout { rate: 0.5 },
-        LayerKind::GlobalAvgPool,
         LayerKind::Conv2d(Conv2d {
             stride: [1, 2],
             bias: true,

@@ -14,6 +14,7 @@ use nas_eval::nn::tensor_file;
 use nas_eval::train::{TrainConfig, Trainer, TrainingData};
 use nas_eval::trained::TrainedNetwork;
 use nas_eval::{Compute, Device};
+use nas_export::{Format as _, Onnx, Source};
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
@@ -202,6 +203,8 @@ pub(super) fn trained() -> Result<Target> {
             Ok(Box::new(move || {
                 // Whatever it was trained on and however, it is tested or says why not.
                 let _ = network.test(&digits);
+                // And it is exported or says why not.
+                let _ = Onnx::default().files(&Source::of(&network));
                 let failed = |error: &dyn std::fmt::Display| format!("written and read again: {error}");
                 network.save(&path).map_err(|error| failed(&error))?;
                 let again = load(&path).map_err(|error| failed(&error))?;

@@ -1,9 +1,11 @@
 //! The command line as typed.
 
 mod compare;
+mod export;
 mod table;
 
 pub(crate) use compare::{CompareArgs, Entrant, What};
+pub(crate) use export::{ExportArgs, ExportFormat, Integers};
 pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};
 
 use std::path::PathBuf;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Say what images are taken for by a trained network
     Predict(PredictArgs),
+    /// Take a trained network to other programs: ONNX for any runtime
+    Export(ExportArgs),
     /// Parameters, multiply-accumulates and a picture of an architecture
     Show(ShowArgs),
     /// Benchmark methods against each other: the same space, evaluator, budget and seeds for all
@@ -145,11 +149,9 @@ pub(crate) struct TrainArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// The images that a trained network is measured on.
 #[derive(Debug, Args)]
-pub(crate) struct TestArgs {
-    /// A network saved by `nas train --out`, or a run directory: the one it trained in full
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+pub(crate) struct MeasuredArgs {
     /// The images of your own that it is measured on [default: the run's]
     #[arg(long, value_name = "PATH")]
     pub(crate) data: Option<String>,
@@ -158,6 +160,15 @@ pub(crate) struct TestArgs {
     /// Folder with the data set's official files [default: the run's, else $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// A network saved by `nas train --out`, or a run directory: the one it trained in full
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) measured: MeasuredArgs,
     /// cpu, cuda, cuda:1 or metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: String,
@@ -253,6 +264,9 @@ pub(crate) struct ShowArgs {
     /// Count the auxiliary classifier in (DARTS skeleton)
     #[arg(long)]
     pub(crate) auxiliary: bool,
+    /// Measure how long it takes for one image on this machine, and the memory it takes
+    #[arg(long)]
+    pub(crate) measure: bool,
     /// What to print
     #[arg(long, value_enum, default_value_t = ShowFormat::Text)]
     pub(crate) format: ShowFormat,

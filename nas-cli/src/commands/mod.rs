@@ -3,8 +3,10 @@
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod guard;
 pub(crate) mod list;
+mod network;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod resume;

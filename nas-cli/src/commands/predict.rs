@@ -16,7 +16,7 @@ use nas_space::op::Operations;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::test::network_of;
+use super::network::network_of;
 use crate::args::PredictArgs;
 use crate::output::{Output, note, write_stdout};
 use crate::progress::{Screen, image_bar};

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
+use nas_eval::inference::Measured;
 use nas_report::number::{counted, figure, grouped, known};
 use nas_runner::Usage;
 use nas_runner::plan::{Estimation, RunConfig};
@@ -34,6 +36,9 @@ struct Shown<'a> {
     /// Of the network, else of the run's records, where they know it.
     params: Option<u64>,
     macs: Option<u64>,
+    /// On this machine, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<Measured>,
     /// Other figures that a run's table has of it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     figures: BTreeMap<String, f64>,
@@ -75,7 +80,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
     config.classes = args.classes.unwrap_or(config.classes);
     args.size.overlay(&mut config);
     let typed = args.size.first_typed().is_some() || args.auxiliary;
-    let (built, (params, macs)) = match genotype.network(&operations, &config) {
+    let (built, (params, macs), measured) = match genotype.network(&operations, &config) {
         Ok(network) => {
             let built = Built {
                 channels: config.channels,
@@ -86,12 +91,18 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
                 layers: network.layers().len(),
             };
             let cost = network.cost();
-            (Some(built), (Some(cost.params), Some(cost.macs)))
+            let measured = args
+                .measure
+                .then(|| Measured::of(&Arc::new(network)))
+                .transpose()?;
+            (Some(built), (Some(cost.params), Some(cost.macs)), measured)
         }
         // It is known from a benchmark table alone, which may say how large it is.
-        Err(SpaceError::NoNetwork { .. }) if !typed && args.image.is_none() && args.classes.is_none() => {
+        Err(SpaceError::NoNetwork { .. })
+            if !typed && !args.measure && args.image.is_none() && args.classes.is_none() =>
+        {
             let recorded = search.is_some().then(|| best_size(Path::new(&args.arch)));
-            (None, recorded.unwrap_or(Ok((None, None)))?)
+            (None, recorded.unwrap_or(Ok((None, None)))?, None)
         }
         Err(error) => return Err(error.into()),
     };
@@ -102,6 +113,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         built,
         params,
         macs,
+        measured,
         figures: beside.unwrap_or_default(),
     };
     match (args.format, output) {
@@ -128,6 +140,20 @@ fn beside(search: &RunConfig, genotype: &Genotype) -> BTreeMap<String, f64> {
         Ok(sizes.of(&architecture)?)
     });
     figures.map(|figures| figures.named).unwrap_or_default()
+}
+
+/// What one image takes on this machine.
+fn latency(measured: &Measured) -> String {
+    let [shortest, longest] = measured.range;
+    let memory = measured.peak_memory_bytes.map_or_else(String::new, |bytes| {
+        format!(", {} MiB of memory with the program", bytes.div_ceil(1 << 20))
+    });
+    format!(
+        "latency {:.2} ms for one image, median of {} passes ({shortest:.2} to {longest:.2}), {}{memory}",
+        measured.milliseconds,
+        measured.passes,
+        counted(measured.threads, "thread")
+    )
 }
 
 fn text(shown: &Shown<'_>) -> String {
@@ -171,6 +197,9 @@ fn text(shown: &Shown<'_>) -> String {
             macs as f64 / 1e6
         ))
     ));
+    if let Some(measured) = &shown.measured {
+        lines.push(latency(measured));
+    }
     for (name, value) in &shown.figures {
         lines.push(format!("{name:<7} {}", figure(*value)));
     }

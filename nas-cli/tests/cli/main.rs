@@ -8,6 +8,7 @@
 mod compare;
 mod darts;
 mod enas;
+mod export;
 #[cfg(unix)]
 mod faults;
 mod fidelities;

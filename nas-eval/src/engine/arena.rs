@@ -14,6 +14,8 @@ pub(super) struct Arena<T> {
     /// Maps and gradients.
     pub(super) places: Places<Aligned<T>>,
     pub(super) steps: Vec<Held<T>>,
+    /// Whether the weights are laid out, where they never change.
+    pub(super) prepared: bool,
     rooms: Mutex<Vec<Rooms<T>>>,
 }
 
@@ -144,6 +146,7 @@ impl<T: Float> Arena<T> {
         Self {
             places: Places::new(steps),
             steps: std::iter::repeat_with(Held::default).take(steps).collect(),
+            prepared: false,
             rooms: Mutex::new(Vec::new()),
         }
     }

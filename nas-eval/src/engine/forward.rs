@@ -66,7 +66,11 @@ impl<T: Float> Run<'_, T> {
         let mut jobs = Vec::new();
         for group in self.groups(&mut filled) {
             let work = group.iter().map(|(index, ..)| steps[*index].work()).sum();
-            let per_chunk = images_per_chunk(self.batch, work);
+            let per_chunk = if self.alone {
+                self.batch
+            } else {
+                images_per_chunk(self.batch, work)
+            };
             let mut parts: Vec<_> = group
                 .iter_mut()
                 .map(|(index, map, moments)| {
@@ -92,7 +96,7 @@ impl<T: Float> Run<'_, T> {
         }
         let shared: &Arena<T> = arena;
         let run = |job: Job<'_, T>| shared.with_rooms(|rooms| self.forward_images(shared, rooms, job));
-        if jobs.len() == 1 {
+        if jobs.len() == 1 || self.alone {
             jobs.into_iter().for_each(run);
         } else {
             jobs.into_par_iter().for_each(run);

@@ -25,6 +25,8 @@ pub(crate) struct Engine {
     /// The instruction set of the kernels.
     pub(super) level: Level,
     memory: Mutex<Memory>,
+    /// Whether parameters never change: they are laid out once.
+    fixed: bool,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,23 @@ impl Engine {
         let plan = Plan::new(network)?;
         let memory = Mutex::new(Memory::F32(Arena::new(plan.steps.len())));
         let level = level();
-        Ok(Self { plan, level, memory })
+        Ok(Self {
+            plan,
+            level,
+            memory,
+            fixed: false,
+        })
+    }
+
+    /// One for evaluation alone, with parameters that never change.
+    ///
+    /// # Errors
+    /// [`EvalError::UnsupportedLayer`].
+    pub(crate) fn fixed(network: &Network) -> std::result::Result<Self, EvalError> {
+        Ok(Self {
+            fixed: true,
+            ..Self::new(network)?
+        })
     }
 
     /// Elements of the maps and gradients that are held at a time, with training in batches of so
@@ -87,7 +105,7 @@ impl Engine {
     pub(crate) fn forward(&self, request: &Request<'_>) -> Result<Logits> {
         let batch = request.images.dim(0)?;
         if *request.pass != Pass::Eval || batch <= EVALUATED_TOGETHER {
-            return for_float!(request.images.dtype(), T => self.forward_typed::<T>(request));
+            return for_float!(request.images.dtype(), T => self.forward_typed::<T>(request, false));
         }
         let mut scores = Vec::new();
         for first in (0..batch).step_by(EVALUATED_TOGETHER) {
@@ -98,7 +116,7 @@ impl Engine {
                 images: &images,
                 ..*request
             };
-            scores.push(for_float!(images.dtype(), T => self.forward_typed::<T>(&part))?.main);
+            scores.push(for_float!(images.dtype(), T => self.forward_typed::<T>(&part, false))?.main);
         }
         Ok(Logits {
             main: Tensor::cat(&scores, 0)?,
@@ -106,14 +124,30 @@ impl Engine {
         })
     }
 
-    fn forward_typed<T: Kept>(&self, request: &Request<'_>) -> Result<Logits> {
+    /// The same on the thread that calls it, for a few images.
+    ///
+    /// # Errors
+    /// As [`Engine::forward`].
+    pub(crate) fn forward_alone(&self, request: &Request<'_>) -> Result<Logits> {
+        for_float!(request.images.dtype(), T => self.forward_typed::<T>(request, true))
+    }
+
+    fn forward_typed<T: Kept>(&self, request: &Request<'_>, alone: bool) -> Result<Logits> {
         let images = request.images.contiguous()?;
         let images = host(&images);
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let arena = T::arena(&mut memory, self.plan.steps.len());
-        let run = Run::new(&self.plan, self.level, request, images.slice::<T>()?, None)?;
-        run.prepare(arena, request, false)?;
-        among_threads(|| run.forward(arena, request))?;
+        let mut run = Run::new(&self.plan, self.level, request, images.slice::<T>()?, None)?;
+        run.alone = alone;
+        let prepared = std::mem::replace(&mut arena.prepared, self.fixed);
+        if !prepared {
+            run.prepare(arena, request, false)?;
+        }
+        if alone {
+            run.forward(arena, request)?;
+        } else {
+            among_threads(|| run.forward(arena, request))?;
+        }
         self.logits(&run, arena)
     }
 

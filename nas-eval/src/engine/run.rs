@@ -24,6 +24,8 @@ pub(super) struct Run<'a, T> {
     pub(super) needed: Vec<bool>,
     /// The weight of each term of each weighted sum; of other steps none.
     pub(super) term_weights: Vec<Vec<f64>>,
+    /// Whether one thread does all.
+    pub(super) alone: bool,
     /// Whether gradients are wanted.
     goes_back: bool,
     pub(super) wants_weights: bool,
@@ -67,6 +69,7 @@ impl<'a, T: Float> Run<'a, T> {
             by_batch: !matches!(request.pass, Pass::Eval),
             needed,
             term_weights,
+            alone: false,
             goes_back: wanted.is_some(),
             wants_weights,
             wants_mixture,

@@ -7,7 +7,7 @@
 //! **Invariant:** the number of trainable values equals the network's counted parameters.
 
 mod differentiate;
-mod inference;
+mod folding;
 mod layers;
 
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Model {
     }
 
     /// Refuses images of another shape than the network takes.
-    fn check_images(&self, images: &Tensor) -> candle_core::Result<()> {
+    pub(crate) fn check_images(&self, images: &Tensor) -> candle_core::Result<()> {
         let image = self.network.image();
         let (_, channels, height, width) = images.dims4()?;
         if (channels, height, width) != (image.channels, image.height, image.width) {
@@ -147,7 +147,7 @@ impl Model {
 
     /// Whether the engine computes passes on these images: on the CPU, in the parameters' element
     /// type.
-    fn runs_on_engine(&self, images: &Tensor) -> bool {
+    pub(crate) fn runs_on_engine(&self, images: &Tensor) -> bool {
         runs_here(images) && self.parameters.device().is_cpu() && images.dtype() == self.parameters.dtype()
     }
 

@@ -2,16 +2,19 @@
 
 use candle_core::{DType, Device, Tensor};
 use nas_eval::model::Pass;
-use rten::Model;
+use rten::{Model, ModelOptions};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 
 use super::graph::{INPUT, LOGITS};
+use super::quantize::Ranges;
 use crate::error::ExportError;
 use crate::source::Source;
 
 /// Images that are compared at a time.
 const BATCH: usize = 64;
+/// Images whose values are all kept at a time.
+const CALIBRATED_TOGETHER: usize = 8;
 
 /// An exported network, ready to run in the runtime `rten`, which shares no code with the trainer.
 pub struct OnnxRun {
@@ -45,31 +48,78 @@ impl OnnxRun {
         Ok(Self { model })
     }
 
+    /// The same with every value of the graph computed as it stands there.
+    pub(super) fn unoptimized(file: &[u8]) -> Result<Self, ExportError> {
+        let mut options = ModelOptions::with_all_ops();
+        options.enable_optimization(false);
+        let model = options.load(file.to_vec()).map_err(|error| runtime(&error))?;
+        Ok(Self { model })
+    }
+
+    /// The smallest and the largest number that each of these values has on images of this shape.
+    pub(super) fn ranges(
+        &self,
+        values: &[String],
+        images: &[Vec<u8>],
+        shape: [usize; 3],
+    ) -> Result<Ranges, ExportError> {
+        let mut ranges = Ranges::new();
+        for batch in images.chunks(CALIBRATED_TOGETHER) {
+            let names: Vec<&str> = values.iter().map(String::as_str).collect();
+            for (name, numbers) in values.iter().zip(self.values(&names, batch, shape)?) {
+                let [low, high] = ranges
+                    .entry(name.clone())
+                    .or_insert([f32::INFINITY, f32::NEG_INFINITY]);
+                for number in numbers {
+                    (*low, *high) = (low.min(number), high.max(number));
+                }
+            }
+        }
+        ranges.retain(|_, [low, high]| low.is_finite() && high.is_finite());
+        Ok(ranges)
+    }
+
     /// The class scores, before the softmax, of a batch of images of this shape, C×H×W bytes each.
     ///
     /// # Errors
     /// [`ExportError::Runtime`] where the network takes no such images.
     pub fn scores(&self, images: &[Vec<u8>], shape: [usize; 3]) -> Result<Vec<Vec<f32>>, ExportError> {
+        let scores = self.values(&[LOGITS], images, shape)?.concat();
+        let classes = scores.len() / images.len().max(1);
+        Ok(scores.chunks(classes.max(1)).map(<[f32]>::to_vec).collect())
+    }
+
+    /// The class that each of these images is given, by label.
+    ///
+    /// # Errors
+    /// As [`OnnxRun::scores`].
+    pub fn classes(&self, images: &[Vec<u8>], shape: [usize; 3]) -> Result<Vec<usize>, ExportError> {
+        let scores = self.scores(images, shape)?;
+        Ok(scores.iter().map(|scores| largest(scores)).collect())
+    }
+
+    /// The values of these names for a batch of images.
+    fn values(
+        &self,
+        names: &[&str],
+        images: &[Vec<u8>],
+        shape: [usize; 3],
+    ) -> Result<Vec<Vec<f32>>, ExportError> {
         let [channels, height, width] = shape;
         let dims = [images.len(), channels, height, width];
         let batch = NdTensor::try_from_data(dims, images.concat()).map_err(|error| runtime(&error))?;
         let node = |name| self.model.node_id(name).map_err(|error| runtime(&error));
+        let nodes: Vec<_> = names.iter().map(|name| node(name)).collect::<Result<_, _>>()?;
+        let input = vec![(node(INPUT)?, batch.view().into())];
         let outputs = self
             .model
-            .run(vec![(node(INPUT)?, batch.view().into())], &[node(LOGITS)?], None)
+            .run(input, &nodes, None)
             .map_err(|error| runtime(&error))?;
-        let scores = outputs
-            .into_iter()
-            .next()
-            .and_then(|value| value.into_tensor::<f32>());
-        let Some(scores) = scores else {
-            return Err(ExportError::Runtime {
-                reason: "its output are no numbers".to_owned(),
-            });
-        };
-        let scores = scores.to_vec();
-        let classes = scores.len() / images.len().max(1);
-        Ok(scores.chunks(classes.max(1)).map(<[f32]>::to_vec).collect())
+        let numbers = |value: rten::Value| value.into_tensor::<f32>().map(|tensor| tensor.to_vec());
+        let outputs: Option<Vec<Vec<f32>>> = outputs.into_iter().map(numbers).collect();
+        outputs.ok_or_else(|| ExportError::Runtime {
+            reason: "its outputs are no 32-bit numbers".to_owned(),
+        })
     }
 
     /// Compares with the source on these images, C×H×W bytes each.
@@ -95,7 +145,6 @@ impl OnnxRun {
                             .largest
                             .max(if apart.is_nan() { f64::INFINITY } else { apart });
                 }
-                let got: Vec<f64> = got.into_iter().map(f64::from).collect();
                 difference.same_class += usize::from(largest(expected) == largest(&got));
             }
         }
@@ -121,10 +170,10 @@ fn scores(source: &Source<'_>, images: &[Vec<u8>]) -> Result<Vec<Vec<f64>>, Expo
 }
 
 /// The place of the largest value; of equal ones, the first.
-fn largest(scores: &[f64]) -> usize {
+fn largest<T: PartialOrd>(scores: &[T]) -> usize {
     let mut best = 0;
     for (place, score) in scores.iter().enumerate() {
-        if *score > scores[best] {
+        if score > &scores[best] {
             best = place;
         }
     }

@@ -4,12 +4,14 @@
 mod check;
 mod graph;
 mod proto;
+#[cfg(feature = "check")]
+mod quantize;
 
 use prost::Message as _;
 
 #[cfg(feature = "check")]
 pub use self::check::{Difference, OnnxRun};
-use self::proto::{Entry, Model, OperatorSet};
+use self::proto::{Entry, Graph, Model, OperatorSet};
 use crate::error::ExportError;
 use crate::file::{File, Format};
 use crate::preprocessing::Preprocessing;
@@ -42,14 +44,44 @@ impl Onnx {
     pub fn network(&self, source: &Source<'_>) -> Result<Vec<u8>, ExportError> {
         source.check()?;
         if self.keep_batch_norm {
-            return model(source);
+            return Ok(model(source, graph::graph(source)?));
         }
-        let folded = source.model.folded()?;
-        model(&Source {
-            model: &folded,
-            ..source.clone()
-        })
+        Ok(model(source, folded(source)?))
     }
+
+    /// The network in 8-bit integers, as the bytes of a file: a quarter of the size, and faster where
+    /// the processor and the runtime have integers. `images` are some hundred of those trained on, as
+    /// the network takes them: the ranges of all values are measured on them. Batch norms become part
+    /// of convolutions.
+    ///
+    /// # Errors
+    /// As [`Format::files`]; [`ExportError::Mismatch`] without images; [`ExportError::Runtime`] where
+    /// the ranges cannot be measured.
+    #[cfg(feature = "check")]
+    pub fn quantized(&self, source: &Source<'_>, images: &[Vec<u8>]) -> Result<Vec<u8>, ExportError> {
+        source.check()?;
+        if images.is_empty() {
+            return Err(ExportError::Mismatch {
+                what: "the number of images to measure ranges on",
+                got: "0".to_owned(),
+                expected: "at least 1, and better some hundred".to_owned(),
+            });
+        }
+        let graph = folded(source)?;
+        let values = quantize::values(&graph);
+        let image = source.model.network().image();
+        let run = OnnxRun::unoptimized(&model(source, graph.clone()))?;
+        let ranges = run.ranges(&values, images, [image.channels, image.height, image.width])?;
+        Ok(model(source, quantize::quantized(graph, &ranges)))
+    }
+}
+
+/// The graph of a source with folded batch norms.
+fn folded(source: &Source<'_>) -> Result<Graph, ExportError> {
+    graph::graph(&Source {
+        model: &source.model.folded()?,
+        ..source.clone()
+    })
 }
 
 impl Format for Onnx {
@@ -66,14 +98,14 @@ impl Format for Onnx {
     }
 }
 
-fn model(source: &Source<'_>) -> Result<Vec<u8>, ExportError> {
+fn model(source: &Source<'_>, graph: Graph) -> Vec<u8> {
     let classes = ("classes", Preprocessing::of(source).classes_json());
     let facts = source.facts.iter().cloned();
     let model = Model {
         ir_version: IR_VERSION,
         producer_name: "nas".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-        graph: Some(graph::graph(source)?),
+        graph: Some(graph),
         opset_import: vec![OperatorSet {
             domain: String::new(),
             version: OPSET,
@@ -86,5 +118,5 @@ fn model(source: &Source<'_>) -> Result<Vec<u8>, ExportError> {
             })
             .collect(),
     };
-    Ok(model.encode_to_vec())
+    model.encode_to_vec()
 }

@@ -1,0 +1,154 @@
+//! Class scores of many images, as fast as the CPU gives them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::Tensor;
+use nas_space::network::Network;
+use nas_space::seed::Seed;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Stopwatch;
+use crate::compute::Compute;
+use crate::engine::{Engine, Request};
+use crate::error::EvalError;
+use crate::memory;
+use crate::model::{Model, Pass};
+use crate::pass::{Logits, Weights};
+
+/// Images that one thread takes through the whole network at a time: their maps stay in its cache.
+const IMAGES_OF_A_THREAD: usize = 4;
+/// Below this many images for each thread, all threads work on the same images.
+const FEWEST_PER_THREAD: usize = 2;
+/// Passes before any is measured.
+const WARM_UP: usize = 3;
+/// Passes that are measured: at least so many, then for some time, at most so many.
+const FEWEST_PASSES: usize = 9;
+const SECONDS: f64 = 1.0;
+const MOST_PASSES: usize = 1000;
+
+/// A model for evaluation alone: [folded](Model::folded), with weights that are laid out once.
+///
+/// On the CPU, each thread takes a few images through the whole network, from the first layer to
+/// the last. There are no points at which threads wait for each other, and maps stay in the cache.
+#[derive(Debug)]
+pub struct Inference {
+    model: Model,
+    /// Engines that no thread uses at the time.
+    engines: Mutex<Vec<Engine>>,
+}
+
+impl Inference {
+    /// That of a model as it is now.
+    ///
+    /// # Errors
+    /// As [`Model::folded`].
+    pub fn new(model: &Model) -> Result<Self, EvalError> {
+        Ok(Self {
+            model: model.folded()?,
+            engines: Mutex::new(Vec::new()),
+        })
+    }
+
+    /// The folded model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The class scores of images \[N, C, H, W\], \[N, classes\].
+    ///
+    /// # Errors
+    /// A Candle error where the images have another shape or element type than the model takes, or
+    /// the device fails.
+    pub fn scores(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        if !self.model.runs_on_engine(images) {
+            return Ok(self.model.forward(images, &Pass::Eval)?.main);
+        }
+        self.model.check_images(images)?;
+        let batch = images.dim(0)?;
+        if batch < FEWEST_PER_THREAD * rayon::current_num_threads() {
+            return self.part(images, Engine::forward);
+        }
+        let starts: Vec<usize> = (0..batch).step_by(IMAGES_OF_A_THREAD).collect();
+        let parts: candle_core::Result<Vec<Tensor>> = starts
+            .into_par_iter()
+            .map(|start| {
+                let count = IMAGES_OF_A_THREAD.min(batch - start);
+                self.part(&images.narrow(0, start, count)?, Engine::forward_alone)
+            })
+            .collect();
+        Tensor::cat(&parts?, 0)
+    }
+
+    /// The class scores of some images by an engine that no other thread uses.
+    fn part(
+        &self,
+        images: &Tensor,
+        forward: impl FnOnce(&Engine, &Request<'_>) -> candle_core::Result<Logits>,
+    ) -> candle_core::Result<Tensor> {
+        let free = || self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = free().pop();
+        let engine = match taken {
+            Some(engine) => engine,
+            None => Engine::fixed(self.model.network()).map_err(candle_core::Error::wrap)?,
+        };
+        let request = Request {
+            network: self.model.network(),
+            parameters: self.model.parameters(),
+            images,
+            pass: &Pass::Eval,
+            weights: &Weights::Missing,
+        };
+        let scores = forward(&engine, &request);
+        free().push(engine);
+        Ok(scores?.main)
+    }
+}
+
+/// How long a network takes for one image on this machine, and how much memory.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Median time of a pass with one image, in milliseconds.
+    pub milliseconds: f64,
+    /// The shortest and the longest of the passes, in milliseconds.
+    pub range: [f64; 2],
+    /// Number of passes that were measured.
+    pub passes: usize,
+    /// Threads that a pass was computed by.
+    pub threads: usize,
+    /// The most memory that the whole process has had so far, in bytes, where the system says it.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl Measured {
+    /// That of a network on the CPU, whatever its weights are.
+    ///
+    /// # Errors
+    /// As [`Inference::new`] and [`Inference::scores`].
+    pub fn of(network: &Arc<Network>) -> Result<Self, EvalError> {
+        let compute = Compute::cpu();
+        let model = Model::new(Arc::clone(network), Seed::new(0), &compute)?;
+        let inference = Inference::new(&model)?;
+        let image = network.image();
+        let dims = (1, image.channels, image.height, image.width);
+        let images = Tensor::zeros(dims, compute.dtype, &compute.device)?;
+        for _ in 0..WARM_UP {
+            inference.scores(&images)?;
+        }
+        let (whole, mut times) = (Stopwatch::start(), Vec::new());
+        while times.len() < FEWEST_PASSES || (whole.seconds() < SECONDS && times.len() < MOST_PASSES) {
+            let watch = Stopwatch::start();
+            inference.scores(&images)?;
+            times.push(1e3 * watch.seconds());
+        }
+        times.sort_by(f64::total_cmp);
+        Ok(Self {
+            milliseconds: times[times.len() / 2],
+            range: [times[0], times[times.len() - 1]],
+            passes: times.len(),
+            threads: rayon::current_num_threads(),
+            peak_memory_bytes: memory::peak(),
+        })
+    }
+}

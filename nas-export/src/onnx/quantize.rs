@@ -1,0 +1,320 @@
+//! From a graph of 32-bit numbers to one of 8-bit integers.
+//!
+//! The form is QDQ: each value goes through `QuantizeLinear` and `DequantizeLinear`, and runtimes
+//! compute in integers what stands between two such pairs. Values have unsigned integers and a zero
+//! point each; weights have signed integers, symmetric, with a scale for each output channel
+//! (Jacob et al. 2018, arXiv 1712.05877, section 2; Krishnamoorthi 2018, arXiv 1806.08342, section
+//! 3.1).
+
+use std::collections::{HashMap, HashSet};
+
+use super::graph::{Builder, INPUT, LOGITS, PROBABILITIES};
+use super::proto::{Attribute, Graph, INT8, INT32, Node, Tensor, UINT8};
+
+/// The largest integer of a weight. One bit is left free: processors without a dot product of bytes
+/// add two products of bytes in 16 bits, and 2 · 255 · 63 fits.
+const LARGEST_WEIGHT: f32 = 63.0;
+/// The largest integer of a value.
+const LARGEST_VALUE: f32 = 255.0;
+
+/// The smallest and the largest number of each value, by its name.
+pub(super) type Ranges = HashMap<String, [f32; 2]>;
+
+/// What is computed in integers, or handed on in them.
+const IN_INTEGERS: [&str; 7] = [
+    "Conv",
+    "Gemm",
+    "Add",
+    "Concat",
+    "MaxPool",
+    "AveragePool",
+    "GlobalAveragePool",
+];
+
+/// The values whose ranges are needed.
+pub(super) fn values(graph: &Graph) -> Vec<String> {
+    let outputs = graph.node.iter().flat_map(|node| &node.output);
+    let own = |name: &&String| ![LOGITS, PROBABILITIES, INPUT].contains(&name.as_str());
+    outputs.filter(own).cloned().collect()
+}
+
+/// The same graph in integers.
+pub(super) fn quantized(graph: Graph, ranges: &Ranges) -> Graph {
+    let producers: HashMap<String, usize> = graph
+        .node
+        .iter()
+        .enumerate()
+        .flat_map(|(index, node)| node.output.iter().map(move |name| (name.clone(), index)))
+        .collect();
+    let mut quantizer = Quantizer {
+        old: &graph,
+        producers,
+        ranges,
+        constants: graph
+            .initializer
+            .iter()
+            .map(|tensor| (tensor.name.as_str(), tensor))
+            .collect(),
+        builder: Builder::default(),
+        done: HashMap::new(),
+        scales: HashMap::new(),
+    };
+    for node in &graph.node {
+        quantizer.node(node);
+    }
+    let Builder { nodes, initializers } = quantizer.builder;
+    let mut quantized = Graph {
+        node: nodes,
+        initializer: initializers,
+        ..graph
+    };
+    remove_unread(&mut quantized);
+    shorten_names(&mut quantized);
+    quantized
+}
+
+/// Gives all values short names, and nodes none: in a small network the names are most of the file.
+fn shorten_names(graph: &mut Graph) {
+    let mut short: HashMap<String, String> = [INPUT, LOGITS, PROBABILITIES]
+        .map(|name| (name.to_owned(), name.to_owned()))
+        .into();
+    let mut rename = |name: &mut String| {
+        let next = short.len();
+        short
+            .entry(name.clone())
+            .or_insert_with(|| base_26(next))
+            .clone_into(name);
+    };
+    for node in &mut graph.node {
+        node.name.clear();
+        node.input
+            .iter_mut()
+            .chain(&mut node.output)
+            .for_each(&mut rename);
+    }
+    graph
+        .initializer
+        .iter_mut()
+        .for_each(|tensor| rename(&mut tensor.name));
+}
+
+/// A number in letters.
+fn base_26(mut number: usize) -> String {
+    let mut letters = String::new();
+    loop {
+        letters.push(char::from(b'a' + (number % 26) as u8));
+        number /= 26;
+        if number == 0 {
+            return letters;
+        }
+    }
+}
+
+/// Removes nodes and constants that nothing reads.
+fn remove_unread(graph: &mut Graph) {
+    let mut read: HashSet<String> = graph.output.iter().map(|output| output.name.clone()).collect();
+    let mut kept = Vec::new();
+    while let Some(node) = graph.node.pop() {
+        if node.output.iter().any(|output| read.contains(output)) {
+            read.extend(node.input.iter().cloned());
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    graph.node = kept;
+    graph.initializer.retain(|tensor| read.contains(&tensor.name));
+}
+
+struct Quantizer<'a> {
+    old: &'a Graph,
+    producers: HashMap<String, usize>,
+    ranges: &'a Ranges,
+    constants: HashMap<&'a str, &'a Tensor>,
+    builder: Builder,
+    /// Values that have gone through integers, by their old names.
+    done: HashMap<String, String>,
+    /// The scale of each of these.
+    scales: HashMap<String, f32>,
+}
+
+impl<'a> Quantizer<'a> {
+    fn node(&mut self, node: &Node) {
+        let mut node = node.clone();
+        if IN_INTEGERS.contains(&node.op_type.as_str()) {
+            let weighs = matches!(node.op_type.as_str(), "Conv" | "Gemm");
+            let values = if weighs { 1 } else { node.input.len() };
+            for input in &mut node.input[..values] {
+                *input = self.value(input);
+            }
+            if weighs {
+                self.weights(&mut node);
+            }
+        } else {
+            for input in &mut node.input {
+                if let Some(&constant) = self.constants.get(input.as_str()) {
+                    self.builder.initializers.push(constant.clone());
+                } else if self.is_of_integers(input) {
+                    *input = self.value(input);
+                }
+            }
+        }
+        self.builder.nodes.push(node);
+    }
+
+    /// Whether a value comes from what is computed in integers, so that all its readers should read
+    /// it from there.
+    fn is_of_integers(&self, name: &str) -> bool {
+        let producer = self.producers.get(name).map(|&index| &self.old.node[index]);
+        let read_by_softmax = name == LOGITS;
+        !read_by_softmax
+            && producer
+                .is_some_and(|node| IN_INTEGERS.contains(&node.op_type.as_str()) && node.op_type != "Gemm")
+    }
+
+    /// The value of this name after it has gone through integers.
+    fn value(&mut self, name: &str) -> String {
+        if let Some(done) = self.done.get(name) {
+            return done.clone();
+        }
+        let Some(&[low, high]) = self.ranges.get(name) else {
+            return name.to_owned();
+        };
+        // Negative numbers become 0 where 0 is the smallest integer: that is what ReLU does.
+        let old = self.old;
+        let rectified = self
+            .producers
+            .get(name)
+            .map(|&index| &old.node[index])
+            .filter(|node| node.op_type == "Relu");
+        let from = match rectified {
+            Some(relu) if self.is_of_integers(&relu.input[0]) && self.is_read_once(&relu.input[0]) => {
+                relu.input[0].clone()
+            }
+            Some(relu) => self.value_before(&relu.input[0]),
+            None => name.to_owned(),
+        };
+        let low = if rectified.is_some() { 0.0 } else { low.min(0.0) };
+        let high = high.max(0.0);
+        let scale = if high > low {
+            (high - low) / LARGEST_VALUE
+        } else {
+            1.0
+        };
+        let zero = (-low / scale).round_ties_even().clamp(0.0, LARGEST_VALUE) as u8;
+        let id = self.done.len();
+        let scale_name = self.builder.floats(&format!("s{id}"), &[], &[scale]);
+        let zero_name = self.zero(UINT8, &[], zero);
+        let quantized = self.builder.node(
+            "QuantizeLinear",
+            &format!("q{id}"),
+            &[&from, &scale_name, &zero_name],
+            Vec::new(),
+        );
+        let back = self.builder.node(
+            "DequantizeLinear",
+            &format!("d{id}"),
+            &[&quantized, &scale_name, &zero_name],
+            Vec::new(),
+        );
+        self.done.insert(name.to_owned(), back.clone());
+        self.scales.insert(back.clone(), scale);
+        back
+    }
+
+    /// What a ReLU reads.
+    fn value_before(&mut self, name: &str) -> String {
+        if self.is_of_integers(name) {
+            self.value(name)
+        } else {
+            name.to_owned()
+        }
+    }
+
+    fn is_read_once(&self, name: &str) -> bool {
+        let inputs = self.old.node.iter().flat_map(|node| &node.input);
+        inputs.filter(|input| *input == name).count() == 1
+    }
+
+    /// A zero point, one constant for all that are alike.
+    fn zero(&mut self, data_type: i32, dims: &[usize], value: u8) -> String {
+        let count = dims.first().copied().unwrap_or(1);
+        let name = match dims {
+            [] => format!("z{value}"),
+            _ => format!("z{data_type}x{count}"),
+        };
+        if !self.builder.initializers.iter().any(|tensor| tensor.name == name) {
+            let bytes = if data_type == INT32 { 4 } else { 1 };
+            self.builder
+                .bytes(&name, data_type, dims, vec![value; count * bytes]);
+        }
+        name
+    }
+
+    /// The weight and the bias of a node in integers.
+    fn weights(&mut self, node: &mut Node) {
+        let Some(weight) = node
+            .input
+            .get(1)
+            .and_then(|name| self.constants.get(name.as_str()))
+            .copied()
+        else {
+            return;
+        };
+        let values = floats(weight);
+        let channels = weight.dims.first().map_or(1, |&dim| dim.max(1) as usize);
+        let of_each = values.len() / channels;
+        let scales: Vec<f32> = values
+            .chunks(of_each.max(1))
+            .map(|channel| channel.iter().fold(0.0_f32, |most, value| most.max(value.abs())))
+            .map(|most| if most > 0.0 { most / LARGEST_WEIGHT } else { 1.0 })
+            .collect();
+        let integers = values.iter().enumerate().map(|(place, value)| {
+            let whole = (value / scales[place / of_each.max(1)]).round_ties_even();
+            whole.clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8 as u8
+        });
+        let dims: Vec<usize> = weight.dims.iter().map(|&dim| dim as usize).collect();
+        let integers = integers.collect();
+        node.input[1] = self.constant(&node.name, "w", (INT8, &dims, integers), &scales);
+        let Some(&input) = self.scales.get(&node.input[0]) else {
+            return;
+        };
+        let Some(bias) = node
+            .input
+            .get(2)
+            .and_then(|name| self.constants.get(name.as_str()))
+            .copied()
+        else {
+            return;
+        };
+        let scales: Vec<f32> = scales.iter().map(|scale| scale * input).collect();
+        let integers = floats(bias)
+            .into_iter()
+            .zip(&scales)
+            .flat_map(|(value, scale)| ((value / scale).round_ties_even() as i32).to_le_bytes());
+        let integers = integers.collect();
+        node.input[2] = self.constant(&node.name, "b", (INT32, &[channels], integers), &scales);
+    }
+
+    /// A constant of integers with a scale for each channel.
+    fn constant(
+        &mut self,
+        node: &str,
+        what: &str,
+        (data_type, dims, raw): (i32, &[usize], Vec<u8>),
+        scales: &[f32],
+    ) -> String {
+        let name = format!("{node}.{what}");
+        let integers = self.builder.bytes(&format!("{name}q"), data_type, dims, raw);
+        let scale = self.builder.floats(&format!("{name}s"), &[scales.len()], scales);
+        let zero = self.zero(data_type, &[scales.len()], 0);
+        let axis = vec![Attribute::int("axis", 0)];
+        self.builder
+            .node("DequantizeLinear", &name, &[&integers, &scale, &zero], axis)
+    }
+}
+
+/// The numbers of a constant.
+fn floats(tensor: &Tensor) -> Vec<f32> {
+    let (numbers, _) = tensor.raw_data.as_chunks::<4>();
+    numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
