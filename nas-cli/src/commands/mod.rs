@@ -5,6 +5,7 @@ pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod guard;
 pub(crate) mod list;
+mod page_file;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod resume;
