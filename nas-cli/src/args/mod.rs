@@ -158,6 +158,9 @@ pub(crate) struct TestArgs {
     /// Folder with the data set's official files [default: the run's, else $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Write a page of HTML: classes, confidence, and pictures of the worst mistakes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
     /// cpu, cuda, cuda:1 or metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: String,

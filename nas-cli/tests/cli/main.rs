@@ -31,6 +31,7 @@ mod rl;
 mod signals;
 mod sizes;
 mod tables;
+mod tested;
 mod workers;
 
 use std::fs;
