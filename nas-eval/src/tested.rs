@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use candle_core::DType;
+use candle_core::{DType, Device};
 use nas_space::search::{Calibration, Mistake, Stop, TestReport};
 
 use crate::data::Dataset;
@@ -36,7 +36,9 @@ impl TrainedNetwork {
         let Scores { loss, accuracy, .. } = evaluate_by(
             |images| {
                 let logits = self.model.forward(images, &Pass::Eval)?.main;
-                for logits in logits.to_dtype(DType::F64)?.to_vec2()? {
+                // Not every device has double precision.
+                let on_host = logits.to_device(&Device::Cpu)?.to_dtype(DType::F64)?;
+                for logits in on_host.to_vec2()? {
                     given.borrow_mut().extend(Probabilities::of(&logits).top(1));
                 }
                 Ok(logits)

@@ -7,8 +7,7 @@ use nas_report::plot;
 use nas_space::search::{ClassFigures, Interval, TestReport};
 
 /// What brackets behind figures are.
-pub(super) const BRACKETS: &str = "In brackets: 95 % intervals. They say how far other test images of the same kind could give another figure, \
-                                   and nothing of other trainings.";
+pub(super) const BRACKETS: &str = "In brackets: 95 % intervals. They hold for other test images of the same kind, and not for other trainings.";
 
 /// A test with what is not in its report.
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +137,7 @@ impl Tested<'_> {
                     "{}, taken for {}: {}",
                     self.class(mistake.class as usize),
                     self.class(mistake.given as usize),
-                    percent(mistake.probability)
+                    percent(mistake.probability).replace(' ', "\u{a0}")
                 ),
             )
         });
