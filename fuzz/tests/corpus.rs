@@ -36,15 +36,16 @@ fn no_parser_is_due_more_than_64_mib_for_nothing() -> Result<()> {
 }
 
 macro_rules! targets {
-    ($($test:ident: $name:literal, $inputs:literal;)*) => {
-        $(#[test]
+    ($($(#[$when:meta])? $test:ident: $name:literal, $inputs:literal;)*) => {
+        $($(#[$when])?
+        #[test]
         fn $test() -> Result<()> {
             stands($name, $inputs)
         })*
 
         #[test]
         fn every_target_has_a_test() {
-            let tested = [$($name),*];
+            let tested = [$($(#[$when])? $name),*];
             assert!(targets::ALL.iter().map(|(name, _)| *name).eq(tested));
         }
     };
@@ -60,6 +61,8 @@ targets! {
     images_stand_anything: "image", 1500;
     arrays_of_images_stand_anything: "npz", 500;
     lists_of_images_stand_anything: "image-list", 60;
+    #[cfg(feature = "parquet")]
+    parquet_files_stand_anything: "parquet", 300;
     tables_stand_anything: "table", 500;
     accuracies_of_nas_bench_201_stand_anything: "nb201-csv", 100;
     comma_separated_text_stands_anything: "csv", 500;

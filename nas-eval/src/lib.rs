@@ -45,6 +45,7 @@ mod engine;
 mod exact;
 mod kernels;
 mod pass;
+mod tested;
 mod windows;
 
 pub mod clock;

@@ -52,7 +52,7 @@ impl Probabilities {
     }
 
     /// Those of these class scores.
-    fn of(logits: &[f64]) -> Self {
+    pub(crate) fn of(logits: &[f64]) -> Self {
         let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let exponentials: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
         let sum: f64 = exponentials.iter().sum();

@@ -8,19 +8,17 @@ use nas_data::Resize;
 use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
-use nas_space::search::TestReport;
 use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 use serde::{Deserialize, Serialize};
 
 use crate::compute::Compute;
-use crate::data::{Dataset, DatasetInfo, Normalization};
+use crate::data::{DatasetInfo, Normalization};
 use crate::error::EvalError;
 use crate::exact::Exact;
 use crate::model::{Model, stored_numbers};
 use crate::nn::tensor_file;
-use crate::train::JudgedBy;
-use crate::train::{Confusion, Scores, TrainConfig, evaluate_classes};
+use crate::train::{JudgedBy, TrainConfig};
 
 const FORMAT: &str = "nas-network";
 const VERSION: u32 = 2;
@@ -31,8 +29,6 @@ pub(crate) const MADE_BY: &str = concat!("nas ", env!("CARGO_PKG_VERSION"));
 /// Operations that a network may have on the edges of its cells, however little is stored: several
 /// times what any published one has.
 const EDGES_OF_ANY: usize = 2048;
-/// Images that are tested at a time, whatever a file says: how many changes no result.
-const MOST_IMAGES_AT_A_TIME: usize = 1024;
 /// Numbers of an image of a data set that this crate does not know.
 const MOST_OF_AN_IMAGE: usize = 1 << 24;
 /// Stored numbers for each operation beyond these. Most operations have a convolution, which has
@@ -238,46 +234,6 @@ impl TrainedNetwork {
             normalization: Arc::new(normalization),
             train: content.train,
             model,
-        })
-    }
-
-    /// Loss and accuracy on the test images. To be called once, after validation has chosen this
-    /// network.
-    ///
-    /// # Errors
-    /// [`EvalError::Dataset`] for another data set than it was trained on; as
-    /// [`evaluate`](crate::train::evaluate) otherwise.
-    pub fn test(&self, dataset: &Dataset) -> Result<TestReport, EvalError> {
-        if dataset.name != self.dataset {
-            let (expected, got) = (self.dataset.clone(), dataset.name.clone());
-            return Err(EvalError::Dataset { expected, got });
-        }
-        let images = &dataset.test;
-        let batch_size = self.train.evaluation_batch_size.min(MOST_IMAGES_AT_A_TIME);
-        let mut confusion = Some(Confusion::new(images.classes()));
-        let Scores {
-            loss,
-            accuracy,
-            images,
-        } = evaluate_classes(
-            &self.model,
-            (images, &self.normalization, &images.indices()),
-            batch_size,
-            self.train.epochs,
-            &mut confusion,
-        )
-        .map_err(|error| match error {
-            EvalError::NonFinite { loss, .. } => EvalError::NonFiniteScores { loss },
-            other => other,
-        })?;
-        Ok(TestReport {
-            test_accuracy: accuracy,
-            test_loss: Some(loss),
-            images: Some(images),
-            balanced_accuracy: confusion.as_ref().map(Confusion::balanced_accuracy),
-            macro_f1: confusion.as_ref().map(Confusion::macro_f1),
-            by_class: confusion.as_ref().map(Confusion::by_class).unwrap_or_default(),
-            confusion: confusion.and_then(|confusion| Some(confusion.rows()?.to_vec())),
         })
     }
 }

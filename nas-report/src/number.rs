@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use nas_space::search::Interval;
+
 /// Bytes in MiB.
 pub fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", grouped(bytes >> 20))
@@ -75,6 +77,19 @@ pub fn size(params: Option<u64>, macs: Option<u64>) -> String {
 /// An accuracy in [0, 1] as a percentage with two digits.
 pub fn percent(accuracy: f64) -> String {
     format!("{:.2} %", 100.0 * accuracy)
+}
+
+/// The same with its 95 % interval, where that is known: `91.20 % [88.02, 93.71]`.
+pub fn percent_within(share: f64, interval: Option<Interval>) -> String {
+    percent(share) + &bounds(interval)
+}
+
+/// A 95 % interval of a share as what is written after it: ` [88.02, 93.71]`; nothing where it is
+/// not known.
+pub fn bounds(interval: Option<Interval>) -> String {
+    interval.map_or_else(String::new, |Interval(low, high)| {
+        format!(" [{:.2}, {:.2}]", 100.0 * low, 100.0 * high)
+    })
 }
 
 /// Seconds as people read them: `0.042 s`, `13.2 s`, `4 min 12 s`, `2 h 5 min`.

@@ -28,6 +28,7 @@ pub mod device;
 mod environment;
 pub mod methods;
 pub mod parsers;
+pub mod picture;
 pub mod plan;
 mod preflight;
 pub mod program;

@@ -170,12 +170,7 @@ impl TabularEvaluator {
             .ok_or_else(|| self.lacking("test", architecture, epochs))?;
         Ok(TestReport {
             test_accuracy,
-            test_loss: None,
-            images: None,
-            balanced_accuracy: None,
-            macro_f1: None,
-            by_class: Vec::new(),
-            confusion: None,
+            ..TestReport::default()
         })
     }
 

@@ -18,7 +18,7 @@ use crate::target::{Due, Target};
 type Make = fn() -> Result<Target>;
 
 /// All targets by name.
-pub const ALL: [(&str, Make); 24] = [
+pub const ALL: &[(&str, Make)] = &[
     ("genotype", genotypes::genotype),
     ("motif", genotypes::motif),
     ("shape", genotypes::shape),
@@ -28,6 +28,8 @@ pub const ALL: [(&str, Make); 24] = [
     ("image", own::image),
     ("npz", own::npz),
     ("image-list", own::list),
+    #[cfg(feature = "parquet")]
+    ("parquet", own::parquet),
     ("table", tables::table),
     ("nb201-csv", imports::nb201_csv),
     ("csv", imports::mapped_csv),

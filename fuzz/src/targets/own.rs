@@ -1,7 +1,9 @@
 //! Images of one's own: their files, arrays of them, lists of them.
 
 use std::fs;
-use std::path::PathBuf;
+#[cfg(feature = "parquet")]
+use std::panic;
+use std::path::{Path, PathBuf};
 
 use nas_data::decode::decode;
 use nas_data::npz::read_npz;
@@ -93,21 +95,57 @@ pub(super) fn list() -> anyhow::Result<Target> {
                     fs::write(scratch.join(format!("{name}.pgm")), picture)
                         .map_err(|error| error.to_string())?;
                 }
-                let file = scratch.join("list.csv");
-                fs::write(&file, input).map_err(|error| error.to_string())?;
-                let options = ReadOptions {
-                    cache: Some(cache()),
-                    max_bad: 1.0,
-                    ..ReadOptions::default()
-                };
-                let images = read(&file, &options, &|_| {}).map_err(|error| error.to_string())?;
-                Ok(Box::new(move || same(images.train.labels.len(), images.train.groups.len())) as Use<'_>)
+                read_own(&scratch.join("list.csv"), input)
             },
         )
     })
 }
 
-/// Where the lists' pixels are kept: beside no image.
+/// A Parquet file of images and labels.
+#[cfg(feature = "parquet")]
+pub(super) fn parquet() -> anyhow::Result<Target> {
+    Ok(Target {
+        read: PIXELS,
+        using: PIXELS,
+        ..Target::new(
+            "parquet",
+            &[
+                "PAR1",
+                "image",
+                "bytes",
+                "label",
+                "huggingface",
+                "\"names\":",
+                "P5 2 2 255\n",
+            ],
+            |input, scratch| {
+                // The reader of Parquet panics on some files, which nas-data makes an error of: a backtrace of each would take
+                // more memory than the file.
+                let hook = panic::take_hook();
+                panic::set_hook(Box::new(|_| {}));
+                let read = read_own(&scratch.join("images.parquet"), input);
+                panic::set_hook(hook);
+                read
+            },
+        )
+    })
+}
+
+/// Reads images from a file of this content.
+fn read_own(file: &Path, input: &[u8]) -> Result<Use<'static>, String> {
+    fs::write(file, input).map_err(|error| error.to_string())?;
+    let options = ReadOptions {
+        cache: Some(cache()),
+        max_bad: 1.0,
+        ..ReadOptions::default()
+    };
+    let images = read(file, &options, &|_| {}).map_err(|error| error.to_string())?;
+    Ok(Box::new(move || {
+        same(images.train.labels.len(), images.train.groups.len())
+    }))
+}
+
+/// Where the pixels are kept: beside no image.
 fn cache() -> PathBuf {
     std::env::temp_dir().join(format!("nas-fuzz-images-{}", std::process::id()))
 }

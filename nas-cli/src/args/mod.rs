@@ -169,6 +169,9 @@ pub(crate) struct TestArgs {
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) measured: MeasuredArgs,
+    /// Write a page of HTML: classes, confidence, and pictures of the worst mistakes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) page: Option<PathBuf>,
     /// cpu, cuda, cuda:1 or metal
     #[arg(long, value_name = "DEVICE", default_value = "cpu")]
     pub(crate) device: String,

@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod guard;
 pub(crate) mod list;
 mod network;
+mod page_file;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod resume;

@@ -58,6 +58,11 @@ impl Opened {
         })
     }
 
+    /// Where images of one's own were.
+    pub(super) fn images(&self) -> Option<&Path> {
+        self.own.as_ref().map(|(path, _)| Path::new(path))
+    }
+
     /// The images that are meant: those that are typed, else those on record. Others than the network
     /// was trained on are refused.
     pub(super) fn dataset(&self, typed: &MeasuredArgs) -> Result<Dataset> {

@@ -18,10 +18,11 @@ use nas_runner::size::{self, Size, Skeleton};
 use nas_runner::{Typed, data_dir, device};
 use nas_space::network::NetworkConfig;
 use nas_space::op::Operations;
-use nas_space::search::{ClassFigures, Metric, TestReport};
+use nas_space::search::Metric;
 use nas_space::seed::Seed;
 use serde::Serialize;
 
+use super::test::TestFigures;
 use crate::architecture::{self, Found};
 use crate::args::TrainArgs;
 use crate::output::Output;
@@ -54,35 +55,15 @@ struct Trained {
     valid_accuracy: Option<f64>,
     valid_balanced_accuracy: Option<f64>,
     valid_macro_f1: Option<f64>,
-    test_accuracy: f64,
-    test_balanced_accuracy: Option<f64>,
-    test_macro_f1: Option<f64>,
-    test_loss: Option<f64>,
+    #[serde(flatten)]
+    test: TestFigures,
     /// What is told beside the accuracy, as `--metric` says.
     metric: Metric,
     /// Its figures on validation and test images, where it is no accuracy.
     #[serde(skip)]
     beside: [Option<f64>; 2],
-    /// The test images by their class.
-    by_class: Vec<ByClass>,
     curve: Vec<EpochMetrics>,
     out: Option<PathBuf>,
-}
-
-/// How well a class is told from the others.
-#[derive(Debug, Serialize)]
-pub(super) struct ByClass {
-    class: String,
-    #[serde(flatten)]
-    figures: ClassFigures,
-}
-
-impl ByClass {
-    /// Those of a test, with the names of the classes.
-    pub(super) fn of(test: &TestReport, classes: &[String]) -> Vec<Self> {
-        let named = classes.iter().cloned().zip(&test.by_class);
-        named.map(|(class, &figures)| Self { class, figures }).collect()
-    }
 }
 
 #[derive(Debug, Serialize)]
@@ -220,10 +201,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         valid_accuracy: report.valid_accuracy,
         valid_balanced_accuracy: last.and_then(|last| last.valid_balanced_accuracy),
         valid_macro_f1: last.and_then(|last| last.valid_macro_f1),
-        test_accuracy: report.test.test_accuracy,
-        test_balanced_accuracy: report.test.balanced_accuracy,
-        test_macro_f1: report.test.macro_f1,
-        test_loss: report.test.test_loss,
+        test: TestFigures::of(&report.test, &dataset.classes),
         metric: judged_by.metric(),
         beside: match judged_by {
             JudgedBy::Accuracy => [None, None],
@@ -232,7 +210,6 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
                 other.of_test(&report.test),
             ],
         },
-        by_class: ByClass::of(&report.test, &dataset.classes),
         curve: report.history,
         out: args.out.clone().filter(|_| matches!(saved, Some(Ok(())))),
     };
@@ -283,16 +260,18 @@ fn text(trained: &Trained, network: &NetworkConfig) -> String {
         trained.seconds
     ));
     let [valid, test] = trained.beside;
-    for (images, accuracy, other) in [
-        ("validation", trained.valid_accuracy, valid),
-        ("test", Some(trained.test_accuracy), test),
+    let (tested, interval) = trained.test.accuracy();
+    for (images, accuracy, interval, other) in [
+        ("validation", trained.valid_accuracy, None, valid),
+        ("test", Some(tested), interval, test),
     ] {
         let Some(accuracy) = accuracy else { continue };
         let beside = other.map_or(String::new(), |other| {
             format!(", {} {}", trained.metric, number::percent(other))
         });
         let name = format!("{images} accuracy");
-        lines.push(format!("{name:<20} {}{beside}", number::percent(accuracy)));
+        let accuracy = number::percent_within(accuracy, interval);
+        lines.push(format!("{name:<20} {accuracy}{beside}"));
     }
     if let Some(out) = &trained.out {
         lines.push(format!("saved to             {}", out.display()));

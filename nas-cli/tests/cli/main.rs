@@ -32,6 +32,7 @@ mod rl;
 mod signals;
 mod sizes;
 mod tables;
+mod tested;
 mod workers;
 
 use std::fs;

@@ -18,7 +18,7 @@ pub(super) fn page_of(run: &Path) -> String {
     page
 }
 
-fn stands_alone(page: &str) {
+pub(super) fn stands_alone(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     // The name of SVG is written as an address, and is none.
     let page = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
@@ -26,13 +26,16 @@ fn stands_alone(page: &str) {
         "http://",
         "https://",
         "<script",
-        "<img",
         "<link rel=\"stylesheet",
         "url(",
         "@import",
     ] {
         assert!(!page.contains(word), "{word}");
     }
+    assert_eq!(
+        page.matches("<img ").count(),
+        page.matches(" src=\"data:image/png;base64,").count()
+    );
     for element in ["figure", "table", "section", "details", "svg", "main"] {
         let opened =
             page.matches(&format!("<{element}>")).count() + page.matches(&format!("<{element} ")).count();
@@ -276,8 +279,8 @@ fn a_browser_shows_the_page_and_has_nothing_to_complain_of() {
         "{dom}"
     );
     assert!(dom.contains(&format!("<dd>{}</dd>", percent(&found["best"]["valid_accuracy"]))));
-    // The cell, the classes, two curves, the front, the costs; six trials are too few for boxes.
-    assert_eq!(dom.matches("<svg ").count(), 6);
+    // The cell, the classes, the confidence, two curves, the front, the costs; six trials are too few for boxes.
+    assert_eq!(dom.matches("<svg ").count(), 7);
     for title in [
         "Which classes are taken for which",
         "Best validation accuracy over trials",

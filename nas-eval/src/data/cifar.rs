@@ -43,6 +43,7 @@ pub(super) fn load(
         classes: class_names(info, folder)?,
         train: Arc::new(read_files(info, train, info.train_images)?),
         test: Arc::new(read_files(info, test, info.test_images)?),
+        test_names: Arc::default(),
         held_out: HeldOut::Drawn,
     })
 }

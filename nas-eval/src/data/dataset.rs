@@ -35,6 +35,9 @@ pub struct Dataset {
     pub train: Arc<Images>,
     /// What the final network is tested on, once.
     pub test: Arc<Images>,
+    /// Names of the test images of data of one's own, by index, as its source has them: no name is
+    /// trusted. Empty for other data.
+    pub test_names: Arc<[String]>,
     /// Which of the training images are held out to validate on.
     pub held_out: HeldOut,
 }
@@ -155,6 +158,7 @@ mod tests {
             classes: vec!["many".to_owned(), "few".to_owned()],
             train: Arc::clone(&images),
             test: images,
+            test_names: Arc::default(),
             held_out: HeldOut::DrawnInGroups(groups.into()),
         }
     }

@@ -38,6 +38,7 @@ pub(super) fn load(info: &DatasetInfo) -> Result<Dataset, DataError> {
         classes: (0..info.classes).map(|digit| digit.to_string()).collect(),
         train: Arc::new(all.subset(&split.train)?),
         test: Arc::new(all.subset(&split.valid)?),
+        test_names: Arc::default(),
         held_out: HeldOut::Drawn,
     })
 }

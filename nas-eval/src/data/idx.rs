@@ -52,6 +52,7 @@ pub(super) fn load(
         classes,
         train: Arc::new(read_pair(info, train, info.train_images, note)?),
         test: Arc::new(read_pair(info, test, info.test_images, note)?),
+        test_names: Arc::default(),
         held_out: HeldOut::Drawn,
     })
 }

@@ -48,6 +48,7 @@ impl Dataset {
             classes: data.classes.clone(),
             train,
             test: images(data.test.pixels.clone(), data.test.labels.clone())?,
+            test_names: data.test.names.as_slice().into(),
             held_out,
         })
     }

@@ -1,6 +1,6 @@
 //! Which classes a model takes for which.
 
-use nas_space::search::ClassFigures;
+use nas_space::search::{ClassFigures, Interval, Intervals};
 
 /// Classes up to which it is counted which are taken for which: the numbers grow with their square.
 const MOST_CLASSES: usize = 200;
@@ -92,6 +92,76 @@ impl Confusion {
         let all: Vec<f64> = self.by_class().iter().filter_map(|class| class.f1).collect();
         all.iter().sum::<f64>() / all.len() as f64
     }
+
+    /// The 95 % intervals of accuracy, balanced accuracy and macro F1; none without images.
+    ///
+    /// Each is Wilson's interval: of the accuracy for the number of images, of the others for their
+    /// effective sample size, p (1 − p) / V for a figure p of variance V, which is at most the
+    /// number of images (as in the design-based intervals of Franco et al., "Comparative study of
+    /// confidence intervals for proportions in complex sample surveys", J. Survey Statistics and
+    /// Methodology 7, 2019). V is that of the delta method, as in Takahashi et al., "Confidence
+    /// interval for micro-averaged F1 and macro-averaged F1 scores", Applied Intelligence 52, 2022,
+    /// but for classes of fixed numbers of images n, each a multinomial sample of the classes that
+    /// are given. Where p is 0 or 1, and so V is 0, the effective size is its limit with equal
+    /// recalls, C² / Σ 1/n of C classes.
+    pub fn intervals(&self) -> Option<Intervals> {
+        let present = || {
+            self.images
+                .iter()
+                .zip(&self.hits)
+                .filter(|(images, _)| **images > 0)
+        };
+        let classes = present().count() as f64;
+        let images = self.images.iter().sum::<u64>() as f64;
+        let limit = classes * classes / present().map(|(&n, _)| 1.0 / n as f64).sum::<f64>();
+        let within = |figure: f64, variance: f64| {
+            let varied = figure * (1.0 - figure);
+            let size = if varied > 0.0 {
+                (varied / variance).min(images)
+            } else {
+                limit
+            };
+            Interval::wilson(figure, size)
+        };
+        let of_recall = |(&n, &hits): (&u64, &u64)| {
+            let recall = hits as f64 / n as f64;
+            recall * (1.0 - recall) / n as f64
+        };
+        let of_recalls = present().map(of_recall).sum::<f64>() / (classes * classes);
+        (images > 0.0).then(|| Intervals {
+            accuracy: Interval::wilson(self.accuracy(), images),
+            balanced_accuracy: within(self.balanced_accuracy(), of_recalls),
+            macro_f1: self
+                .f1_variance()
+                .map(|variance| within(self.macro_f1(), variance / (classes * classes))),
+        })
+    }
+
+    /// The variance of the sum of the classes' F1, where pairs of classes are counted. Of class j,
+    /// F1 is 2 h / s, of h hits and s images of it or given it, so an image of class i that is
+    /// given j adds 2 \[i = j\] / s − 2 h / s² to it.
+    fn f1_variance(&self) -> Option<f64> {
+        let gain = |class: usize, given: usize| {
+            let sum = (self.images[given] + self.given[given]) as f64;
+            let of_hit = if class == given { sum } else { 0.0 };
+            let counts = self.images[given] > 0;
+            if counts {
+                2.0 * (of_hit - self.hits[given] as f64) / (sum * sum)
+            } else {
+                0.0
+            }
+        };
+        let of_row = |(class, row): (usize, &Vec<u64>)| {
+            let gains = || {
+                row.iter()
+                    .enumerate()
+                    .map(|(given, &n)| (n as f64, gain(class, given)))
+            };
+            let mean = gains().map(|(n, gain)| n * gain).sum::<f64>() / self.images[class].max(1) as f64;
+            gains().map(|(n, gain)| n * (gain - mean).powi(2)).sum::<f64>()
+        };
+        Some(self.rows()?.iter().enumerate().map(of_row).sum())
+    }
 }
 
 #[cfg(test)]
@@ -143,8 +213,52 @@ mod tests {
             assert_eq!(found.collect::<Vec<_>>(), expected);
             assert!((confusion.macro_f1() - 0.428030303030303).abs() < 1e-15);
             assert!((confusion.balanced_accuracy() - 0.45833333333333326).abs() < 1e-15);
+            let found = confusion.intervals().unwrap();
+            near(found.balanced_accuracy, 0.23592963729045469, 0.6986795962710148);
+            assert_eq!(found.macro_f1.is_some(), confusion.rows().is_some());
+            if let Some(macro_f1) = found.macro_f1 {
+                near(macro_f1, 0.21341185793917963, 0.6736404545760861);
+            }
         }
         assert!(Confusion::new(2).macro_f1().is_nan());
+    }
+
+    fn near(Interval(low, high): Interval, expected_low: f64, expected_high: f64) {
+        assert!((low - expected_low).abs() < 1e-8, "{low} {expected_low}");
+        assert!((high - expected_high).abs() < 1e-8, "{high} {expected_high}");
+    }
+
+    /// ```python
+    /// s, diagonal = rows.sum(axis=1), np.diag
+    /// f = {"balanced": lambda n: (diagonal(n) / s).mean(),
+    ///      "macro F1": lambda n: (2 * diagonal(n) / (s + n.sum(axis=0))).mean()}[figure]
+    /// gradient = central_differences(f, rows)
+    /// v = sum(g @ (n * (diagonal(q) - np.outer(q, q))) @ g for g, n, q in zip(gradient, s, rows / s[:, None]))
+    /// p = f(rows)
+    /// n = min(p * (1 - p) / v, s.sum()) if p < 1 else len(s) ** 2 / (1 / s).sum()
+    /// statsmodels.stats.proportion.proportion_confint(p * n, n, method="wilson")
+    /// ```
+    #[test]
+    fn intervals_are_those_of_a_delta_method_with_numeric_gradients() {
+        let mut confusion = Confusion::new(3);
+        for (class, row) in [[40, 3, 2], [5, 20, 0], [1, 1, 8]].iter().enumerate() {
+            for (given, &images) in row.iter().enumerate() {
+                confusion.count(&vec![class as u32; images], &vec![given as u32; images]);
+            }
+        }
+        let found = confusion.intervals().unwrap();
+        near(found.accuracy, 0.7558677143867665, 0.9120595949383645);
+        near(found.balanced_accuracy, 0.7053940910422589, 0.9082865800745357);
+        near(found.macro_f1.unwrap(), 0.7199578609056551, 0.9048960766260848);
+        let mut right = Confusion::new(2);
+        right.count(
+            &[[0; 50].as_slice(), &[1; 10]].concat(),
+            &[[0; 50].as_slice(), &[1; 10]].concat(),
+        );
+        let found = right.intervals().unwrap();
+        near(found.balanced_accuracy, 0.896664954984074, 1.0);
+        near(found.macro_f1.unwrap(), 0.896664954984074, 1.0);
+        assert_eq!(Confusion::new(2).intervals(), None);
     }
 
     #[test]

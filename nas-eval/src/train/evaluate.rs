@@ -31,36 +31,19 @@ pub fn evaluate(
     batch_size: usize,
     epoch: u32,
 ) -> Result<Scores, EvalError> {
-    evaluate_classes(
-        model,
-        (images, normalization, indices),
-        batch_size,
-        epoch,
-        &mut None,
-    )
-}
-
-/// The same. Where `confusion` is given, which classes the model takes for which is counted in it.
-pub(crate) fn evaluate_classes(
-    model: &Model,
-    of: (&Arc<Images>, &Arc<Normalization>, &[u32]),
-    batch_size: usize,
-    epoch: u32,
-    confusion: &mut Option<Confusion>,
-) -> Result<Scores, EvalError> {
-    let parameters = model.parameters();
     evaluate_by(
         |images| Ok(model.forward(images, &Pass::Eval)?.main),
-        parameters.compute(),
-        of,
+        model.parameters().compute(),
+        (images, normalization, indices),
         (batch_size, epoch),
         &Stop::new(),
-        confusion,
+        &mut None,
     )
 }
 
 /// The same of anything that gives class scores \[N, classes\] for images \[N, C, H, W\] on this
 /// device; given up, as [`EvalError::Interrupted`], between two batches where a stop is requested.
+/// Where `confusion` is given, which classes are taken for which is counted in it.
 pub(crate) fn evaluate_by(
     scores: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     compute: &Compute,

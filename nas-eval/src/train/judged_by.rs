@@ -1,6 +1,6 @@
 //! What architectures are compared by.
 
-use nas_space::search::{Direction, Metric, Scale, TestReport};
+use nas_space::search::{Direction, Interval, Metric, Scale, TestReport};
 use serde::{Deserialize, Serialize};
 
 use super::{ClassWeights, EpochMetrics};
@@ -55,6 +55,16 @@ impl JudgedBy {
             Self::Accuracy => Some(test.test_accuracy),
             Self::Balanced => test.balanced_accuracy,
             Self::MacroF1 => test.macro_f1,
+        }
+    }
+
+    /// The 95 % interval of its value on the test images, where that is known.
+    pub fn interval_of_test(self, test: &TestReport) -> Option<Interval> {
+        let intervals = test.intervals?;
+        match self {
+            Self::Accuracy => Some(intervals.accuracy),
+            Self::Balanced => Some(intervals.balanced_accuracy),
+            Self::MacroF1 => intervals.macro_f1,
         }
     }
 }

@@ -52,7 +52,7 @@ pub use config::{ClassWeights, MOST_BATCH, TrainConfig};
 pub use confusion::Confusion;
 pub use data::TrainingData;
 pub use evaluate::evaluate;
-pub(crate) use evaluate::{evaluate_by, evaluate_classes};
+pub(crate) use evaluate::evaluate_by;
 pub use judged_by::JudgedBy;
 pub(crate) use metrics::Tally;
 pub use metrics::{EpochMetrics, Scores};

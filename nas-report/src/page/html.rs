@@ -2,12 +2,15 @@
 
 use std::fmt::Write;
 
-use super::picture::Picture;
+use super::picture::{Picture, Shown, times};
 use super::table::{Align, Cell, Table};
 use crate::plot::escaped;
 
 /// The least share of its own width that a picture is shown at before it is scrolled instead: its letters stay readable.
 const LEAST_SHARE: f64 = 0.8;
+
+/// The least width of a picture in a gallery, in pixels of the page.
+const LEAST_WIDTH: usize = 96;
 
 /// Markup that is whole: every element in it is closed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -159,9 +162,17 @@ impl Html {
 
     /// Pictures of pixels side by side, each with what it is called and a remark on it; where there
     /// is no picture, its place says so.
-    pub fn gallery(&mut self, pictures: &[(Option<&Picture>, String, String)], width: usize) -> &mut Self {
+    pub fn gallery(&mut self, images: &[Shown]) -> &mut Self {
+        let own = images.iter().find_map(|image| image.picture.as_ref());
+        let own = own.map_or(LEAST_WIDTH, Picture::width);
+        let width = own * times(own, LEAST_WIDTH);
         self.0.push_str("<div class=\"gallery\">\n");
-        for (picture, name, remark) in pictures {
+        for Shown {
+            picture,
+            name,
+            remark,
+        } in images
+        {
             let image = match picture {
                 Some(picture) => image(picture, width, &format!("{name}, {remark}")),
                 None => format!("<div class=\"missing\" style=\"width:{width}px\">no picture</div>"),

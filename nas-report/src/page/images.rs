@@ -3,7 +3,8 @@
 //! It is made of plain data, and of pixels. The page has at most [`MOST_BYTES`]; where classes and
 //! pictures are many, classes get fewer pictures each, and it says so.
 
-use super::{Align, Cell, Html, Page, Picture, Table};
+use super::picture::times;
+use super::{Align, Cell, Html, Page, Picture, Shown, Table};
 use crate::number::{counted, grouped};
 
 /// The most bytes of a page, where names and other texts are of an ordinary length.
@@ -21,8 +22,8 @@ const PICTURES: usize = 4_300_000;
 const OF_IDENTICAL: usize = 12;
 /// Pictures of a contact sheet side by side.
 const COLUMNS: usize = 8;
-/// The least width of a picture on a sheet and in a gallery, in pixels of the page.
-const LEAST_WIDTH: (usize, usize) = (48, 96);
+/// The least width of a picture on a sheet, in pixels of the page.
+const LEAST_WIDTH: usize = 48;
 
 /// All that is shown of images.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,17 +68,6 @@ pub struct ClassRow {
     pub sample: Vec<Picture>,
     /// The images that look least like the others.
     pub odd: Vec<Shown>,
-}
-
-/// An image with its name.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
-    /// The image, where there are pixels of it.
-    pub picture: Option<Picture>,
-    /// Its name.
-    pub name: String,
-    /// What is said of it.
-    pub remark: String,
 }
 
 /// Files that are not used for one reason.
@@ -206,10 +196,7 @@ fn identical(kinds: &[Identical]) -> (Html, usize) {
         let mut shown = 0;
         for (images, all) in &kind.shown {
             let mut set = Html::new();
-            set.gallery(
-                &borrowed(images),
-                width(images.iter().find_map(|image| image.picture.as_ref())),
-            );
+            set.gallery(images);
             if *all > images.len() {
                 set.paragraph(&format!("and {} more that are the same", all - images.len()));
             }
@@ -243,10 +230,7 @@ fn pictures(data: &ImagesData, most: usize) -> (Html, Html) {
             let mut gallery = Html::new();
             let images = &class.odd[..count];
             gallery.heading(&format!("Class {}", class.name));
-            gallery.gallery(
-                &borrowed(images),
-                width(images.iter().find_map(|image| image.picture.as_ref())),
-            );
+            gallery.gallery(images);
             if gallery.len() <= share / 2 || count == 1 {
                 odd.append(&gallery);
                 break;
@@ -287,7 +271,7 @@ fn sheet(class: &ClassRow, most: usize, html: &mut Html) {
         let mut made = Html::new();
         made.heading(&format!("Class {}", class.name));
         let one = pictures.first().map_or(1, Picture::width);
-        let shown = sheet.width() * times(one, LEAST_WIDTH.0);
+        let shown = sheet.width() * times(one, LEAST_WIDTH);
         let alt = format!(
             "{count} of {} of class {}",
             counted(class.train, "training image"),
@@ -306,24 +290,6 @@ fn sheet(class: &ClassRow, most: usize, html: &mut Html) {
 pub fn spread(all: usize, wanted: usize) -> impl Iterator<Item = usize> {
     let count = wanted.min(all);
     (0..count).map(move |number| (2 * number + 1) * all / (2 * count))
-}
-
-fn borrowed(images: &[Shown]) -> Vec<(Option<&Picture>, String, String)> {
-    images
-        .iter()
-        .map(|image| (image.picture.as_ref(), image.name.clone(), image.remark.clone()))
-        .collect()
-}
-
-/// The width of pictures in a gallery, in pixels of the page.
-fn width(picture: Option<&Picture>) -> usize {
-    let own = picture.map_or(LEAST_WIDTH.1, Picture::width);
-    own * times(own, LEAST_WIDTH.1)
-}
-
-/// How many times a picture is enlarged, so that its pixels stay squares.
-fn times(own: usize, least: usize) -> usize {
-    least.div_ceil(own.max(1)).max(1)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod picture;
 mod table;
 
 pub use html::Html;
-pub use picture::{Colours, Picture};
+pub use picture::{Colours, Picture, Shown, short};
 pub use table::{Align, Cell, Table};
 
 use std::fmt::Write;

@@ -1,11 +1,21 @@
 //! Pictures of pixels, as a page holds them: PNG in the text of the page.
 
-use png::{BitDepth, ColorType, Compression, Encoder, Filter};
+use std::io::Cursor;
 
-/// Digits of base 64 (RFC 4648, section 4).
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter};
+use serde::{Deserialize, Serialize};
+
+/// How an address begins.
+const SCHEME: &str = "data:image/png;base64,";
+/// The longest side of a picture that is read.
+const LONGEST: u32 = 512;
 /// The level between the pictures of a sheet: it is seen beside black and beside white.
 const BETWEEN: u8 = 128;
+
+/// The most letters of a name that are shown.
+const LETTERS: usize = 100;
 
 /// What pixels are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,13 +26,59 @@ pub enum Colours {
     Rgb,
 }
 
-/// Pixels of 8 bits: rows from the top, the levels of a pixel one after the other.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Pixels of 8 bits: rows from the top, the levels of a pixel one after the other. It is written as
+/// its [address](Self::address).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Picture {
     width: usize,
     height: usize,
     colours: Colours,
     pixels: Vec<u8>,
+}
+
+/// An image with its name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// The image, where there are pixels of it.
+    pub picture: Option<Picture>,
+    /// Its name.
+    pub name: String,
+    /// What is said of it.
+    pub remark: String,
+}
+
+impl Shown {
+    /// An image, with a name and a remark of any length: they are [`short`]ened.
+    pub fn new(picture: Option<Picture>, name: &str, remark: &str) -> Self {
+        let (name, remark) = (short(name), short(remark));
+        Self {
+            picture,
+            name,
+            remark,
+        }
+    }
+}
+
+/// A name that is not too long to be shown: its beginning and its end.
+pub fn short(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= LETTERS {
+        return name.to_owned();
+    }
+    let half = LETTERS / 2;
+    let (begin, end) = (&letters[..half], &letters[letters.len() - half..]);
+    format!(
+        "{}…{}",
+        begin.iter().collect::<String>(),
+        end.iter().collect::<String>()
+    )
+}
+
+/// How many times a picture of this width is enlarged, so that its pixels stay squares, to have at
+/// least that one.
+pub(super) fn times(own: usize, least: usize) -> usize {
+    least.div_ceil(own.max(1)).max(1)
 }
 
 impl Picture {
@@ -94,18 +150,24 @@ impl Picture {
         let mut file = Vec::new();
         // What is written to memory, in the size that was announced, cannot fail.
         let _ = self.write(&mut file);
-        let mut text = "data:image/png;base64,".to_owned();
-        for bytes in file.chunks(3) {
-            let byte = |place: usize| u32::from(bytes.get(place).copied().unwrap_or_default());
-            let number = byte(0) << 16 | byte(1) << 8 | byte(2);
-            for digit in 0..4 {
-                text.push(match digit {
-                    digit if digit > bytes.len() => '=',
-                    digit => char::from(DIGITS[(number >> (18 - 6 * digit)) as usize & 63]),
-                });
-            }
-        }
-        text
+        SCHEME.to_owned() + &BASE64.encode(file)
+    }
+
+    /// The picture of an [address](Self::address), at most 512 pixels a side. None for anything
+    /// else.
+    pub fn of_address(address: &str) -> Option<Self> {
+        let file = BASE64.decode(address.strip_prefix(SCHEME)?).ok()?;
+        let mut reader = Decoder::new(Cursor::new(file)).read_info().ok()?;
+        let (width, height) = reader.info().size();
+        let colours = match reader.output_color_type() {
+            (ColorType::Grayscale, BitDepth::Eight) => Colours::Grey,
+            (ColorType::Rgb, BitDepth::Eight) => Colours::Rgb,
+            _ => return None,
+        };
+        let small = width.max(height) <= LONGEST;
+        let mut pixels = vec![0; reader.output_buffer_size().filter(|_| small)?];
+        reader.next_frame(&mut pixels).ok()?;
+        Self::new(width as usize, height as usize, colours, pixels)
     }
 
     fn write(&self, file: &mut Vec<u8>) -> Result<(), png::EncodingError> {
@@ -123,6 +185,20 @@ impl Picture {
     }
 }
 
+impl From<Picture> for String {
+    fn from(picture: Picture) -> Self {
+        picture.address()
+    }
+}
+
+impl TryFrom<String> for Picture {
+    type Error = &'static str;
+
+    fn try_from(address: String) -> Result<Self, Self::Error> {
+        Self::of_address(&address).ok_or("a picture is not the address of a small PNG in grey or RGB")
+    }
+}
+
 impl Colours {
     /// Levels of a pixel.
     const fn levels(self) -> usize {
@@ -137,34 +213,35 @@ impl Colours {
 mod tests {
     use super::*;
 
-    /// The pixels of an address of [`Picture::address`], decoded, with width and height.
-    fn decoded(address: &str) -> (u32, u32, Vec<u8>) {
-        let text = address.strip_prefix("data:image/png;base64,").unwrap();
-        assert!(text.len().is_multiple_of(4));
-        let mut bits = 0_u32;
-        let (mut file, mut held) = (Vec::new(), 0);
-        for digit in text.bytes().filter(|digit| *digit != b'=') {
-            let value = DIGITS.iter().position(|known| *known == digit).unwrap() as u32;
-            (bits, held) = (bits << 6 | value, held + 6);
-            if held >= 8 {
-                held -= 8;
-                file.push((bits >> held) as u8);
-            }
-        }
-        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
-        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-        let info = reader.next_frame(&mut pixels).unwrap();
-        pixels.truncate(info.buffer_size());
-        (info.width, info.height, pixels)
-    }
-
     #[test]
-    fn an_address_holds_the_same_pixels() {
+    fn an_address_is_read_as_the_same_picture() {
         for (width, height, colours) in [(1, 1, Colours::Grey), (5, 3, Colours::Rgb), (7, 2, Colours::Grey)] {
             let levels = width * height * colours.levels();
             let pixels: Vec<u8> = (0..levels).map(|place| (place * 37 % 251) as u8).collect();
-            let picture = Picture::new(width, height, colours, pixels.clone()).unwrap();
-            assert_eq!(decoded(&picture.address()), (width as u32, height as u32, pixels));
+            let picture = Picture::new(width, height, colours, pixels).unwrap();
+            assert_eq!(Picture::of_address(&picture.address()), Some(picture));
+        }
+    }
+
+    #[test]
+    fn no_other_address_is_read() {
+        let grey = |width, height| {
+            let pixels = vec![7; width * height];
+            Picture::new(width, height, Colours::Grey, pixels)
+                .unwrap()
+                .address()
+        };
+        let whole = grey(20, 20);
+        for address in [
+            "",
+            "https://example.org/a.png",
+            "data:image/svg+xml;base64,PHN2Zy8+",
+            &format!("{SCHEME}\" onload=\""),
+            &whole.replace("png", "gif"),
+            &whole[..whole.len() - 24],
+            &grey(LONGEST as usize + 1, 1),
+        ] {
+            assert_eq!(Picture::of_address(address), None, "{address}");
         }
     }
 

@@ -8,6 +8,7 @@
 //! | mean ranks, and who does not differ: a critical-difference diagram | [`critical_difference()`] |
 //! | what accuracy costs: the trials of a run and their front | [`pareto()`] |
 //! | which classes a network takes for which: a confusion matrix | [`confusion()`] |
+//! | how far probabilities can be believed: a reliability diagram | [`reliability()`] |
 //! | the strength of each operation on each edge in a differentiable search | [`strengths()`] |
 //! | the reward of a controller | [`reward()`] |
 //! | levels and predictions of a progressive search | [`progressive`] |
@@ -34,6 +35,7 @@ mod pareto;
 pub mod progressive;
 mod quantile;
 mod ranks;
+mod reliability;
 mod reward;
 mod series;
 mod strengths;
@@ -48,6 +50,7 @@ pub(crate) use letters::escaped;
 pub use metric::OnAxis;
 pub use pareto::{POINTS, pareto};
 pub use ranks::{Joined, RankChart, Ranked, critical_difference};
+pub use reliability::reliability;
 pub use reward::{Along, Reference, RewardStep, reward};
 pub use strengths::{CellStrengths, strengths};
 

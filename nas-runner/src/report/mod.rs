@@ -10,8 +10,10 @@ mod progress_section;
 mod result;
 mod run;
 mod subject;
+mod tested;
 
 pub use run::Run;
+pub use tested::Tested;
 
 use anyhow::Result;
 use nas_report::page::{Html, Page};

@@ -3,18 +3,17 @@
 use anyhow::Result;
 use nas_eval::evaluator::JudgedBy;
 use nas_report::Shown;
-use nas_report::number::{counted, figure, grouped, known, millions, percent, size};
+use nas_report::number::{bounds, counted, figure, grouped, known, millions, percent, percent_within, size};
 use nas_report::page::{Align, Cell, Html, Table};
 use nas_report::pareto::Pareto;
 use nas_report::plot;
 use nas_space::draw;
-use nas_space::search::ClassFigures;
 use nas_space::sizes::Figures;
 
 use super::Run;
 use super::run::Evaluated;
+use super::tested::{BRACKETS, Tested, remark};
 use crate::plan::Estimation;
-use crate::session::FinalRecord;
 
 /// The numbers that matter most.
 pub(super) fn figures(run: &Run) -> Result<Html> {
@@ -51,7 +50,8 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
             metric.shown(last.test.test_accuracy),
             match run.config.estimation {
                 Estimation::Training(_) | Estimation::Command(_) => format!(
-                    "of that architecture, trained in full ({}); measured once, after the search",
+                    "{}of that architecture, trained in full ({}); measured once, after the search",
+                    remark(last.interval(&metric)),
                     counted(last.epochs as usize, "epoch")
                 ),
                 Estimation::Table(_) => format!(
@@ -114,22 +114,17 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     };
     if let Some(last) = &run.last {
         let test = metric.on("Test");
-        let mut facts = vec![(test.as_str(), metric.shown(last.test.test_accuracy))];
+        let value = metric.shown(last.test.test_accuracy) + &bounds(last.interval(&metric));
+        let mut facts = vec![(test.as_str(), value)];
         if let Some(images) = last.test.images {
-            let mut text = grouped(images as u64);
-            if metric.is_accuracy() {
-                let p = last.test.test_accuracy;
-                // One standard error of a share, which other metrics are not.
-                let error = 100.0 * (p * (1.0 - p) / images as f64).sqrt();
-                text += &format!(": ± {error:.2} % by their number alone");
-            }
-            facts.push(("Test images", text));
+            facts.push(("Test images", grouped(images as u64)));
         }
         if let Some(loss) = last.test.test_loss {
             facts.push(("Test loss", format!("{loss:.4} nats")));
         }
         if let (Some(plain), false) = (last.plain_accuracy, metric.is_accuracy()) {
-            facts.push(("Plain test accuracy", percent(plain)));
+            let interval = JudgedBy::Accuracy.interval_of_test(&last.test);
+            facts.push(("Plain test accuracy", percent_within(plain, interval)));
         }
         for (by, name, value) in [
             (
@@ -140,7 +135,8 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             (JudgedBy::MacroF1, "Macro F1 on test images", last.test.macro_f1),
         ] {
             if by.metric() != metric {
-                facts.extend(value.map(|value| (name, percent(value))));
+                let interval = by.interval_of_test(&last.test);
+                facts.extend(value.map(|value| (name, percent_within(value, interval))));
             }
         }
         facts.push(("Final training", counted(last.epochs as usize, "epoch")));
@@ -148,63 +144,17 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             facts.push(("Network", size(last.params, last.macs)));
         }
         html.facts(&facts);
-        html.append(&by_class(last));
+        if last.test.intervals.is_some() {
+            html.paragraph(BRACKETS);
+        }
+        let tested = Tested {
+            report: &last.test,
+            classes: &last.classes,
+            pictures: &last.pictures,
+        };
+        html.append(&tested.section());
     }
     Ok(html)
-}
-
-/// Which classes are taken for which, and how well each is told.
-fn by_class(last: &FinalRecord) -> Html {
-    let mut html = Html::new();
-    let Some(rows) = &last.test.confusion else {
-        return html;
-    };
-    if rows.len() != last.classes.len() {
-        return html;
-    }
-    if let Some(picture) = plot::confusion(&last.classes, rows) {
-        html.figure(
-            &picture,
-            "The test images by their class and the class that the network gives them.",
-        );
-    }
-    let columns = [
-        ("class", Align::Left),
-        ("test images", Align::Right),
-        ("recall", Align::Right),
-        ("precision", Align::Right),
-        ("F1", Align::Right),
-        ("most often taken for", Align::Left),
-    ];
-    let share =
-        |value: Option<f64>| value.map_or_else(|| Cell::text("–"), |value| Cell::Text(percent(value)));
-    let mut table = Table::new(&columns);
-    for (class, row) in rows.iter().enumerate() {
-        let hits = row.get(class).copied().unwrap_or_default();
-        let images: u64 = row.iter().sum();
-        let given: u64 = rows.iter().filter_map(|row| row.get(class)).sum();
-        let figures = ClassFigures::new(hits, given, images);
-        let others = row
-            .iter()
-            .enumerate()
-            .filter(|(given, number)| *given != class && **number > 0);
-        let confused = others.max_by_key(|(given, number)| (**number, usize::MAX - given));
-        table.row([
-            Cell::text(&last.classes[class]),
-            Cell::text(images),
-            share(figures.recall),
-            share(figures.precision),
-            share(figures.f1),
-            match confused {
-                Some((given, number)) => Cell::Text(format!("{} ({number})", last.classes[given])),
-                None => Cell::text("–"),
-            },
-        ]);
-    }
-    let mut inner = Html::new();
-    inner.table(&table);
-    html.details("Each class in numbers", &inner);
-    html
 }
 
 /// The title of the front.

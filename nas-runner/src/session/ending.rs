@@ -2,17 +2,20 @@
 
 use anyhow::{Context, Result, bail};
 use nas_eval::final_training::{FinalTraining, Validation};
-use nas_report::number::percent;
+use nas_eval::train::JudgedBy;
+use nas_report::number::{bounds, percent};
+use nas_report::page::Picture;
 use nas_space::arch::Architecture;
 use nas_space::canonical::canonical_id;
 use nas_space::genotype::Genotype;
-use nas_space::search::{Metric, TestReport};
+use nas_space::search::{Interval, Metric, TestReport};
 use nas_space::sizes::{Figures, Sizes};
 use nas_study::{Best, RunDir};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Loaded, Session, Source};
+use crate::picture;
 use crate::plan::TrainingPlan;
 use crate::watch::RunEvent;
 
@@ -39,6 +42,9 @@ pub struct FinalRecord {
     /// Names of the classes, where the test was made here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
+    /// Pictures of the worst mistakes of the test, in their order, so that a report needs no data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Picture>,
     /// Parameters, where they are known.
     #[serde(default)]
     pub params: Option<u64>,
@@ -73,18 +79,29 @@ impl FinalRecord {
         Ok(Some(record))
     }
 
-    /// The plain accuracy as an addition to a figure of another metric: `, plain accuracy 93.21 %`. Empty where there is none.
-    pub fn beside(&self, metric: &Metric) -> String {
-        match self.plain_accuracy {
-            Some(plain) if !metric.is_accuracy() => format!(", plain accuracy {}", percent(plain)),
-            _ => String::new(),
-        }
+    /// The 95 % interval of the test figure, of this metric, where it is known.
+    pub fn interval(&self, metric: &Metric) -> Option<Interval> {
+        let mut all = [JudgedBy::Accuracy, JudgedBy::Balanced, JudgedBy::MacroF1].into_iter();
+        all.find(|by| by.metric() == *metric)?
+            .interval_of_test(&self.test)
     }
 
-    /// As it is printed for programs. Where the metric is no accuracy, `test` holds its figure, and `test_report` the others of the
-    /// test, with the plain accuracy.
+    /// What is written behind the test figure, of this metric: its 95 % interval, and where it is
+    /// no accuracy, the plain one: ` [88.02, 93.71], plain accuracy 93.21 %`. Empty where neither
+    /// is known.
+    pub fn beside(&self, metric: &Metric) -> String {
+        let plain = self.plain_accuracy.filter(|_| !metric.is_accuracy());
+        let plain = plain.map(|plain| format!(", plain accuracy {}", percent(plain)));
+        bounds(self.interval(metric)) + &plain.unwrap_or_default()
+    }
+
+    /// As it is printed for programs, without pictures. Where the metric is no accuracy, `test`
+    /// holds its figure, and `test_report` the others of the test, with the plain accuracy.
     pub(super) fn to_json(&self, metric: &Metric) -> Result<Value> {
-        let mut record = serde_json::to_value(self)?;
+        let mut record = serde_json::to_value(Self {
+            pictures: Vec::new(),
+            ..self.clone()
+        })?;
         if let (false, Some(record)) = (metric.is_accuracy(), record.as_object_mut()) {
             record.insert("test".to_owned(), metric.value(self.test.test_accuracy).into());
             if let Some(plain) = self.plain_accuracy {
@@ -122,6 +139,7 @@ impl Session {
                     seconds: 0.0,
                     plain_accuracy: None,
                     classes: Vec::new(),
+                    pictures: Vec::new(),
                     params,
                     macs,
                 }
@@ -166,6 +184,7 @@ impl Session {
         test.test_accuracy = plan.evaluator.judged_by.of_test(&test).unwrap_or(plain);
         Ok(FinalRecord {
             arch: best.architecture.clone(),
+            pictures: picture::of_mistakes(dataset, &test.mistakes),
             test,
             plain_accuracy: Some(plain),
             classes: dataset.classes.clone(),

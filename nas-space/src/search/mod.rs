@@ -10,23 +10,29 @@
 //! search.
 
 mod budget;
+mod calibration;
 mod evaluator;
 mod gate;
+mod interval;
 mod metric;
 mod outcome;
 mod scaled;
 mod stop;
 mod strategy;
+mod test_report;
 mod trial;
 mod turns;
 
 pub use budget::{Budget, BudgetError, Spent};
+pub use calibration::{Calibration, ReliabilityBin};
 pub use evaluator::Evaluator;
 pub use gate::Gate;
+pub use interval::Interval;
 pub use metric::{Direction, Metric, MetricError, Scale};
-pub use outcome::{Attempt, ClassFigures, Evaluation, Failure, FailureKind, Outcome, TestReport};
+pub use outcome::{Attempt, Evaluation, Failure, FailureKind, Outcome};
 pub use scaled::{Scaled, ScoreRange};
 pub use stop::Stop;
 pub use strategy::{Ask, Strategy, StrategyError};
+pub use test_report::{ClassFigures, Intervals, Mistake, TestReport};
 pub use trial::{Continued, Fidelity, Proposal, Trial, TrialId};
 pub use turns::Turns;

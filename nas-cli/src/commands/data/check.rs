@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use nas_data::{Duplicates, Findings, Listed, Named, OddOnes, Origin, OwnData, ReadOptions};
 use nas_report::number::{counted, grouped, mebibytes};
 use nas_runner::args::ReadArgs;
@@ -13,6 +13,7 @@ use nas_runner::{RunEvent, Typed, Unwatched, Usage, Watcher, data};
 use serde::Serialize;
 
 use crate::args::CheckArgs;
+use crate::commands::page_file;
 use crate::output::Output;
 use crate::progress::Bars;
 
@@ -58,8 +59,7 @@ pub(super) fn run(args: &CheckArgs, output: Output) -> Result<()> {
     }
     let mut read = ReadOptions::default();
     args.read.overlay(&mut read);
-    let page = args.page.as_deref().map(|page| place_of(page, Path::new(&path)));
-    let page = page.transpose()?;
+    let page = page_file::place(args.page.as_deref(), Some(Path::new(&path)))?;
     let bars = Arc::new(Bars::default());
     let found = nas_data::read(Path::new(&path), &read, &|progress| {
         bars.watch(RunEvent::Reading(progress))
@@ -69,41 +69,10 @@ pub(super) fn run(args: &CheckArgs, output: Output) -> Result<()> {
     let mut checked = checked(path, &found, forecast);
     if let Some(page) = page {
         let text = super::page::page(&checked, &found, &read, &next(&checked.data, &args.read));
-        nas_files::replace(&page, text.as_bytes()).with_context(|| {
-            format!(
-                "cannot write {}; name another place with --page FILE",
-                page.display()
-            )
-        })?;
+        page_file::write(&page, &text)?;
         checked.page = Some(page);
     }
     output.result(&checked, || text(&checked, &args.read))
-}
-
-/// The place of a page, which is not in the folder of images: nothing is written there.
-fn place_of(page: &Path, images: &Path) -> Result<PathBuf> {
-    if page.is_dir() {
-        let why = format!(
-            "--page: {} is a directory; expected the name of a file",
-            page.display()
-        );
-        return Err(Usage::new(why).into());
-    }
-    let parent = match page.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let lies_within = |parent: PathBuf, images: PathBuf| images.is_dir() && parent.starts_with(images);
-    if let (Ok(parent), Ok(images)) = (parent.canonicalize(), images.canonicalize())
-        && lies_within(parent, images)
-    {
-        let why = format!(
-            "--page: {} lies in the folder of the images, where nothing is written; expected another place",
-            page.display()
-        );
-        return Err(Usage::new(why).into());
-    }
-    Ok(page.to_owned())
 }
 
 fn checked(data: String, found: &OwnData, forecast: Result<Forecast>) -> Checked {

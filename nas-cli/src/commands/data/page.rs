@@ -4,18 +4,16 @@ use std::path::Path;
 
 use nas_data::{Duplicates, Origin, OwnData, ReadOptions};
 use nas_report::number::{counted, grouped, mebibytes};
-use nas_report::page::Picture;
 use nas_report::page::images::{
-    self, ClassRow, Identical, ImagesData, LeftOut, MOST_CLASSES, MOST_OF_SET, MOST_ON_SHEET, Shown, spread,
+    self, ClassRow, Identical, ImagesData, LeftOut, MOST_CLASSES, MOST_OF_SET, MOST_ON_SHEET, spread,
 };
+use nas_report::page::{Shown, short};
 
 use super::check::{Checked, search, split};
 use super::pictures::Pictures;
 
 /// Numbers of classes, each with the longest side of pictures, in pixels, up to that number.
 const SIDES: [(usize, usize); 3] = [(12, 64), (24, 48), (usize::MAX, 32)];
-/// The most letters of a name that are shown.
-const LETTERS: usize = 100;
 
 /// The page as one HTML document. `next` is the command to type next.
 pub(super) fn page(checked: &Checked, data: &OwnData, read: &ReadOptions, next: &str) -> String {
@@ -158,7 +156,7 @@ fn rows(checked: &Checked, data: &OwnData, pictures: &Pictures<'_>) -> Vec<Class
             odd: odd
                 .iter()
                 .flat_map(|odd| &odd.images)
-                .map(|odd| shown(pictures.named(&odd.name), &odd.name, &odd.why.to_string()))
+                .map(|odd| Shown::new(pictures.named(&odd.name), &odd.name, &odd.why.to_string()))
                 .collect(),
         }
     });
@@ -177,7 +175,7 @@ fn identical(
         let mut picture = None;
         let images = set.iter().take(MOST_OF_SET).map(|image| {
             picture = picture.take().or_else(|| pictures.named(&image.name));
-            shown(picture.clone(), &image.name, &format!("class {}", image.class))
+            Shown::new(picture.clone(), &image.name, &format!("class {}", image.class))
         });
         (images.collect(), set.len())
     });
@@ -186,14 +184,6 @@ fn identical(
         lead: lead(&counted(found.images, "image"), &counted(found.sets.count, "set")),
         sets: found.sets.count,
         shown: sets.collect(),
-    }
-}
-
-fn shown(picture: Option<Picture>, name: &str, remark: &str) -> Shown {
-    Shown {
-        picture,
-        name: short(name),
-        remark: short(remark),
     }
 }
 
@@ -215,19 +205,4 @@ fn many(classes: usize) -> String {
         1 => "1 class".to_owned(),
         _ => format!("{} classes", grouped(classes as u64)),
     }
-}
-
-/// A name that is not too long to be shown: its beginning and its end.
-fn short(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    if letters.len() <= LETTERS {
-        return name.to_owned();
-    }
-    let half = LETTERS / 2;
-    let (begin, end) = (&letters[..half], &letters[letters.len() - half..]);
-    format!(
-        "{}…{}",
-        begin.iter().collect::<String>(),
-        end.iter().collect::<String>()
-    )
 }

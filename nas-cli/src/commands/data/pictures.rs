@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 use nas_data::decode::{Decoded, decode};
 use nas_data::resize::resize;
 use nas_data::{OwnData, Part, ReadOptions, Resize};
-use nas_report::page::{Colours, Picture};
-use nas_space::shape::Shape;
+use nas_report::page::Picture;
+use nas_runner::picture;
 
 /// The most bytes of a file that is read for its picture.
 const LARGEST_FILE: u64 = 64 << 20;
-/// Rows of the picture of a signal, which has one.
-const SIGNAL_ROWS: usize = 8;
 
 /// Where pictures are made.
 pub(super) struct Pictures<'a> {
@@ -60,23 +58,9 @@ impl<'a> Pictures<'a> {
 
     /// An image of a split.
     pub(super) fn of(&self, part: &Part, index: usize) -> Option<Picture> {
-        let Shape {
-            channels,
-            height,
-            width,
-        } = self.data.shape;
-        let plane = height * width;
-        let pixels = part
-            .pixels
-            .get(index * channels * plane..(index + 1) * channels * plane)?;
-        let interleaved =
-            (0..plane).flat_map(|place| (0..channels).map(move |channel| pixels[channel * plane + place]));
-        self.picture(Decoded {
-            width: width as u32,
-            height: height as u32,
-            channels: channels as u8,
-            pixels: interleaved.collect(),
-        })
+        let length = self.data.shape.numel();
+        let pixels = part.pixels.get(index * length..(index + 1) * length)?;
+        picture::of_planes(pixels, self.data.shape, self.side)
     }
 
     /// The image of this name: one that was read, or, where it is not used, from its file. None
@@ -89,37 +73,12 @@ impl<'a> Pictures<'a> {
         let image = decode(&bytes).ok()?;
         let (width, height) = (self.data.shape.width as u32, self.data.shape.height as u32);
         let pixels = resize(&image, width, height, self.resize);
-        self.picture(Decoded {
+        let image = Decoded {
             width,
             height,
             channels: image.channels,
             pixels,
-        })
-    }
-
-    /// An image as a picture, smaller where it is large.
-    fn picture(&self, image: Decoded) -> Option<Picture> {
-        let colours = match image.channels {
-            1 => Colours::Grey,
-            3 => Colours::Rgb,
-            _ => return None,
         };
-        let (width, height) = (image.width as usize, image.height as usize);
-        let longest = width.max(height);
-        let (width, height, pixels) = if longest > self.side {
-            let shorter = |side: usize| (side * self.side / longest).max(1);
-            let (width, height) = (shorter(width), shorter(height));
-            (
-                width,
-                height,
-                resize(&image, width as u32, height as u32, Resize::Stretch),
-            )
-        } else {
-            (width, height, image.pixels)
-        };
-        match height {
-            1 => Picture::new(width, SIGNAL_ROWS, colours, pixels.repeat(SIGNAL_ROWS)),
-            _ => Picture::new(width, height, colours, pixels),
-        }
+        picture::of_image(image, self.side)
     }
 }
