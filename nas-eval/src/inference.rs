@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use nas_space::network::Network;
 use nas_space::seed::Seed;
 use rayon::prelude::*;
@@ -12,7 +12,6 @@ use crate::clock::Stopwatch;
 use crate::compute::Compute;
 use crate::engine::{Engine, Request};
 use crate::error::EvalError;
-use crate::memory;
 use crate::model::{Model, Pass};
 use crate::pass::{Logits, Weights};
 
@@ -105,10 +104,10 @@ impl Inference {
     }
 }
 
-/// How long a network takes for one image on this machine, and how much memory.
+/// How long a network takes for one image on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Measured {
+pub struct Latency {
     /// Median time of a pass with one image, in milliseconds.
     pub milliseconds: f64,
     /// The shortest and the longest of the passes, in milliseconds.
@@ -117,20 +116,25 @@ pub struct Measured {
     pub passes: usize,
     /// Threads that a pass was computed by.
     pub threads: usize,
-    /// The most memory that the whole process has had so far, in bytes, where the system says it.
-    pub peak_memory_bytes: Option<u64>,
 }
 
-impl Measured {
-    /// That of a network on the CPU, whatever its weights are.
+impl Latency {
+    /// That of a network on the CPU, whatever its weights are. It takes about a second.
+    ///
+    /// # Errors
+    /// As [`Latency::of_model`].
+    pub fn of(network: &Arc<Network>) -> Result<Self, EvalError> {
+        Self::of_model(&Model::new(Arc::clone(network), Seed::new(0), &Compute::cpu())?)
+    }
+
+    /// That of a model, where it is.
     ///
     /// # Errors
     /// As [`Inference::new`] and [`Inference::scores`].
-    pub fn of(network: &Arc<Network>) -> Result<Self, EvalError> {
-        let compute = Compute::cpu();
-        let model = Model::new(Arc::clone(network), Seed::new(0), &compute)?;
-        let inference = Inference::new(&model)?;
-        let image = network.image();
+    pub fn of_model(model: &Model) -> Result<Self, EvalError> {
+        let inference = Inference::new(model)?;
+        let image = model.network().image();
+        let compute = model.parameters().compute();
         let dims = (1, image.channels, image.height, image.width);
         let images = Tensor::zeros(dims, compute.dtype, &compute.device)?;
         for _ in 0..WARM_UP {
@@ -139,7 +143,8 @@ impl Measured {
         let (whole, mut times) = (Stopwatch::start(), Vec::new());
         while times.len() < FEWEST_PASSES || (whole.seconds() < SECONDS && times.len() < MOST_PASSES) {
             let watch = Stopwatch::start();
-            inference.scores(&images)?;
+            // A device has done its work when the scores are here.
+            inference.scores(&images)?.to_device(&Device::Cpu)?;
             times.push(1e3 * watch.seconds());
         }
         times.sort_by(f64::total_cmp);
@@ -148,7 +153,6 @@ impl Measured {
             range: [times[0], times[times.len() - 1]],
             passes: times.len(),
             threads: rayon::current_num_threads(),
-            peak_memory_bytes: memory::peak(),
         })
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::inference::Measured;
+use nas_eval::inference::Latency;
+use nas_eval::memory;
 use nas_report::number::{counted, figure, grouped, known};
 use nas_runner::Usage;
 use nas_runner::plan::{Estimation, RunConfig};
@@ -38,7 +39,10 @@ struct Shown<'a> {
     macs: Option<u64>,
     /// On this machine, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    measured: Option<Measured>,
+    latency: Option<Latency>,
+    /// The most memory that measuring has taken, with the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
     /// Other figures that a run's table has of it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     figures: BTreeMap<String, f64>,
@@ -80,7 +84,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
     config.classes = args.classes.unwrap_or(config.classes);
     args.size.overlay(&mut config);
     let typed = args.size.first_typed().is_some() || args.auxiliary;
-    let (built, (params, macs), measured) = match genotype.network(&operations, &config) {
+    let (built, (params, macs), latency) = match genotype.network(&operations, &config) {
         Ok(network) => {
             let built = Built {
                 channels: config.channels,
@@ -113,7 +117,8 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         built,
         params,
         macs,
-        measured,
+        latency,
+        peak_memory_bytes: latency.and_then(|_| memory::peak()),
         figures: beside.unwrap_or_default(),
     };
     match (args.format, output) {
@@ -143,16 +148,16 @@ fn beside(search: &RunConfig, genotype: &Genotype) -> BTreeMap<String, f64> {
 }
 
 /// What one image takes on this machine.
-fn latency(measured: &Measured) -> String {
-    let [shortest, longest] = measured.range;
-    let memory = measured.peak_memory_bytes.map_or_else(String::new, |bytes| {
+fn measured(latency: &Latency, memory: Option<u64>) -> String {
+    let [shortest, longest] = latency.range;
+    let memory = memory.map_or_else(String::new, |bytes| {
         format!(", {} MiB of memory with the program", bytes.div_ceil(1 << 20))
     });
     format!(
         "latency {:.2} ms for one image, median of {} passes ({shortest:.2} to {longest:.2}), {}{memory}",
-        measured.milliseconds,
-        measured.passes,
-        counted(measured.threads, "thread")
+        latency.milliseconds,
+        latency.passes,
+        counted(latency.threads, "thread")
     )
 }
 
@@ -197,8 +202,8 @@ fn text(shown: &Shown<'_>) -> String {
             macs as f64 / 1e6
         ))
     ));
-    if let Some(measured) = &shown.measured {
-        lines.push(latency(measured));
+    if let Some(latency) = &shown.latency {
+        lines.push(measured(latency, shown.peak_memory_bytes));
     }
     for (name, value) in &shown.figures {
         lines.push(format!("{name:<7} {}", figure(*value)));

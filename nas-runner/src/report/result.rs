@@ -143,6 +143,11 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         if last.params.is_some() || last.macs.is_some() {
             facts.push(("Network", size(last.params, last.macs)));
         }
+        if let Some(latency) = last.latency {
+            let threads = counted(latency.threads, "thread");
+            let text = format!("{:.2} ms for one image, {threads}", latency.milliseconds);
+            facts.push(("Latency", text));
+        }
         html.facts(&facts);
         if last.test.intervals.is_some() {
             html.paragraph(BRACKETS);

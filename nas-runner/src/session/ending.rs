@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use nas_eval::final_training::{FinalTraining, Validation};
+use nas_eval::inference::Latency;
 use nas_eval::train::JudgedBy;
 use nas_report::number::{bounds, percent};
 use nas_report::page::Picture;
@@ -51,6 +52,9 @@ pub struct FinalRecord {
     /// Multiply-accumulates for one image, where they are known.
     #[serde(default)]
     pub macs: Option<u64>,
+    /// How long the network takes for one image on the machine that trained it, where it was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
 }
 
 impl FinalRecord {
@@ -142,6 +146,7 @@ impl Session {
                     pictures: Vec::new(),
                     params,
                     macs,
+                    latency: None,
                 }
             }
         };
@@ -192,6 +197,7 @@ impl Session {
             seconds: report.seconds,
             params: Some(report.cost.params),
             macs: Some(report.cost.macs),
+            latency: Some(Latency::of_model(&report.network.model)?),
         })
     }
 }
