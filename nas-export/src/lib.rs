@@ -28,6 +28,7 @@
 //! | format | files |
 //! |---|---|
 //! | [`Onnx`] | `network.onnx` for any runtime, `preprocess.json`, and `predict.py`, which uses both |
+//! | [`PyTorch`] | `model.py` and `model.safetensors`, `train.py`, which trains them on, `predict.py` and what it needs |
 //!
 //! Images go in as bytes, N×C×H×W, as `preprocess.json` says; normalisation is part of what is
 //! exported. Scores come out before the softmax and after it.
@@ -36,6 +37,7 @@ mod error;
 mod file;
 mod onnx;
 mod preprocessing;
+mod pytorch;
 mod source;
 
 pub use error::ExportError;
@@ -44,4 +46,5 @@ pub use onnx::Onnx;
 #[cfg(feature = "check")]
 pub use onnx::{Difference, OnnxRun};
 pub use preprocessing::Preprocessing;
+pub use pytorch::PyTorch;
 pub use source::Source;
