@@ -29,6 +29,7 @@
 //! |---|---|
 //! | [`Onnx`] | `network.onnx` for any runtime, `preprocess.json`, and `predict.py`, which uses both |
 //! | [`PyTorch`] | `model.py` and `model.safetensors`, `train.py`, which trains them on, `predict.py` and what it needs |
+//! | [`RustCrate`] | a crate without dependencies that gives class scores: `src/lib.rs`, its weights, an example |
 //!
 //! Images go in as bytes, N×C×H×W, as `preprocess.json` says; normalisation is part of what is
 //! exported. Scores come out before the softmax and after it.
@@ -36,8 +37,10 @@
 mod error;
 mod file;
 mod onnx;
+mod parameter;
 mod preprocessing;
 mod pytorch;
+mod rust;
 mod source;
 
 pub use error::ExportError;
@@ -47,4 +50,5 @@ pub use onnx::Onnx;
 pub use onnx::{Difference, OnnxRun};
 pub use preprocessing::Preprocessing;
 pub use pytorch::PyTorch;
+pub use rust::RustCrate;
 pub use source::Source;
