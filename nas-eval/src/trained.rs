@@ -151,6 +151,14 @@ impl TrainedNetwork {
     /// # Errors
     /// [`EvalError::Io`] where it cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), EvalError> {
+        nas_files::replace(path, &self.to_bytes(path)?).map_err(|e| EvalError::io(path, e))
+    }
+
+    /// What [`TrainedNetwork::save`] writes to a file of this name.
+    ///
+    /// # Errors
+    /// [`EvalError::Tensor`] where the device has no memory for a copy.
+    pub fn to_bytes(&self, name: &Path) -> Result<Vec<u8>, EvalError> {
         let exact = |values: &[f64]| values.iter().map(|&value| Exact(value)).collect();
         let content = Content {
             genotype: self.genotype.clone(),
@@ -167,7 +175,7 @@ impl TrainedNetwork {
             double_precision: self.model.parameters().dtype() == DType::F64,
         };
         let snapshot = self.model.parameters().snapshot()?;
-        tensor_file::save(path, FORMAT, VERSION, &content, snapshot.tensors())
+        tensor_file::bytes(name, FORMAT, VERSION, &content, snapshot.tensors())
     }
 
     /// Reads what [`TrainedNetwork::save`] wrote. `operations` are the vocabulary that its

@@ -28,6 +28,8 @@
 //! | format | files |
 //! |---|---|
 //! | [`Onnx`] | `network.onnx` for any runtime, `preprocess.json`, and `predict.py`, which uses both |
+//! | [`PyTorch`] | `model.py` and `model.safetensors`, `train.py`, which trains them on, `predict.py` and what it needs |
+//! | [`RustCrate`] | a crate without dependencies that gives class scores: `src/lib.rs`, its weights, an example |
 //!
 //! Images go in as bytes, N×C×H×W, as `preprocess.json` says; normalisation is part of what is
 //! exported. Scores come out before the softmax and after it.
@@ -35,7 +37,10 @@
 mod error;
 mod file;
 mod onnx;
+mod parameter;
 mod preprocessing;
+mod pytorch;
+mod rust;
 mod source;
 
 pub use error::ExportError;
@@ -44,4 +49,6 @@ pub use onnx::Onnx;
 #[cfg(feature = "check")]
 pub use onnx::{Difference, OnnxRun};
 pub use preprocessing::Preprocessing;
+pub use pytorch::PyTorch;
+pub use rust::RustCrate;
 pub use source::Source;

@@ -192,6 +192,14 @@ impl Parameters {
         tensor_file::save(path, FORMAT, VERSION, &NoContent {}, &self.snapshot()?.0)
     }
 
+    /// What [`Parameters::save`] writes to a file of this name.
+    ///
+    /// # Errors
+    /// A Candle error where the device has no memory for a copy.
+    pub fn to_bytes(&self, name: &Path) -> Result<Vec<u8>, EvalError> {
+        tensor_file::bytes(name, FORMAT, VERSION, &NoContent {}, &self.snapshot()?.0)
+    }
+
     /// Reads what [`Parameters::save`] wrote.
     ///
     /// # Errors

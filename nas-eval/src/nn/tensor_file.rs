@@ -47,6 +47,21 @@ pub fn save(
     content: &impl Serialize,
     tensors: &IndexMap<String, Tensor>,
 ) -> Result<(), EvalError> {
+    let file = bytes(path, format, version, content, tensors)?;
+    nas_files::replace(path, &file).map_err(|e| EvalError::io(path, e))
+}
+
+/// What [`save`] writes to the file, which `path` names in errors.
+///
+/// # Errors
+/// [`EvalError::Format`] for an element type that is neither `f32` nor `f64`.
+pub fn bytes(
+    path: &Path,
+    format: &str,
+    version: u32,
+    content: &impl Serialize,
+    tensors: &IndexMap<String, Tensor>,
+) -> Result<Vec<u8>, EvalError> {
     let content = serde_json::to_string(content).map_err(|e| EvalError::format(path, e.to_string()))?;
     let mut bytes = BTreeMap::new();
     for (name, tensor) in tensors {
@@ -71,9 +86,7 @@ pub fn save(
     };
     let header = serde_json::to_string(&header).map_err(|e| EvalError::format(path, e.to_string()))?;
     let metadata = HashMap::from([(KEY.to_owned(), header)]);
-    let file =
-        safetensors::serialize(views, Some(metadata)).map_err(|e| EvalError::format(path, e.to_string()))?;
-    nas_files::replace(path, &file).map_err(|e| EvalError::io(path, e))
+    safetensors::serialize(views, Some(metadata)).map_err(|e| EvalError::format(path, e.to_string()))
 }
 
 /// Whether a file begins with the length of a header that it can hold, and with that header's
