@@ -32,6 +32,10 @@ pub(crate) struct ExportArgs {
 pub(crate) enum ExportFormat {
     /// For onnxruntime, browsers, phones: network.onnx, preprocess.json, predict.py
     Onnx,
+    /// To train on and to change: model.py, its weights, train.py, predict.py
+    Pytorch,
+    /// To embed: a crate of the standard library alone
+    Rust,
 }
 
 /// The integers that a network can be computed in.

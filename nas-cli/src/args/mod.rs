@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Test(TestArgs),
     /// Say what images are taken for by a trained network
     Predict(PredictArgs),
-    /// Take a trained network to other programs: ONNX for any runtime
+    /// Take a trained network to other programs: ONNX, PyTorch, Rust
     Export(ExportArgs),
     /// Parameters, multiply-accumulates and a picture of an architecture
     Show(ShowArgs),

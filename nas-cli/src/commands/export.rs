@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use nas_eval::data::Images;
 use nas_eval::{Dataset, Device};
-use nas_export::{Difference, File, Format, Onnx, OnnxRun, Source};
+use nas_export::{Difference, File, Format, Onnx, OnnxRun, PyTorch, RustCrate, Source};
 use nas_report::number::{counted, percent};
 use nas_runner::Usage;
 use nas_space::shape::Shape;
@@ -77,24 +77,23 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<()> {
         ExportFormat::Onnx => Box::new(Onnx {
             keep_batch_norm: args.keep_batch_norm,
         }),
+        ExportFormat::Pytorch => Box::new(PyTorch),
+        ExportFormat::Rust => Box::new(RustCrate::default()),
     };
     let folder = folder(args, &opened.file, format.name());
     let mut files = format.files(&source)?;
-    let data = match opened.dataset(&args.measured) {
-        Ok(data) => Some(data),
+    let data = onnx.then(|| opened.dataset(&args.measured));
+    let data = match data.transpose() {
+        Ok(data) => data,
         Err(error) if args.quantize.is_none() && args.measured.data.is_none() => {
-            if onnx {
-                note(&format!("{error}; compared on noise instead"));
-            }
+            note(&format!("{error}; compared on noise instead"));
             None
         }
         Err(error) => return Err(error),
     };
-    let check = if onnx {
-        Some(checked(&source, &files, data.as_ref(), network.network.image)?)
-    } else {
-        None
-    };
+    let check = onnx
+        .then(|| checked(&source, &files, data.as_ref(), network.network.image))
+        .transpose()?;
     let int8 = match (args.quantize, &data) {
         (Some(Integers::Int8), Some(data)) => {
             let (file, quantized) = quantized(&source, data)?;
@@ -260,8 +259,10 @@ fn text(exported: &Exported) -> String {
             counted(int8.test_images, "image")
         ));
     }
-    if exported.format == "onnx" {
-        lines.push(format!("use: python {}/predict.py IMAGE", exported.folder));
-    }
+    let folder = &exported.folder;
+    lines.push(match exported.format {
+        "rust" => format!("use: cargo run --release --manifest-path {folder}/Cargo.toml --example classify"),
+        _ => format!("use: python {folder}/predict.py IMAGE"),
+    });
     lines.join("\n")
 }

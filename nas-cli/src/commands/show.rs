@@ -97,7 +97,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
             let cost = network.cost();
             let measured = args
                 .measure
-                .then(|| Measured::of(&Arc::new(network)))
+                .then(|| Latency::of(&Arc::new(network)))
                 .transpose()?;
             (Some(built), (Some(cost.params), Some(cost.macs)), measured)
         }

@@ -116,3 +116,29 @@ fn what_is_no_network_is_refused_and_nothing_is_written() {
     let typed = place.nas("export @/torn.safetensors --format tensorflow");
     assert_eq!(typed.status.code(), Some(2));
 }
+
+#[test]
+fn pytorch_and_rust_get_their_own_folders_and_need_no_images() {
+    let place = Place::new();
+    photos(&place.path("photos"), 12);
+    place.json(
+        "search random --data @/photos --channels 4 --trials 1 --epochs 1 --final-epochs 1 --run @/run",
+    );
+    fs::remove_dir_all(place.path("photos")).unwrap();
+    for (format, file) in [("pytorch", "model.py"), ("rust", "src/lib.rs")] {
+        let exported = place.json(&format!("export @/run --format {format}"));
+        let path = place.path("run/export").join(format).join(file);
+        assert_eq!(fs::metadata(path).unwrap().len(), bytes(&exported, file));
+        assert!(exported.get("check").is_none(), "{exported}");
+        let typed = place.nas(&format!(
+            "export @/run --format {format} --keep-batch-norm --out @/other"
+        ));
+        assert_eq!(typed.status.code(), Some(2));
+    }
+    // The weights of PyTorch are a network of this program.
+    let weights = place.path("run/export/pytorch/model.safetensors");
+    assert_eq!(
+        fs::read(weights).unwrap(),
+        fs::read(place.path("run/network.safetensors")).unwrap()
+    );
+}
