@@ -72,7 +72,15 @@ impl Onnx {
         let image = source.model.network().image();
         let run = OnnxRun::unoptimized(&model(source, graph.clone()))?;
         let ranges = run.ranges(&values, images, [image.channels, image.height, image.width])?;
-        Ok(model(source, quantize::quantized(graph, &ranges)))
+        // What is known of the network stands in the file of the exact one.
+        let facts = Vec::new();
+        Ok(model(
+            &Source {
+                facts,
+                ..source.clone()
+            },
+            quantize::quantized(graph, &ranges),
+        ))
     }
 }
 

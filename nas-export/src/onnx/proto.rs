@@ -153,6 +153,16 @@ impl Attribute {
         }
     }
 
+    /// Whether a convolution does the same without it.
+    pub(super) fn is_default(&self) -> bool {
+        match self.name.as_str() {
+            "pads" => self.ints.iter().all(|&value| value == 0),
+            "dilations" => self.ints.iter().all(|&value| value == 1),
+            "group" => self.i == Some(1),
+            _ => false,
+        }
+    }
+
     pub(super) fn float(name: &str, value: f32) -> Self {
         Self {
             name: name.to_owned(),

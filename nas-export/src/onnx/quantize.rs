@@ -69,12 +69,13 @@ pub(super) fn quantized(graph: Graph, ranges: &Ranges) -> Graph {
         ..graph
     };
     remove_unread(&mut quantized);
-    shorten_names(&mut quantized);
+    shorten(&mut quantized);
     quantized
 }
 
-/// Gives all values short names, and nodes none: in a small network the names are most of the file.
-fn shorten_names(graph: &mut Graph) {
+/// Gives all values short names, nodes none, and leaves out attributes that say what holds without
+/// them: in a small network, these are most of the file.
+fn shorten(graph: &mut Graph) {
     let mut short: HashMap<String, String> = [INPUT, LOGITS, PROBABILITIES]
         .map(|name| (name.to_owned(), name.to_owned()))
         .into();
@@ -87,6 +88,7 @@ fn shorten_names(graph: &mut Graph) {
     };
     for node in &mut graph.node {
         node.name.clear();
+        node.attribute.retain(|attribute| !attribute.is_default());
         node.input
             .iter_mut()
             .chain(&mut node.output)
@@ -133,8 +135,18 @@ struct Quantizer<'a> {
     builder: Builder,
     /// Values that have gone through integers, by their old names.
     done: HashMap<String, String>,
-    /// The scale of each of these.
-    scales: HashMap<String, f32>,
+    /// How each of these is scaled, by its new name.
+    scales: HashMap<String, Scale>,
+}
+
+/// How numbers become integers.
+#[derive(Debug, Clone)]
+struct Scale {
+    /// The names of two constants: what an integer is worth, and the integer of 0.
+    worth: String,
+    zero: String,
+    /// What an integer is worth.
+    value: f32,
 }
 
 impl<'a> Quantizer<'a> {
@@ -194,31 +206,52 @@ impl<'a> Quantizer<'a> {
             None => name.to_owned(),
         };
         let low = if rectified.is_some() { 0.0 } else { low.min(0.0) };
-        let high = high.max(0.0);
-        let scale = if high > low {
+        let scale = match self.of_pooled(name) {
+            Some(scale) => scale,
+            None => self.scale(low, high.max(0.0)),
+        };
+        let id = self.done.len();
+        let Scale { worth, zero, .. } = &scale;
+        let quantize = [from.as_str(), worth, zero];
+        let quantized = self
+            .builder
+            .node("QuantizeLinear", &format!("q{id}"), &quantize, Vec::new());
+        let back = [quantized.as_str(), worth, zero];
+        let back = self
+            .builder
+            .node("DequantizeLinear", &format!("d{id}"), &back, Vec::new());
+        self.done.insert(name.to_owned(), back.clone());
+        self.scales.insert(back.clone(), scale);
+        back
+    }
+
+    /// The scale of what is pooled, for its largest values: they stay the integers that they are.
+    fn of_pooled(&self, name: &str) -> Option<Scale> {
+        let producer = &self.old.node[*self.producers.get(name)?];
+        let pooled = producer.op_type == "MaxPool";
+        let read = pooled.then(|| self.done.get(&producer.input[0])).flatten()?;
+        self.scales.get(read).cloned()
+    }
+
+    /// The scale of numbers from `low`, at most 0, to `high`, at least 0.
+    fn scale(&mut self, low: f32, high: f32) -> Scale {
+        let value = if high > low {
             (high - low) / LARGEST_VALUE
         } else {
             1.0
         };
-        let zero = (-low / scale).round_ties_even().clamp(0.0, LARGEST_VALUE) as u8;
-        let id = self.done.len();
-        let scale_name = self.builder.floats(&format!("s{id}"), &[], &[scale]);
-        let zero_name = self.zero(UINT8, &[], zero);
-        let quantized = self.builder.node(
-            "QuantizeLinear",
-            &format!("q{id}"),
-            &[&from, &scale_name, &zero_name],
-            Vec::new(),
-        );
-        let back = self.builder.node(
-            "DequantizeLinear",
-            &format!("d{id}"),
-            &[&quantized, &scale_name, &zero_name],
-            Vec::new(),
-        );
-        self.done.insert(name.to_owned(), back.clone());
-        self.scales.insert(back.clone(), scale);
-        back
+        let zero = (-low / value).round_ties_even().clamp(0.0, LARGEST_VALUE) as u8;
+        let name = format!("z{zero}");
+        if !self.builder.initializers.iter().any(|tensor| tensor.name == name) {
+            self.builder.bytes(&name, UINT8, &[], vec![zero]);
+        }
+        Scale {
+            worth: self
+                .builder
+                .floats(&format!("s{}", self.done.len()), &[], &[value]),
+            zero: name,
+            value,
+        }
     }
 
     /// What a ReLU reads.
@@ -235,81 +268,62 @@ impl<'a> Quantizer<'a> {
         inputs.filter(|input| *input == name).count() == 1
     }
 
-    /// A zero point, one constant for all that are alike.
-    fn zero(&mut self, data_type: i32, dims: &[usize], value: u8) -> String {
-        let count = dims.first().copied().unwrap_or(1);
-        let name = match dims {
-            [] => format!("z{value}"),
-            _ => format!("z{data_type}x{count}"),
-        };
-        if !self.builder.initializers.iter().any(|tensor| tensor.name == name) {
-            let bytes = if data_type == INT32 { 4 } else { 1 };
-            self.builder
-                .bytes(&name, data_type, dims, vec![value; count * bytes]);
-        }
-        name
-    }
-
     /// The weight and the bias of a node in integers.
     fn weights(&mut self, node: &mut Node) {
-        let Some(weight) = node
-            .input
-            .get(1)
-            .and_then(|name| self.constants.get(name.as_str()))
-            .copied()
-        else {
+        let constant = |name: &String| self.constants.get(name.as_str()).copied();
+        let (Some(weight), bias) = (
+            node.input.get(1).and_then(constant),
+            node.input.get(2).and_then(constant),
+        ) else {
+            return;
+        };
+        let Some(input) = self.scales.get(&node.input[0]).cloned() else {
+            self.builder
+                .initializers
+                .extend([weight].into_iter().chain(bias).cloned());
             return;
         };
         let values = floats(weight);
         let channels = weight.dims.first().map_or(1, |&dim| dim.max(1) as usize);
-        let of_each = values.len() / channels;
+        let of_each = (values.len() / channels).max(1);
         let scales: Vec<f32> = values
-            .chunks(of_each.max(1))
+            .chunks(of_each)
             .map(|channel| channel.iter().fold(0.0_f32, |most, value| most.max(value.abs())))
             .map(|most| if most > 0.0 { most / LARGEST_WEIGHT } else { 1.0 })
             .collect();
         let integers = values.iter().enumerate().map(|(place, value)| {
-            let whole = (value / scales[place / of_each.max(1)]).round_ties_even();
+            let whole = (value / scales[place / of_each]).round_ties_even();
             whole.clamp(-LARGEST_WEIGHT, LARGEST_WEIGHT) as i8 as u8
         });
         let dims: Vec<usize> = weight.dims.iter().map(|&dim| dim as usize).collect();
-        let integers = integers.collect();
-        node.input[1] = self.constant(&node.name, "w", (INT8, &dims, integers), &scales);
-        let Some(&input) = self.scales.get(&node.input[0]) else {
-            return;
-        };
-        let Some(bias) = node
-            .input
-            .get(2)
-            .and_then(|name| self.constants.get(name.as_str()))
-            .copied()
-        else {
-            return;
-        };
-        let scales: Vec<f32> = scales.iter().map(|scale| scale * input).collect();
-        let integers = floats(bias)
-            .into_iter()
-            .zip(&scales)
-            .flat_map(|(value, scale)| ((value / scale).round_ties_even() as i32).to_le_bytes());
-        let integers = integers.collect();
-        node.input[2] = self.constant(&node.name, "b", (INT32, &[channels], integers), &scales);
+        let name = |what: &str| format!("{}.{what}", node.name);
+        let integers = self
+            .builder
+            .bytes(&name("weights"), INT8, &dims, integers.collect());
+        let worth = self.builder.floats(&name("worth"), &[scales.len()], &scales);
+        let weight = self.dequantized(&name("weight"), &integers, &worth);
+        if let Some(bias) = bias {
+            let integers = floats(bias).into_iter().zip(&scales).flat_map(|(value, scale)| {
+                ((value / (scale * input.value)).round_ties_even() as i32).to_le_bytes()
+            });
+            let integers = self
+                .builder
+                .bytes(&name("biases"), INT32, &[channels], integers.collect());
+            // Runtimes compute it when they load the network.
+            let product = [input.worth.as_str(), &worth];
+            let worth = self
+                .builder
+                .node("Mul", &name("bias_worth"), &product, Vec::new());
+            node.input[2] = self.dequantized(&name("bias"), &integers, &worth);
+        }
+        node.input[1] = weight;
     }
 
-    /// A constant of integers with a scale for each channel.
-    fn constant(
-        &mut self,
-        node: &str,
-        what: &str,
-        (data_type, dims, raw): (i32, &[usize], Vec<u8>),
-        scales: &[f32],
-    ) -> String {
-        let name = format!("{node}.{what}");
-        let integers = self.builder.bytes(&format!("{name}q"), data_type, dims, raw);
-        let scale = self.builder.floats(&format!("{name}s"), &[scales.len()], scales);
-        let zero = self.zero(data_type, &[scales.len()], 0);
+    /// Integers with a scale for each channel, and 0 where they are 0.
+    fn dequantized(&mut self, name: &str, integers: &str, worth: &str) -> String {
         let axis = vec![Attribute::int("axis", 0)];
         self.builder
-            .node("DequantizeLinear", &name, &[&integers, &scale, &zero], axis)
+            .node("DequantizeLinear", name, &[integers, worth], axis)
     }
 }
 
