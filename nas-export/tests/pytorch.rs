@@ -17,7 +17,7 @@ use candle_core::{Device, Tensor};
 use nas_data::Resize;
 use nas_eval::data::{Augmentation, Fill, Images, Policy};
 use nas_eval::model::Pass;
-use nas_eval::nn::{AdamConfig, Curve, Moment, OptimizerConfig, Schedule, Tick};
+use nas_eval::nn::{AdamConfig, Curve, Moment, OptimizerConfig, Schedule, SgdConfig, Tick};
 use nas_eval::ops::cross_entropy;
 use nas_eval::train::{ClassWeights, JudgedBy, TrainConfig, Trainer, TrainingData};
 use nas_eval::{Compute, Model, TrainedNetwork};
@@ -178,7 +178,13 @@ fn recipes() -> Vec<TrainConfig> {
         augmentation: Augmentation::NONE,
         ..TrainConfig::darts()
     };
-    let quick = TrainConfig::quick("digits").unwrap();
+    // Its decay is large, so that it shows whom it spares.
+    let sgd = OptimizerConfig::Sgd(SgdConfig {
+        nesterov: true,
+        weight_decay: 0.05,
+        spare_norm_and_bias: true,
+        ..SgdConfig::default()
+    });
     vec![
         plain.clone(),
         TrainConfig {
@@ -186,7 +192,7 @@ fn recipes() -> Vec<TrainConfig> {
             learning_rate: 0.01,
             schedule: schedule(Curve::Cosine { floor: 0.001 }, 0.4, Tick::Step),
             label_smoothing: SMOOTHING,
-            optimizer: quick.optimizer,
+            optimizer: sgd,
             clip_norm: 0.0,
             ..plain.clone()
         },
