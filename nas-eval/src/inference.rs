@@ -21,7 +21,7 @@ const IMAGES_OF_A_THREAD: usize = 4;
 const FEWEST_PER_THREAD: usize = 2;
 /// Passes before any is measured.
 const WARM_UP: usize = 3;
-/// Passes that are measured: at least so many, then for some time, at most so many.
+/// Passes that are measured: the fewest, for how long, and the most.
 const FEWEST_PASSES: usize = 9;
 const SECONDS: f64 = 1.0;
 const MOST_PASSES: usize = 1000;

@@ -13,8 +13,8 @@ impl Interval {
     /// The 95 % score interval of a share in \[0, 1\] of this number of images, above 0 (Wilson,
     /// "Probable inference, the law of succession, and statistical inference", JASA 22, 1927).
     ///
-    /// The number need not be whole: of a share that varies as one of so many images would, it is
-    /// the effective sample size.
+    /// The number need not be whole: where a share varies as an accuracy on n images would, n is its
+    /// effective sample size.
     pub fn wilson(share: f64, images: f64) -> Self {
         let square = Z * Z / images;
         let middle = (share + square / 2.0) / (1.0 + square);
