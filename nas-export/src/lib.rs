@@ -28,8 +28,8 @@
 //! | format | files |
 //! |---|---|
 //! | [`Onnx`] | `network.onnx` for any runtime, `preprocess.json`, and `predict.py`, which uses both |
-//! | [`PyTorch`] | `model.py` and `model.safetensors`, `train.py`, which trains them on, `predict.py` and what it needs |
-//! | [`RustCrate`] | a crate without dependencies that gives class scores: `src/lib.rs`, its weights, an example |
+//! | [`PyTorch`] | `model.py`, `model.safetensors`, `train.py`, which trains on, and `predict.py` |
+//! | [`RustCrate`] | a crate without dependencies that gives class scores, and an example |
 //!
 //! Images go in as bytes, N×C×H×W, as `preprocess.json` says; normalisation is part of what is
 //! exported. Scores come out before the softmax and after it.

@@ -92,8 +92,8 @@ impl Program {
         self.main += "}\n";
         let folder = self.folder.path();
         fs::write(folder.join("main.rs"), &self.main).unwrap();
-        // Unoptimised, it checks for overflow. What a network does not use of its module is no fault, all other
-        // warnings are.
+        // Unoptimised, it checks for overflow. What a network does not use of its module is no
+        // fault, all other warnings are.
         let mut compiler = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
         compiler.args([
             "--edition",

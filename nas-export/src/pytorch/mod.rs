@@ -26,8 +26,8 @@ const WEIGHTS: &str = "model.safetensors";
 ///
 /// The module takes pixels, N×C×H×W, as [`Preprocessing`] says, and gives class scores, N×classes.
 /// Its parameters and running statistics are named as in the model. `model.safetensors` is the file
-/// of the trained network where [`Source::trained`] has one, else that of the parameters alone; what
-/// PyTorch has trained on is written in the same form. `train.py` has the recipe of the trained
+/// of the trained network where [`Source::trained`] has one, else that of the parameters alone;
+/// what PyTorch has trained on is written in the same form. `train.py` has the recipe of the trained
 /// network, else that of [`TrainConfig::default`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PyTorch;

@@ -1,6 +1,6 @@
 //! From the layers of a network to the classes of `model.py`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use nas_space::network::{Layer, LayerKind, Network, PoolKind};
 
@@ -74,13 +74,14 @@ impl<'a> Modules<'a> {
     /// The layers outside of a part that it reads, and those in it that are read outside.
     fn ends(&self, layers: &[usize]) -> (Vec<usize>, Vec<usize>) {
         let outputs = self.outputs();
+        let inside: HashSet<usize> = layers.iter().copied().collect();
         let is_read = |index: &usize| {
-            outputs.contains(index) || self.readers[*index].iter().any(|reader| !layers.contains(reader))
+            outputs.contains(index) || self.readers[*index].iter().any(|reader| !inside.contains(reader))
         };
         let mut inputs = Vec::new();
         for &index in layers {
             for input in self.layer(index).inputs.iter().map(|id| id.index()) {
-                if !layers.contains(&input) && !inputs.contains(&input) {
+                if !inside.contains(&input) && !inputs.contains(&input) {
                     inputs.push(input);
                 }
             }

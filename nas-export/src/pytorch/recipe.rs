@@ -61,8 +61,8 @@ pub(super) fn train(config: &TrainConfig) -> Result<String, ExportError> {
     Ok(values.iter().fold(TRAIN.to_owned(), fill))
 }
 
-/// What makes the optimizer of `groups`, its weight decay, and whether that spares parameters of one
-/// dimension.
+/// What makes the optimizer of `groups`, its weight decay, and whether that spares parameters of
+/// one dimension.
 fn optimizer(config: &OptimizerConfig) -> Result<(String, f64, bool), ExportError> {
     match config {
         OptimizerConfig::Sgd(sgd) => {

@@ -5,7 +5,7 @@ use nas_space::network::{LayerKind, Network};
 use crate::error::ExportError;
 
 /// Names that an attribute of a `torch.nn.Module` or `ModuleDict` has already.
-const TAKEN: &str = "add_module apply bfloat16 buffers call_super_init children clear compile cpu cuda \
+const TAKEN: &str = "T_destination add_module apply bfloat16 buffers call_super_init children clear compile cpu cuda \
     double dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter \
     get_submodule half ipu items keys load_state_dict modules mtia named_buffers named_children \
     named_modules named_parameters parameters pop register_backward_hook register_buffer \
@@ -36,7 +36,8 @@ pub(super) enum Node {
     Scope(Scope),
 }
 
-/// Whether a layer becomes a module, with parameters or a state of training, rather than an expression.
+/// Whether a layer becomes a module, which has parameters or differs in training, rather than an
+/// expression.
 pub(super) fn is_module(kind: &LayerKind) -> bool {
     matches!(
         kind,

@@ -108,7 +108,7 @@ pub(crate) fn normalize(pixels: &[u8], shape: [usize; 3], mean: &[f32], std: &[f
     y
 }
 
-/// A convolution with `bias.len()` output channels. The weights are those of the output channels one
+/// A convolution with `bias.len()` output channels. The weights are those of one output channel
 /// after the other.
 pub(crate) fn conv2d(
     x: impl Borrow<Map>,
@@ -164,8 +164,7 @@ fn convolve(x: &Map, weight: &[f32], bias: &[f32], groups: usize, windows: &Wind
     y
 }
 
-/// What a tap of the kernel sees, window by window. Taps are numbered from the one of channel `first`
-/// on.
+/// What a tap of the kernel sees, window by window. Taps are numbered from channel `first` on.
 fn gather(x: &Map, first: usize, windows: &Windows, tap: usize, row: &mut [f32], width: usize) {
     let taps = windows.kernel[0] * windows.kernel[1];
     let plane = x.plane(first + tap / taps);
