@@ -7,6 +7,7 @@ use nas_space::network::{Layer, LayerId, LayerKind, PoolKind};
 
 use super::proto::{Attribute, FLOAT, Graph, INT64, Node, Tensor, UINT8, ValueInfo};
 use crate::error::ExportError;
+use crate::parameter::parameter;
 use crate::source::Source;
 
 /// What goes in: bytes, N×C×H×W.
@@ -323,19 +324,8 @@ impl Layers<'_> {
 
     /// A parameter or running statistic of a layer, as a constant of its name.
     fn parameter(&mut self, layer: &Layer, suffix: &str) -> Result<String, ExportError> {
+        let tensor = parameter(self.model, layer, suffix)?;
         let name = format!("{}.{suffix}", layer.name);
-        let parameters = self.model.parameters();
-        let tensor = match (parameters.get(&name), parameters.buffer(&name)) {
-            (Some(parameter), _) => parameter.var.as_detached_tensor(),
-            (None, Some(buffer)) => buffer.get()?,
-            (None, None) => {
-                return Err(ExportError::Mismatch {
-                    what: "a parameter of the model",
-                    got: "missing".to_owned(),
-                    expected: name,
-                });
-            }
-        };
         let dims = tensor.dims().to_vec();
         let values: Vec<f32> = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
         Ok(self.builder.floats(&name, &dims, &values))

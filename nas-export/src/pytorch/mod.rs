@@ -91,3 +91,17 @@ fn prepare() -> String {
          import numpy as np\nfrom PIL import Image, ImageOps\n\n\ndef eight_bits{functions}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_prepared_by_the_functions_of_the_onnx_program() {
+        let text = prepare();
+        for function in ["eight_bits", "border", "fitting", "resized", "prepare"] {
+            assert!(text.contains(&format!("\ndef {function}(")), "{function}: {text}");
+        }
+        assert!(!text.contains("onnxruntime"), "{text}");
+    }
+}
