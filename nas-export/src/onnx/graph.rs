@@ -111,13 +111,8 @@ pub(super) fn graph(source: &Source<'_>) -> Result<Graph, ExportError> {
     }
     let scores = layers.name(network.logits()).to_owned();
     let mut builder = layers.builder;
-    builder.node("Flatten", LOGITS, &[&scores], vec![Attribute::int("axis", 1)]);
-    builder.node(
-        "Softmax",
-        PROBABILITIES,
-        &[LOGITS],
-        vec![Attribute::int("axis", 1)],
-    );
+    builder.node("Flatten", LOGITS, &[&scores], Vec::new());
+    builder.node("Softmax", PROBABILITIES, &[LOGITS], Vec::new());
     let image = network.image();
     let classes = [network.classes()];
     Ok(Graph {
