@@ -188,6 +188,7 @@ impl Layers<'_> {
                 }
                 let values: Vec<&str> = values.iter().map(String::as_str).collect();
                 let attributes = vec![
+                    ints("kernel_shape", &conv.kernel),
                     ints("strides", &conv.stride),
                     ints("pads", &around(conv.padding)),
                     ints("dilations", &conv.dilation),

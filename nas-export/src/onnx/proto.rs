@@ -153,11 +153,11 @@ impl Attribute {
         }
     }
 
-    /// Whether a convolution does the same without it. (Some runtimes want strides and dilations all
-    /// the same.)
+    /// Whether a convolution does the same without it.
     pub(super) fn is_default(&self) -> bool {
         match self.name.as_str() {
             "pads" => self.ints.iter().all(|&value| value == 0),
+            "strides" | "dilations" => self.ints.iter().all(|&value| value == 1),
             "group" => self.i == Some(1),
             _ => false,
         }

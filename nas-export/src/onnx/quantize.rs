@@ -88,7 +88,9 @@ fn shorten(graph: &mut Graph) {
     };
     for node in &mut graph.node {
         node.name.clear();
-        node.attribute.retain(|attribute| !attribute.is_default());
+        if node.op_type == "Conv" {
+            node.attribute.retain(|attribute| !attribute.is_default());
+        }
         node.input
             .iter_mut()
             .chain(&mut node.output)
