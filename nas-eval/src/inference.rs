@@ -156,3 +156,93 @@ impl Latency {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nas_space::network::NetworkConfig;
+    use nas_space::shape::Shape;
+    use nas_space::spaces;
+    use rand::RngExt;
+
+    use super::*;
+
+    const IMAGE: Shape = Shape::new(3, 9, 8);
+
+    fn model(space: &str) -> Model {
+        let space = spaces::by_name(space).unwrap();
+        let config = NetworkConfig {
+            image: IMAGE,
+            classes: 4,
+            channels: 4,
+            cells: 3,
+            ..NetworkConfig::default()
+        };
+        let network = space
+            .network(&space.sample(&mut Seed::new(3).rng()), &config)
+            .unwrap();
+        Model::new(Arc::new(network), Seed::new(1), &Compute::cpu()).unwrap()
+    }
+
+    fn images(count: usize) -> Tensor {
+        let mut rng = Seed::new(2).rng();
+        let values: Vec<f32> = (0..count * IMAGE.numel())
+            .map(|_| rng.random_range(-2.0..2.0))
+            .collect();
+        Tensor::from_vec(values, (count, 3, 9, 8), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn scores_are_those_of_the_model_however_many_images_there_are() {
+        for &space in spaces::names() {
+            let model = model(space);
+            let inference = Inference::new(&model).unwrap();
+            for count in [1, 2, 5, 8, 27] {
+                let images = images(count);
+                let expected = model.forward(&images, &Pass::Eval).unwrap().main;
+                // Twice: weights are laid out in the first pass alone.
+                for _ in 0..2 {
+                    let scores = inference.scores(&images).unwrap();
+                    assert_eq!(scores.dims(), expected.dims());
+                    let apart = (&scores - &expected).unwrap().abs().unwrap().max_all().unwrap();
+                    let largest = expected.abs().unwrap().max_all().unwrap();
+                    let of = |t: &Tensor| t.to_scalar::<f32>().unwrap();
+                    assert!(
+                        of(&apart) <= 1e-4 * of(&largest).max(1.0),
+                        "{space} {count}: {apart}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn several_threads_may_ask_at_the_same_time() {
+        let inference = Inference::new(&model("nb201")).unwrap();
+        let images = images(12);
+        let alone = inference.scores(&images).unwrap().to_vec2::<f32>().unwrap();
+        let together: Vec<_> = (0..8)
+            .into_par_iter()
+            .map(|_| inference.scores(&images).unwrap().to_vec2::<f32>().unwrap())
+            .collect();
+        assert!(together.iter().all(|scores| *scores == alone));
+    }
+
+    #[test]
+    fn images_of_another_shape_are_refused() {
+        let inference = Inference::new(&model("nb201")).unwrap();
+        let wrong = Tensor::zeros((9, 1, 9, 8), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let message = inference.scores(&wrong).unwrap_err().to_string();
+        assert!(
+            message.contains("3x9x8") && message.contains("1x9x8"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_latency_lies_between_the_shortest_and_the_longest_pass() {
+        let latency = Latency::of_model(&model("nb201")).unwrap();
+        let [shortest, longest] = latency.range;
+        assert!(shortest > 0.0 && shortest <= latency.milliseconds && latency.milliseconds <= longest);
+        assert!(latency.passes >= FEWEST_PASSES && latency.threads > 0);
+    }
+}

@@ -125,6 +125,11 @@ fn pytorch_and_rust_get_their_own_folders_and_need_no_images() {
         "search random --data @/photos --channels 4 --trials 1 --epochs 1 --final-epochs 1 --run @/run",
     );
     fs::remove_dir_all(place.path("photos")).unwrap();
+    let record: Value = serde_json::from_slice(&fs::read(place.path("run/final.json")).unwrap()).unwrap();
+    assert!(
+        record["latency"]["milliseconds"].as_f64().unwrap() > 0.0,
+        "{record}"
+    );
     for (format, file) in [("pytorch", "model.py"), ("rust", "src/lib.rs")] {
         let exported = place.json(&format!("export @/run --format {format}"));
         let path = place.path("run/export").join(format).join(file);

@@ -324,3 +324,24 @@ fn extra_columns_of_a_mapping_are_limits_and_objectives_in_the_direction_that_th
     let compared = json(&words.split(' ').collect::<Vec<_>>());
     assert_eq!(compared["methods"]["random"]["test_mean"], 0.71);
 }
+
+#[test]
+fn show_measures_the_latency_where_that_is_asked_for() {
+    let command = [
+        "show",
+        "NB201_RESNET",
+        "--channels",
+        "4",
+        "--cells",
+        "1",
+        "--json",
+    ];
+    let shown = json(&command);
+    assert!(shown.get("latency").is_none(), "{shown}");
+    let measured = json(&[&command[..], &["--measure"]].concat());
+    assert!(
+        measured["latency"]["milliseconds"].as_f64().unwrap() > 0.0,
+        "{measured}"
+    );
+    assert_eq!(shown["params"], measured["params"]);
+}
