@@ -96,7 +96,7 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<()> {
         .transpose()?;
     let int8 = match (args.quantize, &data) {
         (Some(Integers::Int8), Some(data)) => {
-            let (file, quantized) = quantized(&source, data)?;
+            let (file, quantized) = quantized(&source, &files, data)?;
             files.push(file);
             Some(quantized)
         }
@@ -150,20 +150,23 @@ fn noise(shape: Shape) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// The exported network, which is the first file, in another runtime.
+fn onnx_run(files: &[File]) -> Result<OnnxRun> {
+    let file = files.first().context("nothing was exported")?;
+    Ok(OnnxRun::new(&file.content)?)
+}
+
 /// Runs the exported network elsewhere and compares; refuses what differs by more than rounding.
 fn checked(source: &Source<'_>, files: &[File], data: Option<&Dataset>, shape: Shape) -> Result<Check> {
     let (images, of) = match data {
         Some(data) => (some(&data.train, COMPARED), "training images"),
         None => (noise(shape), "images of noise"),
     };
-    let Some(file) = files.first() else {
-        bail!("nothing was exported");
-    };
     let Difference {
         images,
         largest,
         same_class,
-    } = OnnxRun::new(&file.content)?.compare(source, &images)?;
+    } = onnx_run(files)?.compare(source, &images)?;
     if largest > ROUNDING {
         bail!(
             "the exported network differs from the trained one by {largest:.1e} of a class score, more than rounding explains; nothing is written"
@@ -178,9 +181,9 @@ fn checked(source: &Source<'_>, files: &[File], data: Option<&Dataset>, shape: S
 }
 
 /// The network in integers, and the accuracy before and after.
-fn quantized(source: &Source<'_>, data: &Dataset) -> Result<(File, Quantized)> {
+fn quantized(source: &Source<'_>, files: &[File], data: &Dataset) -> Result<(File, Quantized)> {
     let content = Onnx::default().quantized(source, &some(&data.train, CALIBRATED))?;
-    let exact = OnnxRun::new(&Onnx::default().network(source)?)?;
+    let exact = onnx_run(files)?;
     let integers = OnnxRun::new(&content)?;
     let file = File {
         name: "network-int8.onnx".to_owned(),
@@ -261,7 +264,9 @@ fn text(exported: &Exported) -> String {
     }
     let folder = &exported.folder;
     lines.push(match exported.format {
-        "rust" => format!("use: cargo run --release --manifest-path {folder}/Cargo.toml --example classify"),
+        "rust" => format!(
+            "use: cargo run --release --manifest-path {folder}/Cargo.toml --example classify -- IMAGE.ppm"
+        ),
         _ => format!("use: python {folder}/predict.py IMAGE"),
     });
     lines.join("\n")

@@ -121,6 +121,21 @@ fn readers(network: &Network) -> Vec<usize> {
     readers
 }
 
+/// Which layers are zero everywhere, as far as zeros are only rectified and added up.
+fn zeros(network: &Network) -> Vec<bool> {
+    let mut zeros: Vec<bool> = Vec::with_capacity(network.layers().len());
+    for layer in network.layers() {
+        zeros.push(match layer.kind {
+            LayerKind::Zero { .. } => true,
+            LayerKind::Relu | LayerKind::DropPath | LayerKind::Dropout { .. } | LayerKind::Add => {
+                layer.inputs.iter().all(|input| zeros[input.index()])
+            }
+            _ => false,
+        });
+    }
+    zeros
+}
+
 struct Folding<'a> {
     old: &'a Network,
     readers: Vec<usize>,
@@ -196,21 +211,10 @@ impl<'a> Folding<'a> {
         id
     }
 
-    /// Whether a layer is zero everywhere.
-    fn is_zero(&self, id: LayerId) -> bool {
-        let layer = self.old.layer(id);
-        match layer.kind {
-            LayerKind::Zero { .. } => true,
-            LayerKind::Relu | LayerKind::DropPath | LayerKind::Dropout { .. } | LayerKind::Add => {
-                layer.inputs.iter().all(|&input| self.is_zero(input))
-            }
-            _ => false,
-        }
-    }
-
     /// The network of what is left.
     fn network(&mut self) -> Result<Network, EvalError> {
         let mut builder = NetworkBuilder::new(self.old.image())?;
+        let zeros = zeros(self.old);
         let mut new: HashMap<usize, LayerId> = HashMap::from([(0, builder.image())]);
         for (index, layer) in self.old.layers().iter().enumerate().skip(1) {
             if self.readers[index] == 0 || self.gone.contains_key(&index) {
@@ -218,7 +222,7 @@ impl<'a> Folding<'a> {
             }
             let mut inputs = layer.inputs.clone();
             if layer.kind == LayerKind::Add {
-                inputs.retain(|&input| !self.is_zero(input));
+                inputs.retain(|&input| !zeros[input.index()]);
                 if inputs.len() < 2 {
                     self.gone
                         .insert(index, inputs.first().copied().unwrap_or(layer.inputs[0]));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use nas_space::network::{LayerKind, NetworkConfig};
+use nas_space::network::{LayerKind, NetworkBuilder, NetworkConfig};
 use nas_space::seed::Seed;
 use nas_space::shape::Shape;
 use nas_space::spaces::{self, Space};
@@ -392,4 +392,35 @@ fn what_training_alone_needs_is_not_in_a_folded_model() {
             .collect()
     };
     assert!(kinds(&model).contains(&"drop_path") && !kinds(&folded).contains(&"drop_path"));
+}
+
+/// Each sum is of the two before it: to follow all ways through them would take for ever.
+#[test]
+fn sums_of_zeros_are_folded_at_once_however_many_there_are() {
+    let mut builder = NetworkBuilder::new(IMAGE).unwrap();
+    let image = builder.image();
+    let zero = builder.push(LayerKind::Zero { stride: 1 }, &[image]).unwrap();
+    let mut sums = [zero, builder.add(&[zero, zero]).unwrap()];
+    for _ in 0..100 {
+        sums = [sums[1], builder.add(&sums).unwrap()];
+    }
+    let all = builder.add(&[sums[1], image]).unwrap();
+    let pooled = builder.global_avg_pool(all).unwrap();
+    let logits = builder.linear(pooled, 3).unwrap();
+    let network = Arc::new(builder.finish(logits, None));
+    let model = Model::new(network, Seed::new(0), &Compute::cpu()).unwrap();
+    let folded = model.folded().unwrap();
+    let kinds: Vec<&str> = folded
+        .network()
+        .layers()
+        .iter()
+        .map(|layer| layer.kind.label())
+        .collect();
+    assert_eq!(kinds, ["input", "gap", "linear"]);
+    let x = images(2, DType::F32);
+    let scores = |model: &Model| model.forward(&x, &Pass::Eval).unwrap().main;
+    assert_eq!(
+        scores(&model).to_vec2::<f32>().unwrap(),
+        scores(&folded).to_vec2::<f32>().unwrap()
+    );
 }
