@@ -1,16 +1,14 @@
 //! Opening the table of NAS-Bench-201 and looking cells up in it.
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot run has nothing to say")]
-#![allow(clippy::print_stderr, reason = "it says when there is no table to measure")]
 
 use std::hint::black_box;
-use std::path::Path;
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use nas_space::search::{Evaluator, Fidelity, Trial};
 use nas_space::seed::Seed;
-use nas_tables::{Table, TabularEvaluator, built_in, import};
+use nas_tables::{Table, TabularEvaluator, built_in};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -19,15 +17,10 @@ fn tables(c: &mut Criterion) {
     let mut group = c.benchmark_group("table");
     group.bench_function("open/digits", |b| b.iter(|| built_in("digits").unwrap()));
     lookups(&mut group, "digits", built_in("digits").unwrap());
-    let csv = std::env::var_os("NB201_CSV");
-    let Some(csv) = csv.as_deref().map(Path::new) else {
-        eprintln!("NAS-Bench-201 is skipped: NB201_CSV does not name its CSV");
-        return;
-    };
     let path = std::env::temp_dir().join(format!("bench-{}.nastab", std::process::id()));
-    import::nb201::import(csv).unwrap().save(&path).unwrap();
-    group.bench_function("open/nb201.csv.gz", |b| b.iter(|| Table::open(csv).unwrap()));
-    group.bench_function("open/nb201", |b| b.iter(|| Table::open(&path).unwrap()));
+    built_in("nb201").unwrap().save(&path).unwrap();
+    group.bench_function("open/nb201 built in", |b| b.iter(|| built_in("nb201").unwrap()));
+    group.bench_function("open/nb201.nastab", |b| b.iter(|| Table::open(&path).unwrap()));
     lookups(&mut group, "nb201", Table::open(&path).unwrap());
     std::fs::remove_file(path).unwrap();
 }

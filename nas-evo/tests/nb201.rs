@@ -1,8 +1,6 @@
 //! The methods of this crate on the NAS-Bench-201 table, against what is known of them: CIFAR-10,
 //! searched by the validation accuracy after 12 epochs, reported by the test accuracy after 200,
 //! 500 seeds.
-//!
-//! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,7 +10,6 @@
     reason = "a test that prints what it measured"
 )]
 
-use std::path::Path;
 use std::sync::Arc;
 
 use nas_evo::nsga2::fronts;
@@ -23,18 +20,12 @@ use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, nb201};
-use nas_tables::{Table, TabularEvaluator};
+use nas_tables::{TabularEvaluator, built_in};
 
 const SEEDS: u64 = 500;
 
-fn evaluator() -> Option<TabularEvaluator> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/nb201/nb201_acc.csv.gz");
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    let table = Table::open(&path).unwrap();
-    Some(TabularEvaluator::new(Arc::new(table), "cifar10").unwrap())
+fn evaluator() -> TabularEvaluator {
+    TabularEvaluator::new(Arc::new(built_in("nb201").unwrap()), "cifar10").unwrap()
 }
 
 /// Every architecture of `trials` trials with its validation accuracy and parameters.
@@ -109,7 +100,7 @@ fn measure(
 
 #[test]
 fn the_methods_reproduce_what_is_known_of_them() {
-    let Some(evaluator) = evaluator() else { return };
+    let evaluator = evaluator();
     let random = |space, seed| -> Box<dyn Strategy> {
         Box::new(RandomSearch::new(space, RandomSearchConfig::default(), seed).unwrap())
     };
@@ -137,7 +128,7 @@ fn the_methods_reproduce_what_is_known_of_them() {
 /// A sign test: were neither better, 70 or more wins of 100 would have a probability of 4 · 10⁻⁵.
 #[test]
 fn nsga2_finds_a_better_front_of_accuracy_and_parameters_than_random_search() {
-    let Some(evaluator) = evaluator() else { return };
+    let evaluator = evaluator();
     let space: Arc<dyn Space> = Arc::new(nb201());
     let nsga2 = |population, offspring, seed| {
         let config = Nsga2Config {

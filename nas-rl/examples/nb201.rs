@@ -1,31 +1,29 @@
 //! Searches of the NAS-Bench-201 table by a controller, against as many uniform draws: CIFAR-10,
 //! rewarded by the validation accuracy after 12 epochs, reported by the test accuracy after 200.
 //!
-//! `cargo run --release -p nas-rl --example nb201 -- TABLE FIRST_SEED SEEDS TRIALS [CONFIG.json]`,
+//! `cargo run --release -p nas-rl --example nb201 -- FIRST_SEED SEEDS TRIALS [CONFIG.json]`,
 //! with as much of an `RlConfig` as differs from the preset for small budgets.
 
 #![expect(clippy::print_stdout, reason = "a program that prints what it measured")]
 
 use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
 use nas_rl::{ControllerSearch, RlConfig};
 use nas_space::search::Fidelity;
 use nas_space::spaces::nb201;
 use nas_space::{Architecture, Ask, Evaluator, Outcome, Seed, Space, Strategy, Trial};
-use nas_tables::{Table, TabularEvaluator};
+use nas_tables::{TabularEvaluator, built_in};
 use rayon::prelude::*;
 
 type Failed = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failed> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [table, first, seeds, trials, rest @ ..] = args.as_slice() else {
-        return Err("expected TABLE FIRST_SEED SEEDS TRIALS [CONFIG.json]".into());
+    let [first, seeds, trials, rest @ ..] = args.as_slice() else {
+        return Err("expected FIRST_SEED SEEDS TRIALS [CONFIG.json]".into());
     };
-    let table = Table::open(Path::new(table))?;
-    let evaluator = TabularEvaluator::new(Arc::new(table), "cifar10")?;
+    let evaluator = TabularEvaluator::new(Arc::new(built_in("nb201")?), "cifar10")?;
     let mut config = serde_json::to_value(RlConfig::small_budget())?;
     for path in rest {
         merge(

@@ -1,8 +1,6 @@
 //! A controller on the NAS-Bench-201 table, against as many uniform draws and the published
 //! REINFORCE: CIFAR-10, rewarded by the validation accuracy after 12 epochs, reported by the test
 //! accuracy after 200. The example of the same name does it with more seeds.
-//!
-//! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,7 +9,6 @@
     reason = "a test that prints what it measured"
 )]
 
-use std::path::Path;
 use std::sync::Arc;
 
 use nas_rl::{ControllerSearch, RlConfig};
@@ -19,21 +16,15 @@ use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, nb201};
-use nas_tables::{Table, TabularEvaluator};
+use nas_tables::{TabularEvaluator, built_in};
 use rayon::prelude::*;
 
 /// Test accuracy that NAS-Bench-201 reports for REINFORCE, in percent (Dong & Yang 2020, arXiv
 /// 2001.00326).
 const PUBLISHED: f64 = 93.85;
 
-fn evaluator() -> Option<TabularEvaluator> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/nb201/nb201_acc.csv.gz");
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    let table = Table::open(&path).unwrap();
-    Some(TabularEvaluator::new(Arc::new(table), "cifar10").unwrap())
+fn evaluator() -> TabularEvaluator {
+    TabularEvaluator::new(Arc::new(built_in("nb201").unwrap()), "cifar10").unwrap()
 }
 
 /// The test accuracy, in percent, of the best by validation of what `propose` gives: it is told of
@@ -85,7 +76,7 @@ fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
 /// 60 seeds, in pairs: a t of 2.66 is one chance in a hundred.
 #[test]
 fn a_hundred_trials_beat_uniform_draws_and_reach_the_published_accuracy() {
-    let Some(evaluator) = evaluator() else { return };
+    let evaluator = evaluator();
     let pairs: Vec<(f64, f64)> = (0..60)
         .into_par_iter()
         .map(|seed| {

@@ -15,10 +15,12 @@
 //! Search", ICLR 2020, arXiv:2001.00326.
 
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::str::FromStr;
 
-use nas_files::{fingerprint, read_unpacked};
+use flate2::read::GzDecoder;
+use nas_files::{FileError, fingerprint, read_unpacked};
 use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Direction, Metric};
@@ -26,6 +28,7 @@ use nas_space::shape::Shape;
 use nas_space::spaces::SpaceConfig;
 use sha2::{Digest, Sha256};
 
+use super::built_in::NB201;
 use super::error::TableError;
 use super::header::{Column, DatasetHeader, Encoding, Extra, Figure};
 use super::table::Table;
@@ -170,6 +173,26 @@ impl Nb201Table {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, TableError> {
         let path = path.as_ref();
         Self::parse(path, &read_unpacked(path, MAX_BYTES)?)
+    }
+
+    /// The table that is part of this crate: the same figures as the published file.
+    ///
+    /// # Errors
+    /// None: a test reads it.
+    pub fn built_in() -> Result<Self, TableError> {
+        Self::unpack(Path::new(NAME), NB201)
+    }
+
+    /// The table in gzipped text, which the errors call `name`.
+    pub(super) fn unpack(name: &Path, packed: &[u8]) -> Result<Self, TableError> {
+        let mut text = Vec::new();
+        GzDecoder::new(packed)
+            .read_to_end(&mut text)
+            .map_err(|reason| FileError::Gzip {
+                path: name.to_owned(),
+                reason,
+            })?;
+        Self::parse(name, &text)
     }
 
     /// Accuracy on the validation images after the 12 epochs of a search, 0 to 1.

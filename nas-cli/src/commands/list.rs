@@ -71,10 +71,6 @@ pub(crate) fn run(output: Output) -> Result<()> {
         name: named.name.clone(),
         description: named.source.clone(),
     });
-    let file = Row {
-        name: "nb201".to_owned(),
-        description: "NAS-Bench-201; needs --table FILE".to_owned(),
-    };
     let benchmarks = BUILT_IN.iter().map(|table| Row {
         name: table.name.to_owned(),
         description: format!("{}; built in", table.description),
@@ -83,7 +79,7 @@ pub(crate) fn run(output: Output) -> Result<()> {
         spaces: spaces?,
         methods: methods.into(),
         data: data.collect(),
-        benchmarks: benchmarks.chain([file]).collect(),
+        benchmarks: benchmarks.collect(),
         architectures: architectures.collect(),
     };
     output.result(&listing, || text(&listing))

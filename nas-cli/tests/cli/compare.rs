@@ -4,23 +4,12 @@ use nas_study::compare::signed_rank;
 
 use super::*;
 
-const TABLE: &str = "nb201/nb201_acc.csv.gz";
-
 /// A comparison in this directory.
 fn compare(run: &Path, words: &str) -> Value {
     let run = run.display().to_string();
     let mut args = vec!["compare", "--json", "--run", &run];
     args.extend(words.split_whitespace());
     json(&args)
-}
-
-/// A comparison of NAS-Bench-201, where its table is.
-fn compare_nb201(run: &Path, words: &str) -> Option<Value> {
-    let table = shared(TABLE)?;
-    Some(compare(
-        run,
-        &format!("--benchmark nb201 --table {} {words}", table.display()),
-    ))
 }
 
 /// Without what depends on clocks, on the directory and on the number of threads.
@@ -51,11 +40,11 @@ fn methods_are_compared_on_the_same_seeds_whatever_the_threads() {
         let words = format!(
             "random,evolution,local-search --seeds 40 --trials 100 --threads {threads} --jobs {jobs}"
         );
-        compare_nb201(&dir.path().join(format!("{threads}-{jobs}")), &words)
+        compare(&dir.path().join(format!("{threads}-{jobs}")), &words)
     };
-    let Some(result) = run(2, 2) else { return };
+    let result = run(2, 2);
     for (threads, jobs) in [(1, 1), (2, 1)] {
-        let other = run(threads, jobs).unwrap();
+        let other = run(threads, jobs);
         assert_eq!(timeless(other), timeless(result.clone()), "{threads} threads");
     }
     let random = &result["methods"]["random"];
@@ -99,13 +88,9 @@ fn methods_are_compared_on_the_same_seeds_whatever_the_threads() {
 fn a_run_of_a_comparison_is_the_search_of_that_seed() {
     let dir = tempfile::tempdir().unwrap();
     let words = "evolution --seeds 4 --trials 30";
-    let Some(compared) = compare_nb201(&dir.path().join("compared"), words) else {
-        return;
-    };
-    let table = shared(TABLE).unwrap().display().to_string();
+    let compared = compare(&dir.path().join("compared"), words);
     let run = dir.path().join("run").display().to_string();
-    let words =
-        format!("search evolution --seed 3 --benchmark nb201 --trials 30 --json --table {table} --run {run}");
+    let words = format!("search evolution --seed 3 --benchmark nb201 --trials 30 --json --run {run}");
     let searched = json(&words.split(' ').collect::<Vec<_>>());
     let run = &compared["methods"]["evolution"]["runs"][3];
     assert_eq!(run["seed"], 3);
@@ -119,15 +104,23 @@ fn a_run_of_a_comparison_is_the_search_of_that_seed() {
 fn without_a_table_all_methods_are_compared_on_the_one_that_is_built_in() {
     let dir = tempfile::tempdir().unwrap();
     let result = compare(&dir.path().join("run"), "--seeds 6 --trials 60");
-    assert_eq!(result["space"], "digit-cells");
+    assert_eq!(result["space"], "nb201");
     let methods = result["methods"].as_object().unwrap();
     let best = result["tasks"].as_object().unwrap().values().next().unwrap()["best_test"]
         .as_f64()
         .unwrap();
-    for method in ["random", "evolution", "nsga2", "local-search", "pnas", "rl"] {
+    for method in [
+        "random",
+        "evolution",
+        "nsga2",
+        "local-search",
+        "bananas",
+        "pnas",
+        "rl",
+    ] {
         let standing = &methods[method];
         let mean = standing["test_mean"].as_f64().unwrap();
-        assert!(mean > 0.8 && mean <= best, "{method}: {mean}");
+        assert!(mean > 0.9 && mean <= best, "{method}: {mean}");
         let runs = standing["runs"].as_array().unwrap();
         assert!(runs.iter().all(|run| run["failed"] == 0), "{method}: {runs:?}");
         assert!(result["settings"][method].is_object(), "{method}");
@@ -141,9 +134,7 @@ fn without_a_table_all_methods_are_compared_on_the_one_that_is_built_in() {
 fn several_data_sets_are_several_tasks() {
     let dir = tempfile::tempdir().unwrap();
     let words = "evolution --seeds 5 --trials 40 --table-data cifar10,cifar100";
-    let Some(result) = compare_nb201(&dir.path().join("run"), words) else {
-        return;
-    };
+    let result = compare(&dir.path().join("run"), words);
     let tasks = result["tasks"].as_object().unwrap();
     assert_eq!(tasks.keys().collect::<Vec<_>>(), ["cifar10", "cifar100"]);
     let mean = |task: &str| tasks[task]["methods"]["evolution"]["test_mean"].as_f64().unwrap();

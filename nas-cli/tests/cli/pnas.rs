@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::json;
 use super::report::page_of;
-use super::{json, shared};
 
 /// The levels on record, as (trained, different children).
 fn levels(run: &Path) -> Vec<(usize, u64)> {
@@ -80,9 +80,6 @@ fn a_progressive_search_trains_level_by_level_and_is_resumed_by_replay() {
 
 #[test]
 fn a_table_is_searched_level_by_level() {
-    let Some(table) = shared("nb201/nb201_acc.csv.gz") else {
-        return;
-    };
     let dir = tempfile::tempdir().unwrap();
     let run = dir.path().join("run");
     let words = [
@@ -94,7 +91,7 @@ fn a_table_is_searched_level_by_level() {
         "60",
         "--json",
     ];
-    let paths = ["--table", table.to_str().unwrap(), "--run", run.to_str().unwrap()];
+    let paths = ["--run", run.to_str().unwrap()];
     let result = json(&[&words[..], &paths].concat());
     assert_eq!(result["trials"], 60);
     assert!(result["test_accuracy"].as_f64().unwrap() > 0.9, "{result}");

@@ -180,6 +180,7 @@ fn nas_bench_201_imported_answers_as_its_csv_does() {
         same
     };
     let of_csv = compare(&["--benchmark", "nb201", "--table", csv]);
+    assert_eq!(compare(&["--benchmark", "nb201"]), of_csv);
     assert_eq!(compare(&["--benchmark", "nb201", "--table", table]), of_csv);
     assert_eq!(compare(&["--table", table]), of_csv);
 }

@@ -16,8 +16,7 @@ use crate::parsers::{at_least, between, count, named, positive};
 
 /// The names of benchmarks.
 pub fn benchmarks() -> Vec<&'static str> {
-    let built_in = BUILT_IN.iter().map(|table| table.name);
-    built_in.chain(["nb201"]).collect()
+    BUILT_IN.iter().map(|table| table.name).collect()
 }
 
 /// What is searched, and how an architecture is judged.
@@ -85,8 +84,8 @@ pub struct SubjectArgs {
     /// Layers of a network, in the spaces chain and enas-macro [default: 6, 12]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub layers: Option<usize>,
-    /// Look accuracies up in a benchmark table instead of training: digits is built in, nb201 needs --table. A supernet
-    /// still trains, on --data. Of a comparison [default: digits, unless there is a --table or --data]
+    /// Look accuracies up in a built-in benchmark table instead of training. A supernet still trains, on --data. Of a
+    /// comparison [default: nb201, unless there is a --table or --data]
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(benchmarks()))]
     pub benchmark: Option<String>,
     /// Look accuracies up in this file: one made by `nas table`, or NAS-Bench-201's accuracies as CSV

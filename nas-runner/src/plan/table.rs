@@ -16,15 +16,15 @@ use crate::args::{TaskArgs, benchmarks};
 use crate::data_dir;
 use crate::usage::{Typed, Usage};
 
-/// The benchmark whose table is in a file of one's own.
+/// The benchmark that is built in and may also be read from a file.
 const NB201: &str = "nb201";
 
 /// Looking up in a table: one that is built in, or a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TablePlan {
-    /// Which benchmark: the name of a built-in one; `nb201` where the file has to be of that space; none where the file
-    /// says it all.
+    /// Which benchmark: the name of a built-in one; with a file, `nb201` says that it has to be of that space; none where
+    /// the file says it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<String>,
     /// The table's file, where it is not built in.
@@ -112,17 +112,11 @@ pub(super) fn resolve(args: &TaskArgs, file: &Toml) -> Result<TablePlan> {
         (Some(name), None) if name == NB201 => (Some(name.clone()), recorded("table").map(PathBuf::from)),
         (benchmark, table) => (benchmark.clone(), table.clone()),
     };
-    let is_built_in = benchmark.as_deref().is_some_and(|name| name != NB201);
-    match (&benchmark, &table) {
-        (Some(name), Some(_)) if is_built_in => {
-            let why = format!("--table has no meaning with --benchmark {name}, which is built in");
-            return Err(Usage::new(why).into());
-        }
-        (Some(name), None) if !is_built_in => {
-            let why = format!("--benchmark {name} needs its table: add --table FILE");
-            return Err(Usage::new(why).into());
-        }
-        _ => {}
+    if let (Some(name), Some(_)) = (&benchmark, &table)
+        && name != NB201
+    {
+        let why = format!("--table has no meaning with --benchmark {name}, which is built in");
+        return Err(Usage::new(why).into());
     }
     let mut plan = TablePlan {
         benchmark,

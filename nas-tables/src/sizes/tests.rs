@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use nas_space::search::{Direction, Metric};
 use nas_space::spaces::{ProductConfig, SpaceConfig};
 
@@ -8,14 +6,9 @@ use crate::header::{Column, DatasetHeader, Encoding, Extra};
 use crate::writer::{ColumnData, Draft, RowKeys};
 use crate::{TabularEvaluator, built_in};
 
-/// The accuracies of NAS-Bench-201, where they are.
-fn nb201(dataset: &str) -> Option<TabularEvaluator> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/nb201/nb201_acc.csv.gz");
-    if !path.exists() {
-        println!("skipped: there is no {}", path.display());
-        return None;
-    }
-    Some(TabularEvaluator::new(Arc::new(Table::open(&path).unwrap()), dataset).unwrap())
+/// The accuracies of NAS-Bench-201.
+fn nb201(dataset: &str) -> TabularEvaluator {
+    TabularEvaluator::new(Arc::new(built_in("nb201").unwrap()), dataset).unwrap()
 }
 
 fn named(name: &str) -> Quantity {
@@ -65,7 +58,7 @@ const LIMITS: [f64; 6] = [0.1, 0.2, 0.35, 0.5, 0.8, 1.0];
 /// The numbers are those of the file, worked out without this crate.
 #[test]
 fn published_parameters_of_nas_bench_201_stand_beside_the_counted_ones() {
-    let Some(evaluator) = nb201("cifar10") else { return };
+    let evaluator = nb201("cifar10");
     let sizes = evaluator.sizes();
     assert!(sizes.is_counted());
     assert_eq!(sizes.known(), ["params", "macs", "published_params"]);
@@ -84,14 +77,14 @@ fn published_parameters_of_nas_bench_201_stand_beside_the_counted_ones() {
     assert_eq!(figures.params, Some(129_306));
     assert_eq!(figures.get(&named("published_params")), Some(400_346.0));
     // The file knows the parameters of its CIFAR-10 networks alone.
-    let sizes = Arc::clone(nb201("cifar100").unwrap().sizes());
+    let sizes = Arc::clone(nb201("cifar100").sizes());
     assert_eq!(sizes.known(), ["params", "macs"]);
 }
 
 /// An edge counts where it can be reached from the cell's input and leads to its output.
 #[test]
 fn counted_parameters_of_nas_bench_201_are_those_of_the_edges_that_matter() {
-    let Some(evaluator) = nb201("cifar10") else { return };
+    let evaluator = nb201("cifar10");
     const EDGES: [(usize, usize); 6] = [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)];
     let table = evaluator.table();
     for row in (0..table.header().row_count).step_by(7) {
