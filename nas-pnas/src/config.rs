@@ -75,6 +75,18 @@ pub enum Exploration {
     Thompson,
 }
 
+impl Exploration {
+    /// Checks the weight of the spread, which errors call `name`.
+    pub(crate) fn validate(self, name: &'static str) -> Result<(), PnasError> {
+        match self {
+            Self::Ucb(weight) if !(weight >= 0.0 && weight.is_finite()) => {
+                Err(PnasError::config(name, weight, "a number of at least 0"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Default for ProgressiveConfig {
     fn default() -> Self {
         Self {
@@ -178,16 +190,7 @@ impl ProgressiveConfig {
         if self.parents == Parents::Best(0) {
             return Err(PnasError::config("parents.best", 0, "at least 1"));
         }
-        match self.exploration {
-            Exploration::Ucb(weight) if !(weight >= 0.0 && weight.is_finite()) => {
-                return Err(PnasError::config(
-                    "exploration.ucb",
-                    weight,
-                    "a number of at least 0",
-                ));
-            }
-            _ => {}
-        }
+        self.exploration.validate("exploration.ucb")?;
         self.surrogate.validate()
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`bananas`] | Bayesian optimisation with the same surrogates, in any space |
 //! | [`surrogate`] | what predicts: an ensemble of MLPs (the paper's choice) or LSTMs, forests, a Gaussian process, or your own |
 //! | [`expansion`] | different children of some parents, as a stream in bounded memory |
 //! | [`report`] | how a search went, level by level, and how well the surrogate ranked |
@@ -71,6 +72,7 @@ mod error;
 mod selection;
 mod strategy;
 
+pub mod bananas;
 pub mod expansion;
 pub mod rank;
 pub mod report;

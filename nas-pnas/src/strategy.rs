@@ -9,6 +9,7 @@ use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::blocks::growth;
@@ -283,14 +284,7 @@ impl ProgressiveSearch {
             check_count(self.surrogate.as_ref(), predictions.len(), architectures.len())?;
             let children = architectures.into_iter().zip(ids).zip(predictions);
             for ((architecture, id), prediction) in children {
-                let score = match self.config.exploration {
-                    Exploration::Top => prediction.mean,
-                    Exploration::Ucb(weight) => prediction.mean + weight * prediction.spread,
-                    Exploration::Thompson => {
-                        let drawn: f64 = StandardNormal.sample(&mut rng);
-                        prediction.mean + prediction.spread * drawn
-                    }
-                };
+                let score = score(self.config.exploration, prediction, &mut rng);
                 if !score.is_finite() {
                     return Err(PnasError::NonFinite {
                         surrogate: self.surrogate.name(),
@@ -326,6 +320,11 @@ impl ProgressiveSearch {
 /// [`PnasError::DoesNotGrow`] or [`PnasError::Config`] otherwise.
 pub fn check_space(space: &dyn Space) -> Result<(), PnasError> {
     growth(space)?;
+    check_options(space)
+}
+
+/// Checks that each decision has something to choose from.
+pub(crate) fn check_options(space: &dyn Space) -> Result<(), PnasError> {
     match space
         .decisions()
         .iter()
@@ -344,7 +343,20 @@ fn size(digits: &str) -> f64 {
     digits.parse().unwrap_or(f64::INFINITY)
 }
 
-fn check_count(surrogate: &dyn Surrogate, got: usize, expected: usize) -> Result<(), PnasError> {
+/// What a candidate is ranked by.
+pub(crate) fn score(exploration: Exploration, prediction: Prediction, rng: &mut ChaCha8Rng) -> f64 {
+    match exploration {
+        Exploration::Top => prediction.mean,
+        Exploration::Ucb(weight) => prediction.mean + weight * prediction.spread,
+        Exploration::Thompson => {
+            let drawn: f64 = StandardNormal.sample(rng);
+            prediction.mean + prediction.spread * drawn
+        }
+    }
+}
+
+/// Checks that a surrogate gave a value for each architecture.
+pub(crate) fn check_count(surrogate: &dyn Surrogate, got: usize, expected: usize) -> Result<(), PnasError> {
     if got != expected {
         let surrogate = surrogate.name();
         return Err(PnasError::Count {

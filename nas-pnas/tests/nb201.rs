@@ -2,9 +2,8 @@
 //! CIFAR-10, searched by the validation accuracy after 12 epochs, reported by the test accuracy
 //! after 200.
 //!
-//! It needs `../shared/data/nb201/nb201_acc.csv.gz` beside the repository. `NB201_SEEDS` and
-//! `NB201_FIRST_SEED` choose other seeds than the few that are run by default, and `NB201_CONFIG`
-//! (JSON) another configuration than the preset: what the preset was chosen with, and what is
+//! `NB201_SEEDS` and `NB201_FIRST_SEED` choose other seeds than the few that are run by default, and `NB201_CONFIG`
+//! (JSON) another configuration than the preset (`NB201_BANANAS` for BANANAS): what the preset was chosen with, and what is
 //! reported of it.
 
 #![expect(
@@ -14,27 +13,21 @@
 )]
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
+use nas_pnas::bananas::{Bananas, BananasConfig};
 use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
 use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, nb201};
-use nas_tables::{Table, TabularEvaluator};
+use nas_tables::{TabularEvaluator, built_in};
 use rayon::prelude::*;
 
 const TRIALS: u64 = 100;
 
-fn evaluator() -> Option<TabularEvaluator> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/nb201/nb201_acc.csv.gz");
-    if !path.exists() {
-        eprintln!("skipped: {} is not there", path.display());
-        return None;
-    }
-    let table = Table::open(&path).unwrap();
-    Some(TabularEvaluator::new(Arc::new(table), "cifar10").unwrap())
+fn evaluator() -> TabularEvaluator {
+    TabularEvaluator::new(Arc::new(built_in("nb201").unwrap()), "cifar10").unwrap()
 }
 
 fn trial(id: u64, architecture: Architecture) -> Trial {
@@ -81,9 +74,8 @@ struct Found {
     extrapolated: [Option<f64>; 2],
 }
 
-fn progressive(evaluator: &TabularEvaluator, config: &ProgressiveConfig, seed: u64) -> Found {
-    let space: Arc<dyn Space> = Arc::new(nb201());
-    let mut search = ProgressiveSearch::new(space, config.clone(), Seed::new(seed)).unwrap();
+/// The test accuracy of the best, and how many trials there were.
+fn run(search: &mut dyn Strategy, evaluator: &TabularEvaluator) -> (f64, u64) {
     let mut incumbent = Incumbent::new(evaluator);
     let mut trials = 0;
     while trials < TRIALS
@@ -95,10 +87,17 @@ fn progressive(evaluator: &TabularEvaluator, config: &ProgressiveConfig, seed: u
         search.tell(&Outcome { trial, result }).unwrap();
         trials += 1;
     }
+    (incumbent.tested(), trials)
+}
+
+fn progressive(evaluator: &TabularEvaluator, config: &ProgressiveConfig, seed: u64) -> Found {
+    let space: Arc<dyn Space> = Arc::new(nb201());
+    let mut search = ProgressiveSearch::new(space, config.clone(), Seed::new(seed)).unwrap();
+    let (tested, trials) = run(&mut search, evaluator);
     let levels = search.levels();
     let spearman = |level: usize| levels.get(level)?.extrapolated.as_ref()?.spearman;
     Found {
-        tested: incumbent.tested(),
+        tested,
         trials,
         extrapolated: [1, 2].map(spearman),
     }
@@ -131,9 +130,49 @@ fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
+/// Prints the mean and standard deviation of these seeds.
+fn print(name: &str, first: u64, values: &[f64]) {
+    let (mean, deviation) = mean_and_deviation(values);
+    let last = first + values.len() as u64 - 1;
+    println!("{name}, seeds {first} to {last}: {mean:.3} ± {deviation:.3}");
+}
+
+/// The statistic of a paired t-test; beyond 2.60 of 15 degrees of freedom lies 0.01, one-sided.
+fn paired_t(a: &[f64], b: &[f64]) -> f64 {
+    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    let (mean, deviation) = mean_and_deviation(&differences);
+    let t = mean / (deviation / (a.len() as f64).sqrt());
+    println!("paired differences {mean:.3} ± {deviation:.3}, t = {t:.2}");
+    t
+}
+
+#[test]
+fn bananas_is_better_than_random_search() {
+    let evaluator = evaluator();
+    let (first, count) = (number("NB201_FIRST_SEED", 0), number("NB201_SEEDS", 16));
+    let config = match std::env::var("NB201_BANANAS") {
+        Ok(text) => serde_json::from_str(&text).unwrap(),
+        Err(_) => BananasConfig::default(),
+    };
+    let found: Vec<(f64, f64)> = (first..first + count)
+        .into_par_iter()
+        .map(|seed| {
+            let mut search = Bananas::new(Arc::new(nb201()), config, Seed::new(seed)).unwrap();
+            let (tested, trials) = run(&mut search, &evaluator);
+            assert_eq!(trials, TRIALS);
+            (tested, random(&evaluator, seed))
+        })
+        .collect();
+    let (bananas, random): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
+    print("BANANAS", first, &bananas);
+    print("random", first, &random);
+    let t = paired_t(&bananas, &random);
+    assert!(t > 2.60, "t = {t}");
+}
+
 #[test]
 fn the_preset_is_better_than_random_search() {
-    let Some(evaluator) = evaluator() else { return };
+    let evaluator = evaluator();
     let (first, count) = (number("NB201_FIRST_SEED", 0), number("NB201_SEEDS", 16));
     let config = match std::env::var("NB201_CONFIG") {
         Ok(text) => serde_json::from_str(&text).unwrap(),
@@ -149,16 +188,8 @@ fn the_preset_is_better_than_random_search() {
     );
     let tested: Vec<f64> = found.iter().map(|(found, _)| found.tested).collect();
     let random: Vec<f64> = found.iter().map(|(_, random)| *random).collect();
-    let differences: Vec<f64> = tested.iter().zip(&random).map(|(a, b)| a - b).collect();
-    let print = |name: &str, values: &[f64]| {
-        let (mean, deviation) = mean_and_deviation(values);
-        println!(
-            "{name}, seeds {first} to {}: {mean:.3} ± {deviation:.3}",
-            first + count - 1
-        );
-    };
-    print("progressive", &tested);
-    print("random", &random);
+    print("progressive", first, &tested);
+    print("random", first, &random);
     for level in [0, 1] {
         let rho: Vec<f64> = found
             .iter()
@@ -166,12 +197,10 @@ fn the_preset_is_better_than_random_search() {
             .collect();
         print(
             &format!("Spearman from level {} to {}", level + 1, level + 2),
+            first,
             &rho,
         );
     }
-    // A paired t-test; beyond 2.60 of 15 degrees of freedom lies 0.01, one-sided.
-    let (mean, deviation) = mean_and_deviation(&differences);
-    let t = mean / (deviation / (count as f64).sqrt());
-    println!("paired differences {mean:.3} ± {deviation:.3}, t = {t:.2}");
+    let t = paired_t(&tested, &random);
     assert!(t > 2.60, "t = {t}");
 }

@@ -126,6 +126,12 @@ fn progressive_search_in_a_table_survives_fifty_kills() {
 }
 
 #[test]
+fn bananas_in_a_table_survives_fifty_kills() {
+    let words = "bananas --surrogate forest --benchmark nb201 --trials 150 --seed 4";
+    are_killed_again_and_again("bananas", words, 50 * times());
+}
+
+#[test]
 fn training_and_supernets_survive_kills() {
     let digits = "--data digits --limit 400 --channels 4 --seed 4";
     let random = format!("random {digits} --trials 12 --epochs 2 --final-epochs 6 --batch 2 --workers 2");

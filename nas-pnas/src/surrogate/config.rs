@@ -20,6 +20,8 @@ pub enum SurrogateConfig {
     Forest(ForestConfig),
     /// A Gaussian process.
     GaussianProcess(GaussianProcessConfig),
+    /// Plain MLPs on features: the ensemble of BANANAS.
+    FeatureMlp(FeatureNetworkConfig),
 }
 
 /// Settings of the two networks. The defaults are those of Liu et al. 2018, section 4.2, but
@@ -138,6 +140,51 @@ pub struct GaussianProcessConfig {
     pub encoding: Encoding,
 }
 
+/// Settings of the plain MLPs. The defaults are those of White et al. 2021 (arXiv 1910.11858,
+/// section 5), but for what [`SurrogateConfig::FeatureMlp`] says.
+///
+/// | Name | Default | Purpose | Range |
+/// |---|---|---|---|
+/// | `encoding` | `paths` | the features | `one_hot`; of cells also `adjacency`, `paths` |
+/// | `members` | 5 | networks of the ensemble; each is trained on all samples, from other weights and in another order | ≥ 1 |
+/// | `layers` | 10 | hidden layers | ≥ 1 |
+/// | `width` | 20 | units of a hidden layer | ≥ 1 |
+/// | `epochs` | 150 | passes through the samples | ≥ 1 |
+/// | `batch_size` | 32 | samples of a step | ≥ 1 |
+/// | `learning_rate` | 0.01 | of Adam | > 0 |
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FeatureNetworkConfig {
+    /// The features.
+    pub encoding: Encoding,
+    /// Networks of the ensemble.
+    pub members: usize,
+    /// Hidden layers.
+    pub layers: usize,
+    /// Units of a hidden layer.
+    pub width: usize,
+    /// Passes through the samples.
+    pub epochs: u32,
+    /// Samples of a step.
+    pub batch_size: usize,
+    /// Of Adam.
+    pub learning_rate: f64,
+}
+
+impl Default for FeatureNetworkConfig {
+    fn default() -> Self {
+        Self {
+            encoding: Encoding::Paths,
+            members: 5,
+            layers: 10,
+            width: 20,
+            epochs: 150,
+            batch_size: 32,
+            learning_rate: 0.01,
+        }
+    }
+}
+
 impl Default for SurrogateConfig {
     fn default() -> Self {
         Self::Mlp(NetworkConfig::default())
@@ -183,6 +230,7 @@ impl SurrogateConfig {
             Self::Mlp(config) | Self::Lstm(config) => config.validate(),
             Self::Forest(config) => config.validate(),
             Self::GaussianProcess(_) => Ok(()),
+            Self::FeatureMlp(config) => config.validate(),
         }
     }
 }
@@ -212,6 +260,25 @@ impl NetworkConfig {
         }
         if !self.bias.is_finite() {
             return Err(PnasError::config("surrogate.bias", self.bias, "a finite number"));
+        }
+        Ok(())
+    }
+}
+
+impl FeatureNetworkConfig {
+    fn validate(&self) -> Result<(), PnasError> {
+        at_least_one("surrogate.members", self.members)?;
+        at_least_one("surrogate.layers", self.layers)?;
+        at_least_one("surrogate.width", self.width)?;
+        at_least_one("surrogate.epochs", self.epochs as usize)?;
+        at_least_one("surrogate.batch_size", self.batch_size)?;
+        let rate = self.learning_rate;
+        if !(rate > 0.0 && rate.is_finite()) {
+            return Err(PnasError::config(
+                "surrogate.learning_rate",
+                rate,
+                "a number above 0",
+            ));
         }
         Ok(())
     }

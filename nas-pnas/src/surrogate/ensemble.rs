@@ -36,6 +36,8 @@ pub(super) struct Ensemble<M> {
     exposed: Vec<usize>,
     /// Which levels members learn from.
     data: LevelData,
+    /// Whether nothing is kept from any member.
+    everything: bool,
 }
 
 impl<M: Member> Ensemble<M> {
@@ -56,12 +58,21 @@ impl<M: Member> Ensemble<M> {
             members,
             parts: Vec::new(),
             data: LevelData::All,
+            everything: false,
         })
     }
 
     /// The same ensemble, whose members learn from these levels.
     pub(super) fn with_data(self, data: LevelData) -> Self {
         Self { data, ..self }
+    }
+
+    /// The same ensemble, whose members learn from all samples and differ by their seeds alone.
+    pub(super) fn on_everything(self) -> Self {
+        Self {
+            everything: true,
+            ..self
+        }
     }
 
     /// Deals the samples that are new.
@@ -87,7 +98,7 @@ impl<M: Member> Ensemble<M> {
         let seen = taught
             .iter()
             .zip(&self.parts[first..])
-            .filter(|(_, part)| **part != member);
+            .filter(|(_, part)| !self.everything && **part != member);
         let seen: Vec<&Sample> = seen.map(|(sample, _)| sample).collect();
         if seen.is_empty() {
             self.exposed[member] = samples.len();

@@ -6,12 +6,14 @@
 //! | [`Lstm`](SurrogateConfig::Lstm) | the sequence of choices | among the members of the ensemble |
 //! | [`Forest`](SurrogateConfig::Forest) | features | among the members of the ensemble |
 //! | [`GaussianProcess`](SurrogateConfig::GaussianProcess) | features | of the posterior |
+//! | [`FeatureMlp`](SurrogateConfig::FeatureMlp) | features | among the members of the ensemble |
 //!
 //! The first two are the paper's. They have an embedding for each kind of decision, shared by all
 //! decisions of the kind, so they work for every space that grows. Features are [`Encoding`]s of
 //! `nas_space::encode`.
 
 mod config;
+mod dense;
 mod ensemble;
 mod features;
 mod forest;
@@ -29,10 +31,14 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
 
-pub use config::{ForestConfig, GaussianProcessConfig, LevelData, NetworkConfig, Refit, SurrogateConfig};
+pub use config::{
+    FeatureNetworkConfig, ForestConfig, GaussianProcessConfig, LevelData, NetworkConfig, Refit,
+    SurrogateConfig,
+};
 pub use features::{Encoding, PATHS};
 
 use crate::error::PnasError;
+use dense::Dense;
 use ensemble::Ensemble;
 use features::Encoder;
 use forest::Forest;
@@ -116,11 +122,10 @@ impl SurrogateConfig {
     /// A surrogate for architectures of this space.
     ///
     /// # Errors
-    /// [`PnasError::Config`] for a value outside its range, [`PnasError::DoesNotGrow`] for a space
-    /// without levels.
+    /// [`PnasError::Config`] for a value outside its range, [`PnasError::DoesNotGrow`] for a network
+    /// of blocks and a space without levels.
     pub fn build(&self, space: &Arc<dyn Space>, seed: Seed) -> Result<Box<dyn Surrogate>, PnasError> {
         self.validate()?;
-        crate::blocks::growth(space.as_ref())?;
         Ok(match self {
             Self::Mlp(config) => Box::new(
                 Ensemble::new("mlp", config.members, seed, |seed| {
@@ -139,6 +144,11 @@ impl SurrogateConfig {
                 Box::new(Ensemble::new("forest", config.members, seed, |seed| {
                     Ok(Forest::new(encoder.clone(), *config, seed))
                 })?)
+            }
+            Self::FeatureMlp(config) => {
+                let encoder = Encoder::new(space, config.encoding)?;
+                let make = |seed| Ok(Dense::new(encoder.clone(), config, seed));
+                Box::new(Ensemble::new(dense::NAME, config.members, seed, make)?.on_everything())
             }
             Self::GaussianProcess(config) => Box::new(GaussianProcess::new(
                 Encoder::new(space, config.encoding)?,

@@ -3,8 +3,9 @@
 //! A method's file holds all that this program says of it: its name, its options, its settings where nothing is said, what is typed over
 //! them, what it checks, how its search is made, what it leaves in the run directory, and its section of a report. Which option
 //! belongs to which method follows from there. Methods that train a supernet share [`supernet`], methods with a controller
-//! `controller`.
+//! `controller`, methods with a surrogate `surrogate`.
 
+mod bananas;
 mod controller;
 mod darts;
 mod enas;
@@ -16,6 +17,7 @@ mod pnas;
 mod random;
 mod rl;
 pub mod supernet;
+mod surrogate;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -28,6 +30,7 @@ use nas_darts::DartsConfig;
 use nas_eval::data::DataFacts;
 use nas_evo::{EvolutionConfig, Nsga2Config, Objective, RandomSearchConfig};
 use nas_pnas::ProgressiveConfig;
+use nas_pnas::bananas::BananasConfig;
 use nas_report::Shown;
 use nas_report::page::Html;
 use nas_rl::RlConfig;
@@ -489,6 +492,7 @@ methods! {
     evolution: Evolution(EvolutionConfig),
     nsga2: Nsga2(Nsga2Config),
     local_search: LocalSearch(LocalSearchConfig),
+    bananas: Bananas(BananasConfig),
     pnas: Pnas(ProgressiveConfig),
     rl: Rl(RlConfig),
     enas: Enas(EnasMethod),

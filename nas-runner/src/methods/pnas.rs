@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use nas_pnas::report::{LevelReport, SearchReport};
-use nas_pnas::surrogate::{ForestConfig, GaussianProcessConfig, LevelData, NetworkConfig, SurrogateConfig};
-use nas_pnas::{Exploration, FirstLevel, ProgressiveConfig, ProgressiveSearch};
+use nas_pnas::surrogate::{Encoding, LevelData, SurrogateConfig};
+use nas_pnas::{FirstLevel, ProgressiveConfig, ProgressiveSearch};
 use nas_report::Shown;
 use nas_report::number::{grouped, percent};
 use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
@@ -13,6 +13,7 @@ use nas_space::search::{Scaled, Strategy};
 use nas_space::spaces::Space;
 use toml::Table;
 
+use super::surrogate::{SurrogateArgs, SurrogateName, encoding_of};
 use super::{Defaults, Ended, Known, Picture, SearchMethod, Section, Seen, Setting};
 use crate::parsers::at_least;
 use crate::usage::Usage;
@@ -27,9 +28,8 @@ const LEVELS_PICTURE: &str = "levels.svg";
 /// How levels are chosen.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PnasArgs {
-    /// What predicts accuracies [default: mlp]
-    #[arg(long, value_enum, value_name = "NAME")]
-    surrogate: Option<SurrogateName>,
+    #[command(flatten)]
+    predicted: SurrogateArgs,
     /// Which levels the networks of --surrogate mlp or lstm learn from after a level: all so far, or the new one alone
     /// [default: all]
     #[arg(long, value_enum, value_name = "WHICH")]
@@ -41,22 +41,6 @@ pub struct PnasArgs {
     /// Architectures trained at level 1: so many uniform draws, or all [default: all, but no more than a third of --trials]
     #[arg(long, value_name = "N|all", value_parser = first_level)]
     first_level: Option<FirstLevel>,
-    /// What children are ranked by [default: top]
-    #[arg(long, value_enum, value_name = "NAME")]
-    exploration: Option<ExplorationName>,
-}
-
-/// What predicts accuracies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SurrogateName {
-    /// An ensemble of MLPs over the mean of the blocks
-    Mlp,
-    /// An ensemble of LSTMs over the sequence of choices
-    Lstm,
-    /// An ensemble of random forests
-    Forest,
-    /// A Gaussian process
-    GaussianProcess,
 }
 
 /// Which levels a surrogate learns from.
@@ -66,44 +50,6 @@ enum LevelDataName {
     All,
     /// The new level alone
     New,
-}
-
-/// What children are ranked by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ExplorationName {
-    /// The predicted mean
-    Top,
-    /// The predicted mean plus the spread: an upper confidence bound
-    Ucb,
-    /// A draw from the predicted distribution
-    Thompson,
-}
-
-impl SurrogateName {
-    /// Whose settings these are.
-    fn of(config: &SurrogateConfig) -> Self {
-        match config {
-            SurrogateConfig::Lstm(_) => Self::Lstm,
-            SurrogateConfig::Forest(_) => Self::Forest,
-            SurrogateConfig::GaussianProcess(_) => Self::GaussianProcess,
-            _ => Self::Mlp,
-        }
-    }
-
-    fn config(self) -> SurrogateConfig {
-        match self {
-            Self::Mlp => SurrogateConfig::Mlp(NetworkConfig::default()),
-            Self::Lstm => SurrogateConfig::Lstm(NetworkConfig::default()),
-            Self::Forest => SurrogateConfig::Forest(ForestConfig::default()),
-            Self::GaussianProcess => SurrogateConfig::GaussianProcess(GaussianProcessConfig::default()),
-        }
-    }
-
-    /// That of a file's settings.
-    fn in_file(file: &Table) -> Option<Self> {
-        let kind = file.get("surrogate")?.get("kind")?.as_str()?;
-        Self::from_str(&kind.replace('_', "-"), false).ok()
-    }
 }
 
 impl SearchMethod for ProgressiveConfig {
@@ -121,20 +67,20 @@ impl SearchMethod for ProgressiveConfig {
             Some(trials) => Self::within(trials, &space, args.first_level)?,
             None => Self::default(),
         };
-        let surrogate = args.surrogate.or(SurrogateName::in_file(of.file));
-        if let Some(name) = surrogate
+        if let Some(name) = args.predicted.named(of.file)
             && name != SurrogateName::of(&config.surrogate)
         {
-            config.surrogate = name.config();
+            let encoding = match name {
+                SurrogateName::FeatureMlp => encoding_of(space.as_ref()),
+                _ => Encoding::default(),
+            };
+            config.surrogate = name.config(encoding);
         }
         Ok(config)
     }
 
     fn reconcile(file: &mut Table, args: &PnasArgs) {
-        let recorded = SurrogateName::in_file(file);
-        if recorded.is_some() && args.surrogate.is_some() && recorded != args.surrogate {
-            file.remove("surrogate");
-        }
+        args.predicted.reconcile(file);
     }
 
     fn overlay(&mut self, args: &PnasArgs, _: &Known<'_>) -> Result<()> {
@@ -155,13 +101,7 @@ impl SearchMethod for ProgressiveConfig {
             self.beam.clone_from(beam);
         }
         self.first_level = args.first_level.unwrap_or(self.first_level);
-        self.exploration = match (args.exploration, self.exploration) {
-            (None, recorded) => recorded,
-            (Some(ExplorationName::Top), _) => Exploration::Top,
-            (Some(ExplorationName::Thompson), _) => Exploration::Thompson,
-            (Some(ExplorationName::Ucb), recorded @ Exploration::Ucb(_)) => recorded,
-            (Some(ExplorationName::Ucb), _) => Exploration::Ucb(1.0),
-        };
+        self.exploration = args.predicted.exploration(self.exploration);
         Ok(())
     }
 

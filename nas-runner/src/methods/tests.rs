@@ -5,7 +5,8 @@ use nas_darts::{DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
 use nas_eval::data::DataFacts;
 use nas_eval::train::TrainConfig;
 use nas_evo::{Nsga2Config, Objective, Removal, Tournament};
-use nas_pnas::surrogate::SurrogateConfig;
+use nas_pnas::bananas::BananasConfig;
+use nas_pnas::surrogate::{Encoding, GaussianProcessConfig, SurrogateConfig};
 use nas_pnas::{Exploration, FirstLevel};
 use nas_rl::RlConfig;
 use nas_space::search::Budget;
@@ -360,6 +361,58 @@ fn progressive_search_takes_its_settings_from_defaults_file_and_words_in_that_or
     ] {
         let error = format!("{:#}", resolved(file, words).unwrap_err());
         assert!(error.contains(named), "{words}: {error}");
+    }
+}
+
+#[test]
+fn bananas_takes_its_settings_from_defaults_file_and_words_in_that_order() {
+    let bananas = |file: &str, words: &str| settings!(resolved(file, words).unwrap(), Bananas);
+    let default = bananas("", "bananas");
+    assert_eq!(default, BananasConfig::default(), "cells have paths");
+    let surrogate = bananas("", "bananas --space chain").surrogate;
+    let SurrogateConfig::FeatureMlp(network) = surrogate else {
+        panic!("{surrogate:?}")
+    };
+    assert_eq!((network.encoding, network.members), (Encoding::OneHot, 5));
+
+    let file = "[method]\nname = 'bananas'\nround = 3\nincumbents = 2\n[method.surrogate]\nkind = 'forest'\ntrees = 7\n";
+    let read = bananas(file, "");
+    assert_eq!((read.round, read.incumbents, read.initial), (3, 2, 10));
+    let forest = |surrogate: SurrogateConfig| match surrogate {
+        SurrogateConfig::Forest(forest) => forest,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(forest(read.surrogate).trees, 7);
+    let typed = bananas(
+        file,
+        "--round 4 --initial 5 --edits 2 --candidates 50 --exploration ucb --surrogate forest",
+    );
+    assert_eq!(
+        (
+            typed.round,
+            typed.initial,
+            typed.edits,
+            typed.candidates,
+            typed.incumbents
+        ),
+        (4, 5, 2, 50, 2)
+    );
+    assert_eq!(typed.acquisition, Exploration::Ucb(1.0));
+    assert_eq!(forest(typed.surrogate).trees, 7, "typed again as it was");
+    let other = bananas(file, "--surrogate gaussian-process").surrogate;
+    let paths = GaussianProcessConfig {
+        encoding: Encoding::Paths,
+    };
+    assert_eq!(other, SurrogateConfig::GaussianProcess(paths));
+
+    for (words, named) in [
+        ("random --incumbents 3", "--incumbents"),
+        ("bananas --beam 3", "--beam"),
+        ("bananas --halving asha", "surrogate"),
+        ("bananas --surrogate mlp --space nb101", "grow"),
+    ] {
+        let message = format!("{:#}", resolved("", words).unwrap_err());
+        assert!(message.contains(named), "{words}: {message}");
     }
 }
 
