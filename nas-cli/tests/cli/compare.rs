@@ -356,7 +356,6 @@ fn what_cannot_be_compared_is_refused() {
         (2, "random,magic", "local-search"),
         (2, "random,evolution --without-random", "--without-random"),
         (2, "random=evolution", "the name random"),
-        (2, "random --benchmark nb201", "--table"),
         (1, "random --benchmark nb201 --table /no/such.csv", "/no/such.csv"),
         (1, "random,x=/no/such.toml", "/no/such.toml"),
     ] {

@@ -415,6 +415,7 @@ fn a_table_that_knows_one_size_shows_it_and_says_that_the_other_is_not_known() {
     assert!(found["pareto"][0]["params"].is_null());
     let page = super::report::page_of(&run);
     assert!(page.contains("Validation accuracy and multiply-accumulates"));
+    assert!(page.contains(&format!("It needs the table {table}")));
     assert!(page.contains("<dt>Parameters</dt><dd>not known</dd>") && page.contains("10.00 M"));
     let shown = printed(&["show", path]);
     assert!(

@@ -409,7 +409,6 @@ fn bananas_takes_its_settings_from_defaults_file_and_words_in_that_order() {
         ("random --incumbents 3", "--incumbents"),
         ("bananas --beam 3", "--beam"),
         ("bananas --halving asha", "surrogate"),
-        ("bananas --surrogate mlp --space nb101", "grow"),
     ] {
         let message = format!("{:#}", resolved("", words).unwrap_err());
         assert!(message.contains(named), "{words}: {message}");
@@ -433,7 +432,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         (
             "method = 'magic'",
             "",
-            "darts, random, evolution, nsga2, local-search, pnas, rl",
+            "darts, random, evolution, nsga2, local-search, bananas, pnas, rl",
         ),
         ("", "random --order 2", "--order"),
         ("", "random --hessian-every 0", "--hessian-every"),

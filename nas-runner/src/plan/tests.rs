@@ -94,8 +94,9 @@ fn a_table_that_is_built_in_brings_its_space_along() {
         panic!("expected a table");
     };
     assert_eq!((lookup.data.as_str(), lookup.epochs), ("cifar10", None));
+    let built_in = resolved("", "random --benchmark nb201").unwrap();
+    assert_eq!(built_in.space, SpaceConfig::Nb201 {});
     for (words, named) in [
-        ("random --benchmark nb201", "--table FILE"),
         ("random --benchmark digits --table /t.csv", "built in"),
         ("random --benchmark digits --epochs 3", "1, 2, 4"),
         (
