@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Images a second of `nas predict` and of onnxruntime, on networks that `nas export` has written.
 
-    pip install numpy onnxruntime
-    python inference.py --nas target/release/nas --image photo.jpg RUN_OR_FILE EXPORT [RUN_OR_FILE EXPORT ...]
+    pip install -r benches/requirements.txt
+    python3 benches/inference.py --nas target/release/nas --image photo.jpg RUN_OR_FILE EXPORT [RUN_OR_FILE EXPORT ...]
 
 EXPORT is the folder of the export. Both run in turn, for some rounds, on the same number of threads; decoding is not
 counted. Prints a row for each network and batch: images a second of each round, and their ratio.

@@ -100,7 +100,7 @@ fn main() -> Result<()> {
             other => bail!("unknown option {other}"),
         }
     }
-    let mut step: Box<dyn FnMut() -> Result<f32>> = match &work.name[..] {
+    let (params, mut step) = match &work.name[..] {
         "darts-search" => search_step(&work)?,
         "darts-eval" => training_step(&work, named(&work, "DARTS_V2")?)?,
         "nb201" => training_step(&work, named(&work, "NB201_ALL_3X3")?)?,
@@ -121,6 +121,7 @@ fn main() -> Result<()> {
         "order": work.order,
         "device": device_name(&work.device),
         "threads": rayon::current_num_threads(),
+        "params": params,
         "step_seconds_median": sorted.get(sorted.len() / 2),
         "step_seconds": seconds,
         "first_losses": losses,
@@ -178,22 +179,28 @@ fn named(work: &Work, arch: &str) -> Result<Network> {
     Ok(genotype.network(&Operations::standard(), &config(work))?)
 }
 
-fn training_step(work: &Work, network: Network) -> Result<Box<dyn FnMut() -> Result<f32>>> {
+/// The network's parameters, and what makes a step.
+type Steps = (u64, Box<dyn FnMut() -> Result<f32>>);
+
+fn training_step(work: &Work, network: Network) -> Result<Steps> {
+    let params = network.cost().params;
     let model = Model::new(Arc::new(network), Seed::new(0), &Compute::on(work.device.clone()))?;
     let mut optimizer = optimizer()?;
     let (images, labels) = batch(work, Seed::new(1))?;
-    Ok(Box::new(move || {
+    let step = move || {
         let loss = |logits: &Logits| cross_entropy(&logits.main, &labels, 0.0);
         let (_, loss, mut gradients) = model.differentiate(&images, &TRAIN, loss)?;
         gradients.clip_norm(5.0)?;
         optimizer.step(model.parameters(), &gradients, RATE)?;
         Ok(loss.to_scalar::<f32>()?)
-    }))
+    };
+    Ok((params, Box::new(step)))
 }
 
-fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
+fn search_step(work: &Work) -> Result<Steps> {
     let cells = darts();
     let network = cells.supernet(&config(work), MixedChannels::All)?;
+    let params = network.cost().params;
     let supernet = Supernet::new(Arc::new(network), Seed::new(0), &Compute::on(work.device.clone()))?;
     let tables: Vec<Array2<f64>> = cells
         .relaxed()?
@@ -203,7 +210,7 @@ fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
     let mut optimizer = optimizer()?;
     let (train, valid) = (batch(work, Seed::new(1))?, batch(work, Seed::new(2))?);
     let order = work.order;
-    Ok(Box::new(move || {
+    let step = move || {
         let mixture = Mixture::new(tables.clone());
         if order == 2 {
             let state = optimizer.state()?;
@@ -221,5 +228,6 @@ fn search_step(work: &Work) -> Result<Box<dyn FnMut() -> Result<f32>>> {
         step.gradients.clip_norm(5.0)?;
         optimizer.step(supernet.parameters(), &step.gradients, RATE)?;
         Ok(step.loss.to_scalar::<f32>()?)
-    }))
+    };
+    Ok((params, Box::new(step)))
 }
