@@ -1,4 +1,4 @@
-//! What can go wrong while a network is built, trained, saved or loaded.
+//! Errors of building, training, saving and loading networks.
 
 use std::path::{Path, PathBuf};
 

@@ -44,8 +44,8 @@ pub struct FinalTraining<'a> {
     pub seed: Seed,
     /// What it runs on, and in which element type.
     pub compute: &'a Compute,
-    /// A directory to which a checkpoint is written after each epoch, and from which an interrupted
-    /// training goes on.
+    /// The directory of checkpoints. One is written after each epoch, and an interrupted training
+    /// continues from it.
     pub checkpoint: Option<&'a Path>,
     /// By which it can be asked to stop. It then leaves a checkpoint, if there is a directory for
     /// it, and fails with [`EvalError::Interrupted`].
@@ -107,8 +107,8 @@ impl FinalTraining<'_> {
     /// a number, a checkpoint of another training.
     pub fn run(self, observer: impl Fn(&EpochMetrics)) -> Result<FinalReport, EvalError> {
         let watch = Stopwatch::start();
-        // Two trainings that leave their checkpoints in one place would each go on from the
-        // other's.
+        // Two trainings with the same checkpoint directory would continue from each other's
+        // checkpoints.
         let _lock = self.checkpoint.map(take).transpose()?;
         check_fit(&self.network, &self.train, self.dataset)?;
         let data = self.validation.divide(self.dataset)?;

@@ -1,4 +1,4 @@
-//! What a trained network says of images that belong to no data set.
+//! Predictions of a trained network for images that belong to no data set.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::error::EvalError;
 use crate::inference::Inference;
 use crate::trained::TrainedNetwork;
 
-/// Images that are computed at a time, where nothing else is said.
+/// The default number of images that are computed at a time.
 const BATCH: usize = 64;
 
 /// A trained network with what it needs to look at an image file.

@@ -81,7 +81,7 @@ pub enum Policy {
 /// How much images are varied, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AugmentationLevel {
-    /// Not at all, but for mirroring where images of one's own are said to allow it.
+    /// No augmentation, except mirroring if the user's images allow it.
     None,
     /// As [`AugmentationLevel::Standard`], with half of the crop, rounded up.
     Light,

@@ -1,4 +1,4 @@
-//! One vector register, whatever its width: what the convolution kernels are written in.
+//! One vector register of any width; the convolution kernels are written with it.
 //!
 //! A kernel is a [`Task`]: generic code over [`Vector`], run by
 //! [`Float::dispatch`](super::float::Float::dispatch) with the vector type of a

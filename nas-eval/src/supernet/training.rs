@@ -20,7 +20,7 @@ use crate::train::{EpochSteps, Progress, Scores, Tally, TrainConfig, TrainingDat
 ///
 /// Every random stream is derived from the seed, the epoch and the step, and an epoch can be
 /// interrupted between any two steps: with the weights, the state of their optimizer and the
-/// [`Progress`] it goes on bit for bit as if it had not been.
+/// [`Progress`], it continues with the same bits as without the interruption.
 #[derive(Debug)]
 pub struct SupernetTraining {
     supernet: Supernet,
