@@ -1,4 +1,4 @@
-//! What a study tells those who watch it.
+//! The events that a study reports to its observers.
 
 use nas_space::search::{Budget, Spent};
 
@@ -13,7 +13,7 @@ pub enum Event {
         /// What it may spend.
         budget: Budget,
     },
-    /// A recorded study goes on: first its records are replayed.
+    /// A recorded study is resumed: first its records are replayed.
     Resumed {
         /// Trials on record.
         recorded: u64,
@@ -62,7 +62,7 @@ pub struct Progress {
     pub best: Option<Best>,
 }
 
-/// Somebody who watches a study. Every `FnMut(&Event)` is one.
+/// An observer of a study. Every `FnMut(&Event)` is one.
 pub trait Observer {
     /// Called on the thread that runs the study, which waits meanwhile.
     fn notify(&mut self, event: &Event);

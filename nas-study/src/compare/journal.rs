@@ -1,4 +1,4 @@
-//! The runs of a comparison on file, so that none is made twice.
+//! The runs of a comparison in a file, so that none is repeated.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};

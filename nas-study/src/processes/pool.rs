@@ -111,7 +111,7 @@ impl Processes {
     pub fn start(config: ProcessConfig, space: Arc<dyn Space>, stop: Stop) -> Result<Self, ProcessError> {
         let program = match config.program.as_slice() {
             [] => return Err(ProcessError::NoProgram),
-            // Of a shell, what it is told to run.
+            // For a shell, the command that it runs.
             [_, flag, command] if matches!(flag.as_str(), "-c" | "/C") => command.clone(),
             [program, ..] => program.clone(),
         };
@@ -302,7 +302,7 @@ impl Evaluator for Processes {
 }
 
 impl ProcessConfig {
-    /// The share of the threads that a worker has: what does not divide goes to the first ones.
+    /// A worker's share of the threads; the first workers get the remainder.
     pub(super) fn threads_of(&self, number: usize) -> usize {
         let (threads, workers) = (self.threads.get(), self.workers.get());
         (threads / workers + usize::from(number < threads % workers)).max(1)

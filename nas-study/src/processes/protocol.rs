@@ -41,7 +41,7 @@ pub enum Request {
     Trial(Box<Job>),
 }
 
-/// What a program is told before its first trial.
+/// The first message to a program, before its first trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
@@ -73,8 +73,8 @@ pub struct Job {
     pub epochs: u32,
     /// The seed of all randomness of this trial.
     pub seed: Seed,
-    /// The trial whose training goes on, and the epochs that it has had, where it is not to begin
-    /// anew.
+    /// The trial whose training continues, and the epochs that it already has; none for a new
+    /// training.
     pub continues: Option<Continued>,
 }
 

@@ -16,7 +16,7 @@ use super::protocol::{Answer, Detailed, Hello, MAX_LINE, PROTOCOL, Ready, Refuse
 #[non_exhaustive]
 pub enum ServeError {
     /// Nothing can be read or written.
-    #[error("the study cannot be heard or answered: {0}")]
+    #[error("the connection to the study failed: {0}")]
     Io(#[from] io::Error),
     /// What was read is no message.
     #[error("expected a message of the evaluator protocol: {0}")]
@@ -32,7 +32,7 @@ pub trait Served {
     /// As [`Evaluator::description`].
     fn description(&self) -> String;
 
-    /// As [`Evaluator::evaluate`], with anything else that there is to say.
+    /// Like [`Evaluator::evaluate`], with additional details.
     ///
     /// # Errors
     /// As [`Evaluator::evaluate`].

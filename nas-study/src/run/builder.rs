@@ -106,14 +106,14 @@ impl<'a> Study<'a> {
         self
     }
 
-    /// Where trials are recorded. A study that is in there already goes on.
+    /// Where trials are recorded. A study that is already there continues.
     #[must_use]
     pub fn store(mut self, store: &'a mut Store) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Who is told what happens.
+    /// The observer of the study's events.
     #[must_use]
     pub fn observer(mut self, observer: &'a mut dyn Observer) -> Self {
         self.observer = Some(observer);

@@ -203,7 +203,7 @@ impl<'a> Search<'a> {
         Ok(evaluate.then_some(trial))
     }
 
-    /// The next trial: a new training, or one that goes on.
+    /// The next trial: a new training, or one that continues.
     fn trial(&mut self, proposal: Proposal) -> Result<Trial, StudyError> {
         let id = self.spent.trials;
         let Proposal {

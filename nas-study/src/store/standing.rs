@@ -1,5 +1,5 @@
-//! How a study stands, at a glance: sums that the database makes, so that it takes no longer than
-//! reading once.
+//! The progress of a study: sums that the database computes, so that it takes only one pass over
+//! the records.
 
 use rusqlite::OptionalExtension;
 
