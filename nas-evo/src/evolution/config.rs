@@ -41,7 +41,7 @@ pub enum Tournament {
 }
 
 impl Tournament {
-    /// How many are drawn of so many living.
+    /// The number of members drawn from a population of this size.
     pub(super) fn members(self, living: usize) -> usize {
         match self {
             Self::Members(members) => members,

@@ -20,7 +20,7 @@ use crate::mutation::mutant;
 /// How often a proposal that was made before is drawn again; after that it is made again.
 pub const REDRAWS: usize = 100;
 
-/// Someone who was evaluated and lives.
+/// A member of the population, with its evaluation.
 #[derive(Debug, Clone)]
 struct Member {
     architecture: Architecture,
