@@ -73,7 +73,7 @@ pub struct SearchReport {
     pub stopped: Option<Stopped>,
     /// What perturbation-based selection tried, edge by edge, where that was asked for.
     pub perturbations: Vec<EdgePerturbation>,
-    /// Why the architecture may mean little, in sentences; none where nothing was noticed.
+    /// Warnings about the architecture, as sentences; empty if there are none.
     pub warnings: Vec<String>,
     /// Seconds in all, those before a resumption included.
     pub seconds: f64,
