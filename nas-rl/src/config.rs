@@ -1,4 +1,4 @@
-//! The parameters of a search by a controller, and the published ones.
+//! The parameters of a search with a controller, and the published ones.
 
 use nas_eval::nn::{AdamConfig, OptimizerConfig};
 use serde::{Deserialize, Serialize};
