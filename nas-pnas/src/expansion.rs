@@ -1,4 +1,4 @@
-//! What architectures of one level grow into: each once, streamed in batches.
+//! The children of a level's architectures: each once, streamed in batches.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 pub struct Candidate {
     /// The architecture.
     pub architecture: Architecture,
-    /// What it is told from others by.
+    /// Its canonical id.
     pub id: CanonicalId,
 }
 

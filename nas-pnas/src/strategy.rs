@@ -122,7 +122,7 @@ impl ProgressiveSearch {
         })
     }
 
-    /// The levels so far, the last one as far as it has come.
+    /// The levels so far; the last one may be incomplete.
     pub fn levels(&self) -> Vec<LevelReport> {
         let growth = self.space.growth();
         let report = |(place, level): (usize, &Level)| {
