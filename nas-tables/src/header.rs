@@ -1,4 +1,4 @@
-//! What stands at the beginning of a table: everything but the numbers.
+//! The header of a table: everything except the numbers.
 
 use std::collections::BTreeSet;
 
@@ -168,7 +168,7 @@ pub enum Encoding {
     U64,
     /// 4 bytes, a whole number; all bits set: missing.
     U32,
-    /// 2 bytes, how many of so many images are classified correctly; all bits set: missing.
+    /// 2 bytes: the number of correctly classified images out of this total; all bits set: missing.
     Hits(u16),
 }
 
@@ -200,7 +200,7 @@ impl Header {
         self.columns.iter().filter(of)
     }
 
-    /// Checks what serde does not.
+    /// Checks that serde cannot make.
     ///
     /// # Errors
     /// What is wrong, and what was expected.

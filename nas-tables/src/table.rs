@@ -14,8 +14,8 @@
 //! | 28 + H | | the rows: what [`Rows`] says |
 //! | | | the columns, one after the other, in each a number for each row: [`Encoding`] |
 //!
-//! Nothing else is in the file, so that its length follows from the header. A version of the format
-//! that an earlier program cannot read has another number:
+//! The file contains nothing else, so its length follows from the header. A version of the format
+//! that earlier programs cannot read has a new number:
 //!
 //! | version | what it added |
 //! |---|---|
