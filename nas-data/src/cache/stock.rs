@@ -24,7 +24,7 @@ pub struct CachedData {
     pub sources: Vec<String>,
     /// Bytes of the files in the cache.
     pub bytes: u64,
-    /// When they were last read or opened, as far as the file system says.
+    /// When they were last read or opened, if the file system records it.
     pub last_used: SystemTime,
 }
 

@@ -1,4 +1,4 @@
-//! From what decoders give to 8-bit pixels, grey or RGB, the right way up.
+//! Converts the output of decoders to 8-bit pixels, grey or RGB, with the right orientation.
 
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, GrayImage, RgbImage};

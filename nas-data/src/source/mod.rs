@@ -143,7 +143,7 @@ impl Skip {
     /// Why a file is set aside that has the ending of images and no bytes.
     const EMPTY: &str = "empty: it has zero bytes";
     /// Why a file is set aside whose ending is that of images, and whose content is something else.
-    pub(crate) const OTHER_CONTENT: &str = "no image, whatever its name says";
+    pub(crate) const OTHER_CONTENT: &str = "not an image, in spite of its name";
 
     /// Whether it was set aside though it has the ending of images.
     pub(crate) fn looks_like_an_image(reason: &str) -> bool {
@@ -203,7 +203,7 @@ impl Side {
     }
 }
 
-/// Opens what is at `path` and lists what it has.
+/// Opens the source at `path` and lists its images.
 pub(crate) fn open(
     path: &Path,
     options: &ReadOptions,
