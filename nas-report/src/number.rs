@@ -43,7 +43,7 @@ pub fn counted(n: usize, thing: &str) -> String {
     format!("{n} {thing}{ending}")
 }
 
-/// What stands in the place of a figure that nobody knows.
+/// The text for an unknown figure.
 pub const NOT_KNOWN: &str = "not known";
 
 /// A figure as text, or that it is not known.
