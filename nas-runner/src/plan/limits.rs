@@ -1,4 +1,4 @@
-//! How large architectures are, and what the limits on that do to a search.
+//! The sizes of architectures, and the effect of limits on a search.
 
 use std::sync::Arc;
 

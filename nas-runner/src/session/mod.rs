@@ -41,7 +41,7 @@ pub use report::SearchResult;
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
-/// Which images of one's own are in which split, in a run directory.
+/// The file in a run directory that lists the split of each of the user's own images.
 const SPLIT_FILE: &str = "split.json";
 
 /// The parts of a search, made from its configuration.
@@ -136,7 +136,7 @@ impl Session {
         Self::prepare_watched(config, stop, Arc::new(Unwatched))
     }
 
-    /// The same with somebody who looks on, from now until the end of the run.
+    /// The same with an observer, from now until the end of the run.
     ///
     /// # Errors
     /// As [`Session::prepare`].
@@ -219,7 +219,7 @@ impl Session {
         let recorded: RunConfig = run.read_config()?;
         if recorded != self.config {
             bail!(
-                "{} holds a run with another configuration; expected this one, or another directory",
+                "{} contains a run with another configuration; use the same configuration or another directory",
                 directory.display()
             );
         }
@@ -253,7 +253,7 @@ impl Session {
         match &self.source {
             Source::Training { evaluator, .. } => Ok(evaluator.as_ref()),
             Source::Table(evaluator) => Ok(evaluator),
-            Source::Command(_) => bail!("an evaluator of your own runs in workers alone"),
+            Source::Command(_) => bail!("your own evaluator runs only in workers"),
         }
     }
 
@@ -319,7 +319,8 @@ impl Session {
         })
     }
 
-    /// Runs what is left of the search, with so many worker processes or none, and of the final training.
+    /// Runs the rest of the search and of the final training, with this number of worker processes
+    /// or none.
     ///
     /// # Errors
     /// [`Stopped`] where it was asked to stop.
@@ -327,8 +328,8 @@ impl Session {
         let batch = self.config.batch;
         if workers > batch as usize {
             let note = format!(
-                "note: {workers} workers, but a batch of {batch}: no more than that run at a time. A larger batch \
-                 (--batch of a new search) is another search"
+                "note: {workers} workers, but a batch of {batch}: only that number run at a time. A larger \
+                 batch (--batch) needs a new search"
             );
             self.watcher.watch(RunEvent::Note(&note));
         }
@@ -336,7 +337,8 @@ impl Session {
         self.result(run, &concluded)
     }
 
-    /// Runs what is left of the study, with so many worker processes or none, and of the final training.
+    /// Runs the rest of the study and of the final training, with this number of worker processes
+    /// or none.
     ///
     /// # Errors
     /// [`Stopped`] where it was asked to stop.
