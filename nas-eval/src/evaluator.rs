@@ -241,7 +241,7 @@ impl TrainingEvaluator {
         }
     }
 
-    /// The same evaluator, whose trials are given up once this is requested.
+    /// The same evaluator, whose trials end after this stop is requested.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop, ..self }

@@ -21,7 +21,7 @@ use crate::train::JudgedBy;
 use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData};
 use crate::trained::{MADE_BY, TrainedNetwork};
 
-/// Trains one architecture in full and tests it: what comes once, after a search, for the
+/// Trains one architecture in full and tests it. This happens once, after a search, for the
 /// architecture that validation chose. It is the only way in this crate from an architecture to a
 /// test accuracy.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub enum Validation {
 /// What became of a final training.
 #[derive(Debug)]
 pub struct FinalReport {
-    /// Figures on the test split, which was looked at once.
+    /// Figures on the test split, which was used once.
     pub test: TestReport,
     /// Validation accuracy after the last epoch, where images were held out.
     pub valid_accuracy: Option<f64>,

@@ -90,8 +90,8 @@ pub fn peak() -> Option<u64> {
 }
 
 /// Bytes of memory that this machine has, or that the control group of this process may use; `None`
-/// where that cannot be known. Not what is free: that changes from moment to moment, and what is
-/// decided by it with it.
+/// if it is unknown. This is not the free memory, which changes from moment to moment and would
+/// make decisions depend on it.
 pub fn installed() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

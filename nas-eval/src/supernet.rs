@@ -85,8 +85,8 @@ impl Supernet {
         Ok(Self { model, stop })
     }
 
-    /// The same supernet, whose evaluations are given up, as [`EvalError::Interrupted`], once this
-    /// is requested.
+    /// The same supernet, whose evaluations end with [`EvalError::Interrupted`] after this stop is
+    /// requested.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop, ..self }

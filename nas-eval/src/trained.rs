@@ -47,7 +47,7 @@ pub struct TrainedNetwork {
     pub network: NetworkConfig,
     /// Name of the data set it was trained on.
     pub dataset: String,
-    /// Names of the classes, by label: as many as it tells apart.
+    /// Names of the classes, by label: one for each class of the network.
     pub classes: Vec<String>,
     /// How images of other sizes are brought to that of the network.
     pub resize: Resize,

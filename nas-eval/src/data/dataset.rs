@@ -80,8 +80,7 @@ impl Dataset {
     /// Reads the data set of this name, from files below `data_dir` unless it is built in.
     ///
     /// # Errors
-    /// If there is no such data set, a file is missing or a file is not what it should be; see
-    /// [`DataError`].
+    /// If there is no such data set, or a file is missing or invalid; see [`DataError`].
     pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Self, DataError> {
         Self::load_noting(name, data_dir, &mut |_| {})
     }

@@ -61,7 +61,7 @@ pub enum DataError {
     #[error(transparent)]
     Own(#[from] nas_data::DataError),
 
-    /// A file was read and is not what it should be: torn, truncated or foreign.
+    /// A file was read but is invalid: damaged, truncated or foreign.
     #[error("{}: {what}: expected {expected}, got {got}", path.display())]
     Malformed {
         /// The file.

@@ -237,7 +237,7 @@ mod tests {
     fn what_rounding_leaves_goes_to_the_largest_remainders() {
         assert_eq!(apportion(&[5, 5, 4], 4, 0.3), [2, 1, 1]);
         assert_eq!(apportion(&[4, 5, 5], 4, 0.3), [1, 2, 1]);
-        // Each class keeps one on either side, whatever the total.
+        // Each class keeps one image on either side, even if this changes the total.
         assert_eq!(apportion(&[2, 2, 2, 1], 1, 0.1), [1, 1, 1, 0]);
         assert_eq!(apportion(&[2, 30, 2], 31, 0.9), [1, 29, 1]);
     }

@@ -179,7 +179,7 @@ impl<T: Float> Run<'_, T> {
         found
     }
 
-    /// The steps that hand a gradient down to this one, in the order in which they do.
+    /// The steps that pass a gradient to this one, in their order.
     ///
     /// First come those that read it through a ReLU and have a depthwise convolution to go through:
     /// what these give is added up where it shall be, and the ReLU, the same for all, is gone

@@ -93,7 +93,7 @@ impl Engine {
         self.plan.elements_of_weights(trained)
     }
 
-    /// Elements of what one thread works in.
+    /// The number of elements in the working memory of one thread.
     pub(crate) fn elements_of_rooms(&self) -> u64 {
         self.plan.elements_of_rooms()
     }

@@ -68,7 +68,7 @@ pub(super) struct Norm {
     pub(super) affine: bool,
 }
 
-/// What a step computes of what it reads.
+/// The computation of a step on its inputs.
 #[derive(Debug)]
 pub(super) enum Op {
     Image,

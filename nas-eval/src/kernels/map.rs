@@ -12,7 +12,7 @@ use super::vector::{Task, Vector};
 pub(crate) struct Affine<'a, T> {
     /// Scale and shift of each padded channel.
     pub(crate) line: Option<[&'a [T]; 2]>,
-    /// Whether what is negative becomes 0.
+    /// Whether negative values become 0.
     pub(crate) rectified: bool,
     /// Not negative.
     pub(crate) factor: T,

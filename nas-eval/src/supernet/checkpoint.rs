@@ -40,8 +40,8 @@ pub struct Learned<'a> {
     pub optimizer: &'a mut dyn Optimizer,
 }
 
-/// What a search remembers beside tensors. `R` is what it tells of an epoch, `T` what its method
-/// alone knows of.
+/// The state of a search besides its tensors. `R` is the report of an epoch, `T` the state of the
+/// method.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint<R, T> {
     pub(super) identity: Identity,

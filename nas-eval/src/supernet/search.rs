@@ -17,9 +17,9 @@ use crate::train::{EpochClock, Progress};
 pub trait OneShot {
     /// What it is run with. Checkpoints hold it as JSON.
     type Config: Serialize;
-    /// What it tells of an epoch.
+    /// The report of an epoch.
     type Report: Clone + Serialize + DeserializeOwned;
-    /// What it remembers beside tensors; a struct of named fields, which stand beside those of the
+    /// Its state besides tensors: a struct of named fields, which are stored next to those of the
     /// checkpoint.
     type State: Serialize + DeserializeOwned;
     /// What can go wrong.
@@ -31,11 +31,11 @@ pub trait OneShot {
     /// What it is run with.
     fn config(&self) -> &Self::Config;
 
-    /// The space that it searches, written out: what tells it from others in a checkpoint.
+    /// A text that describes the space that it searches and identifies it in a checkpoint.
     fn space(&self) -> String;
 
-    /// Trains an epoch, or what is left of one that was interrupted, and tells of it; the seconds
-    /// are filled in by [`OneShot::timed`].
+    /// Trains an epoch, or the rest of an interrupted one, and reports it; [`OneShot::timed`] fills
+    /// in the seconds.
     ///
     /// # Errors
     /// Those of the method and of [`SupernetTraining::pass`].
@@ -63,7 +63,7 @@ pub trait OneShot {
     /// What it remembers.
     fn state(&self) -> Self::State;
 
-    /// Goes on from what it remembered.
+    /// Restores its state from a checkpoint.
     fn restore(&mut self, state: Self::State);
 }
 
@@ -93,7 +93,7 @@ pub enum Event<'a, R, O> {
 /// had never stopped.
 ///
 /// # Example
-/// A method that trains architectures drawn uniformly: its sampler, and what it tells of an epoch.
+/// A method that trains uniformly drawn architectures: its sampler, and the report of an epoch.
 /// ```
 /// use nas_eval::data::Dataset;
 /// use nas_eval::error::EvalError;
@@ -263,8 +263,8 @@ impl<M: OneShot> OneShotSearch<M> {
         Ok(())
     }
 
-    /// Trains one epoch, or what is left of one that was interrupted. Where it is interrupted, a
-    /// checkpoint is left in the directory, if there is one.
+    /// Trains one epoch, or the rest of an interrupted one. If it is interrupted, it saves a
+    /// checkpoint in the directory, if there is one.
     ///
     /// # Errors
     /// As [`OneShot::epoch`] and [`OneShotSearch::save`].

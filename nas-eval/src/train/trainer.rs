@@ -87,7 +87,7 @@ impl Trainer {
         Ok(&self.history)
     }
 
-    /// Trains one epoch, or what is left of one that was interrupted, and validates.
+    /// Trains one epoch, or the rest of an interrupted one, and validates.
     ///
     /// # Errors
     /// [`EvalError::Interrupted`] where a stop is requested; [`EvalError::NonFinite`] as soon as a
