@@ -93,7 +93,7 @@ pub enum StudyError {
         /// As given.
         given: String,
     },
-    /// Asked again, the strategy does not propose what is on record.
+    /// When asked again, the strategy does not repeat the recorded proposal.
     #[error(
         "trial {trial} is recorded as {recorded}, but the search method now proposes {proposed}. Its code, \
          its parameters or the recorded outcomes have changed: resume with the program that started the \
@@ -117,7 +117,7 @@ pub enum StudyError {
         /// What the system said.
         source: io::Error,
     },
-    /// A trial was given up although nobody had asked the study to stop.
+    /// A trial was abandoned although no stop was requested.
     #[error(
         "trial {trial} could not be evaluated: {reason}. It is not recorded; fix the cause and resume the study"
     )]
@@ -169,7 +169,7 @@ pub enum StudyError {
         /// What the system said.
         source: io::Error,
     },
-    /// A file's text is not what it should be, or a value cannot be written in its format.
+    /// A file's text is invalid, or a value cannot be written in its format.
     #[error("'{}' cannot be {action} as {format}: {reason}", path.display())]
     Text {
         /// `read` or `written`.

@@ -32,14 +32,14 @@ pub enum Event {
     Finished {
         /// The trial with its conclusion.
         record: TrialRecord,
-        /// Where the study stands after it.
+        /// The progress of the study after it.
         progress: Progress,
     },
     /// The strategy is about to be told an outcome that was on record. In trial order.
     Replayed {
         /// The trial with its conclusion.
         record: TrialRecord,
-        /// Where the study stands after it.
+        /// The progress of the study after it.
         progress: Progress,
     },
     /// The study is over.
@@ -49,7 +49,7 @@ pub enum Event {
     },
 }
 
-/// Where a study stands, counted over the trials told so far.
+/// The progress of a study, counted over the trials told so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// What these trials have spent.

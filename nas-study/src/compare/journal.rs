@@ -62,7 +62,7 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
-    /// A line is not what it should be.
+    /// An invalid line.
     #[error("{} is damaged in line {line}: {reason}; compare in another directory", path.display())]
     Damaged {
         /// The file.

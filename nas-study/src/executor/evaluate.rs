@@ -1,4 +1,4 @@
-//! One evaluation, whatever happens in it.
+//! One evaluation, including every way in which it can fail.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

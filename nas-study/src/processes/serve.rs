@@ -26,8 +26,8 @@ pub enum ServeError {
     Refused(String),
 }
 
-/// What evaluates trials in a process of its own: every [`Evaluator`], and whatever has more to say
-/// than one.
+/// An evaluator that runs in its own process: every [`Evaluator`], and types that return additional
+/// details.
 pub trait Served {
     /// As [`Evaluator::description`].
     fn description(&self) -> String;
@@ -63,7 +63,7 @@ impl Served for Box<dyn Served> {
 /// ends: the program's side of the [protocol](super).
 ///
 /// `make` makes the evaluator from the hello. It is also given a [`Stop`], which is requested when
-/// the input ends, so that an evaluation that is under way can be given up; the answer is then
+/// the input ends, so that a running evaluation can be abandoned; the answer is then
 /// [`FailureKind::Interrupted`].
 ///
 /// # Errors
@@ -130,7 +130,7 @@ pub fn serve<E: Served>(
     Ok(())
 }
 
-/// Hands each line on as a request, until the input ends or nobody wants more.
+/// Passes each line on as a request, until the input ends or the receiver is gone.
 fn read_requests(mut input: impl BufRead, mut hand_on: impl FnMut(Result<Request, String>) -> bool) {
     loop {
         let mut line = String::new();

@@ -12,7 +12,7 @@ use crate::error::StudyError;
 use crate::event::{Observer, Silent};
 use crate::store::{Store, Summary};
 
-/// A study of a strategy in a space, judged by an evaluator: what is not said has its default.
+/// A study of a strategy in a space with an evaluator; all other settings have defaults.
 ///
 /// | Method | Default | Purpose | Range |
 /// |---|---|---|---|

@@ -105,7 +105,7 @@ impl<'a> PreparedStudy<'a> {
     ///
     /// # Errors
     /// [`StudyError::Strategy`] or [`StudyError::Stalled`] if the strategy cannot continue,
-    /// [`StudyError::ReplayDiverged`] where it does not propose what is on record,
+    /// [`StudyError::ReplayDiverged`] if it does not repeat the recorded proposals,
     /// [`StudyError::Store`] where nothing can be written, [`StudyError::Spawn`] where there are no
     /// threads. What was recorded stays.
     pub fn run(self, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary, StudyError> {

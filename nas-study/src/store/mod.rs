@@ -115,7 +115,7 @@ impl Store {
     /// The process that runs the study in this file, if one does.
     ///
     /// # Errors
-    /// [`StoreError::Io`] where the lock cannot be looked at.
+    /// [`StoreError::Io`] if the lock cannot be checked.
     pub fn holder(path: impl AsRef<Path>) -> Result<Option<Holder>, StoreError> {
         Lock::holder(path.as_ref())
     }

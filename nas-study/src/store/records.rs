@@ -1,4 +1,4 @@
-//! Reading what is on record.
+//! Reading records.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

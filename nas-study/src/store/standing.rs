@@ -7,7 +7,7 @@ use super::records::{TRIALS, select};
 use super::{Best, Records, StoreError};
 use crate::clock;
 
-/// How a study stands.
+/// The progress of a study.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Standing {
@@ -51,7 +51,7 @@ const BEST: &str = "
     ORDER BY fidelity_epochs DESC, valid_accuracy DESC, id LIMIT 1";
 
 impl Records {
-    /// How the study stands.
+    /// The progress of the study.
     ///
     /// # Errors
     /// As [`Records::study`].
