@@ -51,7 +51,7 @@ impl RegularizedEvolution {
         })
     }
 
-    /// The best of a tournament; of equals the first drawn. `None` while nobody lives.
+    /// The best of a tournament; of equals the first drawn. `None` while the population is empty.
     fn parent(&self, rng: &mut impl Rng) -> Option<&Member> {
         let living = self.population.len();
         if living == 0 {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::rung::Rung;
 
-/// Where a bracket stands.
+/// The progress of a bracket.
 #[derive(Debug, Default)]
 pub(super) struct Bracket {
     /// How many configurations were drawn for it.

@@ -85,7 +85,7 @@ impl HalvingConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`EvoError::Config`] names the first number that is out of its range, and what is expected.
+    /// [`EvoError::Config`] names the first number that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), EvoError> {
         let smallest = self.smallest_bracket()?;
         match self.schedule {
