@@ -1,4 +1,4 @@
-//! What a search tells of each epoch and in the end.
+//! The reports of a search, for each epoch and at the end.
 
 use nas_space::genotype::Genotype;
 use nas_space::spaces::ChosenEdge;

@@ -102,8 +102,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// A search before its first epoch. The images of `dataset` that are trained on are halved; its
-    /// test images are not looked at.
+    /// A search before its first epoch. The training images of `dataset` are halved; its test
+    /// images are not used.
     ///
     /// # Errors
     /// [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without a
@@ -167,8 +167,8 @@ impl Search {
     /// # Errors
     /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was
     /// requested; [`DartsError::NonFinite`] or [`EvalError::NonFinite`] where a gradient or a loss
-    /// is not a number; [`EvalError::Format`] for a checkpoint of another search; whatever the
-    /// device or the file system says.
+    /// is not a number; [`EvalError::Format`] for a checkpoint of another search; and errors of the
+    /// device or the file system.
     ///
     /// [`EvalError::NonFinite`]: nas_eval::error::EvalError::NonFinite
     /// [`EvalError::Format`]: nas_eval::error::EvalError::Format

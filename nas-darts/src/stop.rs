@@ -53,7 +53,7 @@ pub enum StopRule {
 pub struct Course<'a> {
     /// Epochs of a search that is not ended early.
     pub epochs: u32,
-    /// Epochs at the start that are not looked at.
+    /// The number of epochs at the start that are ignored.
     pub frozen_epochs: u32,
     /// The strengths before the first epoch: a table a cell, edges × operations.
     pub start: &'a [Array2<f64>],

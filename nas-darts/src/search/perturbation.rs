@@ -117,7 +117,7 @@ impl Remaining<'_> {
 }
 
 impl Search {
-    /// Decides what is left to decide, and gives the edges of each cell with all decisions.
+    /// Makes the remaining decisions, and returns the edges of each cell with all decisions.
     pub(crate) fn perturb(
         &mut self,
         tuning_epochs: u32,
@@ -184,7 +184,7 @@ impl Search {
         })
     }
 
-    /// Trains the weights of what remains after round number `round`.
+    /// Trains the weights of the remaining supernet after round number `round`.
     fn tune(
         &mut self,
         remaining: &Remaining<'_>,
