@@ -326,7 +326,7 @@ impl RlConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RlError::Eval`] names the first value that is out of its range, and what is expected.
+    /// [`RlError::Eval`] names the first value that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), RlError> {
         self.controller.validate()?;
         OptimizerConfig::Adam(self.adam).validate()?;

@@ -103,7 +103,7 @@ impl ControllerConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RlError::Eval`] names the first value that is out of its range, and what is expected.
+    /// [`RlError::Eval`] names the first value that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), RlError> {
         for (name, value) in [("hidden", self.hidden), ("layers", self.layers)] {
             if value == 0 {

@@ -28,8 +28,8 @@ pub struct Enas {
 }
 
 impl Enas {
-    /// A search before its first epoch. The images of `dataset` that are trained on are divided;
-    /// its test images are not looked at.
+    /// A search before its first epoch. The training images of `dataset` are divided; its test
+    /// images are not used.
     ///
     /// # Errors
     /// [`EvalError::Config`] for a value out of range, [`RlError::Space`] for a space without a
@@ -107,8 +107,8 @@ impl Enas {
     /// # Errors
     /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was
     /// requested; [`RlError::NonFinite`] or [`EvalError::NonFinite`] where scores or a loss are not
-    /// numbers; [`EvalError::Format`] for a checkpoint of another search; whatever the device or
-    /// the file system says.
+    /// numbers; [`EvalError::Format`] for a checkpoint of another search; and errors of the device
+    /// or the file system.
     ///
     /// [`EvalError::NonFinite`]: nas_eval::error::EvalError::NonFinite
     /// [`EvalError::Format`]: nas_eval::error::EvalError::Format
