@@ -174,7 +174,7 @@ impl ProgressiveConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`PnasError::Config`] names the first value that is out of its range, and what is expected.
+    /// [`PnasError::Config`] names the first value that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), PnasError> {
         if self.beam.is_empty() || self.beam.contains(&0) {
             let got = format!("{:?}", self.beam);

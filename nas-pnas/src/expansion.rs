@@ -55,7 +55,7 @@ impl Expansion {
         })
     }
 
-    /// What `parents` grow into, without what is `known`.
+    /// The children of `parents`, without those that are `known`.
     pub fn of(space: Arc<dyn Space>, mut parents: Vec<Architecture>, known: HashSet<CanonicalId>) -> Self {
         parents.reverse();
         Self {

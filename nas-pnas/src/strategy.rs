@@ -300,7 +300,7 @@ impl ProgressiveSearch {
         Ok(self.take(selection, count, &expansion))
     }
 
-    /// Queues what was selected.
+    /// Queues the selected architectures.
     fn take(&mut self, selection: Selection<Chosen>, parents: usize, expansion: &Expansion) -> Level {
         self.queue = selection.into_best_first().into();
         self.known
