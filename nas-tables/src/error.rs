@@ -24,7 +24,7 @@ pub enum TableError {
         count: usize,
     },
 
-    /// A line is not what it should be.
+    /// An invalid line.
     #[error("{}: line {line}: {what}: expected {expected}, got '{got}'", path.display())]
     Line {
         /// The file.
@@ -156,12 +156,12 @@ pub enum TableError {
         reason: String,
     },
 
-    /// A file to import from that is not what it should be.
+    /// An invalid file to import from.
     #[error("{}: {reason}", path.display())]
     Import {
         /// The file.
         path: PathBuf,
-        /// Where and what does not fit, and what was expected.
+        /// The place, the problem and the expected content.
         reason: String,
     },
 

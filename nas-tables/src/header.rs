@@ -160,9 +160,9 @@ pub enum Figure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// 8 bytes, IEEE 754; what is not a number is missing.
+    /// 8 bytes, IEEE 754; NaN means missing.
     F64,
-    /// 4 bytes, IEEE 754; what is not a number is missing.
+    /// 4 bytes, IEEE 754; NaN means missing.
     F32,
     /// 8 bytes, a whole number; all bits set: missing.
     U64,

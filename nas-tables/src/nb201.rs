@@ -232,8 +232,8 @@ impl Nb201Table {
         self.best(|row| row.accuracies[dataset as usize][1])
     }
 
-    /// What tells this table from others: the first 16 digits of the SHA-256 of its file, unpacked
-    /// if it was gzipped.
+    /// The identity of this table: the first 16 digits of the SHA-256 of its file, unpacked if it
+    /// was gzipped.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }

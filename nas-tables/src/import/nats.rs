@@ -60,7 +60,7 @@ const DATASETS: [(&str, usize); 4] = [
     ("ImageNet16-120", 2),
 ];
 
-/// A line; what else the interface gives is not looked at.
+/// A line; other fields of the interface are ignored.
 #[derive(Debug, Deserialize)]
 struct Record {
     arch_str: String,

@@ -55,7 +55,7 @@ struct Fixed {
     trainable_parameters: Option<u64>,
 }
 
-/// One training; what else the interface gives is not looked at.
+/// One training; other fields of the interface are ignored.
 #[derive(Debug, Deserialize)]
 struct Training {
     final_validation_accuracy: f64,

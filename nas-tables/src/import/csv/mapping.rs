@@ -20,13 +20,13 @@ pub struct Mapping {
     /// Where the figures come from, for people.
     #[serde(default)]
     pub origin: String,
-    /// What stands between fields: one character of ASCII.
+    /// The delimiter between fields: one ASCII character.
     #[serde(default = "comma")]
     pub delimiter: char,
     /// Which lines are read.
     #[serde(default, rename = "where")]
     pub filter: Filter,
-    /// Texts that stand for no figure, besides nothing and `nan`.
+    /// Texts that mean no figure, besides empty fields and `nan`.
     #[serde(default)]
     pub missing: Vec<String>,
     /// Whose architectures the lines are of.
