@@ -65,8 +65,7 @@ impl Part {
     }
 }
 
-/// Bytes of pixels in a file of the cache, which the system reads as they are looked at. Clones
-/// share them.
+/// Pixels in a file of the cache, which the system reads on access. Clones share them.
 #[derive(Clone)]
 pub struct Pixels {
     file: Arc<Mapped>,

@@ -127,7 +127,7 @@ pub enum DataError {
         problem: String,
     },
 
-    /// A line of a list is not what it should be.
+    /// A line of a list is invalid.
     #[error("{}: line {line}: {problem}", path.display())]
     Line {
         /// The list.
@@ -187,8 +187,8 @@ pub enum DataError {
         number: usize,
         /// The first ten, with their numbers of images.
         classes: String,
-        /// The splits that images have to be divided into: `training`, and what is drawn of
-        /// `validation` and `test`.
+        /// The splits that images are divided into: `training`, and those of `validation` and
+        /// `test` that are drawn.
         splits: Vec<&'static str>,
         /// Groups that each class needs: one for each of these splits.
         needed: usize,

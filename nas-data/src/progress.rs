@@ -20,7 +20,7 @@ pub enum Stage {
     Listing,
     /// Another process reads the same source; its result is waited for.
     Waiting,
-    /// The sizes of the images are looked at, to choose one for all.
+    /// The sizes of the images are read, to choose one for all.
     Measuring,
     /// The images are read, decoded and resized.
     Reading,

@@ -221,7 +221,7 @@ impl Appended {
     }
 }
 
-/// Counts what is done in a stage and tells it now and then.
+/// Counts the progress of a stage and reports it from time to time.
 pub(crate) struct Counter<'a> {
     stage: Stage,
     total: usize,

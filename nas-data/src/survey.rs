@@ -1,4 +1,4 @@
-//! Findings made of what was read.
+//! Findings about the images that were read.
 
 use std::collections::BTreeMap;
 

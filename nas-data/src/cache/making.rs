@@ -108,8 +108,8 @@ impl<'a> Making<'a> {
         sync_directory_of(path)
     }
 
-    /// Gives the folder its final name, unless a whole one has it already, and opens what is there
-    /// then.
+    /// Gives the folder its final name, unless a complete folder already has it, and opens the
+    /// folder of that name.
     ///
     /// # Errors
     /// What the system says.

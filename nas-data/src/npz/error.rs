@@ -41,7 +41,7 @@ pub enum NpzError {
         found: Vec<String>,
     },
 
-    /// One array is not what it should be.
+    /// An array is invalid.
     #[error("{}: array '{name}': {fault}", path.display())]
     Array {
         /// The file.
@@ -97,7 +97,7 @@ pub enum Fault {
         got: u64,
     },
 
-    /// It is larger than what is read.
+    /// It is larger than the limit.
     #[error("its {got} values are more than {most}; make the images smaller, or leave some out")]
     TooLarge {
         /// Values that it has.

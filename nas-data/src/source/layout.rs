@@ -341,7 +341,7 @@ fn check_classes(file: &Path, listed: &[String], found: &BTreeSet<&OsStr>) -> Re
     }
 }
 
-/// Warns of folders that stand where classes do and have no images.
+/// Warns of folders that are in the place of classes but have no images.
 fn empty_folders(folders: &[PathBuf], depth: usize, classes: &BTreeSet<&OsStr>) -> Option<String> {
     let empty: BTreeSet<String> = folders
         .iter()

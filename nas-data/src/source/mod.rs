@@ -72,11 +72,11 @@ pub(crate) trait Source: Sync {
         false
     }
 
-    /// Hashes what tells cheaply whether anything has changed: names, lengths and times of files.
+    /// Hashes names, lengths and times of files, as a quick test whether anything has changed.
     fn stamp(&self, hash: &mut Sha256);
 
-    /// Reads what is not known yet, before anything but [`stamp`](Self::stamp) and
-    /// [`folder`](Self::folder) is asked for.
+    /// Reads the rest. It is called before everything except [`stamp`](Self::stamp) and
+    /// [`folder`](Self::folder).
     fn load(&mut self, _progress: &(dyn Fn(Progress) + Sync)) -> Result<(), DataError> {
         Ok(())
     }
@@ -295,7 +295,7 @@ fn parquet_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
 }
 
-/// A path for people: what is not UTF-8 is written as `\xNN`.
+/// A path for display: bytes that are not UTF-8 are written as `\xNN`.
 pub(crate) fn shown(path: &OsStr) -> String {
     let mut text = String::new();
     for chunk in path.as_encoded_bytes().utf8_chunks() {
