@@ -15,7 +15,7 @@ use crate::shown::Shown;
 pub struct CompareData {
     /// The page's title.
     pub title: String,
-    /// A sentence on what was compared.
+    /// A sentence about the comparison.
     pub lead: String,
     /// What the numbers say, a sentence each, the most important first.
     pub verdict: Vec<String>,

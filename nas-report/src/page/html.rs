@@ -43,7 +43,7 @@ impl Html {
         self.line(format_args!("<p>{}</p>", escaped(text)))
     }
 
-    /// A paragraph that has to be seen: a limit of what is shown, something unusual.
+    /// A paragraph for important remarks: a limitation, or something unusual.
     pub fn note(&mut self, text: &str) -> &mut Self {
         self.line(format_args!("<p class=\"note\">{}</p>", escaped(text)))
     }

@@ -30,7 +30,7 @@ const LEAST_WIDTH: usize = 48;
 pub struct ImagesData {
     /// The page's title.
     pub title: String,
-    /// A sentence on what was read.
+    /// A sentence about the images.
     pub lead: String,
     /// The few figures that matter most: name, value, remark.
     pub figures: Vec<(&'static str, String, String)>,

@@ -43,7 +43,7 @@ impl Page {
         }
     }
 
-    /// What stands above all sections.
+    /// The content above all sections.
     pub fn opening(&mut self, opening: Html) -> &mut Self {
         self.opening = opening;
         self
