@@ -1,4 +1,4 @@
-//! Runs what was exported, in Rust, and compares.
+//! Runs the exported network in Rust, and compares.
 
 use candle_core::{DType, Device, Tensor};
 use nas_eval::model::Pass;
