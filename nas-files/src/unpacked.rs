@@ -64,7 +64,7 @@ pub enum FileError {
     },
 }
 
-/// The content of the file at `path`, unpacked if it begins like gzip, whatever its name.
+/// The content of the file at `path`, unpacked if it begins like gzip, regardless of its name.
 ///
 /// Never more than `limit` + 1 bytes are read or unpacked, and memory grows with what is there, not with what a header
 /// claims: a byte of a packed file gives 200 at most, where that is more than 16 MiB in all.
