@@ -38,7 +38,7 @@ pub struct Source<'a> {
     pub own: Option<&'a OwnPlan>,
 }
 
-/// A data set that was looked at, so that settings can be chosen for it.
+/// A data set with its facts, from which settings are chosen.
 #[derive(Debug, Clone)]
 pub struct Looked {
     /// Its name, or the path of the user's own images.

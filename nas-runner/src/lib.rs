@@ -62,7 +62,8 @@ pub use watch::{RunEvent, Unwatched, Watcher};
 /// Trials are evaluated in this process.
 ///
 /// # Errors
-/// What in the configuration cannot be; where the directory holds another search; whatever goes wrong. What is on record stays.
+/// For an invalid configuration, a directory with another search, or any failure of the search.
+/// Recorded results stay.
 pub fn search_in(directory: &Path, config: RunConfig) -> Result<SearchResult> {
     let session = Session::prepare(config, &Stop::new())?;
     let (run, store) = session.open(directory)?;

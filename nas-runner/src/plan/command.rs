@@ -44,7 +44,7 @@ impl CommandPlan {
         }
     }
 
-    /// Puts what was typed over it.
+    /// Applies the options typed.
     pub(super) fn overlay(&mut self, args: &TaskArgs) -> Result<()> {
         let meaningless = [
             (args.budget.final_epochs.is_some(), "--final-epochs"),

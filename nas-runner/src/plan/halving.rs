@@ -212,7 +212,7 @@ fn check_table(table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
     )
 }
 
-/// Puts what was typed over it.
+/// Applies the options typed.
 pub(super) fn overlay(plan: &mut HalvingPlan, args: &HalvingArgs) -> Result<()> {
     plan.min_epochs = args.min_epochs.unwrap_or(plan.min_epochs);
     plan.eta = args.eta.unwrap_or(plan.eta);

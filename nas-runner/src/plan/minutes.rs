@@ -94,7 +94,7 @@ impl Pace {
             let why = format!(
                 "--minutes {minutes}: on this machine an epoch on {} images takes about {epoch:.0} s, and \
                  two trials of one epoch with a final training of one epoch take {:.1} minutes; expected \
-                 at least that number, or fewer images (--limit N)",
+                 at least that time, or fewer images (--limit N)",
                 self.images,
                 needed / (60.0 * PLANNED)
             );

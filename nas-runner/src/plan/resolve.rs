@@ -485,7 +485,7 @@ fn merge(base: &mut Table, over: Table) {
     }
 }
 
-/// Puts what was typed over the configuration.
+/// Applies the options typed to the configuration.
 fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Result<()> {
     let task = &args.task;
     config.seed = args.own.seed.unwrap_or(config.seed);
@@ -532,7 +532,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
 }
 
 impl TrainingPlan {
-    /// Puts what was typed over it, for these data.
+    /// Applies the options typed, for these data.
     fn overlay(&mut self, task: &TaskArgs, facts: &DataFacts) {
         self.limit = task.data.limit.or(self.limit);
         self.epochs = task.budget.epochs.unwrap_or(self.epochs);
@@ -550,7 +550,7 @@ impl TrainingPlan {
     }
 }
 
-/// With a table, puts what was typed over the images that a supernet is trained on, if one is.
+/// With a table, applies the options typed to the images that train a supernet, if there is one.
 fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()> {
     let of_trials = [
         (task.budget.final_epochs.is_some(), "--final-epochs"),

@@ -286,7 +286,7 @@ impl TablePlan {
         Ok(self.open()?.known_space())
     }
 
-    /// Checks that the table is that of this space and has what is asked of it.
+    /// Checks that the table belongs to this space and has everything that the configuration needs.
     pub(super) fn validate(&self, space: &SpaceConfig) -> Result<()> {
         if let Some(name) = self
             .benchmark

@@ -108,7 +108,7 @@ pub struct Concluded {
     pub last: Option<FinalRecord>,
 }
 
-/// What a method has to tell besides its best architecture.
+/// The records of a method besides its best architecture.
 enum Extra {
     /// The front of its trials.
     Front(Option<Pareto>),
@@ -131,7 +131,8 @@ impl Session {
     /// Reads the data and builds the parts. Nothing is written. Nobody looks on.
     ///
     /// # Errors
-    /// What in the configuration cannot be, what is missing of its data or its table, or why the method cannot search there.
+    /// For an invalid configuration, missing data or a missing table, or a method that cannot
+    /// search there.
     pub fn prepare(config: RunConfig, stop: &Stop) -> Result<Self> {
         Self::prepare_watched(config, stop, Arc::new(Unwatched))
     }
@@ -398,7 +399,7 @@ impl Session {
         })
     }
 
-    /// Runs what is left of the study. Whoever has evaluated its trials is gone afterwards.
+    /// Runs the rest of the study. Afterwards, the evaluator and its workers are gone.
     fn study(
         &self,
         run: &RunDir,
