@@ -274,7 +274,7 @@ fn a_time_makes_a_budget_that_is_kept_on_record() {
         "as typed"
     );
     let said = place.refused(2, "search --data @/photos --minutes 0.0001");
-    assert!(said.contains("expected at least that number"), "{said}");
+    assert!(said.contains("expected at least that time"), "{said}");
     let said = place.refused(2, "search darts --data @/photos --minutes 1");
     assert!(said.contains("trains a supernet"), "{said}");
     let said = place.refused(2, "search random --benchmark digits --minutes 1");
