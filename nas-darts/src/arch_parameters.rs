@@ -1,4 +1,4 @@
-//! The architecture parameters as something that is optimised and kept.
+//! The architecture parameters, with their optimizer and their checkpoints.
 
 use std::collections::HashMap;
 

@@ -197,7 +197,7 @@ mod tests {
         }
     }
 
-    /// Gradient descent on both levels in turn.
+    /// Alternating gradient descent on both levels.
     fn descend(order: impl Fn(&mut Toy) -> f64, rate: f64) -> (f64, f64) {
         let mut toy = Toy::new(2.0, -2.0);
         for _ in 0..2_000 {

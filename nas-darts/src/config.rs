@@ -98,7 +98,7 @@ pub enum Order {
     Second,
 }
 
-/// Which of the two steps that are made in turn comes first.
+/// Which of the two alternating steps comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FirstStep {
@@ -132,7 +132,7 @@ pub enum RelaxationConfig {
     Darts {},
     /// By a softmax, on a part of the channels, with weights for the edges too.
     PcDarts {
-        /// K: one channel in so many goes through the operations, at least 2.
+        /// K: one of K channels passes through the operations; at least 2.
         #[serde(default = "pc_darts_parts")]
         parts: usize,
     },
@@ -361,7 +361,7 @@ impl DartsConfig {
         }
         if self.frozen_epochs >= self.epochs {
             let expected = format!(
-                "less than the {} epochs, so that an architecture is learned",
+                "less than the {} epochs; otherwise no architecture is learned",
                 self.epochs
             );
             return Err(DartsError::config("frozen_epochs", self.frozen_epochs, expected));
@@ -383,8 +383,8 @@ impl DartsConfig {
         }
         if self.stop != StopRule::None && self.selection != Selection::Magnitude {
             // The supernet that such a rule would go back to is gone.
-            let expected = "magnitude with a stop rule: perturbation takes the supernet as it is at the end, not that of \
-                            the epoch that the rule names";
+            let expected = "magnitude with a stop rule: perturbation uses the supernet at the end, not \
+                            that of the epoch that the rule chooses";
             return Err(DartsError::config("selection", "perturbation", expected));
         }
         if matches!(self.relaxation, RelaxationConfig::Gdas { .. }) {
@@ -395,7 +395,7 @@ impl DartsConfig {
                 return Err(DartsError::config("hessian_every", self.hessian_every, expected));
             }
             if self.selection != Selection::Magnitude {
-                let expected = "magnitude: with gdas one operation an edge is trained at a time";
+                let expected = "magnitude: gdas trains only one operation on each edge at a time";
                 return Err(DartsError::config("selection", "perturbation", expected));
             }
         }

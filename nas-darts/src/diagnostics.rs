@@ -1,4 +1,4 @@
-//! What tells a search that collapses from one that does not: skip connections, entropy, gaps.
+//! Signs of collapse in a search: skip connections, entropy, gaps.
 
 use nas_space::spaces::{ChosenEdge, RelaxedCell};
 use ndarray::Array2;
@@ -8,7 +8,7 @@ use crate::report::CellReport;
 /// The operation that a collapsing search drifts to (Chu et al. 2020, arXiv 1911.12126, section 3).
 const SKIP: &str = "skip_connect";
 
-/// What there is to say of a cell with these strengths, of which these edges are chosen.
+/// The diagnostics of a cell with these strengths and these chosen edges.
 ///
 /// # Shapes
 /// `strengths` is edges × operations.

@@ -1,4 +1,4 @@
-//! Eigenvalues of a Hessian that is known by its products with vectors alone.
+//! Eigenvalues of a Hessian, computed from its products with vectors.
 //!
 //! Lanczos' method builds, product by product, an orthonormal basis q₁, q₂, … in which the matrix
 //! is tridiagonal: β_j q_{j+1} = H q_j − α_j q_j − β_{j−1} q_{j−1} with α_j = q_jᵀ H q_j. The
@@ -65,7 +65,7 @@ pub fn extreme_eigenvalues<E>(
             }
         }
         let left = norm(&next);
-        // Also where it is not a number: there is no going on from that.
+        // Also if it is not a number, because the search cannot continue from that.
         if left.is_nan() || left <= NOTHING * size {
             break;
         }

@@ -1,7 +1,8 @@
 //! Differentiable architecture search.
 //!
 //! A supernet has every operation on every edge. Its weights and the architecture parameters are
-//! trained in turn, each on its own half of the images, and an architecture is read off in the end.
+//! trained alternately, each on its own half of the images. At the end, an architecture is selected
+//! from it.
 //!
 //! ```
 //! use nas_darts::{DartsConfig, Search};

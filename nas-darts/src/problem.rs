@@ -1,5 +1,4 @@
-//! A supernet at one training and one validation batch, as the bilevel problem that its
-//! architecture is a solution of.
+//! The bilevel problem of a supernet's architecture, at one training and one validation batch.
 
 use candle_core::{Result, Tensor};
 use indexmap::IndexMap;

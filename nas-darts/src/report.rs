@@ -1,4 +1,4 @@
-//! What a search tells of each epoch and in the end.
+//! The reports of a search, for each epoch and at the end.
 
 use nas_space::genotype::Genotype;
 use nas_space::spaces::ChosenEdge;
@@ -73,7 +73,7 @@ pub struct SearchReport {
     pub stopped: Option<Stopped>,
     /// What perturbation-based selection tried, edge by edge, where that was asked for.
     pub perturbations: Vec<EdgePerturbation>,
-    /// Why the architecture may mean little, in sentences; none where nothing was noticed.
+    /// Warnings about the architecture, as sentences; empty if there are none.
     pub warnings: Vec<String>,
     /// Seconds in all, those before a resumption included.
     pub seconds: f64,

@@ -94,17 +94,16 @@ pub enum Selecting<'a> {
 
 /// A differentiable search of one space on one data set.
 ///
-/// Every random stream is derived from the seed, the epoch and the step, so that a search that was
-/// saved after any epoch, or when it was interrupted, goes on bit for bit as if it had never
-/// stopped.
+/// Every random stream is derived from the seed, the epoch and the step, so a search that is saved
+/// after any epoch or at an interruption continues with the same bits as if it had never stopped.
 #[derive(Debug)]
 pub struct Search {
     pub(crate) oneshot: OneShotSearch<Differentiable>,
 }
 
 impl Search {
-    /// A search before its first epoch. The images of `dataset` that are trained on are halved; its
-    /// test images are not looked at.
+    /// A search before its first epoch. The training images of `dataset` are halved; its test
+    /// images are not used.
     ///
     /// # Errors
     /// [`EvalError::Config`] for a value out of range, [`DartsError::Space`] for a space without a
@@ -134,9 +133,9 @@ impl Search {
         })
     }
 
-    /// The same search, which is given up between two steps, as
-    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted), once a stop is
-    /// requested. [`Search::run`] then leaves a checkpoint, from which it goes on.
+    /// The same search, which ends between two steps with
+    /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) after a stop is
+    /// requested. [`Search::run`] then saves a checkpoint, from which it can continue.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self {
@@ -162,14 +161,14 @@ impl Search {
         &self.oneshot.history
     }
 
-    /// Runs what is left of the search. With a directory, it goes on from the checkpoint that is
-    /// there, if any, and leaves one after each epoch.
+    /// Runs the rest of the search. With a directory, it continues from the checkpoint in it, if
+    /// any, and saves one after each epoch.
     ///
     /// # Errors
     /// [`EvalError::Interrupted`](nas_eval::error::EvalError::Interrupted) where a stop was
     /// requested; [`DartsError::NonFinite`] or [`EvalError::NonFinite`] where a gradient or a loss
-    /// is not a number; [`EvalError::Format`] for a checkpoint of another search; whatever the
-    /// device or the file system says.
+    /// is not a number; [`EvalError::Format`] for a checkpoint of another search; and errors of the
+    /// device or the file system.
     ///
     /// [`EvalError::NonFinite`]: nas_eval::error::EvalError::NonFinite
     /// [`EvalError::Format`]: nas_eval::error::EvalError::Format
@@ -205,7 +204,7 @@ impl Search {
                     name => format!("{name} cell"),
                 };
                 warnings.push(format!(
-                    "the architecture's {name} passes nothing on: each way through it meets `none`"
+                    "the architecture's {name} has no output: every path through it contains `none`"
                 ));
             }
         }

@@ -7,8 +7,8 @@
 //!   of the epoch before; or the order of the operations on every edge has not changed for some
 //!   epochs.
 //!
-//! Both look at the epochs in which the architecture is learned, and at nothing but the history and
-//! where the search started, so that a resumed search ends where it would have ended.
+//! Both use only the epochs in which the architecture is learned, the history and the start of the
+//! search, so a resumed search ends at the same epoch.
 //!
 //! # Deviations
 //! **robust** counts the ratio for positive averages alone: it says nothing where one is negative.
@@ -48,12 +48,12 @@ pub enum StopRule {
     DartsPlus(DartsPlusRule),
 }
 
-/// What a rule is told beside the history.
+/// The input of a rule besides the history.
 #[derive(Debug, Clone, Copy)]
 pub struct Course<'a> {
     /// Epochs of a search that is not ended early.
     pub epochs: u32,
-    /// Epochs at the start that are not looked at.
+    /// The number of epochs at the start that are ignored.
     pub frozen_epochs: u32,
     /// The strengths before the first epoch: a table a cell, edges × operations.
     pub start: &'a [Array2<f64>],

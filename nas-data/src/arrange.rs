@@ -174,8 +174,8 @@ fn check_classes(
         None => Ok(()),
         Some((class, (listed, _))) => Err(DataError::TooSmall {
             what: format!(
-                "class '{class}' has no image to train on: of {listed} listed, the others cannot be read, are the same as images of \
-                 other classes, or are in other splits"
+                "class '{class}' has no image to train on: its {listed} images cannot be read, are the \
+                 same as images of other classes, or are in other splits"
             ),
             remedy: "add images to it, or leave the class out".to_owned(),
         }),

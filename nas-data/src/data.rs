@@ -10,7 +10,7 @@ use nas_space::shape::Shape;
 use crate::findings::Findings;
 use crate::resize::Resize;
 
-/// Images of one's own: all of one shape, in classes, split.
+/// The user's own images: all of one shape, labelled and split.
 #[derive(Debug, Clone)]
 pub struct OwnData {
     /// The name of the folder, or of the file without its ending.
@@ -65,8 +65,7 @@ impl Part {
     }
 }
 
-/// Bytes of pixels in a file of the cache, which the system reads as they are looked at. Clones
-/// share them.
+/// Pixels in a file of the cache, which the system reads on access. Clones share them.
 #[derive(Clone)]
 pub struct Pixels {
     file: Arc<Mapped>,
@@ -74,7 +73,7 @@ pub struct Pixels {
 }
 
 impl Pixels {
-    /// The bytes `range` of `file`; none where it has not so many.
+    /// The bytes `range` of `file`; none if the file is too short.
     pub(crate) fn new(file: Arc<Mapped>, range: Range<usize>) -> Self {
         Self { file, range }
     }

@@ -67,8 +67,8 @@ pub struct Decoded {
 /// Decodes an image.
 ///
 /// # Errors
-/// [`DecodeError`] for what is no image, has a format or a variant that is not built in, ends too early, is larger
-/// than the bounds of [this module](self), or is damaged.
+/// [`DecodeError`] if the file is not an image, has an unsupported format or variant, is truncated
+/// or damaged, or exceeds the bounds of [this module](self).
 pub fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
     let mut opened = Opened::new(bytes)?;
     let format = opened.format;

@@ -1,4 +1,4 @@
-//! What can be wrong with images of one's own.
+//! Errors of the user's own images.
 
 use std::io;
 use std::path::PathBuf;
@@ -34,8 +34,9 @@ pub enum DataError {
 
     /// The file is of a kind that is read by programs with a certain feature alone.
     #[error(
-        "{}: {format} is not read by this program, which was built without the feature '{feature}'; build it with --features \
-         {feature}, or give a folder of class folders, a list of images, or arrays (.npz)",
+        "{}: this program cannot read {format}, because it was built without the feature '{feature}'; \
+         build it with --features {feature}, or give a folder of class folders, a list of images, or \
+         arrays (.npz)",
         path.display()
     )]
     WithoutFeature {
@@ -115,8 +116,8 @@ pub enum DataError {
 
     /// The header of a list, or the columns that were named, do not say where paths and labels are.
     #[error(
-        "{}: {problem}; name its columns from the left with --columns, such as --columns path,label (path, label, split, group, \
-         or _ for one that does not count)",
+        "{}: {problem}; name its columns from the left with --columns, such as --columns path,label (path, \
+         label, split, group, or _ for an unused column)",
         path.display()
     )]
     Columns {
@@ -126,7 +127,7 @@ pub enum DataError {
         problem: String,
     },
 
-    /// A line of a list is not what it should be.
+    /// A line of a list is invalid.
     #[error("{}: line {line}: {problem}", path.display())]
     Line {
         /// The list.
@@ -158,8 +159,8 @@ pub enum DataError {
 
     /// A class has too few groups of images for both sides of a split.
     #[error(
-        "class {class} has {} in {}; a split needs {needed} groups of each class, and images of one group stay together: add \
-         images of it, or leave the class out",
+        "class {class} has {} in {}; a split needs {needed} groups of each class, and images of one group \
+         stay together; add images of this class, or leave the class out",
         counted(*.images, "image"), counted(*.groups, "group")
     )]
     TooFew {
@@ -175,9 +176,10 @@ pub enum DataError {
 
     /// Some classes have too few images, or too few that may be on different sides, for all splits.
     #[error(
-        "too few images of {} to be divided into {}: {classes}. Each class needs {needed} that are not copies of each other and \
-         not of one group. Add images, leave the classes out (of a folder with --glob, such as --glob '!CLASS/**'), or give the \
-         splits yourself (folders train, val and test, or a column 'split' of a list)",
+        "too few images of {} to divide into {}: {classes}. Each class needs {needed} that are neither \
+         copies of each other nor of the same group. Add images, leave the classes out (of a folder with \
+         --glob, such as --glob '!CLASS/**'), or give the splits yourself (folders train, val and test, or \
+         a column 'split' of a list)",
         counted(*.number, "class"), listed(splits)
     )]
     FewOfClasses {
@@ -185,8 +187,8 @@ pub enum DataError {
         number: usize,
         /// The first ten, with their numbers of images.
         classes: String,
-        /// The splits that images have to be divided into: `training`, and what is drawn of
-        /// `validation` and `test`.
+        /// The splits that images are divided into: `training`, and those of `validation` and
+        /// `test` that are drawn.
         splits: Vec<&'static str>,
         /// Groups that each class needs: one for each of these splits.
         needed: usize,
@@ -194,8 +196,8 @@ pub enum DataError {
 
     /// Groups share classes such that no division leaves each class on both sides.
     #[error(
-        "class {class} cannot be on both sides of a split without another class leaving one, for its groups hold images of \
-         others too; make the groups smaller, or give the splits yourself"
+        "class {class} cannot be on both sides of a split unless another class leaves one, because its \
+         groups also contain images of other classes; make the groups smaller, or give the splits yourself"
     )]
     Entangled {
         /// The class, in quotes where it has a name, else its number.
@@ -213,7 +215,7 @@ pub enum DataError {
 
     /// The folder of the cache is in the source.
     #[error(
-        "{}: the cache lies in the folder of images {}, where nothing is written; name another folder with --cache",
+        "{}: the cache is inside the folder of images {}, where nothing may be written; choose another folder with --cache",
         cache.display(), source_folder.display()
     )]
     CacheInSource {
@@ -225,7 +227,7 @@ pub enum DataError {
 
     /// There is no home directory to keep a cache in.
     #[error(
-        "there is no folder for the cache: neither XDG_CACHE_HOME nor HOME is set; name one with --cache"
+        "there is no folder for the cache: neither XDG_CACHE_HOME nor HOME is set; choose one with --cache"
     )]
     NoCache,
 }

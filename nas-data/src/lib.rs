@@ -1,5 +1,5 @@
-//! Images of one's own: a folder, a list of files, or arrays, read once into pixels of one size,
-//! split and checked.
+//! Reads the user's own images (a folder, a list of files, or arrays) once into pixels of one size,
+//! splits them and checks them.
 //!
 //! ```
 //! use nas_data::{ReadOptions, read, split};
@@ -27,10 +27,10 @@
 //! ```
 //!
 //! [`read`] takes a path and gives [`OwnData`]: the pixels of every image at one size, its label,
-//! its group, and a training, a test and perhaps a validation split. [`Findings`] say what is worth
-//! knowing of them; [`odd_ones`] are images that look unlike the others of their class. [`split`]
-//! draws a validation split. What was read lies in a cache and is opened from there the next time;
-//! [`cached`] lists what lies there, and [`forget`] removes it.
+//! its group, and a training, a test and perhaps a validation split. [`Findings`] report problems;
+//! [`odd_ones`] are images that look unlike the others of their class. [`split`] draws a validation
+//! split. The result is cached and opened from the cache the next time; [`cached`] lists the cache,
+//! and [`forget`] removes entries.
 //!
 //! | source | what it looks like |
 //! |---|---|
@@ -39,8 +39,8 @@
 //! | arrays | `.npz` with `x` and `y`, or `x_train`, `y_train`, `x_test` and `y_test` |
 //! | Parquet (feature `parquet`) | a file, or a folder of files `train-*`, `validation-*` and `test-*`, as Hugging Face has them: a column with the bytes of image files, one with labels |
 //!
-//! **Invariant:** an image is never on both sides of a split that is drawn, nor are images of one
-//! group. Splits that the source gives are kept.
+//! **Invariant:** neither the same image nor images of one group are on both sides of a drawn
+//! split. Splits given by the source are kept.
 //!
 //! **Invariant:** nothing is written below a folder of images.
 //!

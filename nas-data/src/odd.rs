@@ -45,7 +45,8 @@ const IMAGES_FOR_EACH: usize = 10;
 const FEWEST: usize = 4;
 /// The least score that is named.
 const LEAST_SCORE: f64 = 2.0;
-/// How much the distances of brightness and contrast count beside that of patterns, which tell more.
+/// The weight of the distances of brightness and contrast relative to that of patterns, which are
+/// more informative.
 const OF_LEVELS: f64 = 0.5;
 /// Spreads count as at least this much: in levels of brightness and contrast, and of likeness.
 const LEAST_SPREAD: (f64, f64) = (4.0, 0.02);
@@ -81,7 +82,7 @@ pub struct Odd {
     /// Its place in that split.
     #[serde(skip)]
     pub index: usize,
-    /// How far it is from what is usual in its class, in standard deviations: at least 2.
+    /// Its distance from the median of its class, in standard deviations: at least 2.
     pub score: f64,
     /// In which way.
     pub why: Why,

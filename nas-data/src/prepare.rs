@@ -18,7 +18,7 @@ const GREY: [u32; 3] = [19_595, 38_470, 7_471];
 /// grey as in Pillow's `convert("L")`: (19595 R + 38470 G + 7471 B + 32768) / 65536, rounded down.
 ///
 /// # Errors
-/// [`DecodeError`] for what is no image or is damaged.
+/// [`DecodeError`] if the file is not an image or is damaged.
 pub fn prepare(file: &[u8], shape: Shape, how: Resize) -> Result<Vec<u8>, DecodeError> {
     let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
     let image = decode(file)?;

@@ -1,6 +1,7 @@
 //! How far reading is.
 
-/// How far reading is. It is told from any thread, a few hundred times a stage at most.
+/// The progress of reading. It is reported from any thread, at most a few hundred times in each
+/// stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// What is being done.
@@ -19,7 +20,7 @@ pub enum Stage {
     Listing,
     /// Another process reads the same source; its result is waited for.
     Waiting,
-    /// The sizes of the images are looked at, to choose one for all.
+    /// The sizes of the images are read, to choose one for all.
     Measuring,
     /// The images are read, decoded and resized.
     Reading,

@@ -102,7 +102,7 @@ fn check(options: &ReadOptions) -> Result<(), DataError> {
     }
 }
 
-/// What tells cheaply whether a source was read before: its stamp and all settings.
+/// A quick test whether a source was read before: its stamp and all settings.
 fn key(source: &dyn Source, options: &ReadOptions) -> Result<String, DataError> {
     let settings = ReadOptions {
         cache: None,

@@ -121,7 +121,8 @@ impl Axis {
         Self::new(old, 0.0, old as f32, new)
     }
 
-    /// From the middle of a side to one of `new` pixels, so that both sides are scaled alike and none is short.
+    /// From the middle of a side to one of `new` pixels, so that both sides have the same scale and
+    /// none is too short.
     fn middle(old: usize, old_other: usize, new: usize, new_other: usize) -> Self {
         if old * new_other <= new * old_other {
             return Self::whole(old, new);

@@ -1,4 +1,4 @@
-//! All images of a source, read once: decoded, resized, and written down as they come.
+//! Reads all images of a source once: decodes, resizes and writes each.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -16,7 +16,7 @@ use crate::progress::{Progress, Stage};
 use crate::resize::{Resize, resize};
 use crate::source::{Content, Skip, Source};
 
-/// How often progress is told in a stage.
+/// How often progress is reported in a stage.
 const TIMES_TOLD: usize = 500;
 
 /// A SHA-256.
@@ -221,7 +221,7 @@ impl Appended {
     }
 }
 
-/// Counts what is done in a stage and tells it now and then.
+/// Counts the progress of a stage and reports it from time to time.
 pub(crate) struct Counter<'a> {
     stage: Stage,
     total: usize,

@@ -42,9 +42,9 @@ pub fn split(
 /// Divides images as [`split`] does, in an order that follows from their contents: `contents` has
 /// the digest of each image, and images of different groups have different digests.
 ///
-/// The place of a group in the order depends on its own images alone. Another image more or less
-/// thus changes what is drawn of its classes only as far as their shares change: where every image
-/// is a group of its own, by at most 2 images of its class.
+/// The place of a group in the order depends on its own images alone. Adding or removing an image
+/// thus changes the draw of its classes only as much as their shares change: by at most 2 images of
+/// its class, if every image is its own group.
 ///
 /// `least_left` groups of each class or more, at least 1, are in the first list.
 ///

@@ -1,4 +1,4 @@
-//! Findings made of what was read.
+//! Findings about the images that were read.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use crate::scan::{Image, Size};
 use crate::source::{Listing, Side, Skip};
 use crate::words::counted;
 
-/// From so many times as many images on, classes are called uneven.
+/// From this ratio of images on, classes are called uneven.
 const UNEVEN: usize = 10;
-/// Below so many images, a test split is called small.
+/// Below this number of images, a test split is called small.
 const SMALL_TEST: usize = 100;
 /// The most classes that a warning names.
 const MOST_NAMED: usize = 5;
@@ -145,7 +145,7 @@ fn warn_of_identical(findings: &Findings, arrangement: &Arrangement, warnings: &
     }
     if leaks.images > 0 {
         warnings.push(format!(
-            "{} are in several of the splits that are given; {} left out of training",
+            "{} are in several of the given splits; {} left out of training",
             counted(leaks.sets.count, "image"),
             match leaks.dropped {
                 1 => "1 copy is".to_owned(),
@@ -155,13 +155,13 @@ fn warn_of_identical(findings: &Findings, arrangement: &Arrangement, warnings: &
     }
     if arrangement.leaks_in_judging > 0 {
         warnings.push(format!(
-            "{} in both the validation and the test split that are given: test accuracies will be a little too high",
+            "{} in both the given validation and the given test split: test accuracies will be slightly too high",
             are(arrangement.leaks_in_judging, "image")
         ));
     }
     if arrangement.divided_groups > 0 {
         warnings.push(format!(
-            "{} in several of the splits that are given: accuracies may be too high",
+            "{} in several of the given splits: accuracies may be too high",
             are(arrangement.divided_groups, "group")
         ));
     }
@@ -184,7 +184,7 @@ fn warn_of_classes(findings: &Findings, arrangement: &Arrangement, warnings: &mu
         && all(most) >= UNEVEN * all(least)
     {
         warnings.push(format!(
-            "classes are uneven: '{}' has {}, '{}' has {}; a high accuracy may say little of the small ones",
+            "classes are uneven: '{}' has {}, '{}' has {}; a high accuracy may say little about the small ones",
             most.class,
             counted(all(most), "image"),
             least.class,
@@ -221,7 +221,7 @@ fn warn_of_classes(findings: &Findings, arrangement: &Arrangement, warnings: &mu
 fn warn_of_images(findings: &Findings, used: &[Image], size: Size, warnings: &mut Vec<String>) {
     if findings.grey > 0 && findings.coloured > 0 {
         warnings.push(format!(
-            "{} grey and {} coloured; where one class has mostly grey ones, a network may learn that instead",
+            "{} grey and {} coloured; if one class has mostly grey ones, a network may learn that instead",
             are(findings.grey, "image"),
             findings.coloured
         ));

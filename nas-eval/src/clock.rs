@@ -1,5 +1,5 @@
-//! The only place, of this crate and of those that train by it, where the time is read. It is
-//! reported, and decides nothing.
+//! The only place in this crate, and in the crates that train with it, where the time is read. It
+//! is reported, and affects no result.
 
 use std::time::Instant;
 

@@ -32,9 +32,9 @@ pub fn instruction_set() -> &'static str {
     }
 }
 
-/// Whether matrix products of f32 may run in TF32 on CUDA (10 bits of mantissa in place of 23, much
-/// faster on Ampere and later), for the whole process. They may not unless this says so. On other
-/// devices it changes nothing.
+/// Allows or forbids TF32 in matrix products of f32 on CUDA, for the whole process (10 bits of
+/// mantissa instead of 23, much faster on Ampere and later). TF32 is off by default. Other devices
+/// are not affected.
 ///
 /// PyTorch's convolutions do by default, its matrix products do not. Convolutions that are not
 /// matrix products, sums and all that is stored stay f32.

@@ -1,4 +1,4 @@
-//! What can go wrong while a network is built, trained, saved or loaded.
+//! Errors of building, training, saving and loading networks.
 
 use std::path::{Path, PathBuf};
 
@@ -88,7 +88,7 @@ pub enum EvalError {
         /// would print it twice.
         reason: std::io::Error,
     },
-    /// A file that is not what it should be.
+    /// An invalid file.
     #[error("{}: {reason}", path.display())]
     Format {
         /// The file.
@@ -119,7 +119,7 @@ impl EvalError {
         }
     }
 
-    /// A file that is not what it should be.
+    /// An invalid file.
     pub(crate) fn format(path: &Path, reason: impl Into<String>) -> Self {
         Self::Format {
             path: path.to_owned(),

@@ -99,16 +99,16 @@ pub enum Span {
 /// schedule spans what [`Span`] says.
 ///
 /// **Continuing.** With a folder for [checkpoints](TrainingEvaluator::with_checkpoints), each trial
-/// leaves the state of its training there, in a folder named by its seed, and one that continues it
-/// goes on from there. Where that state is missing, damaged or of another training, or cannot be
-/// written, a trial trains from the start: that takes longer and gives the same figures, bit for
-/// bit on the CPU. Nothing is removed: a folder takes the space of a network's weights and its
-/// optimizer's state for each training, until whoever made it does.
+/// saves the state of its training there, in a folder named by its seed, and a trial that continues
+/// it starts from this state. If the state is missing, damaged, of another training, or cannot be
+/// written, the trial trains from the start. This takes longer and gives the same figures, bit for
+/// bit on the CPU. Nothing is removed: for each training, the folder keeps a network's weights and
+/// its optimizer's state until the caller deletes them.
 ///
-/// **Stopping.** Once a [`Stop`](TrainingEvaluator::with_stop) is requested, a trial is given up
-/// between two steps, as [`FailureKind::Interrupted`]. With a folder, here or by
-/// [`resuming_from`](TrainingEvaluator::resuming_from), it leaves the state of its training there,
-/// from which the same trial goes on when it is evaluated again.
+/// **Stopping.** After a [`Stop`](TrainingEvaluator::with_stop) is requested, a trial ends between
+/// two steps with [`FailureKind::Interrupted`]. With a folder, given here or by
+/// [`resuming_from`](TrainingEvaluator::resuming_from), it saves the state of its training there.
+/// The same trial continues from it when it is evaluated again.
 ///
 /// All trials of a study share one split. It holds the data set's training images only, so no
 /// strategy can see a test image; for the test, see
@@ -214,9 +214,9 @@ impl TrainingEvaluator {
         })
     }
 
-    /// The same evaluator, whose trials leave the state of their trainings below this folder and go
-    /// on from what is there. It decides how long an evaluation takes, and nothing else. The folder
-    /// is made when it is needed.
+    /// The same evaluator, whose trials save the state of their trainings below this folder and
+    /// continue from it. The folder affects only how long an evaluation takes. It is created when
+    /// it is needed.
     #[must_use]
     pub fn with_checkpoints(self, folder: impl Into<PathBuf>) -> Self {
         Self {
@@ -241,14 +241,14 @@ impl TrainingEvaluator {
         }
     }
 
-    /// The same evaluator, whose trials are given up once this is requested.
+    /// The same evaluator, whose trials end after this stop is requested.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop, ..self }
     }
 
-    /// How much memory a trial will take, with so many threads, before anything is allocated;
-    /// `None` where it does not train on the CPU, whose memory alone is known.
+    /// Estimates the memory of a trial with this number of threads, before anything is allocated.
+    /// `None` if it does not train on the CPU, because only the CPU's memory is known.
     ///
     /// # Errors
     /// [`EvalError::Space`] for an architecture that cannot be built at this size,

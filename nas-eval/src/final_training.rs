@@ -21,7 +21,7 @@ use crate::train::JudgedBy;
 use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData};
 use crate::trained::{MADE_BY, TrainedNetwork};
 
-/// Trains one architecture in full and tests it: what comes once, after a search, for the
+/// Trains one architecture in full and tests it. This happens once, after a search, for the
 /// architecture that validation chose. It is the only way in this crate from an architecture to a
 /// test accuracy.
 #[derive(Debug, Clone)]
@@ -44,8 +44,8 @@ pub struct FinalTraining<'a> {
     pub seed: Seed,
     /// What it runs on, and in which element type.
     pub compute: &'a Compute,
-    /// A directory to which a checkpoint is written after each epoch, and from which an interrupted
-    /// training goes on.
+    /// The directory of checkpoints. One is written after each epoch, and an interrupted training
+    /// continues from it.
     pub checkpoint: Option<&'a Path>,
     /// By which it can be asked to stop. It then leaves a checkpoint, if there is a directory for
     /// it, and fails with [`EvalError::Interrupted`].
@@ -69,7 +69,7 @@ pub enum Validation {
 /// What became of a final training.
 #[derive(Debug)]
 pub struct FinalReport {
-    /// Figures on the test split, which was looked at once.
+    /// Figures on the test split, which was used once.
     pub test: TestReport,
     /// Validation accuracy after the last epoch, where images were held out.
     pub valid_accuracy: Option<f64>,
@@ -107,8 +107,8 @@ impl FinalTraining<'_> {
     /// a number, a checkpoint of another training.
     pub fn run(self, observer: impl Fn(&EpochMetrics)) -> Result<FinalReport, EvalError> {
         let watch = Stopwatch::start();
-        // Two trainings that leave their checkpoints in one place would each go on from the
-        // other's.
+        // Two trainings with the same checkpoint directory would continue from each other's
+        // checkpoints.
         let _lock = self.checkpoint.map(take).transpose()?;
         check_fit(&self.network, &self.train, self.dataset)?;
         let data = self.validation.divide(self.dataset)?;

@@ -1,5 +1,5 @@
-//! Trains the networks of a search space on [Candle](candle_core), and makes benchmark tables by
-//! it.
+//! Trains the networks of a search space with its own engine and [Candle](candle_core), and makes
+//! benchmark tables by training.
 //!
 //! ```
 //! use nas_eval::{Compute, Dataset, TrainingEvaluator, TrainingEvaluatorConfig};

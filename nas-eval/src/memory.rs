@@ -1,4 +1,4 @@
-//! How much memory a training takes, told from its network before anything is allocated.
+//! Estimates the memory of a training from its network, before anything is allocated.
 
 use nas_space::network::Network;
 
@@ -16,13 +16,13 @@ const PROGRAM: u64 = 26 << 20;
 const PER_PARAMETER: u64 = 4;
 /// Batches that are under way: in use, finished, in the making.
 const BATCHES: u64 = 4;
-/// What the allocator takes beyond what it was asked for, in percent, as measured: pieces are
-/// rounded up, and memory is kept for the next ones.
+/// The measured overhead of the allocator, in percent of the requested memory: it rounds sizes up
+/// and keeps memory for later requests.
 const OVERHEAD_PERCENT: u64 = 30;
 /// The most that the allocator sets aside beside that, as measured: pages for each size of piece,
 /// of which a larger network has more, and for each thread that a pass has run on.
 const SET_ASIDE: u64 = 33 << 20;
-/// What it sets aside for a small network is so many times what was asked for.
+/// For a small network, the allocator reserves this multiple of the requested memory.
 const SET_ASIDE_FOR_EACH: u64 = 3;
 
 /// What a training takes on the CPU, in bytes, part by part.
@@ -42,8 +42,8 @@ pub struct MemoryEstimate {
 }
 
 impl MemoryEstimate {
-    /// Of a training of this network, with so many threads, of a data set that takes so many bytes
-    /// and of which no more than so many images are evaluated at once.
+    /// The memory of a training of this network with this number of threads, for a data set of this
+    /// number of bytes, with at most this number of images evaluated at the same time.
     ///
     /// # Errors
     /// [`EvalError::UnsupportedLayer`].
@@ -90,8 +90,8 @@ pub fn peak() -> Option<u64> {
 }
 
 /// Bytes of memory that this machine has, or that the control group of this process may use; `None`
-/// where that cannot be known. Not what is free: that changes from moment to moment, and what is
-/// decided by it with it.
+/// if it is unknown. This is not the free memory, which changes from moment to moment and would
+/// make decisions depend on it.
 pub fn installed() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;

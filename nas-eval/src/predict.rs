@@ -1,4 +1,4 @@
-//! What a trained network says of images that belong to no data set.
+//! Predictions of a trained network for images that belong to no data set.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use crate::error::EvalError;
 use crate::inference::Inference;
 use crate::trained::TrainedNetwork;
 
-/// Images that are computed at a time, where nothing else is said.
+/// The default number of images that are computed at a time.
 const BATCH: usize = 64;
 
-/// A trained network with what it needs to look at an image file.
+/// A trained network with everything that it needs to classify image files.
 ///
 /// ```no_run
 /// use nas_eval::Predictor;
@@ -104,7 +104,7 @@ impl Predictor {
     /// The pixels of an image file as the network sees them; see [`nas_data::prepare`].
     ///
     /// # Errors
-    /// [`DecodeError`] for what is no image, has a format that is not built in, or is damaged.
+    /// [`DecodeError`] if the file is not an image, has an unsupported format, or is damaged.
     pub fn prepare(&self, file: &[u8]) -> Result<Vec<u8>, DecodeError> {
         nas_data::prepare(file, self.network.network.image, self.network.resize)
     }

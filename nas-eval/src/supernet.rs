@@ -2,8 +2,8 @@
 //!
 //! The network is a space's [supernet](nas_space::spaces::CellSpace::supernet): its nodes are
 //! weighted sums, whose weights, a [`Mixture`], are given with every pass. DARTS makes them of its
-//! architecture parameters; a one-hot mixture makes one architecture out of the whole, and costs no
-//! more than that.
+//! architecture parameters; a one-hot mixture selects one architecture, and costs no more than this
+//! architecture.
 //!
 //! | item | what it is |
 //! |---|---|
@@ -12,8 +12,8 @@
 //! | [`SupernetTraining`] | the training of a supernet's weights, by the [`Steps`] of a method |
 //! | [`OneShotSearch`] | a whole search by a [`OneShot`] method: epochs, checkpoints, resumption |
 //!
-//! A method is two traits: [`Steps`], its relaxation or its sampler, and [`OneShot`], what it does
-//! and remembers beside the training of the weights. [`OneShotSearch`] has an example.
+//! A method is two traits: [`Steps`], its relaxation or its sampler, and [`OneShot`], its work and
+//! state besides the training of the weights. [`OneShotSearch`] has an example.
 
 mod checkpoint;
 mod one_hot;
@@ -85,8 +85,8 @@ impl Supernet {
         Ok(Self { model, stop })
     }
 
-    /// The same supernet, whose evaluations are given up, as [`EvalError::Interrupted`], once this
-    /// is requested.
+    /// The same supernet, whose evaluations end with [`EvalError::Interrupted`] after this stop is
+    /// requested.
     #[must_use]
     pub fn with_stop(self, stop: Stop) -> Self {
         Self { stop, ..self }

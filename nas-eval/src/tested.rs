@@ -12,7 +12,7 @@ use crate::predict::Probabilities;
 use crate::train::{Confusion, Scores, evaluate_by};
 use crate::trained::TrainedNetwork;
 
-/// Images that are tested at a time, whatever a file says: how many changes no result.
+/// The number of images that are tested at a time. It changes no result.
 const MOST_IMAGES_AT_A_TIME: usize = 1024;
 /// Mistakes that are kept.
 const MOST_MISTAKES: usize = 12;

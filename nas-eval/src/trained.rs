@@ -1,4 +1,4 @@
-//! A trained network with all that is needed to use it, as one file.
+//! A trained network with everything needed to use it, in one file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ const MOST_OF_AN_IMAGE: usize = 1 << 24;
 /// more.
 const NUMBERS_PER_EDGE: usize = 64;
 
-/// A trained network, what it is made of and what it was trained on.
+/// A trained network, its architecture and its training data.
 ///
 /// Its file is in the safetensors format: the weights and running statistics by name, and in the
 /// metadata, as JSON, the other fields.
@@ -47,11 +47,11 @@ pub struct TrainedNetwork {
     pub network: NetworkConfig,
     /// Name of the data set it was trained on.
     pub dataset: String,
-    /// Names of the classes, by label: as many as it tells apart.
+    /// Names of the classes, by label: one for each class of the network.
     pub classes: Vec<String>,
     /// How images of other sizes are brought to that of the network.
     pub resize: Resize,
-    /// The fingerprint of the images of one's own that it was trained on.
+    /// The fingerprint of the user's images that it was trained on.
     pub fingerprint: Option<String>,
     /// What it was chosen by.
     pub judged_by: JudgedBy,

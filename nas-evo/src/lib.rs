@@ -19,11 +19,11 @@
 //! # }
 //! ```
 //!
-//! [`random`] samples the space uniformly: the baseline that every other method has to beat at the
-//! same budget. [`evolution`] breeds from the better ones among the most recent or among all,
-//! [`local_search`] climbs from neighbour to neighbour, [`nsga2`] breeds for accuracy and small
-//! cost at once. [`halving`] is put around any of them, or another strategy: it trains most
-//! proposals a little and the better ones more.
+//! [`random`] samples the space uniformly: the baseline that every other method has to beat with
+//! the same budget. [`evolution`] mutates good architectures among the most recent ones or among
+//! all. [`local_search`] moves from neighbour to neighbour. [`nsga2`] optimises accuracy and cost
+//! at the same time. [`halving`] wraps any of them, or another strategy: it trains most proposals
+//! for few epochs and the better ones for more.
 
 pub mod error;
 pub mod evolution;

@@ -31,8 +31,8 @@
 //! | [`PyTorch`] | `model.py`, `model.safetensors`, `train.py`, which trains on, and `predict.py` |
 //! | [`RustCrate`] | a crate without dependencies that gives class scores, and an example |
 //!
-//! Images go in as bytes, N×C×H×W, as `preprocess.json` says; normalisation is part of what is
-//! exported. Scores come out before the softmax and after it.
+//! The input is images as bytes, N×C×H×W, as `preprocess.json` describes; the exported network
+//! normalises them. The outputs are the scores before and after the softmax.
 
 mod error;
 mod file;

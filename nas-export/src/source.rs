@@ -8,7 +8,7 @@ use nas_eval::{Model, TrainedNetwork};
 
 use crate::error::ExportError;
 
-/// A network with its weights, and what is needed to use it.
+/// A network with its weights, and everything needed to use it.
 #[derive(Debug, Clone)]
 pub struct Source<'a> {
     /// The network with its weights.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-/// Digits of a short fingerprint: 64 bits, enough to tell files apart that nobody forged.
+/// Digits of a short fingerprint: 64 bits, enough to distinguish files that are not forged.
 const SHORT: usize = 16;
 
 /// The digest of what was hashed, in hexadecimal: 64 digits.

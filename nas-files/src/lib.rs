@@ -1,4 +1,4 @@
-//! The few things that every crate does with files, done in one way.
+//! File operations that all crates share.
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! Files whose bytes are read as they are looked at.
+//! Files whose bytes are read on access.
 
 use std::fs::File;
 use std::io;

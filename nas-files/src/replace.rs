@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes `bytes` to `path`: to a temporary name beside it, synced, then renamed over what was
-/// there. Whatever happens on the way, `path` holds the old content or the new. Once this returns,
+/// there. If this is interrupted, `path` has either the old content or the new. After it returns,
 /// the new content survives a loss of power.
 ///
 /// A link at `path` is replaced and not followed.
 ///
 /// # Errors
-/// What the system says; `path` then holds what it held before.
+/// Errors of the system; `path` then has its old content.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let temporary = temporary_name(path);
     let written = write_and_rename(&temporary, path, bytes);

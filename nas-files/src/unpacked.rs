@@ -29,9 +29,9 @@ pub enum FileError {
         reason: io::Error,
     },
 
-    /// The file begins like gzip and does not go on like it: it is truncated or damaged.
+    /// The file begins like gzip, but the rest is not gzip: it is truncated or damaged.
     #[error(
-        "{}: expected a complete gzip file, got a truncated or damaged one ({reason}); copy it anew", path.display()
+        "{}: expected a complete gzip file, got a truncated or damaged one ({reason}); copy it again", path.display()
     )]
     Gzip {
         /// The file.
@@ -42,7 +42,7 @@ pub enum FileError {
 
     /// The file unpacks to so much more than itself that it was made to fill the memory.
     #[error(
-        "{}: its {packed} bytes unpack to more than {limit}, which no images and no table do; if it is right, unpack it first",
+        "{}: its {packed} bytes unpack to more than {limit}, which is too much for images or a table; if it is correct, unpack it first",
         path.display()
     )]
     Bomb {
@@ -50,7 +50,7 @@ pub enum FileError {
         path: PathBuf,
         /// Its length in bytes.
         packed: u64,
-        /// The most bytes that so many may unpack to.
+        /// The largest unpacked size that this number of bytes may have.
         limit: u64,
     },
 
@@ -64,7 +64,7 @@ pub enum FileError {
     },
 }
 
-/// The content of the file at `path`, unpacked if it begins like gzip, whatever its name.
+/// The content of the file at `path`, unpacked if it begins like gzip, regardless of its name.
 ///
 /// Never more than `limit` + 1 bytes are read or unpacked, and memory grows with what is there, not with what a header
 /// claims: a byte of a packed file gives 200 at most, where that is more than 16 MiB in all.

@@ -31,7 +31,8 @@ impl Blocks {
             .collect();
         let mut names: Vec<&str> = Vec::new();
         let mut kinds: Vec<usize> = Vec::new();
-        // Slots are told by kind and by how many of the kind come before in the block.
+        // A slot is identified by its kind and by the number of slots of this kind before it in the
+        // block.
         let mut slots: Vec<(usize, usize)> = Vec::new();
         let mut slot_of = Vec::with_capacity(decisions.len());
         let mut start = 0;

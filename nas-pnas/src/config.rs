@@ -68,7 +68,7 @@ pub enum Exploration {
     /// The predicted mean, as in the paper.
     #[default]
     Top,
-    /// The mean plus so many times the spread: an upper confidence bound.
+    /// The mean plus this multiple of the spread: an upper confidence bound.
     Ucb(f64),
     /// A draw from the normal distribution of this mean and spread, each child's its own: Thompson
     /// sampling as in BANANAS (White et al. 2021, arXiv 1910.11858).
@@ -122,10 +122,10 @@ impl ProgressiveConfig {
         }
     }
 
-    /// For so many trials of a space, to go through all of its levels: for level 1 as many as
-    /// `first_level` says, or else at most a third of them, the rest in equal parts for the others,
-    /// with networks as small as in [`ProgressiveConfig::nas_bench_201`]. For fewer trials than
-    /// that takes, one of each level.
+    /// A configuration that goes through all levels of a space with this number of trials. Level 1
+    /// gets `first_level` trials or, by default, at most a third of them; the other levels share
+    /// the rest equally. The networks are as small as in [`ProgressiveConfig::nas_bench_201`]. If
+    /// there are too few trials for this, each level gets one.
     ///
     /// # Errors
     /// [`PnasError::DoesNotGrow`] for a space without levels; a space error where it cannot be
@@ -174,7 +174,7 @@ impl ProgressiveConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`PnasError::Config`] names the first value that is out of its range, and what is expected.
+    /// [`PnasError::Config`] names the first value that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), PnasError> {
         if self.beam.is_empty() || self.beam.contains(&0) {
             let got = format!("{:?}", self.beam);

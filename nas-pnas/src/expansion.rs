@@ -1,4 +1,4 @@
-//! What architectures of one level grow into: each once, streamed in batches.
+//! The children of a level's architectures: each once, streamed in batches.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rayon::prelude::*;
 pub struct Candidate {
     /// The architecture.
     pub architecture: Architecture,
-    /// What it is told from others by.
+    /// Its canonical id.
     pub id: CanonicalId,
 }
 
@@ -55,7 +55,7 @@ impl Expansion {
         })
     }
 
-    /// What `parents` grow into, without what is `known`.
+    /// The children of `parents`, without those that are `known`.
     pub fn of(space: Arc<dyn Space>, mut parents: Vec<Architecture>, known: HashSet<CanonicalId>) -> Self {
         parents.reverse();
         Self {

@@ -3,9 +3,9 @@
 //!
 //! All architectures of the first level of a space that grows are trained, and a surrogate learns
 //! to predict their accuracies. Then, for level b = 2 … B: all architectures trained at level b − 1
-//! are expanded in every way; of those children that are not the same as another, the surrogate
-//! predicts the accuracy; the K of the best predictions are trained, and the surrogate learns from
-//! them as well. The best of everything trained is the result.
+//! are expanded in every way; the surrogate predicts the accuracy of each distinct child; the K
+//! children with the best predictions are trained, and the surrogate learns from them too. The
+//! result is the best of all trained architectures.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -16,16 +16,15 @@
 //! | [`rank`] | correlations of ranks |
 //!
 //! The trials of a level are proposed in the order of their scores, and of equal scores in the
-//! order of the expansion. They can be evaluated side by side; the next level waits for all. A
-//! trial that fails is neither learned from nor expanded. No architecture is trained twice,
-//! whatever level it is of: in spaces where a child can be the same network as a smaller one, it is
-//! not a candidate. Where the levels are used up, the search is finished, whatever is left of the
-//! budget.
+//! order of the expansion. They can be evaluated in parallel; the next level waits for all. A trial
+//! that fails is neither learned from nor expanded. No architecture is trained twice, whatever
+//! level it is of: in spaces where a child can be the same network as a smaller one, it is not a
+//! candidate. After the last level, the search is finished, even if some of the budget is left.
 //!
 //! # Deviations
 //! - The paper does not say for how long, on which data and in which batches the surrogate is
 //!   trained. Here it is trained on the samples of all levels so far;
-//!   [`NetworkConfig`](surrogate::NetworkConfig) says how, and whether anew.
+//!   [`NetworkConfig`](surrogate::NetworkConfig) says how, and whether from the start.
 //! - The paper's networks have two embeddings, one for inputs and one for operations. Here there is
 //!   one for each kind of decision of the space, which in the PNAS space are those two.
 //! - [`ProgressiveConfig`] can ask for less than all of the first level, other beams at each level,

@@ -1,7 +1,6 @@
 //! How well one list of numbers ranks things as another does.
 //!
-//! Equal numbers share the mean of their ranks, so what an order between them would be never
-//! counts.
+//! Equal numbers share the mean of their ranks, so their order never matters.
 
 /// Spearman's ρ: the correlation of the ranks. `None` for fewer than two pairs, or where all of one
 /// list are equal.

@@ -11,11 +11,11 @@ use crate::surrogate::Prediction;
 pub struct SearchReport {
     /// Name of the surrogate.
     pub surrogate: String,
-    /// The levels so far, the last one as far as it has come.
+    /// The levels so far; the last one may be incomplete.
     pub levels: Vec<LevelReport>,
 }
 
-/// One level, as far as it has come.
+/// One level, perhaps incomplete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LevelReport {
     /// From 1.

@@ -122,7 +122,7 @@ impl ProgressiveSearch {
         })
     }
 
-    /// The levels so far, the last one as far as it has come.
+    /// The levels so far; the last one may be incomplete.
     pub fn levels(&self) -> Vec<LevelReport> {
         let growth = self.space.growth();
         let report = |(place, level): (usize, &Level)| {
@@ -300,7 +300,7 @@ impl ProgressiveSearch {
         Ok(self.take(selection, count, &expansion))
     }
 
-    /// Queues what was selected.
+    /// Queues the selected architectures.
     fn take(&mut self, selection: Selection<Chosen>, parents: usize, expansion: &Expansion) -> Level {
         self.queue = selection.into_best_first().into();
         self.known

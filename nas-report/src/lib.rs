@@ -1,4 +1,4 @@
-//! Pictures and pages of searches: SVG and HTML that need no other file, no network and no script.
+//! Charts and pages about searches: SVG and HTML that need no other file, no network and no script.
 //!
 //! ```
 //! use nas_report::{Curve, CurveChart, Dimension, Html, Page, Point, Scale, curves};
@@ -14,14 +14,15 @@
 //! assert!(page.render().contains("<svg"));
 //! ```
 //!
-//! - [`plot`] draws charts from plain data: curves, box plots, bars, critical-difference diagrams, fronts, and what searches of
-//!   several kinds leave behind. Cells and whole networks are drawn by [`nas_space::draw`].
-//! - [`page`] is what pages of HTML are made of; [`page::compare`] is the page of a comparison,
-//!   [`page::images`] that of images of one's own.
+//! - [`plot`] draws charts from plain data: curves, box plots, bars, critical-difference diagrams,
+//!   fronts, and charts for several kinds of searches. Cells and whole networks are drawn by
+//!   [`nas_space::draw`].
+//! - [`page`] has the building blocks of HTML pages; [`page::compare`] is the page of a comparison,
+//!   [`page::images`] that of the user's own images.
 //! - [`pareto`](mod@pareto) makes points of accuracy and cost of a run's trials, and finds those of the front.
 //! - [`Shown`] and [`number`] write figures as people read them.
 //!
-//! The same input always gives the same text. The crate knows no tensors, and writes no files.
+//! The same input always gives the same text. The crate uses no tensors and writes no files.
 
 pub mod number;
 pub mod page;

@@ -43,7 +43,7 @@ pub fn counted(n: usize, thing: &str) -> String {
     format!("{n} {thing}{ending}")
 }
 
-/// What stands in the place of a figure that nobody knows.
+/// The text for an unknown figure.
 pub const NOT_KNOWN: &str = "not known";
 
 /// A figure as text, or that it is not known.
@@ -84,7 +84,7 @@ pub fn percent_within(share: f64, interval: Option<Interval>) -> String {
     percent(share) + &bounds(interval)
 }
 
-/// A 95 % interval of a share as what is written after it: ` [88.02, 93.71]`; nothing where it is
+/// A 95 % interval of a share, as the text after the share: ` [88.02, 93.71]`; nothing where it is
 /// not known.
 pub fn bounds(interval: Option<Interval>) -> String {
     interval.map_or_else(String::new, |Interval(low, high)| {

@@ -1,4 +1,4 @@
-//! The trials of a run as points of accuracy and cost, and those of them that nothing is better than in every way.
+//! The trials of a run as points of accuracy and cost, and their Pareto front.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -27,7 +27,7 @@ pub struct Point {
     /// The validation figure, where it is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub valid: Option<f64>,
-    /// Parameters, multiply-accumulates and other figures, as far as they are known.
+    /// Parameters, multiply-accumulates and other figures, if they are known.
     #[serde(flatten)]
     pub figures: Figures,
 }
@@ -141,7 +141,7 @@ impl Pareto {
         }
     }
 
-    /// No more than about so many points: those of the front, and of the others every so manieth.
+    /// At most about this number of points: those of the front, and every n-th of the others.
     pub fn thinned(&self, most: usize) -> Self {
         let front: HashSet<usize> = self.front.iter().copied().collect();
         let every = self.points.len().div_ceil(most.max(1)).max(1);

@@ -1,4 +1,5 @@
-//! Figures of a metric as people read them. Only what is here makes text of a score, so that none is ever shown as it is.
+//! Figures of a metric as text. Only this module turns scores into text, so a raw score is never
+//! shown.
 
 use nas_space::search::{Direction, Metric, Scale as Range};
 

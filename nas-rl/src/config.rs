@@ -1,4 +1,4 @@
-//! The parameters of a search by a controller, and the published ones.
+//! The parameters of a search with a controller, and the published ones.
 
 use nas_eval::nn::{AdamConfig, OptimizerConfig};
 use serde::{Deserialize, Serialize};
@@ -326,7 +326,7 @@ impl RlConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RlError::Eval`] names the first value that is out of its range, and what is expected.
+    /// [`RlError::Eval`] names the first value that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), RlError> {
         self.controller.validate()?;
         OptimizerConfig::Adam(self.adam).validate()?;

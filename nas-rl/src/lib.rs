@@ -1,7 +1,7 @@
-//! A recurrent controller that learns by reinforcement to propose networks.
+//! A recurrent controller that learns to propose networks by reinforcement learning.
 //!
-//! [`controller`] is a policy over the architectures of any space; [`search`] trains it on what
-//! becomes of its proposals, by REINFORCE or PPO. [`enas`] trains it on the shared weights of a
+//! [`controller`] is a policy over the architectures of any space; [`search`] trains it on the
+//! outcomes of its proposals, by REINFORCE or PPO. [`enas`] trains it on the shared weights of a
 //! supernet.
 //!
 //! ```

@@ -27,7 +27,7 @@ pub(crate) fn tiny_macro(layers: usize) -> TinySpace {
     TinySpace::new(&kinds)
 }
 
-/// All architectures with the first so many choices of a space.
+/// All combinations of options of the first `choices` decisions of a space.
 pub(crate) fn all(space: &dyn Space, choices: usize) -> Vec<Architecture> {
     let mut all = vec![Vec::new()];
     for decision in &space.decisions()[..choices] {

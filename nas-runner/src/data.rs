@@ -1,4 +1,4 @@
-//! Where images come from: a data set with a name, or a folder, a list or arrays of one's own.
+//! The source of images: a named data set, or the user's own folder, list or arrays.
 
 use std::path::Path;
 
@@ -12,12 +12,12 @@ use crate::data_dir;
 use crate::usage::Usage;
 use crate::watch::{RunEvent, Watcher};
 
-/// Images of one's own: which ones, and how they are read.
+/// The user's own images: which ones, and how they are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OwnPlan {
-    /// What they were when the search began: 64 hexadecimal digits over pixels, labels and splits. A run goes on with the
-    /// same images alone.
+    /// Their fingerprint at the start of the search: 64 hexadecimal digits over pixels, labels and
+    /// splits. A run only continues with the same images.
     pub fingerprint: String,
     /// Whether they may be mirrored, left to right, when they are trained on.
     #[serde(default)]
@@ -30,20 +30,20 @@ pub struct OwnPlan {
 /// A data set, and how it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
-    /// Its name, or the path of one's own.
+    /// Its name, or the path of the user's own images.
     pub data: &'a str,
     /// The folder with the files of one that has a name.
     pub data_dir: Option<&'a Path>,
-    /// How one's own is read.
+    /// How the user's own images are read.
     pub own: Option<&'a OwnPlan>,
 }
 
-/// A data set that was looked at, so that settings can be chosen for it.
+/// A data set with its facts, from which settings are chosen.
 #[derive(Debug, Clone)]
 pub struct Looked {
-    /// Its name, or the path of one's own.
+    /// Its name, or the path of the user's own images.
     pub data: String,
-    /// How one's own is read.
+    /// How the user's own images are read.
     pub own: Option<OwnPlan>,
     /// It in figures.
     pub facts: DataFacts,
@@ -66,8 +66,9 @@ pub fn normalized(text: &str) -> Result<String> {
     if !path.exists() {
         let names = DATASETS.map(|info| info.name).join(", ");
         bail!(
-            "there is no data set '{text}', and nothing at that place; expected one of {names}, or images of your own: a folder \
-             with a folder of images for each class, a list of files (.csv, .tsv, .txt), arrays (.npz), or Parquet files"
+            "there is no data set '{text}' and no file or folder of that name; expected one of {names}, or \
+             images of your own: a folder with a folder of images for each class, a list of files (.csv, \
+             .tsv, .txt), arrays (.npz), or Parquet files"
         );
     }
     match data_dir::absolute(path)?.to_str() {
@@ -132,7 +133,8 @@ impl Looked {
 /// Reads a data set, and notes which of its files are not the official ones, where that is known.
 ///
 /// # Errors
-/// Where there is no such data set, its files are missing or damaged, or images of one's own are not those on record.
+/// If there is no such data set, its files are missing or damaged, or the user's own images are not
+/// those on record.
 pub fn load(source: Source<'_>, watcher: &dyn Watcher) -> Result<Dataset> {
     let Source { data, data_dir, own } = source;
     let Some(own) = own else {
@@ -159,7 +161,7 @@ pub(crate) struct SplitRecord {
 }
 
 impl SplitRecord {
-    /// That of images of one's own.
+    /// That of the user's own images.
     ///
     /// # Errors
     /// Where they cannot be read.
@@ -180,8 +182,9 @@ impl SplitRecord {
 fn check_fingerprint(data: &str, recorded: &OwnPlan, found: &str) -> Result<()> {
     if recorded.fingerprint != found {
         bail!(
-            "the images of {data} are not those of the configuration (fingerprint {:.12}, now {found:.12}): files, labels or splits \
-             have changed since. Expected the same images; a new search takes these",
+            "the images of {data} are not those of the configuration (fingerprint {:.12}, now \
+             {found:.12}): files, labels or splits have changed. Expected the same images; start a new \
+             search to use these",
             recorded.fingerprint
         );
     }

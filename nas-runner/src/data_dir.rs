@@ -9,8 +9,9 @@ use nas_eval::data::{DATASETS, Dataset};
 use crate::usage::Usage;
 use crate::watch::{RunEvent, Watcher};
 
-/// The folder to read from: the one typed, else the one on record, else that of `NAS_DATA_DIR`, which counts as unset
-/// where it is empty. Absolute, so that a run goes on from any working directory.
+/// The folder to read from: the one typed, else the one on record, else that of `NAS_DATA_DIR`,
+/// which counts as unset where it is empty. Absolute, so that a run can be resumed from any working
+/// directory.
 pub fn choose(typed: Option<&Path>, recorded: Option<&Path>) -> Result<Option<PathBuf>> {
     let environment = || {
         env::var_os("NAS_DATA_DIR")
@@ -50,7 +51,7 @@ pub fn load(data: &str, data_dir: Option<&Path>, watcher: &dyn Watcher) -> Resul
     })?;
     if !others.is_empty() {
         let note = format!(
-            "note: not the official files of {data}, by their checksums: {}. Results are not those of {data} as others have it",
+            "note: these files of {data} are not the official ones, by their checksums: {}. Results cannot be compared with other results on {data}",
             others.join(", ")
         );
         watcher.watch(RunEvent::Note(&note));

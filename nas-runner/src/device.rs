@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, bail};
 use nas_eval::{Device, allow_tf32};
 
-/// The devices that a list names, such as `cuda:0,cuda:1`: workers get them in turn, and this process the first.
+/// The devices in a list such as `cuda:0,cuda:1`. Workers get them one after another, and this
+/// process gets the first.
 pub fn listed(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }

@@ -1,5 +1,5 @@
-//! What a search ran on: `environment.json` of its run directory. None of it decides a result on the CPU; all of it decides
-//! how long that took.
+//! The machine that a search ran on: `environment.json` of its run directory. On the CPU, it
+//! affects only the time, not the result.
 
 use std::fs;
 use std::num::NonZeroUsize;

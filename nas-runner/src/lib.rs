@@ -1,7 +1,9 @@
-//! Searches from their configuration to a tested result: what the program `nas` runs, for programs of your own.
+//! Runs a complete search, from its configuration to a tested result. The program `nas` is built on
+//! it; use it in your own programs.
 //!
-//! [`RunConfig`] says all of a search: the method, the space, how architectures are judged, the budget. [`Session`] makes its parts
-//! and runs it in a run directory, where it is recorded as it goes and resumed after an interruption; what comes out is trained in
+//! [`RunConfig`] describes a search completely: the method, the space, the evaluation of
+//! architectures, the budget. [`Session`] builds its parts and runs it in a run directory, where it
+//! is recorded and can be resumed after an interruption. The best architecture is then trained in
 //! full and tested once. [`report::page`] makes a page of such a directory.
 //!
 //! ```
@@ -18,8 +20,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Watcher`] hears what happens meanwhile. [`methods`] has a file for each search method; [`args`] are the options of a search for
-//! command lines. Errors are [`anyhow::Error`]s in words; those of what a user has typed or written are [`Usage`] errors.
+//! A [`Watcher`] receives the events of a run. [`methods`] has a file for each search method;
+//! [`args`] are the options of a search for command lines. Errors are [`anyhow::Error`]s with a
+//! message for users; errors in what a user has typed or written are [`Usage`] errors.
 
 pub mod args;
 pub mod data;
@@ -55,11 +58,12 @@ pub use traced::{Traced, trace};
 pub use usage::{Typed, Usage};
 pub use watch::{RunEvent, Unwatched, Watcher};
 
-/// Runs a search in a directory of its own, which is made, or goes on with the search that is there. Trials are evaluated in this
-/// process.
+/// Runs a search in its own directory, which is created, or continues the search that is there.
+/// Trials are evaluated in this process.
 ///
 /// # Errors
-/// What in the configuration cannot be; where the directory holds another search; whatever goes wrong. What is on record stays.
+/// For an invalid configuration, a directory with another search, or any failure of the search.
+/// Recorded results stay.
 pub fn search_in(directory: &Path, config: RunConfig) -> Result<SearchResult> {
     let session = Session::prepare(config, &Stop::new())?;
     let (run, store) = session.open(directory)?;

@@ -61,9 +61,9 @@ pub fn of_planes(pixels: &[u8], shape: Shape, side: usize) -> Option<Picture> {
     )
 }
 
-/// The test images of mistakes, in their order, at most 64 pixels a side; none where images are no
-/// pictures. Where all levels are below a quarter of the brightest there can be, as in digits, they
-/// are brightened alike.
+/// The test images of mistakes, in their order, at most 64 pixels a side; none if the images are
+/// not pictures. If all levels are below a quarter of the maximum, as in digits, all are brightened
+/// by the same factor.
 pub fn of_mistakes(dataset: &Dataset, mistakes: &[Mistake]) -> Vec<Picture> {
     let images = || {
         mistakes

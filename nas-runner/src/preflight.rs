@@ -1,4 +1,4 @@
-//! What is found out about a trial before anything is launched: its shapes, and the memory that its training will take.
+//! Checks of a trial before it starts: its shapes, and the memory of its training.
 
 use nas_eval::evaluator::TrainingEvaluator;
 use nas_report::number::mebibytes;
@@ -31,8 +31,8 @@ impl Preflight<'_> {
         Err(Failure::new(
             FailureKind::OverLimit,
             format!(
-                "training it would take about {} of memory, of which there are {}; it was not trained. Smaller batches, fewer \
-                 channels or cells take less",
+                "training it would take about {} of memory, and {} are available; it was not trained. Use \
+                 smaller batches, fewer channels or fewer cells",
                 mebibytes(needed),
                 mebibytes(limit)
             ),

@@ -1,4 +1,4 @@
-//! This program's own file, by which it starts processes of itself.
+//! The path of this program, with which it starts worker processes.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -9,7 +9,8 @@ pub fn worker() -> Result<Vec<String>> {
     Ok(vec![this()?, "worker".to_owned()])
 }
 
-/// What a worker is to do, as it is told: `task` is the name by which it knows these settings.
+/// The message that tells a worker its task: `task` is the name under which it knows these
+/// settings.
 ///
 /// # Errors
 /// For settings that JSON cannot express.

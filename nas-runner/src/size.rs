@@ -1,4 +1,4 @@
-//! Default sizes of networks: what is meant where no size is typed.
+//! Default sizes of networks, if no size is given.
 
 use nas_report::number::counted;
 use nas_space::genotype::Genotype;
@@ -67,7 +67,7 @@ impl Size {
         }
     }
 
-    /// A size that trains in minutes on a few cores, for images of so many pixels.
+    /// A size that trains in minutes on a few cores, for images of this number of pixels.
     pub fn small(skeleton: Skeleton, pixels: usize) -> Self {
         match skeleton {
             Skeleton::Darts if pixels <= 64 => Self {

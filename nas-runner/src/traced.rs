@@ -1,4 +1,4 @@
-//! Panics of evaluations, with the place where they happened and how they came there.
+//! Panics of evaluations, with their location and backtrace.
 
 use std::backtrace::Backtrace;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Metric, Trial};
 
-/// Evaluations under way: a panic meanwhile is taken for one of theirs.
+/// The number of running evaluations: a panic during one counts as its failure.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 /// The last panic.
 static LAST: Mutex<Option<String>> = Mutex::new(None);
@@ -18,7 +18,7 @@ const CHARACTERS: usize = 4_000;
 /// An evaluator whose panics are failures with a backtrace.
 pub struct Traced<E>(pub E);
 
-/// The failure that a panic of `evaluate` is, or what it gives.
+/// The result of `evaluate`, or the failure for its panic.
 pub fn trace<T>(evaluate: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     install();
     UNDER_WAY.fetch_add(1, Ordering::AcqRel);

@@ -1,4 +1,4 @@
-//! Errors of what was typed, which exit with another code than everything else that fails.
+//! Errors in what a user typed, which have a different exit code from other errors.
 
 use std::fmt;
 

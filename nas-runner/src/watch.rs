@@ -1,4 +1,4 @@
-//! What happens in a run, for whoever looks on.
+//! The events of a run, for observers.
 
 use nas_eval::train::EpochMetrics;
 use nas_space::search::{Budget, Metric};
@@ -7,9 +7,9 @@ use nas_space::search::{Budget, Metric};
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum RunEvent<'a> {
-    /// Images of one's own are read.
+    /// The user's own images are being read.
     Reading(nas_data::Progress),
-    /// The study begins, or goes on.
+    /// The study starts or continues.
     SearchBegins {
         /// When it ends.
         budget: &'a Budget,
@@ -20,7 +20,7 @@ pub enum RunEvent<'a> {
     Study(&'a nas_study::Event),
     /// The study has ended, or was stopped.
     SearchEnds,
-    /// A method begins to train a supernet, or goes on with it.
+    /// A method starts or continues to train a supernet.
     SupernetBegins {
         /// Number of the search.
         search: u64,
@@ -40,7 +40,7 @@ pub enum RunEvent<'a> {
     SupernetStep(&'a str),
     /// The search by this supernet has ended.
     SupernetEnds,
-    /// The training of the best architecture in full begins, or goes on.
+    /// The full training of the best architecture starts or continues.
     TrainingBegins {
         /// Epochs that it takes.
         epochs: u32,
@@ -53,7 +53,7 @@ pub enum RunEvent<'a> {
     Note(&'a str),
 }
 
-/// Whoever looks on while a run goes on. Any function of a [`RunEvent`] is one.
+/// An observer of a run. Any function of a [`RunEvent`] is one.
 ///
 /// It is called between steps and cannot change the run.
 pub trait Watcher: Send + Sync {

@@ -1,4 +1,4 @@
-//! What can be wrong with an architecture, a cell, a network or their texts.
+//! Errors of architectures, cells, networks and their texts.
 
 use thiserror::Error;
 
@@ -56,7 +56,7 @@ pub enum SpaceError {
         reason: String,
     },
     /// What is no module of NAS-Bench-101.
-    #[error("this is no module of NAS-Bench-101: {reason}")]
+    #[error("this is not a module of NAS-Bench-101: {reason}")]
     Module {
         /// What is wrong with it.
         reason: String,
@@ -81,7 +81,7 @@ pub enum SpaceError {
     },
     /// An architecture of which no network can be built.
     #[error(
-        "of the architectures of space '{space}' no networks can be built: they are known from a benchmark table alone"
+        "no networks can be built for architectures of space '{space}': they exist only in a benchmark table"
     )]
     NoNetwork {
         /// The space.
@@ -111,7 +111,7 @@ pub enum SpaceError {
     },
     /// A figure that is to be limited or compared by, and is not known of every architecture.
     #[error(
-        "'{quantity}' cannot be limited or compared by: {reason}. Known of every architecture: {}",
+        "'{quantity}' cannot be a limit or an objective: {reason}. Known for every architecture: {}",
         if known.is_empty() { "nothing".to_owned() } else { known.join(", ") }
     )]
     NotKnown {
@@ -124,9 +124,9 @@ pub enum SpaceError {
     },
     /// Limits that hardly any network of the space is within.
     #[error(
-        "{within} of {drawn} architectures drawn from space '{space}' are within the limits of {limits}, too few to search \
-         among; the best drawn have {closest}. Loosen the limits; networks that are trained become smaller by fewer channels \
-         or cells"
+        "{within} of {drawn} architectures drawn from space '{space}' are within the limits of {limits}, \
+         too few for a search; the closest have {closest}. Loosen the limits, or use fewer channels or \
+         cells for smaller networks"
     )]
     TooRare {
         /// The space.

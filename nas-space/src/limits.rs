@@ -1,4 +1,4 @@
-//! How large a network may be, and the part of a space that is within.
+//! Limits on the size of a network, and the part of a space within them.
 
 mod limited;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A figure that architectures are limited or compared by, besides their accuracy.
+/// A figure other than accuracy by which architectures can be limited or compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Quantity {
     /// Trainable parameters.

@@ -1,6 +1,6 @@
 //! Seeds from which every random stream of a study is derived.
 //!
-//! A stream is named by what it is for: `seed.derive("trial", 7).derive("init", 0)`. Streams with
+//! A stream is named by its purpose: `seed.derive("trial", 7).derive("init", 0)`. Streams with
 //! different names are independent, so the order in which they are drawn from, the number of
 //! threads and the number of workers cannot change a result. The generator is ChaCha with 8 rounds,
 //! which is portable: the same seed gives the same numbers on every platform.

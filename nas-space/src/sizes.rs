@@ -1,4 +1,4 @@
-//! How large architectures are: the one count that limits, objectives, records and reports use.
+//! The sizes of architectures: the one count that limits, objectives, records and reports use.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::network::NetworkConfig;
 pub use crate::quantity::Quantity;
 use crate::spaces::Space;
 
-/// What is known of an architecture besides its accuracy.
+/// The figures of an architecture other than its accuracy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Figures {
     /// Trainable parameters, where known.

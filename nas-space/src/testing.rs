@@ -16,7 +16,7 @@ pub struct TinyDecision<'a> {
 }
 
 impl From<usize> for TinyDecision<'_> {
-    /// One with so many options, of a kind that all such decisions share.
+    /// A decision with this number of options, of a kind that all such decisions share.
     fn from(options: usize) -> Self {
         Self { kind: "d", options }
     }

@@ -1,4 +1,4 @@
-//! What a study is, written down: everything that decides its result besides the code.
+//! The description of a study: everything that determines its result besides the code.
 
 use nas_space::search::{Budget, BudgetError, Fidelity};
 use nas_space::seed::Seed;

@@ -1,4 +1,4 @@
-//! Why a study cannot begin, go on or be resumed.
+//! Why a study cannot start, continue or be resumed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::config::ConfigError;
 use crate::store::{Best, StoreError, Summary};
 
-/// Why a study cannot begin, go on or be resumed. A trial's failure is none of these: it is
+/// Why a study cannot start, continue or be resumed. A trial's failure is none of these: it is
 /// recorded.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -22,7 +22,7 @@ pub enum StudyError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The strategy gave up.
-    #[error("the search method '{method}' cannot go on: {source}")]
+    #[error("the search method '{method}' cannot continue: {source}")]
     Strategy {
         /// Its name.
         method: String,
@@ -42,8 +42,8 @@ pub enum StudyError {
     },
     /// The strategy asked to continue a trial that cannot be.
     #[error(
-        "the search method '{method}' asks to continue trial {trial}, which cannot be: {reason}; this is a defect of the \
-         method"
+        "the search method '{method}' asks to continue trial {trial}, which is impossible: {reason}; this \
+         is a defect of the method"
     )]
     NotContinuable {
         /// The strategy's name.
@@ -67,14 +67,14 @@ pub enum StudyError {
         got: String,
     },
     /// A study was to be created where one is on record.
-    #[error("the store holds a study of '{method}' already; resume it or choose another store")]
+    #[error("the store already contains a study of '{method}'; resume it or choose another store")]
     AlreadyBegun {
         /// The recorded method.
         method: String,
     },
-    /// A study was to be resumed under other conditions than it was begun.
+    /// A study was resumed with settings other than those that it was started with.
     #[error(
-        "this is not the study on record: {}; resume it as it was begun, or begin another in a new directory",
+        "this is not the recorded study: {}; resume it with its original settings, or start another in a new directory",
         listed(differences)
     )]
     Differs {
@@ -83,7 +83,7 @@ pub enum StudyError {
     },
     /// A budget was to be extended to less than it was.
     #[error(
-        "the budget's {limit} cannot go from {recorded} to {given}; a recorded study's budget can only grow"
+        "the budget's {limit} cannot change from {recorded} to {given}; a recorded study's budget can only grow"
     )]
     BudgetShrinks {
         /// The limit.
@@ -93,11 +93,11 @@ pub enum StudyError {
         /// As given.
         given: String,
     },
-    /// Asked again, the strategy does not propose what is on record.
+    /// When asked again, the strategy does not repeat the recorded proposal.
     #[error(
-        "trial {trial} is on record as {recorded}, but asked again the search method proposes {proposed}. \
-         Its code, its parameters or the recorded outcomes have changed since: resume with the program that began the \
-         study, or begin another in a new directory"
+        "trial {trial} is recorded as {recorded}, but the search method now proposes {proposed}. Its code, \
+         its parameters or the recorded outcomes have changed: resume with the program that started the \
+         study, or start another in a new directory"
     )]
     ReplayDiverged {
         /// The first trial that differs.
@@ -117,9 +117,9 @@ pub enum StudyError {
         /// What the system said.
         source: io::Error,
     },
-    /// A trial was given up although nobody had asked the study to stop.
+    /// A trial was abandoned although no stop was requested.
     #[error(
-        "trial {trial} could not be evaluated: {reason}. Nothing of it is on record; resume the study once that is mended"
+        "trial {trial} could not be evaluated: {reason}. It is not recorded; fix the cause and resume the study"
     )]
     NotEvaluated {
         /// The trial.
@@ -146,7 +146,7 @@ pub enum StudyError {
     NoTrials,
     /// A run directory holds a run.
     #[error(
-        "'{}' holds a run already; go on with it by `nas resume {}` or choose another directory",
+        "'{}' already contains a run; continue it with `nas resume {}` or choose another directory",
         path.display(), path.display()
     )]
     RunExists {
@@ -169,7 +169,7 @@ pub enum StudyError {
         /// What the system said.
         source: io::Error,
     },
-    /// A file's text is not what it should be, or a value cannot be written in its format.
+    /// A file's text is invalid, or a value cannot be written in its format.
     #[error("'{}' cannot be {action} as {format}: {reason}", path.display())]
     Text {
         /// `read` or `written`.
@@ -197,7 +197,12 @@ pub struct Difference {
 fn listed(differences: &[Difference]) -> String {
     let all: Vec<String> = differences
         .iter()
-        .map(|d| format!("{} is {} on record and {} now", d.field, d.recorded, d.given))
+        .map(|d| {
+            format!(
+                "{} is recorded as {}, but is now {}",
+                d.field, d.recorded, d.given
+            )
+        })
         .collect();
     all.join("; ")
 }

@@ -1,4 +1,4 @@
-//! What a study tells those who watch it.
+//! The events that a study reports to its observers.
 
 use nas_space::search::{Budget, Spent};
 
@@ -13,7 +13,7 @@ pub enum Event {
         /// What it may spend.
         budget: Budget,
     },
-    /// A recorded study goes on: first its records are replayed.
+    /// A recorded study is resumed: first its records are replayed.
     Resumed {
         /// Trials on record.
         recorded: u64,
@@ -32,14 +32,14 @@ pub enum Event {
     Finished {
         /// The trial with its conclusion.
         record: TrialRecord,
-        /// Where the study stands after it.
+        /// The progress of the study after it.
         progress: Progress,
     },
     /// The strategy is about to be told an outcome that was on record. In trial order.
     Replayed {
         /// The trial with its conclusion.
         record: TrialRecord,
-        /// Where the study stands after it.
+        /// The progress of the study after it.
         progress: Progress,
     },
     /// The study is over.
@@ -49,7 +49,7 @@ pub enum Event {
     },
 }
 
-/// Where a study stands, counted over the trials told so far.
+/// The progress of a study, counted over the trials told so far.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// What these trials have spent.
@@ -62,7 +62,7 @@ pub struct Progress {
     pub best: Option<Best>,
 }
 
-/// Somebody who watches a study. Every `FnMut(&Event)` is one.
+/// An observer of a study. Every `FnMut(&Event)` is one.
 pub trait Observer {
     /// Called on the thread that runs the study, which waits meanwhile.
     fn notify(&mut self, event: &Event);

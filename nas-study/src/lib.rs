@@ -3,15 +3,15 @@
 //! A [`Study`] brings a [`Strategy`](nas_space::Strategy), a [`Space`](nas_space::Space) and an
 //! [`Evaluator`](nas_space::Evaluator) together. Its loop asks for architectures, evaluates them on
 //! as many threads as it is given, tells the outcomes and writes everything into a [`Store`]. It
-//! never prints: whoever wants to watch passes an [`Observer`]. With [`processes::Processes`] as
-//! the evaluator, trials run in processes of their own, in whatever language.
+//! never prints; pass an [`Observer`] to watch it. With [`processes::Processes`] as the evaluator,
+//! trials run in separate processes, in any language.
 //!
 //! - **Invariant:** a study is a function of its [`StudyConfig`] and of the evaluator; the number
-//!   of threads is not part of it. Outcomes are told in trial order, and how many trials are asked
-//!   before the first is told is.
-//! - **Invariant:** what an observer was told of is on disk. A study that was killed is resumed by
-//!   replay: a fresh strategy is asked again, each recorded proposal must come out the same, and
-//!   each recorded outcome is told.
+//!   of threads is not part of it. Outcomes are told in trial order. The number of trials that are
+//!   asked before the first is told is part of it.
+//! - **Invariant:** every event that an observer has received is on disk. A killed study is resumed
+//!   by replay: a fresh strategy is asked again, must repeat each recorded proposal, and is told
+//!   each recorded outcome.
 //! - **Invariant:** a failed trial is data: a panic, a NaN or an impossible network is recorded
 //!   with its reason and told to the strategy.
 //!

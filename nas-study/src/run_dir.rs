@@ -89,7 +89,7 @@ impl RunDir {
         self.path.join("best.json")
     }
 
-    /// `checkpoints/`: trained weights. Made by who first writes there.
+    /// `checkpoints/`: trained weights. Created on the first write.
     pub fn checkpoints_path(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
@@ -98,8 +98,8 @@ impl RunDir {
     /// processes that are gone left half written is removed.
     ///
     /// # Errors
-    /// As [`Store::open`]; [`StudyError::Io`] where `checkpoints/` is a link or holds one: whoever
-    /// runs the study writes and deletes there.
+    /// As [`Store::open`]; [`StudyError::Io`] if `checkpoints/` is a link or contains one, because
+    /// the study writes and deletes files there.
     pub fn store(&self) -> Result<Store, StudyError> {
         let database = self.database_path();
         let checkpoints = self.checkpoints_path();

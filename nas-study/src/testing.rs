@@ -12,15 +12,15 @@ use crate::{
     Observer, Parts, PreparedStudy, RunOptions, Store, StudyConfig, StudyError, Summary, TrialRecord,
 };
 
-/// Changes one choice of the best architecture it was told of, so whatever it is told decides what
-/// it proposes, and writes down what it is called with.
+/// Changes one choice of the best architecture that it was told, so its proposals depend on the
+/// outcomes, and records its calls.
 #[derive(Debug)]
 pub(crate) struct Climber {
     pub(crate) seed: Seed,
     pub(crate) options: Vec<usize>,
-    /// Waits with so many outstanding.
+    /// Waits with this number of outstanding trials.
     pub(crate) window: u64,
-    /// Finishes after so many.
+    /// Finishes after this number of trials.
     pub(crate) limit: u64,
     /// Epochs of every third proposal.
     pub(crate) fidelity: Option<Fidelity>,

@@ -10,7 +10,7 @@ use super::{Table, TableError};
 pub struct BuiltIn {
     /// Its name: what `--benchmark` and [`built_in`] take.
     pub name: &'static str,
-    /// One line on what it holds.
+    /// One line about its content.
     pub description: &'static str,
     content: Content,
 }

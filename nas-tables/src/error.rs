@@ -24,7 +24,7 @@ pub enum TableError {
         count: usize,
     },
 
-    /// A line is not what it should be.
+    /// An invalid line.
     #[error("{}: line {line}: {what}: expected {expected}, got '{got}'", path.display())]
     Line {
         /// The file.
@@ -97,12 +97,12 @@ pub enum TableError {
     },
 
     /// No epochs at all.
-    #[error("the trials have no numbers of epochs; expected one at least")]
+    #[error("the trials have no numbers of epochs; expected at least one")]
     NoEpochs,
 
     /// A file that does not begin as a table does.
     #[error(
-        "{}: it is no benchmark table: it does not begin as one. Expected a file made by 'nas table', or NAS-Bench-201's \
+        "{}: it is not a benchmark table. Expected a file made by 'nas table', or NAS-Bench-201's \
          accuracies as CSV", path.display()
     )]
     Foreign {
@@ -112,7 +112,7 @@ pub enum TableError {
 
     /// A table of another version of the format.
     #[error(
-        "{}: it is a table of format {got}; this program reads formats 1 to {}. Use a newer program, or make the table anew",
+        "{}: it is a table of format {got}; this program reads formats 1 to {}. Use a newer program, or make the table again",
         path.display(), super::VERSION
     )]
     Version {
@@ -123,7 +123,7 @@ pub enum TableError {
     },
 
     /// A table that is not all there.
-    #[error("{}: it is truncated: {}it has {got}. Copy it anew", path.display(), expected_bytes(*.expected))]
+    #[error("{}: it is truncated: {}it has {got}. Copy it again", path.display(), expected_bytes(*.expected))]
     Truncated {
         /// The file.
         path: PathBuf,
@@ -134,14 +134,14 @@ pub enum TableError {
     },
 
     /// A table that was changed after it was made.
-    #[error("{}: it was changed or damaged: its checksum or its length is not that of its content. Copy it anew", path.display())]
+    #[error("{}: it was changed or damaged: its checksum or its length does not match its content. Copy it again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
     },
 
     /// A table that is whole and does not make sense.
-    #[error("{}: it is no table this program can use: {reason}", path.display())]
+    #[error("{}: this program cannot use the table: {reason}", path.display())]
     Header {
         /// The file.
         path: PathBuf,
@@ -150,18 +150,18 @@ pub enum TableError {
     },
 
     /// Figures that make no table.
-    #[error("these figures make no table: {reason}")]
+    #[error("no table can be made of these figures: {reason}")]
     Draft {
         /// What does not fit.
         reason: String,
     },
 
-    /// A file to import from that is not what it should be.
+    /// An invalid file to import from.
     #[error("{}: {reason}", path.display())]
     Import {
         /// The file.
         path: PathBuf,
-        /// Where and what does not fit, and what was expected.
+        /// The place, the problem and the expected content.
         reason: String,
     },
 
@@ -173,7 +173,7 @@ pub enum TableError {
     },
 
     /// A name that no built-in table has.
-    #[error("there is no benchmark named '{name}' built in; there is: {known}")]
+    #[error("there is no built-in benchmark named '{name}'; known: {known}")]
     BuiltIn {
         /// The name asked for.
         name: String,
@@ -183,8 +183,8 @@ pub enum TableError {
 
     /// A cell has no line.
     #[error(
-        "{}: expected all {expected} cells, got {got}; the first that is missing is {cell}. The file is truncated or \
-         only a part of the table", path.display()
+        "{}: expected all {expected} cells, got {got}; the first missing cell is {cell}. The file is \
+         truncated or contains only a part of the table", path.display()
     )]
     Missing {
         /// The file.

@@ -139,8 +139,7 @@ impl TabularEvaluator {
         })
     }
 
-    /// Checks that there are validation accuracies after so many epochs, and no others answer for
-    /// them.
+    /// Checks that there are validation accuracies after exactly this number of epochs.
     ///
     /// # Errors
     /// [`TableError::Epochs`] with the numbers there are.
@@ -174,8 +173,8 @@ impl TabularEvaluator {
         })
     }
 
-    /// The best test score there is, which is the highest accuracy, if that is the metric: what
-    /// regret is measured from.
+    /// The best test score (the highest accuracy, if that is the metric), from which regret is
+    /// measured.
     pub fn best_test(&self) -> Option<f64> {
         self.test_accuracies().into_iter().max_by(f64::total_cmp)
     }
@@ -344,7 +343,7 @@ impl TabularEvaluator {
             .unwrap_or(0.0)
     }
 
-    /// The epochs that answer for so many, and their columns.
+    /// The epochs whose columns answer for this number of epochs, and these columns.
     fn answering(&self, epochs: u32) -> Result<(u32, &Repeats), TableError> {
         let valid = self.table.fidelities(self.dataset).map(|known| &known.valid);
         let mut all = valid.into_iter().flatten();

@@ -15,7 +15,7 @@ pub(super) struct Fidelities {
     pub(super) seconds: BTreeMap<u32, Repeats>,
 }
 
-/// The columns of one figure after so many epochs.
+/// The columns of one figure after this number of epochs.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Repeats {
     /// The mean over repeats.

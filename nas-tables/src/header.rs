@@ -1,4 +1,4 @@
-//! What stands at the beginning of a table: everything but the numbers.
+//! The header of a table: everything except the numbers.
 
 use std::collections::BTreeSet;
 
@@ -160,15 +160,15 @@ pub enum Figure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// 8 bytes, IEEE 754; what is not a number is missing.
+    /// 8 bytes, IEEE 754; NaN means missing.
     F64,
-    /// 4 bytes, IEEE 754; what is not a number is missing.
+    /// 4 bytes, IEEE 754; NaN means missing.
     F32,
     /// 8 bytes, a whole number; all bits set: missing.
     U64,
     /// 4 bytes, a whole number; all bits set: missing.
     U32,
-    /// 2 bytes, how many of so many images are classified correctly; all bits set: missing.
+    /// 2 bytes: the number of correctly classified images out of this total; all bits set: missing.
     Hits(u16),
 }
 
@@ -200,7 +200,7 @@ impl Header {
         self.columns.iter().filter(of)
     }
 
-    /// Checks what serde does not.
+    /// Checks that serde cannot make.
     ///
     /// # Errors
     /// What is wrong, and what was expected.

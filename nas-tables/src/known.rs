@@ -55,8 +55,7 @@ impl Filter for Known {
 
     fn sample(&self, rng: &mut ChaCha8Rng) -> Architecture {
         let row = rng.random_range(0..self.table.header().row_count);
-        // Every row has an architecture; should one have none, what is given is refused by whoever
-        // looks it up.
+        // Every row has an architecture. If one had none, looking up the result would fail.
         self.table
             .architecture(row)
             .unwrap_or_else(|| self.whole().sample(rng))

@@ -1,4 +1,4 @@
-//! Benchmark tables: architectures whose accuracies are known, so that strategies can be compared
+//! Benchmark tables: architectures with known accuracies, so that strategies can be compared
 //! without training.
 //!
 //! ```
@@ -17,11 +17,11 @@
 //! ```
 //!
 //! A [`Table`] holds the figures of the architectures of a space: on several data sets, after
-//! several numbers of epochs, of several repeats. [`TabularEvaluator`] answers from one: it is a
-//! [`nas_space::search::Evaluator`]. Tables are [built in](built_in()), [imported](import) from
-//! published benchmarks, made of [figures of your own](Draft), or by training, which `nas-eval`
-//! does. A table that does not know all of its space gives strategies the [part that it
-//! knows](Table::known_space).
+//! several numbers of epochs, of several repeats. [`TabularEvaluator`] is a
+//! [`nas_space::search::Evaluator`] that looks them up. Tables are [built in](built_in()),
+//! [imported](import) from published benchmarks, made of [figures of your own](Draft), or by
+//! training, which `nas-eval` does. If a table does not cover its space, strategies get the [part
+//! that it covers](Table::known_space).
 //!
 //! The crate knows no tensors.
 

@@ -1,9 +1,9 @@
 //! Modules of NAS-Bench-101 as architectures of a table.
 //!
-//! As an architecture a module has a decision for each edge of seven vertices in the order of the
-//! matrix's rows, whether it is there, then one for each inner vertex, its operation; see
+//! As an architecture a module has one decision for each edge of seven vertices, in the order of
+//! the matrix's rows (whether the edge exists), then one for each inner vertex (its operation); see
 //! [`nas_space::nb101`]. Tables of earlier versions have these decisions without the space that
-//! builds networks of them, in which combinations that are no module stand for nothing.
+//! builds networks; combinations that are not a module have no meaning there.
 
 use nas_space::nb101::{MAX_VERTICES, Module, NB101_OPERATIONS};
 use nas_space::spaces::Space;

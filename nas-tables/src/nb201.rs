@@ -1,14 +1,14 @@
 //! The accuracies of NAS-Bench-201.
 //!
 //! All 15,625 cells with four nodes and one of five operations on each of the six edges, trained on
-//! three data sets. A search sees the validation accuracy after 12 epochs; the cell it returns is
-//! judged by its test accuracy after 200.
+//! three data sets. A search sees the validation accuracy after 12 epochs; the cell that it returns
+//! is reported with its test accuracy after 200.
 //!
 //! The file is comma-separated text, plain or gzipped, with the names of its columns in the first
 //! line and one cell in each other line. Columns are found by name; those needed are `ops6` and,
 //! with accuracies in percent, `c10_valid12`, `c100_valid12`, `in16_valid12`, `c10_test200`,
 //! `c100_test200`, `in16_test200`, and `params_c10_M`, the number of parameters of the CIFAR-10
-//! network in millions. Others are not looked at.
+//! network in millions. Other columns are ignored.
 //!
 //! # References
 //! Xuanyi Dong, Yi Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture
@@ -226,14 +226,14 @@ impl Nb201Table {
         self.best(|row| row.accuracies[dataset as usize][0])
     }
 
-    /// The cell with the best [`test_accuracy`](Self::test_accuracy), and that: what regret is
-    /// measured from. Of equals, the first in the order of [`cells`](Self::cells).
+    /// The cell with the best [`test_accuracy`](Self::test_accuracy), and this accuracy, from which
+    /// regret is measured. Of equal cells, the first in the order of [`cells`](Self::cells).
     pub fn best_test(&self, dataset: Nb201Dataset) -> ([u8; 6], f64) {
         self.best(|row| row.accuracies[dataset as usize][1])
     }
 
-    /// What tells this table from others: the first 16 digits of the SHA-256 of its file, unpacked
-    /// if it was gzipped.
+    /// The identity of this table: the first 16 digits of the SHA-256 of its file, unpacked if it
+    /// was gzipped.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
     }

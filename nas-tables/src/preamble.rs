@@ -1,4 +1,4 @@
-//! What a table's file begins with: enough to tell whether it is one, whole and unchanged.
+//! The beginning of a table's file, which shows whether it is a complete and unchanged table.
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! Whether the sizes that a benchmark publishes are those of the networks that this toolkit builds.
+//! Compares the sizes that a benchmark publishes with those of the networks that this toolkit
+//! builds.
 
 use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;

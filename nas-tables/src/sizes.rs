@@ -28,7 +28,7 @@ const COMPARED: usize = 128;
 pub struct TabularSizes {
     table: Arc<Table>,
     dataset: usize,
-    /// What counts, and what it has counted so far.
+    /// The counter, and the sizes that it has counted so far.
     counted: Option<(Counted, RwLock<HashMap<Architecture, Cost>>)>,
     /// The columns of parameters and multiply-accumulates.
     columns: [Option<usize>; 2],

@@ -14,8 +14,8 @@
 //! | 28 + H | | the rows: what [`Rows`] says |
 //! | | | the columns, one after the other, in each a number for each row: [`Encoding`] |
 //!
-//! Nothing else is in the file, so that its length follows from the header. A version of the format
-//! that an earlier program cannot read has another number:
+//! The file contains nothing else, so its length follows from the header. A version of the format
+//! that earlier programs cannot read has a new number:
 //!
 //! | version | what it added |
 //! |---|---|
@@ -51,7 +51,7 @@ pub struct Table {
     bytes: Bytes,
     header: Header,
     space: Arc<dyn Space>,
-    /// What tells it apart from other tables.
+    /// Its identity among tables.
     identity: String,
     /// Options of each decision.
     options: Vec<usize>,
@@ -147,8 +147,7 @@ impl Table {
         &self.space
     }
 
-    /// What tells the table apart from others: its checksum, or a fingerprint of the file it was
-    /// read from.
+    /// The identity of the table: its checksum, or a fingerprint of the file that it was read from.
     pub fn identity(&self) -> &str {
         &self.identity
     }
@@ -243,7 +242,7 @@ impl Table {
         }
     }
 
-    /// The architecture that stands in a row: where several share it, the first.
+    /// The architecture of a row: the first one, if several share it.
     pub fn architecture(&self, row: u32) -> Option<Architecture> {
         if row >= self.header.row_count {
             return None;

@@ -155,7 +155,7 @@ impl Table {
     }
 }
 
-/// The number of rows, if there can be so many.
+/// The number of rows, if it is not too large.
 fn count(rows: usize) -> Result<u32, String> {
     u32::try_from(rows)
         .ok()

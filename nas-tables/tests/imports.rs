@@ -232,7 +232,7 @@ fn records_of_nas_bench_101_become_a_table_in_which_isomorphic_modules_share_a_r
         (two.replace("maxpool3x3", "maxpool5x5"), "maxpool5x5"),
         (
             two.replace("\"input\"", "\"conv3x3-bn-relu\""),
-            "line 1: this is no module of NAS-Bench-101: its first operation is 'conv3x3-bn-relu'; expected 'input'",
+            "line 1: this is not a module of NAS-Bench-101: its first operation is 'conv3x3-bn-relu'; expected 'input'",
         ),
         (
             two.replace("\"output\"", "\"input\""),
@@ -240,7 +240,7 @@ fn records_of_nas_bench_101_become_a_table_in_which_isomorphic_modules_share_a_r
         ),
         (
             format!("{one}{}", one.replace("[0,0,1]", "[0,0,0]")),
-            "line 2: this is no module of NAS-Bench-101: no path leads",
+            "line 2: this is not a module of NAS-Bench-101: no path leads",
         ),
         (
             two.replace("[0,0,0,0]]", "[0,1,0,0]]"),
@@ -251,7 +251,7 @@ fn records_of_nas_bench_101_become_a_table_in_which_isomorphic_modules_share_a_r
         (format!("{two}{two}"), "twice"),
         (
             two.replace("[0,0,0,1],[0,0,0,1]", "[0,0,0,0],[0,0,0,0]"),
-            "no module",
+            "not a module",
         ),
     ] {
         let error = imported(&text, nb101::import).unwrap_err();

@@ -146,7 +146,7 @@ fn brackets_have_their_sizes_and_what_cannot_be_halved_is_refused() {
     for (words, named) in [
         (
             "search random --evaluator true --halving asha",
-            "cannot go on with a training",
+            "cannot continue a training",
         ),
         ("search darts --halving asha", "method darts"),
         ("search random --eta 3", "--eta has no meaning without --halving"),

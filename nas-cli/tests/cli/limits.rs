@@ -90,7 +90,7 @@ fn no_method_trains_what_is_over_a_limit_and_the_limits_are_those_of_the_run() {
     let other = config.replace(&typed, &format!("max_params = {}", 2 * limit));
     fs::write(run.join("config.toml"), other).unwrap();
     let message = refused(1, &["resume", run.to_str().unwrap()]);
-    assert!(message.contains("not the study on record"), "{message}");
+    assert!(message.contains("not the recorded study"), "{message}");
 }
 
 #[test]

@@ -134,7 +134,7 @@ fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {
     assert_eq!((rows.len(), images), (3, 12), "a fifth of 60 images");
     place.json("report @/run");
     let page = fs::read_to_string(place.path("run/report.html")).unwrap();
-    assert!(page.contains("Which classes are taken for which"));
+    assert!(page.contains("Confusion of classes"));
     // The network is measured again on the same images, of the run or named.
     let tested = place.json("test @/run");
     assert_eq!(tested["test_accuracy"], found["test_accuracy"]);
@@ -170,7 +170,7 @@ fn a_folder_of_classes_is_searched_reported_resumed_and_left_as_it_is() {
     // Other images make another search.
     fs::remove_file(place.path("photos/red/7.ppm")).unwrap();
     let said = place.refused(1, "resume @/run --trials 6 --data @/photos");
-    assert!(said.contains("have changed since"), "{said}");
+    assert!(said.contains("have changed"), "{said}");
     assert_eq!(place.json("status @/run")["finished"], 5, "what was stored stays");
 }
 
@@ -251,7 +251,7 @@ fn a_time_makes_a_budget_that_is_kept_on_record() {
         place.nas("search --data @/photos --minutes 0.1 --channels 4 --run @/run --workers 0 --json");
     let said = text(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("training images a second"), "{said}");
+    assert!(said.contains("training images per second"), "{said}");
     let config: toml::Table = fs::read_to_string(place.path("run/config.toml"))
         .unwrap()
         .parse()
@@ -274,7 +274,7 @@ fn a_time_makes_a_budget_that_is_kept_on_record() {
         "as typed"
     );
     let said = place.refused(2, "search --data @/photos --minutes 0.0001");
-    assert!(said.contains("expected as many"), "{said}");
+    assert!(said.contains("expected at least that time"), "{said}");
     let said = place.refused(2, "search darts --data @/photos --minutes 1");
     assert!(said.contains("trains a supernet"), "{said}");
     let said = place.refused(2, "search random --benchmark digits --minutes 1");
@@ -285,7 +285,7 @@ fn a_time_makes_a_budget_that_is_kept_on_record() {
 fn what_cannot_be_read_says_what_would_do() {
     let place = Place::new();
     for (words, expected) in [
-        ("search --data @/nowhere", "nothing at that place"),
+        ("search --data @/nowhere", "no file or folder of that name"),
         ("search --data mnits", "digits, mnist"),
         ("search --data digits --image-size 16", "for images of your own"),
         ("search --data digits --flip", "for images of your own"),

@@ -104,7 +104,7 @@ fn a_run_that_has_not_ended_is_reported_while_it_is_locked() {
     let store = Store::open(run.join("study.db")).unwrap();
     let page = page_of(&run);
     assert!(
-        page.contains("the test of its best have not") && page.contains("not measured yet"),
+        page.contains("the test of its best architecture have not") && page.contains("not measured yet"),
         "{page}"
     );
     drop(store);
@@ -112,7 +112,7 @@ fn a_run_that_has_not_ended_is_reported_while_it_is_locked() {
     fs::create_dir(&begun).unwrap();
     fs::copy(run.join("config.toml"), begun.join("config.toml")).unwrap();
     let page = page_of(&begun);
-    assert!(page.contains("Nothing is on record yet") && page.contains("What was searched"));
+    assert!(page.contains("Nothing is recorded yet") && page.contains("What was searched"));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_search_that_failed_is_reported_with_its_reasons() {
         page.contains("This search found nothing: all 6 trials failed"),
         "{page}"
     );
-    assert!(page.contains("6 trials of 6 failed") && page.contains("was no number"));
+    assert!(page.contains("6 trials of 6 failed") && page.contains("was not a number"));
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_browser_shows_the_page_and_has_nothing_to_complain_of() {
     // The cell, the classes, the confidence, two curves, the front, the costs; six trials are too few for boxes.
     assert_eq!(dom.matches("<svg ").count(), 7);
     for title in [
-        "Which classes are taken for which",
+        "Confusion of classes",
         "Best validation accuracy over trials",
         "Validation accuracy and parameters",
         "Seconds",

@@ -72,7 +72,7 @@ fn a_table_gives_the_picture_its_uniform_draws() {
     assert_eq!(result["failed"], 0);
     let picture = fs::read_to_string(run.join("reward.svg")).unwrap();
     assert!(picture.contains("mean of 3,000 uniform draws"), "{picture}");
-    assert!(picture.contains("best of as many uniform draws"));
+    assert!(picture.contains("best of the same number of uniform draws"));
     let page = page_of(&run);
     assert!(page.contains("mean of 3,000 uniform draws") && page.contains("looked up once"));
     assert!(page.contains("there is no curve over seconds") && !page.contains("It needs"));

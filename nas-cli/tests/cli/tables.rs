@@ -360,16 +360,16 @@ fn of_a_table_without_sizes_and_seconds_every_command_says_that_they_are_not_kno
         let again = printed(&["resume", path]);
         assert!(
             again.contains("parameters and multiply-accumulates not known")
-                && again.contains("seconds not known to the table"),
+                && again.contains("seconds not in the table"),
             "{again}"
         );
-        assert!(printed(&["status", path]).contains("seconds not known to the table"));
+        assert!(printed(&["status", path]).contains("seconds not in the table"));
         let page = super::report::page_of(&run);
         for part in [
             "<dt>Parameters</dt><dd>not known</dd>",
             "multiply-accumulates not known",
-            "Parameters and multiply-accumulates of these architectures are not known",
-            "not known: the table does not say them",
+            "Parameters and multiply-accumulates of these architectures are unknown",
+            "not known: the table does not have them",
         ] {
             assert!(page.contains(part), "{method}: {part}");
         }

@@ -137,7 +137,7 @@ fn a_report_shows_mistakes_without_the_data_and_says_what_an_older_record_lacks(
         text(&place.nas("report @/run --out -").stdout)
     };
     let page = without(&["pictures"]);
-    assert!(page.contains("Their pictures are not on record; `nas test RUN --page FILE`"));
+    assert!(page.contains("Their pictures are not recorded; `nas test RUN --page FILE`"));
     assert!(page.contains("taken for") && !page.contains("<img "));
     let page = without(&[
         "pictures",
@@ -147,8 +147,8 @@ fn a_report_shows_mistakes_without_the_data_and_says_what_an_older_record_lacks(
         "precision_interval",
         "recall_interval",
     ]);
-    assert!(page.contains("kept no intervals, no confidence and no mistakes"));
-    assert!(page.contains("Which classes are taken for which"));
+    assert!(page.contains("recorded no intervals, no confidence and no mistakes"));
+    assert!(page.contains("Confusion of classes"));
 
     let mut foreign = record.clone();
     foreign["pictures"] = json!(["https://example.org/a.png"]);

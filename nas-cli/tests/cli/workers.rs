@@ -126,7 +126,7 @@ fn the_example_evaluator_is_searched_with_recorded_and_resumed() {
     // Reports and comparisons know of it.
     assert!(nas(&["report", run.to_str().unwrap()]).status.success());
     let page = fs::read_to_string(run.join("report.html")).unwrap();
-    assert!(page.contains("evaluator of your own") && page.contains("validation alone"));
+    assert!(page.contains("your own evaluator") && page.contains("only validation figures"));
     let status = json(&["status", run.to_str().unwrap(), "--json"]);
     assert_eq!(
         (&status["state"], &status["finished"]),

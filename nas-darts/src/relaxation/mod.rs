@@ -1,9 +1,8 @@
-//! How architecture parameters weigh operations: what one differentiable method has and another has
-//! not.
+//! How architecture parameters weigh operations: the part in which differentiable methods differ.
 //!
-//! A [`Relaxation`] turns [`Alphas`] into the weights of a supernet's terms, takes their gradient
-//! back to the parameters, and says how strong each operation is when an architecture is read off.
-//! Another one is one file here.
+//! A [`Relaxation`] turns [`Alphas`] into the weights of a supernet's terms, turns the gradient of
+//! the weights into that of the parameters, and gives the strength of each operation when an
+//! architecture is selected. A new relaxation is one file here.
 
 #[cfg(test)]
 mod gradient_check;

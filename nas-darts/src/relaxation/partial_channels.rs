@@ -1,8 +1,8 @@
-//! PC-DARTS: a part of the channels goes through the operations, and edges are weighed too.
+//! PC-DARTS: only some of the channels pass through the operations, and edges have weights too.
 //!
 //! Operation o on edge e weighs β_e · softmax(α_e)_o, with β the softmax over the edges into the
-//! same node; the channels that pass the operations by weigh β_e. Which channels those are is the
-//! supernet's affair ([`MixedChannels::OneIn`](nas_space::spaces::MixedChannels::OneIn)).
+//! same node; the channels that bypass the operations have the weight β_e. The supernet decides
+//! which channels these are ([`MixedChannels::OneIn`](nas_space::spaces::MixedChannels::OneIn)).
 //!
 //! # Deviations
 //! None.

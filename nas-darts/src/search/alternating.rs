@@ -1,4 +1,4 @@
-//! The steps of the weights and of the architecture, in turn.
+//! The alternating steps of the weights and of the architecture.
 
 use nas_eval::data::Endless;
 use nas_eval::error::EvalError;

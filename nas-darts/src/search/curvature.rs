@@ -1,4 +1,4 @@
-//! How sharply the validation loss of a supernet bends in its architecture parameters.
+//! The curvature of a supernet's validation loss in its architecture parameters.
 
 use nas_eval::data::{Endless, LastBatch};
 use nas_eval::supernet::SupernetTraining;
@@ -44,7 +44,7 @@ impl Differentiable {
             hessian_vector(direction, gradient)
         });
         parameters.restore(&before)?;
-        // λ moves all eigenvalues alike.
+        // λ moves all eigenvalues by the same amount.
         Ok(extremes?.largest + self.config.alpha.weight_decay)
     }
 }

@@ -1,5 +1,5 @@
-//! What differentiable search adds to the training of a supernet: architecture parameters, and what
-//! is read off them.
+//! The part of differentiable search besides the training of a supernet: architecture parameters,
+//! and the architectures selected from them.
 
 use nas_eval::data::{Endless, LastBatch};
 use nas_eval::error::EvalError;

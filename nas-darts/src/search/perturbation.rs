@@ -1,27 +1,28 @@
-//! DARTS+PT: an architecture read off a supernet by what it loses without each operation.
+//! DARTS+PT: selects an architecture by how much the supernet loses without each operation.
 //!
-//! Decisions are made in rounds, one of each cell in a round. First the edges are visited, each
-//! cell's in a random order of its own: every operation of an edge is taken away in turn (its
-//! weight set to 0), the supernet is judged on the validation half, and the operation without which
-//! it is worst is kept as the edge's only one. Then, where a node keeps some of its edges, the
-//! nodes are visited: each edge into one is taken away in turn, that without which the supernet is
-//! best is dropped, and so on until as many are left as it keeps. Of equals, the strengths that the
-//! search has learned decide: the strongest operation is kept, the weakest edge dropped.
+//! Decisions are made in rounds, with one decision for each cell in a round. First come the edges,
+//! in a separate random order for each cell. For each operation of an edge, the operation is
+//! removed (its weight is set to 0) and the supernet is evaluated on the validation half. The
+//! operation whose removal gives the worst result is kept as the edge's only one. If a node keeps
+//! only some of its edges, the nodes follow. Each edge into a node is removed, one at a time; the
+//! edge whose removal gives the best result is dropped, until the node has the right number of
+//! edges. Ties are decided by the learned strengths: the strongest operation is kept, the weakest
+//! edge dropped.
 //!
-//! The supernet is judged with the statistics of the batch, in batches of the training's size;
-//! running statistics have no part in it. Between two rounds the weights are trained on for some
-//! epochs at a tenth of the search's first learning rate, by SGD that starts without momentum. With
-//! 14 edges and 3 nodes that choose in each of two cells there are 17 rounds, and with 5 epochs
-//! between two of them 16 · 5 = 80 epochs.
+//! The supernet is evaluated with the statistics of the batch, in batches of the training's size,
+//! without running statistics. Between two rounds, the weights are trained for some more epochs at
+//! a tenth of the search's first learning rate, by SGD that starts without momentum. With 14 edges
+//! and 3 nodes that choose in each of two cells there are 17 rounds, and with 5 epochs between two
+//! of them 16 · 5 = 80 epochs.
 //!
 //! # Deviations
 //! The authors' code has one epoch more, 81: it trains on after the last round, too, which nothing
 //! reads. For NAS-Bench-201 it trains 4 epochs before the last of 6 rounds and one after it, here 5
 //! are before it.
 //!
-//! α stays as it is from the last epoch on; the authors' code goes on learning that of the edges
-//! that are not decided. The supernet is judged on the images as they are; theirs are augmented. An
-//! operation that is kept takes over the weight of the edge's operations taken together.
+//! α does not change after the last epoch; the authors' code continues to learn α of undecided
+//! edges. The supernet is evaluated on unchanged images; theirs are augmented. A kept operation
+//! gets the total weight of the edge's operations.
 //!
 //! # References
 //! Ruochen Wang, Minhao Cheng, Xiangning Chen, Xiaocheng Tang, Cho-Jui Hsieh, "Rethinking
@@ -116,7 +117,7 @@ impl Remaining<'_> {
 }
 
 impl Search {
-    /// Decides what is left to decide, and gives the edges of each cell with all decisions.
+    /// Makes the remaining decisions, and returns the edges of each cell with all decisions.
     pub(crate) fn perturb(
         &mut self,
         tuning_epochs: u32,
@@ -183,7 +184,7 @@ impl Search {
         })
     }
 
-    /// Trains the weights of what remains after round number `round`.
+    /// Trains the weights of the remaining supernet after round number `round`.
     fn tune(
         &mut self,
         remaining: &Remaining<'_>,
@@ -238,7 +239,7 @@ impl Search {
         Ok(scores.accuracy)
     }
 
-    /// Why what perturbation has decided may mean little.
+    /// Warnings about the decisions of perturbation.
     fn doubts(&self, projection: &Projection) -> Vec<String> {
         let mut doubts = Vec::new();
         let data = self.oneshot.training.data();
@@ -258,8 +259,9 @@ impl Search {
             .filter(|&accuracy| is_chance(accuracy, chance, valid.len()))
         {
             doubts.push(format!(
-                "before perturbation the supernet's validation accuracy was {:.2} %, no better than chance ({:.2} %), so that \
-                 what it loses without an operation means little; train it for more epochs or on more images",
+                "before perturbation the supernet's validation accuracy was {:.2} %, no better than chance \
+                 ({:.2} %), so its losses without single operations mean little; train it for more epochs \
+                 or on more images",
                 100.0 * accuracy,
                 100.0 * chance
             ));
@@ -270,8 +272,8 @@ impl Search {
         );
         if ties > 0 {
             doubts.push(format!(
-                "{ties} of {decisions} decisions by perturbation were ties, which the strengths (alpha) decided; a supernet \
-                 trained for more epochs or judged on more images has fewer"
+                "{ties} of {decisions} decisions by perturbation were ties, which the strengths (alpha) \
+                 decided; train the supernet for more epochs or evaluate it on more images for fewer ties"
             ));
         }
         doubts
@@ -309,7 +311,7 @@ impl Differentiable {
     }
 }
 
-/// Whether an accuracy on so many images is less than two standard errors above that of chance.
+/// Whether an accuracy on this number of images is less than two standard errors above chance.
 fn is_chance(accuracy: f64, chance: f64, images: usize) -> bool {
     let error = (chance * (1.0 - chance) / images.max(1) as f64).sqrt();
     accuracy <= chance + 2.0 * error
@@ -330,8 +332,8 @@ fn rounds_done(rounds: &[Vec<Question>], projection: &Projection, of: usize) -> 
     }
     Err(DartsError::config(
         "perturbations",
-        format!("{decided} of {of} decided in another order, by an earlier version"),
-        "none, or those of whole rounds: search from the start",
+        format!("{decided} of {of} decisions in a different order, made by an earlier version"),
+        "none, or those of complete rounds; start the search again",
     ))
 }
 
@@ -527,7 +529,7 @@ mod tests {
         );
         assert!(!edge.tied);
         assert_eq!(edge.accuracy_without.len(), 4);
-        // All alike: the weakest edges go, of equals the latest.
+        // All are equal: the weakest edges are dropped, and of equal ones the latest.
         let edge = decide(&remaining, &strengths, question, |_| Ok(0.5)).unwrap();
         assert_eq!(
             edge.decision,

@@ -316,7 +316,7 @@ fn images_of_another_shape_or_a_space_without_supernet_are_refused() {
     assert!(refused.unwrap_err().to_string().contains("pnas"));
 }
 
-/// A stop that is requested after so many milliseconds.
+/// A stop that is requested after this number of milliseconds.
 fn stop_after(milliseconds: u64) -> Stop {
     let stop = Stop::new();
     let requested = stop.clone();

@@ -90,7 +90,10 @@ impl<'a> Making<'a> {
                 .ok()
                 .and_then(|at| read.get(at..at.checked_add(length)?))
                 .ok_or_else(|| {
-                    io::Error::new(ErrorKind::UnexpectedEof, "pixels that were written are gone")
+                    io::Error::new(
+                        ErrorKind::UnexpectedEof,
+                        "the pixels that were written are missing",
+                    )
                 })?;
             for _ in 0..times {
                 written.write(bytes)?;
@@ -105,8 +108,8 @@ impl<'a> Making<'a> {
         sync_directory_of(path)
     }
 
-    /// Gives the folder its final name, unless a whole one has it already, and opens what is there
-    /// then.
+    /// Gives the folder its final name, unless a complete folder already has it, and opens the
+    /// folder of that name.
     ///
     /// # Errors
     /// What the system says.
@@ -120,7 +123,7 @@ impl<'a> Making<'a> {
         self.cache.open(fingerprint).ok_or_else(|| {
             let reason = io::Error::new(
                 ErrorKind::InvalidData,
-                "it was damaged as soon as it was written; is the disk in order?",
+                "it is damaged right after it was written; check the disk",
             );
             io_error(&target, "read")(reason)
         })

@@ -9,10 +9,10 @@
 //! | `.making-KEY` | a folder being made |
 //! | `.making-FINGERPRINT.forgotten` | a folder being removed |
 //!
-//! A folder is made beside and renamed once it is complete and on disk. On opening, lengths and
-//! checksums are compared; what is damaged is made again. [`stock`] says what there is and removes
-//! it. Files in `locks` are never removed, for a process may be waiting for one; they are of one
-//! byte.
+//! A folder is written under another name and renamed when it is complete and on disk. On opening,
+//! lengths and checksums are compared, and damaged entries are built again. [`stock`] lists and
+//! removes entries. Files in `locks` are never removed, because a process may be waiting for one;
+//! each has one byte.
 
 pub(crate) mod index;
 mod making;

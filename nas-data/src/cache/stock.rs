@@ -24,7 +24,7 @@ pub struct CachedData {
     pub sources: Vec<String>,
     /// Bytes of the files in the cache.
     pub bytes: u64,
-    /// When they were last read or opened, as far as the file system says.
+    /// When they were last read or opened, if the file system records it.
     pub last_used: SystemTime,
 }
 
@@ -152,7 +152,7 @@ impl Cache {
             .collect())
     }
 
-    /// When what is on record of a key was last opened, or made.
+    /// The time at which the record of a key was last opened or created.
     fn last_used(&self, key: &str, record: &Path) -> Option<SystemTime> {
         let time = |path: &Path| fs::metadata(path).and_then(|found| found.modified()).ok();
         time(record).max(time(&self.root.join("locks").join(key)))
@@ -171,8 +171,8 @@ impl Cache {
         fs::remove_dir_all(&aside)
     }
 
-    /// Removes the records of images that are not there, and files that were being written by
-    /// processes that have ended. What cannot be removed stays, and is looked at the next time.
+    /// Removes the records of missing images, and unfinished files of processes that have ended.
+    /// Files that cannot be removed stay until the next time.
     fn remove_records_of_nothing(&self) {
         for (key, path) in self.records().unwrap_or_default() {
             // Whoever has the lock is making what the record leads to.

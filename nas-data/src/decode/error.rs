@@ -25,14 +25,14 @@ pub enum DecodeError {
     },
 
     /// The format is known but cannot be decoded.
-    #[error("it is in {format} format, which is not built in; convert it to PNG, for example")]
+    #[error("it is in {format} format, which is not supported; convert it, for example to PNG")]
     NotBuiltIn {
         /// Name of the format.
         format: &'static str,
     },
 
     /// The format can be decoded, but not this variant of it.
-    #[error("this {format} has what is not built in: {what}; convert it to a PNG of 8 bits, for example")]
+    #[error("this {format} has an unsupported feature: {what}; convert it, for example to a PNG of 8 bits")]
     Unsupported {
         /// Name of the format.
         format: &'static str,
@@ -41,7 +41,7 @@ pub enum DecodeError {
     },
 
     /// The file ends before the image does.
-    #[error("the {format} ends before its image does; copy or download it again")]
+    #[error("the {format} is truncated; copy or download it again")]
     Truncated {
         /// Name of the format.
         format: &'static str,
@@ -49,8 +49,8 @@ pub enum DecodeError {
 
     /// The image is larger than it may be, or much larger than its file makes plausible.
     #[error(
-        "the {format} claims {width}x{height} pixels, {} MiB; a file of its length may have {} MiB; \
-         make it smaller, if it is what it claims",
+        "the {format} claims {width}x{height} pixels, {} MiB; a file of its length may have {} MiB; if the \
+         claim is right, make the image smaller",
         claimed >> 20, most >> 20
     )]
     TooLarge {
@@ -67,7 +67,7 @@ pub enum DecodeError {
     },
 
     /// Decoding needs more memory than it may have, in a part of the image.
-    #[error("decoding the {format} takes more memory than an image of its length may take; save it again")]
+    #[error("decoding the {format} takes more memory than a file of its length may use; save it again")]
     Memory {
         /// Name of the format.
         format: &'static str,

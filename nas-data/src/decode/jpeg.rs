@@ -8,7 +8,7 @@ const MOST_SCANS: usize = 100;
 
 /// Walks over the segments of a file up to the mark of its end.
 ///
-/// The decoder fills with grey what is missing at the end of a file, and says nothing.
+/// The decoder silently fills the missing end of a file with grey.
 ///
 /// # Errors
 /// [`DecodeError::Truncated`] if there is no such mark; [`DecodeError::Damaged`] for too many scans.

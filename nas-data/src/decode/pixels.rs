@@ -1,4 +1,4 @@
-//! From what decoders give to 8-bit pixels, grey or RGB, the right way up.
+//! Converts the output of decoders to 8-bit pixels, grey or RGB, with the right orientation.
 
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, GrayImage, RgbImage};
@@ -66,7 +66,7 @@ fn over_white(value: u8, alpha: u8) -> u8 {
     ((((sum >> 8) + sum) >> 8) >> 7) as u8
 }
 
-/// The image as it is to be looked at.
+/// The image with the right orientation.
 pub(super) fn oriented(decoded: Decoded, orientation: Orientation) -> Decoded {
     if orientation == Orientation::NoTransforms {
         return decoded;

@@ -159,7 +159,9 @@ impl Archive {
         // The checksum is compared at the end.
         match reader.read(&mut [0]).map_err(damaged)? {
             0 => Ok(()),
-            _ => Err(Fault::Damaged("there is more behind its last value".to_owned())),
+            _ => Err(Fault::Damaged(
+                "there are more bytes after its last value".to_owned(),
+            )),
         }
     }
 }

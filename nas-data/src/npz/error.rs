@@ -41,7 +41,7 @@ pub enum NpzError {
         found: Vec<String>,
     },
 
-    /// One array is not what it should be.
+    /// An array is invalid.
     #[error("{}: array '{name}': {fault}", path.display())]
     Array {
         /// The file.
@@ -97,7 +97,7 @@ pub enum Fault {
         got: u64,
     },
 
-    /// It is larger than what is read.
+    /// It is larger than the limit.
     #[error("its {got} values are more than {most}; make the images smaller, or leave some out")]
     TooLarge {
         /// Values that it has.
@@ -107,7 +107,7 @@ pub enum Fault {
     },
 
     /// Its shape is not one of images.
-    #[error("its shape {shape} is not one of images; expected {expected}")]
+    #[error("its shape {shape} is not a shape of images; expected {expected}")]
     Axes {
         /// Its shape.
         shape: String,
@@ -117,7 +117,7 @@ pub enum Fault {
 
     /// Two axes could be the channels.
     #[error(
-        "in its shape {0} the second axis or the last could be the channels; say which with --layout nchw or --layout nhwc"
+        "in its shape {0}, both the second and the last axis could be the channels; choose one with --layout nchw or --layout nhwc"
     )]
     Ambiguous(String),
 

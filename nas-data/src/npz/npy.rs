@@ -89,7 +89,7 @@ impl Header {
             }
             version => {
                 let reason =
-                    format!("it is of version {version} of the .npy format; versions 1 to 3 are known");
+                    format!("it has version {version} of the .npy format; versions 1 to 3 are supported");
                 return Err(Fault::Damaged(reason));
             }
         };
@@ -124,7 +124,7 @@ impl Header {
 
 /// Reads `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, with its entries in any order.
 fn parse(text: &str) -> Result<Header, Fault> {
-    let wrong = || Fault::Damaged(format!("its header is not understood: {:.200}", text.trim()));
+    let wrong = || Fault::Damaged(format!("its header cannot be parsed: {:.200}", text.trim()));
     let mut rest = Rest(text);
     let (mut descr, mut is_fortran, mut shape) = (None, None, None);
     rest.expect("{").ok_or_else(wrong)?;

@@ -38,7 +38,7 @@ impl Columns {
     /// label, split and group in this order. `exists` says whether there is a file of this path.
     ///
     /// # Errors
-    /// What is wrong, and for a list what it has instead.
+    /// The problem and, for a list, what the list has instead.
     pub(super) fn find(
         first: &Row,
         given: Option<&[String]>,

@@ -139,7 +139,7 @@ fn set_aside(file: &walk::File, filter: Option<&Filter>) -> Option<Skip> {
     if OTHER_IMAGES.contains(&ending.as_str()) {
         Some(Skip::bad(
             path,
-            "an image in a format that is not read; convert it to PNG or JPEG",
+            "an image in an unsupported format; convert it to PNG or JPEG",
             None,
         ))
     } else if !is_image_ending(&ending) {

@@ -1,4 +1,4 @@
-//! How a folder of images is laid out: which folders are splits, which are classes.
+//! The layout of a folder of images: which folders are splits and which are classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -63,8 +63,8 @@ pub(super) fn lay_out(
     if glob.is_none() {
         match masks::find(&images) {
             Some(Masks::Certain { found }) => {
-                let remedy = "choose the images with --glob, such as --glob '!*_mask.*' or --glob '*.jpg'; if all of them are \
-                              images of the classes, say --glob '**'";
+                let remedy = "choose the images with --glob, such as --glob '!*_mask.*' or --glob '*.jpg'; \
+                              if all of them belong to the classes, use --glob '**'";
                 return Err(refuse(found, remedy.to_owned()));
             }
             Some(Masks::Possible { warning }) => warnings.push(warning),
@@ -322,24 +322,26 @@ fn check_classes(file: &Path, listed: &[String], found: &BTreeSet<&OsStr>) -> Re
     let mut names = BTreeSet::new();
     for name in listed {
         if !names.insert(OsStr::new(name)) {
-            return refuse(format!("class '{name}' is named twice; expected each class once"));
+            return refuse(format!(
+                "class '{name}' is listed twice; expected each class once"
+            ));
         }
         if !found.contains(OsStr::new(name)) {
             return refuse(format!(
-                "class '{name}' is named and has no folder with images; add images, or remove the line"
+                "class '{name}' is listed but has no folder with images; add images, or remove the line"
             ));
         }
     }
     match found.iter().find(|&&name| !names.contains(name)) {
         Some(name) => refuse(format!(
-            "the class folder '{}' is not named; add a line for it, or remove the folder or the file",
+            "the class folder '{}' is not listed; add a line for it, or remove the folder or the file",
             shown(name)
         )),
         None => Ok(()),
     }
 }
 
-/// Warns of folders that stand where classes do and have no images.
+/// Warns of folders that are in the place of classes but have no images.
 fn empty_folders(folders: &[PathBuf], depth: usize, classes: &BTreeSet<&OsStr>) -> Option<String> {
     let empty: BTreeSet<String> = folders
         .iter()

@@ -16,7 +16,7 @@ use crate::progress::{Progress, Stage};
 
 /// The most bytes that a list may have.
 const LARGEST_LIST: u64 = 1 << 30;
-/// After so many lines progress is told.
+/// Progress is reported after this number of lines.
 const OFTEN: usize = 1000;
 
 /// A list whose files are known.
@@ -54,14 +54,21 @@ impl List {
             what: format!("{}: the list has no lines", path.display()),
             remedy: "expected a path and a class on each".to_owned(),
         })?;
-        let columns = Columns::find(first, given, |field| file_of(&folder, field).1.is_ok()).map_err(|wrong| match wrong {
-            Wrong::List(problem) => DataError::Columns { path: path.to_owned(), problem },
-            Wrong::Given(problem) => DataError::Option {
-                option: "the list of columns (--columns)",
-                got: format!("'{}': {problem}", given.unwrap_or_default().join(",")),
-                expected: "path and label, each once, and perhaps split and group; _ for a column that does not count".to_owned(),
-            },
-        })?;
+        let columns =
+            Columns::find(first, given, |field| file_of(&folder, field).1.is_ok()).map_err(|wrong| {
+                match wrong {
+                    Wrong::List(problem) => DataError::Columns {
+                        path: path.to_owned(),
+                        problem,
+                    },
+                    Wrong::Given(problem) => DataError::Option {
+                        option: "the list of columns (--columns)",
+                        got: format!("'{}': {problem}", given.unwrap_or_default().join(",")),
+                        expected: "path and label, each once; split, group and _ (unused) are optional"
+                            .to_owned(),
+                    },
+                }
+            })?;
         let width = first.fields.len();
         let mut reading = Reading {
             folder: &folder,
@@ -74,7 +81,7 @@ impl List {
         for (done, row) in rows.iter().enumerate().skip(usize::from(columns.has_header)) {
             if row.fields.len() != width {
                 let problem = format!(
-                    "expected {width} fields as on line {}, got {}; put a field that has the delimiter in it in double quotes",
+                    "expected {width} fields as on line {}, got {}; enclose fields that contain the delimiter in double quotes",
                     first.line,
                     row.fields.len()
                 );

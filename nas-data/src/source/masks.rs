@@ -1,4 +1,4 @@
-//! Masks and other pictures of images, which lie among them and are none of the classes.
+//! Masks and other companion files of images, which lie among them and belong to no class.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -31,14 +31,14 @@ const FOLDERS: [&str; 6] = [
     "ground_truth",
     "groundtruth",
 ];
-/// Images of one name and two endings are certain to be pairs where they are at least one in so
-/// many.
+/// Images with the same name and two endings are certainly pairs if at least one image in this
+/// number is one.
 const ONE_IN: usize = 20;
 
 /// Images that may be masks.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Masks {
-    /// They are, or so many look like it that the user must say.
+    /// They are pairs, or enough of them look like pairs that the user must decide.
     Certain {
         /// Counts and an example.
         found: String,

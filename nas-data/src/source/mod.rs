@@ -72,11 +72,11 @@ pub(crate) trait Source: Sync {
         false
     }
 
-    /// Hashes what tells cheaply whether anything has changed: names, lengths and times of files.
+    /// Hashes names, lengths and times of files, as a quick test whether anything has changed.
     fn stamp(&self, hash: &mut Sha256);
 
-    /// Reads what is not known yet, before anything but [`stamp`](Self::stamp) and
-    /// [`folder`](Self::folder) is asked for.
+    /// Reads the rest. It is called before everything except [`stamp`](Self::stamp) and
+    /// [`folder`](Self::folder).
     fn load(&mut self, _progress: &(dyn Fn(Progress) + Sync)) -> Result<(), DataError> {
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Skip {
     /// Why a file is set aside that has the ending of images and no bytes.
     const EMPTY: &str = "empty: it has zero bytes";
     /// Why a file is set aside whose ending is that of images, and whose content is something else.
-    pub(crate) const OTHER_CONTENT: &str = "no image, whatever its name says";
+    pub(crate) const OTHER_CONTENT: &str = "not an image, in spite of its name";
 
     /// Whether it was set aside though it has the ending of images.
     pub(crate) fn looks_like_an_image(reason: &str) -> bool {
@@ -203,7 +203,7 @@ impl Side {
     }
 }
 
-/// Opens what is at `path` and lists what it has.
+/// Opens the source at `path` and lists its images.
 pub(crate) fn open(
     path: &Path,
     options: &ReadOptions,
@@ -295,7 +295,7 @@ fn parquet_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
 }
 
-/// A path for people: what is not UTF-8 is written as `\xNN`.
+/// A path for display: bytes that are not UTF-8 are written as `\xNN`.
 pub(crate) fn shown(path: &OsStr) -> String {
     let mut text = String::new();
     for chunk in path.as_encoded_bytes().utf8_chunks() {

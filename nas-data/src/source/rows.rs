@@ -11,10 +11,10 @@ pub(super) struct Row {
     pub(super) fields: Vec<String>,
 }
 
-/// Divides a text into rows. What divides fields is found out: the tab, comma or semicolon that
-/// gives all lines equally many fields, at least two; else the one that divides the first line;
-/// else blanks. Fields may stand in double quotes. Empty lines, a mark of byte order and carriage
-/// returns do not count.
+/// Divides a text into rows. The delimiter is detected: the tab, comma or semicolon that gives all
+/// lines the same number of fields, at least two; else the one that occurs in the first line; else
+/// spaces. Fields may be in double quotes. Empty lines, a byte order mark and carriage returns are
+/// ignored.
 ///
 /// # Errors
 /// The line, and what is wrong with its quotes.

@@ -1,4 +1,4 @@
-//! What tells whether a file has changed, without reading it.
+//! The stamp of a file, which shows whether it has changed without reading it.
 
 use std::fs::Metadata;
 use std::time::UNIX_EPOCH;

@@ -14,7 +14,7 @@ use crate::progress::{Progress, Stage};
 const FOLDERS_OF_PROGRAMS: [&str; 3] = ["__macosx", "@eadir", "$recycle.bin"];
 /// Files that programs make beside images, in small letters.
 const FILES_OF_PROGRAMS: [&str; 3] = ["thumbs.db", "desktop.ini", "ehthumbs.db"];
-/// After so many files progress is told.
+/// Progress is reported after this number of files.
 const OFTEN: usize = 1000;
 
 /// What is below a folder, by path bytewise.
@@ -94,7 +94,7 @@ impl Walk<'_> {
         let whole = self.root.join(folder);
         let canonical = fs::canonicalize(&whole).map_err(io(&whole, "read"))?;
         if !self.entered.insert(canonical) {
-            self.skip(folder, "a link to a folder that is read already");
+            self.skip(folder, "a link to a folder that is already being read");
             return Ok(());
         }
         if folder != Path::new("") {
@@ -178,7 +178,7 @@ fn of_a_program(name: &OsStr, is_folder: bool) -> Option<&'static str> {
     };
     names
         .contains(&name.as_str())
-        .then_some("made by a program beside images")
+        .then_some("created by another program")
 }
 
 /// `name` in `folder`, with `/` on every system.
@@ -232,8 +232,8 @@ mod tests {
         assert_eq!(
             skipped,
             [
-                "a: a link to a folder that is read already",
-                "b/again: a link to a folder that is read already",
+                "a: a link to a folder that is already being read",
+                "b/again: a link to a folder that is already being read",
                 "loop: a link that leads nowhere",
             ]
         );

@@ -212,9 +212,9 @@ fn a_file_of_classes_gives_their_order_and_must_name_them_all() {
     );
     assert!(data.findings.skipped.is_empty(), "{:?}", data.findings.skipped);
     for (text, word) in [
-        ("eels\ncats\ndogs\nfish\n", "'fish' is named and has no folder"),
-        ("eels\ncats\n", "the class folder 'dogs' is not named"),
-        ("eels\ncats\ndogs\ncats", "'cats' is named twice"),
+        ("eels\ncats\ndogs\nfish\n", "'fish' is listed but has no folder"),
+        ("eels\ncats\n", "the class folder 'dogs' is not listed"),
+        ("eels\ncats\ndogs\ncats", "'cats' is listed twice"),
     ] {
         folder.write("classes.txt", text);
         assert!(folder.refusal().contains(word), "{}", folder.refusal());

@@ -95,12 +95,12 @@ fn images_of_test_and_validation_are_left_out_of_training() {
     assert_eq!((leaks.images, leaks.dropped, leaks.sets.count), (9, 3, 4));
     let warnings = data.findings.warnings.join("\n");
     assert!(
-        warnings.contains("4 images are in several of the splits")
+        warnings.contains("4 images are in several of the given splits")
             && warnings.contains("3 copies are left out"),
         "{warnings}"
     );
     assert!(
-        warnings.contains("2 images are in both the validation and the test split"),
+        warnings.contains("2 images are in both the given validation and the given test split"),
         "{warnings}"
     );
 }
@@ -172,7 +172,7 @@ fn classes_that_are_too_small_are_refused_at_once_with_what_would_do() {
     let folder = Folder::of(&[("many", 20), ("one", 1), ("two", 2), ("three", 3)]);
     let refusal = folder.refusal();
     assert!(
-        refusal.contains("too few images of 2 classes to be divided into training, validation and test")
+        refusal.contains("too few images of 2 classes to divide into training, validation and test")
             && refusal.contains("'one' (1 image), 'two' (2 images). Each class needs 3")
             && refusal.contains("--glob")
             && !refusal.contains("'three'"),
@@ -285,7 +285,7 @@ fn groups_of_several_classes_that_cannot_be_divided_are_refused_on_reading() {
     }
     let refusal = folder.read_list("list.csv", &list).unwrap_err().to_string();
     assert!(
-        refusal.contains("class '") && refusal.contains("groups hold images of others too"),
+        refusal.contains("class '") && refusal.contains("groups also contain images of other classes"),
         "{refusal}"
     );
     // One more group with an image of each class is enough.

@@ -35,7 +35,7 @@ fn junk_is_skipped_with_its_reason_and_counts_for_nothing() {
     assert_eq!(skipped(&data, "hidden"), [".ipynb_checkpoints", "cats/.DS_Store"]);
     assert_eq!(skipped(&data, "macOS"), ["cats/._0001.png"]);
     assert_eq!(
-        skipped(&data, "by a program"),
+        skipped(&data, "by another program"),
         ["__MACOSX", "cats/@eaDir", "cats/Thumbs.db", "desktop.ini"]
     );
     assert_eq!(
@@ -75,7 +75,7 @@ fn unreadable_images_are_left_out_up_to_a_share_and_named() {
         .sum();
     assert_eq!(bad, 2);
     assert_eq!(
-        skipped(&data, "no image, whatever its name says"),
+        skipped(&data, "not an image, in spite of its name"),
         ["cats/text.jpg"]
     );
     assert_eq!(skipped(&data, "empty: it has zero bytes"), ["cats/empty.jpg"]);
@@ -146,5 +146,5 @@ fn links_are_followed_and_loops_end() {
     let data = folder.read_with(|options| options.max_bad = 0.1).unwrap();
     assert_eq!(counts(&data), [("cats", [5, 0, 1]), ("dogs", [4, 0, 1])]);
     assert_eq!(skipped(&data, "nowhere").len(), 1);
-    assert_eq!(skipped(&data, "read already"), ["cats/loop", "dogs/loop"]);
+    assert_eq!(skipped(&data, "already being read"), ["cats/loop", "dogs/loop"]);
 }

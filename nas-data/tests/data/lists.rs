@@ -117,7 +117,7 @@ fn splits_and_groups_of_a_list_are_kept() {
         .warnings
         .join("\n");
     assert!(
-        warnings.contains("2 groups are in several of the splits"),
+        warnings.contains("2 groups are in several of the given splits"),
         "{warnings}"
     );
 }

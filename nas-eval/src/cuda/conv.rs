@@ -1,4 +1,4 @@
-//! Convolution: depthwise by kernels of its own, all others as a matrix product with the unfolded
+//! Convolution: depthwise with special kernels, all others as a matrix product with the unfolded
 //! input.
 
 use candle_core::{Result, Tensor};

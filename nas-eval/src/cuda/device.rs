@@ -161,7 +161,7 @@ pub(super) fn run_augment(launch: &Launch, [pixels, tables, changes]: Sources<'_
         arguments.arg(&output);
         arguments.arg(&launch.params);
         // SAFETY: the arguments are those of `augment` in the source. Sizes come from the output's
-        // own shape, and whoever names images has checked that there are so many.
+        // shape, and the caller has checked that the images exist.
         unsafe { arguments.launch(blocks(launch.blocks)) }.w()?;
     }
     let storage = Storage::Cuda(CudaStorage::wrap_cuda_slice(output, device));

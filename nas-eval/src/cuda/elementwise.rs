@@ -46,7 +46,7 @@ pub(crate) fn add_scaled(
     }
 }
 
-/// Inner products by what they are of, collected while a backward pass runs and fetched at its end.
+/// Inner products by their operands, collected during a backward pass and fetched at its end.
 #[derive(Debug)]
 pub(crate) struct DotProducts<K>(Mutex<Vec<(K, Tensor)>>);
 
@@ -57,7 +57,7 @@ impl<K> Default for DotProducts<K> {
 }
 
 impl<K: Copy> DotProducts<K> {
-    /// Adds that of two tensors alike; without `b` the sum of `a`.
+    /// Adds that of two tensors of the same shape; without `b`, the sum of `a`.
     pub(crate) fn push(&self, of: K, a: &Tensor, b: Option<&Tensor>) -> Result<()> {
         let count = a.elem_count();
         let slices = slices_of(1, count);

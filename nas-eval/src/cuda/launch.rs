@@ -1,4 +1,4 @@
-//! How a kernel is called, and how Candle's tape goes through the call.
+//! How a kernel is called, and how Candle's tape differentiates the call.
 
 use candle_core::{
     CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail,

@@ -4,8 +4,8 @@
 //! CUDA but as dozens of small operations. Here each is one or a few kernels forward and backward
 //! (`kernels.cu`), compiled with the `cuda` feature and called on Candle's own tensors and stream;
 //! matrix products are left to cuBLAS. [`ops`](crate::ops) comes here for tensors on a CUDA device.
-//! Nothing waits for the device, no kernel uses atomics, and what a kernel sums, it sums in a fixed
-//! order, so that results repeat.
+//! Nothing waits for the device, no kernel uses atomics, and all sums have a fixed order, so
+//! results are reproducible.
 //!
 //! The source is C++ as any compiler takes it, and launches are data ([`Launch`](launch::Launch)):
 //! the tests run them on the host and compare with the definitions in `ops`, so that what is

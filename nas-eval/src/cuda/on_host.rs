@@ -190,7 +190,7 @@ pub(super) fn run_augment(launch: &Launch, sources: Sources<'_>) -> Result<Tenso
     Tensor::from_vec(values, launch.output.clone(), &Device::Cpu)
 }
 
-/// Puts numbers into a tensor, whoever else holds it.
+/// Writes numbers into a tensor, even if it is shared.
 struct Overwrite(CpuStorage);
 
 impl InplaceOp1 for Overwrite {
@@ -266,7 +266,7 @@ fn numbers(bytes: &[u8], width: usize) -> CpuStorage {
     }
 }
 
-/// Sends a launch to the process and waits for so many bytes of an answer.
+/// Sends a launch to the process and waits for an answer of this number of bytes.
 fn exchange(kernel: &str, message: &[u8], answer: usize) -> Result<Vec<u8>> {
     let mut output = vec![0; answer];
     let mut process = process().lock().unwrap();

@@ -27,7 +27,7 @@ use super::trivial::Operation;
 /// the rest from it on.
 ///
 /// The random numbers of an image follow from the seed, the epoch and the image's index alone, so
-/// neither the size nor the order of batches changes what becomes of it.
+/// neither the size nor the order of batches changes its augmentation.
 ///
 /// # References
 /// Terrance DeVries, Graham W. Taylor, "Improved Regularization of Convolutional Neural Networks
@@ -81,7 +81,7 @@ pub enum Policy {
 /// How much images are varied, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AugmentationLevel {
-    /// Not at all, but for mirroring where images of one's own are said to allow it.
+    /// No augmentation, except mirroring if the user's images allow it.
     None,
     /// As [`AugmentationLevel::Standard`], with half of the crop, rounded up.
     Light,
@@ -218,7 +218,7 @@ impl Augmentation {
         }
     }
 
-    /// What crop, flip and cutout do with image `index` in the epoch that `epoch_seed` stands for.
+    /// The crop, flip and cutout of image `index` in the epoch of `epoch_seed`.
     pub(super) fn draw(&self, shape: Shape, epoch_seed: Seed, index: u32) -> Change {
         if *self == Self::NONE {
             return Change {

@@ -1,4 +1,4 @@
-//! One batch, and who makes it.
+//! One batch, and the types that make batches.
 
 use std::sync::Arc;
 

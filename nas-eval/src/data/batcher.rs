@@ -275,7 +275,7 @@ mod tests {
     use super::*;
     use crate::data::Policy;
 
-    /// `n` images of 1×4×4 whose pixels tell them apart.
+    /// `n` different images of 1×4×4.
     fn batcher(n: usize, plan: BatchPlan) -> Result<Batcher, DataError> {
         let pixels = (0..n * 16).map(|i| (i * 7 % 256) as u8).collect();
         let labels = (0..n).map(|i| (i % 3) as u32).collect();

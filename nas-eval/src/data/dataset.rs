@@ -19,15 +19,15 @@ use super::{cifar, digits, idx};
 /// [`Batcher`](super::Batcher).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// What tells it from others: its name in the registry; of data of one's own, `own-` and the
-    /// first 12 hexadecimal digits of its fingerprint.
+    /// The identity of the data set: its name in the registry; for the user's own data, `own-` and
+    /// the first 12 hexadecimal digits of its fingerprint.
     pub name: String,
-    /// What people call it: its name in the registry; of data of one's own, the name of its folder
+    /// Its display name: its name in the registry; for the user's own data, the name of its folder
     /// or file. Nothing depends on it.
     pub title: String,
     /// How images of other sizes are brought to the size of these.
     pub resize: Resize,
-    /// Of data of one's own, its whole fingerprint.
+    /// The whole fingerprint of the user's own data.
     pub fingerprint: Option<String>,
     /// Names of the classes, by label.
     pub classes: Vec<String>,
@@ -35,8 +35,8 @@ pub struct Dataset {
     pub train: Arc<Images>,
     /// What the final network is tested on, once.
     pub test: Arc<Images>,
-    /// Names of the test images of data of one's own, by index, as its source has them: no name is
-    /// trusted. Empty for other data.
+    /// Names of the test images of the user's own data, by index, as in the source; they may
+    /// contain anything. Empty for other data.
     pub test_names: Arc<[String]>,
     /// Which of the training images are held out to validate on.
     pub held_out: HeldOut,
@@ -80,15 +80,14 @@ impl Dataset {
     /// Reads the data set of this name, from files below `data_dir` unless it is built in.
     ///
     /// # Errors
-    /// If there is no such data set, a file is missing or a file is not what it should be; see
-    /// [`DataError`].
+    /// If there is no such data set, or a file is missing or invalid; see [`DataError`].
     pub fn load(name: &str, data_dir: Option<&Path>) -> Result<Self, DataError> {
         Self::load_noting(name, data_dir, &mut |_| {})
     }
 
-    /// As [`Dataset::load`]. Tells `note` of each file whose content is not the official one, where
-    /// that is known: of MNIST and Fashion-MNIST, by a SHA-256 of what is unpacked. The files of
-    /// one of the two in the place of the other's are refused.
+    /// As [`Dataset::load`]. Calls `note` for each file whose content is not the official one. This
+    /// is known for MNIST and Fashion-MNIST, by a SHA-256 of the unpacked file. Files of MNIST
+    /// given as Fashion-MNIST are refused, and the other way round.
     ///
     /// # Errors
     /// As [`Dataset::load`].

@@ -57,11 +57,11 @@ pub enum DataError {
     #[error(transparent)]
     File(#[from] FileError),
 
-    /// Data of one's own cannot be read or divided.
+    /// The user's own data cannot be read or split.
     #[error(transparent)]
     Own(#[from] nas_data::DataError),
 
-    /// A file was read and is not what it should be: torn, truncated or foreign.
+    /// A file was read but is invalid: damaged, truncated or foreign.
     #[error("{}: {what}: expected {expected}, got {got}", path.display())]
     Malformed {
         /// The file.
@@ -141,8 +141,8 @@ pub enum DataError {
 
     /// No class has two images, so there is nothing to validate on.
     #[error(
-        "{images} training images cannot be split: none of the {classes} classes has two of them, so none can be spared for \
-         validation; expected more images; {} are always enough",
+        "{images} training images cannot be split: none of the {classes} classes has two of them, so none \
+         is left for validation; expected more images; {} are always enough",
         classes + 1
     )]
     Unsplittable {
@@ -163,8 +163,9 @@ pub enum DataError {
 
     /// A subsample of images in groups that is too small for a validation split.
     #[error(
-        "cannot draw {wanted} of {available} training images: there are images that stay together, and each of {classes} classes \
-         needs 2 that do not, to train and to validate on; expected {least} to {available}"
+        "cannot draw {wanted} of {available} training images: some images stay together, and each of \
+         {classes} classes needs 2 that do not, one to train and one to validate; expected {least} to \
+         {available}"
     )]
     SubsampleOfGroups {
         /// The size asked for.
@@ -205,7 +206,7 @@ pub enum DataError {
 
     /// An epoch without a single batch.
     #[error(
-        "{images} images do not fill one batch of {batch_size} and the incomplete last batch is dropped: nothing is left"
+        "{images} images do not fill one batch of {batch_size}, and incomplete batches are dropped; use a smaller batch or more images"
     )]
     NoBatch {
         /// Number of images.

@@ -1,4 +1,4 @@
-//! What is known of a data set before anything is trained on it.
+//! The facts about a data set that are known before training.
 
 use nas_space::shape::Shape;
 
@@ -6,7 +6,7 @@ use super::dataset::Dataset;
 use super::error::DataError;
 use super::registry::DatasetInfo;
 
-/// What settings depend on where nothing is said: the images of a data set in figures.
+/// The facts about a data set's images that default settings depend on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataFacts {
     /// The name of the data set.
@@ -19,7 +19,8 @@ pub struct DataFacts {
     pub train_images: usize,
     /// Number of test images.
     pub test_images: usize,
-    /// Whether images of one's own may be mirrored, left to right. Of a data set with a name it is known.
+    /// Whether the user's own images may be mirrored, left to right. For named data sets this is
+    /// known.
     pub may_be_mirrored: bool,
     /// Training images of the largest class for each one of the smallest.
     pub unevenness: f64,

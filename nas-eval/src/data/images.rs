@@ -28,7 +28,7 @@ pub struct Images {
 pub(super) enum Pixels {
     /// In memory.
     Owned(Vec<u8>),
-    /// In a file that the system reads as it is looked at.
+    /// In a file that the system reads on access.
     Mapped(nas_data::Pixels),
 }
 

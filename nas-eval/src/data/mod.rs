@@ -1,12 +1,12 @@
 //! Data sets: read, split, normalised, augmented and batched.
 //!
 //! [`Dataset::load`] reads one of the [`DATASETS`] by name. [`stratified_split`] divides its
-//! training images into what a child is trained on and what it is judged on; [`Normalization`] is
+//! training images into those that train a network and those that validate it; [`Normalization`] is
 //! measured on the former alone; a [`Batcher`] turns them into tensors, one epoch after the other:
 //! on the host, or on a CUDA device from images that it holds.
 //!
 //! **Invariant:** which images a batch holds and every pixel of it follow from the plan, the seed,
-//! the epoch and the batch's number. Threads, device and the batches before it have no say, so an
+//! the epoch and the batch's number. Threads, device and earlier batches have no effect, so an
 //! epoch can start at any batch.
 //!
 //! **Invariant:** no file makes a reader panic or allocate more than the data set can need: a torn,

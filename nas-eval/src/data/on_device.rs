@@ -1,10 +1,9 @@
 //! Batches that a CUDA device makes of the images it holds.
 //!
-//! The pixels are put there once. Of each batch the device is told the indices, the classes and
-//! what was drawn for each image, seven numbers an image in one transfer, and a kernel does the
-//! rest. The numbers are drawn on the host, in the order and from the streams that batches on the
-//! host have, and normalised values come from the same tables: the batches are the same, bit for
-//! bit.
+//! The pixels are put there once. For each batch, the device receives the indices, the classes and
+//! the random choices, seven numbers for each image in one transfer. A kernel does the rest. The
+//! numbers are drawn on the host, in the order and from the streams that batches on the host have,
+//! and normalised values come from the same tables: the batches are the same, bit for bit.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -53,7 +52,7 @@ impl PartialEq for PixelsOnDevice {
 
 impl Eq for PixelsOnDevice {}
 
-/// Which images a batch holds and what becomes of each: all that the device is told.
+/// The images of a batch and the augmentation of each: everything that the device receives.
 #[derive(Debug)]
 pub(super) struct Changes {
     /// One row of [`NUMBERS`] after the other, each of as many numbers as there are images.
@@ -87,8 +86,8 @@ impl ImagesOnDevice {
         })
     }
 
-    /// What is told of the images with these indices in the epoch that `epoch_seed` stands for.
-    /// Indices must be in range.
+    /// The data of the images with these indices, in the epoch of `epoch_seed`. Indices must be in
+    /// range.
     pub(super) fn draw(&self, images: &Images, epoch_seed: Seed, indices: &[u32]) -> Changes {
         let n = indices.len();
         let mut numbers = vec![0; NUMBERS * n];

@@ -1,4 +1,4 @@
-//! Data of one's own: what `nas-data` has read, as a data set.
+//! The user's own data: turns what `nas-data` has read into a data set.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -5,12 +5,12 @@ use serde::Serialize;
 
 use super::error::DataError;
 
-/// A data set: what is known of it before it is read.
+/// A data set: the facts that are known before it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DatasetInfo {
     /// The name it is asked for by.
     pub name: &'static str,
-    /// One line on what it shows.
+    /// One line about its content.
     pub description: &'static str,
     /// Shape of an image.
     pub shape: Shape,

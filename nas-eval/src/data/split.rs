@@ -19,11 +19,11 @@ pub struct Split {
 
 /// Draws `fraction_valid` of the images of each class for validation.
 ///
-/// `round(n · fraction_valid)` images are drawn in all. A class of `m` gives the whole part of its
-/// quota `m · fraction_valid`, and what is left to draw goes to the classes with the largest
-/// remainders, lower labels first. Every class with two images or more keeps at least one on either
-/// side, even where that changes the total; the image of a class with one is trained on. Which
-/// images of a class are drawn follows from the seed and the class alone.
+/// `round(n · fraction_valid)` images are drawn in all. A class of `m` images gives the integer
+/// part of its quota `m · fraction_valid`. The remaining images come from the classes with the
+/// largest remainders, lower labels first. Every class with two images or more keeps at least one
+/// on either side, even where that changes the total; the image of a class with one is trained on.
+/// Which images of a class are drawn follows from the seed and the class alone.
 ///
 /// # Errors
 /// If there are no labels or more than a `u32` can number, the fraction does not lie strictly
@@ -82,8 +82,8 @@ pub fn subsample(labels: &[u32], indices: &[u32], n: usize, seed: Seed) -> Resul
 }
 
 /// As [`subsample`], of images in groups that a split does not divide: each class also has images
-/// of two groups, as far as it has two. `groups` are those of all images, by index. Where a
-/// [`subsample`] is such already, it is the same.
+/// of two groups, as far as it has two. `groups` are those of all images, by index. If a
+/// [`subsample`] already satisfies this, the result is the same.
 ///
 /// # Errors
 /// As [`subsample`]; if `n` is less than these images are.
@@ -140,7 +140,7 @@ fn order(labels: &[u32], indices: &[u32], n: usize, seed: Seed) -> Result<Vec<u3
     }
     let seed = seed.derive("subsample", 0);
     let mut classes = shuffled_classes(labels, indices.iter().copied(), seed);
-    // Where two classes are due at once, chance decides who is first, the same way each time.
+    // If two classes are due at the same time, a fixed random order decides which one is first.
     classes.shuffle(&mut seed.derive("ties", 0).rng());
 
     // Member j of a class of m is due at (j + 1/2) / m of the way: the fraction (2j + 1) / m,
@@ -237,7 +237,7 @@ mod tests {
     fn what_rounding_leaves_goes_to_the_largest_remainders() {
         assert_eq!(apportion(&[5, 5, 4], 4, 0.3), [2, 1, 1]);
         assert_eq!(apportion(&[4, 5, 5], 4, 0.3), [1, 2, 1]);
-        // Each class keeps one on either side, whatever the total.
+        // Each class keeps one image on either side, even if this changes the total.
         assert_eq!(apportion(&[2, 2, 2, 1], 1, 0.1), [1, 1, 1, 0]);
         assert_eq!(apportion(&[2, 30, 2], 31, 0.9), [1, 29, 1]);
     }

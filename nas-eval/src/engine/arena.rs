@@ -1,4 +1,4 @@
-//! The memory of an engine: kept from pass to pass, so that a step of training allocates next to
+//! The memory of an engine, kept from pass to pass, so that a training step allocates almost
 //! nothing.
 
 use std::ops::Range;

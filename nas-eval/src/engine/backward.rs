@@ -5,8 +5,8 @@
 //! and weighted sums need. A map that is only added up with others has no gradient of its own: it
 //! is that of the sum, times a factor.
 //!
-//! Here is who gets which gradient from where; [`hand_down`] says what each operation makes of its
-//! own for what it reads, and [`gradients`] what becomes of the sums.
+//! This module decides which step gets which gradient; [`hand_down`] computes the gradient of each
+//! operation's input from that of its output, and [`gradients`] processes the sums.
 
 mod gradients;
 mod hand_down;
@@ -179,7 +179,7 @@ impl<T: Float> Run<'_, T> {
         found
     }
 
-    /// The steps that hand a gradient down to this one, in the order in which they do.
+    /// The steps that pass a gradient to this one, in their order.
     ///
     /// First come those that read it through a ReLU and have a depthwise convolution to go through:
     /// what these give is added up where it shall be, and the ReLU, the same for all, is gone

@@ -1,4 +1,4 @@
-//! Where things lie: what is worked out once for each convolution and pooling layer.
+//! Memory layouts, computed once for each convolution and pooling layer.
 
 use nas_space::network::{Conv2d, Pool2d};
 use nas_space::shape::Shape;
@@ -176,8 +176,8 @@ impl Convolution {
         }
     }
 
-    /// [`Self::dense`] for so many images in tiles of this size, the outputs being so many elements
-    /// apart.
+    /// [`Self::dense`] for this number of images in tiles of this size, with outputs `next_output`
+    /// elements apart.
     pub(super) fn tiled(&self, tile: Tile, images: usize, next_output: usize) -> Winograd {
         Winograd {
             tile,
@@ -189,7 +189,7 @@ impl Convolution {
         }
     }
 
-    /// [`Self::dense_back`] for so many images in tiles of this size.
+    /// [`Self::dense_back`] for this number of images in tiles of this size.
     pub(super) fn tiled_back(&self, tile: Tile, images: usize) -> Winograd {
         let [rows, columns] = self.frame.inner.size;
         Winograd {
@@ -242,7 +242,7 @@ impl Convolution {
         self.tile.map_or(self.taps.len(), Tile::positions)
     }
 
-    /// Rows of a matrix of a dense weight with so many input channels.
+    /// The number of rows of a dense weight's matrix with this number of input channels.
     fn rows(&self, channels: usize) -> usize {
         if self.tile.is_some() {
             padded_channels(channels)

@@ -1,4 +1,4 @@
-//! For how long maps and their gradients are needed, so that their memory can be used again.
+//! The lifetimes of maps and gradients, so that their memory can be reused.
 
 use super::plan::{Op, Plan, Step};
 

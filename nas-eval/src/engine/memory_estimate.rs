@@ -1,4 +1,4 @@
-//! How much memory passes will take, told from the plan before anything is allocated.
+//! Estimates the memory of passes from the plan, before anything is allocated.
 
 use super::geometry::Convolution;
 use super::places::Places;

@@ -1,12 +1,12 @@
 //! Passes through a whole network on the CPU.
 //!
-//! An [`Engine`] is made once for a network. It plans what is done in which order ([`plan`]), where
-//! things lie ([`geometry`]) and keeps its memory from pass to pass ([`arena`]); the kernels are
-//! those of [`kernels`](crate::kernels). Candle's tensors are what goes in (images, parameters) and
-//! what comes out (class scores, gradients).
+//! An [`Engine`] is made once for a network. It plans the order of the work ([`plan`]) and the
+//! memory layouts ([`geometry`]), and keeps its memory from pass to pass ([`arena`]); the kernels
+//! are those of [`kernels`](crate::kernels). Candle's tensors are what goes in (images, parameters)
+//! and what comes out (class scores, gradients).
 //!
-//! **Invariant:** a result has the same bits for any number of threads: how a batch is cut depends
-//! on its size and the network alone, and what the parts find is added up in their order.
+//! **Invariant:** a result has the same bits for any number of threads: the division of a batch
+//! depends only on its size and the network, and partial results are added in their order.
 
 mod arena;
 mod backward;

@@ -1,4 +1,4 @@
-//! Batch norms: their statistics, and the lines that they are forward and back.
+//! Batch norms: their statistics, and their affine maps forward and backward.
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
@@ -100,7 +100,7 @@ pub(super) fn set_line<T: Float>(
     for channel in 0..mean.len() {
         let scale = T::from_f64(weight[channel] * line.inverse_deviation[channel]);
         line.line[0][channel] = scale;
-        // By the scale as it is after rounding, so that the mean goes to the bias.
+        // With the scale after rounding, so that the mean maps exactly to the bias.
         line.line[1][channel] = T::from_f64(bias[channel] - scale.to_f64() * mean[channel]);
     }
     (line.mean, line.weight) = (mean, weight);

@@ -1,4 +1,4 @@
-//! The engine of a network, and what it is asked for.
+//! The engine of a network, and its operations.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -71,8 +71,8 @@ impl Engine {
         })
     }
 
-    /// Elements of the maps and gradients that are held at a time, with training in batches of so
-    /// many images and evaluations of so many.
+    /// The largest number of elements of maps and gradients that exist at the same time, for these
+    /// batch sizes of training and evaluation.
     pub(crate) fn elements_of_places(&self, trained: usize, evaluated: usize) -> u64 {
         self.plan
             .elements_of_places(trained, evaluated.min(EVALUATED_TOGETHER))
@@ -87,13 +87,13 @@ impl Engine {
         }
     }
 
-    /// Elements of the weights and their gradients as kernels take and make them, with training in
-    /// batches of so many images.
+    /// The number of elements of the weights and their gradients in the layout of the kernels, for
+    /// this batch size of training.
     pub(crate) fn elements_of_weights(&self, trained: usize) -> u64 {
         self.plan.elements_of_weights(trained)
     }
 
-    /// Elements of what one thread works in.
+    /// The number of elements in the working memory of one thread.
     pub(crate) fn elements_of_rooms(&self) -> u64 {
         self.plan.elements_of_rooms()
     }
@@ -222,9 +222,9 @@ impl Engine {
     }
 }
 
-/// Calls `f` on a thread of the pool. Each of the many small pieces of work that it then deals out
-/// goes to whoever is awake; from any other thread every one of them would wake threads and be
-/// waited for asleep.
+/// Calls `f` on a thread of the pool. The many small tasks that it spawns then run on threads that
+/// are awake. From any other thread, each task would wake threads, and the caller would sleep until
+/// it is done.
 fn among_threads<R: Send>(f: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| f())
 }

@@ -1,5 +1,5 @@
-//! Memory that is used again: one place after the other for maps and gradients that are not needed
-//! at the same time.
+//! Reusable memory: a place holds maps and gradients that are not needed at the same time, one
+//! after another.
 
 use super::plan::Plan;
 use super::schedule::{Filled, Wave};
@@ -19,9 +19,9 @@ pub(super) struct Places<P> {
     batch: usize,
 }
 
-/// Something with room for so many elements; none by default.
+/// A buffer for this number of elements; empty by default.
 pub(super) trait Place: Default {
-    /// A new one, for so many elements.
+    /// A new buffer for this number of elements.
     fn of(elements: usize) -> Self;
 
     fn elements(&self) -> usize;
@@ -57,7 +57,7 @@ impl Place for usize {
 }
 
 impl<P: Place> Places<P> {
-    /// None yet, for so many steps.
+    /// No buffers yet, for this number of steps.
     pub(super) fn new(steps: usize) -> Self {
         let empty = || std::iter::repeat_with(P::default).take(steps).collect();
         Self {
@@ -101,8 +101,8 @@ impl<P: Place> Places<P> {
         }
     }
 
-    /// A place for so many elements, whatever they are: the smallest that is free and large enough.
-    /// So a pass that found enough places does so again, however many more there are meanwhile.
+    /// A place for this number of elements: the smallest free one that is large enough. A pass that
+    /// found enough places once therefore always finds enough, even if there are more now.
     fn take(&mut self, elements: usize) -> P {
         let fitting = self.free.iter().enumerate();
         let fitting = fitting.filter(|(_, place)| place.elements() >= elements);

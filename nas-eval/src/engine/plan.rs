@@ -1,9 +1,9 @@
-//! What is done in which order: a network as steps, each of which fills one map.
+//! The order of the work: a network as steps, each of which fills one map.
 //!
-//! A step is more than a layer. What a map is only read through (batch norm, ReLU, drop-path) is no
-//! step: the norm belongs to the step before it, which takes the statistics of what it writes, and
-//! all three are applied whenever the map is read ([`Read`]). A depthwise and a pointwise
-//! convolution after it are one step. So a cell writes each map once.
+//! A step is more than a layer. Layers through which a map is only read (batch norm, ReLU,
+//! drop-path) are not steps: the norm belongs to the step before it, which computes the statistics
+//! of its output, and all three are applied whenever the map is read ([`Read`]). A depthwise
+//! convolution and the pointwise one after it are one step. A cell therefore writes each map once.
 
 use std::collections::HashMap;
 
@@ -68,7 +68,7 @@ pub(super) struct Norm {
     pub(super) affine: bool,
 }
 
-/// What a step computes of what it reads.
+/// The computation of a step on its inputs.
 #[derive(Debug)]
 pub(super) enum Op {
     Image,

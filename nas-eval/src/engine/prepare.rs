@@ -1,4 +1,4 @@
-//! What a pass needs where the kernels take it from: weights, masks, lines of fixed statistics.
+//! Prepares the inputs of a pass for the kernels: weights, masks, affine maps of fixed statistics.
 
 use candle_core::{Device, Result, Var, bail};
 use nas_space::network::Layer;

@@ -1,5 +1,5 @@
-//! What a pass computes, wave by wave, and which places it takes and frees on the way. Passes go by
-//! it, and so does the estimate of how much memory they will take.
+//! The schedule of a pass: what it computes in each wave, and which places it takes and frees.
+//! Passes follow it, and so does the estimate of their memory.
 
 use super::lifetime::gradients_free_after;
 use super::plan::{Op, Plan};

@@ -378,7 +378,7 @@ fn gradients_are_finite_differences() {
     }
 }
 
-/// Compares the gradients of every so manyth element with differences.
+/// Compares the gradients of every n-th element with finite differences.
 fn check_differences(network: &Arc<Network>, every: usize) {
     const STEP: f64 = 1e-6;
     let model = Model::new(
@@ -428,7 +428,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     }
 }
 
-/// The bits of scores and gradients as so many threads compute them.
+/// The bits of scores and gradients, computed on this number of threads.
 fn bits(network: &Arc<Network>, threads: usize) -> Vec<u64> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

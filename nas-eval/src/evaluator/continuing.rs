@@ -14,7 +14,7 @@ fn spanning() -> TrainingEvaluator {
     evaluator(|config| config.span = Span::Epochs(SPAN)).unwrap()
 }
 
-/// The trial of so many epochs, which continues that of so many.
+/// A trial of this number of epochs that continues one of fewer.
 fn going_on(from: u32, to: u32) -> Trial {
     Trial {
         id: u64::from(to),
@@ -153,7 +153,7 @@ fn the_span_and_not_the_trial_decides_the_schedule() {
     assert!(failure.message.contains("epochs of a trial"), "{failure}");
 }
 
-/// A stop that is requested after so many milliseconds.
+/// A stop that is requested after this number of milliseconds.
 fn stop_after(milliseconds: u64) -> Stop {
     let stop = Stop::new();
     let requested = stop.clone();

@@ -1,4 +1,4 @@
-//! Memory in which vectors do not lie across lines of the cache.
+//! Memory in which no vector crosses a cache line.
 
 use std::ops::{Deref, DerefMut};
 

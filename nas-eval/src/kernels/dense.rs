@@ -90,8 +90,8 @@ pub(crate) fn dense_weight_gradient<T: Float>(
     );
 }
 
-/// Outputs whose channels do not lie together: one vector of them at each position of the grid, the
-/// next one so many elements further on.
+/// Outputs whose channels are not contiguous: one vector at each position of the grid, and the next
+/// vector this number of elements further on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Apart {
     pub(super) grid: Grid,
@@ -159,7 +159,7 @@ fn check<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, weight: usize
     check_all(conv, x, out, out_grid, conv.filters, weight);
 }
 
-/// Checks the lengths of slices, the last output being so many elements after the start of its
+/// Checks the lengths of slices. The last output is this number of elements after the start of its
 /// pixel.
 fn check_all<T>(conv: &Dense<'_>, x: &[T], out: usize, out_grid: Grid, end: usize, weight: usize) {
     let last = conv.taps.iter().copied().max().unwrap_or(0);
@@ -303,8 +303,8 @@ impl<T: Float> Forward<'_, T> {
         }
     }
 
-    /// A row in tiles of `P` pixels; the last one is moved back to where it fits, and computes some
-    /// pixels again, alike.
+    /// A row in tiles of `P` pixels. The last tile is moved back until it fits, and computes some
+    /// pixels again with the same result.
     #[inline(always)]
     unsafe fn row<V: Vector<Elem = T>, const B: usize, const HALF: bool, const P: usize>(
         &mut self,

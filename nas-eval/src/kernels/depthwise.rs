@@ -188,8 +188,8 @@ impl<T: Float> Forward<'_, T> {
         let mut column = 0;
         while column < columns {
             let left = columns - column;
-            // The last tile is moved back to where it fits, and computes some pixels again, alike:
-            // not where they are added.
+            // The last tile is moved back until it fits, and computes some pixels again with the
+            // same result. This does not work if results are added.
             let fits = |pixels: usize| left >= pixels || !ADDS && columns >= pixels;
             // SAFETY: the caller's.
             column += unsafe {
@@ -232,8 +232,8 @@ impl<T: Float> Forward<'_, T> {
         }
     }
 
-    /// The same, alike, where there are `W` taps in a row of the kernel, `D` pixels apart: an input
-    /// goes into all the windows that it is in as soon as it is read.
+    /// The same result for `W` taps in a row of the kernel, `D` pixels apart: each input is added
+    /// to all of its windows when it is read.
     #[inline(always)]
     unsafe fn add_rows<V: Vector<Elem = T>, const P: usize, const W: usize, const D: usize>(
         &self,

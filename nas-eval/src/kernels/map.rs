@@ -1,5 +1,4 @@
-//! Maps of one pixel to one pixel: what is done to values on the way from one operation to the
-//! next.
+//! Elementwise maps: the work on values between one operation and the next.
 
 #![allow(unsafe_code, reason = "vector loads and stores through pointers")]
 
@@ -13,7 +12,7 @@ use super::vector::{Task, Vector};
 pub(crate) struct Affine<'a, T> {
     /// Scale and shift of each padded channel.
     pub(crate) line: Option<[&'a [T]; 2]>,
-    /// Whether what is negative becomes 0.
+    /// Whether negative values become 0.
     pub(crate) rectified: bool,
     /// Not negative.
     pub(crate) factor: T,
@@ -447,9 +446,10 @@ impl<T: Float> Runs<T> for AddTerms<'_, T> {
     }
 }
 
-/// What is done alike to all pixels of a map.
+/// An operation that is the same for all pixels of a map.
 trait Runs<T: Float> {
-    /// Does it to so many pixels of a row, from one on, and a vector of their channels.
+    /// Applies it to this number of pixels of a row, from the given one on, and to a vector of
+    /// their channels.
     ///
     /// # Safety
     /// That of [`Vector`]; the pixels are in the map, and the channels among its.
@@ -460,8 +460,8 @@ trait Runs<T: Float> {
 /// the first-level cache.
 const BLOCK: usize = 1 << 11;
 
-/// Does `runs` to all pixels of a map of this size: with vectors of `V` as far as they divide the
-/// channels, then narrower ones.
+/// Applies `runs` to all pixels of a map of this size, with vectors of `V` for as many channels as
+/// possible, then with narrower ones.
 ///
 /// # Safety
 /// That of [`Vector`]; the map is of this size.

@@ -1,19 +1,19 @@
 //! Kernels of the CPU, on one image or a few whose channels lie together: \[rows, columns,
 //! channels\].
 //!
-//! With the channels innermost, a vector holds channels of one pixel. Every operation that treats
-//! channels alike then needs no shuffling, whatever its window, stride or dilation: a tap of a
+//! With the channels innermost, a vector holds channels of one pixel. An operation that treats all
+//! channels in the same way then needs no shuffling, for any window, stride or dilation: a tap of a
 //! kernel is an offset, a stride is a longer step. The channels of a map are
 //! [padded](padded_channels) with zeros so that vectors come out even; kernels keep them zero.
 //!
-//! Padding around a map is real: maps are copied into a frame ([`Frame`]) that holds it, and what
-//! else can be done on the way is done then (normalise, rectify, scale).
+//! Padding is stored: maps are copied into a frame ([`Frame`]) that contains it, and the copy also
+//! normalises, rectifies and scales.
 //!
 //! Apart from images, there are products of small matrices, for controllers.
 //!
-//! All take slices and check that they are long enough. None starts threads: images are what is
-//! divided among them. Each is compiled for several instruction sets, of which the best one is
-//! chosen at run time ([`simd`]).
+//! All take slices and check their lengths. None starts threads: the callers divide images among
+//! threads. Each is compiled for several instruction sets, of which the best one is chosen at run
+//! time ([`simd`]).
 //!
 //! **Invariant:** outside the CUDA launches and the mapping of a file, this is the only module of
 //! the workspace with `unsafe` code.
@@ -76,7 +76,7 @@ impl Grid {
         }
     }
 
-    /// The same pixels as one row, where nothing lies between the rows.
+    /// The same pixels as one row, if the rows are contiguous.
     pub(crate) const fn flat(self) -> Self {
         if self.row == self.size[1] * self.pixel {
             let pixels = self.size[0] * self.size[1];
@@ -98,7 +98,8 @@ impl Grid {
         }
     }
 
-    /// Its pixels in parts of whole rows, or of rows where these are longer than so many pixels.
+    /// Its pixels in parts of whole rows, or in parts of rows if a row has more than this number of
+    /// pixels.
     pub(crate) fn parts(self, pixels: usize) -> impl Iterator<Item = Part> {
         let [rows, columns] = self.size;
         let together = [(pixels / columns.max(1)).max(1), pixels];

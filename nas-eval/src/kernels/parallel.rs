@@ -1,5 +1,5 @@
-//! How work is cut, so that the number of threads cannot change a result: by the size of the
-//! problem alone.
+//! Divides work by the size of the problem only, so that the number of threads cannot change a
+//! result.
 
 /// About how many elementary operations (multiply-adds, or elements moved) a chunk should hold:
 /// enough to hide what handing it to a thread costs, few enough that all threads get their share.

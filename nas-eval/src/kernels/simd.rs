@@ -12,7 +12,7 @@
 
 use std::sync::OnceLock;
 
-/// What the processor can do, as far as the kernels care.
+/// The vector instructions of the processor that the kernels can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     /// Nothing beyond what the compiler assumes for the target (on aarch64 that includes NEON).

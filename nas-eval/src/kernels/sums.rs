@@ -200,7 +200,7 @@ impl<T: Float> Sums<'_, T> {
                         for lane in 0..V::LANES {
                             let rest = deviation[lane] / pixels as f64;
                             mean[channel + lane] = center[lane].to_f64() + rest;
-                            // Rounding must not make it negative where all pixels are alike.
+                            // Rounding must not make it negative if all pixels are equal.
                             squares[channel + lane] = (squared[lane] - rest * deviation[lane]).max(0.0);
                         }
                     }

@@ -1,4 +1,4 @@
-//! One vector register, whatever its width: what the convolution kernels are written in.
+//! One vector register of any width; the convolution kernels are written with it.
 //!
 //! A kernel is a [`Task`]: generic code over [`Vector`], run by
 //! [`Float::dispatch`](super::float::Float::dispatch) with the vector type of a
@@ -51,9 +51,9 @@ pub(crate) trait Vector: Copy {
     unsafe fn sub(self, other: Self) -> Self;
     /// `self * factor`.
     unsafe fn mul(self, factor: Self) -> Self;
-    /// The larger one in each lane; what is not a number stays so.
+    /// The larger one in each lane; NaN stays NaN.
     unsafe fn max(self, other: Self) -> Self;
-    /// max(0, self); what is not a number stays so.
+    /// max(0, self); NaN stays NaN.
     unsafe fn positive_part(self) -> Self;
     /// `self` where `gate` is above 0, and 0 elsewhere.
     unsafe fn where_positive(self, gate: Self) -> Self;

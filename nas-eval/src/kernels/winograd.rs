@@ -1,11 +1,11 @@
 //! Dense 3×3 convolution of stride 1 with fewer products: Winograd's minimal filtering F(2×2, 3×3)
 //! and F(4×4, 3×3), as Lavin & Gray (2016, arXiv:1509.09308) take it to convolutions.
 //!
-//! Outputs are computed in [tiles](Tile) of 2×2 or 4×4, of 4×4 or 6×6 inputs each: `Aᵀ [(G g Gᵀ) ⊙
-//! (Bᵀ d B)] A`, where d are the inputs, g the weights of a pair of channels. Sixteen products take
-//! the place of 36, or 36 that of 144, and over all channels they are as many matrix products. The
-//! gradient of the weight is the transpose of that: `Gᵀ [Σ (A y Aᵀ) ⊙ (Bᵀ d B)] G`, where y are the
-//! gradients of the outputs of a tile.
+//! Outputs are computed in [tiles](Tile) of 2×2 or 4×4, of 4×4 or 6×6 inputs each:
+//! `Aᵀ [(G g Gᵀ) ⊙ (Bᵀ d B)] A`, where d are the inputs, g the weights of a pair of channels.
+//! Sixteen products replace 36, or 36 replace 144, and over all channels they are the same number
+//! of matrix products. The gradient of the weight is the transpose of that:
+//! `Gᵀ [Σ (A y Aᵀ) ⊙ (Bᵀ d B)] G`, where y are the gradients of the outputs of a tile.
 
 #![allow(
     clippy::needless_range_loop,
@@ -95,7 +95,7 @@ impl Winograd {
         [self.padded_channels(), self.filters].map(|channels| channels * self.together() * APART)
     }
 
-    /// Whether vectors of so many lanes divide inputs and outputs.
+    /// Whether vectors of this number of lanes divide inputs and outputs.
     fn fits(&self, lanes: usize) -> bool {
         self.padded_channels().is_multiple_of(lanes) && self.filters.is_multiple_of(lanes)
     }

@@ -1,4 +1,4 @@
-//! The same function with less to compute, for a network that is trained no more.
+//! The same function with less computation, for a network whose training has ended.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ type Line = Vec<[f64; 2]>;
 impl Model {
     /// The model that gives the same class scores in evaluation, up to rounding, with fewer layers.
     ///
-    /// Batch norms become part of the convolutions before them, where nothing else reads those:
-    /// weight · s and bias · s + t for s = scale / √(variance + ε) and t = shift − s · mean. Zeros
-    /// are not added, drop-path and dropout are gone, and so is the auxiliary head. Layers that
-    /// stay keep their names. It is not to be trained.
+    /// Batch norms are folded into the convolutions before them, if nothing else reads these
+    /// convolutions: weight · s and bias · s + t for s = scale / √(variance + ε) and t = shift − s
+    /// · mean. Zero terms are removed, and so are drop-path, dropout and the auxiliary head. The
+    /// remaining layers keep their names. The result cannot be trained.
     ///
     /// # Errors
     /// As [`Model::new`].
@@ -121,7 +121,7 @@ fn readers(network: &Network) -> Vec<usize> {
     readers
 }
 
-/// Which layers are zero everywhere, as far as zeros are only rectified and added up.
+/// The layers that are zero everywhere because zeros are only rectified and added.
 fn zeros(network: &Network) -> Vec<bool> {
     let mut zeros: Vec<bool> = Vec::with_capacity(network.layers().len());
     for layer in network.layers() {
@@ -203,7 +203,7 @@ impl<'a> Folding<'a> {
         }
     }
 
-    /// What is read in the place of a layer.
+    /// The layer that is read instead of this one.
     fn kept(&self, mut id: LayerId) -> LayerId {
         while let Some(&before) = self.gone.get(&id.index()) {
             id = before;

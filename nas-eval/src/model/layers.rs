@@ -165,8 +165,8 @@ pub(super) enum Tape {
     Off,
 }
 
-/// The channels of `x` \[N, C, H, W\] in the order in which `groups` equal parts of them give one
-/// in turn.
+/// The channels of `x` \[N, C, H, W\], reordered: the `groups` equal parts give one channel each,
+/// alternately.
 pub(super) fn shuffle(x: &Tensor, groups: usize) -> Result<Tensor> {
     let (n, channels, height, width) = x.dims4()?;
     x.reshape((n, groups, channels / groups, height, width))?

@@ -1,8 +1,8 @@
 //! From a [`Network`] to a model that can be trained.
 //!
 //! A [`Model`] creates the parameters that the network's layers need, named after the layers, and
-//! computes the class scores layer by layer on Candle's tape. It knows the elementary layers only:
-//! operations and skeletons have come down to those in `nas-space`.
+//! computes the class scores layer by layer on Candle's tape. It handles only elementary layers:
+//! `nas-space` has turned operations and skeletons into these.
 //!
 //! **Invariant:** the number of trainable values equals the network's counted parameters.
 

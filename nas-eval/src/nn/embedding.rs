@@ -31,7 +31,7 @@ impl Embedding {
     /// The vectors of these numbers.
     ///
     /// # Shapes
-    /// `numbers` is \[batch\], of type `u32`; what is returned \[batch, width\].
+    /// `numbers` is \[batch\], of type `u32`; the result is \[batch, width\].
     ///
     /// # Errors
     /// A Candle error where a number is not below the number of rows.

@@ -50,7 +50,7 @@ impl Linear {
     /// The outputs.
     ///
     /// # Shapes
-    /// `x` is \[batch, inputs\], what is returned \[batch, outputs\].
+    /// `x` is \[batch, inputs\], the result is \[batch, outputs\].
     ///
     /// # Errors
     /// A Candle error where the shapes do not fit.

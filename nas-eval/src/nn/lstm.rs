@@ -103,7 +103,7 @@ impl Lstm {
         Ok(Self { layers, size })
     }
 
-    /// The state of `batch` sequences that have not begun: zeros.
+    /// The initial state of `batch` sequences: zeros.
     ///
     /// # Errors
     /// A Candle error where the device has no memory for it.

@@ -1,4 +1,5 @@
-//! What trains: named parameters, small layers, optimizers, learning-rate schedules.
+//! Building blocks of training: named parameters, small layers, optimizers, learning-rate
+//! schedules.
 //!
 //! Everything here depends on the names of the parameters and on seeds, never by the order of
 //! creation, so that a network built twice is the same network, and one that is saved can be loaded

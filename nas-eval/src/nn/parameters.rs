@@ -21,8 +21,8 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 struct NoContent {}
 
-/// The parameters of a network, by name, in the order of their creation, and its buffers: what is
-/// not trained but belongs to it, such as running statistics.
+/// The parameters of a network, by name, in the order of their creation, and its buffers: values
+/// that are not trained, such as running statistics.
 ///
 /// The values of a parameter are drawn from a stream named after it, so they depend on the seed and
 /// the name alone. Device and element type are chosen once, for all.

@@ -14,7 +14,7 @@ const SMALL: usize = 1 << 20;
 /// x·wᵀ.
 ///
 /// # Shapes
-/// `x` is \[batch, inputs\], `w` \[outputs, inputs\], what is returned \[batch, outputs\].
+/// `x` is \[batch, inputs\], `w` \[outputs, inputs\], the result \[batch, outputs\].
 pub(super) fn times_transposed(x: &Tensor, w: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() && x.elem_count().saturating_mul(w.dim(0)?) <= SMALL {
         x.contiguous()?

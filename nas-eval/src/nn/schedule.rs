@@ -52,7 +52,7 @@ pub enum Curve {
         /// How many times as long each is as the one before, at least 1.
         factor: u32,
     },
-    /// Multiplied by `factor` every so many epochs after the warm-up.
+    /// Multiplied by `factor` at a fixed interval of epochs after the warm-up.
     Step {
         /// Epochs between changes, at least 1.
         epochs: u32,

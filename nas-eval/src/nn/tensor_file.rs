@@ -1,9 +1,8 @@
-//! Files of named tensors: safetensors with a header that says what they are.
+//! Files of named tensors: safetensors with a header that describes them.
 //!
 //! The metadata of the file has one entry, `nas`, whose value is JSON: `format` and `version`, the
-//! SHA-256 of everything else, and `content`, which is the JSON text of whatever belongs to the
-//! tensors. A file of another format, a torn file and one with a flipped bit are all told apart
-//! from a good one.
+//! SHA-256 of everything else, and `content`, the JSON text of the data that belong to the tensors.
+//! Files of another format, truncated files and files with a flipped bit are all detected.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};

@@ -1,4 +1,5 @@
-//! Batch normalisation: by the statistics of the batch (training) or by given ones (evaluation).
+//! Batch normalisation, with the statistics of the batch (training) or with given ones
+//! (evaluation).
 //!
 //! Per channel, over batch, height and width, `y = (x − mean) / √(variance + eps) · weight + bias`.
 //!

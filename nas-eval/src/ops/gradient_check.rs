@@ -1,4 +1,5 @@
-//! What the tests of all operations share: random tensors, gradients, finite differences, and bits.
+//! Helpers for the tests of all operations: random tensors, gradients, finite differences, and
+//! bits.
 
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use nas_space::seed::Seed;

@@ -1,11 +1,10 @@
-//! What networks are made of, as plain functions on [`Tensor`](candle_core::Tensor)s of stock
+//! The operations of networks, as plain functions on [`Tensor`](candle_core::Tensor)s of stock
 //! Candle operations.
 //!
 //! They run on any device and in any floating-point type, Candle's tape differentiates them, and
-//! they are written as their definitions. On the CPU networks do not go through them: passes are
-//! planned there and run on kernels of their own (`engine`, `kernels`), which are tested against
-//! these. On CUDA f32 and f64 tensors are handed to kernels (`cuda`) that are tested against them
-//! too.
+//! they are written as their definitions. On the CPU, networks do not use them: their passes run on
+//! planned kernels (`engine`, `kernels`), which are tested against these operations. On CUDA f32
+//! and f64 tensors are handed to kernels (`cuda`) that are tested against them too.
 
 mod add;
 mod batch_norm;

@@ -9,7 +9,7 @@ use super::Pass;
 
 /// The mask of a drop-path or dropout layer in this pass, where it drops at all.
 ///
-/// `dims` are those of what it is multiplied with, \[N, C, H, W\].
+/// `dims` are those of the tensor that it multiplies, \[N, C, H, W\].
 pub(crate) fn layer_mask(
     layer: &Layer,
     dims: &[usize],

@@ -176,7 +176,7 @@ impl Weights<'_> {
 pub(crate) enum Part {
     /// Its weight is exactly 0: a number that is added, and for which nothing is computed.
     Number,
-    /// Zeros, whatever they weigh.
+    /// Zeros, with any weight.
     Nothing,
     /// A map of this weight.
     Weighed(f64),

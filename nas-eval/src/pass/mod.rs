@@ -1,5 +1,4 @@
-//! What a pass through a network is for, what it takes, and what it gives: what models and the
-//! engine have in common.
+//! The purpose, inputs and outputs of a pass through a network, shared by models and the engine.
 
 mod mask;
 mod mixture;

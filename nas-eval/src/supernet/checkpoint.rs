@@ -1,9 +1,9 @@
-//! Files that searches by a supernet go on from.
+//! The checkpoint files of supernet searches.
 //!
-//! A checkpoint is one file in a directory: what the search is (so that another one is refused),
-//! how far it got, and the tensors of all that is learned and of what the optimizers remember. It
-//! is replaced as a whole, so that a process killed at any moment leaves that of this epoch or of
-//! the last one. A search that is asked to stop leaves that of its last step.
+//! A checkpoint is one file in a directory: the identity of the search (so that another search is
+//! refused), its progress, and the tensors of all learned values and of the optimizers' states. It
+//! is replaced as a whole, so a process killed at any moment leaves the checkpoint of this epoch or
+//! of the previous one. A search that is asked to stop saves a checkpoint of its last step.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,8 @@ pub struct Learned<'a> {
     pub optimizer: &'a mut dyn Optimizer,
 }
 
-/// What a search remembers beside tensors. `R` is what it tells of an epoch, `T` what its method
-/// alone knows of.
+/// The state of a search besides its tensors. `R` is the report of an epoch, `T` the state of the
+/// method.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Checkpoint<R, T> {
     pub(super) identity: Identity,
@@ -108,7 +108,7 @@ impl CheckpointForm {
 }
 
 impl<R: Serialize + DeserializeOwned, T: Serialize + DeserializeOwned> Checkpoint<R, T> {
-    /// One of this search, to be written with what it has learned.
+    /// A checkpoint of this search, to be written with the state of its method.
     pub(super) fn new(
         identity: Identity,
         history: Vec<R>,
@@ -159,8 +159,8 @@ impl<R: Serialize + DeserializeOwned, T: Serialize + DeserializeOwned> Checkpoin
         tensor_file::save(&path, form.format, form.version, &self, &tensors)
     }
 
-    /// Reads that in the directory, which is to be of the search of this identity, and restores
-    /// what it has learned.
+    /// Reads the checkpoint in the directory, which must belong to the search with this identity,
+    /// and restores the state of its method.
     ///
     /// # Errors
     /// [`EvalError::Io`] where it cannot be read; [`EvalError::Format`] where it is torn, damaged

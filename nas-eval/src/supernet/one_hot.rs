@@ -1,4 +1,4 @@
-//! An architecture as weights of a supernet: 1 for what it has, 0 for the rest.
+//! An architecture as weights of a supernet: 1 for its operations, 0 for all others.
 
 use nas_space::arch::Architecture;
 use nas_space::error::SpaceError;

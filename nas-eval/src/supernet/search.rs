@@ -1,4 +1,4 @@
-//! A search by a supernet: epochs, checkpoints, and going on from them.
+//! A search with a supernet: epochs, checkpoints, and resuming from them.
 
 use std::path::Path;
 
@@ -11,15 +11,15 @@ use super::training::SupernetTraining;
 use crate::error::EvalError;
 use crate::train::{EpochClock, Progress};
 
-/// A method of search that trains a supernet: what it does in an epoch, and what it learns and
-/// remembers itself. Passes over the training images, checkpoints, interruptions and resumption are
-/// those of [`OneShotSearch`].
+/// A search method that trains a supernet: its work in an epoch, and its own state.
+/// [`OneShotSearch`] handles passes over the training images, checkpoints, interruptions and
+/// resuming.
 pub trait OneShot {
     /// What it is run with. Checkpoints hold it as JSON.
     type Config: Serialize;
-    /// What it tells of an epoch.
+    /// The report of an epoch.
     type Report: Clone + Serialize + DeserializeOwned;
-    /// What it remembers beside tensors; a struct of named fields, which stand beside those of the
+    /// Its state besides tensors: a struct of named fields, which are stored next to those of the
     /// checkpoint.
     type State: Serialize + DeserializeOwned;
     /// What can go wrong.
@@ -31,11 +31,11 @@ pub trait OneShot {
     /// What it is run with.
     fn config(&self) -> &Self::Config;
 
-    /// The space that it searches, written out: what tells it from others in a checkpoint.
+    /// A text that describes the space that it searches and identifies it in a checkpoint.
     fn space(&self) -> String;
 
-    /// Trains an epoch, or what is left of one that was interrupted, and tells of it; the seconds
-    /// are filled in by [`OneShot::timed`].
+    /// Trains an epoch, or the rest of an interrupted one, and reports it; [`OneShot::timed`] fills
+    /// in the seconds.
     ///
     /// # Errors
     /// Those of the method and of [`SupernetTraining::pass`].
@@ -63,15 +63,15 @@ pub trait OneShot {
     /// What it remembers.
     fn state(&self) -> Self::State;
 
-    /// Goes on from what it remembered.
+    /// Restores its state from a checkpoint.
     fn restore(&mut self, state: Self::State);
 }
 
-/// Something that happened in a search by a supernet. `R` is what is told of an epoch, `O` what
-/// happens in this method alone.
+/// An event of a supernet search. `R` is the report of an epoch, `O` the events of this method
+/// only.
 #[derive(Debug)]
 pub enum Event<'a, R, O> {
-    /// It goes on from a checkpoint.
+    /// It continues from a checkpoint.
     Resumed {
         /// The epochs that are done.
         history: &'a [R],
@@ -89,11 +89,11 @@ pub enum Event<'a, R, O> {
 
 /// A search by a supernet.
 ///
-/// Saved after any epoch, or when it was interrupted, it goes on bit for bit as if it had never
-/// stopped.
+/// If it is saved after any epoch or at an interruption, it continues with the same bits as if it
+/// had never stopped.
 ///
 /// # Example
-/// A method that trains architectures drawn uniformly: its sampler, and what it tells of an epoch.
+/// A method that trains uniformly drawn architectures: its sampler, and the report of an epoch.
 /// ```
 /// use nas_eval::data::Dataset;
 /// use nas_eval::error::EvalError;
@@ -217,8 +217,8 @@ impl<M: OneShot> OneShotSearch<M> {
         }
     }
 
-    /// The same search, which is given up between two steps once a stop is requested.
-    /// [`OneShotSearch::run`] then leaves a checkpoint, from which it goes on.
+    /// The same search, which ends between two steps after a stop is requested.
+    /// [`OneShotSearch::run`] then saves a checkpoint, from which it can continue.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.training = self.training.with_stop(stop);
@@ -231,8 +231,8 @@ impl<M: OneShot> OneShotSearch<M> {
         self.history.len() as u32
     }
 
-    /// Trains the epochs that are left. With a directory, it goes on from the checkpoint that is
-    /// there, if any, and leaves one after each epoch and where it is interrupted.
+    /// Trains the remaining epochs. With a directory, it continues from the checkpoint in it, if
+    /// any, and saves one after each epoch and when it is interrupted.
     ///
     /// # Errors
     /// As [`OneShot::epoch`], [`OneShotSearch::save`] and [`OneShotSearch::load`].
@@ -263,8 +263,8 @@ impl<M: OneShot> OneShotSearch<M> {
         Ok(())
     }
 
-    /// Trains one epoch, or what is left of one that was interrupted. Where it is interrupted, a
-    /// checkpoint is left in the directory, if there is one.
+    /// Trains one epoch, or the rest of an interrupted one. If it is interrupted, it saves a
+    /// checkpoint in the directory, if there is one.
     ///
     /// # Errors
     /// As [`OneShot::epoch`] and [`OneShotSearch::save`].

@@ -85,7 +85,7 @@ impl SharedSpace {
         }
     }
 
-    /// What tells it from other spaces in a checkpoint.
+    /// The text that identifies the space in a checkpoint.
     pub fn identity(&self) -> String {
         match &self.0 {
             Kind::Cells(space, cells) => format!("{} {cells:?}", space.name()),

@@ -86,7 +86,7 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
     assert_the_tape_gives_the_same(cases(), |on_tape| on_tape());
 }
 
-/// The same tape with CUDA's kernels in the place of stock operations.
+/// The same tape with the CUDA kernels instead of stock operations.
 #[test]
 fn gradients_off_the_tape_equal_those_of_the_tape_with_cudas_kernels() {
     // One case of each space, in both kinds of mixing, with and without holes: on the host a kernel

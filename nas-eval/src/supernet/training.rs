@@ -20,7 +20,7 @@ use crate::train::{EpochSteps, Progress, Scores, Tally, TrainConfig, TrainingDat
 ///
 /// Every random stream is derived from the seed, the epoch and the step, and an epoch can be
 /// interrupted between any two steps: with the weights, the state of their optimizer and the
-/// [`Progress`] it goes on bit for bit as if it had not been.
+/// [`Progress`], it continues with the same bits as without the interruption.
 #[derive(Debug)]
 pub struct SupernetTraining {
     supernet: Supernet,
@@ -39,7 +39,7 @@ pub struct SupernetTraining {
 /// What the training of a supernet learns from, and in what form.
 #[derive(Debug, Clone, Copy)]
 pub struct SupernetData<'a> {
-    /// The data set; its test images are not looked at.
+    /// The data set; its test images are not used.
     pub dataset: &'a Dataset,
     /// The share of its training images that is kept for validation, in (0, 1).
     pub valid_fraction: f64,
@@ -185,8 +185,8 @@ impl SupernetTraining {
         })
     }
 
-    /// The same training, whose passes and evaluations are given up, as [`EvalError::Interrupted`],
-    /// between two batches once a stop is requested.
+    /// The same training, whose passes and evaluations end with [`EvalError::Interrupted`] between
+    /// two batches after a stop is requested.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.supernet = self.supernet.with_stop(stop.clone());
@@ -375,7 +375,7 @@ impl SupernetTraining {
         self.progress.as_ref()
     }
 
-    /// The next pass begins at its first step, whatever became of the last one.
+    /// The next pass begins at its first step, whether or not the last one finished.
     pub fn forget_progress(&mut self) {
         self.progress = None;
     }

@@ -28,7 +28,7 @@ pub enum BuildError {
     },
     /// The file with the trainings that are done is of other trainings.
     #[error(
-        "{}: it holds trainings by other settings: {recorded}. Repeat the command they were begun with, or name another file",
+        "{}: it contains trainings with other settings: {recorded}. Repeat the original command, or choose another file",
         path.display()
     )]
     OtherRecipe {
@@ -38,7 +38,7 @@ pub enum BuildError {
         recorded: String,
     },
     /// A line of that file is damaged.
-    #[error("{}: line {line} is no training: {reason}. The file was changed; restore it, or begin another", path.display())]
+    #[error("{}: line {line} is not a training: {reason}. The file was changed; restore it, or start another", path.display())]
     Journal {
         /// The file.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum BuildError {
         reason: String,
     },
     /// Another process is making the same table.
-    #[error("{}: another process is at work on this table; wait for it, or name another file", path.display())]
+    #[error("{}: another process is building this table; wait for it, or choose another file", path.display())]
     Locked {
         /// The file.
         path: PathBuf,

@@ -3,11 +3,11 @@
 //! Architectures that are the same network ([`nas_space::canonical`]) are trained once and share a
 //! row. Each training is a [`FinalTraining`](crate::final_training::FinalTraining): it sees all
 //! training images but those kept for validation, which are the same for all, and is tested once,
-//! after its last epoch. Repeat k is what `nas train --seed k` does, but for the images kept for
-//! validation.
+//! after its last epoch. Repeat k is the same as `nas train --seed k`, except for the images kept
+//! for validation.
 //!
-//! The result of a training is in the [`Journal`] once it is done, so that whatever interrupts the
-//! making costs no more than the trainings under way.
+//! The [`Journal`] has the result of each finished training, so an interruption costs only the
+//! running trainings.
 
 mod draft;
 mod error;
@@ -89,7 +89,8 @@ pub struct BuildProgress {
 }
 
 impl TableBuild {
-    /// The making of a table by this recipe, with so many repeats of each training, on this data.
+    /// The building of a table with this recipe and this number of repeats of each training, on
+    /// this data.
     ///
     /// # Errors
     /// [`BuildError`] for a space that is too large, a size that does not fit the data, or no
@@ -149,9 +150,9 @@ impl TableBuild {
         self.needed() - self.missing(journal).len()
     }
 
-    /// Does the trainings that are not in the journal yet, so many at a time, each on one thread.
-    /// The number of workers changes no accuracy. Once a stop is requested, trainings under way are
-    /// given up.
+    /// Runs the trainings that are not in the journal yet, several at a time, each on one thread.
+    /// The number of workers changes no accuracy. After a stop is requested, running trainings are
+    /// abandoned.
     ///
     /// # Errors
     /// [`BuildError`] where the journal cannot be written, or not all was done because a stop was

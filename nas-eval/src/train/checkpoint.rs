@@ -1,10 +1,10 @@
-//! Training that can be stopped and goes on exactly where it was.
+//! Training that can be stopped and continues exactly where it stopped.
 //!
 //! A checkpoint is a directory of three files: `weights-G.safetensors` and
-//! `optimizer-G.safetensors` of generation G, and `position.json`, which names that generation and
-//! says how far the training was. The position is renamed into place last, and the files of other
-//! generations are removed after that. So whenever the process dies, the position names a complete
-//! pair of files: those of this epoch or of the last one.
+//! `optimizer-G.safetensors` of generation G, and `position.json`, which names this generation and
+//! the progress of the training. The position is renamed into place last, and the files of other
+//! generations are removed after that. Whenever the process dies, the position therefore names a
+//! complete pair of files: those of this epoch or of the previous one.
 
 use std::fs;
 use std::path::{Path, PathBuf};

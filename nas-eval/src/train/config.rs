@@ -64,12 +64,12 @@ pub struct TrainConfig {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeights {
-    /// Each image alike.
+    /// Every image has the same weight.
     #[default]
     None,
-    /// Each class alike, however many training images it has: the weights of
-    /// [`TrainingData::weights_of_classes`](super::TrainingData::weights_of_classes), in the loss of
-    /// [`weighted_cross_entropy`](crate::ops::weighted_cross_entropy).
+    /// Every class has the same total weight, whatever the number of its training images: the
+    /// weights of [`TrainingData::weights_of_classes`](super::TrainingData::weights_of_classes), in
+    /// the loss of [`weighted_cross_entropy`](crate::ops::weighted_cross_entropy).
     Balanced,
 }
 
@@ -143,8 +143,9 @@ impl TrainConfig {
         Ok(Self::for_data(&DataFacts::named(dataset)?))
     }
 
-    /// The same for any data set. One without a name of this crate is trained on the longer the fewer
-    /// images it has: 10 to 60 epochs. Where classes are uneven, each weighs alike.
+    /// The same for any data set. On data that this crate does not know, the number of epochs grows
+    /// as the number of images falls, from 10 to 60. If classes are uneven, each class has the same
+    /// weight.
     pub fn for_data(data: &DataFacts) -> Self {
         let images = data.train_images.max(1);
         let (epochs, batch_size, learning_rate) = match data.name.as_str() {

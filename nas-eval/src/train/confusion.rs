@@ -2,7 +2,8 @@
 
 use nas_space::search::{ClassFigures, Interval, Intervals};
 
-/// Classes up to which it is counted which are taken for which: the numbers grow with their square.
+/// The largest number of classes for which confusions are counted: their number grows with its
+/// square.
 const MOST_CLASSES: usize = 200;
 
 /// Numbers of images by their class and by the class that a model gives them.
@@ -66,16 +67,16 @@ impl Confusion {
         hits as f64 / images as f64
     }
 
-    /// The mean over the classes of the share of their images that were given their class, in \[0, 1\]:
-    /// each class counts alike, however many images it has. Classes without images do not count; NaN
-    /// where none has any.
+    /// The mean over the classes of the share of their images that were given their class, in \[0,
+    /// 1\]: each class has the same weight, whatever the number of its images. Classes without
+    /// images do not count; NaN where none has any.
     pub fn balanced_accuracy(&self) -> f64 {
         let of_class = |(&hits, &images): (&u64, &u64)| (images > 0).then(|| hits as f64 / images as f64);
         let recalls: Vec<f64> = self.hits.iter().zip(&self.images).filter_map(of_class).collect();
         recalls.iter().sum::<f64>() / recalls.len() as f64
     }
 
-    /// How well each class is told from the others.
+    /// How well each class is distinguished from the others.
     pub fn by_class(&self) -> Vec<ClassFigures> {
         let counts = self.hits.iter().zip(&self.given).zip(&self.images);
         counts
@@ -83,9 +84,10 @@ impl Confusion {
             .collect()
     }
 
-    /// The mean over the classes of their F1, 2·P·R / (P + R) of precision P and recall R, in
-    /// \[0, 1\]: each class counts alike, and 0 where none of its images was given it. Classes
-    /// without images do not count, also where images were given them; NaN where none has any.
+    /// The mean over the classes of their F1, 2·P·R / (P + R) of precision P and recall R, in \[0,
+    /// 1\]: each class has the same weight, and 0 if none of its images was classified correctly.
+    /// Classes without images do not count, even if images were assigned to them; NaN if there are
+    /// no images.
     ///
     /// It is scikit-learn's `f1_score(y, given, average="macro", labels=numpy.unique(y))`.
     pub fn macro_f1(&self) -> f64 {

@@ -42,8 +42,8 @@ pub fn evaluate(
 }
 
 /// The same of anything that gives class scores \[N, classes\] for images \[N, C, H, W\] on this
-/// device; given up, as [`EvalError::Interrupted`], between two batches where a stop is requested.
-/// Where `confusion` is given, which classes are taken for which is counted in it.
+/// device; ends with [`EvalError::Interrupted`] between two batches if a stop is requested. If
+/// `confusion` is given, confusions of classes are counted in it.
 pub(crate) fn evaluate_by(
     scores: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     compute: &Compute,

@@ -84,8 +84,8 @@ impl Tally {
         }
     }
 
-    /// How far the epoch has come after so many steps, all of which were checked; without their
-    /// seconds. None before the first.
+    /// The progress of the epoch after this number of steps, all of which were checked; without
+    /// their seconds. None before the first step.
     pub(crate) fn progress(&self, steps: usize) -> Option<Progress> {
         (steps > 0).then_some(Progress {
             steps,

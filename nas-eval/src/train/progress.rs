@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An epoch that was interrupted between two steps, or after the last one. With the weights and
-/// what the optimizer remembers, it goes on from here bit for bit as if it had not been.
+/// An epoch that was interrupted between two steps, or after the last one. With the weights and the
+/// optimizer's state, it continues with the same bits as without the interruption.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
@@ -16,8 +16,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// What is kept of the progress of an epoch after so many seconds: all of it where it was
-    /// interrupted, and nothing where it ended or failed.
+    /// The progress of an epoch to keep after this number of seconds: all of it if the epoch was
+    /// interrupted, and nothing if it ended or failed.
     pub(crate) fn kept(progress: Option<Self>, interrupted: bool, seconds: f64) -> Option<Self> {
         let progress = progress.filter(|_| interrupted)?;
         Some(Self { seconds, ..progress })

@@ -1,4 +1,4 @@
-//! The steps of an epoch, which can be interrupted between any two of them.
+//! The steps of an epoch; an interruption is possible between any two of them.
 
 use candle_core::Tensor;
 use nas_space::search::Stop;

@@ -15,8 +15,8 @@ use crate::nn::{Moment, Optimizer};
 /// Trains a model, epoch by epoch.
 ///
 /// Every random stream is derived from the seed, the epoch and the step, so a trainer that is saved
-/// after any epoch or when it was interrupted, and loaded into a new one, goes on bit for bit as if
-/// it had never stopped (see [`Trainer::save`]).
+/// after any epoch or at an interruption, and loaded into a new one, continues with the same bits
+/// as if it had never stopped (see [`Trainer::save`]).
 #[derive(Debug)]
 pub struct Trainer {
     pub(super) model: Model,
@@ -54,9 +54,9 @@ impl Trainer {
         })
     }
 
-    /// The same trainer, whose epochs are given up between two steps once a stop is requested:
-    /// [`Trainer::epoch`] then fails with [`EvalError::Interrupted`], and goes on from there when
-    /// it is called again, by this trainer or by one that has loaded what this one has saved.
+    /// The same trainer, whose epochs end between two steps after a stop is requested.
+    /// [`Trainer::epoch`] then fails with [`EvalError::Interrupted`]. It continues when it is
+    /// called again, on this trainer or on one that has loaded its saved state.
     #[must_use]
     pub fn with_stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
@@ -71,8 +71,8 @@ impl Trainer {
         self.run_until(self.config.epochs, observer)
     }
 
-    /// Trains until so many epochs are done, or all are, and shows each to `observer`. The
-    /// schedules span all of them: going on later gives the same as not having stopped.
+    /// Trains until this number of epochs is done, or all of them, and passes each to `observer`.
+    /// The schedules span all epochs, so a training that continues later gives the same result.
     ///
     /// # Errors
     /// As [`Trainer::epoch`].
@@ -87,7 +87,7 @@ impl Trainer {
         Ok(&self.history)
     }
 
-    /// Trains one epoch, or what is left of one that was interrupted, and validates.
+    /// Trains one epoch, or the rest of an interrupted one, and validates.
     ///
     /// # Errors
     /// [`EvalError::Interrupted`] where a stop is requested; [`EvalError::NonFinite`] as soon as a

@@ -1,5 +1,4 @@
-//! What a convolution does besides multiplying: stride, padding, dilation, groups, and the shapes
-//! that follow.
+//! The geometry of a convolution: stride, padding, dilation, groups, and the resulting shapes.
 
 use candle_core::{Result, Tensor, bail};
 

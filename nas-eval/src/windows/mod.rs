@@ -1,5 +1,5 @@
-//! Where the windows of convolutions and poolings lie, and the shapes that follow: what their
-//! definitions and their kernels have in common.
+//! The positions of the windows of convolutions and poolings, and the resulting shapes; shared by
+//! their definitions and their kernels.
 
 mod conv;
 mod pool;

@@ -1,4 +1,4 @@
-//! The windows of a pooling, and the size of what it gives.
+//! The windows of a pooling, and the size of its output.
 
 use candle_core::{Result, bail};
 

@@ -21,8 +21,8 @@ pub struct EvolutionConfig {
     pub tournament: Tournament,
     /// Whether a member may be drawn twice in a tournament.
     pub draws: Draws,
-    /// Who dies where the population is full. Not written where it is the default: studies of
-    /// before it was there are resumed by what is written.
+    /// Which member is removed when the population is full. The default is not written, so that
+    /// studies recorded before this field existed can be resumed.
     #[serde(skip_serializing_if = "Removal::is_default")]
     pub removal: Removal,
 }
@@ -31,7 +31,7 @@ pub struct EvolutionConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Tournament {
-    /// So many, whatever the population.
+    /// A fixed number, for any size of the population.
     Members(usize),
     /// A part of those living, rounded to the nearest number, at least one.
     Share {
@@ -41,7 +41,7 @@ pub enum Tournament {
 }
 
 impl Tournament {
-    /// How many are drawn of so many living.
+    /// The number of members drawn from a population of this size.
     pub(super) fn members(self, living: usize) -> usize {
         match self {
             Self::Members(members) => members,
@@ -105,8 +105,8 @@ impl EvolutionConfig {
         removal: Removal::Oldest,
     };
 
-    /// As in the search for hierarchical representations (Liu et al. 2018): 200 draws to begin
-    /// with, nobody dies, and a tournament is a twentieth of the population.
+    /// As in the search for hierarchical representations (Liu et al. 2018): 200 draws at the
+    /// beginning, no removal, and tournaments of a twentieth of the population.
     pub const HIERARCHICAL: Self = Self {
         population: 200,
         tournament: Tournament::Share { share: 0.05 },
@@ -117,7 +117,7 @@ impl EvolutionConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`EvoError::Config`] names the first number that is out of its range, and what is expected.
+    /// [`EvoError::Config`] names the first number that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), EvoError> {
         let refuse = |name: &'static str, value: usize, expected: String| {
             Err(EvoError::Config {

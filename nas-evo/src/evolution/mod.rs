@@ -4,14 +4,15 @@
 //! The first [`population`](EvolutionConfig::population) proposals are drawn uniformly from the
 //! space. After that each is a mutant: a tournament draws some members of the population, and the
 //! best of them by validation accuracy is copied with exactly one choice changed. A member that was
-//! evaluated enters the population. In regularized evolution ([`Removal::Oldest`]), where that
-//! makes it too large, the oldest member dies, however good it is; in the evolution of Liu et al.
-//! ([`Removal::None`]) nobody dies, and a tournament is a part of the growing population
-//! ([`EvolutionConfig::HIERARCHICAL`]).
+//! evaluated enters the population. In regularized evolution ([`Removal::Oldest`]), if the
+//! population becomes too large, its oldest member is removed, however good it is. In the evolution
+//! of Liu et al. ([`Removal::None`]) no member is removed, and a tournament is a share of the
+//! growing population ([`EvolutionConfig::HIERARCHICAL`]).
 //!
-//! No proposal waits for an outcome: with several workers a mutant is made from whoever has been
-//! told by then, and while nobody has, it is a uniform draw. Proposal `i` takes its random numbers
-//! from `seed.derive("evolution", i)`. A failed trial does not enter the population.
+//! No proposal waits for an outcome. With several workers, a mutant's parent is chosen among the
+//! outcomes known so far; before the first outcome, the proposal is a uniform draw. Proposal `i`
+//! takes its random numbers from `seed.derive("evolution", i)`. A failed trial does not enter the
+//! population.
 //!
 //! # Deviations
 //! Real et al. mutate cells of the NASNet space by their own three rules (hidden state, operation,

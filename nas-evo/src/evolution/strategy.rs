@@ -14,7 +14,7 @@ use super::{Draws, EvolutionConfig, Removal};
 use crate::error::EvoError;
 use crate::mutation::mutant;
 
-/// Someone who was evaluated and lives.
+/// A member of the population, with its evaluation.
 #[derive(Debug, Clone)]
 struct Member {
     architecture: Architecture,
@@ -51,7 +51,7 @@ impl RegularizedEvolution {
         })
     }
 
-    /// The best of a tournament; of equals the first drawn. `None` while nobody lives.
+    /// The best of a tournament; of equals the first drawn. `None` while the population is empty.
     fn parent(&self, rng: &mut impl Rng) -> Option<&Member> {
         let living = self.population.len();
         if living == 0 {
@@ -139,7 +139,7 @@ mod tests {
         best as f64 / architecture.choices().len() as f64
     }
 
-    /// Asks and tells in turn, and gives the proposals.
+    /// Alternates between asking and telling, and returns the proposals.
     fn run(evolution: &mut RegularizedEvolution, trials: usize) -> Vec<Architecture> {
         let mut proposals = Vec::new();
         for id in (evolution.turns.asked()..).take(trials) {

@@ -1,10 +1,10 @@
-//! A bracket of successive halving: so many configurations, fewer and fewer from rung to rung.
+//! A bracket of successive halving: a number of configurations that shrinks from rung to rung.
 
 use std::collections::VecDeque;
 
 use super::rung::Rung;
 
-/// Where a bracket stands.
+/// The progress of a bracket.
 #[derive(Debug, Default)]
 pub(super) struct Bracket {
     /// How many configurations were drawn for it.
@@ -33,7 +33,7 @@ pub(super) enum Need {
 }
 
 impl Bracket {
-    /// What is to be done next, in a bracket of `size` configurations and so many `rungs`.
+    /// The next step in a bracket of `size` configurations with this number of `rungs`.
     pub(super) fn next(&mut self, size: usize, rungs: usize, eta: u32) -> Need {
         if self.rung == 0 && self.drawn < size {
             return Need::Configuration;

@@ -33,9 +33,9 @@ pub struct HalvingConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
-    /// It does not: ASHA.
+    /// A promotion does not wait: ASHA.
     Asynchronous {},
-    /// It does: successive halving, in brackets of so many configurations.
+    /// A rung waits: successive halving, in brackets of this number of configurations.
     Synchronous {
         /// n; at least η^(number of rungs − 1), so that one reaches the top.
         configurations: usize,
@@ -85,7 +85,7 @@ impl HalvingConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`EvoError::Config`] names the first number that is out of its range, and what is expected.
+    /// [`EvoError::Config`] names the first number that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), EvoError> {
         let smallest = self.smallest_bracket()?;
         match self.schedule {

@@ -1,13 +1,13 @@
-//! Successive halving and ASHA: many configurations are trained a little, the better ones of them
+//! Successive halving and ASHA: many configurations are trained for few epochs, the better ones for
 //! more.
 //!
-//! Any strategy proposes the configurations (random search, as in the papers, or another one); this
-//! one decides how long each is trained. The levels are *rungs*: with a minimum of r epochs, a
-//! reduction factor η and an early-stopping rate s, a configuration that has reached rung k, from
-//! 0, is trained for r η^(s + k) epochs in all. The top rung is the last of at most R epochs: k =
-//! ⌊log_η(R / r)⌋ − s. A promotion *continues* the configuration's training where the rung before
-//! left it (see [`Proposal::continuing`](nas_space::search::Proposal::continuing)), so it adds r
-//! η^(s + k) − r η^(s + k − 1) epochs.
+//! An inner strategy proposes the configurations (random search, as in the papers, or another one);
+//! this strategy decides how long each is trained. The levels are *rungs*: with a minimum of r
+//! epochs, a reduction factor η and an early-stopping rate s, a configuration that has reached rung
+//! k, from 0, is trained for r η^(s + k) epochs in all. The top rung is the last of at most R
+//! epochs: k = ⌊log_η(R / r)⌋ − s. A promotion *continues* the configuration's training where the
+//! rung before left it (see [`Proposal::continuing`](nas_space::search::Proposal::continuing)), so
+//! it adds r η^(s + k) − r η^(s + k − 1) epochs.
 //!
 //! - [`Schedule::Asynchronous`], ASHA (Li et al. 2020, algorithm 2): whenever there is something to
 //!   ask for, the rungs are looked through from the highest that can promote down to the lowest. Of
@@ -16,27 +16,26 @@
 //!   Nothing waits for anything.
 //! - [`Schedule::Synchronous`], successive halving (Jamieson & Talwalkar 2016; Li et al. 2020,
 //!   algorithm 1): a bracket of n configurations is evaluated in the bottom rung; once all of them
-//!   are, the best ⌊n / η⌋ go on to the next, of these the best ⌊n / η²⌋, and so on to the top.
-//!   Then the next bracket begins.
+//!   are, the best ⌊n / η⌋ are promoted to the next rung, the best ⌊n / η²⌋ of these to the one
+//!   after it, and so on to the top. Then the next bracket begins.
 //!
-//! Of equal accuracies the configuration that was proposed earlier is the better one.
+//! If accuracies are equal, the configuration that was proposed earlier counts as better.
 //!
 //! **What the inner strategy learns.** It is told the outcome of each configuration in the bottom
-//! rung, once, numbered 0, 1, 2, … as it proposed them, and nothing of later rungs. All that it is
-//! told was trained equally long, so that it can be compared; an accuracy that rises because of a
-//! promotion would say nothing about the architecture. The search is finished when the inner
-//! strategy is and no promotion is left.
+//! rung, once, numbered 0, 1, 2, … as it proposed them, and nothing of later rungs. All outcomes
+//! that it learns have the same number of epochs, so they are comparable. An accuracy that rises
+//! because of a promotion would say nothing about the architecture. The search is finished when the
+//! inner strategy is finished and no promotion is left.
 //!
 //! **What an evaluation must be.** After e epochs of a training of R, not after a training of e:
 //! the learning-rate schedule has to span R whatever the rung, or a promotion could not continue
-//! what the rung before has done. For those who train with `nas-eval`, that is
-//! `TrainingEvaluatorConfig::span`.
+//! the training of the rung before. With `nas-eval`, set `TrainingEvaluatorConfig::span`.
 //!
 //! # Deviations
-//! A promotion goes on from its checkpoint and is charged what it adds, as the authors recommend
-//! where training can be resumed; their algorithms are written as if each rung trained anew. A
-//! failed configuration counts as one of its rung and is never promoted, so a rung may promote
-//! fewer than its share.
+//! A promotion continues from its checkpoint and is charged only for the additional epochs. The
+//! authors recommend this if training can be resumed; their algorithms are written as if each rung
+//! trained from the start. A failed configuration counts as one of its rung and is never promoted,
+//! so a rung may promote fewer than its share.
 //!
 //! # Example
 //! ```

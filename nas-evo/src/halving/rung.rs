@@ -1,4 +1,4 @@
-//! A rung: what was evaluated after the same number of epochs.
+//! A rung: the configurations that were evaluated after the same number of epochs.
 
 use std::cmp::Ordering;
 

@@ -167,7 +167,7 @@ impl Halving {
                 Need::Nothing if self.exhausted => return Ok(Ask::Finished),
                 Need::Nothing => *bracket = Bracket::default(),
                 Need::Configuration => match self.draw()? {
-                    // The bracket goes on with what it has.
+                    // The bracket continues with the configurations that it has.
                     Ask::Finished => {}
                     Ask::Wait => return Ok(Ask::Wait),
                     drawn @ Ask::Evaluate(_) => {

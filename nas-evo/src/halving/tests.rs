@@ -296,8 +296,8 @@ fn a_bracket_has_as_many_trials_in_each_rung_as_the_paper_says() {
     }
 }
 
-/// 27 configurations, told one by one: of each rung a third goes on, as in a bracket that waits,
-/// but for those that were promoted early and would not be now.
+/// 27 configurations, told one by one: a third of each rung is promoted, as in a bracket that
+/// waits, plus those that were promoted early and would not be now.
 #[test]
 fn asha_finishes_when_its_configurations_do_and_no_promotion_is_left() {
     let mut driver = Driver::new(Counter::new(27), config(3, 1, 3, 0, Schedule::Asynchronous {}));

@@ -3,11 +3,11 @@
 //! A start is drawn uniformly. All its neighbours, the architectures that differ from it in exactly
 //! one choice, are evaluated in random order. If the best of them has a higher validation accuracy
 //! than the incumbent, it becomes the incumbent; otherwise the incumbent is a local optimum, and
-//! the search starts anew elsewhere. No architecture is proposed twice: what was evaluated before,
-//! on another way, is remembered. A failed trial is worse than any other.
+//! the search starts again from a new random architecture. No architecture is proposed twice:
+//! earlier results are reused. A failed trial is worse than any other.
 //!
-//! Neighbours of one incumbent can be evaluated side by side; only the choice among them waits for
-//! all. The search is finished where [`DRAWS`] draws in a row find no new start.
+//! Neighbours of one incumbent can be evaluated in parallel; only the choice among them waits for
+//! all. The search is finished when [`DRAWS`] consecutive draws find no new start.
 //!
 //! # Example
 //! ```

@@ -22,7 +22,7 @@ pub struct LocalSearch {
     space: Arc<dyn Space>,
     seed: Seed,
     turns: Turns,
-    /// How many rounds were begun: each has a random stream of its own.
+    /// The number of rounds started so far. Each has its own random stream.
     rounds: u64,
     /// Everything proposed, with its validation accuracy once it is told; of failed trials minus
     /// infinity.
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    /// Asks and tells in turn until the end or `trials`, and gives the proposals.
+    /// Alternates between asking and telling until the end or `trials`, and returns the proposals.
     fn run(
         search: &mut LocalSearch,
         trials: u64,

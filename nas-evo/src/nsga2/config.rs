@@ -37,8 +37,8 @@ impl Nsga2Config {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`EvoError::Config`] or [`EvoError::Objectives`] says what is out of its range, and what is
-    /// expected.
+    /// [`EvoError::Config`] or [`EvoError::Objectives`] names the value that is out of range, and
+    /// the expected range.
     pub fn validate(&self) -> Result<(), EvoError> {
         for (name, value) in [("population", self.population), ("offspring", self.offspring)] {
             if value == 0 {

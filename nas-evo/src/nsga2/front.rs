@@ -7,11 +7,12 @@ pub fn dominates(a: &[f64], b: &[f64]) -> bool {
     pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
 }
 
-/// The places of the points that nobody dominates, in the order given: the first of the [`fronts`].
+/// The indices of the points that no other dominates, in the given order: the first of the
+/// [`fronts`].
 ///
 /// # Complexity
-/// O(M N F) for N points of M objectives, of which no more than F at a time are dominated by nobody
-/// before them: for a front alone, of very many points.
+/// O(M N F) for N points of M objectives, of which at most F at a time are not dominated by earlier
+/// points. Suitable for the front of very many points.
 pub fn first_front(points: &[impl AsRef<[f64]>]) -> Vec<usize> {
     let mut front: Vec<usize> = Vec::new();
     for (place, point) in points.iter().enumerate() {
@@ -28,9 +29,9 @@ pub fn first_front(points: &[impl AsRef<[f64]>]) -> Vec<usize> {
     front
 }
 
-/// The points, by their places, in fronts: nobody dominates one of the first front, only those of
-/// earlier fronts dominate one of a later, and somebody of the front before does. Within a front
-/// they are in the order given.
+/// The points, by their indices, in fronts. No point dominates one of the first front. Points of a
+/// later front are dominated only by points of earlier fronts, and by at least one of the front
+/// before. Within a front, they are in the given order.
 ///
 /// # Complexity
 /// O(M N²) for N points of M objectives.

@@ -1,4 +1,4 @@
-//! The area that points of two objectives dominate, to judge a search by.
+//! The area that points of two objectives dominate, as a measure of a search.
 
 /// The area of what any of `points` dominates and `reference` is dominated by. Points that are not
 /// better than `reference` in both objectives count nothing.

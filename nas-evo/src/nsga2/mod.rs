@@ -1,24 +1,24 @@
 //! NSGA-II: evolution towards the whole front between accuracy and cost.
 //!
 //! Architectures are compared by several [objectives](Objective). One dominates another if it is
-//! better in one objective and worse in none; the first front are those that nobody dominates, the
-//! second those that nobody but the first front dominates, and so on ([`fronts`]). Among those of
-//! one front, the one whose neighbours in it are farther away is preferred
-//! ([`crowding_distances`]), so that a front is covered evenly.
+//! better in one objective and worse in none; the first front are those that no other dominates,
+//! the second those that only the first front dominates, and so on ([`fronts`]). Among those of one
+//! front, the one whose neighbours in it are farther away is preferred ([`crowding_distances`]), so
+//! that a front is covered evenly.
 //!
 //! The first [`population`](Nsga2Config::population) proposals are drawn uniformly from the space.
 //! After that each is a child: of two members drawn at random, the one of the better front, or of
 //! the larger distance where they share a front, is copied with exactly one choice changed.
-//! Children that were evaluated stand by until there are [`offspring`](Nsga2Config::offspring) of
-//! them; then, of parents and children together, the best `population` live on, front by front, of
-//! the last front that fits in part those of the largest distances. Ranks and distances are those
-//! of this selection. Of equals a selection keeps the one proposed earlier, and a tournament is won
-//! by the first drawn.
+//! Evaluated children are collected until there are [`offspring`](Nsga2Config::offspring) of them;
+//! then, of parents and children together, the best `population` live on, front by front, of the
+//! last front that fits in part those of the largest distances. Ranks and distances are those of
+//! this selection. Of equals a selection keeps the one proposed earlier, and a tournament is won by
+//! the first drawn.
 //!
-//! No proposal waits for an outcome: a child is made from whoever lives by then; until the
-//! population is full, everybody who was evaluated does, and while nobody was, it is a uniform
-//! draw. Proposal `i` takes its random numbers from `seed.derive("nsga2", i)`. A failed trial does
-//! not enter the population.
+//! No proposal waits for an outcome: a parent is chosen from the current population. Until the
+//! population is full, it contains every evaluated architecture; before the first evaluation, the
+//! proposal is a uniform draw. Proposal `i` takes its random numbers from
+//! `seed.derive("nsga2", i)`. A failed trial does not enter the population.
 //!
 //! Parameters, multiply-accumulates and other figures are those of the
 //! [`Sizes`](nas_space::sizes::Sizes) given to
@@ -29,8 +29,8 @@
 //! probability. Here a child has one parent and one change, as in the other methods of this crate.
 //! In a space of few options a child may be an architecture that was proposed before: it is then
 //! drawn again, parents too, up to [`REDRAWS`] times. An objective in which all members of a front
-//! are equal adds no distance; in the paper whoever happens to be sorted first and last would be
-//! kept for it.
+//! are equal adds no distance; in the paper, the members that happen to be sorted first and last
+//! would be kept for it.
 //!
 //! # Example
 //! ```

@@ -20,7 +20,7 @@ use crate::mutation::mutant;
 /// How often a proposal that was made before is drawn again; after that it is made again.
 pub const REDRAWS: usize = 100;
 
-/// Someone who was evaluated and lives.
+/// A member of the population, with its evaluation.
 #[derive(Debug, Clone)]
 struct Member {
     architecture: Architecture,
@@ -63,9 +63,8 @@ pub struct Nsga2 {
 }
 
 impl Nsga2 {
-    /// A search of `space` whose proposals are a function of `seed` and the outcomes. The figures
-    /// that objectives other than the accuracy weigh are those of `sizes`, whatever an evaluation
-    /// says of them.
+    /// A search of `space` whose proposals are a function of `seed` and the outcomes. Objectives
+    /// other than the accuracy use the figures of `sizes`, not those of an evaluation.
     ///
     /// # Errors
     /// [`EvoError::Config`] and [`EvoError::Objectives`] for a configuration out of its range,
@@ -96,7 +95,8 @@ impl Nsga2 {
         })
     }
 
-    /// A uniform draw while the first population is proposed and while nobody lives, else a child.
+    /// A uniform draw while the first population is proposed and while the population is empty,
+    /// else a child.
     fn draw(&self, rng: &mut ChaCha8Rng) -> Result<Architecture, SpaceError> {
         let begun = self.turns.asked() >= self.config.population as u64;
         match self.parent(rng).filter(|_| begun) {
@@ -105,7 +105,8 @@ impl Nsga2 {
         }
     }
 
-    /// The better of two different members; of equals the first drawn. `None` while nobody lives.
+    /// The better of two different members; of equals the first drawn. `None` while the population
+    /// is empty.
     fn parent(&self, rng: &mut ChaCha8Rng) -> Option<&Member> {
         let living = self.parents.len();
         let drawn = sample(rng, living, living.min(2)).into_iter();

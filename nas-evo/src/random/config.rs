@@ -14,7 +14,7 @@ pub struct RandomSearchConfig {
     pub duplicates: Replacement,
 }
 
-/// Whether what was drawn goes back into the urn.
+/// Whether a drawn architecture can be drawn again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replacement {

@@ -100,7 +100,7 @@ impl RandomSearch {
     }
 
     fn is_new(&self, architecture: &Architecture) -> Result<bool, SpaceError> {
-        // Of what is listed, not all need be of a space with limits.
+        // With limits, not every listed architecture belongs to the space.
         Ok(self.space.validate(architecture).is_ok()
             && !self.proposed.contains(&self.identity(architecture)?))
     }

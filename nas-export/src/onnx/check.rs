@@ -1,4 +1,4 @@
-//! Runs what was exported, in Rust, and compares.
+//! Runs the exported network in Rust, and compares.
 
 use candle_core::{DType, Device, Tensor};
 use nas_eval::model::Pass;
@@ -139,7 +139,7 @@ impl OnnxRun {
             for (expected, got) in expected.iter().zip(self.scores(batch, shape)?) {
                 for (expected, &got) in expected.iter().zip(&got) {
                     let apart = (expected - f64::from(got)).abs() / expected.abs().max(1.0);
-                    // A score that is no number is as far as can be.
+                    // A score that is not a number counts as infinitely different.
                     difference.largest =
                         difference
                             .largest

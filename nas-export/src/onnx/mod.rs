@@ -72,7 +72,7 @@ impl Onnx {
         let image = source.model.network().image();
         let run = OnnxRun::unoptimized(&model(source, graph.clone()))?;
         let ranges = run.ranges(&values, images, [image.channels, image.height, image.width])?;
-        // What is known of the network stands in the file of the exact one.
+        // The facts about the network are in the file of the exact one.
         let facts = Vec::new();
         Ok(model(
             &Source {

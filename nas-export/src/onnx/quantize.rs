@@ -1,10 +1,9 @@
 //! From a graph of 32-bit numbers to one of 8-bit integers.
 //!
-//! The form is QDQ: each value goes through `QuantizeLinear` and `DequantizeLinear`, and runtimes
-//! compute in integers what stands between two such pairs. Values have unsigned integers and a zero
-//! point each; weights have signed integers, symmetric, with a scale for each output channel
-//! (Jacob et al. 2018, arXiv 1712.05877, section 2; Krishnamoorthi 2018, arXiv 1806.08342, section
-//! 3.1).
+//! The form is QDQ: each value passes through `QuantizeLinear` and `DequantizeLinear`, and runtimes
+//! use integers for the operations between two such pairs. Values have unsigned integers and a zero
+//! point each; weights have signed integers, symmetric, with a scale for each output channel (Jacob
+//! et al. 2018, arXiv 1712.05877, section 2; Krishnamoorthi 2018, arXiv 1806.08342, section 3.1).
 
 use std::collections::{HashMap, HashSet};
 

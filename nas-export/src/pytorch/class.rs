@@ -1,4 +1,4 @@
-//! Classes of Python, each written once for all that differ in numbers alone.
+//! Python classes, each written once for all parts that differ only in numbers.
 
 use std::fmt::Write as _;
 
@@ -203,7 +203,7 @@ impl Classes {
     }
 }
 
-/// The places that are written: with what each is called, and the attribute it belongs to.
+/// The layers that are written, each with its call and its attribute.
 fn named(
     attribute: &str,
     made: &Made,

@@ -1,4 +1,4 @@
-//! PyTorch: for training on, and for changing the network by hand.
+//! PyTorch: for further training and for changing the network in a text editor.
 
 mod class;
 mod modules;

@@ -1,4 +1,4 @@
-//! Rust: for programs that embed a network, without any other crate.
+//! Rust: for programs that embed a network, without dependencies.
 
 mod layers;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A trained network: `logits` and `probabilities` of an image.
 //!
-//! It needs no other crate. What it was trained on and how is in `ABOUT`.
+//! It needs no other crate. `ABOUT` says what it was trained on and how.
 #![forbid(unsafe_code)]
 
 mod ops;

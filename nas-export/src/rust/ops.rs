@@ -371,7 +371,7 @@ pub(crate) fn channels(x: impl Borrow<Map>, start: usize, count: usize) -> Map {
     }
 }
 
-/// The channels of `groups` equal parts in turn.
+/// The channels of `groups` equal parts, alternately one from each.
 pub(crate) fn shuffle(x: impl Borrow<Map>, groups: usize) -> Map {
     let x = x.borrow();
     let part = x.channels / groups;

@@ -224,7 +224,7 @@ impl SurrogateConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`PnasError::Config`] names the first value that is out of its range, and what is expected.
+    /// [`PnasError::Config`] names the first value that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), PnasError> {
         match self {
             Self::Mlp(config) | Self::Lstm(config) => config.validate(),

@@ -1,4 +1,4 @@
-//! Several models, each of which has not seen a part of the samples.
+//! Several models, each trained without a part of the samples.
 
 use std::fmt;
 

@@ -28,7 +28,8 @@ pub enum Encoding {
     Paths,
 }
 
-/// Most features of [`Encoding::Paths`]: longer paths are so many that each is rare.
+/// The largest number of features of [`Encoding::Paths`]: there are so many longer paths that each
+/// is rare.
 pub const PATHS: usize = 512;
 
 /// Makes features of the architectures of a space.

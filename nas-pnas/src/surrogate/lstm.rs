@@ -1,9 +1,9 @@
 //! The paper's LSTM: it reads an architecture choice by choice, and its last state is what the last
 //! layer reads.
 //!
-//! Architectures that begin alike share the steps of what they have in common: all children of a
-//! parent are read with hardly more steps than their last block has, and so are batches of several
-//! levels. The result is that of reading each by itself.
+//! Architectures with a common beginning share its steps: reading all children of a parent takes
+//! hardly more steps than their last block has, and so do batches of several levels. The result is
+//! the same as reading each separately.
 
 use candle_core::{Device, Tensor};
 use nas_eval::nn::{Embedding, Init, Lstm, LstmSize, LstmState, Parameters};
@@ -108,7 +108,7 @@ struct Trie {
 struct Step {
     /// The last choice of each.
     choices: Vec<u32>,
-    /// Which of those one choice shorter each goes on from.
+    /// For each, the index of the prefix that is one choice shorter.
     parents: Vec<u32>,
     /// Which architectures end here, and which beginning each of them is.
     ending: Vec<(usize, u32)>,

@@ -1,4 +1,4 @@
-//! What predicts the accuracy of an architecture from those that were trained.
+//! Predictors of an architecture's accuracy, which learn from trained architectures.
 //!
 //! | surrogate | what it learns from | spread |
 //! |---|---|---|

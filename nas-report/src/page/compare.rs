@@ -1,6 +1,7 @@
 //! The page of a comparison: methods side by side, on one task or several.
 //!
-//! It is made of plain data and computes nothing: who compares says what is shown, and in which words.
+//! It is made of plain data and computes nothing: the caller decides what is shown, and in which
+//! words.
 
 use nas_space::search::{Metric, Scale};
 
@@ -14,13 +15,13 @@ use crate::shown::Shown;
 pub struct CompareData {
     /// The page's title.
     pub title: String,
-    /// A sentence on what was compared.
+    /// A sentence about the comparison.
     pub lead: String,
     /// What the numbers say, a sentence each, the most important first.
     pub verdict: Vec<String>,
     /// What has to be known to read the numbers right: few seeds, failed runs, another budget. Shown where it is seen.
     pub warnings: Vec<String>,
-    /// What was the same for all methods, by name: space, evaluator, budget, seeds, duplicates.
+    /// Settings shared by all methods, by name: space, evaluator, budget, seeds, duplicates.
     pub conditions: Vec<(String, String)>,
     /// The tasks, at least one: data sets or spaces.
     pub tasks: Vec<Task>,
@@ -114,12 +115,12 @@ pub fn page(data: &CompareData) -> String {
     }
     let mut page = Page::new(&data.title, &data.lead);
     page.opening(opening);
-    page.section("What was the same for all", facts(&data.conditions));
+    page.section("Settings shared by all", facts(&data.conditions));
     if let Some(ranks) = &data.ranks {
         let mut html = Html::new();
         html.figure(
             &critical_difference(ranks),
-            "The best at the left. A bar joins methods that the test does not tell apart.",
+            "The best is at the left. A bar joins methods that the test cannot distinguish.",
         );
         page.section("Ranks", html);
     }
@@ -244,8 +245,9 @@ fn pairs(task: &Task) -> Table {
         ("seeds won, equal, lost", Align::Right),
         ("would be settled by", Align::Right),
     ];
-    let mut table = Table::new(&columns)
-        .captioned("The first against the second, seed by seed; intervals and p corrected for all pairs");
+    let mut table = Table::new(&columns).captioned(
+        "The first method minus the second, seed by seed; intervals and p are corrected for all pairs",
+    );
     for pair in &task.pairs {
         let needed = pair.seeds_needed.map_or("–".to_owned(), |seeds| {
             format!(

@@ -1,4 +1,4 @@
-//! Pieces of a page. Whatever is put in as text is escaped here, and nowhere else.
+//! Building blocks of a page. All text is escaped here, and nowhere else.
 
 use std::fmt::Write;
 
@@ -43,7 +43,7 @@ impl Html {
         self.line(format_args!("<p>{}</p>", escaped(text)))
     }
 
-    /// A paragraph that has to be seen: a limit of what is shown, something unusual.
+    /// A paragraph for important remarks: a limitation, or something unusual.
     pub fn note(&mut self, text: &str) -> &mut Self {
         self.line(format_args!("<p class=\"note\">{}</p>", escaped(text)))
     }
@@ -69,7 +69,7 @@ impl Html {
         ))
     }
 
-    /// The few numbers that matter most: what each is, its value, and a remark.
+    /// The most important numbers: for each its name, its value and a remark.
     pub fn figures(&mut self, figures: &[(&str, String, String)]) -> &mut Self {
         self.0.push_str("<dl class=\"figures\">\n");
         for (name, value, remark) in figures {
@@ -153,15 +153,15 @@ impl Html {
         self
     }
 
-    /// A picture of pixels, as wide as it is told to be in pixels of the page, and never wider than
-    /// the page. `alt` is what those are told who do not see it.
+    /// A picture of pixels with this width in pixels of the page, and never wider than the page.
+    /// `alt` is its text for readers who cannot see it.
     pub fn picture(&mut self, picture: &Picture, width: usize, alt: &str) -> &mut Self {
         let image = image(picture, width, alt);
         self.line(format_args!("{image}"))
     }
 
-    /// Pictures of pixels side by side, each with what it is called and a remark on it; where there
-    /// is no picture, its place says so.
+    /// Pictures of pixels side by side, each with its name and a remark; a missing picture leaves a
+    /// place that says so.
     pub fn gallery(&mut self, images: &[Shown]) -> &mut Self {
         let own = images.iter().find_map(|image| image.picture.as_ref());
         let own = own.map_or(LEAST_WIDTH, Picture::width);

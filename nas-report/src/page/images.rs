@@ -1,7 +1,7 @@
-//! The page of images of one's own: what was found on reading them, with pictures.
+//! The page of the user's own images: the findings of reading them, with pictures.
 //!
-//! It is made of plain data, and of pixels. The page has at most [`MOST_BYTES`]; where classes and
-//! pictures are many, classes get fewer pictures each, and it says so.
+//! It is made of plain data, and of pixels. The page has at most [`MOST_BYTES`]; if there are many
+//! classes and pictures, each class gets fewer pictures, and the page says so.
 
 use super::picture::times;
 use super::{Align, Cell, Html, Page, Picture, Shown, Table};
@@ -30,7 +30,7 @@ const LEAST_WIDTH: usize = 48;
 pub struct ImagesData {
     /// The page's title.
     pub title: String,
-    /// A sentence on what was read.
+    /// A sentence about the images.
     pub lead: String,
     /// The few figures that matter most: name, value, remark.
     pub figures: Vec<(&'static str, String, String)>,
@@ -153,7 +153,7 @@ fn classes(data: &ImagesData) -> Html {
     if data.classes.len() > MOST_CLASSES {
         let rest = &data.classes[MOST_CLASSES..];
         html.note(&format!(
-            "These are the first {MOST_CLASSES} classes; the other {} have {} images. Pictures are of the first ones, too.",
+            "These are the first {MOST_CLASSES} classes; the other {} have {} images. Pictures show only these.",
             rest.len(),
             grouped(rest.iter().map(all).sum::<usize>() as u64)
         ));
@@ -198,7 +198,7 @@ fn identical(kinds: &[Identical]) -> (Html, usize) {
             let mut set = Html::new();
             set.gallery(images);
             if *all > images.len() {
-                set.paragraph(&format!("and {} more that are the same", all - images.len()));
+                set.paragraph(&format!("and {} more identical ones", all - images.len()));
             }
             if html.len() - begin + set.len() > PICTURES / OF_IDENTICAL {
                 break;
@@ -246,8 +246,9 @@ fn pictures(data: &ImagesData, most: usize) -> (Html, Html) {
     let mut begun = Html::new();
     if !odd.is_empty() {
         begun.paragraph(
-            "Of each class the images that look least like the others of it: darker or brighter, with less contrast, or with another \
-             pattern. That is a hint where to look for wrong labels and broken images, and no verdict: rare images are odd, too.",
+            "For each class, the images that look least like its other images: darker or brighter, with \
+             less contrast, or with another pattern. Look here for wrong labels and broken images. Rare \
+             but correct images also appear here.",
         );
         begun.append(&odd);
     }
@@ -357,9 +358,9 @@ mod tests {
             "more like &lt;x&gt;",
             "a &lt;warning&gt;",
             "x.png and 6 more",
-            "and 3 more that are the same",
+            "and 3 more identical ones",
             "These are 20 of 40 sets",
-            "no verdict",
+            "Rare but correct images",
         ] {
             assert!(text.contains(part), "{part}");
         }

@@ -1,8 +1,9 @@
 //! A page of HTML that needs nothing else: no network, no other file, no script.
 //!
-//! A [`Page`] is a title, a lead and sections of [`Html`]: paragraphs, tables, figures with drawings inside, details on
-//! demand. What comes in as text is escaped by `html`; drawings come from `plot` and `nas_space::draw`, which escape what
-//! they write. The page forbids its browser to fetch or run anything, whatever it holds.
+//! A [`Page`] is a title, a lead and sections of [`Html`]: paragraphs, tables, figures with
+//! drawings inside, details on demand. `html` escapes text; drawings come from `plot` and
+//! `nas_space::draw`, which escape their own text. The page forbids its browser to fetch or run
+//! anything, whatever it holds.
 
 pub mod compare;
 mod html;
@@ -31,7 +32,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page of this title, with a sentence on what it is.
+    /// A page with this title and a sentence that describes it.
     pub fn new(title: impl Into<String>, lead: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -42,7 +43,7 @@ impl Page {
         }
     }
 
-    /// What stands above all sections.
+    /// The content above all sections.
     pub fn opening(&mut self, opening: Html) -> &mut Self {
         self.opening = opening;
         self

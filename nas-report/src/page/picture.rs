@@ -1,4 +1,4 @@
-//! Pictures of pixels, as a page holds them: PNG in the text of the page.
+//! Pictures of pixels inside a page: PNG in the text of the page.
 
 use std::io::Cursor;
 

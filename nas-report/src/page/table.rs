@@ -1,6 +1,6 @@
 //! A table before it is markup.
 
-/// Where the text of a column stands.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Words.
@@ -9,7 +9,7 @@ pub enum Align {
     Right,
 }
 
-/// What stands in one place.
+/// The content of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cell {
     /// Words or a number.

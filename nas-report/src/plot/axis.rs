@@ -96,7 +96,7 @@ impl Axis {
         }
     }
 
-    /// From 1 to so many, with half a step before and behind.
+    /// From 1 to this number, with half a step before and after.
     pub(super) fn levels(count: usize) -> Self {
         let count = count.max(1);
         Self {

@@ -1,4 +1,4 @@
-//! Stacked bars: what something cost, and which part of it was what.
+//! Stacked bars: costs, divided into parts.
 
 use std::fmt::Write;
 
@@ -23,7 +23,7 @@ const NAMES: f64 = 210.0;
 pub struct BarChart {
     /// What it shows.
     pub title: String,
-    /// What else there is to say; may be empty.
+    /// A further remark; may be empty.
     pub subtitle: String,
     /// What the parts of each bar are, from left to right.
     pub parts: Vec<String>,

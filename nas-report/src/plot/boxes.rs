@@ -76,8 +76,8 @@ impl Spread {
 
 /// The chart as an SVG document, which needs no other file. The same input always gives the same text.
 pub fn boxes(chart: &BoxChart) -> String {
-    let legend = "Box: the middle half, with its median; whiskers: to the last value within 1.5 boxes; circles: what lies \
-                  beyond; diamond: the mean.";
+    let legend = "Box: the middle half, with its median; whiskers: to the last value within 1.5 boxes; \
+                  circles: values beyond; diamond: the mean.";
     let subtitle = format!("{} {legend}", chart.subtitle);
     let heading = Heading::new(&chart.title, &subtitle, MARGIN, WIDTH);
     let names = chart

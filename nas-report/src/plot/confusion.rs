@@ -34,9 +34,9 @@ pub fn confusion(classes: &[String], rows: &[Vec<u64>]) -> Option<String> {
     let room = (longest + 14.0).clamp(NAME.1, NAME.0);
     let width = (LEFT + room + side * n as f64 + LEFT).max(NARROWEST);
     let heading = Heading::new(
-        "Which classes are taken for which",
-        "A row for each class: the share of its test images that were given the class of the column, darker for more. \
-         Right answers lie on the diagonal.",
+        "Confusion of classes",
+        "A row for each class: the share of its test images that were assigned to the class of the column, \
+         darker for larger shares. Correct answers are on the diagonal.",
         LEFT,
         width,
     );
@@ -92,7 +92,7 @@ pub fn confusion(classes: &[String], rows: &[Vec<u64>]) -> Option<String> {
         }
     }
     let height = top + side * n as f64 + LEFT;
-    Some(heading.document("Which classes are taken for which", (width, height), &body))
+    Some(heading.document("Confusion of classes", (width, height), &body))
 }
 
 /// A square of the matrix: closed where it has nothing to tell, else left open for its title.

@@ -1,8 +1,8 @@
-//! More marks and corners than a picture has room for: of a million trials, what an eye would see of them.
+//! Reduces marks and corners to what is visible, for pictures of up to a million trials.
 
 use std::collections::BTreeMap;
 
-/// Up to so many marks, or corners of a line, are drawn as they are.
+/// Up to this number of marks, or corners of a line, all are drawn.
 const FEW: usize = 2_000;
 
 /// Side of the squares in which marks are drawn as one.

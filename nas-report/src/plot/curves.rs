@@ -1,4 +1,4 @@
-//! Step curves with bands: how something grew, for one method or several.
+//! Step curves with bands: the progress of one or several methods.
 
 use std::fmt::Write;
 
@@ -43,7 +43,8 @@ pub struct CurveChart {
 pub struct Curve {
     /// Its name in the legend.
     pub name: String,
-    /// In the order of their `x`. The curve ends at the last one: where nothing has changed since, repeat it at the end.
+    /// In the order of their `x`. The curve ends at the last one: if nothing has changed since,
+    /// repeat it at the end.
     pub points: Vec<Point>,
 }
 

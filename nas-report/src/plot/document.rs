@@ -36,7 +36,7 @@ impl Heading {
         }
     }
 
-    /// The picture of this size, which is called `name` to those who cannot see it.
+    /// A picture of this size, with `name` as its text for readers who cannot see it.
     pub(super) fn document(&self, name: &str, (width, height): (f64, f64), body: &str) -> String {
         use std::fmt::Write;
         let left = self.left;

@@ -1,4 +1,4 @@
-//! How much room text takes: no font is at hand when a picture is made.
+//! Estimates the width of text, because no font is available when a picture is made.
 
 /// The width of a text at this size, at most. Of the fonts that pictures name, DejaVu Sans is the widest; these are its
 /// widths, rounded up by groups of letters.

@@ -1,4 +1,4 @@
-//! A picture of what accuracy costs: all trials of a run, those of the front marked.
+//! A chart of accuracy against cost: all trials of a run, with the front marked.
 
 use std::fmt::Write;
 

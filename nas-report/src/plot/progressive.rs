@@ -1,4 +1,5 @@
-//! Pictures of a progressive search: how good its predictions were, and what its levels brought and cost.
+//! Charts of a progressive search: the quality of its predictions, and the results and costs of its
+//! levels.
 //!
 //! The same levels always give the same text.
 
@@ -99,7 +100,7 @@ pub fn predicted(levels: &[Level], learned: &str) -> String {
     let height = MARGIN + TITLE + 22.0 + SIDE + BELOW + MARGIN;
     document(
         &format!("Predicted and measured {learned}"),
-        "What the surrogate said of each architecture before it was trained. ρ, τ: rank correlations.",
+        "The surrogate's prediction for each architecture before it was trained. ρ, τ: rank correlations.",
         width,
         height,
         &body,
@@ -169,7 +170,7 @@ fn accuracies(body: &mut String, levels: &[Level], (left, top): (f64, f64), lear
     dots(body, best.map(|(x, y)| (panel.across(x), panel.up(y))), ORANGE);
 }
 
-/// Three bars for each level, on a scale of powers of ten.
+/// Three bars for each level, on a logarithmic scale.
 fn costs(body: &mut String, levels: &[Level], left: f64, top: f64) {
     const BARS: [(&str, &str); 3] = [
         ("trained", ORANGE),
@@ -185,7 +186,7 @@ fn costs(body: &mut String, levels: &[Level], left: f64, top: f64) {
         x: Axis::levels(levels.len()),
         y: Axis::powers([1.0, largest].into_iter()),
     };
-    frame(&panel, body, "Cost", "on a scale of powers of ten");
+    frame(&panel, body, "Cost", "on a logarithmic scale");
     grid(&panel, body, "level", "architectures");
     let width = (0.26 * (panel.across(2.0) - panel.across(1.0))).min(26.0);
     for level in levels {
@@ -239,7 +240,7 @@ fn grid(panel: &Panel, text: &mut String, x_name: &str, y_name: &str) {
     panel.name_y(text, 11.0, 42.0, y_name);
 }
 
-/// Where both axes have the same value, as far as both reach.
+/// The line on which both axes have the same value, within the range of both.
 fn diagonal(panel: &Panel, text: &mut String) {
     let (low, high) = panel.x.overlap(&panel.y);
     if low < high {

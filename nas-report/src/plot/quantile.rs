@@ -17,8 +17,9 @@ pub(super) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     Some(sorted[below] + (place - below as f64) * (sorted[above] - sorted[below]))
 }
 
-/// Below this, numbers would press all others together if they were drawn in their place: three times the range of the middle
-/// half below that, as outliers are told. 0 for none.
+/// The lower limit for drawing numbers to scale; smaller ones would squeeze all others together. It
+/// is three interquartile ranges below the first quartile, as usual for outliers. 0 without
+/// numbers.
 pub(super) fn far_below(sorted: &[f64]) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else {
         return 0.0;

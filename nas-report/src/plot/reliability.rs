@@ -28,8 +28,8 @@ pub fn reliability(calibration: &Calibration) -> String {
     let heading = Heading::new(
         "Confidence and accuracy",
         &format!(
-            "Test images by the probability of the class they were given. Bars below the line: the network is too sure; above \
-             it: not sure enough. The expected calibration error is {error}."
+            "Test images by the probability of their assigned class. Bars below the line: the network is \
+             overconfident; above it: underconfident. The expected calibration error is {error}."
         ),
         LEFT,
         WIDTH,
@@ -111,7 +111,7 @@ pub fn reliability(calibration: &Calibration) -> String {
     );
     below.name_y(&mut body, FONT, NUMBERS - 14.0, "images");
     below.ticks(&mut body, FONT);
-    below.name_x(&mut body, FONT, 38.0, "probability of the class that was given");
+    below.name_x(&mut body, FONT, 38.0, "probability of the assigned class");
     heading.document(&name, (WIDTH, below.bottom() + 50.0), &body)
 }
 

@@ -1,4 +1,5 @@
-//! How the reward of a controller's proposals grew, beside that of uniform draws or in the epochs of a supernet.
+//! The reward of a controller's proposals over time, with that of uniform draws or over the epochs
+//! of a supernet.
 
 use std::fmt::Write;
 
@@ -29,7 +30,8 @@ pub struct Reference {
     pub best: Vec<f64>,
 }
 
-/// What a controller had learned after so many trials or epochs. All rewards are in the same unit, higher is better.
+/// The rewards of a controller after this number of trials or epochs. All rewards have the same
+/// unit; higher is better.
 ///
 /// `nas_rl::Update` and `nas_rl::enas::EpochReport` have these numbers; the best accuracy of an update is made a reward first.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -272,7 +274,7 @@ impl<'a> Chart<'a> {
         if let Some(reference) = self.reference {
             entries.push((RANDOM, " stroke-dasharray=\"6 4\"", reference.source.clone()));
             if !reference.best.is_empty() {
-                let best = "best of as many uniform draws, on average".to_owned();
+                let best = "best of the same number of uniform draws, on average".to_owned();
                 entries.push((RANDOM, " stroke-dasharray=\"2 3\"", best));
             }
         }

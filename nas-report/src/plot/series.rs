@@ -1,4 +1,4 @@
-//! How several lines, boxes or bars are told apart.
+//! How several lines, boxes or bars are distinguished.
 
 use std::fmt::Write;
 

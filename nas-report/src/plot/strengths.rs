@@ -1,5 +1,6 @@
-//! How strong each operation was on each edge in a differentiable search, epoch after epoch: one small panel for each edge, all
-//! with the same axes, a row for each state that edges lead to, a column for each that they come from.
+//! The strength of each operation on each edge in a differentiable search, over the epochs: one
+//! small panel for each edge, all with the same axes, a row for each state that edges lead to, a
+//! column for each that they come from.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -226,7 +227,7 @@ impl CellChart<'_> {
             let _ = writeln!(
                 text,
                 "<line x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\" stroke=\"{INK}\" \
-                 stroke-dasharray=\"2 2\"><title>the architecture is of this epoch</title></line>"
+                 stroke-dasharray=\"2 2\"><title>the architecture is from this epoch</title></line>"
             );
         }
         for (column, name) in self.cell.operations.iter().enumerate() {

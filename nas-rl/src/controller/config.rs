@@ -35,9 +35,9 @@ pub struct ControllerConfig {
     pub tanh_constant: f64,
     /// `tanh_constant` is divided by it for decisions of kind `operation`.
     pub operation_tanh_reduce: f64,
-    /// What the biases of the scores of operations start from, in the order of the options; as
-    /// usual where it is empty. A prior: ENAS's code favours separable convolutions this way,
-    /// without a word of it in the paper.
+    /// The initial biases of the scores of operations, in the order of the options; the usual ones
+    /// if empty. This is a prior: ENAS's code favours separable convolutions in this way, which the
+    /// paper does not mention.
     pub operation_bias: Vec<f64>,
     /// How decisions of kind `skip` are made.
     pub skips: Skips,
@@ -103,7 +103,7 @@ impl ControllerConfig {
     /// Checks the ranges.
     ///
     /// # Errors
-    /// [`RlError::Eval`] names the first value that is out of its range, and what is expected.
+    /// [`RlError::Eval`] names the first value that is out of range, and the expected range.
     pub fn validate(&self) -> Result<(), RlError> {
         for (name, value) in [("hidden", self.hidden), ("layers", self.layers)] {
             if value == 0 {

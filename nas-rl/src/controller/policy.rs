@@ -96,7 +96,7 @@ impl Controller {
             for level in 1..=growth.levels() {
                 if steps.of(growth.choices_at(level)).is_none() {
                     return Err(refuse(format!(
-                        "level {level} ends among the skip connections of a layer"
+                        "level {level} ends between the skip connections of a layer"
                     )));
                 }
             }
@@ -205,7 +205,7 @@ impl Controller {
         self.sample_first(self.decisions.len(), rng)
     }
 
-    /// The first so many choices of an architecture: those of a level of a space that grows.
+    /// The first choices of an architecture, as many as a level of a growing space has.
     ///
     /// # Errors
     /// [`RlError::Eval`] where no steps make just these; as [`Controller::sample`].

@@ -1,4 +1,4 @@
-//! Whether shared weights rank architectures as trainings of their own do.
+//! Whether shared weights rank architectures in the same way as separate trainings.
 
 use nas_space::arch::Architecture;
 

@@ -1,5 +1,5 @@
-//! What ENAS adds to the training of a supernet: a controller, which draws its parts and learns
-//! what they are worth.
+//! The part of ENAS besides the training of a supernet: a controller that samples subnetworks and
+//! learns from their accuracies.
 
 use candle_core::{D, DType, Tensor};
 use nas_eval::data::{Augmentation, Endless, LastBatch};

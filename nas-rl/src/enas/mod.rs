@@ -13,8 +13,8 @@
 //! best is the result. Batch norms normalise by the statistics of the batch throughout: running
 //! ones would mix those of all architectures.
 //!
-//! [`Audit`] tells what the shared weights are worth: how well their ranking agrees with that of
-//! networks trained alone.
+//! [`Audit`] measures how well the ranking by shared weights agrees with that of separately trained
+//! networks.
 //!
 //! [`EnasConfig::authors`] is the search of the authors' code (`nas search enas --preset enas`);
 //! the default has their numbers with this crate's plain controller, and a schedule without

@@ -1,4 +1,4 @@
-//! Search by a controller: it proposes, is rewarded by accuracy, and learns.
+//! Search with a controller: it proposes, is rewarded by accuracy, and learns.
 //!
 //! Each proposal is drawn from the controller as it is. After each
 //! [`batch`](crate::config::RlConfig::batch) of outcomes, told in the order of the proposals, it

@@ -442,7 +442,7 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
     let strengths = drawn(&search.history, architecture.as_ref(), of_epoch);
     html.figure(
         &strengths,
-        "The strength of each operation on each edge: softmax of α, or what the relaxation makes of it.",
+        "The strength of each operation on each edge: the softmax of α, or the weight that the relaxation uses.",
     );
     let epochs = search.history.iter();
     let curve = |name: &str, of: fn(&EpochReport) -> f64| Curve {

@@ -110,7 +110,9 @@ impl SearchMethod for EnasMethod {
     fn validate(&self, space: &dyn Space) -> Result<()> {
         let Self { audit, search } = self;
         if *audit > MOST_AUDITED {
-            bail!("[method] audit is {audit}; expected 0 to {MOST_AUDITED}: each of them is trained alone");
+            bail!(
+                "[method] audit is {audit}; expected 0 to {MOST_AUDITED}: each audited architecture is trained separately"
+            );
         }
         search.validate()?;
         if space.enas_macro().is_some() {
@@ -471,15 +473,15 @@ fn audit_section(seen: &Seen<'_>, architectures: usize) -> Result<Html> {
     let judged = audit.sample.iter().filter(|one| one.alone.is_some()).count();
     html.paragraph(&match audit.kendall_tau {
         Some(tau) => format!(
-            "Of {}, Kendall's τ between the accuracies by shared weights and alone is {tau:.3}.",
+            "For {}, Kendall's τ between the accuracies with shared weights and those of separate trainings is {tau:.3}.",
             counted(judged, "uniform draw")
         ),
         None if audit.is_done(architectures) => format!(
-            "Of {}, all are equal by shared weights or alone, so there is no rank correlation.",
+            "For {}, all accuracies with shared weights or all those of separate trainings are equal, so there is no rank correlation.",
             counted(judged, "uniform draw")
         ),
         None => format!(
-            "{} judged so far; the audit has not ended.",
+            "{} evaluated so far; the audit has not ended.",
             counted(judged, "uniform draw")
         ),
     });

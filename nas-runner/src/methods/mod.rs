@@ -255,8 +255,8 @@ impl Seen<'_> {
     fn say_scores(&self, html: &mut Html) {
         if !self.metric.is_accuracy() {
             html.paragraph(&format!(
-                "This method learns from the size of what it is told, so it is told scores: 0 % for the worst {} of the table, 100 % \
-                 for the best. The figures of this section are such scores.",
+                "This method learns from the size of its rewards, so it receives scores: 0 % for the worst \
+                 {} of the table, 100 % for the best. The figures of this section are such scores.",
                 self.metric.on("validation")
             ));
         }

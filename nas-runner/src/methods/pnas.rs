@@ -190,19 +190,19 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
     let learned = seen.metric.learned();
     let best = format!("best {learned}");
     let Some(report) = seen.file::<SearchReport>(LEVELS_FILE)? else {
-        html.paragraph("The levels and predictions are written once the search has ended.");
+        html.paragraph("The levels and predictions appear here after the search has ended.");
         return Ok(html);
     };
     seen.say_scores(&mut html);
     let levels = plain(&report.levels);
     html.figure(
         &progressive::levels(&levels, learned),
-        "What each level brought, and how many architectures it had, were predicted, and were trained.",
+        "The results of each level, and how many of its architectures existed, were predicted and were trained.",
     );
     html.figure(
         &progressive::predicted(&levels, learned),
         &format!(
-            "The surrogate: {}. Only levels that were predicted before they were trained.",
+            "The surrogate: {}. Only levels with predictions before training are shown.",
             report.surrogate
         ),
     );
@@ -240,8 +240,9 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
     }
     html.table(&table);
     html.paragraph(
-        "ρ and τ: rank correlations of what was predicted before a level was trained with what was measured; held out: of \
-         predictions by models that had learned from others of the level.",
+        "ρ and τ: rank correlations between predictions before a level was trained and measured \
+         accuracies; held out: for predictions of models that had learned from other architectures of the \
+         level.",
     );
     Ok(html)
 }

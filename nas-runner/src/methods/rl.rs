@@ -162,7 +162,7 @@ fn first_proposals(updates: &[Update]) -> Option<Reference> {
 fn section(seen: &Seen<'_>, reward: Reward) -> Result<Html> {
     let mut html = Html::new();
     let Some(updates) = seen.file::<Vec<Update>>(UPDATES_FILE)? else {
-        html.paragraph("The controller's updates are written once the search has ended.");
+        html.paragraph("The controller's updates appear here after the search has ended.");
         return Ok(html);
     };
     let uniform: Option<Reference> = seen.file(UNIFORM_FILE)?;
@@ -174,14 +174,15 @@ fn section(seen: &Seen<'_>, reward: Reward) -> Result<Html> {
     let best = format!("best {}", seen.metric.learned());
     html.figure(
         &drawn(&updates, reward, reference.as_ref(), seen.metric.learned()),
-        "What the controller's proposals were worth, beside uniform draws from the same space where those are known.",
+        "The accuracies of the controller's proposals and, if known, of uniform draws from the same space.",
     );
     let entropies = updates
         .iter()
         .map(|update| Point::new(update.trials as f64, update.entropy));
     let chart = CurveChart {
         title: "Entropy of the controller's draws".to_owned(),
-        subtitle: "How undecided it was: near 0 it proposes the same again and again.".to_owned(),
+        subtitle: "How undecided the controller was: near 0, it proposes the same architecture repeatedly."
+            .to_owned(),
         x: Dimension::count("trials", Scale::Linear),
         y: Dimension::new("entropy, nats", Scale::Linear),
         curves: vec![Curve {

@@ -291,12 +291,12 @@ fn nsga2_takes_population_and_objectives_and_every_method_limits() {
         (
             "",
             "nsga2 --objectives accuracy,latency",
-            "Known of every architecture: params, macs",
+            "Known for every architecture: params, macs",
         ),
         (
             "",
             "random --max latency=2 --benchmark digits",
-            "Known of every architecture: params, macs",
+            "Known for every architecture: params, macs",
         ),
         ("[limits.max]\nmacs = 3.0", "random", "max_macs"),
         ("[method]\nname = 'random'\npopulation = 5", "", "population"),

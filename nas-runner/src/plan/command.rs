@@ -17,17 +17,17 @@ use crate::usage::Usage;
 pub struct CommandPlan {
     /// The program and its arguments, as the shell takes them.
     pub command: String,
-    /// Name of the data set, which the program is told.
+    /// The name of the data set, which is sent to the program.
     pub data: String,
-    /// Folder with its files, which the program is told.
+    /// The folder with its files, which is sent to the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
-    /// Devices that the workers get in turn, separated by commas.
+    /// The devices that the workers get one after another, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// Epochs of a trial.
     pub epochs: u32,
-    /// The size of the networks, which the program is told; costs are counted at it.
+    /// The size of the networks, which is sent to the program and used to count costs.
     pub network: NetworkConfig,
 }
 
@@ -44,7 +44,7 @@ impl CommandPlan {
         }
     }
 
-    /// Puts what was typed over it.
+    /// Applies the options typed.
     pub(super) fn overlay(&mut self, args: &TaskArgs) -> Result<()> {
         let meaningless = [
             (args.budget.final_epochs.is_some(), "--final-epochs"),
@@ -57,9 +57,7 @@ impl CommandPlan {
             (args.data.limit.is_some(), "--limit"),
         ];
         if let Some((_, name)) = meaningless.into_iter().find(|(given, _)| *given) {
-            let why = format!(
-                "{name} has no meaning with an evaluator of your own, which trains as it is written to"
-            );
+            let why = format!("{name} has no meaning with your own evaluator, which trains in its own way");
             return Err(Usage::new(why).into());
         }
         self.data_dir = data_dir::choose(args.data.data_dir.as_deref(), self.data_dir.as_deref())?;
@@ -86,8 +84,8 @@ impl CommandPlan {
         }
         if !config.method.proposes() {
             bail!(
-                "method {} trains a supernet, for which an evaluator of your own has no meaning; name a method that proposes \
-                 architectures, such as random or evolution",
+                "method {} trains a supernet, for which your own evaluator has no meaning; choose a method \
+                 that proposes architectures, such as random or evolution",
                 config.method
             );
         }

@@ -1,4 +1,4 @@
-//! What a search on images of one's own would take on this machine, told before it begins.
+//! Forecasts the cost of a search on the user's own images on this machine, before it starts.
 
 use anyhow::{Context, Result};
 use nas_eval::Compute;

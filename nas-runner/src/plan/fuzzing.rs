@@ -1,5 +1,5 @@
-//! The configuration of a run stands anything. That of a search is in a file that people write; a run's is read back by the
-//! commands that go on with it.
+//! Fuzzes the configuration of a run. Users write that of a search in a file, and the commands that
+//! continue a run read its configuration back.
 //!
 //! Memory is not counted here: the program has an allocator of its own.
 

@@ -13,7 +13,7 @@ use super::{Estimation, RunConfig, TablePlan};
 use crate::args::{HalvingArgs, HalvingName};
 use crate::usage::Usage;
 
-/// Epochs of the top rung where nothing is said: three rungs of the default reduction.
+/// The default number of epochs of the top rung: three rungs of the default reduction.
 pub(super) const EPOCHS: u32 = 16;
 
 /// `[halving]` of a run's configuration: all of [`HalvingConfig`] but the maximum, which is the epochs of a trial.
@@ -68,7 +68,7 @@ impl Default for HalvingPlan {
 }
 
 impl HalvingPlan {
-    /// What it means for trials of at most so many epochs.
+    /// The settings for trials of at most this number of epochs.
     ///
     /// # Errors
     /// For a number out of its range.
@@ -174,8 +174,8 @@ fn check_table(table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
     let title = table.title();
     if let [only] = known[..] {
         bail!(
-            "halving has no meaning with {title}, which has validation accuracies after {only} epochs alone; it is for tables \
-             that have them after several numbers of epochs. Leave out --halving"
+            "halving has no meaning with {title}, which has validation accuracies only after {only} \
+             epochs; it is for tables that have them after several numbers of epochs. Leave out --halving"
         );
     }
     let top_fits = rungs.last() == Some(&halving.max_epochs);
@@ -212,7 +212,7 @@ fn check_table(table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
     )
 }
 
-/// Puts what was typed over it.
+/// Applies the options typed.
 pub(super) fn overlay(plan: &mut HalvingPlan, args: &HalvingArgs) -> Result<()> {
     plan.min_epochs = args.min_epochs.unwrap_or(plan.min_epochs);
     plan.eta = args.eta.unwrap_or(plan.eta);
@@ -273,8 +273,8 @@ impl RunConfig {
                 Ok(Some(config))
             }
             Estimation::Command(_) => bail!(
-                "halving has no meaning with an evaluator of your own, which cannot go on with a training; it is for trials \
-                 that this program trains, and for tables"
+                "halving has no meaning with your own evaluator, which cannot continue a training; it is \
+                 for trials that this program trains, and for tables"
             ),
         }
     }

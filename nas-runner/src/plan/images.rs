@@ -15,7 +15,7 @@ pub struct ImagesPlan {
     /// Folder with its files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
-    /// How they are read, where they are one's own.
+    /// How they are read, if they are the user's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnPlan>,
     /// Number of training images used, where not all are.
@@ -36,7 +36,7 @@ pub struct Images<'a> {
     /// Where the files are decides nothing.
     #[serde(skip)]
     pub data_dir: Option<&'a Path>,
-    /// How they are read, where they are one's own.
+    /// How they are read, if they are the user's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub own: Option<&'a OwnPlan>,
     /// Number of training images used, where not all are.

@@ -1,4 +1,4 @@
-//! How large architectures are, and what the limits on that do to a search.
+//! The sizes of architectures, and the effect of limits on a search.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::{Estimation, RunConfig};
 use crate::args::LimitArgs;
 use crate::usage::Usage;
 
-/// Puts what was typed over the limits.
+/// Applies the options typed to the limits.
 pub(super) fn overlay(limits: Option<Limits>, args: &LimitArgs) -> Option<Limits> {
     let sizes = args.max_params.is_some() || args.max_macs.is_some();
     if !sizes && args.max.is_empty() && args.min.is_empty() {
@@ -45,7 +45,7 @@ impl RunConfig {
         }
     }
 
-    /// Checks that whatever is limited or weighed is known of every architecture.
+    /// Checks that all limited figures and objectives are known for every architecture.
     pub(super) fn validate_sizes(&self) -> Result<()> {
         self.limits.iter().try_for_each(Limits::validate)?;
         let limited = self.limits.iter().flat_map(Limits::quantities);

@@ -1,4 +1,4 @@
-//! A time for all of a search, turned into a budget and epochs that this machine can keep.
+//! Turns a time for a whole search into a budget and epochs for this machine.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const FOR_TRIALS: f64 = 0.6;
 const PLANNED: f64 = 0.9;
 /// Networks that are trained a little, to learn how fast this machine is.
 const TRIED: u64 = 3;
-/// Training images that each of them is trained on, where there are so many.
+/// The number of training images for each of them, if there are enough.
 const IMAGES: usize = 320;
 /// Trials that are worth more than longer ones.
 const FEWEST_TRIALS: f64 = 8.0;
@@ -92,8 +92,9 @@ impl Pace {
         let needed = epoch + 2.0 * of_trial;
         if needed > available {
             let why = format!(
-                "--minutes {minutes}: on this machine an epoch on {} images takes about {epoch:.0} s, and two trials of one epoch \
-                 with a final training of one take {:.1} minutes; expected as many, or fewer images (--limit N)",
+                "--minutes {minutes}: on this machine an epoch on {} images takes about {epoch:.0} s, and \
+                 two trials of one epoch with a final training of one epoch take {:.1} minutes; expected \
+                 at least that time, or fewer images (--limit N)",
                 self.images,
                 needed / (60.0 * PLANNED)
             );
@@ -124,7 +125,8 @@ impl Pace {
     }
 }
 
-/// Sets epochs and budget of a search so that all of it takes about so many minutes here, and says what it has set.
+/// Sets epochs and budget of a search so that it takes about this number of minutes on this
+/// machine, and returns a note about them.
 ///
 /// # Errors
 /// [`Usage`] for a search that trains no trials, and for a time that is too short for the data.
@@ -139,7 +141,7 @@ pub(super) fn fit(
         .filter(|_| config.training().is_some())
         .map(|images| images.source())
     else {
-        let why = "--minutes is for searches that train; with a table, or an evaluator of your own, expected --trials or --budget-seconds";
+        let why = "--minutes is for searches that train; with a table or your own evaluator, expected --trials or --budget-seconds";
         return Err(Usage::new(why).into());
     };
     if !config.method.proposes() {
@@ -153,8 +155,8 @@ pub(super) fn fit(
     let fitted = pace.fit(config, minutes, typed)?;
     let plan = config.training().context("a search without trainings")?;
     let note = format!(
-        "note: for {minutes} minutes, at about {:.0} training images a second: some {:.0} trials of {} epochs in {} s, then the best \
-         for {} epochs",
+        "note: for {minutes} minutes, at about {:.0} training images per second: about {:.0} trials of {} \
+         epochs in {} s, then the best for {} epochs",
         pace.images_per_second, fitted.trials, plan.epochs, fitted.seconds, plan.final_epochs
     );
     watcher.watch(RunEvent::Note(&note));
@@ -187,7 +189,7 @@ fn images_per_second(config: &RunConfig, mut dataset: Dataset) -> Result<f64> {
         match evaluator.evaluate(&trial) {
             Ok(evaluation) => seconds += evaluation.cost_seconds,
             Err(failure) => bail!(
-                "a network was tried, to learn how fast this machine is, and failed: {}",
+                "a network was trained to measure the speed of this machine, and failed: {}",
                 failure.message
             ),
         }

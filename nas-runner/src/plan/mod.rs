@@ -1,4 +1,4 @@
-//! What was meant: a run's configuration with everything resolved, as its directory keeps it.
+//! A run's configuration with everything resolved, as recorded in its directory.
 
 mod command;
 mod forecast;
@@ -83,7 +83,7 @@ pub struct TrainingPlan {
     pub data: String,
     /// Folder with its files.
     pub data_dir: Option<PathBuf>,
-    /// How they are read, where they are one's own.
+    /// How they are read, if they are the user's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnPlan>,
     /// Number of training images used, where not all are.
@@ -150,8 +150,8 @@ impl RunConfig {
         Ok(self)
     }
 
-    /// What shares a strategy is told that uses the size of an accuracy: of the range of scores that the table has. None where
-    /// they are accuracies, which are told as they are.
+    /// The range of the table's scores, for strategies that use the size of an accuracy: they
+    /// receive shares of it. None if the scores are accuracies, which need no scaling.
     ///
     /// # Errors
     /// Where the table cannot be opened.
@@ -189,7 +189,7 @@ impl RunConfig {
         }
     }
 
-    /// Where images of one's own are, to set it; nothing where the data set has a name.
+    /// The location of the user's own images, to set it; none for a named data set.
     pub fn own_data_mut(&mut self) -> Option<&mut String> {
         match (&mut self.estimation, &mut self.images) {
             (Estimation::Training(plan), _) => plan.own.is_some().then_some(&mut plan.data),
@@ -268,7 +268,7 @@ impl RunConfig {
                 bail!("[images] is given; expected none: a supernet trains on the images of the trials")
             }
             (Estimation::Table(_), None) if !self.method.proposes() => {
-                bail!("[images] is missing: with a table, nothing else says what the supernet trains on")
+                bail!("[images] is missing: with a table, it names the images that the supernet trains on")
             }
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! From what was typed, and a file with settings, to a configuration.
+//! Turns the options typed, and a file with settings, into a configuration.
 
 use std::path::Path;
 
@@ -25,13 +25,14 @@ use crate::{data_dir, device};
 
 /// Share of the training images that trials are judged by. Larger than for a final training: a search compares.
 const VALID_FRACTION: f64 = 0.3;
-/// Minutes of a search on images of one's own where nothing is said.
+/// The default minutes of a search on the user's own images.
 const OWN_MINUTES: f64 = 10.0;
-/// Trials where nothing else limits a search that trains.
+/// The default number of trials of a search that trains, if nothing else limits it.
 const TRIALS: u64 = 20;
-/// Trials where nothing else limits a search in a table.
+/// The default number of trials of a search on a table, if nothing else limits it.
 const TABLE_TRIALS: u64 = 100;
-/// Trials where nothing else limits a method of which each one is a search of its own.
+/// The default number of trials of a method whose trials are whole searches, if nothing else limits
+/// it.
 const SUPERNET_TRIALS: u64 = 1;
 
 /// What the arguments mean: defaults, overlaid by the file given with `--config`, overlaid by what was typed.
@@ -167,7 +168,7 @@ pub(super) fn untimed(
     let mut config = merged(&defaults, file, settings, task)?;
     overlay(&mut config, args, &looked.facts)?;
     if halved && !limited {
-        // As much training as trials without halving get where nothing is said.
+        // As much training as trials without halving get by default.
         let (trials, epochs) = match &config.estimation {
             Estimation::Table(plan) => (TABLE_TRIALS, plan.search_epochs()?),
             Estimation::Training(plan) => (TRIALS, plan.epochs),
@@ -182,7 +183,8 @@ pub(super) fn untimed(
     Ok((config, minutes))
 }
 
-/// The minutes that a search may take: those typed; for images of one's own some, where nothing is said that asks for another search.
+/// The minutes that a search may take: the given ones or, for the user's own images without another
+/// budget or method, the default.
 fn minutes(args: &SearchArgs) -> Option<f64> {
     let task = &args.task;
     let own = task
@@ -395,7 +397,7 @@ pub fn space(text: &str) -> Result<SpaceConfig> {
     SpaceConfig::by_name(text).typed("--space")
 }
 
-/// The space with cells of so many blocks, where that is typed.
+/// The space with cells of this number of blocks, if it is given.
 fn with_blocks(space: SpaceConfig, blocks: Option<usize>) -> Result<SpaceConfig> {
     let Some(blocks) = blocks else {
         return Ok(space);
@@ -436,7 +438,7 @@ pub fn judged_by(choice: MetricChoice, facts: &DataFacts) -> JudgedBy {
     }
 }
 
-/// How a data set is searched on where nothing is said.
+/// The default settings for searching on a data set.
 pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
     let facts = &looked.facts;
     let size = Size::small(skeleton(space), facts.shape.height * facts.shape.width);
@@ -483,7 +485,7 @@ fn merge(base: &mut Table, over: Table) {
     }
 }
 
-/// Puts what was typed over the configuration.
+/// Applies the options typed to the configuration.
 fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Result<()> {
     let task = &args.task;
     config.seed = args.own.seed.unwrap_or(config.seed);
@@ -530,7 +532,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
 }
 
 impl TrainingPlan {
-    /// Puts what was typed over it, for these data.
+    /// Applies the options typed, for these data.
     fn overlay(&mut self, task: &TaskArgs, facts: &DataFacts) {
         self.limit = task.data.limit.or(self.limit);
         self.epochs = task.budget.epochs.unwrap_or(self.epochs);
@@ -548,7 +550,7 @@ impl TrainingPlan {
     }
 }
 
-/// With a table, puts what was typed over the images that a supernet is trained on, if one is.
+/// With a table, applies the options typed to the images that train a supernet, if there is one.
 fn overlay_images(images: Option<&mut ImagesPlan>, task: &TaskArgs) -> Result<()> {
     let of_trials = [
         (task.budget.final_epochs.is_some(), "--final-epochs"),

@@ -16,7 +16,7 @@ use crate::args::{TaskArgs, benchmarks};
 use crate::data_dir;
 use crate::usage::{Typed, Usage};
 
-/// The benchmark that is built in and may also be read from a file.
+/// The built-in benchmark that can also be read from a file.
 const NB201: &str = "nb201";
 
 /// Looking up in a table: one that is built in, or a file.
@@ -35,7 +35,8 @@ pub struct TablePlan {
     /// Epochs of the trainings whose validation accuracy a search sees, where not those that the table says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<u32>,
-    /// What its figures are, where they are no accuracies. It follows from the table, and is kept for those who read the run.
+    /// The metric of its figures, if it is not accuracy. It follows from the table, and is recorded
+    /// for readers of the run.
     #[serde(default, skip_serializing_if = "Metric::is_accuracy")]
     pub metric: Metric,
     /// Whether one figure is both validation and test, likewise.
@@ -70,12 +71,12 @@ impl OneFigure {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::ValidIsTest => {
-                "Validation and test are the same figure: the table has no validation images, so the search chose by the test \
-                 images, and the test figure is optimistic."
+                "Validation and test are the same figure: the table has no validation images. The search \
+                 therefore chose by the test images, and the test figure is optimistic."
             }
             Self::TestIsValid => {
-                "Validation and test are the same figure: the table has no test images, so what is reported is the figure that the \
-                 search chose by, and it is optimistic."
+                "Validation and test are the same figure: the table has no test images. The reported \
+                 figure is the one that the search chose by, so it is optimistic."
             }
         }
     }
@@ -207,7 +208,7 @@ impl TablePlan {
             (_, Some(path)) => Table::open(path)?,
             (Some(name), None) => built_in(name)?,
             (None, None) => {
-                bail!("[estimation] names neither a benchmark that is built in nor a table's file")
+                bail!("[estimation] names neither a built-in benchmark nor a table's file")
             }
         };
         let space = &table.header().space;
@@ -285,7 +286,7 @@ impl TablePlan {
         Ok(self.open()?.known_space())
     }
 
-    /// Checks that the table is that of this space and has what is asked of it.
+    /// Checks that the table belongs to this space and has everything that the configuration needs.
     pub(super) fn validate(&self, space: &SpaceConfig) -> Result<()> {
         if let Some(name) = self
             .benchmark
@@ -301,7 +302,7 @@ impl TablePlan {
         if own != *space {
             let own = own.build()?;
             bail!(
-                "the table knows the architectures of its own space {} only; leave out --space",
+                "the table contains only architectures of its own space {}; leave out --space",
                 own.name()
             );
         }

@@ -32,7 +32,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     let strategy = if supernets.is_some() { told } else { told + asked };
     let last = run.last.as_ref().map(|last| last.seconds);
     let mut parts = Vec::new();
-    // Nobody is told that what nobody knows was 0.
+    // An unknown figure is not shown as 0.
     parts.extend(run.knows_seconds().then_some(("trials", evaluation)));
     parts.extend(supernets.map(|spent| ("supernets", spent)));
     parts.push(("the method itself", strategy));
@@ -40,7 +40,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     let total: f64 = parts.iter().map(|(_, spent)| spent).sum();
     let chart = BarChart {
         title: "Seconds".to_owned(),
-        subtitle: "Summed over the trials, also where several ran at a time.".to_owned(),
+        subtitle: "Summed over the trials, even if several ran at the same time.".to_owned(),
         parts: parts.iter().map(|(name, _)| (*name).to_owned()).collect(),
         bars: vec![Bar {
             name: run.config.method.to_string(),
@@ -77,7 +77,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     if !run.knows_seconds() {
         facts.push((
             "Seconds of the trials",
-            format!("{NOT_KNOWN}: the table does not say them"),
+            format!("{NOT_KNOWN}: the table does not have them"),
         ));
     }
     if !run.attempts.is_empty() {
@@ -95,7 +95,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             facts.push((
                 "Last trial",
                 format!(
-                    "{}, {spent} after it was begun, interruptions included",
+                    "{}, {spent} after the start, including interruptions",
                     origin::date(end)
                 ),
             ));
@@ -117,7 +117,7 @@ pub(super) fn failures(run: &Run) -> Html {
         kinds.entry(*kind).or_default().push((*trial, message));
     }
     html.paragraph(&format!(
-        "{} of {} failed. They are on record, and the method was told.",
+        "{} of {} failed. They are recorded, and the method was told.",
         counted(failed.len(), "trial"),
         grouped(run.finished() as u64)
     ));
@@ -144,14 +144,14 @@ pub(super) fn failures(run: &Run) -> Html {
 
 fn name(kind: FailureKind) -> &'static str {
     match kind {
-        FailureKind::NonFinite => "a loss or an accuracy was no number",
+        FailureKind::NonFinite => "a loss or an accuracy was not a number",
         FailureKind::OutOfMemory => "no memory was left",
         FailureKind::Panic => "the evaluator panicked",
         FailureKind::TimedOut => "it took too long",
         FailureKind::Invalid => "the network cannot be built",
         FailureKind::OverLimit => "the network is larger than allowed",
         FailureKind::LostWorker => "its process went away",
-        FailureKind::BadAnswer => "its process did not answer as it should",
+        FailureKind::BadAnswer => "its process gave an invalid answer",
         _ => "something else",
     }
 }

@@ -1,4 +1,4 @@
-//! What the method itself has to tell, and the rungs of a halving.
+//! The method's own section, and the rungs of a halving.
 
 use std::collections::BTreeMap;
 

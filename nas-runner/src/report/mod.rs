@@ -1,7 +1,9 @@
-//! The page of a single search: what it was, what it found and how, what it cost, and how to repeat it.
+//! The page of a single search: its settings, its result, its progress, its cost, and how to repeat
+//! it.
 //!
-//! Everything is read from the run directory and drawn anew from the numbers there; nothing in it is written or locked, so
-//! that a search which still runs can be looked at. One file for each group of sections.
+//! Everything is read from the run directory and drawn from its numbers. Nothing in it is written
+//! or locked, so the page also works while a search runs. There is one file for each group of
+//! sections.
 
 mod costs;
 mod method;

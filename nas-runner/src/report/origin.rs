@@ -33,7 +33,7 @@ pub(super) fn environment(run: &Run) -> Html {
     if run.environments.is_empty() {
         facts.push((
             "Machine",
-            "not on record: an earlier version of the program ran this search".to_owned(),
+            "not recorded: an earlier version of the program ran this search".to_owned(),
         ));
     }
     if let Some(study) = &run.study {
@@ -51,7 +51,7 @@ pub(super) fn environment(run: &Run) -> Html {
         ));
     }
     if run.environments.len() > 1 {
-        html.paragraph("It was run, or resumed, more than once under different conditions; in this order:");
+        html.paragraph("It was run or resumed under different conditions, in this order:");
     }
     html.facts(&facts);
     html
@@ -65,11 +65,11 @@ pub(super) fn repeat(run: &Run) -> Result<Html> {
     let on_cpu = run.config.images().is_none_or(|images| images.device == "cpu");
     html.paragraph(match (on_cpu, run.config.budget.seconds) {
         (true, None) => {
-            "It gives the same result, bit for bit, on a CPU of the same kind, for any number of threads and workers. Under \
-             --run DIR it is kept in another directory."
+            "It gives the same result, bit for bit, on a CPU of the same kind, for any number of threads \
+             and workers. With --run DIR, it uses another directory."
         }
         (true, Some(_)) => {
-            "The budget is one of seconds, so how far it comes depends on the machine; each trial gives the same result again."
+            "The budget is in seconds, so the number of trials depends on the machine. Each trial gives the same result again."
         }
         (false, _) => "It was not run on the CPU: results may differ in their last digits.",
     });
@@ -94,7 +94,7 @@ pub(super) fn repeat(run: &Run) -> Result<Html> {
         let mut inner = Html::new();
         inner.broken_code(&study.config.evaluator);
         html.details(
-            "The evaluator, as the records name it: equal names, equal figures",
+            "The evaluator, as recorded: equal names mean equal figures",
             &inner,
         );
     }

@@ -26,15 +26,13 @@ pub(super) fn section(run: &Run) -> Result<Html> {
                 html.figure(&chart, "The same over the seconds of the trials and of the method, summed in the order of the trials.");
             }
             None => {
-                html.paragraph(
-                    "The table does not know what trainings cost, so there is no curve over seconds.",
-                );
+                html.paragraph("The table has no costs of trainings, so there is no curve over seconds.");
             }
         }
         if let Some(chart) = parts(run, &evaluated) {
             html.figure(
                 &chart,
-                "Whether later proposals were better than earlier ones: trials in the order they were made.",
+                "This shows whether later proposals were better than earlier ones: trials in the order of their proposals.",
             );
         }
     }
@@ -56,7 +54,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
 fn caption(run: &Run) -> String {
     let halved = match run.is_halved() {
         true => {
-            " The best is sought among the trials trained longest, so the line may fall where one is trained longer than all before."
+            " The best is chosen among the trials trained longest, so the line may fall when a trial is trained longer than all earlier ones."
         }
         false => "",
     };
@@ -96,7 +94,7 @@ fn best_so_far(changes: &[(usize, f64)], at: impl Fn(usize) -> f64, end: f64) ->
 }
 
 fn by_trials(run: &Run, evaluated: &[Evaluated<'_>]) -> String {
-    // Counted from 1: after so many trials.
+    // Counted from 1: after this number of trials.
     let number = |place: usize| (evaluated[place].record.trial.id + 1) as f64;
     let dots = evaluated.iter().enumerate();
     let metric = run.metric();

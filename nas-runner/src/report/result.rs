@@ -40,7 +40,7 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
         validation.as_str(),
         metric.shown(score),
         format!(
-            "{judged}: the best, and what the search chose by{}",
+            "{judged}: the best one, by which the search chose{}",
             metric.note()
         ),
     )];
@@ -50,12 +50,12 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
             metric.shown(last.test.test_accuracy),
             match run.config.estimation {
                 Estimation::Training(_) | Estimation::Command(_) => format!(
-                    "{}of that architecture, trained in full ({}); measured once, after the search",
+                    "{}of this architecture, trained in full ({}); measured once, after the search",
                     remark(last.interval(&metric)),
                     counted(last.epochs as usize, "epoch")
                 ),
                 Estimation::Table(_) => format!(
-                    "of that architecture after {}, in the table; looked up once, after the search",
+                    "of this architecture after {}, in the table; looked up once, after the search",
                     counted(last.epochs as usize, "epoch")
                 ),
             },
@@ -64,9 +64,7 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
             test.as_str(),
             "–".to_owned(),
             match run.config.estimation {
-                Estimation::Command(_) => {
-                    "not measured: an evaluator of your own answers for validation alone"
-                }
+                Estimation::Command(_) => "not measured: your own evaluator reports only validation figures",
                 _ => "not measured yet",
             }
             .to_owned(),
@@ -74,7 +72,7 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
     });
     let of_best = run.figures(&best);
     let mut beside = match of_best.macs {
-        Some(macs) => format!("{} multiply-accumulates for an image", millions(macs)),
+        Some(macs) => format!("{} multiply-accumulates for one image", millions(macs)),
         None => "multiply-accumulates not known".to_owned(),
     };
     for (name, value) in &of_best.named {
@@ -102,12 +100,12 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     match run.config.one_figure() {
         Some(one) => html.paragraph(one.sentence()),
         None if metric.is_accuracy() => html.paragraph(
-            "The validation accuracy is the highest of many, so it is too high by chance as well, and it is of another \
-             training than the test accuracy: the two are not to be compared.",
+            "Do not compare the two accuracies. The validation accuracy is the highest of many, so it is \
+             too high by chance, and it comes from another training than the test accuracy.",
         ),
         None => html.paragraph(&format!(
-            "The {} is the best of many, so it is too good by chance as well, and the {} is of other data: the two are not to \
-             be compared.",
+            "The {} is the best of many, so it is too good by chance, and the {} comes from other data. Do \
+             not compare the two.",
             metric.on("validation"),
             metric.on("test")
         )),
@@ -187,22 +185,22 @@ pub(super) fn front(run: &Run) -> Result<Html> {
     )?;
     if pareto.points().is_empty() {
         html.paragraph(
-            "Parameters and multiply-accumulates of these architectures are not known: the table does not say them, and its \
-             architectures are no networks on which they could be counted.",
+            "Parameters and multiply-accumulates of these architectures are unknown: the table does not \
+             have them, and the toolkit has no networks of its architectures on which to count them.",
         );
         return Ok(html);
     }
     match pareto.points().len() {
         0..=plot::POINTS => {
             let caption = match run.is_halved() {
-                true => "Every trial of those trained longest. Point at one to see what it is.",
-                false => "Every trial that was evaluated. Point at one to see what it is.",
+                true => "The trials that were trained longest. Point at one to see its architecture.",
+                false => "Every evaluated trial. Point at one to see its architecture.",
             };
             html.figure(&plot::pareto(&pareto), caption);
         }
         many => {
             html.note(&format!(
-                "{} trials are too many to be drawn one by one.",
+                "{} trials are too many to draw one by one.",
                 grouped(many as u64)
             ));
         }
@@ -238,7 +236,7 @@ pub(super) fn front(run: &Run) -> Result<Html> {
     Ok(html)
 }
 
-/// The ten best, as a table, and what they are.
+/// The ten best trials as a table, with a description.
 pub(super) fn best_trials(run: &Run) -> Result<Html> {
     let mut html = Html::new();
     let mut trials = run.evaluated();
@@ -284,7 +282,7 @@ fn trials_table(run: &Run, trials: &[Evaluated<'_>]) -> Table {
         ("seconds", Align::Right),
     ];
     columns.extend(names.iter().map(|name| (name.as_str(), Align::Right)));
-    // A metric of one's own comes from a table, which knows no training.
+    // A user-defined metric comes from a table, which has no training.
     let trained = metric.is_accuracy();
     if trained {
         columns.insert(2, ("training accuracy", Align::Right));

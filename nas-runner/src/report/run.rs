@@ -18,7 +18,7 @@ use crate::plan::{Estimation, RunConfig};
 use crate::session::FinalRecord;
 use crate::shell;
 
-/// A run, as far as it has come.
+/// A run, perhaps unfinished.
 pub struct Run {
     /// As it was named.
     pub(super) path: PathBuf,
@@ -154,18 +154,20 @@ impl Run {
         let resume = shell::resume(&self.path, Some(&self.config));
         let Some(study) = &self.study else {
             return Some(format!(
-                "Nothing is on record yet: this run has just begun, or its process was stopped before the first trial. \
-                 {resume} begins it."
+                "Nothing is recorded yet: this run has just started, or its process was stopped before the \
+                 first trial. {resume} starts it."
             ));
         };
         let finished = self.finished();
         let under_way = self.trials.len() - finished;
-        let so_far = format!("{} finished, {under_way} under way", counted(finished, "trial"));
+        let so_far = format!("{} finished, {under_way} running", counted(finished, "trial"));
         match study.end {
             None => Some(format!(
-                "This search has not ended ({so_far}). It is running now, or was interrupted; then {resume} goes on."
+                "This search has not ended ({so_far}). It is running now or was interrupted; in that case, {resume} continues it."
             )),
-            Some(End::Stopped) => Some(format!("This search was stopped ({so_far}); {resume} goes on.")),
+            Some(End::Stopped) => Some(format!(
+                "This search was stopped ({so_far}); {resume} continues it."
+            )),
             Some(_) if self.best().is_none() => {
                 let failed = self.failed();
                 Some(match failed.first() {
@@ -175,12 +177,12 @@ impl Run {
                             failed.len()
                         )
                     }
-                    None => "This search found nothing: no trial was made.".to_owned(),
+                    None => "This search found nothing: there was no trial.".to_owned(),
                 })
             }
             Some(_) if self.last.is_none() => Some(format!(
-                "The search has ended; the final training and the test of its best have not. They are running now, or were \
-                 interrupted; then {resume} goes on."
+                "The search has ended, but the final training and the test of its best architecture have \
+                 not. They are running now or were interrupted; in that case, {resume} continues them."
             )),
             Some(_) => None,
         }

@@ -117,7 +117,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         facts.push((
             "Halving",
             format!(
-                "rungs of {} epochs, one in {} goes on",
+                "rungs of {} epochs, one in {} is promoted",
                 rungs.join(", "),
                 halving.eta
             ),
@@ -145,7 +145,7 @@ fn judgement(run: &Run) -> Result<Vec<(&'static str, String)>> {
             facts.push((
                 "A trial",
                 format!(
-                    "trains {}{}, batches of {}, peak learning rate {}; judged on {:.0} % of the training images, held out",
+                    "trains {}{}, batches of {}, peak learning rate {}; validated on {:.0} % of the training images, which are held out",
                     if config.halving.is_some() { "up to " } else { "" },
                     counted(plan.epochs as usize, "epoch"),
                     train.batch_size,
@@ -188,7 +188,7 @@ fn judgement(run: &Run) -> Result<Vec<(&'static str, String)>> {
         Estimation::Command(plan) => facts.push((
             "A trial",
             format!(
-                "is evaluated by an evaluator of your own, for {}: {}",
+                "is evaluated by your own evaluator, for {}: {}",
                 counted(plan.epochs as usize, "epoch"),
                 plan.command
             ),

@@ -7,7 +7,7 @@ use nas_report::plot;
 use nas_space::search::{ClassFigures, Interval, TestReport};
 
 /// What brackets behind figures are.
-pub(super) const BRACKETS: &str = "In brackets: 95 % intervals. They hold for other test images of the same kind, and not for other trainings.";
+pub(super) const BRACKETS: &str = "95 % intervals are in brackets. They hold for other test images of the same kind, but not for other trainings.";
 
 /// A test with what is not in its report.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +45,7 @@ impl Tested<'_> {
         opening.figures(&figures).paragraph(BRACKETS).broken_code(arch);
         Page::new(
             format!("Test on {data}"),
-            "How good a trained network is on images that it has never seen.",
+            "The quality of a trained network on images that it has never seen.",
         )
         .opening(opening)
         .section("Classes", self.by_class())
@@ -54,15 +54,14 @@ impl Tested<'_> {
         .render()
     }
 
-    /// Which classes are taken for which, how far probabilities can be believed, and the worst
-    /// mistakes.
+    /// The confusions of classes, the calibration of the probabilities, and the worst mistakes.
     pub(super) fn section(&self) -> Html {
         let mut html = self.by_class();
         html.append(&self.confidence());
         if self.report.confusion.is_some() && self.report.calibration.is_none() {
             html.note(
-                "This test was made by a program that kept no intervals, no confidence and no mistakes; `nas test RUN --page FILE` \
-                 finds them on the data.",
+                "This test was made by a version of the program that recorded no intervals, no confidence \
+                 and no mistakes; `nas test RUN --page FILE` computes them from the data.",
             );
         }
         let mistakes = self.mistakes();
@@ -121,8 +120,8 @@ impl Tested<'_> {
             return html;
         }
         html.paragraph(&format!(
-            "{} that were given a wrong class with the greatest probability, the most probable first: wrong labels are often \
-             among them.",
+            "{} with the most confident wrong answers, most confident first. Wrong labels are often among \
+             them.",
             match mistakes.len() {
                 1 => "The test image".to_owned(),
                 images => format!("The {images} test images"),
@@ -144,13 +143,13 @@ impl Tested<'_> {
         html.gallery(&shown.collect::<Vec<_>>());
         if self.pictures.is_empty() {
             html.note(
-                "Their pictures are not on record; `nas test RUN --page FILE` draws them from the data.",
+                "Their pictures are not recorded; `nas test RUN --page FILE` draws them from the data.",
             );
         }
         html
     }
 
-    /// Which classes are taken for which, and how well each is told.
+    /// The confusions of classes, and the recall, precision and F1 of each.
     fn by_class(&self) -> Html {
         let mut html = Html::new();
         let Some(rows) = &self.report.confusion else {
@@ -162,7 +161,7 @@ impl Tested<'_> {
         if let Some(picture) = plot::confusion(self.classes, rows) {
             html.figure(
                 &picture,
-                "The test images by their class and the class that the network gives them.",
+                "The test images by their true class and the class that the network assigns.",
             );
         }
         let columns = [

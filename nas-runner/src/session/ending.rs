@@ -1,4 +1,4 @@
-//! What becomes of the best architecture after the search: trained in full and tested, or looked up.
+//! The best architecture after the search: it is trained in full and tested, or looked up.
 
 use anyhow::{Context, Result, bail};
 use nas_eval::final_training::{FinalTraining, Validation};
@@ -69,7 +69,7 @@ impl FinalRecord {
         let refuse = |what: &str, got: f64, expected: &str| {
             let path = run.path().join(FINAL_FILE);
             bail!(
-                "{}: its {what} is {got}; expected {expected}; something else than this program wrote in it",
+                "{}: its {what} is {got}; expected {expected}; another program has changed the file",
                 path.display()
             )
         };

@@ -1,4 +1,4 @@
-//! Who evaluates the trials of a search: this process, or workers.
+//! Where the trials of a search are evaluated: in this process, or in workers.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -25,7 +25,7 @@ use crate::program;
 use crate::traced::Traced;
 use crate::usage::Usage;
 
-/// What a worker of this program is told besides its device and its threads.
+/// The settings that a worker of this program receives besides its device and its threads.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrialSettings {
@@ -54,7 +54,7 @@ impl Worker {
         Ok(match (session.training(settings.checkpoints)?, session.source) {
             (Some(training), _) => Self::Training(Box::new(training)),
             (None, Source::Table(table)) => Self::Table(Box::new(table)),
-            (None, _) => bail!("there is nothing to evaluate trials by"),
+            (None, _) => bail!("nothing is configured to evaluate trials"),
         })
     }
 
@@ -91,10 +91,10 @@ impl Session {
         };
         match typed {
             Some(0) if own => {
-                Err(Usage::new("--workers 0: an evaluator of your own runs in workers; expected at least 1").into())
+                Err(Usage::new("--workers 0: your own evaluator runs in workers; expected at least 1").into())
             }
             Some(0) if bounded => Err(Usage::new(
-                "--workers 0: a trial's time and memory are bounded, which takes worker processes; expected at least 1",
+                "--workers 0: limits on a trial's time and memory require worker processes; expected at least 1",
             )
             .into()),
             Some(workers) => Ok(workers),
@@ -174,7 +174,7 @@ impl Session {
         })
     }
 
-    /// What an evaluator of the user's is told.
+    /// The settings that the user's evaluator receives.
     fn command_settings(&self, plan: &CommandPlan) -> Value {
         json!({
             "space": self.space.name(),
@@ -212,8 +212,8 @@ fn shell(command: &str) -> Vec<String> {
         .collect()
 }
 
-/// Removes what trials have left, once there will be none that continues them. Where a larger budget brings some after
-/// all, they train from the start and give the same.
+/// Removes the checkpoints of trials after the last trial that could continue them. If a larger
+/// budget adds such trials later, they train from the start and give the same result.
 pub(super) fn remove_checkpoints(run: &RunDir) -> Result<()> {
     let folder = checkpoints(run);
     let entries = match fs::read_dir(&folder) {

@@ -42,8 +42,8 @@ impl Session {
         if rungs.last() != Some(&halving.max_epochs) {
             let rungs: Vec<String> = rungs.iter().map(u32::to_string).collect();
             let note = format!(
-                "note: architectures are judged after {} epochs, and none is trained for all {}: that is no power of eta \
-                 times the least",
+                "note: architectures are evaluated after {} epochs, and none is trained for all {}: that \
+                 is not a power of eta times the smallest number",
                 rungs.join(", "),
                 halving.max_epochs
             );

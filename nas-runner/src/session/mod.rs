@@ -41,7 +41,7 @@ pub use report::SearchResult;
 
 /// The picture of accuracy and cost, in a run directory.
 const PARETO_FILE: &str = "pareto.svg";
-/// Which images of one's own are in which split, in a run directory.
+/// The file in a run directory that lists the split of each of the user's own images.
 const SPLIT_FILE: &str = "split.json";
 
 /// The parts of a search, made from its configuration.
@@ -108,7 +108,7 @@ pub struct Concluded {
     pub last: Option<FinalRecord>,
 }
 
-/// What a method has to tell besides its best architecture.
+/// The records of a method besides its best architecture.
 enum Extra {
     /// The front of its trials.
     Front(Option<Pareto>),
@@ -131,12 +131,13 @@ impl Session {
     /// Reads the data and builds the parts. Nothing is written. Nobody looks on.
     ///
     /// # Errors
-    /// What in the configuration cannot be, what is missing of its data or its table, or why the method cannot search there.
+    /// For an invalid configuration, missing data or a missing table, or a method that cannot
+    /// search there.
     pub fn prepare(config: RunConfig, stop: &Stop) -> Result<Self> {
         Self::prepare_watched(config, stop, Arc::new(Unwatched))
     }
 
-    /// The same with somebody who looks on, from now until the end of the run.
+    /// The same with an observer, from now until the end of the run.
     ///
     /// # Errors
     /// As [`Session::prepare`].
@@ -219,7 +220,7 @@ impl Session {
         let recorded: RunConfig = run.read_config()?;
         if recorded != self.config {
             bail!(
-                "{} holds a run with another configuration; expected this one, or another directory",
+                "{} contains a run with another configuration; use the same configuration or another directory",
                 directory.display()
             );
         }
@@ -253,7 +254,7 @@ impl Session {
         match &self.source {
             Source::Training { evaluator, .. } => Ok(evaluator.as_ref()),
             Source::Table(evaluator) => Ok(evaluator),
-            Source::Command(_) => bail!("an evaluator of your own runs in workers alone"),
+            Source::Command(_) => bail!("your own evaluator runs only in workers"),
         }
     }
 
@@ -319,7 +320,8 @@ impl Session {
         })
     }
 
-    /// Runs what is left of the search, with so many worker processes or none, and of the final training.
+    /// Runs the rest of the search and of the final training, with this number of worker processes
+    /// or none.
     ///
     /// # Errors
     /// [`Stopped`] where it was asked to stop.
@@ -327,8 +329,8 @@ impl Session {
         let batch = self.config.batch;
         if workers > batch as usize {
             let note = format!(
-                "note: {workers} workers, but a batch of {batch}: no more than that run at a time. A larger batch \
-                 (--batch of a new search) is another search"
+                "note: {workers} workers, but a batch of {batch}: only that number run at a time. A larger \
+                 batch (--batch) needs a new search"
             );
             self.watcher.watch(RunEvent::Note(&note));
         }
@@ -336,7 +338,8 @@ impl Session {
         self.result(run, &concluded)
     }
 
-    /// Runs what is left of the study, with so many worker processes or none, and of the final training.
+    /// Runs the rest of the study and of the final training, with this number of worker processes
+    /// or none.
     ///
     /// # Errors
     /// [`Stopped`] where it was asked to stop.
@@ -396,7 +399,7 @@ impl Session {
         })
     }
 
-    /// Runs what is left of the study. Whoever has evaluated its trials is gone afterwards.
+    /// Runs the rest of the study. Afterwards, the evaluator and its workers are gone.
     fn study(
         &self,
         run: &RunDir,

@@ -190,7 +190,7 @@ impl Session {
             let early = stopped.as_ref().map_or(String::new(), |stopped| {
                 let epoch = u64::from(stopped.architecture_of) + 1;
                 format!(
-                    "; stopped early: {}; the architecture is of epoch {epoch}",
+                    "; stopped early: {}; the architecture is from epoch {epoch}",
                     stopped.reason
                 )
             });
@@ -225,7 +225,7 @@ impl Session {
                 format!(", {} in all", counted(result.epochs as usize, "epoch"))
             });
             let spent = match &self.source {
-                Source::Table(table) if !table.has_seconds() => "seconds not known to the table".to_owned(),
+                Source::Table(table) if !table.has_seconds() => "seconds not in the table".to_owned(),
                 _ => format!("{:.1} s", result.seconds),
             };
             lines.push(line(
@@ -338,7 +338,7 @@ impl Session {
             Source::Command(_) => "by the evaluator",
         };
         format!(
-            "Kendall's tau {tau}, {} by shared weights and {alone}",
+            "Kendall's tau {tau}, {} with shared weights and {alone}",
             counted(judged, "uniform draw")
         )
     }

@@ -1,4 +1,4 @@
-//! Which architectures are the same: an identity that no relabelling can change.
+//! Identifies equal architectures, with an id that no relabelling can change.
 //!
 //! Two genotypes get the same [`CanonicalId`] exactly when they are the same network up to the
 //! order in which things were written down. Three steps lead there:
@@ -15,9 +15,10 @@
 //!    encoding. Unlike a Weisfeiler–Lehman hash this is exact. Interchangeable nodes and symmetries
 //!    found on the way are not tried twice.
 //!
-//! What counts: which input is which, the operation of every edge, how often an edge is there, the
-//! combine rules, and which states the output concatenates. What does not: the numbers of inner
-//! nodes, the order of edges, and the order of concatenations, which the weights that follow undo.
+//! The id depends on the identity of the inputs, the operation of every edge, how often an edge
+//! occurs, the combine rules, and the states that the output concatenates. It does not depend on
+//! the numbers of inner nodes, the order of edges, or the order of concatenations, which the
+//! following weights undo.
 //!
 //! Two nodes that compute the same expression with weights of their own are not one node, so
 //! architectures that differ in what they share stay apart. Nor is a sum that only another sum

@@ -10,7 +10,7 @@ pub(super) struct Literal {
     pub(super) value: Value,
 }
 
-/// What a literal can be. Lists and tuples are told apart by nobody.
+/// The forms of a literal. No reader distinguishes lists from tuples.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     /// `None` or `null`.

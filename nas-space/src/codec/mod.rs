@@ -7,10 +7,10 @@
 //! | `ModelSpec(matrix=[[0, 1], [0, 0]], ops=['input', 'output'])`, or the same as a JSON object | NAS-Bench-101 | [`parse_nb101`] | |
 //! | JSON | this crate | [`serde_json`] | [`Genotype::to_json`](crate::genotype::Genotype::to_json) |
 //!
-//! [`read`] reads any of them, as people and other programs write them, and names too, also out of
-//! longer texts such as logs. [`Genotype`](crate::genotype::Genotype) does so by [`str::parse`]
-//! where there is one architecture in the text; its `Display` writes the shortest form that holds
-//! it. Operations are not looked up here: a text may name those of any vocabulary.
+//! [`read`] reads any of them in the forms that people and other programs write, also by name and
+//! from longer texts such as logs. [`Genotype`](crate::genotype::Genotype) does so by
+//! [`str::parse`] where there is one architecture in the text; its `Display` writes the shortest
+//! form that holds it. Operations are not looked up here: a text may name those of any vocabulary.
 
 mod darts;
 mod literal;

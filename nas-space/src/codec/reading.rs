@@ -424,7 +424,7 @@ fn unreadable(text: &str) -> SpaceError {
     if text.is_empty() {
         return SpaceError::parse(WHAT, format!("there is no text; expected {FORMS}"));
     }
-    // What could be a name is told which ones there are.
+    // If the text could be a name, the error lists the known names.
     if text.len() <= QUOTED
         && is_plain(text)
         && let Err(unknown) = named::by_name(text)

@@ -1,4 +1,4 @@
-//! Walks through a text and says where it is when something else was expected.
+//! A scanner of texts that reports the position when it finds something unexpected.
 
 use crate::error::SpaceError;
 

@@ -1,4 +1,4 @@
-//! What there is to draw, before anything has a place.
+//! The items to draw, before they have positions.
 
 use crate::cell::{Cell, Combine, Node};
 use crate::genotype::{Chain, ChainLayer, Genotype, MacroGenotype};

@@ -1,4 +1,4 @@
-//! Places: where the items of a layered diagram stand and how the lines run.
+//! Layout: the positions of the items of a layered diagram and the paths of its lines.
 
 use super::diagram::{Diagram, Flow, On};
 use super::layers::{Item, Layered};
@@ -187,8 +187,8 @@ fn separation(layered: &Layered, sizes: &[Size], a: usize, b: usize) -> f64 {
     f64::midpoint(sizes[a].across, sizes[b].across) + free
 }
 
-/// Middle of every item across the flow: each layer in turn is fitted to its neighbours, again and
-/// again. Bends weigh more than boxes, so that long lines are straight.
+/// The middle of every item across the flow. Each layer is fitted to its neighbours, one after
+/// another, several times. Bends have larger weights than boxes, which keeps long lines straight.
 fn places_across(layered: &Layered, sizes: &[Size]) -> Vec<f64> {
     const ROUNDS: usize = 40;
     let (before, after) = (layered.neighbours(true), layered.neighbours(false));

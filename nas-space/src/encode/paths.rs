@@ -14,7 +14,7 @@ use crate::op::{Operations, Role};
 /// A path is an input and the operations on the edges from there to a state of the output. Paths
 /// are ordered by length (number of operations), then by input, then by operations as places in the
 /// vocabulary, first operation first. The encoding is truncated to the first `features` of them:
-/// long paths are so many that each is rare, and they tell a model little.
+/// there are so many long paths that each is rare and tells a model little.
 ///
 /// The encoding does not depend on the order of nodes and edges. It forgets how often a path is
 /// there and what paths share.

@@ -1,5 +1,5 @@
-//! Hierarchies of motifs: graphs whose operations are graphs, and the ordinary cell that one comes
-//! down to.
+//! Hierarchies of motifs: graphs whose operations are graphs, and the ordinary cell that they
+//! flatten to.
 //!
 //! A [`Motif`] of level ℓ is a small graph with one operation of level ℓ − 1, or `none`, from each
 //! node to each later one: primitive operations at level 2, motifs above. Its first node is its

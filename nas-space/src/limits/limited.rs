@@ -34,11 +34,11 @@ const ANSWERS: usize = 1 << 17;
 /// [`Part::can_begin`] is exact where the space has at most 65,536 architectures or is itself a
 /// part that can be listed. In larger ones, and for the lower levels of one that grows, choices can
 /// be the beginning of an architecture if the rest of a small one can be put behind them within the
-/// limits. This small one has of each decision the option that costs least in 32 samples, all other
-/// choices alike, and is improved by descent: of all neighbours always the one that is furthest
-/// within. Where the size of an architecture is the sum of what each choice costs, that is exact,
-/// too; where it is not, what lacks are some architectures close to the limits of which a beginning
-/// with that rest is beyond them.
+/// limits. This small one has of each decision the option that costs least in 32 samples, with all
+/// other choices equal, and is improved by descent: it always moves to the neighbour that is
+/// furthest within the limits. Where the size of an architecture is the sum of what each choice
+/// costs, that is exact, too; where it is not, what lacks are some architectures close to the
+/// limits of which a beginning with that rest is beyond them.
 pub type LimitedSpace = FilteredSpace<Within>;
 
 /// What a [`LimitedSpace`] is filtered by.
@@ -49,7 +49,7 @@ pub struct Within {
     limits: Limits,
     /// The first architecture found within the limits.
     found: Architecture,
-    /// What beginnings are told by, once somebody asks.
+    /// The listing that answers whether a beginning is possible; made on first use.
     beginnings: Arc<Beginnings>,
 }
 
@@ -355,7 +355,7 @@ mod tests {
         let space = limited(limit).unwrap();
         let mut expected = BTreeMap::new();
         let mut within = 0_u32;
-        // Decisions count alike: of four of the six all options are looked at.
+        // Decisions have equal weight: for four of the six, all options are tried.
         for place in 0..5_usize.pow(6) {
             let choices: Vec<usize> = (0..6).map(|i| place / 5_usize.pow(i) % 5).collect();
             if params(&Architecture::new(choices.clone())) <= limit {

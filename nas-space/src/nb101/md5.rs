@@ -1,4 +1,4 @@
-//! MD5 (RFC 1321), by which the benchmark names its modules. It secures nothing.
+//! MD5 (RFC 1321), with which the benchmark names its modules. It is not used for security.
 
 /// How far each step rotates, in turns of four.
 const ROTATIONS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];

@@ -2,8 +2,8 @@
 //!
 //! A [`Network`] is what the trainer builds and what parameters and multiply-accumulates are
 //! counted on. It is a flat list of [`Layer`]s in an order in which each comes after its inputs.
-//! Operations, cells and skeletons all come down to the few [`LayerKind`]s, so that a new operation
-//! needs no new code in the trainer.
+//! Operations, cells and skeletons all consist of the few [`LayerKind`]s, so a new operation needs
+//! no new code in the trainer.
 //!
 //! **Invariant:** layer names are unique within a network, and every layer contributes to an
 //! output.

@@ -1,8 +1,8 @@
 //! Operations: what sits on the edges of a cell.
 //!
-//! An [`Operation`] has a name and says which layers it is made of. Shapes, parameters,
-//! multiply-accumulates and the trained model all follow from those layers, so a new operation is
-//! one type, put into a vocabulary with [`Operations::with`], and nothing else.
+//! An [`Operation`] has a name and states which layers it consists of. Shapes, parameters,
+//! multiply-accumulates and the trained model follow from these layers, so a new operation is just
+//! one type that is added to a vocabulary with [`Operations::with`].
 //!
 //! # Example
 //! A 3×3 convolution after a bottleneck:

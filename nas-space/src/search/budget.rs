@@ -53,7 +53,7 @@ pub struct Spent {
 }
 
 impl Budget {
-    /// A budget of so many trials.
+    /// A budget of this number of trials.
     pub const fn trials(trials: u64) -> Self {
         Self {
             trials: Some(trials),

@@ -25,7 +25,7 @@ pub struct Calibration {
 pub struct ReliabilityBin {
     /// Number of images.
     pub images: u64,
-    /// Mean probability of the class that was given, in \[0, 1\]; 0 without images.
+    /// Mean probability of the assigned class, in \[0, 1\]; 0 without images.
     pub confidence: f64,
     /// Share of the images whose class it is, in \[0, 1\]; 0 without images.
     pub accuracy: f64,

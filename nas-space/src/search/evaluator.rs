@@ -27,7 +27,7 @@ use super::{Evaluation, Failure, Metric, Trial};
 /// }
 /// ```
 pub trait Evaluator: Send + Sync {
-    /// Everything that decides an evaluation besides the trial, as one line: equal descriptions
+    /// Everything that determines an evaluation besides the trial, in one line. Equal descriptions
     /// mean comparable figures. Recorded with a study, and checked when it is resumed.
     fn description(&self) -> String;
 

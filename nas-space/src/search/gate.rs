@@ -1,4 +1,4 @@
-//! What is refused before it is evaluated, and by which size the rest goes on record.
+//! Refuses trials before they are evaluated, and sets the sizes on record for the others.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::sizes::{Figures, Sizes};
 /// told like any other failure, whichever method proposed it. A study charges it as any trial, its
 /// epochs too, so that a method which proposes nothing else ends.
 ///
-/// An evaluation that passes has the size that the limits were checked by, and the other figures of
-/// [`Sizes`]. Where the evaluator has counted otherwise, its own numbers stand beside them as
+/// An evaluation that passes has the size that was checked against the limits, and the other
+/// figures of [`Sizes`]. If the evaluator counted differently, its numbers are kept as
 /// `reported_params` and `reported_macs`.
 pub struct Gate<'a> {
     evaluator: &'a dyn Evaluator,

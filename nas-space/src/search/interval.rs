@@ -1,4 +1,4 @@
-//! Between which bounds a share lies that was found on some images.
+//! Intervals for a share that was measured on some images.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,12 @@
 //! Where search strategies and evaluators meet.
 //!
-//! A [`Strategy`] proposes architectures and learns from what became of them (ask and tell, nothing
-//! else). An [`Evaluator`] turns a [`Trial`] into an [`Evaluation`], by training or by looking it
-//! up. Neither knows of the other: the study that runs them counts the [`Budget`] and writes the
-//! records down.
+//! A [`Strategy`] proposes architectures and learns from their outcomes (ask and tell, nothing
+//! else). An [`Evaluator`] turns a [`Trial`] into an [`Evaluation`], by training or from a table.
+//! Neither depends on the other: the study that runs them counts the [`Budget`] and keeps the
+//! records.
 //!
-//! **Invariant:** an [`Evaluation`] speaks of training and validation data only. There is no field
-//! for a test accuracy, so no strategy can see one. A [`TestReport`] is made once, after the
+//! **Invariant:** an [`Evaluation`] has only results on training and validation data. There is no
+//! field for a test accuracy, so no strategy can see one. A [`TestReport`] is made once, after the
 //! search.
 
 mod budget;

@@ -31,7 +31,7 @@ pub struct Evaluation {
     /// Multiply-accumulates of one forward pass for one image, where known.
     #[serde(default)]
     pub macs: Option<u64>,
-    /// Other figures by their names, in the units of whoever gives them; finite.
+    /// Other figures by their names, in the units of their source; finite.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub figures: BTreeMap<String, f64>,
     /// Epochs trained.
@@ -47,8 +47,8 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// An evaluation of this accuracy, or score, on validation after so many epochs. Nothing else
-    /// is known of it: it took no time, on no device.
+    /// An evaluation with this validation accuracy, or score, after this number of epochs. All
+    /// other fields are empty: no time, no device.
     pub fn new(valid_accuracy: f64, epochs: u32) -> Self {
         Self {
             valid_accuracy,
@@ -135,9 +135,9 @@ pub enum FailureKind {
     LostWorker,
     /// The process that evaluated it did not keep to the protocol: what it wrote is no answer.
     BadAnswer,
-    /// It was given up because a [`Stop`](super::Stop) was requested, or because nobody is left to
-    /// evaluate it. A study never records this: the trial counts as not begun, and is evaluated
-    /// when the study is resumed.
+    /// It was abandoned because a [`Stop`](super::Stop) was requested, or because no worker is
+    /// left. A study never records this: the trial counts as not started, and is evaluated when the
+    /// study is resumed.
     Interrupted,
     /// Anything else; the message says what.
     Other,

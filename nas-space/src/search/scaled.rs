@@ -2,13 +2,13 @@
 
 use super::{Ask, Outcome, Strategy, StrategyError};
 
-/// A strategy that is told scores as shares of a range, from 0 for the worst to 1 for the best;
-/// without a range, as they are.
+/// A strategy that receives scores as shares of a range, from 0 for the worst to 1 for the best;
+/// without a range, unchanged.
 ///
-/// For strategies that use the size of an accuracy and not its rank alone: a controller whose
-/// reward it is, a surrogate whose predictions end in a sigmoid. Scores of a metric that is no
-/// accuracy may be negative or large; the range is known before the first trial, so that the same
-/// score is always told as the same share. What lies beyond it is told as 0 or 1.
+/// For strategies that use the size of an accuracy and not only its rank, such as a controller that
+/// uses it as its reward, or a surrogate whose predictions end in a sigmoid. Scores of other
+/// metrics may be negative or large. The range is fixed before the first trial, so the same score
+/// always gives the same share. Scores outside the range become 0 or 1.
 #[derive(Debug)]
 pub struct Scaled<S> {
     strategy: S,

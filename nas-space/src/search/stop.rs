@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A request to stop, shared between those that work and whoever may ask for it, such as a Ctrl-C
-/// handler.
+/// A request to stop, shared between running work and the code that may request it, such as a
+/// Ctrl-C handler.
 ///
 /// Once requested, a study asks for no proposal and begins no evaluation. One that runs is finished
 /// and stored, unless its evaluator looks at the request as well and gives the trial up, with

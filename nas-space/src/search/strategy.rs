@@ -10,7 +10,7 @@ use crate::spaces::SpaceError;
 pub enum Ask {
     /// Evaluate this.
     Evaluate(Proposal),
-    /// Nothing to propose before an outstanding outcome is told.
+    /// No proposal until an outstanding outcome is told.
     Wait,
     /// The search is over, whatever is left of the budget.
     Finished,
@@ -20,8 +20,8 @@ pub enum Ask {
 ///
 /// The study numbers the proposals 0, 1, 2, … as it asks for them, and tells every outcome, in that
 /// order and exactly once, failures included. Several proposals may be outstanding at a time; a
-/// strategy that cannot go on without an outcome says [`Ask::Wait`]. What a strategy does is a
-/// function of its configuration, its seed and the sequence of calls alone: a run is resumed by
+/// strategy that cannot continue without an outcome answers [`Ask::Wait`]. What a strategy does is
+/// a function of its configuration, its seed and the sequence of calls alone: a run is resumed by
 /// asking and telling again.
 ///
 /// # Example
@@ -62,24 +62,24 @@ pub trait Strategy: Send {
     /// The next proposal.
     ///
     /// # Errors
-    /// Where the strategy cannot go on at all; the study ends with this error.
+    /// If the strategy cannot continue; the study ends with this error.
     fn ask(&mut self) -> Result<Ask, StrategyError>;
 
     /// Learns from an outcome.
     ///
     /// # Errors
-    /// [`StrategyError::Unexpected`] for an outcome that was not asked for or is told out of turn.
+    /// [`StrategyError::Unexpected`] for an outcome that was not requested or is out of order.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError>;
 
-    /// What it has learned so far, in the words of its method: what a study keeps beside the trials
-    /// when it has ended. None where the trials say it all. A strategy around another one passes on
-    /// that one's.
+    /// What the strategy has learned so far, in a form of its own. A study stores it with the
+    /// trials when it ends. None if the trials contain everything. A wrapping strategy returns the
+    /// report of the inner one.
     fn report(&self) -> Option<serde_json::Value> {
         None
     }
 }
 
-/// Why a strategy cannot go on.
+/// Why a strategy cannot continue.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StrategyError {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Calibration, Interval};
 
-/// How well one class is told from the others, on the images of a split.
+/// How well one class is distinguished from the others, on the images of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClassFigures {
@@ -63,7 +63,7 @@ pub struct Intervals {
 pub struct Mistake {
     /// Its place among the test images, from 0.
     pub image: u32,
-    /// Its name in images of one's own, which anyone may have chosen.
+    /// Its name in the user's images, which may be any text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its class.
@@ -93,8 +93,8 @@ pub struct TestReport {
     /// Mean over the classes of their F1 on the test images, in [0, 1], where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
-    /// How well each class is told from the others, in the order of the classes; empty where that
-    /// is not known.
+    /// How well each class is distinguished from the others, in the order of the classes; empty if
+    /// unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_class: Vec<ClassFigures>,
     /// Number of test images by their class (rows) and the class that they were given (columns),

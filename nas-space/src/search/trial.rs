@@ -25,7 +25,7 @@ pub struct Proposal {
     /// How thoroughly; `None` leaves it to the study's configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<Fidelity>,
-    /// The trial whose training goes on, if it is not to begin anew.
+    /// The trial whose training continues; none for a new training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub continues: Option<TrialId>,
 }
@@ -60,7 +60,7 @@ impl Proposal {
 pub struct Continued {
     /// Its number.
     pub trial: TrialId,
-    /// The epochs after which it ended: so many are not trained, or charged, again.
+    /// The epochs that it already has. They are neither trained nor charged again.
     pub epochs: u32,
 }
 

@@ -9,7 +9,7 @@ use super::{CellSpace, Skeleton, SpaceError, names, subsets};
 use crate::cell::Combine;
 use crate::op::Operations;
 
-/// A cell space of one's own.
+/// A user-defined cell space.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|

@@ -227,8 +227,8 @@ mod tests {
         );
     }
 
-    /// Counted by hand, for C channels: what stands before an operation has C² + 2C; the halving of
-    /// a state C² + 2C.
+    /// Computed by hand, for C channels: the layers before an operation have C² + 2C parameters;
+    /// the halving of a state has C² + 2C.
     #[test]
     fn parameters_are_those_counted_by_hand() {
         let c = 4_u64;

@@ -11,7 +11,8 @@ use crate::op::{Operations, Role};
 pub(super) enum Wiring {
     /// One from every earlier state.
     All,
-    /// One from each of so many different earlier states (from all where there are fewer).
+    /// One edge from each of this number of different earlier states (from all, if there are
+    /// fewer).
     Distinct(usize),
     /// Two from any earlier states, which may be the same.
     Pair,

@@ -1,4 +1,4 @@
-//! Spaces that grow, and the iterators over what an architecture grows into.
+//! Spaces that grow, and iterators over the children of an architecture.
 
 use num_bigint::BigUint;
 use rand::RngExt;

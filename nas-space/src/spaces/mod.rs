@@ -1,6 +1,6 @@
 //! Search spaces: sets of architectures, each an ordered list of decisions.
 //!
-//! In every space of this crate any combination of options is an architecture: constraints are
+//! In every space of this crate, every combination of options is an architecture: constraints are
 //! built into the decisions (the two different inputs of a DARTS node are one choice among pairs),
 //! so that sampling is uniform, mutation stays valid and the size is a product.
 //!

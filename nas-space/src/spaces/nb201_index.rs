@@ -3,10 +3,10 @@
 //! The benchmark numbers its 15,625 cells from 0, and its interface and many files made from it
 //! know a cell by that number only. The numbers are those of the cells in lexicographic order (the
 //! last edge changing fastest, operations as in [`NB201_OPERATIONS`](super::NB201_OPERATIONS)),
-//! shuffled by Python's `random.shuffle` after `random.seed(88)`. What is done here is the same:
-//! the Mersenne Twister MT19937, seeded from an array of one word as Python does, and the shuffle
-//! of Fisher and Yates from the end, which draws a place by as many leading bits of a word as it
-//! needs and draws again where the place is too large.
+//! shuffled by Python's `random.shuffle` after `random.seed(88)`. This module does the same, with
+//! the Mersenne Twister MT19937, seeded from an array of one word as in Python, and the shuffle of
+//! Fisher and Yates from the end. It draws a position from the leading bits of a word, as many as
+//! needed, and draws again if the position is too large.
 //!
 //! # References
 //! X. Dong, Y. Yang: NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search,

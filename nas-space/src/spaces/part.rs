@@ -1,10 +1,10 @@
-//! Spaces that are a part of another: not any combination of options is an architecture.
+//! Spaces that are a part of another: not every combination of options is an architecture.
 
 use std::fmt;
 
 use crate::arch::Architecture;
 
-/// What a part of a space knows of its architectures besides what [`Space`](super::Space) says.
+/// A part of a space: which architectures it contains, in addition to [`Space`](super::Space).
 ///
 /// A method that makes one decision after the other asks it which options lead to an architecture
 /// of the part, so that it proposes no other.

@@ -1,4 +1,4 @@
-//! Cells with every operation on every edge: what a supernet is made of.
+//! Cells with every operation on every edge, of which a supernet consists.
 
 use super::grammar::{CellGrammar, Output, Wiring};
 use super::{CellSpace, Skeleton, Space, SpaceError};

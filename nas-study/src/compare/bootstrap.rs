@@ -29,7 +29,7 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// Draws of so many runs, with replacement; the same for the same number.
+    /// Draws of this number of runs, with replacement; the same draws for the same number.
     pub fn new(runs: usize) -> Self {
         use rand::RngExt;
         let mut rng = Seed::new(0).derive("bootstrap", runs as u64).rng();

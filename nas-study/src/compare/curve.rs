@@ -39,7 +39,7 @@ pub enum Currency {
     Seconds,
 }
 
-/// The mean of a figure over runs, as a function of what they had spent. A step curve: a mean holds
+/// The mean of a figure over runs, as a function of the budget spent. A step curve: a mean holds
 /// until the next place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Curve {

@@ -1,4 +1,4 @@
-//! The runs of a comparison on file, so that none is made twice.
+//! The runs of a comparison in a file, so that none is repeated.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -62,7 +62,7 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
-    /// A line is not what it should be.
+    /// An invalid line.
     #[error("{} is damaged in line {line}: {reason}; compare in another directory", path.display())]
     Damaged {
         /// The file.

@@ -1,22 +1,22 @@
 //! Whether one method is better than another: paired runs, their means, and tests of the
 //! differences.
 //!
-//! Every method is run with the same seeds, so that run `i` of each is a pair. What is compared is
-//! the test accuracy of the architecture that validation chose, which no method has seen. A
-//! difference of means says little by itself: beside it stand a bootstrap interval ([`Bootstrap`]).
-//! Two methods are compared by one test of their paired differences ([`SignedRank`]), rounded to
-//! the steps in which accuracies differ ([`Grid`]): it gives the p-value, corrected for the number
-//! of pairs of methods on all tasks ([`holm`]), the typical difference with an interval at the
-//! corrected level, and the effect, so that these never say different things. Where nothing could
-//! be shown, [`pairs_needed`] tells how many seeds might have shown it. A run of which no trial
-//! succeeded has no result: it counts as worse than any run with one, and as equal to another
-//! without one. Over seeds and tasks, methods are ranked ([`Ranks`]). A [`Comparison`] holds all of
-//! it, and a verdict in words that says no more than these numbers.
+//! Every method is run with the same seeds, so that run `i` of each is a pair. The test accuracies
+//! of the architectures that validation chose are compared; no method has seen them. A difference
+//! of means says little by itself, so it has a bootstrap interval ([`Bootstrap`]). Two methods are
+//! compared by one test of their paired differences ([`SignedRank`]), rounded to the steps in which
+//! accuracies differ ([`Grid`]): it gives the p-value, corrected for the number of pairs of methods
+//! on all tasks ([`holm`]), the typical difference with an interval at the corrected level, and the
+//! effect, so these never contradict each other. If no difference could be shown, [`pairs_needed`]
+//! estimates how many seeds might show it. A run of which no trial succeeded has no result: it
+//! counts as worse than any run with one, and as equal to another without one. Over seeds and
+//! tasks, methods are ranked ([`Ranks`]). A [`Comparison`] contains all of this, with a verdict in
+//! words that claims no more than these numbers.
 //!
-//! How fast a method finds what it finds is told by [`Curve`]: the figure of the architecture that
+//! [`Curve`] shows how fast a method finds its architectures: the figure of the architecture that
 //! validation would have chosen so far, over trials or seconds.
 //!
-//! A comparison takes as long as all its runs: a [`Journal`] keeps those that are finished.
+//! A comparison takes as long as all its runs together, so a [`Journal`] keeps the finished ones.
 //!
 //! # References
 //! - F. Wilcoxon. Individual comparisons by ranking methods. Biometrics Bulletin 1 (1945).

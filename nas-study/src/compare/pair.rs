@@ -97,7 +97,7 @@ impl Pair {
         pair
     }
 
-    /// Takes the p-value as corrected for `all` pairs, and the interval as corrected for so many
+    /// Sets the p-value, corrected for `all` pairs, and the interval, corrected for this number of
     /// tests.
     pub(super) fn correct(&mut self, p_value: f64, tests: usize, all: usize) {
         let Tested {

@@ -32,8 +32,8 @@ pub fn pairs_needed(differences: &[f64], tests: usize) -> Option<u64> {
     (needed <= MOST).then(|| (needed.ceil() as u64).max(least_pairs(tests)))
 }
 
-/// The number of pairs without which no difference is significant, whatever its size, as the
-/// strictest of so many tests that are corrected together: the smallest p-value of `n` pairs is
+/// The number of pairs without which no difference is significant, whatever its size, in the
+/// strictest of `tests` tests that are corrected together. The smallest p-value of `n` pairs is
 /// 2¹⁻ⁿ.
 pub fn least_pairs(tests: usize) -> u64 {
     let smallest = |pairs: u64| 2f64.powi(1 - pairs as i32) * tests.max(1) as f64;

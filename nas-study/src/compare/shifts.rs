@@ -18,7 +18,7 @@ impl Shifts {
         Self { differences }
     }
 
-    /// The smallest and the largest shift above which there are so many of the means. 0 for no
+    /// The smallest and the largest shift with this number of means above it. 0 without
     /// differences.
     ///
     /// # Complexity
@@ -28,7 +28,7 @@ impl Shifts {
             return (0.0, 0.0);
         };
         let range = (2 * first, 2 * last);
-        // The largest sum from which on there are at least so many.
+        // The largest sum with at least `count` sums at or above it.
         let sum = last_where(range, |sum| self.from(sum) as f64 >= count);
         let (above, from) = (self.from(sum + 1) as f64, self.from(sum) as f64);
         let largest = sum as f64 + 0.5 - (count - above) / (from - above);

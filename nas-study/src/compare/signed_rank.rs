@@ -4,7 +4,8 @@ use statrs::function::erf::erfc;
 
 use super::{Grid, SIGNIFICANCE, Shifts};
 
-/// Up to so many differences the distribution is counted out; above, the normal one is as good.
+/// Up to this number of differences, the exact distribution is computed. Above it, the normal
+/// approximation is accurate enough.
 const EXACT: usize = 200;
 
 /// The two-sided p-value of Wilcoxon's signed-rank test (1945) for the differences of pairs,
@@ -93,8 +94,8 @@ impl SignedRank {
     }
 
     /// Hodges and Lehmann's estimate (1963) of the differences that are not 0, and the interval
-    /// that this test leaves around it at the level of significance, corrected for so many tests:
-    /// all shifts by which the differences could be moved without the test rejecting them.
+    /// that this test leaves around it at the level of significance, corrected for this number of
+    /// tests: all shifts of the differences that the test would not reject.
     ///
     /// It is the inversion of this very test: a shift's sum of ranks is the number of means of two
     /// differences above it, an equal one counted by half, and the distribution of the sum is that

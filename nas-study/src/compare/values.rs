@@ -6,9 +6,9 @@ use super::comparison::{Run, Standing, Task};
 use super::{Comparison, Curve, Incumbent, Pair};
 
 impl Comparison {
-    /// The same comparison with values in the place of scores, for files and programs: differences,
-    /// intervals and curves too. Regrets are distances and stay as they are, and so do p-values,
-    /// effects and ranks.
+    /// The same comparison with values instead of scores, including differences, intervals and
+    /// curves, for files and programs. Regrets are distances and stay as they are, and so do
+    /// p-values, effects and ranks.
     #[must_use]
     pub fn in_values(&self) -> Self {
         let mut comparison = self.clone();

@@ -1,4 +1,4 @@
-//! What a comparison says, in words that say no more than its numbers do.
+//! The verdict of a comparison, in words that claim no more than its numbers.
 
 use nas_space::search::{Direction, Metric, Scale};
 
@@ -88,8 +88,8 @@ fn of_best(task: &Task, names: &[&str]) -> Vec<String> {
     }
     if !better.is_empty() {
         sentences.push(format!(
-            "{highest}, yet {} found significantly better architectures seed by seed: the mean is carried by few seeds, or by \
-             the runs that have a result.",
+            "{highest}, yet {} found significantly better architectures seed by seed: few seeds, or only \
+             the runs with a result, determine the mean.",
             named(&better)
         ));
     }
@@ -172,7 +172,7 @@ fn of_difference(pair: &Pair, metric: &Metric) -> String {
     };
     match interval(metric, pair.low, pair.high) {
         Some(interval) => format!("{by} (corrected 95 % interval {interval})"),
-        None => format!("{by} (too few seeds that differ for an interval)"),
+        None => format!("{by} (too few seeds with a difference for an interval)"),
     }
 }
 
@@ -208,7 +208,7 @@ fn failures(name: &str, standing: &Standing) -> Option<String> {
     let lost = match runs_without_result {
         0 => String::new(),
         lost => format!(
-            "; {lost} of its {} runs have no result: each counts as worse than any run with one, and means leave it out",
+            "; {lost} of its {} runs have no result: each counts as worse than every run with one, and means leave it out",
             standing.runs.len()
         ),
     };
@@ -247,8 +247,8 @@ fn of_ranks(comparison: &Comparison) -> Option<String> {
         format!(", not significantly better than {}", listed(&with))
     };
     Some(format!(
-        "{of}, the methods' ranks differ (Friedman's test, {p}): the best mean rank is that of {}, {:.2}{beside} (Nemenyi's \
-         test). This speaks of other seeds of {}, not of other tasks.",
+        "{of}, the methods' ranks differ (Friedman's test, {p}): the best mean rank is that of {}, \
+         {:.2}{beside} (Nemenyi's test). This applies to other seeds of {}, not to other tasks.",
         names[best],
         ranks.mean[best],
         if comparison.tasks.len() == 1 {

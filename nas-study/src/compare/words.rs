@@ -27,7 +27,7 @@ pub fn p_text(p: f64) -> String {
         .unwrap_or_else(|| p.to_string())
 }
 
-/// The same beside its name: `p = 0.22`, `p < 0.001`.
+/// The same with its name: `p = 0.22`, `p < 0.001`.
 pub fn p_equals(p: f64) -> String {
     let text = p_text(p);
     if text.starts_with('<') {

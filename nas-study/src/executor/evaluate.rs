@@ -1,4 +1,4 @@
-//! One evaluation, whatever happens in it.
+//! One evaluation, including every way in which it can fail.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,7 +47,7 @@ pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
     }
 }
 
-/// The record of a result that took so many seconds, a score of this metric.
+/// The record of a result that took this number of seconds, with a score of this metric.
 pub(crate) fn concluded(result: Result<Evaluation, Failure>, seconds: f64, metric: &Metric) -> Conclusion {
     let result = result
         .and_then(|evaluation| evaluation.checked_as(metric))
@@ -61,8 +61,8 @@ pub(crate) fn concluded(result: Result<Evaluation, Failure>, seconds: f64, metri
     }
 }
 
-/// The evaluation as it can be recorded and read back to the bit. A strategy is told this one, so
-/// that it cannot tell a resumed study from one that was never interrupted.
+/// The evaluation in a form that can be recorded and read back bit for bit. The strategy receives
+/// this one, so a resumed study behaves exactly like one that was never interrupted.
 fn checked(evaluation: Evaluation) -> Result<Evaluation, Failure> {
     let cost = evaluation.cost_seconds;
     if !cost.is_finite() || cost < 0.0 {

@@ -1,7 +1,7 @@
-//! Who evaluates the trials: the thread that runs the study, or others beside it.
+//! Where trials are evaluated: on the thread that runs the study, or on other threads.
 //!
 //! **Invariant:** a crew gives back every trial it was given, in any order, unless the study is
-//! stopped. What order and how many threads cannot reach the result of a study.
+//! stopped. The order and the number of threads cannot affect the result of a study.
 
 mod evaluate;
 mod inline;

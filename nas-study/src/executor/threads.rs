@@ -1,4 +1,4 @@
-//! Evaluation on threads beside the one that runs the study.
+//! Evaluation on threads other than the one that runs the study.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -10,11 +10,11 @@ use nas_space::search::{Evaluator, Stop, Trial};
 use super::{Crew, Done, evaluate};
 use crate::error::StudyError;
 
-/// Threads that take trials from one queue. Dropping it lets them finish what they are at and no
-/// more.
+/// Threads that take trials from one queue. When it is dropped, they finish their current trial and
+/// stop.
 pub(crate) struct Threads {
     jobs: Sender<Trial>,
-    /// What became of a job; `None` where it was not begun.
+    /// The result of a job; `None` if it was not started.
     answers: Receiver<Option<Done>>,
     /// Jobs without an answer.
     under_way: usize,

@@ -49,7 +49,7 @@ impl Exit {
         let (kind, what) = match (signal, code) {
             (_, _) if self.killed_here => (
                 FailureKind::BadAnswer,
-                "the worker closed its standard output without an answer and went on running; it was killed"
+                "the worker closed its standard output without an answer but continued to run; it was killed"
                     .to_owned(),
             ),
             (Some(SIGKILL), _) if self.memory_ran_out => (
@@ -87,7 +87,7 @@ impl Exit {
 pub(crate) fn with_last_words(message: String, last_words: &str) -> String {
     match last_words.trim_end() {
         "" => message,
-        words => format!("{message}; the last that it wrote to standard error:\n{words}"),
+        words => format!("{message}; its last output to standard error:\n{words}"),
     }
 }
 

@@ -1,4 +1,5 @@
-//! A process with all that it has started. Known on Linux; elsewhere a family is its process group.
+//! A process and all processes that it has started. On Linux these are known; elsewhere, a family
+//! is the process group.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
-//! A process between a study and a program of the user's, which sees to it that nothing of the
-//! program outlives either.
+//! A process between a study and the user's program. It ensures that no process of the program
+//! outlives the study or the program.
 
 use std::fs::File;
 use std::io;
@@ -14,7 +14,8 @@ use crate::clock::Stopwatch;
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long the program may go on once the study is gone: the end of its input tells it.
+/// How long the program may continue after the study has ended, which it notices by the end of its
+/// input.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Runs a program with the three streams of this process, and returns the code to exit with once it
@@ -31,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// # Errors
 /// What the system says where the program cannot be started.
 pub fn guard(program: &[String]) -> io::Result<u8> {
-    // Asked first: whoever it was before may be gone at any moment.
+    // Asked first, because the previous parent may end at any moment.
     let study = getppid();
     adopt_orphans();
     let mut words = program.iter();

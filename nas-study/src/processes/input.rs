@@ -19,8 +19,8 @@ const END_OF_LINE: u64 = 1;
 #[cfg(unix)]
 const WRITING_SECONDS: f64 = 2.0;
 
-/// What is written to a process, by a thread of its own: a process that does not read would hold up
-/// who writes to it.
+/// The input of a process, written by a separate thread: a process that does not read would block
+/// the writer.
 #[derive(Debug)]
 pub(super) struct Input {
     lines: Sender<String>,

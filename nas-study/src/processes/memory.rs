@@ -1,4 +1,4 @@
-//! Whether the system has killed a process for want of memory. Known on Linux alone.
+//! Whether the system has killed a process because memory ran out. Known only on Linux.
 
 use std::fs;
 

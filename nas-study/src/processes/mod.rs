@@ -1,8 +1,8 @@
-//! Evaluation in other processes, so that whatever becomes of one takes a trial and not the study.
+//! Evaluation in other processes, so that a crash costs one trial and not the study.
 //!
-//! [`Processes`] is an evaluator like any other. It starts workers, which are programs that speak a
-//! [protocol] of one JSON object a line; [`serve`] is the other side, for programs written in Rust.
-//! What becomes of a trial there is an outcome:
+//! [`Processes`] is an ordinary evaluator. It starts workers: programs that use a [protocol] of one
+//! JSON object on each line. [`serve`] is the other side, for programs written in Rust. Every event
+//! becomes an outcome of the trial:
 //!
 //! | what happens | outcome | again |
 //! |---|---|---|
@@ -17,10 +17,11 @@
 //! | three quick failures in a row of different architectures | as above, and the worker is out of service | |
 //! | no worker left, or a stop | [`Interrupted`](FailureKind::Interrupted): nothing is recorded | when the study is resumed |
 //!
-//! - **Invariant:** a worker is never told of two trials at a time, and a process that did not end
-//!   a trial well gets no other.
+//! - **Invariant:** a worker never has two trials at the same time, and a process that failed
+//!   during a trial gets no other.
 //! - **Invariant:** no process outlives the evaluator: each leads a process group, which is killed
-//!   with all that it started. Of a study that is killed itself, the end of their input tells them.
+//!   with all processes that it has started. If the study itself is killed, workers notice it by
+//!   the end of their input.
 //!
 
 mod exit_status;

@@ -13,7 +13,7 @@ use crate::clock::Stopwatch;
 const LINES: usize = 16;
 /// Bytes that are read at a time.
 const CHUNK: usize = 64 << 10;
-/// How long the rest of a line that was begun is waited for.
+/// How long to wait for the rest of an incomplete line.
 const REST_WITHIN: Duration = Duration::from_millis(200);
 /// Time between two looks whether anybody still wants to read.
 #[cfg(unix)]
@@ -22,7 +22,7 @@ const LOOK: rustix::event::Timespec = rustix::event::Timespec {
     tv_nsec: 0,
 };
 
-/// What came in place of a message, or with it.
+/// A line of output: its text, or the reason why it cannot be used.
 #[derive(Debug, PartialEq)]
 pub(super) enum Line {
     Text(String),
@@ -118,7 +118,7 @@ impl Output {
     }
 
     /// A line that was written before this is called, whether or not it has been read from the
-    /// stream yet. A line that was begun has a moment to get its end.
+    /// stream yet. An incomplete line has a moment to be completed.
     pub(super) fn waiting(&self) -> Option<Line> {
         let watch = Stopwatch::start();
         loop {

@@ -79,8 +79,8 @@ pub enum ProcessError {
     Interrupted,
 }
 
-/// An evaluator whose trials run in other processes, so that whatever becomes of one of them takes
-/// a trial and not the study. See the [module](super).
+/// An evaluator whose trials run in other processes, so that a crash costs one trial and not the
+/// study. See the [module](super).
 ///
 /// As many trials run at a time as there are workers; a study should have as many threads.
 pub struct Processes {
@@ -107,11 +107,11 @@ impl Processes {
     /// the first is started now, to learn it from it.
     ///
     /// # Errors
-    /// [`ProcessError`] where it cannot be started, refuses, or is not what was expected.
+    /// [`ProcessError`] if it cannot be started, refuses, or has an unexpected description.
     pub fn start(config: ProcessConfig, space: Arc<dyn Space>, stop: Stop) -> Result<Self, ProcessError> {
         let program = match config.program.as_slice() {
             [] => return Err(ProcessError::NoProgram),
-            // Of a shell, what it is told to run.
+            // For a shell, the command that it runs.
             [_, flag, command] if matches!(flag.as_str(), "-c" | "/C") => command.clone(),
             [program, ..] => program.clone(),
         };
@@ -302,7 +302,7 @@ impl Evaluator for Processes {
 }
 
 impl ProcessConfig {
-    /// The share of the threads that a worker has: what does not divide goes to the first ones.
+    /// A worker's share of the threads; the first workers get the remainder.
     pub(super) fn threads_of(&self, number: usize) -> usize {
         let (threads, workers) = (self.threads.get(), self.workers.get());
         (threads / workers + usize::from(number < threads % workers)).max(1)

@@ -67,13 +67,13 @@ pub(super) enum Wait {
     Shut,
     /// So many seconds have gone by.
     TimeOut,
-    /// It and what it has started have so many bytes in memory.
+    /// The process and those that it has started use this number of bytes of memory.
     OverMemory(u64),
-    /// The question whether to go on was answered by no.
+    /// The check whether to continue said no.
     Halted,
 }
 
-/// What may end the wait for a line, besides the line.
+/// The events other than a line that may end the wait for it.
 pub(super) struct Bounds<'a> {
     pub(super) timeout_seconds: Option<f64>,
     pub(super) memory_bytes: Option<u64>,
@@ -204,7 +204,7 @@ impl Process {
         }
     }
 
-    /// How it has ended, once its output has. It is killed if it goes on all the same.
+    /// How the process ended, after the end of its output. It is killed if it continues to run.
     pub(super) fn exit(&mut self) -> Exit {
         let watch = Stopwatch::start();
         while self.is_running() && watch.seconds() < GONE_WITHIN.as_secs_f64() {
@@ -213,8 +213,8 @@ impl Process {
         let killed_here = self.is_running();
         self.kill();
         if let Some(listener) = self.listener.take() {
-            // All that it wrote is there when the listener has finished, and what it has started
-            // may hold its output open.
+            // The listener has everything that the process wrote once it finishes, but processes
+            // that it has started may hold its output open.
             let watch = Stopwatch::start();
             while !listener.is_finished() && watch.seconds() < HEARD_WITHIN.as_secs_f64() {
                 sleep(Duration::from_millis(1));

@@ -41,7 +41,7 @@ pub enum Request {
     Trial(Box<Job>),
 }
 
-/// What a program is told before its first trial.
+/// The first message to a program, before its first trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hello {
@@ -53,7 +53,7 @@ pub struct Hello {
     pub device: Option<String>,
     /// Threads it may compute on, at least 1.
     pub threads: usize,
-    /// What else the program has to know; `nas` documents what it sends.
+    /// Further settings for the program; `nas` documents what it sends.
     pub settings: Value,
 }
 
@@ -73,8 +73,8 @@ pub struct Job {
     pub epochs: u32,
     /// The seed of all randomness of this trial.
     pub seed: Seed,
-    /// The trial whose training goes on, and the epochs that it has had, where it is not to begin
-    /// anew.
+    /// The trial whose training continues, and the epochs that it already has; none for a new
+    /// training.
     pub continues: Option<Continued>,
 }
 
@@ -90,7 +90,7 @@ pub enum Answer {
     Evaluation(Figures),
     /// Why a trial has none.
     Failure(Reason),
-    /// A trial was given up because standard input had ended.
+    /// A trial was abandoned because standard input had ended.
     Interrupted(Interrupted),
 }
 
@@ -173,7 +173,7 @@ pub struct Reason {
     pub message: String,
 }
 
-/// A trial that was given up.
+/// An abandoned trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Interrupted {

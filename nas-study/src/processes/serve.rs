@@ -16,7 +16,7 @@ use super::protocol::{Answer, Detailed, Hello, MAX_LINE, PROTOCOL, Ready, Refuse
 #[non_exhaustive]
 pub enum ServeError {
     /// Nothing can be read or written.
-    #[error("the study cannot be heard or answered: {0}")]
+    #[error("the connection to the study failed: {0}")]
     Io(#[from] io::Error),
     /// What was read is no message.
     #[error("expected a message of the evaluator protocol: {0}")]
@@ -26,13 +26,13 @@ pub enum ServeError {
     Refused(String),
 }
 
-/// What evaluates trials in a process of its own: every [`Evaluator`], and whatever has more to say
-/// than one.
+/// An evaluator that runs in its own process: every [`Evaluator`], and types that return additional
+/// details.
 pub trait Served {
     /// As [`Evaluator::description`].
     fn description(&self) -> String;
 
-    /// As [`Evaluator::evaluate`], with anything else that there is to say.
+    /// Like [`Evaluator::evaluate`], with additional details.
     ///
     /// # Errors
     /// As [`Evaluator::evaluate`].
@@ -63,7 +63,7 @@ impl Served for Box<dyn Served> {
 /// ends: the program's side of the [protocol](super).
 ///
 /// `make` makes the evaluator from the hello. It is also given a [`Stop`], which is requested when
-/// the input ends, so that an evaluation that is under way can be given up; the answer is then
+/// the input ends, so that a running evaluation can be abandoned; the answer is then
 /// [`FailureKind::Interrupted`].
 ///
 /// # Errors
@@ -130,7 +130,7 @@ pub fn serve<E: Served>(
     Ok(())
 }
 
-/// Hands each line on as a request, until the input ends or nobody wants more.
+/// Passes each line on as a request, until the input ends or the receiver is gone.
 fn read_requests(mut input: impl BufRead, mut hand_on: impl FnMut(Result<Request, String>) -> bool) {
     loop {
         let mut line = String::new();

@@ -1,4 +1,4 @@
-//! One worker: a process that is started when it is needed, and anew where the last one is gone.
+//! One worker: a process that is started when it is needed, and started again if it has ended.
 
 use std::process::Command;
 
@@ -36,7 +36,7 @@ pub(super) struct Worker {
 
 /// What came of starting a process.
 pub(super) enum Start {
-    /// It is ready; this is what it says of itself.
+    /// It is ready, with this description of itself.
     Ready(String),
     /// A stop was requested meanwhile.
     Halted,
@@ -136,12 +136,12 @@ impl Worker {
                     ready.protocol
                 ),
                 Ok(Answer::Ready(ready)) if ready.description.trim().is_empty() => {
-                    "its description is empty; expected a line that says what decides its evaluations"
+                    "its description is empty; expected a line that states what determines its evaluations"
                         .to_owned()
                 }
                 Ok(Answer::Ready(ready)) => match expected {
                     Some(expected) if expected != ready.description => format!(
-                        "it says that it is '{}'; expected '{}'",
+                        "its description is '{}'; expected '{}'",
                         shortened(&ready.description),
                         shortened(expected)
                     ),
@@ -152,7 +152,7 @@ impl Worker {
                 },
                 Ok(Answer::Refused(refused)) => refused.message,
                 Ok(_) => "it answered before it was asked; expected it to say that it is ready".to_owned(),
-                Err(reason) => format!("its first line is no message of the protocol: {reason}"),
+                Err(reason) => format!("its first line is not a message of the protocol: {reason}"),
             },
         };
         Start::Failed(with_last_words(reason, &process.last_words()))
@@ -221,7 +221,7 @@ impl Worker {
                 Err(reason) => Err(Failure::new(
                     FailureKind::BadAnswer,
                     with_last_words(
-                        format!("the worker's answer is no message of the protocol: {reason}"),
+                        format!("the worker's answer is not a message of the protocol: {reason}"),
                         &process.last_words(),
                     ),
                 )),
@@ -236,7 +236,7 @@ impl Worker {
             Wait::OverMemory(used) => Err(Failure::new(
                 FailureKind::OutOfMemory,
                 format!(
-                    "the worker had {} in memory; a trial may have {}",
+                    "the worker used {} of memory; a trial may use {}",
                     mebibytes(used),
                     mebibytes(config.trial_memory_bytes.unwrap_or_default())
                 ),
@@ -270,7 +270,9 @@ impl Worker {
                 Ok(answer) if self.is_surplus(&answer, next) => continue,
                 Ok(answer) => format!("it wrote before it was asked: {}", shortened(&answer.line())),
                 Err(reason) => {
-                    format!("it wrote before it was asked, and no message of the protocol: {reason}")
+                    format!(
+                        "it wrote before it was asked, and the line is not a message of the protocol: {reason}"
+                    )
                 }
             };
             return Some(with_last_words(reason, &process.last_words()));
@@ -297,8 +299,8 @@ impl Worker {
         }
     }
 
-    /// Whether an answer is of the trial that was answered last, and not of the one under way:
-    /// whoever numbers trials may give both the same number.
+    /// Whether an answer repeats the previous answer and does not belong to the current trial. Both
+    /// trials may have the same number.
     fn is_surplus(&self, answer: &Answer, trial: TrialId) -> bool {
         self.answered.is_some() && answer.trial() == self.answered && self.answered != Some(trial)
     }
@@ -321,12 +323,12 @@ impl Worker {
             }
             Answer::Failure(reason) if reason.id != trial.id => other(reason.id),
             Answer::Failure(reason) if reason.kind == FailureKind::Interrupted => {
-                bad("the worker gave the trial up, and nobody had asked it to".to_owned())
+                bad("the worker abandoned the trial without being asked to".to_owned())
             }
             Answer::Failure(reason) => Err(Failure::new(reason.kind, reason.message)),
             Answer::Interrupted(_) => {
                 // Somebody else told it so, such as a signal: the worker is lost.
-                let message = "the worker gave the trial up, and the study had not asked it to";
+                let message = "the worker abandoned the trial without a request from the study";
                 Err(Failure::new(FailureKind::LostWorker, message))
             }
             Answer::Ready(_) | Answer::Refused(_) => {

@@ -12,7 +12,7 @@ use crate::error::StudyError;
 use crate::event::{Observer, Silent};
 use crate::store::{Store, Summary};
 
-/// A study of a strategy in a space, judged by an evaluator: what is not said has its default.
+/// A study of a strategy in a space with an evaluator; all other settings have defaults.
 ///
 /// | Method | Default | Purpose | Range |
 /// |---|---|---|---|
@@ -106,14 +106,14 @@ impl<'a> Study<'a> {
         self
     }
 
-    /// Where trials are recorded. A study that is in there already goes on.
+    /// Where trials are recorded. A study that is already there continues.
     #[must_use]
     pub fn store(mut self, store: &'a mut Store) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Who is told what happens.
+    /// The observer of the study's events.
     #[must_use]
     pub fn observer(mut self, observer: &'a mut dyn Observer) -> Self {
         self.observer = Some(observer);

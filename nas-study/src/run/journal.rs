@@ -1,4 +1,4 @@
-//! Steps on their way into the store, and what observers are told once they are there.
+//! Steps that are about to be stored, and the events that observers receive afterwards.
 
 use std::collections::VecDeque;
 

@@ -2,15 +2,15 @@
 //!
 //! 1. While fewer than `batch` trials are outstanding and the budget allows, the strategy is asked;
 //!    a proposal becomes trial 0, 1, 2, … with the seed `seed.derive("trial", id)`, and is
-//!    evaluated as soon as a thread is free. One that continues an earlier trial has that one's
-//!    seed, and is charged the epochs it adds.
-//! 2. The oldest outstanding trial is waited for, and the strategy is told its outcome.
-//! 3. So on, until nothing is outstanding and nothing more is asked for.
+//!    evaluated as soon as a thread is free. A trial that continues an earlier one has the same
+//!    seed, and is charged only for the additional epochs.
+//! 2. The study waits for the oldest outstanding trial and tells the strategy its outcome.
+//! 3. This repeats until nothing is outstanding and nothing more is asked for.
 //!
-//! Replay is the same loop: where there is a record, the proposal is compared with it instead of
-//! being written, and a recorded outcome is taken instead of an evaluation. So a resumed study asks
-//! and tells in exactly the order in which it would have without the interruption, also when its
-//! budget was extended after it had ended.
+//! Replay is the same loop: if there is a record, the proposal is compared with it instead of being
+//! written, and the recorded outcome replaces an evaluation. A resumed study therefore asks and
+//! tells in exactly the same order as without the interruption, even if its budget was extended
+//! after it had ended.
 
 mod builder;
 mod journal;

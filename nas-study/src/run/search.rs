@@ -203,7 +203,7 @@ impl<'a> Search<'a> {
         Ok(evaluate.then_some(trial))
     }
 
-    /// The next trial: a new training, or one that goes on.
+    /// The next trial: a new training, or one that continues.
     fn trial(&mut self, proposal: Proposal) -> Result<Trial, StudyError> {
         let id = self.spent.trials;
         let Proposal {
@@ -300,7 +300,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Notes what a crew has done. A trial that was given up stays as it was, and is evaluated on
+    /// Notes what a crew has done. An abandoned trial stays unfinished, and is evaluated on
     /// resuming.
     fn receive(&mut self, done: Done, stop: &Stop) -> Result<(), StudyError> {
         let Done {

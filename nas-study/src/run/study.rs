@@ -57,8 +57,8 @@ impl<'a> PreparedStudy<'a> {
         })
     }
 
-    /// The study on record, to go on with. A store that is empty, because the process was killed
-    /// before it had written anything, begins it. A larger budget is set by
+    /// The recorded study, ready to continue. If the store is empty because the process was killed
+    /// before its first write, the study starts from the beginning. A larger budget is set by
     /// [`Store::extend_budget`] before.
     ///
     /// # Errors
@@ -104,8 +104,8 @@ impl<'a> PreparedStudy<'a> {
     /// A study in which every trial failed is no error here; see [`Summary::require_best`].
     ///
     /// # Errors
-    /// [`StudyError::Strategy`] or [`StudyError::Stalled`] where the strategy cannot go on,
-    /// [`StudyError::ReplayDiverged`] where it does not propose what is on record,
+    /// [`StudyError::Strategy`] or [`StudyError::Stalled`] if the strategy cannot continue,
+    /// [`StudyError::ReplayDiverged`] if it does not repeat the recorded proposals,
     /// [`StudyError::Store`] where nothing can be written, [`StudyError::Spawn`] where there are no
     /// threads. What was recorded stays.
     pub fn run(self, options: &RunOptions, observer: &mut dyn Observer) -> Result<Summary, StudyError> {
@@ -150,8 +150,8 @@ fn finish(mut search: Search<'_>, crew: &mut dyn Crew, options: &RunOptions) -> 
 }
 
 impl Store {
-    /// Lets the study on record spend more. Resumed under this budget, it proposes what it would
-    /// have proposed, had it been begun under it. Gives the configuration to resume it with.
+    /// Raises the budget of the recorded study. Resumed with this budget, it makes the same
+    /// proposals as if it had been started with it. Returns the configuration for resuming.
     ///
     /// # Errors
     /// As [`Store::extended_config`]; then nothing has changed.

@@ -28,8 +28,8 @@ impl Trainings {
         self.0.insert(trial.id, training);
     }
 
-    /// Takes the training that ended with `trial`, to go on with up to `fidelity`: its seed and
-    /// where it stands. A second trial cannot have it: two would be at work on the same training.
+    /// Takes the training that ended with `trial`, to continue it up to `fidelity`: its seed and
+    /// its progress. A second trial cannot take it, because both would change the same training.
     pub(crate) fn take(
         &mut self,
         trial: TrialId,
@@ -37,7 +37,7 @@ impl Trainings {
         fidelity: Fidelity,
     ) -> Result<(Seed, Continued), String> {
         let Some(training) = self.0.get(&trial) else {
-            return Err("it failed, was not told yet or is continued already".to_owned());
+            return Err("it failed, its outcome is not known yet, or it is already continued".to_owned());
         };
         if training.architecture != *architecture {
             return Err(format!(

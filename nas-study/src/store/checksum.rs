@@ -1,8 +1,8 @@
-//! A checksum for each row, by which is seen that something else than this program wrote in it.
+//! A checksum for each row, which shows whether another program has changed it.
 //!
 //! It is the sum of the [checksums of its cells](cell), so a step that fills further cells of a row
-//! adds theirs, without reading what is there. The number of a trial is one of its cells: rows that
-//! were swapped are seen too.
+//! adds their checksums, without reading the row. The number of a trial is one of its cells, so
+//! swapped rows are detected too.
 
 use rusqlite::types::ValueRef;
 

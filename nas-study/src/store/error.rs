@@ -18,7 +18,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// There is a file where one was to be created.
-    #[error("'{}' exists already; resume the study in it or choose another place", path.display())]
+    #[error("'{}' already exists; resume the study in it or choose another path", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum StoreError {
         got: i32,
     },
     /// The file is torn or its records contradict each other.
-    #[error("'{}' is damaged: {reason}; restore it from a copy, or begin anew in another directory", path.display())]
+    #[error("'{}' is damaged: {reason}; restore it from a copy, or start again in another directory", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -65,8 +65,8 @@ pub enum StoreError {
     },
     /// The file is to lie on a file system of other machines.
     #[error(
-        "'{}' is on a network file system ({kind}), where neither locks nor a write-ahead log can be relied on; put the run on a \
-         disk of this machine and copy it when it has ended",
+        "'{}' is on a network file system ({kind}), where locks and write-ahead logs are unreliable; put \
+         the run on a disk of this machine and copy it when it has ended",
         path.display()
     )]
     Network {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::StoreError;
 
 /// A lock held on `study.lock` beside the database, with the holder's process id in it. The system
-/// releases it when the process ends, however it ends; the file stays.
+/// releases it when the process ends for any reason; the file stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
     /// Closing the file releases the lock.
@@ -23,14 +23,14 @@ pub struct Holder {
     pub pid: Option<u32>,
 }
 
-/// Times that a lock is tried: who looks whether it is held holds it for a moment.
+/// The number of attempts to take a lock. A process that checks whether it is held, holds it for a
+/// moment.
 const TRIES: u32 = 5;
 /// Time between two of them.
 const BETWEEN: Duration = Duration::from_millis(10);
 
 impl Lock {
-    /// Who holds the lock of this database. It is looked at without being taken for longer than a
-    /// moment.
+    /// The holder of this database's lock. Checking it takes the lock for a moment at most.
     pub(crate) fn holder(database: &Path) -> Result<Option<Holder>, StoreError> {
         let path = lock_path(database);
         let io = |source| StoreError::io(&path, source);

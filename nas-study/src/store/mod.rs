@@ -1,7 +1,7 @@
 //! The records of a study, in SQLite.
 //!
-//! A [`Store`] is written by the one process that runs the study, which holds a lock; [`Records`]
-//! are read by anyone, also meanwhile. Every commit is in the write-ahead log and synced when it
+//! A [`Store`] is written by the one process that runs the study, which holds a lock; any process
+//! can read [`Records`] at any time. Every commit is in the write-ahead log and synced when it
 //! returns (`synchronous = FULL`), so what was committed survives `kill -9` and a loss of power.
 //! Nothing here deletes or truncates a file.
 
@@ -115,7 +115,7 @@ impl Store {
     /// The process that runs the study in this file, if one does.
     ///
     /// # Errors
-    /// [`StoreError::Io`] where the lock cannot be looked at.
+    /// [`StoreError::Io`] if the lock cannot be checked.
     pub fn holder(path: impl AsRef<Path>) -> Result<Option<Holder>, StoreError> {
         Lock::holder(path.as_ref())
     }
@@ -155,7 +155,7 @@ impl Store {
         .map_err(|e| match missing {
             Some(trial) => StoreError::Trial {
                 trial,
-                reason: "it is not on record, or has an outcome already",
+                reason: "it is not recorded, or already has an outcome",
             },
             None => e,
         })

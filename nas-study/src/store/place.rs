@@ -12,7 +12,7 @@ pub(super) fn check(database: &Path) -> Result<(), StoreError> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    // What cannot be asked will be found out by who opens the file.
+    // If this fails, opening the file will report the reason.
     let Ok(found) = rustix::fs::statfs(folder) else {
         return Ok(());
     };

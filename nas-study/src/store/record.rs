@@ -88,7 +88,7 @@ pub(crate) enum Change {
     Attempted(TrialId, Attempt),
     /// A trial was finished.
     Finished(TrialId, Conclusion),
-    /// The strategy took so many seconds to learn from it.
+    /// The number of seconds that the strategy took to learn from it.
     Told(TrialId, f64),
     /// The study began to run (`None`), or ended.
     Ended(Option<End>),

@@ -1,4 +1,4 @@
-//! Reading what is on record.
+//! Reading records.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -114,7 +114,7 @@ impl Records {
         &self.path
     }
 
-    /// The study, if one was begun.
+    /// The study, if one was started.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where the record cannot be understood, [`StoreError::Sqlite`] where
@@ -232,7 +232,7 @@ impl Records {
     /// What has come out of the study so far.
     ///
     /// # Errors
-    /// As [`Records::trials`]; [`StoreError::Empty`] where no study was begun.
+    /// As [`Records::trials`]; [`StoreError::Empty`] if no study was started.
     pub fn summary(&self) -> Result<Summary, StoreError> {
         // What is read within a transaction is of one moment. Nothing is written, so it ends by
         // being dropped.
@@ -271,7 +271,7 @@ impl Records {
             return Ok(());
         }
         let reason = format!(
-            "{} does not match its checksum; something else than this program wrote in it",
+            "{} does not match its checksum; another program has changed it",
             what()
         );
         Err(StoreError::damaged(&self.path, reason))

@@ -1,8 +1,8 @@
 //! The tables, and what makes a file a store.
 //!
-//! Numbers that decide anything are columns of their own and not JSON: SQLite keeps the eight bytes
-//! of a REAL as they are, while a decimal text may be read back one bit off. Figures with names are
-//! JSON: they stand beside a trial, and what weighs them asks whoever knows them.
+//! Numbers that affect a result are columns and not JSON: SQLite keeps the eight bytes of a REAL as
+//! they are, while a decimal text may be read back one bit off. Named figures are JSON: they are
+//! stored with a trial, and objectives and limits get them from [`Sizes`](nas_space::sizes::Sizes).
 //!
 //! Every row ends in its [checksum](super::checksum).
 
@@ -198,7 +198,7 @@ fn check_file(path: &Path) -> Result<(), StoreError> {
         }
         other => other.map_err(|e| StoreError::io(path, e))?,
     };
-    // What SQLite keeps beside it is followed, replayed and removed by SQLite.
+    // SQLite itself follows, replays and removes its companion files.
     for ending in ["-wal", "-shm", "-journal"] {
         let beside = beside(path, ending);
         nas_files::check_own_file(&beside).map_err(|e| StoreError::io(&beside, e))?;

@@ -1,5 +1,5 @@
-//! How a study stands, at a glance: sums that the database makes, so that it takes no longer than
-//! reading once.
+//! The progress of a study: sums that the database computes, so that it takes only one pass over
+//! the records.
 
 use rusqlite::OptionalExtension;
 
@@ -7,7 +7,7 @@ use super::records::{TRIALS, select};
 use super::{Best, Records, StoreError};
 use crate::clock;
 
-/// How a study stands.
+/// The progress of a study.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Standing {
@@ -51,7 +51,7 @@ const BEST: &str = "
     ORDER BY fidelity_epochs DESC, valid_accuracy DESC, id LIMIT 1";
 
 impl Records {
-    /// How the study stands.
+    /// The progress of the study.
     ///
     /// # Errors
     /// As [`Records::study`].

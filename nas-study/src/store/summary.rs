@@ -41,9 +41,9 @@ pub struct Summary {
 /// The trial of the highest validation accuracy among those of the highest fidelity that any trial
 /// reached without failing; of several, the one with the lowest number.
 ///
-/// Accuracies after different numbers of epochs are not compared: one that is high after a single
-/// epoch of a schedule that has just begun says less than a lower one at its end, and the
-/// architecture chosen should be the one that was looked at most closely.
+/// Accuracies after different numbers of epochs are not compared: a high accuracy after the first
+/// epoch of a schedule says less than a lower one at its end, so the choice is made among the
+/// trials that were trained longest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Best {
@@ -86,7 +86,7 @@ pub enum End {
 }
 
 impl fmt::Display for Summary {
-    /// In a few lines, for people: what it was, what it found, what it cost.
+    /// A few lines for readers: the study, its result and its cost.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             method,
@@ -115,7 +115,7 @@ impl fmt::Display for Summary {
                 "\nbest: {:.4} on validation after {} epochs (trial {})\n{}",
                 best.valid_accuracy, best.epochs, best.trial, best.genotype
             ),
-            (None, Some(failure)) => write!(f, "\nnone succeeded; the first failed: {failure}"),
+            (None, Some(failure)) => write!(f, "\nno trial succeeded; the first failed: {failure}"),
             (None, None) => Ok(()),
         }
     }

@@ -319,7 +319,7 @@ fn records_that_contradict_themselves_are_damage() {
     }
 }
 
-/// An accuracy of 7 was shown as 700 %, by whoever asked.
+/// An accuracy of 7 was shown as 700 % by every command.
 #[test]
 fn rows_that_something_else_wrote_in_are_damage() {
     let spoils = [

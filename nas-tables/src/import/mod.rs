@@ -8,8 +8,8 @@
 //! | [`nb101`] | records of NAS-Bench-101's programming interface, as JSON lines | `nb101` |
 //! | [`macro_bench`] | NAS-Bench-Macro's JSON | blocks of eight layers |
 //!
-//! All may be gzipped; [`recognise`] tells them apart. A figure that a file gives twice for an
-//! architecture has to be the same both times: the order of lines never decides.
+//! All may be gzipped; [`recognise`] identifies the format. If a file gives a figure twice for an
+//! architecture, both values must be equal: the order of lines has no effect.
 
 pub mod csv;
 pub mod macro_bench;

@@ -1,8 +1,8 @@
 //! NATS-Bench (and NAS-Bench-201, which it contains) as its programming interface gives it.
 //!
 //! The benchmark's own files are Python pickles. With its interface `nats_bench` they become JSON
-//! lines, one for each architecture, data set, training and repeat: what `get_more_info` and
-//! `get_cost_info` give, and what was asked for.
+//! lines, one for each architecture, data set, training and repeat: the results of `get_more_info`
+//! and `get_cost_info`, and their arguments.
 //!
 //! ```python
 //! import json
@@ -60,7 +60,7 @@ const DATASETS: [(&str, usize); 4] = [
     ("ImageNet16-120", 2),
 ];
 
-/// A line; what else the interface gives is not looked at.
+/// A line; other fields of the interface are ignored.
 #[derive(Debug, Deserialize)]
 struct Record {
     arch_str: String,

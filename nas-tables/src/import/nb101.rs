@@ -1,8 +1,8 @@
 //! NAS-Bench-101 as its programming interface gives it.
 //!
 //! The benchmark's own file is a TensorFlow record. With its interface `nasbench` it becomes JSON
-//! lines, one for each module: what `get_metrics_from_hash` gives, which is a pair of what does not
-//! depend on the training and of what does.
+//! lines, one for each module: the result of `get_metrics_from_hash`, a pair: values that do not
+//! depend on the training, and values that do.
 //!
 //! ```python
 //! import json
@@ -15,11 +15,11 @@
 //! ```
 //!
 //! The table is of the space [`nb101`](nas_space::spaces::nb101): whether each of the 21 edges of
-//! seven vertices is there, and the operations of the five inner ones. What is no
-//! [module](nas_space::nb101::Module) is refused. A search sees the validation accuracy of one of
+//! seven vertices is there, and the operations of the five inner ones. Graphs that are not a
+//! [module](nas_space::nb101::Module) are refused. A search sees the validation accuracy of one of
 //! the three trainings of the most epochs (108), which costs that training's seconds; the report is
-//! the mean test accuracy of all three. What prunes to the same graph, up to the order of vertices,
-//! shares a row.
+//! the mean test accuracy of all three. Modules that prune to the same graph, up to the order of
+//! vertices, share a row.
 //!
 //! # References
 //! C. Ying, A. Klein, E. Real, E. Christiansen, K. Murphy, F. Hutter: NAS-Bench-101: Towards
@@ -55,7 +55,7 @@ struct Fixed {
     trainable_parameters: Option<u64>,
 }
 
-/// One training; what else the interface gives is not looked at.
+/// One training; other fields of the interface are ignored.
 #[derive(Debug, Deserialize)]
 struct Training {
     final_validation_accuracy: f64,

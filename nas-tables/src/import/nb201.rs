@@ -1,5 +1,5 @@
-//! NAS-Bench-201's accuracies as comma-separated text: the file that [`Nb201Table`] reads, with
-//! those columns that a search does not need taken over as well.
+//! NAS-Bench-201's accuracies as comma-separated text: the file that [`Nb201Table`] reads, together
+//! with the columns that a search does not need.
 
 use std::path::Path;
 

@@ -123,7 +123,7 @@ fn a_wrong_line_is_refused_with_its_number_and_the_reason() {
         (
             7,
             "",
-            "expected all 15625 cells, got 15624; the first that is missing is 000010",
+            "expected all 15625 cells, got 15624; the first missing cell is 000010",
         ),
     ] {
         let message = with_line(line, text).unwrap_err().to_string();

@@ -244,7 +244,7 @@ fn a_foreign_and_a_newer_file_are_refused_with_the_reason() {
     );
     for foreign in [&b"\x89PNG\r\n\x1a\n and so on"[..], b"width,depth\n1,2\n", b"x"] {
         let error = open(foreign.to_vec()).unwrap_err().to_string();
-        assert!(error.contains("t.nastab: it is no benchmark table"), "{error}");
+        assert!(error.contains("t.nastab: it is not a benchmark table"), "{error}");
     }
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("photo.png");

@@ -83,7 +83,8 @@ fn perturbation_tunes_for_80_epochs_at_a_tenth_of_the_rate_in_the_published_sett
         .unwrap();
     assert_eq!(rates.len(), 80);
     assert!(rates.iter().all(|rate| (rate - 0.0025).abs() < 1e-15));
-    // The decisions of a round are told after the tuning that follows it; none follows the last.
+    // The decisions of a round are reported after the tuning that follows it; none follows the
+    // last.
     let cells = ["normal".to_owned(), "reduction".to_owned()];
     for (index, (tuned, cell)) in decided.iter().enumerate() {
         assert_eq!(*cell, cells[index % 2]);
@@ -199,7 +200,7 @@ fn a_cell_of_none_alone_is_warned_of() {
             .starts_with("|none~0|+|none~0|none~1|")
     );
     assert!(
-        report.warnings[0].contains("passes nothing on"),
+        report.warnings[0].contains("has no output"),
         "{:?}",
         report.warnings
     );
@@ -224,7 +225,7 @@ fn decisions_in_another_order_are_not_gone_on_with() {
     search.oneshot.method.projection = Some(serde_json::from_value(decided).unwrap());
     let error = search.run(None, |_| {}).unwrap_err().to_string();
     assert!(
-        error.contains("1 of 6") && error.contains("from the start"),
+        error.contains("1 of 6") && error.contains("start the search again"),
         "{error}"
     );
 }

@@ -42,7 +42,7 @@ pub(super) struct ParquetFiles {
     rows: Vec<Row>,
     /// Entries that are read at a time: of one group of rows, ascending.
     blocks: Vec<Range<usize>>,
-    /// The block that was read last, and where reading goes on.
+    /// The block that was read last, and the position where reading continues.
     reading: Mutex<Option<(usize, Block)>>,
 }
 
@@ -97,8 +97,8 @@ impl ParquetFiles {
             return Err(DataError::Layout {
                 path: path.to_owned(),
                 found: format!("{of_splits} Parquet files of splits beside '{}'", other.name),
-                remedy: "expected names that begin with train, validation or test and a hyphen, or none that do; give one file, \
-                         or a folder with those that belong together"
+                remedy: "either all names must begin with train, validation or test and a hyphen, or none; \
+                         give one file, or a folder with files that belong together"
                     .to_owned(),
             });
         }
@@ -136,7 +136,7 @@ impl ParquetFiles {
                     return Err(DataError::Columns {
                         path: file.path.clone(),
                         problem: format!(
-                            "its labels, or the names of their classes, are not those of '{name}'"
+                            "its labels, or the names of their classes, differ from those of '{name}'"
                         ),
                     });
                 }
@@ -246,14 +246,17 @@ impl Labels {
                 }
                 let name = usize::try_from(*label).ok().and_then(|label| names.get(label));
                 let name = name.ok_or_else(|| {
-                    format!("there is the label {label}, and names of {} classes", names.len())
+                    format!(
+                        "it has the label {label}, but names of only {} classes",
+                        names.len()
+                    )
                 })?;
                 class_of[number as usize] = Some(classes.len() as u32);
                 classes.push(name.clone());
             }
             return match classes.iter().collect::<BTreeSet<_>>().len() == classes.len() {
                 true => Ok((classes, class_of)),
-                false => Err("two classes have one name".to_owned()),
+                false => Err("two classes have the same name".to_owned()),
             };
         }
         let text = |label: &Label| match label {

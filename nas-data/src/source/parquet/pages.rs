@@ -1,5 +1,5 @@
-//! The headers of pages, looked at before a page is unpacked: what a header claims is what the
-//! unpacking makes room for.
+//! The headers of pages, checked before a page is unpacked, because unpacking allocates as much as
+//! a header claims.
 
 use std::io::{self, Read};
 
@@ -7,9 +7,9 @@ use parquet::file::reader::ChunkReader;
 
 use super::in_file::InFile;
 
-/// A page may claim so many bytes, whatever it is packed into.
+/// A page may always claim this number of bytes, whatever its packed size.
 const ANY_PAGE: u64 = 64 << 20;
-/// A page may claim so many times the bytes that it is packed into, beyond these.
+/// Beyond that, a page may claim this multiple of its packed size.
 const PER_PACKED_BYTE: u64 = 32;
 /// How deeply structures of a header may lie in each other. Those that there are need 3.
 const DEEPEST: u32 = 8;
@@ -29,7 +29,7 @@ pub(super) fn check(file: &InFile, start: u64, length: u64) -> io::Result<()> {
     let end = start
         .checked_add(length)
         .filter(|&end| end <= file.bytes())
-        .ok_or_else(|| damaged("a column lies behind the end of the file"))?;
+        .ok_or_else(|| damaged("a column lies beyond the end of the file"))?;
     while at < end {
         let mut reader = Compact {
             bytes: file.get_read(at).map_err(io::Error::other)?.take(end - at),
@@ -51,12 +51,12 @@ pub(super) fn check(file: &InFile, start: u64, length: u64) -> io::Result<()> {
             .is_some_and(|encoding| !ENCODINGS.contains(&encoding))
         {
             return Err(damaged(
-                "values are in an encoding that is not read; write the file with plain or dictionary encoding",
+                "values have an unsupported encoding; write the file with plain or dictionary encoding",
             ));
         }
         at = behind.saturating_add(packed);
         if at > end {
-            return Err(damaged("a page lies behind the end of its column"));
+            return Err(damaged("a page lies beyond the end of its column"));
         }
     }
     Ok(())
@@ -76,7 +76,7 @@ struct Page {
     encoding: Option<i64>,
 }
 
-/// Thrift's compact protocol, as far as it is in headers of pages.
+/// The part of Thrift's compact protocol that page headers use.
 struct Compact<R: Read> {
     bytes: io::Take<R>,
 }
@@ -132,7 +132,7 @@ impl<R: Read> Compact<R> {
 
     fn skip(&mut self, kind: u8, depth: u32) -> io::Result<()> {
         if depth > DEEPEST {
-            return Err(damaged("the header of a page is too deep"));
+            return Err(damaged("the header of a page is nested too deeply"));
         }
         match kind {
             // True and false are in the kind.
@@ -167,7 +167,7 @@ impl<R: Read> Compact<R> {
                 }
                 Ok(())
             }
-            _ => Err(damaged("the header of a page is none")),
+            _ => Err(damaged("the header of a page is invalid")),
         }
     }
 

@@ -99,11 +99,13 @@ impl Reader {
                 |value: ByteArray| match std::str::from_utf8(value.data()) {
                     Ok(text) if text.len() <= LONGEST_LABEL => Ok(number(Label::Text(text.to_owned()))),
                     _ => Err(damaged(&format!(
-                        "a label is no text of at most {LONGEST_LABEL} bytes"
+                        "a label is not a text of at most {LONGEST_LABEL} bytes"
                     ))),
                 },
             ),
-            _ => Err(damaged("the labels are of another type than the file says")),
+            _ => Err(damaged(
+                "the type of the labels is not the one that the file declares",
+            )),
         })
     }
 
@@ -135,14 +137,14 @@ impl Reader {
             Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) | Compression::ZSTD(_)
         ) {
             return Err(io::Error::other(format!(
-                "it is packed with {}, which is not read; write it with Snappy, Zstandard, gzip or none",
+                "it is compressed with {}, which is not supported; write it with Snappy, Zstandard, gzip or no compression",
                 chunk.compression()
             )));
         }
         let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
         match (u64::try_from(start), u64::try_from(chunk.compressed_size())) {
             (Ok(start), Ok(length)) => pages::check(&self.file, start, length)?,
-            _ => return Err(damaged("a column begins before the file")),
+            _ => return Err(damaged("a column begins before the start of the file")),
         }
         caught(|| {
             let group = self.reader.get_row_group(group).map_err(io::Error::other)?;
@@ -179,7 +181,7 @@ fn some<T: DataType>(
         .read_records(wanted, Some(&mut levels), None, &mut values)
         .map_err(io::Error::other)?;
     if rows != wanted {
-        return Err(damaged("a column has fewer rows than the file says"));
+        return Err(damaged("a column has fewer rows than the file declares"));
     }
     let mut values = values.into_iter();
     let found: Vec<Option<T::T>> = if level == 0 {
@@ -190,7 +192,9 @@ fn some<T: DataType>(
     };
     match found.len() == wanted {
         true => Ok(found),
-        false => Err(damaged("a column has other rows than the file says")),
+        false => Err(damaged(
+            "the number of a column's rows is not the one that the file declares",
+        )),
     }
 }
 
@@ -238,7 +242,11 @@ impl Block {
                 }
                 match whole.column(group, columns.image)? {
                     ColumnReader::ByteArrayColumnReader(reader) => (reader, whole.level(columns.image), 0),
-                    _ => return Err(damaged("the images are of another type than the file says")),
+                    _ => {
+                        return Err(damaged(
+                            "the type of the images is not the one that the file declares",
+                        ));
+                    }
                 }
             }
         };

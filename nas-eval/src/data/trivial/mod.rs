@@ -1,4 +1,4 @@
-//! TrivialAugment: one operation on each image, of a strength that is drawn as well.
+//! TrivialAugment: one random operation of a random strength on each image.
 //!
 //! In each epoch, an image gets one of fourteen [`Operation`]s and one of 31 strengths, both
 //! uniform, and nothing is tuned. The ranges are those of the Wide space:
@@ -109,7 +109,7 @@ impl Operation {
         }
     }
 
-    /// Puts the changed image in `out`, in place of what is there. `image` has the shape's values,
+    /// Writes the changed image to `out`, replacing its content. `image` has the shape's values,
     /// channel by channel.
     pub(super) fn apply(self, shape: Shape, image: &[u8], out: &mut Vec<u8>) {
         out.clear();

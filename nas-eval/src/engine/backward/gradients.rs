@@ -1,4 +1,4 @@
-//! From what the waves have found to the gradients of parameters and of the mixture.
+//! Computes the gradients of parameters and of the mixture from the results of the waves.
 
 use std::collections::HashMap;
 

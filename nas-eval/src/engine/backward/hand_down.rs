@@ -1,4 +1,4 @@
-//! What each operation hands down to the maps it reads, and the gradients of its weights.
+//! The gradients that each operation passes to the maps that it reads, and those of its weights.
 
 use std::ops::Range;
 

@@ -24,7 +24,7 @@ impl Tile {
         }
     }
 
-    /// Rows and columns of the tiles' outputs that cover so many.
+    /// The output's rows and columns, rounded up to whole tiles.
     pub(crate) fn filled(self, output: [usize; 2]) -> [usize; 2] {
         output.map(|side| side.next_multiple_of(self.outputs()))
     }

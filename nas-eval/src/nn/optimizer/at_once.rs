@@ -1,4 +1,4 @@
-//! Steps of all parameters in a few launches, where there are kernels for it.
+//! Updates all parameters in a few launches, on devices with kernels for it.
 
 use candle_core::{Result, Tensor};
 

@@ -13,7 +13,7 @@ use crate::nn::{Parameters, tensor_file};
 const FORMAT: &str = "nas-optimizer";
 const VERSION: u32 = 1;
 
-/// Everything an optimizer needs to go on as if it had never stopped.
+/// Everything an optimizer needs to continue exactly where it stopped.
 #[derive(Debug, Clone)]
 pub struct OptimizerState {
     kind: String,
@@ -32,8 +32,8 @@ struct Content {
 }
 
 impl OptimizerState {
-    /// One put together from what [`OptimizerState::kind`], [`OptimizerState::steps`] and
-    /// [`OptimizerState::tensors`] gave. An optimizer that is to go on from it checks it.
+    /// A state built from the results of [`OptimizerState::kind`], [`OptimizerState::steps`] and
+    /// [`OptimizerState::tensors`]. The optimizer that continues from it checks it.
     pub fn from_parts(
         kind: impl Into<String>,
         steps: BTreeMap<String, u64>,

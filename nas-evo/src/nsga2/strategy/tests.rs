@@ -39,7 +39,7 @@ impl Sizes for Judged {
     }
 }
 
-/// Every architecture has so many parameters, and the latency given by its first choice.
+/// Every architecture has this number of parameters, and the latency given by its first choice.
 #[derive(Debug)]
 struct Same(u64);
 
@@ -78,7 +78,7 @@ fn judged(architecture: &Architecture) -> (f64, u64) {
     (worth / DECISIONS as f64, params as u64)
 }
 
-/// Asks and tells in turn, and gives the points of all trials.
+/// Alternates between asking and telling, and returns the points of all trials.
 fn run(strategy: &mut dyn Strategy, trials: u64) -> Vec<Vec<f64>> {
     (0..trials)
         .map(|id| {
@@ -99,7 +99,7 @@ fn distance(a: &Architecture, b: &Architecture) -> usize {
     pairs.filter(|(a, b)| a != b).count()
 }
 
-/// The accuracies in hundredths of those who live, in the order they were proposed in.
+/// The accuracies of the population in hundredths, in the order of the proposals.
 fn living(search: &Nsga2) -> Vec<u32> {
     let accuracy = |member: &Member| (-100.0 * member.values[0]).round() as u32;
     search.parents.iter().map(accuracy).collect()
@@ -269,7 +269,7 @@ fn asking_never_waits_and_failures_do_not_breed() {
     ));
 }
 
-/// The hypervolume of those who live grows from the first population to the last in every one of 30
+/// The hypervolume of the population grows from the first population to the last in every one of 30
 /// searches; were either as likely, that would have a probability of 10⁻⁹.
 #[test]
 fn the_front_of_the_population_advances() {

@@ -4,7 +4,8 @@ use nas_space::genotype::DartsGenotype;
 use super::super::checks::check_well_formed;
 use super::*;
 
-/// Strengths of the operations on the two edges of a cell with one node, in so many epochs.
+/// Strengths of the operations on the two edges of a cell with one node, over this number of
+/// epochs.
 fn history(epochs: &[[[f64; 3]; 2]]) -> Vec<Vec<CellStrengths>> {
     let operations = ["none", "skip_connect", "a<b & \"c\""].map(str::to_owned);
     let cell = |strengths: &[[f64; 3]; 2]| CellStrengths {
@@ -37,7 +38,7 @@ fn every_operation_of_every_edge_has_a_line_through_every_epoch() {
     assert_eq!(lines.len(), 6);
     assert!(lines.iter().all(|line| line.len() == 4));
     assert!(svg.contains("a&lt;b &amp; &quot;c&quot;") && !svg.contains("a<b"));
-    assert!(svg.contains("the architecture is of this epoch"));
+    assert!(svg.contains("the architecture is from this epoch"));
 }
 
 #[test]

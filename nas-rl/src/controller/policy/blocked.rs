@@ -1,4 +1,4 @@
-//! What a controller may not choose, by its mask and by the options of the space.
+//! The options that a controller may not choose, because of its mask or the space.
 
 use super::Controller;
 use crate::controller::distribution::Blocked;
@@ -6,7 +6,7 @@ use crate::controller::steps::Step;
 use crate::error::RlError;
 
 impl Controller {
-    /// Whether the mask allows this option, on the way to so many choices.
+    /// Whether the mask allows this option in an architecture of this number of choices.
     pub(super) fn allows(&self, choices: usize, decision: usize, option: usize, chosen: &[usize]) -> bool {
         match &self.mask {
             Some(mask) if choices < self.decisions.len() => mask.allows_of(choices, decision, option, chosen),
@@ -66,8 +66,8 @@ impl Controller {
         Ok(blocked.contains(&true).then_some(blocked))
     }
 
-    /// For each option of a decision whether it is blocked after these choices, on the way to so
-    /// many.
+    /// For each option of a decision, whether it is blocked after these choices, in an architecture
+    /// of this number of choices.
     pub(super) fn blocked_of(
         &self,
         decision: usize,

@@ -26,7 +26,7 @@ fn mixed() -> TinySpace {
     TinySpace::new(&[("a", 2), ("operation", 3), ("a", 2), ("a", 3), ("b", 1)])
 }
 
-/// Log-probabilities and entropies of all architectures of so many choices.
+/// Log-probabilities and entropies of all architectures with this number of choices.
 fn enumerated(controller: &Controller, space: &dyn Space, choices: usize) -> Vec<(f64, f64)> {
     let all = all(space, choices);
     let scores = controller.scores(&all.iter().collect::<Vec<_>>()).unwrap();

@@ -246,7 +246,7 @@ fn what_has_no_supernet_or_does_not_fit_is_refused() {
     );
 }
 
-/// A stop that is requested after so many milliseconds.
+/// A stop that is requested after this number of milliseconds.
 fn stop_after(milliseconds: u64) -> Stop {
     let stop = Stop::new();
     let requested = stop.clone();

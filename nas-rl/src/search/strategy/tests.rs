@@ -31,7 +31,7 @@ fn ask(search: &mut ControllerSearch) -> Architecture {
     }
 }
 
-/// Asks and tells in turn, and gives the proposals.
+/// Alternates between asking and telling, and returns the proposals.
 fn run(
     search: &mut ControllerSearch,
     trials: u64,

@@ -83,7 +83,7 @@ pub(in crate::methods) fn training_curve(curves: Vec<Curve>) -> Html {
     }
     let chart = CurveChart {
         title: "Accuracy of the supernet".to_owned(),
-        subtitle: "All operations at once, or many architectures with the same weights: not the accuracy of the result."
+        subtitle: "The supernet with all operations, or many architectures with shared weights; this is not the accuracy of the result."
             .to_owned(),
         x: Dimension::count("epochs", Scale::Linear),
         y: Dimension::percent("accuracy", Scale::Linear),
@@ -124,7 +124,7 @@ pub(in crate::methods) fn overview<E>(seen: &Seen<'_>, of: &Shown<E>) -> Html {
         let remark = match (&search.arch, &search.stopped) {
             (None, _) => "not finished".to_owned(),
             (_, Some(stopped)) => format!(
-                "stopped early: {}; the architecture is of epoch {}",
+                "stopped early: {}; the architecture is from epoch {}",
                 stopped.reason,
                 stopped.architecture_of + 1
             ),
@@ -148,7 +148,7 @@ pub(in crate::methods) fn overview<E>(seen: &Seen<'_>, of: &Shown<E>) -> Html {
     }
     if searches.len() > 1 {
         html.paragraph(&format!(
-            "Search {place} is shown: the one of the best trial, or the last."
+            "This is search {place}: that of the best trial, or the last one."
         ));
     }
     html

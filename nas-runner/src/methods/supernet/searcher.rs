@@ -119,7 +119,7 @@ impl<M: Trains> Searcher<'_, M> {
     pub(in crate::methods) fn new_search(&self, index: u64) -> Result<M::Search> {
         let seed = self.supernet.seed_of(index);
         let search = self.method.new_search(&self.supernet, seed);
-        search.context("the supernet cannot be made")
+        search.context("the supernet cannot be built")
     }
 
     /// Writes what is known of a search, so that it can be watched.

@@ -115,7 +115,7 @@ fn what_is_no_module_is_refused_with_the_reason() {
         ),
     ] {
         assert!(
-            error.starts_with("this is no module of NAS-Bench-101: "),
+            error.starts_with("this is not a module of NAS-Bench-101: "),
             "{error}"
         );
         assert!(error.contains(named) && error.len() < 300, "{named}: {error}");

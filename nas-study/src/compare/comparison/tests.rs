@@ -110,7 +110,7 @@ fn the_verdict_says_no_more_than_the_numbers() {
     assert!(
         verdict[2].contains("good has the highest mean test accuracy; it is significantly better than alike")
     );
-    assert!(verdict[3].contains("Friedman") && verdict[3].contains("not of other tasks"));
+    assert!(verdict[3].contains("Friedman") && verdict[3].contains("not to other tasks"));
     // The other way round, the sentence turns.
     let methods: [(&str, &[f64]); 2] = [("random", &better), ("bad", &random)];
     let verdict = Comparison::new(vec![task("t", &methods)]).unwrap().verdict;

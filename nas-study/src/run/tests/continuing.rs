@@ -12,7 +12,8 @@ use nas_space::search::{
 use crate::testing::{Evaluate, config, evaluation, options, run_strategy, synthetic, timeless};
 use crate::{Duplicates, Event, Silent, Stop, Store, StudyConfig, StudyError, Summary, TrialRecord};
 
-/// Proposes a new architecture and the continuation of the best trial that can be, in turn.
+/// Alternately proposes a new architecture and the continuation of the best trial that can
+/// continue.
 #[derive(Default)]
 struct Ladder {
     asked: TrialId,
@@ -273,7 +274,7 @@ fn what_cannot_be_continued_ends_the_study_with_the_reason() {
         Proposal::continuing(trial, Architecture::new([choice, 0, 0]), Fidelity { epochs })
     };
     let first = || Proposal::new(Architecture::new([0, 0, 0]));
-    let unknown = "it failed, was not told yet or is continued already";
+    let unknown = "it failed, its outcome is not known yet, or it is already continued";
     // With the trials outstanding at a time, and how many of them are recorded.
     for (proposals, batch, reason, recorded) in [
         (vec![longer(0, 0, 2)], 1, unknown, 0),

@@ -11,7 +11,7 @@ use crate::testing::{
 };
 use crate::{Silent, Store, StudyConfig, StudyError};
 
-/// Every kind of trouble in turn.
+/// Every kind of failure, one after another.
 fn troubled(trial: &Trial) -> Result<Evaluation, Failure> {
     match trial.id % 6 {
         0 => panic!("no such layer: {}", trial.id),

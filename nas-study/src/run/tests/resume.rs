@@ -90,13 +90,16 @@ fn a_budget_cannot_shrink() {
     ]
     .map(refused)
     .into();
-    assert!(refused[0].contains("trials cannot go from 4 to 3"), "{refused:?}");
     assert!(
-        refused[1].contains("seconds cannot go from 3.5 to 3"),
+        refused[0].contains("trials cannot change from 4 to 3"),
         "{refused:?}"
     );
     assert!(
-        refused[2].contains("epochs cannot go from none to 1000"),
+        refused[1].contains("seconds cannot change from 3.5 to 3"),
+        "{refused:?}"
+    );
+    assert!(
+        refused[2].contains("epochs cannot change from none to 1000"),
         "{refused:?}"
     );
     assert!(refused[3].contains("no limit"), "{refused:?}");
@@ -114,14 +117,14 @@ fn another_study_is_refused_and_every_difference_is_named() {
                 batch: 2,
                 ..config.clone()
             },
-            vec!["seed is 42 on record and 1 now", "batch is 1"],
+            vec!["seed is recorded as 42, but is now 1", "batch is 1"],
         ),
         (
             StudyConfig {
                 evaluator: "trained".to_owned(),
                 ..config.clone()
             },
-            vec!["evaluator is 'synthetic' on record and 'trained' now"],
+            vec!["evaluator is recorded as 'synthetic', but is now 'trained'"],
         ),
         (
             StudyConfig {
@@ -135,7 +138,7 @@ fn another_study_is_refused_and_every_difference_is_named() {
                 budget: Budget::trials(9),
                 ..config.clone()
             },
-            vec!["budget.trials is 3 on record and 9 now"],
+            vec!["budget.trials is recorded as 3, but is now 9"],
         ),
         (
             StudyConfig {
@@ -259,7 +262,7 @@ fn a_strategy_that_proposes_something_else_is_refused_with_both_architectures() 
     assert!(
         refused
             .to_string()
-            .contains("resume with the program that began the study"),
+            .contains("resume with the program that started the study"),
         "{refused}"
     );
     assert_eq!(timeless(&store), before, "the records stay");

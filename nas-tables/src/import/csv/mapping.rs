@@ -20,13 +20,13 @@ pub struct Mapping {
     /// Where the figures come from, for people.
     #[serde(default)]
     pub origin: String,
-    /// What stands between fields: one character of ASCII.
+    /// The delimiter between fields: one ASCII character.
     #[serde(default = "comma")]
     pub delimiter: char,
     /// Which lines are read.
     #[serde(default, rename = "where")]
     pub filter: Filter,
-    /// Texts that stand for no figure, besides nothing and `nan`.
+    /// Texts that mean no figure, besides empty fields and `nan`.
     #[serde(default)]
     pub missing: Vec<String>,
     /// Whose architectures the lines are of.
@@ -51,27 +51,26 @@ pub struct ArchitectureColumns {
     /// The one column.
     #[serde(default)]
     pub column: Option<String>,
-    /// What it holds; [`Form::Numbers`] where nothing is said.
+    /// Its content; [`Form::Numbers`] by default.
     #[serde(default)]
     pub form: Option<Form>,
     /// A column for each decision, in the order of the decisions.
     #[serde(default)]
     pub columns: Option<Vec<String>>,
-    /// What those hold, one for all or one for each; found out where nothing is said.
+    /// Their content, one value for all or one for each; detected by default.
     #[serde(default)]
     pub reads: Option<Reads>,
-    /// What stands between the parts of the one column; found out where nothing is said.
+    /// The separator between the parts of the one column; detected by default.
     #[serde(default)]
     pub separator: Option<String>,
-    /// Where zeros are put if there are too few numbers or digits; a text that is too short is an
-    /// error where nothing is said.
+    /// Where zeros are added if there are too few numbers or digits; by default, a text that is too
+    /// short is an error.
     #[serde(default)]
     pub pad: Option<Pad>,
-    /// What the numbers stand for, from 0; the options of each decision where nothing is said.
+    /// The options that the numbers mean, from 0; the options of each decision by default.
     #[serde(default)]
     pub options: Option<Vec<String>>,
-    /// Of which decision each number or option is; in the order of the decisions where nothing is
-    /// said.
+    /// The decision of each number or option; the order of the decisions by default.
     #[serde(default)]
     pub decisions: Option<Vec<String>>,
 }
@@ -176,13 +175,13 @@ pub struct FigureColumn {
     /// What a number counts.
     #[serde(default)]
     pub unit: Unit,
-    /// The name of an extra figure; the column's where nothing is said.
+    /// The name of an extra figure; by default, that of the column.
     #[serde(default)]
     pub name: Option<String>,
     /// The unit of an extra figure, for people.
     #[serde(default)]
     pub symbol: Option<String>,
-    /// Which numbers of an extra figure are better; lower ones where nothing is said.
+    /// Which values of an extra figure are better; lower ones by default.
     #[serde(default)]
     pub direction: Option<Direction>,
 }

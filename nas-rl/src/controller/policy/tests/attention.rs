@@ -1,4 +1,4 @@
-//! The controller of the authors' code of ENAS, against a walk through it by hand.
+//! The controller of ENAS as in the authors' code, compared with a step-by-step calculation.
 
 use nas_space::spaces::{CellSpace, CustomConfig, NasnetConfig, PnasConfig, darts, nasnet, pnas};
 
