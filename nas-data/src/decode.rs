@@ -4,12 +4,8 @@
 //! PNM. Of files with several images, the first is read.
 //!
 //! # Pixels
-//! They are those that Pillow gives for `ImageOps.exif_transpose(image).convert("RGB")`, except as follows:
-//! - JPEG differs by 0.14 levels on average and at most 5, measured over 2,062 photographs. Where colours are
-//!   subsampled and a side is no multiple of 16, the last row and column may differ by 15 levels, and by 50 in noise:
-//!   the decoders enlarge colours differently there. So it is everywhere in images of up to 4 columns.
-//! - BMP of 16 bits, and TIFF with CMYK or with JPEG inside, differ by 1 level at most. All other formats are the
-//!   same, bit for bit.
+//! They are those that Pillow gives for `ImageOps.exif_transpose(image).convert("RGB")`, bit for bit, except as follows:
+//! - BMP of 16 bits, and TIFF with CMYK or with JPEG inside, differ by 1 level at most.
 //! - Transparent pixels lie on white, as `Image.alpha_composite` computes it. What the first frame of a GIF leaves
 //!   uncovered is transparent too.
 //! - Values of 16 bits are `round(v * 255 / 65535)`. Pillow clips them or cuts off their low byte.
@@ -23,13 +19,18 @@
 //! if nothing else is missing. One that is damaged in the middle may show grey there, as in Pillow.
 //!
 //! Not supported are TIFF with a palette, with fax compression of group 3, or with values that are not integers of 1,
-//! 8 or 16 bits.
+//! 8 or 16 bits; and JPEG with arithmetic or lossless coding, or with values of 12 bits.
+//!
+//! libjpeg-turbo, which decodes JPEG, reports errors by unwinding. A program built with `panic = "abort"` aborts at a
+//! damaged JPEG file.
 //!
 //! # Memory
 //! A header of a few bytes can claim an image of gigabytes. No buffer is made before these bounds are checked:
 //! - An image may have 64 MiB as it comes out of its decoder, before alpha and the second byte of 16 bits are removed.
 //! - One of up to 512 MiB is decoded only if the file has at least one byte for each 3,000 of them. A photograph has
 //!   one for 5 to 50, an empty page in PNG one for 1,000.
+//!
+//! A progressive JPEG, and one of several scans, takes two more bytes for each value while it is decoded.
 
 mod error;
 mod jpeg;
@@ -38,7 +39,7 @@ mod webp;
 
 use std::io::Cursor;
 
-use image::codecs::{bmp, gif, jpeg as jpeg_codec, png, pnm, tiff, webp as webp_codec};
+use image::codecs::{bmp, gif, png, pnm, tiff, webp as webp_codec};
 use image::metadata::Orientation;
 use image::{ImageDecoder, ImageError, Limits};
 
@@ -243,10 +244,7 @@ fn start<'a>(
     let reader = Cursor::new(bytes);
     Ok(match format {
         Format::Png => Box::new(png::PngDecoder::with_limits(reader, limits.clone()).map_err(failed)?),
-        Format::Jpeg => {
-            jpeg::check(bytes)?;
-            Box::new(jpeg_codec::JpegDecoder::new(reader).map_err(failed)?)
-        }
+        Format::Jpeg => Box::new(jpeg::JpegDecoder::new(bytes)?),
         Format::WebP => {
             webp::check(bytes)?;
             Box::new(webp_codec::WebPDecoder::new(reader).map_err(failed)?)

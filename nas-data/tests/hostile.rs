@@ -190,6 +190,45 @@ fn a_bomb_is_refused_before_memory_is_taken() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn a_jpeg_that_cannot_be_decoded_is_refused_with_the_reason() {
+    let _alone = alone();
+    let jpeg = image("420.jpg");
+    let frame = find(&jpeg, &[0xff, 0xc0]);
+    let frame_end = frame + 2 + usize::from(jpeg[frame + 3]);
+    let codes = find(&jpeg, &[0xff, 0xc4]);
+    let scan = find(&jpeg, &[0xff, 0xda]);
+    let repeated = |from: usize, to: usize, times: usize| {
+        let mut bytes = jpeg[..to].to_vec();
+        for _ in 0..times {
+            bytes.extend_from_slice(&jpeg[from..to]);
+        }
+        bytes.extend_from_slice(&jpeg[to..]);
+        bytes
+    };
+    for (bytes, expected) in [
+        (with(jpeg.clone(), frame + 1, &[0xc9]), "arithmetic coding"),
+        (with(jpeg.clone(), frame + 1, &[0xc3]), "lossless coding"),
+        (with(jpeg.clone(), frame + 1, &[0xc6]), "hierarchical coding"),
+        (with(jpeg.clone(), frame + 4, &[12]), "values of 12 bits"),
+        (with(jpeg.clone(), frame + 9, &[2]), "2 values a pixel"),
+        (with(jpeg.clone(), frame + 5, &[0, 0]), "it has no pixels"),
+        (with(jpeg.clone(), frame + 2, &[0, 5]), "how large it is"),
+        // What follows is said by libjpeg-turbo.
+        (with(jpeg.clone(), codes + 5, &[0xff; 8]), "Huffman"),
+        (repeated(frame, frame_end, 1), "SOF"),
+        (repeated(scan, jpeg.len() - 2, 100), "100 scans"),
+    ] {
+        let error = decode(&bytes).unwrap_err();
+        let is_right = match &error {
+            DecodeError::Unsupported { what, .. } => what.contains(expected),
+            DecodeError::Damaged { reason, .. } => reason.contains(expected),
+            _ => false,
+        };
+        assert!(is_right, "{expected}: {error:?}");
+    }
+}
+
 /// The next number of a sequence that is the same in every run (splitmix64).
 fn next(state: &mut u64) -> usize {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);

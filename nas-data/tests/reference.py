@@ -25,8 +25,8 @@ def scene(width, height, seed):
     y, x = np.mgrid[0:height, 0:width].astype(float)
     planes = [
         128 + 110 * np.sin(x / 5 + y / 9),
-        255 * x / (width - 1),
-        255 * y / (height - 1),
+        255 * x / max(width - 1, 1),
+        255 * y / max(height - 1, 1),
     ]
     picture = np.stack(planes, -1)
     picture[height // 4 : height // 2, width // 3 : width // 2] = (250, 20, 40)
@@ -135,18 +135,36 @@ def pngs():
     return image, grey, rgba, ramp, colours
 
 
-# The greatest difference between the decoders, as measured.
-JPEG_LEVELS = {
-    "444": 2,
-    "422": 3,
-    "420": 4,
-    "progressive": 3,
-    "restarts": 4,
-    "keep_rgb": 1,
-    "grey": 1,
-    "cmyk": 1,
-    "ycck": 2,
-}
+# How many samples of brightness there are for one of colour, across and down, in the byte of a JPEG's header.
+SAMPLINGS = {"444": 0x11, "422": 0x21, "420": 0x22, "440": 0x12, "411": 0x41}
+# 440 and 411 have as many blocks in a unit as these, which Pillow writes. So only the byte must change; the picture is
+# scrambled, and still has one right way to be decoded.
+WRITTEN_AS = {"440": "422", "411": "420"}
+
+
+def sampled(image, sampling, **options):
+    """A baseline JPEG, or another of Pillow's, with colours sampled like this."""
+    written = SAMPLINGS[WRITTEN_AS.get(sampling, sampling)]
+    subsampling = {0x11: 0, 0x21: 1, 0x22: 2}[written]
+    content = bytearray(saved(image, "JPEG", quality=75, subsampling=subsampling, optimize=True, **options))
+    at = next(content.index(mark) for mark in (b"\xff\xc0", b"\xff\xc2") if mark in content) + 11
+    assert content[at] == written
+    content[at] = SAMPLINGS[sampling]
+    return bytes(content)
+
+
+def samplings():
+    """Sides around those of blocks, where decoders enlarge colours differently."""
+    for width, height in [(1, 1), (3, 2), (17, 23)]:
+        image = Image.fromarray(scene(width, height, 5))
+        for sampling in SAMPLINGS:
+            add(f"{sampling}_{width}x{height}.jpg", sampled(image, sampling))
+    for sampling in ["444", "422", "420"]:
+        add(f"{sampling}_progressive.jpg", sampled(image, sampling, progressive=True))
+    # Noise changes from pixel to pixel, so every rounding shows.
+    noise = Image.fromarray(np.random.default_rng(6).integers(0, 256, (23, 17, 3), np.uint8))
+    for sampling in ["422", "420", "440"]:
+        add(f"{sampling}_noise.jpg", sampled(noise, sampling))
 
 
 def jpegs():
@@ -159,24 +177,24 @@ def jpegs():
         "restarts": {"quality": 75, "restart_marker_blocks": 2},
         "keep_rgb": {"quality": 90, "keep_rgb": True},
     }.items():
-        add(f"{name}.jpg", saved(image, "JPEG", **options), levels=JPEG_LEVELS[name])
-    add("grey.jpg", saved(image.convert("L"), "JPEG"), levels=JPEG_LEVELS["grey"])
+        add(f"{name}.jpg", saved(image, "JPEG", **options))
+    add("grey.jpg", saved(image.convert("L"), "JPEG"))
     cmyk = saved(image.convert("CMYK"), "JPEG", quality=90)
-    add("cmyk_adobe.jpg", cmyk, levels=JPEG_LEVELS["cmyk"])
+    add("cmyk_adobe.jpg", cmyk)
     start = cmyk.index(b"\xff\xee")
     length = struct.unpack(">H", cmyk[start + 2 : start + 4])[0]
     plain = cmyk[:start] + cmyk[start + 2 + length :]
-    add("cmyk_plain.jpg", plain, levels=JPEG_LEVELS["cmyk"])
+    add("cmyk_plain.jpg", plain)
     # The last byte of Adobe's segment says what the four channels are. The colours are odd, but the same for all.
     ycck = bytearray(cmyk)
     ycck[start + 2 + length - 1] = 2
-    add("ycck.jpg", bytes(ycck), levels=JPEG_LEVELS["ycck"])
+    add("ycck.jpg", bytes(ycck))
     small = Image.fromarray(scene(21, 14, 4))
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
         content = saved(small, "JPEG", quality=95, subsampling=0, exif=exif)
-        add(f"exif_{orientation}.jpg", content, levels=JPEG_LEVELS["444"])
+        add(f"exif_{orientation}.jpg", content)
 
 
 def webps(image, grey, rgba):
@@ -323,6 +341,7 @@ def main():
     pnms(image, grey, ramp, colours)
     resizes()
     arrays()
+    samplings()
     (HERE / "images.txt").write_text("\n".join(LINES) + "\n")
     print(sum(file.stat().st_size for file in HERE.iterdir()), "bytes in", len(list(HERE.iterdir())), "files")
 

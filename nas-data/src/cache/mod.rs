@@ -34,8 +34,8 @@ use self::index::Index;
 pub(crate) use self::making::Making;
 pub use self::stock::{CachedData, Forget, Forgotten, cached, forget};
 
-/// Version of the files of a cache. Others are made again.
-const VERSION: u32 = 2;
+/// Version of the files of a cache. Others are made again. It is raised where pixels change, too.
+const VERSION: u32 = 3;
 /// The most bytes of a file in `keys`.
 const LARGEST_RECORD: u64 = 256 << 20;
 /// Folders being made begin with it.
