@@ -37,7 +37,7 @@ pub(crate) fn resolve(text: &str) -> Result<Found> {
         codec::read(text)
             .with_context(|| {
                 let text = codec::shortened(text);
-                format!("'{text}' is no file, run directory, name or written architecture")
+                format!("'{text}' is neither a file, a run directory, a name nor the text of an architecture")
             })
             .typed("ARCH")?
     };

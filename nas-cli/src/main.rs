@@ -8,10 +8,11 @@ mod output;
 mod progress;
 mod signals;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser;
+use clap::FromArgMatches as _;
 use nas_runner::Usage;
 
 use crate::args::{Cli, Command};
@@ -22,7 +23,9 @@ use crate::output::{Output, note};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let matches = args::command(&words).get_matches_from(words);
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if let Some(signal) = signals::received() => {
@@ -81,8 +84,11 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Table(args) => commands::table::run(args, output),
         Command::Status(args) => commands::status::run(args, output),
         Command::Report(args) => commands::report::run(args, output),
-        Command::List => commands::list::run(output),
+        Command::New(command) => commands::new::run(command, output),
+        Command::List(args) => commands::list::run(args, output),
         Command::Doctor(args) => commands::doctor::run(args, output),
+        Command::Completions(args) => commands::completions::run(args, output),
+        Command::Man(args) => commands::man::run(args, output),
         Command::Worker => commands::worker::run(),
         Command::Guard { program } => commands::guard::run(program),
     }

@@ -42,6 +42,27 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
 }
 
+/// A text that begins in column `indent`, in lines that end before column `columns`; the second and
+/// later ones are indented alike. A longer word has a line of its own.
+pub(crate) fn wrapped(text: &str, columns: usize, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut column = indent;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > columns {
+            lines.push('\n');
+            lines.push_str(&" ".repeat(indent));
+            column = indent;
+        } else if column > indent {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += length;
+    }
+    lines
+}
+
 /// A text as a terminal may get it. Names, messages and commands come from files and from other programs; characters that
 /// would move the cursor, change colours or reverse the direction of writing are shown as escapes.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
@@ -66,6 +87,16 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_wrapped_between_words() {
+        assert_eq!(wrapped("one two three four", 9, 0), "one two\nthree\nfour");
+        assert_eq!(
+            wrapped("a longer-than-that b", 8, 2),
+            "a\n  longer-than-that\n  b"
+        );
+        assert_eq!(wrapped("short", 100, 4), "short");
+    }
 
     #[test]
     fn what_commands_a_terminal_is_shown_as_an_escape() {

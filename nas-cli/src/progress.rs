@@ -87,7 +87,7 @@ impl TrialBar {
         match event {
             Event::Resumed { finished, .. } => {
                 self.bar
-                    .println(format!("going on: {finished} trials are on record"));
+                    .println(format!("continuing: {finished} trials are on record"));
             }
             Event::Asked { record } => {
                 if std::mem::take(&mut self.replayed) {
@@ -207,7 +207,7 @@ impl ReadingBar {
         self.bar.set_message(match progress.stage {
             Stage::Listing => "looking for files",
             Stage::Waiting => "waiting for another process that reads them",
-            Stage::Measuring => "looking at their sizes",
+            Stage::Measuring => "measuring images",
             Stage::Reading => "reading",
             Stage::Writing => "writing",
         });
@@ -239,7 +239,7 @@ impl SupernetBar {
     /// Shows that epochs are done: on record, or the last of them just now.
     fn show(&self, done: usize, resumed: bool, figures: &str) {
         if resumed {
-            self.bar.println(format!("going on: {done} epochs are done"));
+            self.bar.println(format!("continuing: {done} epochs are done"));
         }
         if done > 0 {
             self.bar.set_message(figures.to_owned());
@@ -358,12 +358,12 @@ impl BuildBar {
     }
 }
 
-/// A bar that is on the screen from now on, and whose times go on while nothing happens.
 /// A bar for files of images.
 pub(crate) fn image_bar(screen: &Screen, files: usize) -> ProgressBar {
     started(screen, Some(files as u64), BY_FILES, "images".to_owned())
 }
 
+/// A bar that is on the screen from now on, and whose times go on while nothing happens.
 fn started(screen: &Screen, length: Option<u64>, template: &str, prefix: String) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let bar = screen.0.add(bar);

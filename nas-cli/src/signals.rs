@@ -34,7 +34,7 @@ pub(crate) fn how_to_go_on() -> String {
     let command = GOES_ON_BY.lock().unwrap_or_else(PoisonError::into_inner);
     command
         .as_ref()
-        .map_or(String::new(), |command| format!("; go on with: {command}"))
+        .map_or(String::new(), |command| format!("; continue with: {command}"))
 }
 
 /// A stop that is requested by the first signal. From here on this program handles these signals; SIGHUP, which a terminal
@@ -62,7 +62,7 @@ pub(crate) fn stop() -> Result<Stop> {
                 }
                 requested.request();
                 crate::output::note(&format!(
-                    "stopping: what runs leaves a checkpoint (once more ends it at once){}",
+                    "stopping once a checkpoint is written (a second signal stops at once){}",
                     how_to_go_on()
                 ));
                 end_after_grace(signal);

@@ -68,7 +68,7 @@ mod split;
 mod survey;
 mod words;
 
-pub use cache::{CachedData, Forget, Forgotten, cached, forget};
+pub use cache::{CachedData, Forget, Forgotten, cache_folder, cached, forget};
 pub use data::{OwnData, Part, Pixels};
 pub use error::DataError;
 pub use findings::{ClassCount, Duplicates, Findings, Listed, MOST_EXAMPLES, Named, Origin, Skipped, Spread};

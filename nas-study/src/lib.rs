@@ -41,6 +41,7 @@ pub mod processes;
 mod run;
 mod run_dir;
 mod store;
+pub mod templates;
 #[cfg(test)]
 mod testing;
 

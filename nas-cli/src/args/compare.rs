@@ -17,29 +17,47 @@ const SEEDS: (u64, u64) = (30, 5);
 /// More runs of a method than anything is learned from.
 const MOST_SEEDS: u64 = 100_000;
 
+const EXAMPLES: &str = "\
+Examples:
+  nas compare
+      All methods on the built-in table, 30 seeds each
+  nas compare random,evolution,local-search --seeds 100 --trials 200
+      Some methods, with more seeds and more trials
+  nas compare --table nb201_acc.csv.gz --table-data cifar10,cifar100
+      Two data sets of NAS-Bench-201
+  nas compare evolution --data digits --limit 500 --trials 10 --epochs 1 --seeds 5
+      By training: every trial of every seed trains a network
+  nas compare evolution,mine=settings.toml
+      A method against settings of your own";
+
 #[derive(Debug, Clone, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct CompareArgs {
-    /// Methods, separated by commas, each as `nas search METHOD` would run it; NAME=METHOD gives one another name, NAME=FILE.toml
-    /// takes one with the settings of a file [default: all that propose architectures and can run there]
+    /// Methods, separated by commas [default: all that can run]
+    ///
+    /// Each runs as `nas search METHOD` would. NAME=METHOD gives one another name; NAME=FILE.toml is a method with the
+    /// settings of a file. Methods that train a supernet cannot take part.
     #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',')]
     pub(crate) methods: Vec<Entrant>,
     #[command(flatten)]
-    pub(crate) task: TaskArgs,
-    #[command(flatten)]
     pub(crate) runs: RunsArgs,
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
 }
 
 /// The runs of a comparison.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Comparison")]
 pub(crate) struct RunsArgs {
-    /// Do without random search, which is compared with where it is not named
-    #[arg(long)]
+    /// Leave out random search, which otherwise always takes part
+    #[arg(long, hide_short_help = true)]
     pub(crate) without_random: bool,
-    /// Runs of each method, with the seeds 0 to K - 1 [default: 30, or 5 by training]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
+    /// Runs of each method, with the seeds 0 to N - 1 [default: 30, or 5 by training]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=MOST_SEEDS))]
     pub(crate) seeds: Option<u64>,
-    /// Runs at a time, which share the threads [default: one per thread, or 1 with a GPU]. Never changes a result
+    /// Number of runs at a time [default: one per thread, or 1 with a GPU]
+    ///
+    /// They share the threads. The number never changes a result.
     #[arg(long, value_name = "N", value_parser = between(1, 1024))]
     pub(crate) jobs: Option<usize>,
 }

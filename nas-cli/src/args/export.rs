@@ -6,35 +6,51 @@ use clap::{Args, ValueEnum};
 
 use super::MeasuredArgs;
 
+const EXAMPLES: &str = "\
+Examples:
+  nas export runs/evolution-nb201-0
+      ONNX, compared with the trained network before it is written
+  nas export runs/evolution-nb201-0 --quantize int8
+      Also in 8-bit integers, with the accuracy of both
+  nas export best.safetensors --format pytorch --out network
+      PyTorch code with weights, to train on
+  nas export best.safetensors --format rust
+      A crate that needs the standard library only";
+
 #[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
-    /// A run directory, or a network saved by `nas train --out` (.safetensors)
+    /// Run directory, or network saved by `nas train --out` (.safetensors)
     #[arg(value_name = "NETWORK")]
     pub(crate) network: PathBuf,
-    /// What it becomes
+    /// What to write
     #[arg(long, value_enum, default_value = "onnx")]
     pub(crate) format: ExportFormat,
     /// Folder for the files [default: export/FORMAT beside the network]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
-    /// Leave batch norms layers of their own, for training on, rather than make them part of the convolutions (onnx)
+    /// Keep batch normalization in layers of its own (onnx)
+    ///
+    /// Otherwise it becomes part of the convolutions. Keep it if you want to train the network further.
     #[arg(long)]
     pub(crate) keep_batch_norm: bool,
-    /// Write the network in 8-bit integers too, with ranges measured on training images (onnx)
+    /// Also write the network in 8-bit integers (onnx)
+    ///
+    /// The ranges of the integers are measured on training images.
     #[arg(long, value_enum)]
     pub(crate) quantize: Option<Integers>,
     #[command(flatten)]
     pub(crate) measured: MeasuredArgs,
 }
 
-/// The forms that a network can leave in.
+/// The forms that a network can be written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ExportFormat {
     /// For onnxruntime, browsers, phones: network.onnx, preprocess.json, predict.py
     Onnx,
-    /// To train on and to change: model.py, its weights, train.py, predict.py
+    /// To train further and to change: model.py, its weights, train.py, predict.py
     Pytorch,
-    /// To embed: a crate of the standard library alone
+    /// To embed: a crate that needs the standard library only
     Rust,
 }
 

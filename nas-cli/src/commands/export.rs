@@ -86,7 +86,9 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<()> {
     let data = match data.transpose() {
         Ok(data) => data,
         Err(error) if args.quantize.is_none() && args.measured.data.is_none() => {
-            note(&format!("{error}; compared on noise instead"));
+            note(&format!(
+                "note: {error}; the networks are compared on random images instead"
+            ));
             None
         }
         Err(error) => return Err(error),
@@ -156,11 +158,11 @@ fn onnx_run(files: &[File]) -> Result<OnnxRun> {
     Ok(OnnxRun::new(&file.content)?)
 }
 
-/// Runs the exported network elsewhere and compares; refuses what differs by more than rounding.
+/// Runs the exported network in another runtime and compares; refuses what differs by more than rounding.
 fn checked(source: &Source<'_>, files: &[File], data: Option<&Dataset>, shape: Shape) -> Result<Check> {
     let (images, of) = match data {
         Some(data) => (some(&data.train, COMPARED), "training images"),
-        None => (noise(shape), "images of noise"),
+        None => (noise(shape), "random images"),
     };
     let Difference {
         images,
@@ -227,7 +229,7 @@ fn write(folder: &Path, files: &[File]) -> Result<()> {
         let path = folder.join(&file.name);
         if fs::symlink_metadata(&path).is_ok_and(|_| fs::read(&path).ok().as_ref() != Some(&file.content)) {
             bail!(
-                "{} is there already and is another file; remove it, or name another folder with --out",
+                "{} exists and is another file; remove it, or name another folder with --out",
                 path.display()
             );
         }
@@ -235,7 +237,7 @@ fn write(folder: &Path, files: &[File]) -> Result<()> {
     for file in files {
         let path = folder.join(&file.name);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         }
         nas_files::replace(&path, &file.content)
             .with_context(|| format!("cannot write {}", path.display()))?;
@@ -250,13 +252,13 @@ fn text(exported: &Exported) -> String {
     }
     if let Some(check) = &exported.check {
         lines.push(format!(
-            "run elsewhere on {} {}: the same class for {}, class scores within {:.1e}",
+            "compared in another runtime on {} {}: the same class for {}, class scores within {:.1e}",
             check.images, check.of, check.same_class, check.largest_difference
         ));
     }
     if let Some(int8) = &exported.int8 {
         lines.push(format!(
-            "in 8-bit integers: test accuracy {}, before {} ({})",
+            "in 8-bit integers: test accuracy {}, as trained {} ({})",
             percent(int8.test_accuracy_int8),
             percent(int8.test_accuracy),
             counted(int8.test_images, "image")

@@ -1,12 +1,15 @@
 //! One file for each command.
 
 pub(crate) mod compare;
+pub(crate) mod completions;
 pub(crate) mod data;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod guard;
 pub(crate) mod list;
+pub(crate) mod man;
 mod network;
+pub(crate) mod new;
 mod page_file;
 pub(crate) mod predict;
 pub(crate) mod report;

@@ -30,7 +30,7 @@ pub(super) fn network_of(run: &Path) -> Result<PathBuf> {
     if !file.is_file() {
         let run = run.display();
         bail!(
-            "{run} holds no network trained in full; `nas resume {run}` ends a search that trains with one"
+            "{run} has no network that was trained in full; if its search trains networks, `nas resume {run}` finishes it with one"
         );
     }
     Ok(file)
@@ -87,7 +87,7 @@ impl Opened {
                 load(&self.network.dataset, data_dir.as_deref(), None)
             }
             (None, None) => bail!(
-                "{} was trained on images of somebody's own, {}; say where they are with --data PATH",
+                "{} was trained on images of the user ({}); say where they are with --data PATH",
                 self.file.display(),
                 self.network.dataset
             ),

@@ -84,17 +84,17 @@ struct Found {
 /// Looks at all files and prints what they are taken for.
 pub(crate) fn run(args: &PredictArgs, output: Output) -> Result<()> {
     if args.csv && output == Output::Json {
-        return Err(Usage::new("--csv and --json are two forms of one result; expected one of them").into());
+        return Err(Usage::new("--csv and --json cannot be used together").into());
     }
     device::check(&args.device).typed("--device")?;
     let (file, paths) = network_and_images(&args.paths)?;
     if paths.is_empty() {
-        let why = "there is no image to look at; expected image files, folders of them, or - for an image on standard input";
+        let why = "there is no image to classify; expected image files, folders of them, or - for an image on standard input";
         return Err(Usage::new(why).into());
     }
     let network = TrainedNetwork::load(&file, &Operations::standard(), &device::parse(&args.device)?)?;
     let predictor = Predictor::new(network)
-        .with_context(|| format!("{} cannot look at image files", file.display()))?
+        .with_context(|| format!("{} cannot classify image files", file.display()))?
         .with_batch(args.batch);
     let files = files(&paths)?;
     let mut predicted = look(&predictor, &file, &files, args.top)?;
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &PredictArgs, output: Output) -> Result<()> {
                 note(&format!("{}: {}", failed.file, failed.reason));
             }
             bail!(
-                "{} of {} cannot be read; the others are done",
+                "{} of {} cannot be read; the others are classified",
                 failed,
                 counted(failed + predicted.images.len(), "image")
             )
@@ -291,8 +291,8 @@ fn text(predicted: &Predicted) -> String {
         .collect();
     if !predicted.left_out.is_empty() {
         lines.push(format!(
-            "left out: {} in folders, such as {}",
-            counted(predicted.left_out.len(), "file that is no image"),
+            "left out: {} that no image reader knows, such as {}",
+            counted(predicted.left_out.len(), "file"),
             predicted.left_out[0]
         ));
     }

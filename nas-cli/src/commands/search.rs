@@ -31,7 +31,7 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
         .clone()
         .unwrap_or_else(|| free_directory(&session));
     if path.to_str().is_none() {
-        let why = format!("{}: the name of a run directory has to be UTF-8", path.display());
+        let why = format!("{}: the name of a run directory must be UTF-8", path.display());
         return Err(Usage::new(why).into());
     }
     let (run, store) = RunDir::create(&path, session.config())?;
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
     signals::set_resume_hint(resume.clone());
     if output == Output::Text {
         note(&format!(
-            "run directory: {} (go on after an interruption with: {resume})",
+            "run directory: {} (continue after an interruption with: {resume})",
             path.display()
         ));
     }

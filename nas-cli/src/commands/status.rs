@@ -165,8 +165,8 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), beside: &str
         (State::Running, Some(pid)) => format!("running (pid {pid})"),
         (State::Running, None) => "running".to_owned(),
         (State::Finished, _) => "finished".to_owned(),
-        (State::Stopped, _) => format!("stopped; go on with: {resume}"),
-        (State::Interrupted, _) => format!("interrupted: its process is gone; go on with: {resume}"),
+        (State::Stopped, _) => format!("stopped; continue with: {resume}"),
+        (State::Interrupted, _) => format!("interrupted: its process has ended; continue with: {resume}"),
     };
     let under_way = status.trials - status.finished;
     let of = |limit: Option<u64>| limit.map_or(String::new(), |limit| format!(" of {}", grouped(limit)));

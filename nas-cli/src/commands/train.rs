@@ -107,7 +107,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         own: looked.own.as_ref(),
     };
     let mut dataset = data::load(source, &only_notes)?;
-    let seed = Seed::new(args.seed);
+    let seed = Seed::new(args.own.seed);
     if let Some(limit) = args.data.limit {
         dataset = dataset.with_training_images(limit, seed.derive("limit", 0))?;
     }
@@ -128,17 +128,17 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     };
     let mut network = NetworkConfig {
         auxiliary: args.auxiliary,
-        drop_path: args.drop_path > 0.0,
+        drop_path: args.own.drop_path > 0.0,
         ..sized
     };
     args.size.overlay(&mut network);
     let mut train = TrainConfig::for_data(&looked.facts);
-    train.epochs = args.epochs.unwrap_or(train.epochs);
+    train.epochs = args.own.epochs.unwrap_or(train.epochs);
     let judged_by = plan::judged_by(args.training.metric.unwrap_or(MetricChoice::Auto), &looked.facts);
     args.training.overlay(&mut train, &looked.facts, judged_by);
-    train.drop_path = args.drop_path;
-    train.augmentation.cutout = args.cutout.or(train.augmentation.cutout);
-    let validation = match args.valid_fraction {
+    train.drop_path = args.own.drop_path;
+    train.augmentation.cutout = args.own.cutout.or(train.augmentation.cutout);
+    let validation = match args.own.valid_fraction {
         0.0 => Validation::None,
         fraction => Validation::HoldOut {
             fraction,
@@ -152,7 +152,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let memory_estimate_bytes = if compute.device.is_cpu() {
         let built = genotype.network(&Operations::standard(), &network)?;
         let threads = rayon::current_num_threads();
-        let held_out = (args.valid_fraction * dataset.train.len() as f64) as usize;
+        let held_out = (args.own.valid_fraction * dataset.train.len() as f64) as usize;
         let evaluated = dataset.test.len().max(held_out);
         Some(MemoryEstimate::new(&built, &train, threads, dataset.bytes(), evaluated)?.total())
     } else {
@@ -192,7 +192,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         params: report.cost.params,
         macs: report.cost.macs,
         epochs: train.epochs,
-        seed: args.seed,
+        seed: args.own.seed,
         device: nas_eval::device_name(&compute.device),
         peak_memory_bytes: memory::peak(),
         memory_estimate_bytes,
@@ -227,7 +227,7 @@ fn check_writable(out: &Path) -> Result<()> {
         );
     }
     let Some(name) = out.file_name() else {
-        bail!("--out: '{}' is no name of a file", out.display());
+        bail!("--out: '{}' is not the name of a file", out.display());
     };
     let probe = out.with_file_name(format!(
         ".{}.{}.probe",

@@ -88,7 +88,7 @@ fn images_of_ones_own_may_be_gone_and_their_classes_may_be_called_anything() {
     );
     fs::rename(place.path("photos"), place.path("moved")).unwrap();
     let exported = place.json("export @/run --out @/blind");
-    assert_eq!(exported["check"]["of"], "images of noise");
+    assert_eq!(exported["check"]["of"], "random images");
     let refused = place.nas("export @/run --quantize int8 --out @/int8");
     assert!(!refused.status.success() && !place.path("int8").exists());
     let exported = place.json("export @/run --quantize int8 --out @/int8 --data @/moved");

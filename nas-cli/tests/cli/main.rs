@@ -22,6 +22,7 @@ mod limits;
 mod memory;
 mod metric;
 mod nb101;
+mod new;
 mod own_data;
 mod own_training;
 mod pnas;
@@ -34,6 +35,7 @@ mod signals;
 mod sizes;
 mod tables;
 mod tested;
+mod tools;
 mod workers;
 
 use std::fs;

@@ -32,7 +32,7 @@ fn a_published_module_is_shown_with_its_name_and_its_size() {
     assert!(message.contains("at least 4"), "{message}");
     let listed = text(&nas(&["list"]).stdout);
     assert!(
-        listed.contains("nb101            509607936 architectures, 26 decisions"),
+        listed.contains("nb101           509,607,936         26"),
         "{listed}"
     );
     assert!(listed.contains("NB101_BEST"), "{listed}");

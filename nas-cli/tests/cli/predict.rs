@@ -152,7 +152,7 @@ fn what_cannot_be_predicted_is_refused_with_what_to_do() {
     fs::write(place.path("a.safetensors"), "no network").unwrap();
     fs::write(place.path("1.ppm"), square(0, 1)).unwrap();
     for (words, code, expected) in [
-        ("predict @/a.safetensors", 2, "there is no image to look at"),
+        ("predict @/a.safetensors", 2, "there is no image to classify"),
         (
             "predict @/a.safetensors @/1.ppm",
             1,

@@ -86,7 +86,7 @@ impl Cache {
     pub(crate) fn locate(chosen: Option<&Path>, source: Option<&Path>) -> Result<Self, DataError> {
         let root = match chosen {
             Some(chosen) => chosen.to_owned(),
-            None => usual_place().ok_or(DataError::NoCache)?,
+            None => cache_folder().ok_or(DataError::NoCache)?,
         };
         let root = std::path::absolute(&root).map_err(io_error(&root, "found"))?;
         if let Some(source) = source
@@ -230,9 +230,10 @@ fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// `$XDG_CACHE_HOME/nas`, else `~/.cache/nas`. A variable that is not absolute does not count, as
-/// the XDG specification says.
-fn usual_place() -> Option<PathBuf> {
+/// The folder of this user's cache: `$XDG_CACHE_HOME/nas`, else `~/.cache/nas`. A variable that is
+/// not absolute does not count, as the XDG specification says. It need not exist. `None` where
+/// neither the variable nor the user's folder is known.
+pub fn cache_folder() -> Option<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
     let chosen = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)

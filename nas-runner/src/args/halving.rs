@@ -4,33 +4,37 @@ use clap::{Args, ValueEnum};
 
 use crate::parsers::at_least;
 
-/// Whether most trials are trained a little and the better ones more. Each option but the first is for --halving alone.
+/// Whether all trials are trained briefly and the better ones for longer. Each option but the first needs --halving.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Budget")]
 pub struct HalvingArgs {
-    /// Train most architectures a little, and only the better ones up to --epochs [default: train all alike]
+    /// Train all briefly, the better ones longer
+    ///
+    /// The best are trained up to --epochs.
     #[arg(long, value_enum, value_name = "NAME")]
     pub halving: Option<HalvingName>,
-    /// Training epochs after which an architecture is judged first [default: 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Epochs after which an architecture is first judged [default: 1]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub min_epochs: Option<u32>,
-    /// One of so many goes on, to so many times the epochs [default: 4]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+    /// Of each rung, keep the best 1/N and train them N times as long [default: 4]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub eta: Option<u32>,
-    /// Lowest rungs to leave out [default: 0]
-    #[arg(long, value_name = "N")]
+    /// Number of lowest rungs to skip [default: 0]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub early_stopping_rate: Option<u32>,
-    /// Architectures of a bracket, with --halving sync [default: the fewest that bring one to --epochs]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    /// Architectures in a bracket of --halving sync
+    ///
+    /// The default is the fewest that let one of them reach --epochs.
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = at_least(1))]
     pub bracket: Option<usize>,
 }
 
 /// How promotions are decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum HalvingName {
-    /// ASHA: the best of what is known go on at once
+    /// ASHA: an architecture is promoted as soon as it is among the best of its rung
     Asha,
-    /// Successive halving: brackets in which each rung waits for the whole one before
+    /// Successive halving: a rung begins when the one before it is complete
     Sync,
 }
 

@@ -21,31 +21,42 @@ use crate::parsers::{positive, seed};
 /// Whether a file may name the program that is run.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct ConsentArgs {
-    /// Run the evaluator's command that the run directory or --config names. Without it, a command that was not typed with
-    /// --evaluator is shown and not run
-    #[arg(long)]
+    /// Run the evaluator that the run directory or --config names
+    ///
+    /// Without this option, a command that you did not type yourself with --evaluator is shown and not run.
+    #[arg(long, hide_short_help = true)]
     pub allow_evaluator: bool,
 }
 
 /// What `nas search` can be called with, for its help.
 const SEARCH_EXAMPLES: &str = "\
 Examples:
+  nas search --data photos/ --minutes 10
+      Images of your own: evolution, with as many trials as ten minutes allow
   nas search --data fashion-mnist
-      DARTS: train a supernet, read an architecture off it, train that in full
-  nas search evolution --data digits --trials 40 --workers 2
-      Evolution, each network trained in a process of its own
-  nas search pnas --benchmark digits --trials 60
-      Progressive search, in a table of accuracies: seconds instead of hours
+      DARTS: train a supernet, derive an architecture from it, train that in full
+  nas search evolution --data digits --trials 40 --workers 2 --batch 2
+      Evolution, with two trials at a time, each in its own process
   nas search nsga2 --data digits --max-params 50000
-      The front between accuracy and size, of small networks
+      The trade-off between accuracy and size, for small networks
+  nas search pnas --benchmark digits --trials 60
+      Progressive search in a table of accuracies: seconds instead of hours
   nas search random --halving asha --evaluator 'python3 mine.py'
-      Random search that trains the better ones longer, judged by a program of yours";
+      Random search, evaluated by your own program, which trains the better ones longer
+
+The options of one method: nas search METHOD --help";
+
+/// What stands below the everyday options.
+const SHORT_HELP: &str =
+    "All options: nas search --help, or, for those of one method, nas search METHOD --help";
 
 /// The options of `nas search`.
 #[derive(Debug, Clone, Default, Args)]
-#[command(after_help = SEARCH_EXAMPLES)]
+#[command(after_long_help = SEARCH_EXAMPLES, after_help = SHORT_HELP)]
 pub struct SearchArgs {
-    /// Search method [default: darts]
+    /// Search method; `nas list methods` describes them [default: darts]
+    ///
+    /// With --minutes, and for images of your own without a budget, the default is evolution.
     #[arg(value_name = "METHOD")]
     pub method: Option<Method>,
     /// What a comparison has, too.
@@ -63,21 +74,28 @@ pub struct SearchArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Task")]
 pub struct OwnArgs {
-    /// Evaluate trials by this command of the shell instead of training them here: it reads trials and answers with evaluations,
-    /// one JSON object a line, as nas-study/EVALUATORS.md says. --workers of it run
+    /// Evaluate trials with this shell command instead of training them here
+    ///
+    /// It reads trials from standard input and writes an evaluation of each to standard output, one JSON object a line;
+    /// nas-study/EVALUATORS.md describes the protocol. `nas new evaluator FILE` writes a program to start from. --workers
+    /// sets how many copies of it run.
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["benchmark", "table", "table_data"])]
     pub evaluator: Option<String>,
     /// Whether a file may name a program.
     #[command(flatten)]
     pub consent: ConsentArgs,
-    /// Seed of all randomness
+    /// Seed of all randomness [default: 0]
     #[arg(long, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,
-    /// Minutes that all of the search may take, its final training included: epochs and trials are chosen for this machine, and
-    /// evolution is the method where none is named [default: 10 for images of your own, where no method and no budget is named]
-    #[arg(long, help_heading = "Budget", value_name = "MINUTES", value_parser = positive, conflicts_with_all = ["budget_seconds", "budget_epochs", "halving"])]
+    /// Minutes for the whole search; trials and epochs are chosen to fit
+    ///
+    /// They are chosen for the speed of this machine, and include the final training. If you name no method, evolution
+    /// searches. For images of your own, the default is 10 if you name neither a method nor a budget.
+    #[arg(long, help_heading = "Budget", display_order = 0, value_name = "MINUTES", value_parser = positive, conflicts_with_all = ["budget_seconds", "budget_epochs", "halving"])]
     pub minutes: Option<f64>,
-    /// Trials proposed before the first one's outcome is known [default: 1]
-    #[arg(long, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Number of trials at a time [default: 1]
+    ///
+    /// The method proposes this many trials before it learns the outcome of the first. Another number is another search.
+    #[arg(long, hide_short_help = true, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
 }

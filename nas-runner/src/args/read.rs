@@ -1,30 +1,44 @@
-//! Options of how images of one's own are read.
+//! Options that say how the user's images are read.
 
 use clap::Args;
 use nas_data::{ImageSize, Layout, ReadOptions, Resize};
 
-/// How images of one's own are read.
+/// How the user's images are read.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Your own images (--data PATH)")]
 pub struct ReadArgs {
-    /// Side of the square that every image becomes, in pixels, or auto: the median of the shorter sides, at most 64 [default: auto]
-    #[arg(long, value_name = "PIXELS|auto")]
+    /// Side of the square that every image is scaled to [default: auto]
+    ///
+    /// auto is the median of the images' shorter sides, at most 64 pixels.
+    #[arg(long, hide_short_help = true, value_name = "PIXELS|auto")]
     pub image_size: Option<ImageSize>,
-    /// What becomes of images that are not square: pad keeps all of them, stretch their sides, crop their middle [default: pad]
-    #[arg(long, value_name = "pad|stretch|crop", value_parser = resize)]
+    /// How images become square: pad, stretch or crop [default: pad]
+    ///
+    /// pad adds borders, stretch changes the proportions, crop keeps the middle.
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_parser = resize)]
     pub resize: Option<Resize>,
-    /// Only files of the folder whose path matches, such as '**/*.jpg'; with ! in front, only those that do not
-    #[arg(long, value_name = "PATTERN")]
+    /// Read only files whose path matches, such as '**/*.jpg'
+    ///
+    /// With ! in front, only files whose path does not match.
+    #[arg(long, hide_short_help = true, value_name = "PATTERN")]
     pub glob: Option<String>,
-    /// What the columns of a list are, from the left: path, label, split, group, or _ for one that does not count [default: as its
-    /// header says]
-    #[arg(long, value_name = "NAME,NAME,…", value_delimiter = ',')]
+    /// Columns of a list, from the left [default: from its header]
+    ///
+    /// Each is path, label, split, group, or _ for a column to ignore.
+    #[arg(
+        long,
+        hide_short_help = true,
+        value_name = "NAME,NAME,…",
+        value_delimiter = ','
+    )]
     pub columns: Option<Vec<String>>,
-    /// Where the channels of arrays are, if their shape does not say
-    #[arg(long, value_name = "nhw|nhwc|nchw", value_parser = layout)]
+    /// Axes of arrays: nhw, nhwc or nchw [default: from their shape]
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_parser = layout)]
     pub layout: Option<Layout>,
-    /// Share of the images that may be unreadable; they are named and left out [default: 0.01]
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    /// Share of images that may be unreadable [default: 0.01]
+    ///
+    /// Unreadable images are named and left out. If there are more of them, nothing is trained.
+    #[arg(long, hide_short_help = true, value_name = "SHARE", value_parser = share)]
     pub max_bad: Option<f64>,
 }
 

@@ -28,6 +28,9 @@ pub struct TaskArgs {
     /// The images.
     #[command(flatten)]
     pub data: DataArgs,
+    /// How networks are trained.
+    #[command(flatten)]
+    pub training: TrainingArgs,
     /// When it ends.
     #[command(flatten)]
     pub budget: BudgetArgs,
@@ -40,9 +43,6 @@ pub struct TaskArgs {
     /// How large it may be.
     #[command(flatten)]
     pub limits: LimitArgs,
-    /// How networks are trained.
-    #[command(flatten)]
-    pub training: TrainingArgs,
     /// What on.
     #[command(flatten)]
     pub device: DeviceArgs,
@@ -74,68 +74,88 @@ impl TaskArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Task")]
 pub struct SubjectArgs {
-    /// Search space, or a TOML file that describes one; `nas list` has the names [default: darts for darts, else
-    /// nb201]
+    /// Search space: a name from `nas list spaces`, or a TOML file
+    ///
+    /// `nas new space FILE` writes a TOML file to start from. The default is darts for the method darts,
+    /// else nb201.
     #[arg(long, value_name = "NAME|FILE")]
     pub space: Option<String>,
-    /// Blocks of a cell, in the spaces pnas and nasnet [default: 5]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    /// Blocks in a cell of the spaces pnas and nasnet [default: 5]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = at_least(1))]
     pub blocks: Option<usize>,
-    /// Layers of a network, in the spaces chain and enas-macro [default: 6, 12]
-    #[arg(long, value_name = "N", value_parser = at_least(1))]
+    /// Layers of a network in the spaces chain and enas-macro [default: 6 and 12]
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = at_least(1))]
     pub layers: Option<usize>,
-    /// Look accuracies up in a built-in benchmark table instead of training. A supernet still trains, on --data. Of a
-    /// comparison [default: nb201, unless there is a --table or --data]
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(benchmarks()))]
+    /// Look accuracies up in a built-in benchmark: nb201 or digits
+    ///
+    /// Nothing is trained, except supernets, on --data. The default of a comparison without --table and --data is nb201.
+    #[arg(long, value_name = "NAME", hide_possible_values = true, value_parser = PossibleValuesParser::new(benchmarks()))]
     pub benchmark: Option<String>,
-    /// Look accuracies up in this file: one made by `nas table`, or NAS-Bench-201's accuracies as CSV
+    /// Look accuracies up in this file
+    ///
+    /// It is a table that `nas table` has written, or NAS-Bench-201's accuracies as CSV.
     #[arg(long, value_name = "FILE")]
     pub table: Option<PathBuf>,
-    /// Which of the table's data sets to search on; of a comparison, several as NAME,NAME are several tasks [default: its first]
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    /// Data set of the table to search on [default: its first]
+    ///
+    /// In a comparison, several of them, as NAME,NAME, are several tasks.
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_delimiter = ',')]
     pub table_data: Vec<String>,
 }
 
 /// Where the images come from.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Task")]
+#[command(next_help_heading = "Data")]
 pub struct DataArgs {
-    /// Data set: a name (see `nas list`), or images of your own: a folder with a folder for each class, a list of files
-    /// (.csv, .tsv, .txt), arrays (.npz) or Parquet files [default: digits, which is built in]
+    /// Data set from `nas list data`, or path to your images [default: digits]
+    ///
+    /// Your own images are a folder that has a folder of images for each class, a list of files (.csv, .tsv, .txt), arrays
+    /// (.npz) or Parquet files. `nas data check PATH` says what is found there.
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,
-    /// Folder with the data set's official files [default: $NAS_DATA_DIR]
+    /// Folder with the files of data sets [default: $NAS_DATA_DIR]
+    ///
+    /// `nas data list` says which files a data set needs and where to download them.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-    /// Use only so many training images, drawn evenly from the classes
+    /// Use only N training images, drawn evenly from the classes
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub limit: Option<usize>,
-    /// Train on images of your own mirrored, too, left to right: not for letters or signs
-    #[arg(long, help_heading = "Training")]
-    pub flip: bool,
-    /// How images of one's own are read.
+    /// How the user's images are read.
     #[command(flatten)]
     pub read: ReadArgs,
+    /// Also train on your own images mirrored left to right; not for letters or signs
+    #[arg(long, hide_short_help = true, help_heading = "Training")]
+    pub flip: bool,
 }
 
 /// When it ends, and how long networks are trained.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Budget")]
 pub struct BudgetArgs {
-    /// Most trials; of a method that trains a supernet, each is a search of its own [default: 1 for those, else 20, or 100 in a table,
-    /// unless another budget is given]
+    /// Most trials [default: 20; 100 in a table; 1 if a supernet is trained]
+    ///
+    /// If the method trains a supernet, each trial is a whole search. If you give another budget, there is no default.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub trials: Option<u64>,
-    /// Most seconds, summed over the trials and the supernets trained for them; simulated where a table has them
-    #[arg(long, value_name = "S", value_parser = positive)]
+    /// Most seconds of training, summed over trials and supernets
+    ///
+    /// In a table that has times, these are the times of the table.
+    #[arg(long, hide_short_help = true, value_name = "S", value_parser = positive)]
     pub budget_seconds: Option<f64>,
-    /// Most training epochs, summed over the trials; of one that goes on, those it adds
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Most training epochs, summed over trials
+    ///
+    /// A trial that continues another one counts with the epochs that it adds.
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub budget_epochs: Option<u64>,
-    /// Training epochs of a trial; with --halving, the most one gets; in a table, one of the numbers it has
+    /// Training epochs of a trial
+    ///
+    /// With --halving, the most that a trial gets. In a table, one of the numbers of epochs that it has.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: Option<u32>,
-    /// Training epochs of the best architecture after the search, before it is tested
+    /// Training epochs of the best architecture after the search
+    ///
+    /// It is tested then.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub final_epochs: Option<u32>,
 }
@@ -151,11 +171,15 @@ impl BudgetArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct FileArgs {
-    /// Directory of the run, or of the comparison, where one that is there goes on [default: runs/METHOD-SPACE-SEED or
-    /// runs/compare-SPACE, numbered]
+    /// Directory for the results [default: a new one in runs/]
+    ///
+    /// The default is runs/METHOD-SPACE-SEED or runs/compare-SPACE, with a number if that exists. A comparison continues if
+    /// its directory exists; a search is continued by `nas resume`.
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// TOML file with the same settings, as a run directory holds it; options typed here win
+    /// TOML file with settings, such as the config.toml of a run
+    ///
+    /// Options that you type take precedence.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
@@ -164,14 +188,18 @@ pub struct FileArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub struct SizeArgs {
-    /// Channels of the first cells
+    /// Channels in the first cells
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub channels: Option<usize>,
-    /// Cells in all (DARTS skeleton) or per stage (skeletons of NAS-Bench-101 and 201)
+    /// Number of cells
+    ///
+    /// In the DARTS skeleton, all cells; in the skeletons of NAS-Bench-101 and 201, the cells of each stage.
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub cells: Option<usize>,
-    /// How often the stem halves height and width [default: 0 up to 64×64 pixels, 2 up to 128×128, 3 above]
-    #[arg(long, value_name = "N", value_parser = between(0, 5))]
+    /// Times that the stem halves height and width
+    ///
+    /// The default is 0 for images of up to 64×64 pixels, 2 up to 128×128, and 3 above.
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = between(0, 5))]
     pub stem_halvings: Option<usize>,
 }
 
@@ -198,17 +226,19 @@ impl SizeArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub struct LimitArgs {
-    /// Most parameters of a network; what has more is never trained
+    /// Most parameters of a network; larger ones are not trained
     #[arg(long, value_name = "N", value_parser = count())]
     pub max_params: Option<u64>,
-    /// Most multiply-accumulates of a network for one image; what has more is never trained
+    /// Most multiply-accumulates of a network per image
+    ///
+    /// Networks with more of them are not trained.
     #[arg(long, value_name = "N", value_parser = count())]
     pub max_macs: Option<u64>,
-    /// Most that another figure may be, such as a table's latency; may be given several times
-    #[arg(long, value_name = "NAME=VALUE", value_parser = named)]
+    /// Highest value of another figure, such as a table's latency; can be repeated
+    #[arg(long, hide_short_help = true, value_name = "NAME=VALUE", value_parser = named)]
     pub max: Vec<(String, f64)>,
-    /// Least that another figure may be
-    #[arg(long, value_name = "NAME=VALUE", value_parser = named)]
+    /// Lowest value of another figure; can be repeated
+    #[arg(long, hide_short_help = true, value_name = "NAME=VALUE", value_parser = named)]
     pub min: Vec<(String, f64)>,
 }
 
@@ -216,23 +246,31 @@ pub struct LimitArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {
-    /// Images per step, at least 2: a batch norm cannot train on 1
-    #[arg(long, value_name = "N", value_parser = at_least(2))]
+    /// Images per training step, at least 2
+    ///
+    /// Batch normalization cannot be trained on one image.
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = at_least(2))]
     pub batch_size: Option<usize>,
     /// Peak learning rate
-    #[arg(long, value_name = "RATE", value_parser = positive)]
+    #[arg(long, hide_short_help = true, value_name = "RATE", value_parser = positive)]
     pub learning_rate: Option<f64>,
-    /// What networks are compared by: accuracy; balanced, the mean accuracy of the classes; macro-f1, the mean F1 of the classes;
-    /// or auto: balanced where the largest class has more than 3 times the images of the smallest, else accuracy [default: auto]
-    #[arg(long, value_name = "accuracy|balanced|macro-f1|auto", value_parser = metric)]
+    /// What to compare networks by: accuracy, balanced, macro-f1 or auto [default: auto]
+    ///
+    /// balanced is the mean accuracy of the classes, macro-f1 the mean F1 of the classes. auto is balanced if the largest
+    /// class has more than 3 times as many images as the smallest, else accuracy.
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_parser = metric)]
     pub metric: Option<MetricChoice>,
-    /// Weights of the classes in the training loss: none; or balanced, by which rare classes count as much as frequent ones.
-    /// Supernets are trained without [default: balanced where the metric is balanced, else none]
-    #[arg(long, value_name = "none|balanced", value_parser = class_weights)]
+    /// Weights of the classes in the training loss: none or balanced
+    ///
+    /// With balanced, rare classes count as much as frequent ones. Supernets are trained without weights. The default is
+    /// balanced if the metric is balanced, else none.
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_parser = class_weights)]
     pub class_weights: Option<ClassWeights>,
-    /// How training images are varied: none, but for --flip; light, with half of the crop; standard, the crop and the mirroring that suit the
-    /// data; trivial, with TrivialAugment before these. Supernets have a setting of their own [default: standard]
-    #[arg(long, value_name = "none|light|standard|trivial", value_parser = augment)]
+    /// Augmentation of training images: none, light, standard or trivial [default: standard]
+    ///
+    /// none changes images only if there is --flip; standard crops and mirrors them as suits the data; light crops half as
+    /// much; trivial applies TrivialAugment first, then the standard changes. Supernets have a setting of their own.
+    #[arg(long, hide_short_help = true, value_name = "NAME", value_parser = augment)]
     pub augment: Option<AugmentationLevel>,
 }
 
@@ -294,13 +332,18 @@ fn metric(text: &str) -> Result<MetricChoice, String> {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Hardware")]
 pub struct DeviceArgs {
-    /// cpu, cuda, cuda:1 or metal; of a search with workers also several, as in cuda:0,cuda:1 [default: cpu]
+    /// Where to train: cpu, cuda, cuda:1 or metal [default: cpu]
+    ///
+    /// A search with workers can use several devices, such as cuda:0,cuda:1.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<String>,
-    /// On CUDA, let matrix products of f32 run in TF32: much faster from Ampere on, with 10 bits of mantissa in place of 23.
-    /// Other results than in f32, which is the default; --tf32=false takes back what a file says
+    /// Compute matrix products in TF32 on CUDA
+    ///
+    /// This is much faster from Ampere on, with a mantissa of 10 bits instead of 23, and gives other results than f32, the
+    /// default. --tf32=false overrides a file that sets it.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,

@@ -8,9 +8,11 @@ use crate::parsers::positive;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Hardware")]
 pub struct WorkerArgs {
-    /// Processes that evaluate trials, each with its share of the threads, so that what goes wrong in one takes a trial and not
-    /// the search; more than --batch find nothing to do; 0 evaluates in this process [default: 1 where trials are trained,
-    /// else 0]. Never changes a result
+    /// Number of processes that evaluate trials
+    ///
+    /// Each gets its share of the threads. If one crashes, its trial is repeated or fails, and the search continues. No more
+    /// than --batch of them have work at the same time. 0 evaluates in this process. The number never changes a result. The default is 1 if
+    /// trials are trained, else 0.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024))]
     pub workers: Option<u16>,
 }
@@ -26,11 +28,13 @@ impl WorkerArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Hardware")]
 pub struct BoundArgs {
-    /// Seconds after which a trial is stopped and has failed
-    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    /// Stop a trial after this time; it counts as failed
+    #[arg(long, hide_short_help = true, value_name = "SECONDS", value_parser = positive)]
     pub trial_timeout: Option<f64>,
-    /// Memory beyond which a trial is stopped and has failed, such as 8GiB or 500MiB; on Linux
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    /// Stop a trial that needs more memory, such as 8GiB or 500MiB; it counts as failed
+    ///
+    /// This works on Linux only.
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = bytes)]
     pub trial_memory: Option<u64>,
 }
 

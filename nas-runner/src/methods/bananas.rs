@@ -16,27 +16,27 @@ use crate::parsers::at_least;
 pub struct BananasArgs {
     #[command(flatten)]
     predicted: SurrogateArgs,
-    /// Uniform draws to begin with [default: 10]
+    /// Number of random architectures at the start [default: 10]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     initial: Option<usize>,
-    /// Architectures trained before the surrogate learns again [default: 10]
+    /// Architectures to train before the surrogate learns again [default: 10]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     round: Option<usize>,
-    /// Mutants that are ranked in a round, at most [default: 200]
+    /// Most mutants to rank in a round [default: 200]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     candidates: Option<usize>,
-    /// How many of the best so far are mutated [default: 5]
+    /// Number of the best so far that are mutated [default: 5]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     incumbents: Option<usize>,
-    /// Choices in which a mutant differs from its parent, at most [default: 1]
+    /// Most choices in which a mutant differs from its parent [default: 1]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     edits: Option<usize>,
 }
 
 impl SearchMethod for BananasConfig {
     const NAME: &'static str = "bananas";
-    const DESCRIPTION: &'static str =
-        "mutants of the best so far, the most promising by an ensemble's predictions: Bayesian optimisation";
+    const DESCRIPTION: &'static str = "changes the best so far, led by predictions";
+    const SUITS: &'static str = "every space, with few trials";
     const NOT_HALVED: Option<&'static str> = Some("whose surrogate compares trainings of one length");
 
     type Args = BananasArgs;

@@ -11,16 +11,18 @@ pub(super) struct ControllerArgs {
     /// How the controller learns
     #[arg(long, value_enum, value_name = "NAME")]
     algorithm: Option<AlgorithmName>,
-    /// Its learning rate; that of the networks is --learning-rate
+    /// Learning rate of the controller; --learning-rate is that of the networks
     #[arg(long, value_name = "RATE", value_parser = positive)]
     controller_rate: Option<f64>,
-    /// What a nat of its entropy is worth in reward
+    /// Weight of the controller's entropy in its reward, per nat
     #[arg(long, value_name = "WEIGHT", value_parser = not_negative)]
     entropy: Option<f64>,
-    /// What a validation accuracy is worth
+    /// Reward for a validation accuracy
     #[arg(long, value_enum, value_name = "NAME")]
     reward: Option<RewardName>,
-    /// Outcomes it learns from at a time; of enas, its draws to an update
+    /// Outcomes per update of the controller
+    ///
+    /// With enas, the architectures that are drawn for an update.
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     update_every: Option<usize>,
 }
@@ -54,16 +56,16 @@ pub(super) fn measure(reward: Reward, learned: &str) -> String {
 enum AlgorithmName {
     /// One step along the policy gradient
     Reinforce,
-    /// Several steps that are held back by a clip
+    /// Several steps, limited by a clip
     Ppo,
 }
 
 /// What an accuracy is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RewardName {
-    /// Itself
+    /// The accuracy
     Accuracy,
-    /// Its cube
+    /// The cube of the accuracy
     Cubed,
 }
 

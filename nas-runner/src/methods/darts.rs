@@ -34,21 +34,23 @@ const NB201: &str = "nb201";
 /// How operations are weighed, and an architecture read off.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DartsArgs {
-    /// How operations are weighed [default: darts]
+    /// How to weight operations [default: darts]
     #[arg(long, value_enum, value_name = "NAME")]
     relaxation: Option<RelaxationName>,
-    /// Order of the architecture's gradient; 1 takes the weights as they are, 2 looks a step ahead [default: 1]
+    /// Order of the architecture's gradient [default: 1]
     #[arg(long, value_enum, value_name = "N")]
     order: Option<OrderName>,
-    /// How the architecture is read off [default: magnitude]
+    /// How to derive the architecture from the supernet [default: magnitude]
     #[arg(long, value_enum, value_name = "NAME")]
     selection: Option<SelectionName>,
-    /// What ends a search that collapses; not with --selection perturbation [default: none]
+    /// When to stop a search that collapses; not with --selection perturbation [default: none]
     #[arg(long, value_enum, value_name = "NAME")]
     stop: Option<StopName>,
     #[command(flatten)]
     supernet: SupernetArgs,
-    /// Epochs between two measurements of the dominant eigenvalue, 0 for none [default: 0, or 1 with --stop robust]
+    /// Epochs between measurements of the Hessian's dominant eigenvalue [default: 0: none]
+    ///
+    /// The default with --stop robust is 1.
     #[arg(long, value_name = "N")]
     hessian_every: Option<u32>,
 }
@@ -58,9 +60,9 @@ pub struct DartsArgs {
 enum RelaxationName {
     /// By a softmax over all of them
     Darts,
-    /// By a softmax, on a part of the channels, and edges too
+    /// By a softmax on a part of the channels, and edges too
     PcDarts,
-    /// One operation an edge at a time, drawn anew each step
+    /// One operation for each edge, drawn anew at each step
     Gdas,
 }
 
@@ -87,9 +89,9 @@ impl From<OrderName> for Order {
 /// How an architecture is read off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum SelectionName {
-    /// By the strengths of the operations
+    /// The strongest operations
     Magnitude,
-    /// By what the supernet loses without each operation
+    /// The operations without which the supernet loses most accuracy
     Perturbation,
 }
 
@@ -98,9 +100,9 @@ enum SelectionName {
 enum StopName {
     /// Never
     None,
-    /// Where the dominant eigenvalue grows
+    /// When the dominant eigenvalue grows
     Robust,
-    /// Where a cell has too many skip connections
+    /// When a cell has too many skip connections
     DartsPlus,
 }
 
@@ -170,8 +172,8 @@ impl RelaxationName {
 
 impl SearchMethod for DartsConfig {
     const NAME: &'static str = "darts";
-    const DESCRIPTION: &'static str =
-        "a supernet of all architectures, trained once; the strongest operations stay";
+    const DESCRIPTION: &'static str = "keeps the strongest operations of a supernet";
+    const SUITS: &'static str = "large cell spaces in little time";
     const TRAINS_SUPERNET: bool = true;
     const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
     const PRESETS: &'static [(&'static str, &'static str)] =

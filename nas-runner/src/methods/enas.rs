@@ -62,21 +62,20 @@ pub struct EnasArgs {
     /// Updates of the controller after each epoch of the supernet
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     controller_updates: Option<u32>,
-    /// Architectures that the controller draws at the end, to be ranked with the shared weights
+    /// Architectures drawn at the end, of which the shared weights choose the best
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     candidates: Option<usize>,
-    /// Architectures, uniform draws, that are also trained alone, or looked up, to tell how far the ranking by shared weights
-    /// agrees [default: 0]
+    /// Number of random architectures that are also trained alone [default: 0]
+    ///
+    /// The result says how far their ranking agrees with that by shared weights. In a table they are looked up.
     #[arg(long, value_name = "N", value_parser = between(0, MOST_AUDITED as u64))]
     audit: Option<usize>,
 }
 
 impl SearchMethod for EnasMethod {
     const NAME: &'static str = "enas";
-    const DESCRIPTION: &'static str =
-        "the same, rewarded by a supernet whose weights all proposals share: efficient search";
-    const DESCRIPTION_ALONE: &'static str =
-        "proposals of a recurrent controller, rewarded by a supernet whose weights they all share";
+    const DESCRIPTION: &'static str = "a controller learns from a supernet's weights";
+    const SUITS: &'static str = "large spaces that have a supernet";
     const TRAINS_SUPERNET: bool = true;
     const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
     const PRESETS: &'static [(&'static str, &'static str)] = &[(AUTHORS, "as in the authors' code (2018)")];

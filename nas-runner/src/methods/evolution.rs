@@ -12,7 +12,7 @@ use crate::parsers::{at_least, part};
 /// The option of whatever keeps a population.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct PopulationArgs {
-    /// Members of the population; of one that grows, those drawn to begin with [default: 10]
+    /// Size of the population; with --removal none, its size at the start [default: 10]
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     pub(super) population: Option<usize>,
 }
@@ -22,13 +22,13 @@ pub(super) struct PopulationArgs {
 pub struct EvolutionArgs {
     #[command(flatten)]
     population: PopulationArgs,
-    /// Members drawn to find a parent among [default: 3]
+    /// Members drawn at random, of which the best becomes the parent [default: 3]
     #[arg(long, value_name = "N", value_parser = at_least(1), conflicts_with = "tournament_share")]
     tournament: Option<usize>,
-    /// The same as a share of the population, above 0 up to 1
+    /// Size of the tournament as a share of the population, above 0 and up to 1
     #[arg(long, value_name = "SHARE", value_parser = part)]
     tournament_share: Option<f64>,
-    /// Who dies where the population is full [default: oldest]
+    /// Which member is removed when the population is full [default: oldest]
     #[arg(long, value_enum, value_name = "NAME")]
     removal: Option<RemovalName>,
 }
@@ -38,7 +38,7 @@ pub struct EvolutionArgs {
 enum RemovalName {
     /// The oldest member: regularized evolution
     Oldest,
-    /// Nobody: the population grows
+    /// None: the population grows
     None,
 }
 
@@ -53,7 +53,8 @@ impl From<RemovalName> for Removal {
 
 impl SearchMethod for EvolutionConfig {
     const NAME: &'static str = "evolution";
-    const DESCRIPTION: &'static str = "mutants of the best among the most recent: regularized evolution";
+    const DESCRIPTION: &'static str = "changes one of the best among the most recent";
+    const SUITS: &'static str = "every space; a good first choice";
 
     type Args = EvolutionArgs;
 

@@ -20,7 +20,8 @@ pub struct LocalSearchArgs {}
 
 impl SearchMethod for LocalSearchConfig {
     const NAME: &'static str = "local-search";
-    const DESCRIPTION: &'static str = "all neighbours of the best so far, then those of the best of them";
+    const DESCRIPTION: &'static str = "tries all neighbours of the best so far";
+    const SUITS: &'static str = "tables, with many trials";
 
     type Args = LocalSearchArgs;
 

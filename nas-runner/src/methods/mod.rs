@@ -47,7 +47,7 @@ use toml::Table;
 
 pub use self::enas::{AuditRecord, EnasMethod};
 pub use self::local_search::LocalSearchConfig;
-pub use self::options::MethodArgs;
+pub use self::options::{MethodArgs, help_of};
 use self::supernet::{Searches, Supernet};
 use crate::usage::Usage;
 
@@ -55,10 +55,10 @@ use crate::usage::Usage;
 pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
     /// The name it is typed by.
     const NAME: &'static str;
-    /// What it does, in one line.
+    /// What it does, in a few words.
     const DESCRIPTION: &'static str;
-    /// The same, where the other methods do not stand before it.
-    const DESCRIPTION_ALONE: &'static str = Self::DESCRIPTION;
+    /// What it is good for, in a few words.
+    const SUITS: &'static str;
     /// Whether it trains a supernet, rather than proposing architectures one by one.
     const TRAINS_SUPERNET: bool = false;
     /// Why its trainings cannot be halved, if they cannot.
@@ -310,17 +310,17 @@ macro_rules! methods {
                 }
             }
 
-            /// What it does, in one line.
+            /// What it does, in a few words.
             pub const fn description(self) -> &'static str {
                 match self {
                     $(Self::$variant => <$config>::DESCRIPTION,)*
                 }
             }
 
-            /// The same, where the other methods do not stand before it.
-            pub const fn description_alone(self) -> &'static str {
+            /// What it is good for, in a few words.
+            pub const fn suits(self) -> &'static str {
                 match self {
-                    $(Self::$variant => <$config>::DESCRIPTION_ALONE,)*
+                    $(Self::$variant => <$config>::SUITS,)*
                 }
             }
 
@@ -552,7 +552,8 @@ impl ValueEnum for Method {
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()).help(self.description()))
+        let help = format!("{} (for {})", self.description(), self.suits());
+        Some(PossibleValue::new(self.name()).help(help))
     }
 }
 

@@ -15,15 +15,18 @@ use crate::usage::Usage;
 pub struct Nsga2Args {
     #[command(flatten)]
     population: PopulationArgs,
-    /// What architectures are compared by: accuracy, params, macs, or another figure of a table; NAME:max where more of it is better,
-    /// NAME:min where less is [default: as the table says] [default: accuracy,params]
+    /// What to compare architectures by [default: accuracy,params]
+    ///
+    /// Each is accuracy, params, macs, or another figure of a table. NAME:max says that more of it is better, NAME:min that
+    /// less is; without either, the table decides.
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     objectives: Vec<String>,
 }
 
 impl SearchMethod for Nsga2Config {
     const NAME: &'static str = "nsga2";
-    const DESCRIPTION: &'static str = "the whole front between accuracy and cost: multi-objective evolution";
+    const DESCRIPTION: &'static str = "evolves the front between accuracy and cost";
+    const SUITS: &'static str = "small or fast networks";
 
     type Args = Nsga2Args;
 

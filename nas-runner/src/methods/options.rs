@@ -1,7 +1,7 @@
 //! The options of all methods on one command line.
 //!
 //! Each method says which options it has; several may have the same. Here they are put together, each once, under a heading that names
-//! its methods, and those are refused that are typed and not of the method that searches.
+//! its methods. Options that are typed and are not of the method that searches are refused.
 
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
@@ -65,24 +65,54 @@ fn all() -> Vec<(Arg, Vec<&'static str>)> {
     all
 }
 
+/// The presets of all methods.
+fn presets() -> impl Iterator<Item = (Method, &'static (&'static str, &'static str))> + Clone {
+    let all = Method::ALL.into_iter();
+    all.flat_map(|method| method.presets().iter().map(move |preset| (method, preset)))
+}
+
+/// What the option that names settings says of these.
+fn preset_help(listed: &[String]) -> String {
+    format!(
+        "Named settings, which replace those of a file: {}",
+        listed.join("; ")
+    )
+}
+
 /// The option that names settings.
 fn preset() -> Arg {
-    let owned = Method::ALL
-        .into_iter()
-        .flat_map(|method| method.presets().iter().map(move |preset| (method, preset)));
-    let listed: Vec<String> = owned
-        .clone()
+    let listed: Vec<String> = presets()
         .map(|(method, (name, what))| format!("{name} ({method}): {what}"))
         .collect();
     Arg::new(PRESET)
         .long(PRESET)
         .value_name("NAME")
         .hide_possible_values(true)
-        .value_parser(PossibleValuesParser::new(owned.map(|(_, (name, _))| *name)))
-        .help(format!(
-            "Settings with a name, which replace those of a file: {}",
-            listed.join("; ")
-        ))
+        .value_parser(PossibleValuesParser::new(presets().map(|(_, (name, _))| *name)))
+        .hide_short_help(true)
+        .help(preset_help(&listed))
+}
+
+/// The command, whose help shows the options of this method and of no other.
+pub fn help_of(method: Method, command: Command) -> Command {
+    let all = all();
+    command.mut_args(|arg| {
+        let methods = all.iter().find(|(known, _)| known.get_id() == arg.get_id());
+        let listed = |(name, what): &(&str, &str)| format!("{name}: {what}");
+        match methods {
+            Some((_, methods)) if methods.contains(&method.name()) => {
+                arg.help_heading(heading(&[method.name()]))
+            }
+            Some(_) => arg.hide(true),
+            None if arg.get_id() == PRESET && method.presets().is_empty() => arg.hide(true),
+            None if arg.get_id() == PRESET => {
+                let listed: Vec<String> = method.presets().iter().map(listed).collect();
+                arg.help(preset_help(&listed))
+                    .help_heading(heading(&[method.name()]))
+            }
+            None => arg,
+        }
+    })
 }
 
 fn heading(methods: &[&str]) -> String {
@@ -101,7 +131,7 @@ impl clap::Args for MethodArgs {
             .collect();
         let command = command.arg(preset().help_heading(heading(&owners)));
         all().into_iter().fold(command, |command, (arg, methods)| {
-            command.arg(arg.help_heading(heading(&methods)))
+            command.arg(arg.help_heading(heading(&methods)).hide_short_help(true))
         })
     }
 

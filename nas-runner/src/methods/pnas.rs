@@ -30,15 +30,17 @@ const LEVELS_PICTURE: &str = "levels.svg";
 pub struct PnasArgs {
     #[command(flatten)]
     predicted: SurrogateArgs,
-    /// Which levels the networks of --surrogate mlp or lstm learn from after a level: all so far, or the new one alone
-    /// [default: all]
+    /// Which levels the networks of --surrogate mlp or lstm learn from [default: all]
     #[arg(long, value_enum, value_name = "WHICH")]
     surrogate_data: Option<LevelDataName>,
-    /// Architectures trained at level 2, 3, …, as K or K,K,…; the last is that of all further levels [default: what --trials
-    /// has room for]
+    /// Architectures to train at each level from the second on, as K or K,K,… [default: to fit --trials]
+    ///
+    /// The last number is for all further levels.
     #[arg(long, value_name = "K", value_delimiter = ',', value_parser = at_least(1))]
     beam: Option<Vec<usize>>,
-    /// Architectures trained at level 1: so many uniform draws, or all [default: all, but no more than a third of --trials]
+    /// Architectures to train at level 1: N uniform draws, or all
+    ///
+    /// The default is all of them, but at most a third of --trials.
     #[arg(long, value_name = "N|all", value_parser = first_level)]
     first_level: Option<FirstLevel>,
 }
@@ -54,8 +56,8 @@ enum LevelDataName {
 
 impl SearchMethod for ProgressiveConfig {
     const NAME: &'static str = "pnas";
-    const DESCRIPTION: &'static str =
-        "level by level of a space that grows, the most promising by a surrogate's prediction";
+    const DESCRIPTION: &'static str = "grows cells level by level, led by predictions";
+    const SUITS: &'static str = "few trials; spaces that grow";
     const NOT_HALVED: Option<&'static str> = Some("whose surrogate compares trainings of one length");
 
     type Args = PnasArgs;

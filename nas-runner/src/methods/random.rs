@@ -14,7 +14,8 @@ pub struct RandomArgs {}
 
 impl SearchMethod for RandomSearchConfig {
     const NAME: &'static str = "random";
-    const DESCRIPTION: &'static str = "architectures drawn uniformly, none twice: the baseline";
+    const DESCRIPTION: &'static str = "draws architectures uniformly, none twice";
+    const SUITS: &'static str = "every space; the baseline";
 
     type Args = RandomArgs;
 

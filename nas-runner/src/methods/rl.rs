@@ -33,9 +33,10 @@ pub struct RlArgs {
 
 impl SearchMethod for RlConfig {
     const NAME: &'static str = "rl";
-    const DESCRIPTION: &'static str = "proposals of a recurrent controller that learns by reinforcement";
+    const DESCRIPTION: &'static str = "a recurrent controller learns what to propose";
+    const SUITS: &'static str = "100 trials or more";
     const PRESETS: &'static [(&'static str, &'static str)] = &[
-        ("small", "for about a hundred trials, as where nothing is said"),
+        ("small", "for about a hundred trials (default)"),
         ("nasnet", "as in the search for NASNet (2018)"),
         ("zoph-le", "as in Zoph & Le (2017), for thousands of trials"),
     ];

@@ -14,7 +14,7 @@ pub(super) struct SurrogateArgs {
     /// What predicts accuracies [default: mlp for pnas, feature-mlp for bananas]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(super) surrogate: Option<SurrogateName>,
-    /// What candidates are ranked by [default: top for pnas, thompson for bananas]
+    /// How to rank candidates [default: top for pnas, thompson for bananas]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(super) exploration: Option<ExplorationName>,
 }

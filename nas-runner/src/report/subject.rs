@@ -37,7 +37,7 @@ pub(super) fn lead(run: &Run) -> String {
 
 /// What the method does, in the words of this run's metric.
 fn description(run: &Run) -> String {
-    let text = run.config.method.method().description_alone();
+    let text = run.config.method.method().description();
     match run.metric() {
         metric if metric.is_accuracy() => text.to_owned(),
         metric => text.replace("accuracy", metric.name()),

@@ -71,7 +71,7 @@ impl Bench {
             ] {
                 if differs {
                     bail!(
-                        "the {what} of {} is another than that of {}; expected the same for all that are compared",
+                        "the {what} of {} differs from that of {}; all compared methods need the same",
                         other.method,
                         first.method
                     );
@@ -84,8 +84,8 @@ impl Bench {
             Estimation::Table(plan) => Some(plan.evaluator()?),
             Estimation::Training(_) => None,
             Estimation::Command(_) => bail!(
-                "an evaluator of your own answers for validation alone, and methods are compared by test accuracy; expected a \
-                 data set to train on, or a table"
+                "an evaluator of your own gives validation accuracies only, and methods are compared by test accuracy; use a \
+                 data set to train on (--data) or a table (--table)"
             ),
         };
         let description = match &table {

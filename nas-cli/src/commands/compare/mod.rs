@@ -119,8 +119,8 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     let halved = configs.iter().filter(|config| config.halving.is_some()).count();
     if budget.epochs.is_none() && budget.seconds.is_none() && (1..configs.len()).contains(&halved) {
         note(
-            "note: the same number of trials is less training for methods that are halved; --budget-epochs N gives all the \
-             same",
+            "note: with the same number of trials, methods with --halving train less; --budget-epochs N gives all methods the \
+             same amount of training",
         );
     }
     let directory = match &args.task.files.run {
@@ -133,7 +133,7 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     let (journal, done) = Journal::open(&directory.join("runs.jsonl"), &identity)?;
     if output == Output::Text {
         note(&format!(
-            "directory: {} (go on after an interruption with the same words and --run {0})",
+            "directory: {} (continue after an interruption with the same command and --run {0})",
             directory.display()
         ));
     }
@@ -157,7 +157,7 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
         .values()
         .flat_map(|task| task.methods.values());
     if standings.all(|standing| standing.test_mean.is_none()) {
-        bail!("no run has a result: every trial failed; the page and runs.csv say more");
+        bail!("no run has a result, because every trial failed; report.html and runs.csv give the reasons");
     }
     Ok(())
 }
@@ -226,7 +226,8 @@ fn entrants(args: &CompareArgs) -> Result<Vec<Entrant>> {
             return Err(Usage::new(why).into());
         }
         if entrant.name == BASELINE && entrant.what != random.what {
-            let why = format!("METHOD: the name {BASELINE} is that of random search; expected another one");
+            let why =
+                format!("METHOD: the name {BASELINE} is reserved for random search; choose another name");
             return Err(Usage::new(why).into());
         }
     }
@@ -245,7 +246,7 @@ fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Re
     if !config.method.proposes() {
         let able: Vec<&str> = Method::proposing().map(Method::name).collect();
         let why = format!(
-            "METHOD: {} trains a supernet and proposes no architectures one by one; compare {}",
+            "METHOD: {} trains a supernet and does not propose architectures one by one; choose from {}",
             config.method,
             able.join(", ")
         );

@@ -70,7 +70,7 @@ pub(super) fn run(args: &CacheArgs, output: Output) -> Result<()> {
     output.result(&stock, || text(&stock))?;
     if refused > 0 {
         bail!(
-            "{} could not be removed: a process reads the images just now, or the system refuses",
+            "{} could not be removed: a process is reading the images, or the system refuses",
             counted(refused, "data set")
         );
     }
@@ -104,7 +104,7 @@ fn only(stock: &[CachedData], digits: &str) -> Result<String> {
     let mut found = stock.iter().filter(|data| data.fingerprint.starts_with(digits));
     match (found.next(), found.next()) {
         (Some(data), None) => Ok(data.fingerprint.clone()),
-        (None, _) => bail!("no images of fingerprint {digits} are kept; nas data cache lists those that are"),
+        (None, _) => bail!("no cached images have the fingerprint {digits}; `nas data cache` lists all"),
         (Some(_), Some(_)) => bail!("several fingerprints begin with {digits}; expected more of its digits"),
     }
 }
@@ -126,8 +126,8 @@ fn text(stock: &Stock) -> String {
     lines.extend(stock.removed.iter().map(|row| line(row, "  removed")));
     let bytes: u64 = stock.kept.iter().map(|row| row.bytes).sum();
     lines.push(match stock.kept.len() {
-        0 => "nothing is kept".to_owned(),
-        sets => format!("{} kept, {}", counted(sets, "data set"), mebibytes(bytes)),
+        0 => "the cache is empty".to_owned(),
+        sets => format!("{} in the cache, {}", counted(sets, "data set"), mebibytes(bytes)),
     });
     if stock.leftovers > 0 {
         lines.push(format!(
@@ -198,7 +198,7 @@ mod tests {
             only(&stock, "20ffab12cd34")
                 .unwrap_err()
                 .to_string()
-                .contains("no images")
+                .contains("no cached images")
         );
     }
 }

@@ -53,8 +53,7 @@ pub(super) struct Checked {
 pub(super) fn run(args: &CheckArgs, output: Output) -> Result<()> {
     let path = data::normalized(&args.path).typed("PATH")?;
     if data::is_named(&path) {
-        let why =
-            format!("PATH: {path} is a data set with a name; `nas list` and `nas doctor` tell of these");
+        let why = format!("PATH: {path} is the name of a data set; `nas data list` describes it");
         return Err(Usage::new(why).into());
     }
     let mut read = ReadOptions::default();

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &BuildArgs, output: Output) -> Result<()> {
     let mut journal = Journal::open(&path, build.recipe())?;
     if output == Output::Text {
         note(&format!(
-            "{} architectures, {} different networks, {} trainings, {} of them done; kept in {} (go on after an \
+            "{} architectures, {} different networks, {} trainings, {} of them done; recorded in {} (continue after an \
              interruption with the same command)",
             grouped(build.architectures() as u64),
             grouped(build.forms() as u64),
@@ -115,7 +115,7 @@ fn prepare(args: &BuildArgs, fidelities: &[u32]) -> Result<TableBuild> {
     let space = plan::space(&args.space)?;
     let data = args.data.data.as_deref().unwrap_or(DATA);
     if !data::is_named(data) {
-        let why = format!("--data {data}: a table is made of a data set with a name; `nas list` has them");
+        let why = format!("--data {data}: a table needs a data set with a name; `nas list data` shows them");
         return Err(Usage::new(why).into());
     }
     let looked = Looked::at(data, None, (&args.data.read, args.data.flip), &only_notes).typed("--data")?;

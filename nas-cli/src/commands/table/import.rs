@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ImportArgs, output: Output) -> Result<()> {
             return Err(Usage::new(why).into());
         }
         (format, Some(_)) => {
-            let why = format!("--mapping has no meaning but with --format csv, and this is {format}");
+            let why = format!("--mapping is for --format csv only, and this is {format}");
             return Err(Usage::new(why).into());
         }
         (Format::Nb201, None) => import::nb201::import(file)?,
@@ -79,8 +79,8 @@ fn warning(table: &Table, mismatch: &SizeMismatch) -> String {
          [architecture] in the mapping\n  options = [\"skip_connect\", \"none\", \"nor_conv_3x3\", \"nor_conv_1x1\", \"avg_pool_3x3\"]\n  \
          decisions = [\"cell.edge_0_1\", \"cell.edge_0_2\", \"cell.edge_0_3\", \"cell.edge_1_2\", \"cell.edge_1_3\", \"cell.edge_2_3\"]"
     } else {
-        "Most likely its operations are numbered in another order than is assumed, so that its figures are taken for those of \
-         other architectures: see options and decisions in nas table import --help"
+        "Most likely its operations are numbered in another order than is assumed, so that its figures are assigned to other \
+         architectures: see options and decisions in nas table import --help"
     };
     format!(
         "WARNING: the file's parameters are not those of its architectures in {} of {} rows compared, on {}. The first is \

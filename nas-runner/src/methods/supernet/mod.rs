@@ -21,16 +21,18 @@ use crate::size::Skeleton;
 /// How large a supernet is, and how long it is trained.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct SupernetArgs {
-    /// Epochs of the supernet
+    /// Training epochs of the supernet
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) search_epochs: Option<u32>,
-    /// Channels of the supernet's first cells
+    /// Channels in the supernet's first cells
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     search_channels: Option<usize>,
-    /// Cells of the supernet: in all, or per stage
+    /// Number of cells in the supernet
+    ///
+    /// In the DARTS skeleton, all cells; in that of NAS-Bench-201, the cells of each stage.
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     search_cells: Option<usize>,
-    /// Images per step of the supernet, at least 2
+    /// Images per training step of the supernet, at least 2
     #[arg(long, value_name = "N", value_parser = at_least(2))]
     pub(super) search_batch: Option<usize>,
 }

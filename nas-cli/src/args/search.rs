@@ -1,0 +1,73 @@
+//! What is done with a run directory, as typed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use nas_runner::args::{ConsentArgs, WorkerArgs};
+
+const RESUME_EXAMPLES: &str = "\
+Examples:
+  nas resume runs/evolution-nb201-0
+      Continue as the search was started
+  nas resume runs/evolution-nb201-0 --trials 100
+      Continue, up to 100 trials in all
+  nas resume runs/evolution-nb201-0 --workers 4
+      Continue with four processes
+  nas resume runs/evolution-nb201-0 --data /new/place/photos
+      Continue with images that were moved";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = RESUME_EXAMPLES)]
+pub(crate) struct ResumeArgs {
+    /// Run directory
+    #[arg(value_name = "DIR")]
+    pub(crate) run: PathBuf,
+    /// New folder of the data set's files, if they were moved
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// New place of your own images, if they were moved
+    ///
+    /// They must be the same images.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) data: Option<String>,
+    /// The run's evaluator, typed again
+    ///
+    /// If the run has an evaluator, this is the consent to run it. It must be the command on record.
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) evaluator: Option<String>,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+    #[command(flatten)]
+    pub(crate) workers: WorkerArgs,
+    /// Most trials, if more than at the start
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) trials: Option<u64>,
+    /// Most training epochs, if more than at the start
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) budget_epochs: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_long_help = "Example:\n  nas status runs/evolution-nb201-0")]
+pub(crate) struct StatusArgs {
+    /// Run directory
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+}
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  nas report runs/evolution-nb201-0
+      Write report.html in the run directory
+  nas report runs/evolution-nb201-0 --out search.html";
+
+#[derive(Debug, Args)]
+#[command(after_long_help = REPORT_EXAMPLES)]
+pub(crate) struct ReportArgs {
+    /// Run directory
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// Where to write the page; - is stdout [default: report.html in the run directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
