@@ -127,7 +127,9 @@ pub(crate) struct BuildArgs {
     /// Name of the table [default: that of its file]
     #[arg(long, help_heading = "Output", value_name = "NAME")]
     pub(crate) name: Option<String>,
-    /// File of finished trainings, from which an interrupted build continues [default: FILE.journal]
+    /// File of finished trainings [default: FILE.journal]
+    ///
+    /// An interrupted build continues from it.
     #[arg(long, hide_short_help = true, help_heading = "Output", value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 }

@@ -162,7 +162,7 @@ fn what_cannot_be_predicted_is_refused_with_what_to_do() {
         (
             "predict @/a.safetensors @/1.ppm --csv --json",
             2,
-            "expected one of them",
+            "cannot be used together",
         ),
     ] {
         let output = place.nas(words);

@@ -43,7 +43,9 @@ pub struct DartsArgs {
     /// How to derive the architecture from the supernet [default: magnitude]
     #[arg(long, value_enum, value_name = "NAME")]
     selection: Option<SelectionName>,
-    /// When to stop a search that collapses; not with --selection perturbation [default: none]
+    /// When to stop a search that collapses [default: none]
+    ///
+    /// A rule cannot be combined with --selection perturbation.
     #[arg(long, value_enum, value_name = "NAME")]
     stop: Option<StopName>,
     #[command(flatten)]

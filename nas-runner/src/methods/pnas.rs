@@ -33,9 +33,9 @@ pub struct PnasArgs {
     /// Which levels the networks of --surrogate mlp or lstm learn from [default: all]
     #[arg(long, value_enum, value_name = "WHICH")]
     surrogate_data: Option<LevelDataName>,
-    /// Architectures to train at each level from the second on, as K or K,K,… [default: to fit --trials]
+    /// Architectures to train at each level from the second on, as K or K,K,…
     ///
-    /// The last number is for all further levels.
+    /// The last number is for all further levels. The default is as many as --trials allows.
     #[arg(long, value_name = "K", value_delimiter = ',', value_parser = at_least(1))]
     beam: Option<Vec<usize>>,
     /// Architectures to train at level 1: N uniform draws, or all
