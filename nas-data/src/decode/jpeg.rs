@@ -84,10 +84,8 @@ impl<'a> JpegDecoder<'a> {
             let content = &segment[2..];
             match kind {
                 // The other three are no frames: Huffman tables, an extension, arithmetic codes.
-                0xc0..=0xcf if !matches!(kind, 0xc4 | 0xc8 | 0xcc) => {
-                    if frame.is_none() {
-                        frame = Some(Frame::read(kind, content)?);
-                    }
+                0xc0..=0xcf if !matches!(kind, 0xc4 | 0xc8 | 0xcc) && frame.is_none() => {
+                    frame = Some(Frame::read(kind, content)?);
                 }
                 // As Pillow does, only the first of several counts, and none behind the pixels.
                 0xe1 if exif.is_none() && scans == 0 => exif = content.strip_prefix(EXIF),
