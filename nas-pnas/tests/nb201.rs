@@ -8,7 +8,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test that prints what it measured"
 )]
 
