@@ -3,6 +3,8 @@
 #   docker build --tag nas .
 #   docker run --rm --init --volume "$PWD:/work" nas search --data photos/
 FROM rust:1.95-slim-trixie AS build
+# The assembly of the JPEG decoder needs nasm.
+RUN apt-get update && apt-get install --yes --no-install-recommends nasm && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 # Packages and compiled crates are kept for the next build; the program is copied out of what is kept.
