@@ -53,7 +53,7 @@ fn the_best_candidate_is_trained_and_the_shared_weights_are_audited() {
     for part in [
         "draws with shared weights",
         "Audit of the shared weights",
-        "Of 3 uniform draws, ",
+        "For 3 uniform draws, ",
     ] {
         assert!(page.contains(part), "{part}");
     }

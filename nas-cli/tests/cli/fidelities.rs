@@ -206,7 +206,7 @@ fn halving_runs_on_the_epochs_of_nas_bench_101_and_costs_their_seconds() {
     let one = modules(dir.path(), "one", &[108]);
     let odd = modules(dir.path(), "odd", &[12, 200]);
     for (table, typed, named) in [
-        (&one, "--halving asha", "after 108 epochs alone"),
+        (&one, "--halving asha", "only after 108 epochs"),
         (
             &odd,
             "--halving asha",

@@ -252,7 +252,6 @@ fn what_is_missing_fails_and_is_named() {
 fn bad_usage_exits_with_2() {
     refused(2, &["frobnicate"]);
     refused(2, &["search", "--trials", "many"]);
-    refused(2, &["search", "--benchmark", "nb201"]);
     refused(2, &["show", "DARTS_V2", "--image", "32"]);
     refused(2, &["list", "--threads", "0"]);
     for command in [

@@ -289,7 +289,7 @@ fn what_cannot_be_read_says_what_would_do() {
         ("search --data mnits", "digits, mnist"),
         ("search --data digits --image-size 16", "for images of your own"),
         ("search --data digits --flip", "for images of your own"),
-        ("data check digits", "data set with a name"),
+        ("data check digits", "the name of a data set"),
         (
             "table build --space nb201 --data @ --out @/x.nastab",
             "data set with a name",

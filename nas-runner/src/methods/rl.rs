@@ -175,7 +175,7 @@ fn section(seen: &Seen<'_>, reward: Reward) -> Result<Html> {
     let best = format!("best {}", seen.metric.learned());
     html.figure(
         &drawn(&updates, reward, reference.as_ref(), seen.metric.learned()),
-        "The accuracies of the controller's proposals and, if known, of uniform draws from the same space.",
+        "The results of the controller's proposals and, if known, of uniform draws from the same space.",
     );
     let entropies = updates
         .iter()
