@@ -117,7 +117,7 @@ fn another_study_is_refused_and_every_difference_is_named() {
                 batch: 2,
                 ..config.clone()
             },
-            vec!["seed is recorded as 42, but is now 1", "batch is 1"],
+            vec!["seed is recorded as 42, but is now 1", "batch is recorded as 1"],
         ),
         (
             StudyConfig {
@@ -131,7 +131,7 @@ fn another_study_is_refused_and_every_difference_is_named() {
                 fidelity: Fidelity { epochs: 2 },
                 ..config.clone()
             },
-            vec!["fidelity.epochs is 1"],
+            vec!["fidelity.epochs is recorded as 1"],
         ),
         (
             StudyConfig {
@@ -145,14 +145,14 @@ fn another_study_is_refused_and_every_difference_is_named() {
                 duplicates: Duplicates::Reuse,
                 ..config.clone()
             },
-            vec!["duplicates is 'evaluate'"],
+            vec!["duplicates is recorded as 'evaluate'"],
         ),
         (
             StudyConfig {
                 parameters: "k=3".to_owned(),
                 ..config.clone()
             },
-            vec!["parameters is ''"],
+            vec!["parameters is recorded as ''"],
         ),
     ];
     for (other, named) in others {
