@@ -202,7 +202,7 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), beside: &str
                 counted(usize::try_from(status.epochs).unwrap_or(usize::MAX), "epoch"),
                 of(status.budget.epochs),
                 match status.timed {
-                    false => "seconds not known to the table".to_owned(),
+                    false => "seconds not in the table".to_owned(),
                     true => format!("{} of trials", seconds(status.seconds)),
                 }
             ),
