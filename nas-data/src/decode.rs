@@ -16,7 +16,8 @@
 //!
 //! # Damage
 //! A file that is cut off is an error, never half an image. A JPEG without the mark of its end counts as cut off, even
-//! if nothing else is missing. One that is damaged in the middle may show grey there, as in Pillow.
+//! if nothing else is missing. One that is damaged in the middle may show grey or other colours there, as in Pillow; which
+//! ones may depend on whether the program was built with `nasm`.
 //!
 //! Not supported are TIFF with a palette, with fax compression of group 3, or with values that are not integers of 1,
 //! 8 or 16 bits; and JPEG with arithmetic or lossless coding, or with values of 12 bits.
