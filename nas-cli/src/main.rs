@@ -86,6 +86,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Report(args) => commands::report::run(args, output),
         Command::New(command) => commands::new::run(command, output),
         Command::List(args) => commands::list::run(args, output),
+        Command::Schema => commands::schema::run(output),
         Command::Doctor(args) => commands::doctor::run(args, output),
         Command::Completions(args) => commands::completions::run(args, output),
         Command::Man(args) => commands::man::run(args, output),

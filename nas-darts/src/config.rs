@@ -39,55 +39,67 @@ use crate::stop::StopRule;
 /// The defaults are those of the authors' code (Liu et al. 2019, arXiv 1806.09055); where the paper
 /// says otherwise, the table does too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct DartsConfig {
-    /// The supernet's size.
+    /// Size of the supernet.
     pub network: NetworkConfig,
-    /// Passes over the training half.
+    /// Epochs of the search.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub epochs: u32,
-    /// Images of a step.
+    /// Images of a step of the weights, and of one of the architecture.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = MOST_BATCH)))]
     pub batch_size: usize,
-    /// Images of an evaluation step.
+    /// Images of an evaluation step; with `batch_norm = "batch"` at least 2.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MOST_BATCH)))]
     pub evaluation_batch_size: usize,
-    /// Base rate of the weights.
+    /// Base learning rate of the weights.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
-    /// How that rate changes.
+    /// How the learning rate of the weights changes.
     pub schedule: Schedule,
     /// SGD of the weights.
     pub weights: SgdConfig,
     /// Largest Euclidean norm of the weights' gradient; 0 for no limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub clip_norm: f64,
-    /// Rate of the architecture parameters.
+    /// Learning rate of the architecture parameters, which is constant.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub alpha_learning_rate: f64,
     /// Adam of the architecture parameters.
     pub alpha: AdamConfig,
     /// Standard deviation of the architecture parameters at the start.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub alpha_deviation: f64,
-    /// What the architecture's gradient takes into account.
+    /// What the gradient of the architecture takes into account.
     pub order: Order,
-    /// Which of the two steps comes first.
+    /// Which of the two steps that are made in turn comes first.
     pub first_step: FirstStep,
-    /// By which statistics the supernet is evaluated after an epoch; perturbation always takes
-    /// those of the batch.
+    /// Statistics that batch norms use when the supernet is evaluated after an epoch. Selection by
+    /// perturbation always uses those of the batch.
     pub batch_norm: BatchNormMode,
-    /// Share of the images that the architecture is fitted to.
+    /// Share of the images that the architecture is fitted to; the weights are fitted to the
+    /// others.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1)))]
     pub valid_fraction: f64,
     /// How images are varied.
     pub augmentation: Augmentation,
-    /// Epochs at the start in which the weights alone are trained.
+    /// Epochs at the start in which the weights alone are trained; less than `epochs`.
     pub frozen_epochs: u32,
     /// How operations are weighed.
     pub relaxation: RelaxationConfig,
-    /// How an architecture is read off.
+    /// How an architecture is read off the supernet.
     pub selection: Selection,
     /// When a search ends early.
     pub stop: StopRule,
-    /// Epochs between two measurements of the dominant eigenvalue of ∇²_α L_val; 0 for none.
+    /// Epochs between two measurements of the dominant eigenvalue of the Hessian ∇²_α L_val, 0 for
+    /// none; at least 1 with the stop rule `robust`, 0 with the relaxation `gdas`.
     pub hessian_every: u32,
 }
 
 /// What the architecture's gradient takes into account (DARTS, section 2.3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
     /// The weights are taken as they are: ξ = 0.
@@ -100,9 +112,10 @@ pub enum Order {
 
 /// Which of the two alternating steps comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FirstStep {
-    /// As in the authors' code of the relaxation: the weights for GDAS, else the architecture.
+    /// That of the authors' code of the relaxation: the weights for GDAS, else the architecture.
     #[default]
     Method,
     /// The architecture.
@@ -113,36 +126,41 @@ pub enum FirstStep {
 
 /// By which statistics batch norms normalise when the supernet is evaluated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BatchNormMode {
-    /// By the running ones, as in the authors' code.
+    /// The running ones, as in the authors' code.
     #[default]
     Running,
-    /// By those of the batch, as the paper says.
+    /// Those of the batch, as the paper says.
     Batch,
 }
 
 /// How operations are weighed: which [`Relaxation`](crate::relaxation::Relaxation), with which
 /// settings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum RelaxationConfig {
-    /// By a softmax over all of them.
+    /// By a softmax over all operations of an edge.
     Darts {},
-    /// By a softmax, on a part of the channels, with weights for the edges too.
+    /// By a softmax, on a part of the channels, with weights for the edges too (PC-DARTS).
     PcDarts {
-        /// K: one of K channels passes through the operations; at least 2.
+        /// One channel in this many goes through the operations: K in the paper.
         #[serde(default = "pc_darts_parts")]
+        #[cfg_attr(feature = "schema", schemars(range(min = 2)))]
         parts: usize,
     },
-    /// One operation an edge, drawn anew each step.
+    /// One operation an edge, drawn anew in each step (GDAS).
     Gdas {
-        /// Temperature of the first epoch, > 0.
+        /// Temperature of the first epoch.
         #[serde(default = "gdas_first")]
+        #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         first_temperature: f64,
-        /// Temperature of the last epoch, > 0.
+        /// Temperature of the last epoch.
         #[serde(default = "gdas_last")]
+        #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         last_temperature: f64,
     },
 }
@@ -176,20 +194,29 @@ impl RelaxationConfig {
 }
 
 /// How an architecture is read off a trained supernet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Selection {
-    /// By the strengths of the operations (DARTS, section 2.4).
-    #[default]
-    Magnitude,
-    /// Edge after edge, by how much the supernet loses without each operation (DARTS+PT: Wang et
-    /// al. 2021, arXiv 2108.04392).
+    /// By the strengths of the operations.
+    ///
+    /// DARTS, section 2.4.
+    Magnitude {},
+    /// Edge after edge, by how much the supernet loses without each operation (DARTS-PT).
+    ///
+    /// Wang et al. 2021, arXiv 2108.04392.
     Perturbation {
         /// Epochs for which the weights are trained on between two rounds of decisions.
         #[serde(default = "tuning_epochs")]
         tuning_epochs: u32,
     },
+}
+
+impl Default for Selection {
+    fn default() -> Self {
+        Self::Magnitude {}
+    }
 }
 
 fn tuning_epochs() -> u32 {
@@ -229,8 +256,8 @@ impl Default for DartsConfig {
             },
             frozen_epochs: 0,
             relaxation: RelaxationConfig::default(),
-            selection: Selection::Magnitude,
-            stop: StopRule::None,
+            selection: Selection::default(),
+            stop: StopRule::default(),
             hessian_every: 0,
         }
     }
@@ -381,7 +408,7 @@ impl DartsConfig {
             let expected = "at least 1: this stop rule watches the eigenvalue";
             return Err(DartsError::config("hessian_every", 0, expected));
         }
-        if self.stop != StopRule::None && self.selection != Selection::Magnitude {
+        if self.stop != (StopRule::None {}) && self.selection != (Selection::Magnitude {}) {
             // The supernet that such a rule would go back to is gone.
             let expected = "magnitude with a stop rule: perturbation uses the supernet at the end, not \
                             that of the epoch that the rule chooses";
@@ -394,7 +421,7 @@ impl DartsConfig {
                 let expected = "0: with gdas the loss has no second derivative";
                 return Err(DartsError::config("hessian_every", self.hessian_every, expected));
             }
-            if self.selection != Selection::Magnitude {
+            if self.selection != (Selection::Magnitude {}) {
                 let expected = "magnitude: gdas trains only one operation on each edge at a time";
                 return Err(DartsError::config("selection", "perturbation", expected));
             }

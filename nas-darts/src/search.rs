@@ -187,7 +187,7 @@ impl Search {
             perturbations,
             mut warnings,
         } = match method.config.selection {
-            Selection::Magnitude => Selected {
+            Selection::Magnitude {} => Selected {
                 chosen: self.chosen_by_strength()?,
                 perturbations: Vec::new(),
                 warnings: Vec::new(),

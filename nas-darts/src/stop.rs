@@ -35,13 +35,13 @@ pub use crate::report::Stopped;
 use crate::report::{CellReport, EpochReport};
 
 /// When a search ends early.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum StopRule {
     /// Never.
-    #[default]
-    None,
+    None {},
     /// When the loss landscape becomes sharp (RobustDARTS).
     Robust(RobustRule),
     /// When skip connections take over or nothing changes any more (DARTS+).
@@ -68,15 +68,19 @@ pub struct Course<'a> {
 /// | `ratio` | 1.3 | growth that ends the search | > 0 |
 /// | `first_epoch` | 10 | first epoch whose architecture may be taken | |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct RobustRule {
     /// Measurements that are averaged.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub window: usize,
-    /// Measurements between the averages compared.
+    /// Measurements between the two averages that are compared.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub distance: usize,
-    /// Growth that ends the search.
+    /// Growth of the average that ends the search.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub ratio: f64,
-    /// First epoch whose architecture may be taken.
+    /// First epoch whose architecture may be taken, counted from 0.
     pub first_epoch: u32,
 }
 
@@ -87,12 +91,21 @@ pub struct RobustRule {
 /// | `skip_connections` | 2 | as many in the first cell end the search | ≥ 1 |
 /// | `unchanged_epochs` | 10 | as many without a change in any edge's order end it | ≥ 1 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
 pub struct DartsPlusRule {
-    /// As many in the first cell end the search.
+    /// Skip connections in the first cell that end the search.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub skip_connections: usize,
-    /// As many epochs without a change in any edge's order of operations end it.
+    /// Epochs without a change in any edge's order of operations that end the search.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub unchanged_epochs: usize,
+}
+
+impl Default for StopRule {
+    fn default() -> Self {
+        Self::None {}
+    }
 }
 
 impl Default for RobustRule {
@@ -122,7 +135,7 @@ impl StopRule {
     /// [`DartsError::Eval`] names the field.
     pub fn validate(&self) -> Result<(), DartsError> {
         let counts = match self {
-            Self::None => return Ok(()),
+            Self::None {} => return Ok(()),
             Self::Robust(rule) => {
                 if !(rule.ratio > 0.0 && rule.ratio.is_finite()) {
                     return Err(DartsError::config("stop.ratio", rule.ratio, "a number above 0"));
@@ -144,7 +157,7 @@ impl StopRule {
     pub fn check(&self, history: &[EpochReport], course: &Course<'_>) -> Option<Stopped> {
         let learned = history.get(course.frozen_epochs as usize..)?;
         match self {
-            Self::None => None,
+            Self::None {} => None,
             Self::Robust(_) if history.len() >= course.epochs as usize => None,
             Self::Robust(rule) => rule.check(learned),
             Self::DartsPlus(rule) => rule.check(learned, course.start),
@@ -455,7 +468,7 @@ mod tests {
     #[test]
     fn rules_read_back_as_themselves_and_wrong_ones_are_refused() {
         for rule in [
-            StopRule::None,
+            StopRule::None {},
             StopRule::Robust(RobustRule::default()),
             StopRule::DartsPlus(DartsPlusRule::default()),
         ] {

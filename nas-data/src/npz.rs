@@ -46,6 +46,7 @@ use npy::Kind;
 
 /// The order of the axes of an array of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
     /// Images, rows, columns: one channel. Also images and columns alone, for signals.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::DataError;
 use crate::npz::Layout;
 use crate::resize::Resize;
 
@@ -25,33 +26,36 @@ pub const LARGEST_SIDE: u32 = 1024;
 /// | `test_fraction` | 0.2 | the share of the test images where the source gives none | above 0, below 1 |
 /// | `cache` | `$XDG_CACHE_HOME/nas`, else `~/.cache/nas` | where pixels are kept | a folder |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {
-    /// The side of the square that every image becomes.
+    /// Side of the square that every image becomes, in pixels. `"auto"` is the median of the
+    /// images' shorter sides, rounded down to a multiple of 4, at least 8 and at most 64.
     pub image_size: ImageSize,
-    /// What becomes of images that are not square.
+    /// What happens to images that are not square.
     pub resize: Resize,
-    /// The largest share of images that may be unreadable, from 0 to 1. They are left out and
-    /// named; where there are more, reading fails.
+    /// Largest share of images that may be unreadable. They are left out and named; where there are
+    /// more, reading fails.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0, max = 1)))]
     pub max_bad: f64,
-    /// Only files of a folder whose path in it matches are read: `*` and `**` match any text, `?` a
-    /// character, `[ab]` one of them, `{a,b}` either. With `!` in front, only files that do not
-    /// match.
+    /// Pattern for the paths of a folder's files that are read: `*` and `**` match any text, `?` a
+    /// character, `[ab]` one of them, `{a,b}` either. With `!` in front, files that do not match
+    /// are read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub glob: Option<String>,
-    /// What the columns of a list are, from the left: `path`, `label`, `split`, `group`, or `_` for
-    /// one that does not count. Without it the list's header says so. Of Parquet files `path` is the
+    /// Meaning of a list's columns, from the left: `path`, `label`, `split`, `group`, or `_` for
+    /// one that is ignored. Without it the list's header says so. In Parquet files `path` is the
     /// column with the images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
-    /// Where the channels of an array of images are, if the array's shape does not say.
+    /// Order of the axes of an array of images, where the array's shape does not tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layout: Option<Layout>,
-    /// The share of images that become the test split where the source gives none: above 0, below
-    /// 1.
+    /// Share of images that become the test split where the source gives none.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1)))]
     pub test_fraction: f64,
-    /// The folder below which pixels are kept. `None` is `$XDG_CACHE_HOME/nas`, and where that is
-    /// not set `~/.cache/nas`.
+    /// Folder in which pixels are kept. Without it, `$XDG_CACHE_HOME/nas`, and where that is not
+    /// set `~/.cache/nas`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
 }
@@ -71,8 +75,42 @@ impl Default for ReadOptions {
     }
 }
 
+impl ReadOptions {
+    /// Checks the ranges in the table above.
+    ///
+    /// # Errors
+    /// [`DataError::Option`] names the option.
+    pub fn validate(&self) -> Result<(), DataError> {
+        let refuse = |option, got: String, expected: &str| {
+            Err(DataError::Option {
+                option,
+                got,
+                expected: expected.to_owned(),
+            })
+        };
+        match self.image_size {
+            ImageSize::Side(side) if !(1..=LARGEST_SIDE).contains(&side) => {
+                let expected = format!("auto, or a side from 1 to {LARGEST_SIDE} pixels");
+                refuse("the size of images", side.to_string(), &expected)
+            }
+            _ if !(0.0..=1.0).contains(&self.max_bad) => refuse(
+                "the share of images that may be unreadable",
+                self.max_bad.to_string(),
+                "a number from 0 to 1",
+            ),
+            _ if !(self.test_fraction > 0.0 && self.test_fraction < 1.0) => refuse(
+                "the share of the test split",
+                self.test_fraction.to_string(),
+                "a number above 0 and below 1",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The side of the square that every image becomes. Written as a number, or `auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "Written", into = "Written")]
 pub enum ImageSize {
     /// The median of the images' shorter sides, rounded down to a multiple of 4: at least 8, at
@@ -85,14 +123,17 @@ pub enum ImageSize {
 
 /// [`ImageSize`] in a file.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum Written {
-    Side(u32),
+    Side(#[cfg_attr(feature = "schema", schemars(range(min = 1, max = LARGEST_SIDE)))] u32),
     Word(Word),
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", schemars(inline))]
 enum Word {
     Auto,
 }

@@ -13,7 +13,7 @@ use crate::cache::{Cache, Making, Opened};
 use crate::data::{OwnData, Part, Pixels};
 use crate::error::DataError;
 use crate::findings::Findings;
-use crate::options::{ImageSize, LARGEST_SIDE, ReadOptions};
+use crate::options::ReadOptions;
 use crate::progress::{Progress, Stage};
 use crate::resize::Resize;
 use crate::scan::{Counter, Image, Scan, Size, scan};
@@ -42,7 +42,7 @@ pub fn read(
     options: &ReadOptions,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<OwnData, DataError> {
-    check(options)?;
+    options.validate()?;
     progress(Progress {
         stage: Stage::Listing,
         done: 0,
@@ -72,34 +72,6 @@ pub fn read(
     let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     cache.remember(&key, shown(place.as_os_str()), &opened.fingerprint, &findings)?;
     Ok(data(name, options.resize, opened, findings))
-}
-
-/// Refuses values that options cannot have.
-fn check(options: &ReadOptions) -> Result<(), DataError> {
-    let refuse = |option, got: String, expected: &str| {
-        Err(DataError::Option {
-            option,
-            got,
-            expected: expected.to_owned(),
-        })
-    };
-    match options.image_size {
-        ImageSize::Side(side) if !(1..=LARGEST_SIDE).contains(&side) => {
-            let expected = format!("auto, or a side from 1 to {LARGEST_SIDE} pixels");
-            refuse("the size of images", side.to_string(), &expected)
-        }
-        _ if !(0.0..=1.0).contains(&options.max_bad) => refuse(
-            "the share of images that may be unreadable",
-            options.max_bad.to_string(),
-            "a number from 0 to 1",
-        ),
-        _ if !(options.test_fraction > 0.0 && options.test_fraction < 1.0) => refuse(
-            "the share of the test split",
-            options.test_fraction.to_string(),
-            "a number above 0 and below 1",
-        ),
-        _ => Ok(()),
-    }
 }
 
 /// A quick test whether a source was read before: its stamp and all settings.

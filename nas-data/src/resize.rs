@@ -18,15 +18,20 @@ use crate::decode::Decoded;
 
 /// What happens to an image whose sides are not in the proportion of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Resize {
-    /// The whole image is kept, in its proportions and in the middle, as by Pillow's `ImageOps.pad`. What remains
-    /// free has the mean colour of the image's outermost pixels.
+    /// The whole image is kept, in its proportions and in the middle. The rest has the mean colour
+    /// of the image's outermost pixels.
+    ///
+    /// As by Pillow's `ImageOps.pad`.
     Pad,
-    /// The whole image is kept, and loses its proportions.
+    /// The whole image is kept, but not its proportions.
     Stretch,
-    /// The image keeps its proportions and fills the result, as by Pillow's `ImageOps.fit`. What is too long is cut
-    /// off, as much at one end as at the other.
+    /// The image keeps its proportions and fills the result. What is too long is cut off, the same
+    /// amount at both ends.
+    ///
+    /// As by Pillow's `ImageOps.fit`.
     Crop,
 }
 

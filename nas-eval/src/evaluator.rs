@@ -32,17 +32,19 @@ pub use crate::train::JudgedBy;
 /// | `judged_by` | `accuracy` | what architectures are compared by: see [`JudgedBy`] | |
 /// | `valid_fraction` | 0.5 | share of the training images that architectures are judged by (Liu et al. 2019, section 3.1: half) | (0, 1) |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingEvaluatorConfig {
     /// Size of the networks.
     pub network: NetworkConfig,
-    /// How they are trained.
+    /// How networks are trained.
     pub train: TrainConfig,
-    /// What the schedules of a training span.
+    /// Epochs that the schedules of learning rate and drop-path span. Not together with halving.
     pub span: Span,
-    /// What architectures are compared by.
+    /// What architectures are compared by, on validation images.
     pub judged_by: JudgedBy,
-    /// Share of the training images kept for validation.
+    /// Share of the training images that is kept for validation.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1)))]
     pub valid_fraction: f64,
 }
 
@@ -68,6 +70,28 @@ impl TrainingEvaluatorConfig {
     }
 }
 
+impl TrainingEvaluatorConfig {
+    /// Checks the ranges in the table above.
+    ///
+    /// # Errors
+    /// [`EvalError`] names the field.
+    pub fn validate(&self) -> Result<(), EvalError> {
+        self.network.validate()?;
+        self.train.validate()?;
+        if self.span == Span::Epochs(0) {
+            return Err(EvalError::config("span", 0, "at least 1 epoch"));
+        }
+        if !(self.valid_fraction > 0.0 && self.valid_fraction < 1.0) {
+            return Err(EvalError::config(
+                "valid_fraction",
+                self.valid_fraction,
+                "a number between 0 and 1",
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Default for TrainingEvaluatorConfig {
     fn default() -> Self {
         Self {
@@ -82,16 +106,19 @@ impl Default for TrainingEvaluatorConfig {
 
 /// What the schedules of a training span: those of the learning rate and of drop-path.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Span {
-    /// The epochs of the trial: a trial of more epochs is another training from its first step on,
-    /// and continues nothing.
+    /// The epochs of the trial.
+    ///
+    /// A trial of more epochs is another training from its first step on, and continues nothing.
     #[default]
     Trial,
-    /// So many epochs, of which a trial trains the first ones. A trial of more epochs begins with
-    /// all that one of fewer trains, so that it can continue it: what multi-fidelity search needs,
-    /// where this is its maximum.
-    Epochs(u32),
+    /// This many epochs, of which a trial trains the first ones.
+    ///
+    /// A trial of more epochs begins with all that one of fewer trains, so that it can continue it:
+    /// what multi-fidelity search needs, where this is its maximum.
+    Epochs(#[cfg_attr(feature = "schema", schemars(range(min = 1)))] u32),
 }
 
 /// Evaluates a trial by building its network and training it for the trial's epochs on the training
@@ -170,10 +197,8 @@ impl TrainingEvaluator {
         study: Seed,
         compute: &Compute,
     ) -> Result<Self, EvalError> {
+        config.validate()?;
         check_fit(&config.network, &config.train, dataset)?;
-        if config.span == Span::Epochs(0) {
-            return Err(EvalError::config("span", 0, "at least 1 epoch"));
-        }
         let data = Validation::HoldOut {
             fraction: config.valid_fraction,
             study,

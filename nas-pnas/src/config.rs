@@ -25,11 +25,13 @@ const FIRST_BATCH: usize = 256;
 ///
 /// How many levels there are is said by the space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ProgressiveConfig {
     /// Architectures trained at level 2, 3, …; the last number is that of all further levels.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(range(min = 1))))]
     pub beam: Vec<usize>,
-    /// How much of level 1 is trained.
+    /// How many architectures of level 1 are trained.
     pub first_level: FirstLevel,
     /// How many of a level's trained architectures are expanded.
     pub parents: Parents,
@@ -41,37 +43,42 @@ pub struct ProgressiveConfig {
 
 /// How much of level 1 is trained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FirstLevel {
-    /// All of it, as in the paper.
+    /// All, as in the paper.
     #[default]
     All,
-    /// So many, drawn uniformly from the different ones; all where there are not more.
-    AtMost(usize),
+    /// This many, drawn uniformly from the different ones; all where there are not more.
+    AtMost(#[cfg_attr(feature = "schema", schemars(range(min = 1)))] usize),
 }
 
 /// How many of a level's trained architectures are expanded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Parents {
     /// All whose trial did not fail, as in the paper.
     #[default]
     All,
-    /// So many of the highest validation accuracy; of equals those asked for first.
-    Best(usize),
+    /// This many of the highest validation accuracy; of equals those asked for first.
+    Best(#[cfg_attr(feature = "schema", schemars(range(min = 1)))] usize),
 }
 
 /// What children are ranked by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Exploration {
     /// The predicted mean, as in the paper.
     #[default]
     Top,
-    /// The mean plus this multiple of the spread: an upper confidence bound.
-    Ucb(f64),
-    /// A draw from the normal distribution of this mean and spread, each child's its own: Thompson
-    /// sampling as in BANANAS (White et al. 2021, arXiv 1910.11858).
+    /// The mean plus this many times the spread: an upper confidence bound.
+    Ucb(#[cfg_attr(feature = "schema", schemars(range(min = 0)))] f64),
+    /// A draw from the normal distribution of this mean and spread, a separate one for each child:
+    /// Thompson sampling.
+    ///
+    /// As in BANANAS (White et al. 2021, arXiv 1910.11858).
     Thompson,
 }
 

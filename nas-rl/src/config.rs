@@ -25,36 +25,45 @@ use crate::error::RlError;
 /// | `failure_reward` | 0 | what a failed trial is worth | finite |
 /// | `depth` | `full` | whether architectures grow during the search | see [`Depth`] |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RlConfig {
     /// What the controller is made of.
     pub controller: ControllerConfig,
-    /// How the controller learns.
+    /// How the controller learns from a batch.
     pub algorithm: Algorithm,
     /// Learning rate of Adam.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
     /// Adam's other settings.
     pub adam: AdamConfig,
-    /// Outcomes learned from at a time.
+    /// Outcomes that the controller learns from at a time.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub batch: usize,
-    /// What a nat of entropy is worth in reward.
+    /// Reward for a nat of entropy.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub entropy_weight: f64,
-    /// Where that bonus is counted.
+    /// Where that bonus for entropy is counted.
     pub entropy_bonus: EntropyBonus,
-    /// What a nat of distance between the distributions of skip connections and the controller's
-    /// [`skip_target`](ControllerConfig::skip_target) costs, see
-    /// [`Scores`](crate::controller::Scores): a penalty that holds their number back, for spaces
-    /// with anchors. 0.8 in ENAS' code for whole networks, nothing elsewhere.
+    /// Cost of a nat of distance between the distributions of skip connections and the controller's
+    /// `skip_target`: a penalty on their number, for spaces with anchors. 0.8 in ENAS' code for
+    /// whole networks.
+    ///
+    /// See [`skip_target`](ControllerConfig::skip_target) and
+    /// [`Scores`](crate::controller::Scores).
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub skip_weight: f64,
-    /// Memory of the moving average of rewards.
+    /// Decay rate of the moving average of rewards.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub baseline_decay: f64,
-    /// What that average begins at.
+    /// Value that this average begins at.
     pub baseline_start: BaselineStart,
-    /// Largest norm of the gradients; 0 for any.
+    /// Largest norm of the gradients; 0 for no limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub clip_norm: f64,
-    /// What an accuracy is worth.
+    /// Reward for a validation accuracy.
     pub reward: Reward,
-    /// What a failed trial is worth.
+    /// Reward for a failed trial.
     pub failure_reward: f64,
     /// Whether architectures grow during the search.
     pub depth: Depth,
@@ -62,6 +71,7 @@ pub struct RlConfig {
 
 /// Where the bonus for entropy is counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EntropyBonus {
     /// In the reward, and its gradient is followed as well.
@@ -73,6 +83,7 @@ pub enum EntropyBonus {
 
 /// What the moving average of rewards begins at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BaselineStart {
     /// The mean of the first batch; the weights of the rewards add up to 1. A batch is compared
@@ -80,12 +91,13 @@ pub enum BaselineStart {
     #[default]
     Unbiased,
     /// 0. Each reward is compared with the average that has taken it in, as in the authors' code of
-    ///    ENAS.
+    /// ENAS.
     Zero,
 }
 
 /// How a controller learns from a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Algorithm {
     /// One step along the policy gradient.
@@ -93,22 +105,25 @@ pub enum Algorithm {
     /// Proximal policy optimization: several steps, none of which is rewarded for moving a
     /// probability further from that of the draw than the clip.
     Ppo {
-        /// How far the ratio of probabilities may be from 1 and still be rewarded: > 0, finite. The
-        /// paper has 0.2.
+        /// How far the ratio of probabilities may be from 1 and still be rewarded. The paper has
+        /// 0.2.
+        #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         clip: f64,
-        /// Steps per batch: ≥ 1.
+        /// Steps for each batch.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         epochs: u32,
     },
 }
 
 /// What a validation accuracy is worth.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reward {
-    /// Itself.
+    /// The accuracy itself.
     #[default]
     Accuracy,
-    /// Its cube, which tells high accuracies further apart.
+    /// Its cube, which sets high accuracies further apart.
     Cubed,
 }
 
@@ -124,18 +139,23 @@ impl Reward {
 
 /// Whether architectures grow during the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Depth {
     /// All are full-grown.
     Full {},
-    /// They begin at level `start` of a space that grows, and gain `add` levels each `every`
-    /// proposals until they are full-grown. Zoph & Le: 6 layers, and 2 more each 1,600 samples.
+    /// They begin at level `start` of a space that grows, and gain `add` levels every `every`
+    /// proposals until they are full-grown.
+    ///
+    /// Zoph & Le: 6 layers, and 2 more each 1,600 samples.
     Growing {
-        /// First level: ≥ 1.
+        /// First level.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         start: usize,
-        /// Levels gained at a time.
+        /// Levels that are added at a time.
         add: usize,
-        /// Proposals until then: ≥ 1.
+        /// Proposals between two additions.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         every: u64,
     },
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use nas_data::ReadOptions;
 use nas_eval::data::{DATASETS, DataFacts, Dataset};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::args::ReadArgs;
@@ -13,16 +14,16 @@ use crate::usage::Usage;
 use crate::watch::{RunEvent, Watcher};
 
 /// The user's own images: which ones, and how they are read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OwnPlan {
-    /// Their fingerprint at the start of the search: 64 hexadecimal digits over pixels, labels and
+    /// Fingerprint of the images at the start of the search: 64 hexadecimal digits over pixels, labels and
     /// splits. A run only continues with the same images.
     pub fingerprint: String,
-    /// Whether they may be mirrored, left to right, when they are trained on.
+    /// Whether the images may be mirrored, left to right, when they are trained on.
     #[serde(default)]
     pub flip: bool,
-    /// How they are read.
+    /// How the images are read.
     #[serde(default)]
     pub read: ReadOptions,
 }

@@ -36,6 +36,7 @@ pub mod plan;
 mod preflight;
 pub mod program;
 pub mod report;
+mod schema;
 mod session;
 pub mod shell;
 pub mod size;
@@ -51,6 +52,7 @@ use nas_space::search::Stop;
 pub use environment::Environment;
 pub use methods::{Method, MethodConfig};
 pub use plan::RunConfig;
+pub use schema::schema;
 pub use session::{
     Concluded, FinalRecord, NETWORK_FILE, SearchResult, Session, Stopped, TrialSettings, Worker, halved,
 };

@@ -55,15 +55,18 @@ impl fmt::Display for Architecture {
 
 /// What a decision is about and what can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
-    /// Unique within the space, such as `normal.node1.operation0`.
+    /// Name of the decision, unique within the space, such as `normal.node1.operation0`.
     pub name: String,
-    /// Decisions of one kind speak of the same things: option `i` means the same in all of them,
-    /// though one may offer fewer options than another. A learned model can share what it learns
-    /// about a kind.
+    /// Kind of the decision: option `i` means the same in all decisions of one kind, though one may
+    /// offer fewer options than another.
+    ///
+    /// A learned model can share what it learns about a kind.
     pub kind: String,
-    /// The options, readable. Never empty.
+    /// The options, readable.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("uniqueItems" = true)))]
     pub options: Vec<String>,
 }
 

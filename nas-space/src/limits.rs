@@ -33,18 +33,21 @@ use crate::sizes::{Figures, Quantity};
 /// assert!(limits.check(&Cost { params: 1001, macs: 1 }.into()).is_err());
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Most trainable parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub max_params: Option<u64>,
     /// Most multiply-accumulates of one forward pass for one image.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub max_macs: Option<u64>,
-    /// By name, the most that a figure may be.
+    /// By name, the largest value that a figure of a table may have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub max: BTreeMap<String, f64>,
-    /// By name, the least that a figure may be.
+    /// By name, the smallest value that a figure of a table may have.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub min: BTreeMap<String, f64>,
 }

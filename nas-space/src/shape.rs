@@ -10,7 +10,9 @@ use thiserror::Error;
 ///
 /// Written `CxHxW`, as in `3x32x32`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^[1-9][0-9]*x[1-9][0-9]*x[1-9][0-9]*$")))]
 pub struct Shape {
     /// Number of feature maps.
     pub channels: usize,

@@ -87,6 +87,9 @@ pub(crate) enum Command {
     New(NewCommand),
     /// List spaces, methods, data sets, benchmarks and architectures
     List(ListArgs),
+    /// Print the JSON Schema of the configuration file, with which editors complete and check it
+    #[command(after_long_help = tools::SCHEMA_HELP)]
+    Schema,
     /// Show what works on this machine, what is missing, and how to get it
     Doctor(DoctorArgs),
     /// Print the script that completes commands and options in a shell

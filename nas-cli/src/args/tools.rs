@@ -53,6 +53,12 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
+/// The help of `nas schema`.
+pub(super) const SCHEMA_HELP: &str = "\
+Examples:
+  nas schema > nas.schema.json
+      Then `#:schema nas.schema.json` is the first line of a configuration file";
+
 const MAN_HELP: &str = "\
 Examples:
   nas man ~/.local/share/man/man1

@@ -14,6 +14,7 @@ mod page_file;
 pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod resume;
+pub(crate) mod schema;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "search",
     "resume",
     "status",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 17] = [
     "table",
     "new",
     "list",
+    "schema",
     "doctor",
     "completions",
     "man",

@@ -33,45 +33,53 @@ use super::trivial::Operation;
 /// Terrance DeVries, Graham W. Taylor, "Improved Regularization of Convolutional Neural Networks
 /// with Cutout", 2017, arXiv:1708.04552.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
-    /// By what else each image is changed, before all else.
+    /// Policy that changes each image before crop, flip and cutout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<Policy>,
-    /// Pixels around the image from which a part of its size is cut; 0 for none. 4 is
-    /// usual for 32×32.
+    /// Pixels of padding around the image, from which a part of the image's size is cut; 0 for
+    /// none. 4 is usual for 32×32.
     pub crop_padding: usize,
-    /// What these pixels are.
+    /// What the padding shows.
     pub crop_fill: Fill,
-    /// Whether each image is mirrored with probability one half.
+    /// Whether each image is mirrored left to right with probability one half.
     pub horizontal_flip: bool,
-    /// Side of the square that is blanked, in pixels. DeVries and Taylor use 16 for CIFAR-10, 8 for
-    /// CIFAR-100.
+    /// Side of a square that is blanked, in pixels: 1 to the larger side of the image.
+    ///
+    /// DeVries and Taylor use 16 for CIFAR-10, 8 for CIFAR-100.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub cutout: Option<usize>,
 }
 
 /// What a crop shows where it reaches beyond the image.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Fill {
     /// Pixel 0, as is usual for CIFAR.
     #[default]
     Black,
     /// The nearest pixel of the image. Where images fill their frame, bars of black look like
-    /// something in them. On CUDA, batches are then made on the host.
+    /// something in them.
+    ///
+    /// On CUDA, batches are then made on the host.
     Edge,
 }
 
 /// How images are changed beside crop, flip and cutout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// TrivialAugment with its Wide space: each image gets one of fourteen operations (rotation,
-    /// shear, translation, colour, contrast and others), of one of 31 strengths, both drawn
-    /// uniformly for each image in each epoch. One-channel images have no colour to change; a
-    /// translation goes up to 32 pixels, or the image's side where that is less. On CUDA, batches
-    /// are then made on the host.
+    /// shear, translation, colour, contrast and others) at one of 31 strengths, both drawn
+    /// uniformly in each epoch.
+    ///
+    /// One-channel images have no colour to change; a translation goes up to 32 pixels, or the
+    /// image's side where that is less. On CUDA, batches are then made on the host.
     ///
     /// Samuel G. Müller, Frank Hutter, "TrivialAugment: Tuning-free Yet State-of-the-Art Data
     /// Augmentation", ICCV 2021, arXiv:2103.10158.

@@ -17,11 +17,13 @@ use crate::error::EvalError;
 /// the T − W ticks left, with the values of PyTorch's schedulers of the same names. The default is
 /// that of DARTS (Liu et al. 2019): cosine to 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
-    /// What comes after the warm-up.
+    /// Curve of the learning rate after the warm-up.
     pub curve: Curve,
-    /// Share of the training that the warm-up takes, in \[0, 1).
+    /// Share of the training that the linear warm-up takes.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub warm_up: f64,
     /// How often the rate changes.
     pub per: Tick,
@@ -29,45 +31,57 @@ pub struct Schedule {
 
 /// The curve of a [`Schedule`] after its warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Curve {
     /// The base rate throughout.
     Constant {},
-    /// Half a cosine from the base rate down to the floor (Loshchilov & Hutter 2017, arXiv
-    /// 1608.03983, no restarts).
+    /// Half a cosine from the base rate down to the floor, without restarts.
+    ///
+    /// Loshchilov & Hutter 2017, arXiv 1608.03983.
     Cosine {
-        /// The rate it falls towards, ≥ 0; not a share of the base rate.
+        /// Rate that it falls towards; not a share of the base rate.
         #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
         floor: f64,
     },
     /// Half a cosine from the base rate down to the floor, again and again, each time over more
-    /// epochs (Loshchilov & Hutter 2017, with restarts).
+    /// epochs.
+    ///
+    /// Loshchilov & Hutter 2017, with restarts.
     Restarts {
-        /// The rate each falls towards, ≥ 0; not a share of the base rate.
+        /// Rate that each cosine falls towards; not a share of the base rate.
         #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
         floor: f64,
-        /// Epochs of the first, at least 1.
+        /// Epochs of the first cosine.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         epochs: u32,
-        /// How many times as long each is as the one before, at least 1.
+        /// How many times as long each cosine is as the one before.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         factor: u32,
     },
-    /// Multiplied by `factor` at a fixed interval of epochs after the warm-up.
+    /// Multiplied by `factor` every `epochs` epochs after the warm-up.
     Step {
-        /// Epochs between changes, at least 1.
+        /// Epochs between two changes.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         epochs: u32,
-        /// In (0, 1].
+        /// Number that the rate is multiplied by.
+        #[cfg_attr(feature = "schema", schemars(range(max = 1), extend("exclusiveMinimum" = 0)))]
         factor: f64,
     },
     /// Multiplied by `factor` once an epoch after the warm-up.
     Exponential {
-        /// In (0, 1].
+        /// Number that the rate is multiplied by.
+        #[cfg_attr(feature = "schema", schemars(range(max = 1), extend("exclusiveMinimum" = 0)))]
         factor: f64,
     },
 }
 
 /// How often a rate changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Tick {
     /// At the start of each epoch.

@@ -28,48 +28,63 @@ pub const MOST_BATCH: usize = 1 << 20;
 ///
 /// The default is [`TrainConfig::darts`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
-    /// Passes over the training images.
+    /// Passes over the training images. In a search, the epochs of a trial and of the final
+    /// training replace it.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub epochs: u32,
     /// Images of a training step.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = MOST_BATCH)))]
     pub batch_size: usize,
-    /// Images of an evaluation step.
+    /// Images of an evaluation step, which decides speed and memory only.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MOST_BATCH)))]
     pub evaluation_batch_size: usize,
-    /// Base rate of the schedule.
+    /// Base learning rate of the schedule.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
-    /// Optimizer and its settings, weight decay among them.
+    /// The optimizer and its settings, weight decay among them.
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes.
     pub schedule: Schedule,
-    /// Largest Euclidean norm of all gradients taken together; 0 for no limit.
+    /// Largest Euclidean norm of all gradients together; 0 for no limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub clip_norm: f64,
-    /// Share of the target that is spread evenly over all classes (Szegedy et al. 2016, arXiv
-    /// 1512.00567, section 7).
+    /// Share of the target that is spread evenly over all classes.
+    ///
+    /// Szegedy et al. 2016, arXiv 1512.00567, section 7.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub label_smoothing: f64,
     /// Whether rare classes weigh more in the loss of a training step.
     pub class_weights: ClassWeights,
     /// How training images are varied.
     pub augmentation: Augmentation,
-    /// Drop-path rate P that the training approaches: it is P·e/E in epoch e of E, from 0, so it
-    /// reaches P·(E − 1)/E in the last one, as in the authors' code of DARTS. It needs a network
-    /// with drop-path layers to have an effect.
+    /// Drop-path rate P that the training approaches: it is P·e/E in epoch e of E, counted from 0.
+    /// It needs a network with drop-path layers.
+    ///
+    /// It reaches P·(E − 1)/E in the last epoch, as in the authors' code of DARTS.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub drop_path: f64,
-    /// Weight of the auxiliary head's loss.
+    /// Weight of the auxiliary classifier's loss, where the network has one.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub auxiliary_weight: f64,
 }
 
 /// How much the classes weigh in the loss of a training step; validation and test losses are
 /// without weights.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ClassWeights {
-    /// Every image has the same weight.
+    /// All images weigh the same.
     #[default]
     None,
-    /// Every class has the same total weight, whatever the number of its training images: the
-    /// weights of [`TrainingData::weights_of_classes`](super::TrainingData::weights_of_classes), in
-    /// the loss of [`weighted_cross_entropy`](crate::ops::weighted_cross_entropy).
+    /// All classes weigh the same, whatever the number of their training images.
+    ///
+    /// The weights of
+    /// [`TrainingData::weights_of_classes`](super::TrainingData::weights_of_classes), in the loss
+    /// of [`weighted_cross_entropy`](crate::ops::weighted_cross_entropy).
     Balanced,
 }
 
@@ -248,6 +263,13 @@ impl TrainConfig {
                 "a number of at least 0",
             ));
         }
+        if self.augmentation.cutout == Some(0) {
+            return Err(EvalError::config(
+                "augmentation.cutout",
+                0,
+                "at least 1 pixel, or no cutout",
+            ));
+        }
         self.optimizer.validate()?;
         self.schedule.validate()
     }
@@ -337,6 +359,16 @@ mod tests {
                     ..valid()
                 },
                 "auxiliary_weight",
+            ),
+            (
+                TrainConfig {
+                    augmentation: Augmentation {
+                        cutout: Some(0),
+                        ..Augmentation::NONE
+                    },
+                    ..valid()
+                },
+                "cutout",
             ),
             (
                 TrainConfig {

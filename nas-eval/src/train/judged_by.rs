@@ -7,16 +7,19 @@ use super::{ClassWeights, EpochMetrics};
 
 /// What architectures are compared by, on validation images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JudgedBy {
     /// The share of all images that are classified correctly.
     #[default]
     Accuracy,
-    /// The mean of that share over the classes: where classes are uneven, the accuracy is high for
-    /// a network that knows the large ones alone.
+    /// The mean of that share over the classes. Where classes are uneven, the plain accuracy is
+    /// high for a network that knows only the large ones.
     Balanced,
-    /// The mean of the F1 of the classes, which falls with what is given a class wrongly, too: see
-    /// [`Confusion::macro_f1`](crate::train::Confusion::macro_f1).
+    /// The mean of the classes' F1 scores, which also fall with images that are wrongly given the
+    /// class.
+    ///
+    /// See [`Confusion::macro_f1`](crate::train::Confusion::macro_f1).
     MacroF1,
 }
 

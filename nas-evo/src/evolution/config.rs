@@ -13,29 +13,35 @@ use crate::error::EvoError;
 /// | `draws` | `with` | whether a member may be drawn twice in a tournament | `with`, `without` |
 /// | `removal` | `oldest` | who dies where the population is full | `oldest`, `none` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct EvolutionConfig {
     /// Uniform draws to begin with and, where the oldest are removed, members that live at a time.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub population: usize,
     /// Members drawn to find a parent among.
     pub tournament: Tournament,
     /// Whether a member may be drawn twice in a tournament.
     pub draws: Draws,
-    /// Which member is removed when the population is full. The default is not written, so that
-    /// studies recorded before this field existed can be resumed.
+    /// Which member is removed where the population is full.
+    ///
+    /// The default is not written, so that studies recorded before this field existed can be
+    /// resumed.
     #[serde(skip_serializing_if = "Removal::is_default")]
     pub removal: Removal,
 }
 
 /// How many members are drawn to find a parent among.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Tournament {
-    /// A fixed number, for any size of the population.
-    Members(usize),
-    /// A part of those living, rounded to the nearest number, at least one.
+    /// This many, whatever the size of the population.
+    Members(#[cfg_attr(feature = "schema", schemars(range(min = 1)))] usize),
+    /// A share of those living, rounded to the nearest number, at least one.
     Share {
-        /// Which part, in (0, 1].
+        /// The share.
+        #[cfg_attr(feature = "schema", schemars(range(max = 1), extend("exclusiveMinimum" = 0)))]
         share: f64,
     },
 }
@@ -52,23 +58,25 @@ impl Tournament {
 
 /// Who dies where the population is full.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Removal {
-    /// The oldest member, however good it is: regularized evolution.
+    /// The oldest one, however good it is: regularized evolution.
     #[default]
     Oldest,
-    /// Nobody: the population grows with every evaluation.
+    /// None: the population grows with every evaluation.
     None,
 }
 
 /// Whether a member of the population may be drawn twice in one tournament.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Draws {
-    /// It may.
+    /// A member may be drawn twice.
     #[default]
     With,
-    /// It may not; a population that is still smaller than the tournament takes part as a whole.
+    /// It may not. A population that is still smaller than the tournament takes part as a whole.
     Without,
 }
 

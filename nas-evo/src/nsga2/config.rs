@@ -13,13 +13,18 @@ use crate::error::EvoError;
 /// | `offspring` | 100 | children evaluated between two selections; 1 selects after every child | ≥ 1 |
 /// | `objectives` | `accuracy`, `params` | what architectures are compared by | one or more, each at most once |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Nsga2Config {
     /// Members that live on after a selection, and uniform draws to begin with.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub population: usize,
-    /// Children evaluated between two selections.
+    /// Children evaluated between two selections; 1 selects after every child.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub offspring: usize,
-    /// What architectures are compared by.
+    /// What architectures are compared by: `accuracy`, `params`, `macs`, or another figure of a
+    /// table by its name, as `NAME:max` where more of it is better. Each at most once.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>", length(min = 1), extend("uniqueItems" = true)))]
     pub objectives: Vec<Objective>,
 }
 

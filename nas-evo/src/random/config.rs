@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// |---|---|---|---|
 /// | `duplicates` | `with` | whether an architecture may be proposed again | `with`, `without`, `without_isomorphic` |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RandomSearchConfig {
     /// Whether an architecture may be proposed more than once.
@@ -16,16 +17,20 @@ pub struct RandomSearchConfig {
 
 /// Whether a drawn architecture can be drawn again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Replacement {
-    /// Independent draws: an architecture may come again.
+    /// Draws are independent: an architecture may come again.
     #[default]
     With,
-    /// No two proposals have the same choices, and the search finishes when the space is exhausted.
+    /// No two proposals have the same choices, and the search ends when the space is exhausted.
+    ///
     /// Architectures of different choices that are isomorphic count as different.
     Without,
-    /// No two proposals are isomorphic, which [`canonical_id`](nas_space::canonical::canonical_id)
-    /// tells, and the search finishes when every class of the space was proposed.
+    /// No two proposals are isomorphic, and the search ends when every class of the space was
+    /// proposed.
+    ///
+    /// [`canonical_id`](nas_space::canonical::canonical_id) tells which are.
     WithoutIsomorphic,
 }
 

@@ -22,17 +22,23 @@ use crate::surrogate::{Encoding, FeatureNetworkConfig, SurrogateConfig};
 /// | `acquisition` | `thompson` | what candidates are ranked by | `top`, `ucb` ≥ 0, `thompson` |
 /// | `surrogate` | an ensemble of plain MLPs on paths | what predicts accuracies | see [`SurrogateConfig`] |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct BananasConfig {
     /// Uniform draws to begin with.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub initial: usize,
     /// Architectures trained before the surrogate learns again.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub round: usize,
-    /// Mutants that are ranked in a round, at most.
+    /// Most mutants that are ranked in a round.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub candidates: usize,
-    /// How many of the best so far are mutated.
+    /// Number of the best architectures so far that are mutated.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub incumbents: usize,
-    /// Choices in which a mutant differs from its parent, at most.
+    /// Most choices in which a mutant differs from its parent.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub edits: usize,
     /// What candidates are ranked by.
     pub acquisition: Exploration,

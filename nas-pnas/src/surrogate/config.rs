@@ -5,22 +5,24 @@ use serde::{Deserialize, Serialize};
 use super::Encoding;
 use crate::error::PnasError;
 
-/// A surrogate's settings: `kind = "mlp"`, `"lstm"`, `"forest"` or `"gaussian_process"` and the
-/// fields of its configuration.
+/// A surrogate's settings: `kind = "mlp"`, `"lstm"`, `"forest"`, `"gaussian_process"` or
+/// `"feature_mlp"` and the fields of its configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SurrogateConfig {
-    /// The mean of the embedded blocks through two hidden layers. The paper's choice: it ranks the
-    /// next level best.
+    /// An ensemble of MLPs: the mean of the embedded blocks through two hidden layers.
+    ///
+    /// The paper's choice: it ranks the next level best.
     Mlp(NetworkConfig),
-    /// An LSTM over the sequence of choices.
+    /// An ensemble of LSTMs over the sequence of choices.
     Lstm(NetworkConfig),
-    /// Random forests.
+    /// An ensemble of random forests.
     Forest(ForestConfig),
     /// A Gaussian process.
     GaussianProcess(GaussianProcessConfig),
-    /// Plain MLPs on features: the ensemble of BANANAS.
+    /// An ensemble of plain MLPs on features, as in BANANAS.
     FeatureMlp(FeatureNetworkConfig),
 }
 
@@ -41,29 +43,43 @@ pub enum SurrogateConfig {
 /// | `refit` | `fine_tune` | whether networks are trained on at the next level, or anew | `fine_tune`, `retrain` |
 /// | `data` | `all` | which levels they learn from after a level | `all`, `new` |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
+#[cfg_attr(feature = "schema", schemars(rename = "SurrogateNetworkConfig"))]
 pub struct NetworkConfig {
     /// Length of the vector that stands for an option.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub embedding: usize,
     /// Units of a hidden layer.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub hidden: usize,
-    /// Networks of the ensemble.
+    /// Networks of the ensemble; each is trained without a part of the samples, a single one on
+    /// all.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub members: usize,
     /// Passes through the samples at each level.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub epochs: u32,
     /// Samples of a step.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub batch_size: usize,
-    /// Of Adam, for networks that have not been trained before.
+    /// Learning rate of Adam, for networks that have not been trained before.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
-    /// Of Adam, for networks trained on.
+    /// Learning rate of Adam, for networks that are trained on.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub later_learning_rate: f64,
-    /// Embeddings begin as U(−bound, bound).
+    /// Bound b of embeddings at the start, which are drawn uniformly from −b to b.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub embedding_bound: f64,
-    /// Of the last layer at first.
+    /// Bias of the last layer at the start.
     pub bias: f64,
     /// Whether networks are trained on at the next level.
     pub refit: Refit,
-    /// Which levels they learn from after a level.
+    /// Which levels networks learn from after a level.
+    ///
+    /// The default is not written, so that searches recorded before this field existed can be
+    /// resumed.
     #[serde(skip_serializing_if = "LevelData::is_all")]
     pub data: LevelData,
 }
@@ -78,12 +94,13 @@ pub struct NetworkConfig {
 /// 94.07 ± 0.24 % with all data, 93.92 ± 0.22 % with the new data alone, random search 93.71 ± 0.33
 /// %.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LevelData {
     /// All levels so far.
     #[default]
     All,
-    /// The new level alone: networks that are trained on know the levels before from then, new ones
+    /// The new level alone. Networks that are trained on know the levels before from then; new ones
     /// do not know them.
     New,
 }
@@ -96,6 +113,7 @@ impl LevelData {
 
 /// What becomes of the networks of the level before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Refit {
     /// They are trained on, at the later learning rate.
@@ -114,15 +132,19 @@ pub enum Refit {
 /// | `trees` | 20 | trees of a forest | 1 to 65,535 |
 /// | `min_leaf` | 1 | samples of a leaf at least | ≥ 1 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ForestConfig {
-    /// The features.
+    /// Features of an architecture.
     pub encoding: Encoding,
-    /// Forests of the ensemble.
+    /// Forests of the ensemble; each is grown without a part of the samples, a single one on all.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub members: usize,
     /// Trees of a forest.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = u16::MAX)))]
     pub trees: usize,
-    /// Samples of a leaf at least.
+    /// Fewest samples of a leaf.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub min_leaf: usize,
 }
 
@@ -134,9 +156,10 @@ pub struct ForestConfig {
 ///
 /// Length scale and noise are chosen by the likelihood of the samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct GaussianProcessConfig {
-    /// The features.
+    /// Features of an architecture.
     pub encoding: Encoding,
 }
 
@@ -153,21 +176,29 @@ pub struct GaussianProcessConfig {
 /// | `batch_size` | 32 | samples of a step | ≥ 1 |
 /// | `learning_rate` | 0.01 | of Adam | > 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct FeatureNetworkConfig {
-    /// The features.
+    /// Features of an architecture.
     pub encoding: Encoding,
-    /// Networks of the ensemble.
+    /// Networks of the ensemble; each is trained on all samples, from other weights and in another
+    /// order.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub members: usize,
     /// Hidden layers.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub layers: usize,
     /// Units of a hidden layer.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub width: usize,
     /// Passes through the samples.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub epochs: u32,
     /// Samples of a step.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub batch_size: usize,
-    /// Of Adam.
+    /// Learning rate of Adam.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
 }
 

@@ -15,6 +15,7 @@ use crate::error::PnasError;
 
 /// What an architecture is to a surrogate that learns from features.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// Which option each decision took; nothing for those that an architecture has not reached. For
@@ -23,8 +24,10 @@ pub enum Encoding {
     OneHot,
     /// Edges and operations of the cell, as the network has it. For spaces of cells.
     Adjacency,
-    /// Which chains of operations lead through the cell, up to the first [`PATHS`]. Does not depend
-    /// on how a cell is written down. For spaces of cells.
+    /// Which chains of operations lead through the cell, up to the first 512. It does not depend on
+    /// how a cell is written down. For spaces of cells.
+    ///
+    /// The limit is [`PATHS`].
     Paths,
 }
 

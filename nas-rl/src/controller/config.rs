@@ -21,35 +21,47 @@ use crate::error::RlError;
 /// | `operation_prior` | none | with `attention`, added to the bounded scores of the operations of the first cell; nothing learns it | finite |
 /// | `skip_target` | 0.4 | the probability of a skip connection that [`RlConfig::skip_weight`](crate::RlConfig) holds anchors to | (0, 1) |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ControllerConfig {
     /// Width of the LSTM's state and of the embeddings.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub hidden: usize,
     /// Layers of the LSTM.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub layers: usize,
-    /// All weights start uniform in ± this.
+    /// Bound b of all weights at the start, which are drawn uniformly from −b to b.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub init_bound: f64,
-    /// Scores are divided by it.
+    /// Number that scores are divided by.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub temperature: f64,
-    /// Scores are this times the tanh of themselves; 0 leaves them as they are.
+    /// Constant c that bounds scores, as c times their tanh; 0 leaves scores as they are.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub tanh_constant: f64,
-    /// `tanh_constant` is divided by it for decisions of kind `operation`.
+    /// Number that `tanh_constant` is divided by for decisions of kind `operation`.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub operation_tanh_reduce: f64,
-    /// The initial biases of the scores of operations, in the order of the options; the usual ones
-    /// if empty. This is a prior: ENAS's code favours separable convolutions in this way, which the
-    /// paper does not mention.
+    /// Biases of the scores of operations at the start, in the order of the options; as usual where
+    /// it is empty.
+    ///
+    /// A prior: ENAS's code favours separable convolutions this way, without a word of it in the
+    /// paper.
     pub operation_bias: Vec<f64>,
     /// How decisions of kind `skip` are made.
     pub skips: Skips,
     /// How the recurrent network goes through the decisions.
     pub form: Form,
-    /// With [`Form::Attention`], what is added to the bounded scores of the operations of the first
-    /// cell, in the order of the options; nothing learns it. ENAS' code favours separable
-    /// convolutions this way, too.
+    /// With the form `attention`, numbers that are added to the bounded scores of the operations of
+    /// the first cell, in the order of the options; nothing learns them.
+    ///
+    /// ENAS' code favours separable convolutions this way, too.
     pub operation_prior: Vec<f64>,
-    /// The probability of a skip connection that anchors are held to, where
-    /// [`RlConfig::skip_weight`](crate::RlConfig::skip_weight) says so. ENAS (Pham et al. 2018) has
-    /// 0.4.
+    /// Probability of a skip connection that anchors are held to, where `skip_weight` is above 0.
+    /// ENAS has 0.4.
+    ///
+    /// See [`RlConfig::skip_weight`](crate::RlConfig::skip_weight). Pham et al. 2018.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1)))]
     pub skip_target: f64,
 }
 
@@ -58,6 +70,7 @@ const SKIP_TARGET: f64 = 0.4;
 
 /// How decisions of kind `skip` are made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Skips {
     /// At an anchor point for each layer, from the states of two layers.
@@ -69,15 +82,19 @@ pub enum Skips {
 
 /// How a controller's recurrent network goes through the decisions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
-    /// A step and a softmax head for each decision; a skip connection has the score x and the
-    /// probability σ(x).
+    /// A step and a softmax head for each decision.
+    ///
+    /// A skip connection has the score x and the probability σ(x).
     #[default]
     Heads,
     /// As in the authors' code of ENAS: inputs of nodes are chosen by attention over the nodes
-    /// before, each of which ends with a step of its own; a skip connection has the scores −q and
-    /// q, and so the probability σ(2q); no biases but those of the operations of cells.
+    /// before.
+    ///
+    /// Each node ends with a step of its own; a skip connection has the scores −q and q, and so the
+    /// probability σ(2q); no biases but those of the operations of cells.
     Attention,
 }
 

@@ -36,37 +36,48 @@ const MOST_CANDIDATES: usize = 1_000_000;
 /// The defaults are numbers of the authors' code for cells, on CIFAR-10, with a plain controller;
 /// [`EnasConfig::authors`] is their code.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct EnasConfig {
-    /// The supernet's size.
+    /// Size of the supernet.
     pub network: NetworkConfig,
     /// Passes over the training images, each followed by a phase of the controller.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub epochs: u32,
     /// Images of a step, and of a reward.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = MOST_BATCH)))]
     pub batch_size: usize,
     /// Images of a step when candidates are ranked.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = MOST_BATCH)))]
     pub evaluation_batch_size: usize,
-    /// Base rate of the weights.
+    /// Base learning rate of the weights.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
-    /// How that rate changes.
+    /// How the learning rate of the weights changes.
     pub schedule: Schedule,
     /// SGD of the weights.
     pub weights: SgdConfig,
     /// Largest Euclidean norm of the weights' gradient; 0 for no limit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub clip_norm: f64,
-    /// Share of the images that rewards come from.
+    /// Share of the images that rewards are measured on.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1)))]
     pub valid_fraction: f64,
     /// How training images are varied.
     pub augmentation: Augmentation,
     /// Rate of dropout before the classifier, while the weights learn.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub dropout: f64,
     /// Weight of the auxiliary classifier's loss, where the network has one.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub auxiliary_weight: f64,
-    /// The controller and how it learns.
+    /// The controller and how it learns; its `depth` is `full`.
     pub rl: RlConfig,
     /// Updates of the controller in each of its phases.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub controller_updates: u32,
     /// Architectures drawn and ranked at the end.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MOST_CANDIDATES)))]
     pub candidates: usize,
 }
 

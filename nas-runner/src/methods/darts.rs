@@ -138,7 +138,7 @@ impl SelectionName {
     /// Between two rounds the weights are trained for a tenth of the epochs: 5 of 50 in the paper.
     fn config(self, epochs: u32) -> Selection {
         match self {
-            Self::Magnitude => Selection::Magnitude,
+            Self::Magnitude => Selection::Magnitude {},
             Self::Perturbation => Selection::Perturbation {
                 tuning_epochs: (epochs / 10).max(1),
             },
@@ -157,7 +157,7 @@ impl StopName {
 
     fn config(self) -> StopRule {
         match self {
-            Self::None => StopRule::None,
+            Self::None => StopRule::None {},
             Self::Robust => StopRule::Robust(Default::default()),
             Self::DartsPlus => StopRule::DartsPlus(Default::default()),
         }

@@ -17,6 +17,7 @@ use nas_space::search::{Evaluator, Failure, Fidelity, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{MixedChannels, Space};
 use nas_study::RunDir;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::controller::{ControllerArgs, measure};
@@ -38,13 +39,15 @@ const MOST_AUDITED: usize = 100_000;
 const AUTHORS: &str = "enas";
 
 /// A search by shared weights, and its audit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnasMethod {
-    /// Architectures that the shared weights are audited with; 0 for no audit.
+    /// Architectures that are also trained alone, or looked up, to tell how far the ranking by
+    /// shared weights agrees; 0 for none.
     #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(max = MOST_AUDITED))]
     pub audit: usize,
-    /// Size, training, controller.
+    /// Size, training and controller of the search.
     pub search: EnasConfig,
 }
 

@@ -5,12 +5,13 @@ use clap::Args;
 use nas_evo::LocalSearch;
 use nas_space::search::Strategy;
 use nas_space::spaces::Space;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Defaults, SearchMethod, Setting};
 
 /// It has no settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LocalSearchConfig {}
 

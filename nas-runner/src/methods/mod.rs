@@ -40,6 +40,7 @@ use nas_space::sizes::Sizes;
 use nas_space::spaces::{Space, SpaceConfig};
 use nas_study::{RunDir, TrialRecord};
 use nas_tables::TabularEvaluator;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -284,11 +285,12 @@ macro_rules! methods {
         }
 
         /// A search method with its settings.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "name", rename_all = "kebab-case")]
         pub enum MethodConfig {
             $(
                 #[doc = concat!("See [`", stringify!($config), "`].")]
+                #[schemars(description = <$config as SearchMethod>::DESCRIPTION)]
                 $variant($config),
             )*
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use nas_space::network::NetworkConfig;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RunConfig, TrainingPlan};
@@ -12,22 +13,23 @@ use crate::data_dir;
 use crate::usage::Usage;
 
 /// Evaluation by a program that speaks the evaluator protocol.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandPlan {
     /// The program and its arguments, as the shell takes them.
     pub command: String,
     /// The name of the data set, which is sent to the program.
     pub data: String,
-    /// The folder with its files, which is sent to the program.
+    /// Folder with the data set's files, which the program is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
     /// The devices that the workers get one after another, separated by commas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     /// Epochs of a trial.
+    #[schemars(range(min = 1))]
     pub epochs: u32,
-    /// The size of the networks, which is sent to the program and used to count costs.
+    /// Size of the networks, which the program is told; costs are counted at it.
     pub network: NetworkConfig,
 }
 

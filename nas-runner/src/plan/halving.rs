@@ -5,6 +5,7 @@ use nas_eval::evaluator::Span;
 use nas_evo::HalvingConfig;
 use nas_evo::halving::Schedule;
 use nas_tables::TabularEvaluator;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 
@@ -17,29 +18,33 @@ use crate::usage::Usage;
 pub(super) const EPOCHS: u32 = 16;
 
 /// `[halving]` of a run's configuration: all of [`HalvingConfig`] but the maximum, which is the epochs of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HalvingPlan {
-    /// r, in epochs.
+    /// Epochs r of the bottom rung, where `early_stopping_rate` is 0.
+    #[schemars(range(min = 1))]
     pub min_epochs: u32,
-    /// η, the reduction factor.
+    /// Reduction factor η: one of η trials of a rung is promoted, to η times the epochs.
+    #[schemars(range(min = 2))]
     pub eta: u32,
-    /// s, how many of the lowest rungs are left out.
+    /// Lowest rungs that are left out: s in the paper.
     pub early_stopping_rate: u32,
-    /// Whether promotions wait.
+    /// Whether a promotion waits for the rest of its rung.
     pub schedule: SchedulePlan,
 }
 
 /// Whether promotions wait.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SchedulePlan {
-    /// They do not: ASHA.
+    /// It does not: ASHA.
     Asha {},
-    /// They wait for their rung.
+    /// It does: successive halving.
     Sync {
-        /// Architectures of a bracket, where not the fewest that bring one to the top.
+        /// Architectures of a bracket. Without it, the fewest that bring one to the top rung; not
+        /// less.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1))]
         bracket: Option<usize>,
     },
 }

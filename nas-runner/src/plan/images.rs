@@ -2,28 +2,31 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::{Looked, OwnPlan, Source};
 
 /// Images to train on, and where.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImagesPlan {
-    /// Name of the data set.
+    /// Name of a data set, or the path of images of your own.
     pub data: String,
-    /// Folder with its files.
+    /// Folder with the official files of a data set with a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
-    /// How they are read, if they are the user's own.
+    /// How images of your own are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnPlan>,
-    /// Number of training images used, where not all are.
+    /// Training images that are used, drawn evenly from the classes; without it, all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub limit: Option<usize>,
-    /// `cpu`, `cuda:0`, …
+    /// Device that networks are trained on: `cpu`, `cuda`, `cuda:N`, `metal` or `metal:N`. Several
+    /// of one kind, separated by commas, are given to worker processes in turn.
     pub device: String,
-    /// Whether matrix products of f32 run in TF32, on CUDA.
+    /// Whether matrix products of f32 run in TF32; on CUDA.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tf32: bool,
 }

@@ -21,11 +21,12 @@ pub use trial::TrialPlan;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use nas_eval::evaluator::TrainingEvaluatorConfig;
+use nas_eval::evaluator::{Span, TrainingEvaluatorConfig};
 use nas_space::limits::Limits;
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Budget, Metric, ScoreRange};
 use nas_space::spaces::SpaceConfig;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::OwnPlan;
@@ -33,69 +34,77 @@ use crate::device;
 use crate::methods::MethodConfig;
 
 /// A search, resolved: `config.toml` of a run directory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
     /// The search method and its settings.
     pub method: MethodConfig,
-    /// Seed of all randomness, below 2⁶³ so that TOML can hold it.
+    /// Seed of all random numbers, below 2⁶³ so that TOML can hold it.
     pub seed: u64,
-    /// Trials proposed before the first one's outcome is known.
+    /// Trials that are proposed before the outcome of the first of them is known; as many can be
+    /// evaluated at a time.
+    #[schemars(range(min = 1))]
     pub batch: u32,
-    /// When the search ends.
+    /// When the search ends: at the first limit that is reached. A file with this table replaces
+    /// all limits that hold without it.
     pub budget: Budget,
     /// The search space.
     pub space: SpaceConfig,
-    /// How an architecture is judged.
+    /// How architectures are judged.
     pub estimation: Estimation,
-    /// What a supernet is trained on: present exactly where a method trains one, and the estimation trains on nothing and so names no
-    /// images.
+    /// Images that a supernet is trained on, where `[estimation]` looks architectures up in a
+    /// table. Nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub images: Option<ImagesPlan>,
-    /// How large a network may be, where it may not be of any size.
+    /// How large a network may be. Without this table, of any size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-    /// What a trial may take, where that is bounded.
+    /// What a trial may take before it has failed; needs worker processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialPlan>,
-    /// How trainings are halved: present exactly where they are.
+    /// Multi-fidelity search: trials get few epochs at first, and the best ones more. Without this
+    /// table, every trial gets all epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halving: Option<HalvingPlan>,
 }
 
 /// How an architecture is judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Estimation {
-    /// By training it.
+    /// Architectures are trained.
     Training(Box<TrainingPlan>),
-    /// By looking it up.
+    /// Architectures are looked up in a benchmark table.
     Table(TablePlan),
-    /// By a program of the user's.
+    /// Architectures are evaluated by a program of your own.
     Command(CommandPlan),
 }
 
 /// Training on a data set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingPlan {
-    /// Name of the data set.
+    /// Name of a data set, or the path of images of your own.
     pub data: String,
-    /// Folder with its files.
+    /// Folder with the official files of a data set with a name.
     pub data_dir: Option<PathBuf>,
-    /// How they are read, if they are the user's own.
+    /// How images of your own are read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own: Option<OwnPlan>,
-    /// Number of training images used, where not all are.
+    /// Training images that are used, drawn evenly from the classes; without it, all of them.
+    #[schemars(range(min = 1))]
     pub limit: Option<usize>,
-    /// `cpu`, `cuda:0`, …
+    /// Device that networks are trained on: `cpu`, `cuda`, `cuda:N`, `metal` or `metal:N`. Several
+    /// of one kind, separated by commas, are given to worker processes in turn.
     pub device: String,
-    /// Whether matrix products of f32 run in TF32, on CUDA.
+    /// Whether matrix products of f32 run in TF32; on CUDA.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub tf32: bool,
-    /// Epochs of a trial; with halving, the most that one gets.
+    /// Epochs of a trial; with halving, the most that a trial gets.
+    #[schemars(range(min = 1))]
     pub epochs: u32,
-    /// Epochs of the best architecture after the search.
+    /// Epochs of the best architecture's training after the search.
+    #[schemars(range(min = 1))]
     pub final_epochs: u32,
     /// Size and training of the networks.
     pub evaluator: TrainingEvaluatorConfig,
@@ -209,6 +218,12 @@ impl RunConfig {
         self.budget.validate()?;
         if let Some(images) = self.images() {
             device::check_tf32(images.device, images.tf32)?;
+            if images.limit == Some(0) {
+                bail!("the limit of training images is 0; expected at least 1");
+            }
+            if let Some(own) = images.own {
+                own.read.validate()?;
+            }
         }
         match &self.estimation {
             Estimation::Training(plan) => {
@@ -220,8 +235,15 @@ impl RunConfig {
                         bail!("the epochs of {what} are 0; expected at least 1");
                     }
                 }
-                plan.evaluator.network.validate()?;
-                plan.evaluator.train.validate()?;
+                plan.evaluator.validate()?;
+                if let Span::Epochs(span) = plan.evaluator.span
+                    && span < plan.epochs
+                {
+                    bail!(
+                        "the span of [estimation.evaluator] is {span} epochs; expected at least the {} epochs of a trial",
+                        plan.epochs
+                    );
+                }
             }
             Estimation::Table(plan) => plan.validate(&self.space)?,
             Estimation::Command(plan) => plan.validate(self)?,

@@ -470,19 +470,28 @@ pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
     }
 }
 
-/// Puts `over` over `base`, table by table. A limit of the budget replaces the default one.
+/// Puts `over` over `base`, table by table. A limit of the budget replaces the default one; a table of another kind, such as
+/// another optimizer, has other keys and replaces the whole default one.
 fn merge(base: &mut Table, over: Table) {
     if over.contains_key("budget") {
         base.remove("budget");
     }
     for (key, value) in over {
         match (base.get_mut(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => merge(below, above),
+            (Some(Value::Table(below)), Value::Table(above)) if is_of_kind(below, &above) => {
+                merge(below, above)
+            }
             (_, value) => {
                 base.insert(key, value);
             }
         }
     }
+}
+
+/// Whether what a table says is of the kind of the default: of the same one, or of none that it names.
+fn is_of_kind(below: &Table, above: &Table) -> bool {
+    let kind = above.get("kind");
+    kind.is_none() || kind == below.get("kind")
 }
 
 /// Applies the options typed to the configuration.

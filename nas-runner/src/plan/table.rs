@@ -8,6 +8,7 @@ use nas_space::network::NetworkConfig;
 use nas_space::search::Metric;
 use nas_space::spaces::{Space, SpaceConfig};
 use nas_tables::{DatasetHeader, Nb201Dataset, Table, TabularEvaluator, built_in};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Table as Toml;
 
@@ -20,26 +21,29 @@ use crate::usage::{Typed, Usage};
 const NB201: &str = "nb201";
 
 /// Looking up in a table: one that is built in, or a file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TablePlan {
-    /// Which benchmark: the name of a built-in one; with a file, `nb201` says that it has to be of that space; none where
-    /// the file says it all.
+    /// Name of a built-in benchmark. With a `table`, `nb201` says that the file has to be of that
+    /// space; without it, the file says all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub benchmark: Option<String>,
     /// The table's file, where it is not built in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<PathBuf>,
-    /// Which of its data sets.
+    /// Data set of the table.
     pub data: String,
-    /// Epochs of the trainings whose validation accuracy a search sees, where not those that the table says.
+    /// Epochs of the trainings whose validation accuracy the search sees: one of the numbers that
+    /// the table has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub epochs: Option<u32>,
-    /// The metric of its figures, if it is not accuracy. It follows from the table, and is recorded
-    /// for readers of the run.
+    /// What the table's figures are, where they are not accuracies. The table decides it; the
+    /// program writes it.
     #[serde(default, skip_serializing_if = "Metric::is_accuracy")]
     pub metric: Metric,
-    /// Whether one figure is both validation and test, likewise.
+    /// Why validation and test have the same figure, where they do. The table decides it; the
+    /// program writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub one_figure: Option<OneFigure>,
     /// The table, once it was opened.
@@ -48,12 +52,12 @@ pub struct TablePlan {
 }
 
 /// Why validation and test are one figure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OneFigure {
     /// There are no validation images: a search sees figures on test images.
     ValidIsTest,
-    /// There are no test images: the figure that a search has seen is reported.
+    /// There are no test images: the figure that the search has seen is reported.
     TestIsValid,
 }
 

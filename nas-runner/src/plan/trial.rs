@@ -1,17 +1,20 @@
 //! What a trial may take before it has failed.
 
 use anyhow::{Result, bail};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of a trial, which take worker processes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrialPlan {
-    /// Seconds, above 0.
+    /// Most seconds that a trial may take.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub timeout_seconds: Option<f64>,
-    /// Bytes of memory, above 0.
+    /// Most bytes of memory that a trial may take; on Linux.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
     pub memory_bytes: Option<u64>,
 }
 

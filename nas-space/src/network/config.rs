@@ -26,22 +26,30 @@ const MOST_HALVINGS: usize = 5;
 ///
 /// Where height or width are odd, halves are rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkConfig {
-    /// Shape of the images.
+    /// Shape of the images: channels, height, width.
     pub image: Shape,
     /// Number of classes.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 1_000_000)))]
     pub classes: usize,
     /// Channels of the first cells.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 65_536)))]
     pub channels: usize,
-    /// Cells in all (DARTS skeleton) or per stage (NAS-Bench-201 skeleton).
+    /// Cells of the network (DARTS skeleton), cells of a stage (NAS-Bench-201 skeleton), modules of
+    /// a stack (NAS-Bench-101 skeleton).
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_000)))]
     pub cells: usize,
-    /// Whether there is an auxiliary classifier.
+    /// Whether there is an auxiliary classifier two thirds into the network (DARTS skeleton only).
     pub auxiliary: bool,
     /// Whether the operations of cells are followed by drop-path layers.
     pub drop_path: bool,
     /// How often the stem halves height and width, so that cells cost what they cost on small
-    /// images. See [`NetworkConfig::halvings_for`].
+    /// images.
+    ///
+    /// See [`NetworkConfig::halvings_for`].
+    #[cfg_attr(feature = "schema", schemars(range(max = MOST_HALVINGS)))]
     pub stem_halvings: usize,
 }
 

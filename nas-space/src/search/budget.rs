@@ -14,13 +14,18 @@ use thiserror::Error;
 /// | `epochs` | none | training epochs of all trials together; of one that continues another, those it adds | ≥ 1 |
 /// | `seconds` | none | cost of all trials together, in seconds | > 0, finite |
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
-    /// Most trials asked for.
+    /// Most trials.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub trials: Option<u64>,
-    /// Most training epochs, summed over trials; of one that continues another, those it adds.
+    /// Most training epochs of all trials together; of a trial that continues another one, those
+    /// that it adds.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub epochs: Option<u64>,
-    /// Most seconds, as the sum of the trials' `cost_seconds`.
+    /// Most seconds that all trials take together, by the cost that each has on record.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub seconds: Option<f64>,
 }
 

@@ -19,6 +19,7 @@ const MAX_NAME: usize = 64;
 /// | `direction` | `higher` | whether higher or lower values are better | `higher`, `lower` |
 /// | `scale` | `share` | which values there are, and how they are shown | `share`: 0 to 1, shown in percent; `plain`: any finite number |
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Fields", into = "Fields")]
 pub struct Metric {
     name: String,
@@ -28,6 +29,7 @@ pub struct Metric {
 
 /// Which values are better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Higher values, as of an accuracy.
@@ -39,6 +41,7 @@ pub enum Direction {
 
 /// Which values there are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
     /// Shares from 0 to 1, shown in percent.
@@ -65,11 +68,16 @@ pub enum MetricError {
 
 /// A metric as it is written in files.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Fields {
+    /// Name of the metric, without control characters and without spaces at its ends.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_NAME)))]
     name: String,
+    /// Whether higher or lower values are better.
     #[serde(default)]
     direction: Direction,
+    /// Which values there are, and how they are shown.
     #[serde(default)]
     scale: Scale,
 }

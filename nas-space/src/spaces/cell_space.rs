@@ -9,11 +9,16 @@ use crate::op::Operations;
 
 /// What stands around the cells of a space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Skeleton {
-    /// That of DARTS: cells of two inputs, [`crate::network::darts`].
+    /// That of DARTS: cells of two inputs.
+    ///
+    /// See [`crate::network::darts`].
     Darts,
-    /// That of NAS-Bench-201: cells of one input and one output state, [`crate::network::nb201`].
+    /// That of NAS-Bench-201: cells of one input and one output state.
+    ///
+    /// See [`crate::network::nb201`].
     Nb201,
 }
 

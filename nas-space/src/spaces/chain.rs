@@ -21,19 +21,25 @@ use crate::op::Operations;
 /// No decision is made of a list of one value. At least one list has more. The paper starts with 6
 /// layers and adds 2 each 1,600 samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct ChainConfig {
     /// Convolutions in a row.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 64)))]
     pub layers: usize,
-    /// Rows a filter can have.
+    /// Heights that a filter can have, in rows; odd numbers.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(range(min = 1, max = MAX_FILTER_SIZE)), extend("uniqueItems" = true)))]
     pub filter_heights: Vec<usize>,
-    /// Columns a filter can have.
+    /// Widths that a filter can have, in columns; odd numbers.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(range(min = 1, max = MAX_FILTER_SIZE)), extend("uniqueItems" = true)))]
     pub filter_widths: Vec<usize>,
-    /// Strides a layer can have, chosen for rows and columns apart.
+    /// Strides that a layer can have, chosen for rows and columns separately.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(range(min = 1, max = MAX_STRIDE)), extend("uniqueItems" = true)))]
     pub strides: Vec<usize>,
-    /// Numbers of filters a layer can have.
+    /// Numbers of filters that a layer can have.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(range(min = 1, max = MAX_FILTERS)), extend("uniqueItems" = true)))]
     pub filters: Vec<usize>,
-    /// Whether a layer can read any earlier ones.
+    /// Whether a layer can read any earlier ones, or only the one before.
     pub skips: bool,
 }
 

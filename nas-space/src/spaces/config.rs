@@ -16,29 +16,50 @@ use crate::op::Operations;
 /// In serde's formats `kind` says which; the fields of its configuration follow, those left out
 /// being the paper's: `{"kind": "pnas", "blocks": 3}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum SpaceConfig {
-    /// [`darts`], which has one size.
+    /// A normal and a reduction cell of four nodes, two operations per node: the space of DARTS.
+    ///
+    /// See [`darts`], which has one size.
     Darts {},
-    /// [`nb101`], which has one size.
+    /// A module of up to seven vertices and nine edges: the space of NAS-Bench-101.
+    ///
+    /// See [`nb101`], which has one size.
     Nb101 {},
-    /// [`nb201`], which has one size.
+    /// A cell of four states with an operation on each of six edges: the space of NAS-Bench-201.
+    ///
+    /// See [`nb201`], which has one size.
     Nb201 {},
-    /// [`pnas`].
+    /// One cell of blocks, each the sum of two operations: the space of PNAS.
+    ///
+    /// See [`pnas`].
     Pnas(PnasConfig),
-    /// [`nasnet`].
+    /// A normal and a reduction cell of blocks, which add or concatenate: the space of NASNet.
+    ///
+    /// See [`nasnet`].
     Nasnet(NasnetConfig),
-    /// [`ChainSpace`].
+    /// Convolutions in a row with skip connections: the space of Zoph & Le.
+    ///
+    /// See [`ChainSpace`].
     Chain(ChainConfig),
-    /// [`EnasMacroSpace`].
+    /// Layers, each an operation and skip connections: ENAS' space of whole networks.
+    ///
+    /// See [`EnasMacroSpace`].
     #[serde(rename = "enas-macro")]
     EnasMacro(EnasMacroConfig),
-    /// [`HierarchicalSpace`].
+    /// Motifs of motifs of primitive operations.
+    ///
+    /// See [`HierarchicalSpace`].
     Hierarchical(HierarchicalConfig),
-    /// Cells as described.
+    /// Cells as these keys describe them.
+    ///
+    /// See [`CustomConfig`].
     Custom(CustomConfig),
-    /// Decisions of which nothing else is known.
+    /// Decisions without networks, as of a benchmark table over other networks.
+    ///
+    /// See [`ProductConfig`].
     Product(ProductConfig),
 }
 

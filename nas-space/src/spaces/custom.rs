@@ -44,32 +44,40 @@ use crate::op::Operations;
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CustomConfig {
-    /// The space's name.
+    /// The space's name; no built-in space has it.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9_-]+$")))]
     pub name: String,
-    /// What stands around the cells.
+    /// Network around the cells.
     pub skeleton: Skeleton,
-    /// What can be chosen for an edge.
+    /// Operations that can be chosen for an edge.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("uniqueItems" = true)))]
     pub operations: Vec<String>,
     /// Inner nodes of a cell.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 20)))]
     pub nodes: usize,
-    /// Which earlier states a node reads.
+    /// Earlier states that a node reads: `"all"`, or a number of different ones, which are chosen.
     #[serde(default)]
     pub inputs: NodeInputs,
-    /// Whether there is a reduction cell of its own.
+    /// Whether the cell that halves height and width is the same one or a second one.
     #[serde(default)]
     pub reduction: Reduction,
-    /// Whether a cell of fewer nodes is filled up to all of them.
+    /// Whether a cell of fewer nodes is filled up with nodes without effect, so that growing cells
+    /// are points of the full-grown space.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub filled: bool,
-    /// The states the output concatenates; what is usual in the skeleton where it is not given.
+    /// States that the output concatenates: `"all"`, `"loose"` (those that no node reads),
+    /// `"last"`, or a list of numbers. The DARTS skeleton has `"all"` where it is left out, the
+    /// NAS-Bench-201 skeleton `"last"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<OutputStates>,
 }
 
 /// Which earlier states a node has edges from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "InputsText", into = "InputsText")]
 pub enum NodeInputs {
     /// Every one.
@@ -81,6 +89,7 @@ pub enum NodeInputs {
 
 /// Whether height and width are halved by the same cell or by one of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
     /// The same cell, with stride 2 on the edges from its inputs.
@@ -92,6 +101,7 @@ pub enum Reduction {
 
 /// The states a cell's output concatenates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "OutputText", into = "OutputText")]
 pub enum OutputStates {
     /// All inner states.
@@ -106,18 +116,24 @@ pub enum OutputStates {
 
 /// Anything, so that the error can say what is legal.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum InputsText {
-    Word(String),
-    Count(usize),
+    Word(#[cfg_attr(feature = "schema", schemars(extend("const" = "all")))] String),
+    Count(#[cfg_attr(feature = "schema", schemars(range(min = 1)))] usize),
+    #[cfg_attr(feature = "schema", schemars(skip))]
     Other(Anything),
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(untagged)]
 enum OutputText {
-    Word(String),
-    States(Vec<usize>),
+    Word(#[cfg_attr(feature = "schema", schemars(extend("enum" = ["all", "loose", "last"])))] String),
+    States(
+        #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("uniqueItems" = true)))] Vec<usize>,
+    ),
+    #[cfg_attr(feature = "schema", schemars(skip))]
     Other(Anything),
 }
 

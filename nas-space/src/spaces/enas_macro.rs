@@ -14,9 +14,11 @@ use crate::op::Operations;
 /// |---|---|---|---|
 /// | `layers` | 12 | layers of a network | 1 to 64 |
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct EnasMacroConfig {
     /// Layers of a network.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = MAX_MACRO_LAYERS)))]
     pub layers: usize,
 }
 

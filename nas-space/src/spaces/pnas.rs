@@ -25,9 +25,11 @@ pub const PNAS_OPERATIONS: [&str; 8] = [
 /// |---|---|---|---|
 /// | `blocks` | 5 | blocks of a cell, B in the paper | 1 to 12 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct PnasConfig {
-    /// Blocks of a cell.
+    /// Blocks of a cell: B in the paper.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 12)))]
     pub blocks: usize,
 }
 

@@ -33,11 +33,14 @@ use crate::op::Operations;
 /// # }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ProductConfig {
     /// The space's name.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[A-Za-z0-9_-]+$")))]
     pub name: String,
-    /// What is chosen.
+    /// What is chosen; different names.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 1_000)))]
     pub decisions: Vec<Decision>,
 }
 

@@ -26,19 +26,25 @@ const SLOTS: [&str; 2] = ["first_moment", "second_moment"];
 /// | `decoupled` | false | decay apart from the gradient: AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) | |
 /// | `spare_norm_and_bias` | false | no decay for parameters of one dimension | |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct AdamConfig {
-    /// Memory of the mean gradient.
+    /// Decay rate of the mean gradient.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub beta1: f64,
-    /// Memory of the mean squared gradient.
+    /// Decay rate of the mean squared gradient.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub beta2: f64,
-    /// Added to the root of the mean squared gradient.
+    /// Number that is added to the root of the mean squared gradient.
+    #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
     pub epsilon: f64,
     /// L2 penalty.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub weight_decay: f64,
     /// Whether the decay is applied apart from the gradient (AdamW).
     pub decoupled: bool,
-    /// Whether parameters of one dimension are spared weight decay.
+    /// Whether parameters of one dimension (biases, scale and shift of batch norms) are left out of
+    /// weight decay.
     pub spare_norm_and_bias: bool,
 }
 

@@ -8,6 +8,7 @@ use crate::error::EvalError;
 /// An optimizer's settings: `kind = "sgd"` or `kind = "adam"` and the fields of [`SgdConfig`] or
 /// [`AdamConfig`]. The learning rate is given with each step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OptimizerConfig {

@@ -26,15 +26,19 @@ const SLOTS: [&str; 1] = ["momentum"];
 /// The published NAS codes decay everything; sparing the one-dimensional is the better practice of
 /// later work (He et al. 2019, arXiv 1812.01187, section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct SgdConfig {
-    /// Share of the last step's direction.
+    /// Share of the last step's direction that is kept.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0), extend("exclusiveMaximum" = 1)))]
     pub momentum: f64,
-    /// Whether to look ahead along the momentum.
+    /// Whether to look ahead along the momentum (Nesterov), which needs a momentum above 0.
     pub nesterov: bool,
     /// L2 penalty, added to the gradient.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub weight_decay: f64,
-    /// Whether parameters of one dimension are spared weight decay.
+    /// Whether parameters of one dimension (biases, scale and shift of batch norms) are left out of
+    /// weight decay.
     pub spare_norm_and_bias: bool,
 }
 

@@ -32,23 +32,30 @@ const MAX_STATES: usize = 1_000;
 /// With every edge there, the flattened cell may have at most 1,000 nodes. One level of one motif
 /// of 11 nodes is the paper's flat baseline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct HierarchicalConfig {
     /// Operations of level 1, beside `none`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("uniqueItems" = true)))]
     pub primitives: Vec<String>,
     /// Mutations of the trivial architecture that make a sample.
+    #[cfg_attr(feature = "schema", schemars(range(max = 1_000_000)))]
     pub initial_mutations: u32,
-    /// Motifs of each level, from level 2 up.
+    /// Motifs of each level, from level 2 up; the last level has one motif.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LEVELS)))]
     pub levels: Vec<LevelConfig>,
 }
 
 /// Motifs of one level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LevelConfig {
     /// Number of motifs.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100)))]
     pub motifs: usize,
-    /// Nodes of each, input and output among them.
+    /// Nodes of each motif, input and output among them.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 20)))]
     pub nodes: usize,
 }
 
