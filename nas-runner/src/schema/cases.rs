@@ -24,6 +24,13 @@ columns = ['path', 'label']
 layout = 'nhwc'
 cache = '/cache'";
 
+const PLAIN_CELLS: &str = "[space]
+kind = 'custom'
+name = 'mine'
+skeleton = 'nb201'
+operations = ['none', 'skip_connect', 'nor_conv_3x3']
+nodes = 3";
+
 const CUSTOM: &str = "[space]
 kind = 'custom'
 name = 'mine'
@@ -69,6 +76,10 @@ kind = 'step'
 epochs = 3
 factor = 0.5";
 
+const WITHOUT_NESTEROV: &str = "estimation.evaluator.train.optimizer = { kind = 'sgd', nesterov = false }";
+
+const WITHOUT_NESTEROV_IN_SUPERNET: &str = "method.search.weights = { nesterov = false }";
+
 const SYNC: &str = "[halving]
 early_stopping_rate = 2
 [halving.schedule]
@@ -76,8 +87,13 @@ kind = 'sync'
 bracket = 1";
 
 /// Every method, with every kind of table below it.
+///
+/// A bound is tried in the first case that has the key. So what a rule between two keys would forbid comes after a case without it.
 const CASES: &[Case] = &[
-    ("random", NONE, NONE),
+    ("random", WITHOUT_NESTEROV, NONE),
+    ("enas", WITHOUT_NESTEROV_IN_SUPERNET, NONE),
+    ("random", PLAIN_CELLS, NONE),
+    ("random", CUSTOM, NONE),
     ("random --metric balanced", TRAINING, NONE),
     ("random --device cuda --tf32", NONE, NONE),
     ("random", NONE, OWN),
@@ -123,7 +139,6 @@ const CASES: &[Case] = &[
     ("random --space chain", NONE, NONE),
     ("random --space enas-macro", NONE, NONE),
     ("random", HIERARCHICAL, NONE),
-    ("random", CUSTOM, NONE),
     ("random", FILLED, NONE),
     ("random", PRODUCT, NONE),
     ("evolution", NONE, NONE),

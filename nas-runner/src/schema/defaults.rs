@@ -104,6 +104,13 @@ impl Defaults {
 
     /// The default of a key in these places, in words.
     pub(super) fn of(&self, key: &str, property: &Value, places: &[Place], is_required: bool) -> String {
+        if key == "method" {
+            return format!(
+                "`{}`; `{}` with `--minutes`",
+                Method::default(),
+                Method::Evolution
+            );
+        }
         let found = self.found(key, property, places);
         let mut on_digits: Vec<(String, Vec<String>)> = Vec::new();
         for (label, data, value) in &found {

@@ -131,7 +131,8 @@ enum InputsText {
 enum OutputText {
     Word(#[cfg_attr(feature = "schema", schemars(extend("enum" = ["all", "loose", "last"])))] String),
     States(
-        #[cfg_attr(feature = "schema", schemars(length(min = 1), extend("uniqueItems" = true)))] Vec<usize>,
+        #[cfg_attr(feature = "schema", schemars(length(min = 1), inner(range(min = 1)), extend("uniqueItems" = true)))]
+         Vec<usize>,
     ),
     #[cfg_attr(feature = "schema", schemars(skip))]
     Other(Anything),
