@@ -37,10 +37,14 @@ pub(super) fn score(
     compute: &Compute,
 ) -> Result<f64, EvalError> {
     let compute = compute.clone().with_dtype(DType::F64);
-    let model = Model::new(Arc::clone(network), seed, &compute)?;
+    of_model(&Model::new(Arc::clone(network), seed, &compute)?, batch)
+}
+
+/// The score of a model in double precision, whose weights are moved.
+pub(super) fn of_model(model: &Model, batch: &ProxyBatch) -> Result<f64, EvalError> {
     let images = batch.images.to_dtype(DType::F64)?;
     let mut start = Vec::new();
-    for name in weights::names(network) {
+    for name in weights::names(model.network()) {
         if let Some(parameter) = model.parameters().get(&name) {
             start.push((&parameter.var, parameter.var.as_detached_tensor().copy()?));
         }
@@ -51,7 +55,7 @@ pub(super) fn score(
         }
         let loss = mean_cross_entropy(&batch.labels);
         let done = model.differentiate_untrained(&images, Wanted::Weights, loss, None)?;
-        let layers = weights::with_gradients(&model, &done.gradients)?;
+        let layers = weights::with_gradients(model, &done.gradients)?;
         Ok(layers.iter().map(|layer| layer.sum(|_, g| g * g)).sum())
     };
     let (above, below) = (squared_norm(1.0 + STEP)?, squared_norm(1.0 - STEP)?);

@@ -44,7 +44,13 @@ pub fn score_network(
     };
     let on_batch = || -> Result<Vec<(ProxyKind, f64)>, EvalError> {
         match wants_any(&OF_MODEL) {
-            true => of_model(network, kinds, batch, seed, compute),
+            true => {
+                let model = match wants(ProxyKind::Fisher) {
+                    true => Model::unfused(Arc::clone(network), seed, compute)?,
+                    false => Model::new(Arc::clone(network), seed, compute)?,
+                };
+                of_model(&model, kinds, batch)
+            }
             false => Ok(Vec::new()),
         }
     };
@@ -136,26 +142,20 @@ impl Observer for Seen {
     }
 }
 
-/// The scores among [`OF_MODEL`] that are wanted.
-fn of_model(
-    network: &Arc<Network>,
+/// The scores among [`OF_MODEL`] that are wanted; for [`ProxyKind::Fisher`], of an unfused model.
+pub(super) fn of_model(
+    model: &Model,
     kinds: &[ProxyKind],
     batch: &ProxyBatch,
-    seed: Seed,
-    compute: &Compute,
 ) -> Result<Vec<(ProxyKind, f64)>, EvalError> {
     let wants = |kind| kinds.contains(&kind);
-    let model = match wants(ProxyKind::Fisher) {
-        true => Model::unfused(Arc::clone(network), seed, compute)?,
-        false => Model::new(Arc::clone(network), seed, compute)?,
-    };
     let mut found = Vec::new();
     if wants(ProxyKind::L2Norm) {
-        found.push((ProxyKind::L2Norm, l2_norm::score(&model)?));
+        found.push((ProxyKind::L2Norm, l2_norm::score(model)?));
     }
     let mut seen = Seen {
         agreement: wants(ProxyKind::Naswot).then(|| Agreement::new(batch.len())),
-        fisher: wants(ProxyKind::Fisher).then(|| Fisher::new(network)),
+        fisher: wants(ProxyKind::Fisher).then(|| Fisher::new(model.network())),
     };
     let observes = seen.agreement.is_some() || seen.fisher.is_some();
     if [
@@ -170,7 +170,7 @@ fn of_model(
         let observer = observes.then_some(&mut seen as &mut dyn Observer);
         let loss = mean_cross_entropy(&batch.labels);
         let done = model.differentiate_untrained(&batch.images, Wanted::Weights, loss, observer)?;
-        let layers = weights::with_gradients(&model, &done.gradients)?;
+        let layers = weights::with_gradients(model, &done.gradients)?;
         type OfLayers = fn(&[Weighted]) -> f64;
         for (kind, score) in [
             (ProxyKind::GradNorm, grad_norm::score as OfLayers),
@@ -191,7 +191,7 @@ fn of_model(
         found.push((ProxyKind::Fisher, fisher.score()));
     }
     if wants(ProxyKind::Jacov) || wants(ProxyKind::EpeNas) {
-        let jacobian = correlation::jacobian(&model, batch)?;
+        let jacobian = correlation::jacobian(model, batch)?;
         if wants(ProxyKind::Jacov) {
             found.push((ProxyKind::Jacov, jacov::score(&jacobian)));
         }

@@ -23,20 +23,25 @@ use super::network::without_batch_norms;
 use super::weights;
 use crate::compute::Compute;
 use crate::error::EvalError;
-use crate::model::{Model, Wanted};
+use crate::model::{Logits, Model, Wanted};
 
 pub(super) fn score(network: &Network, seed: Seed, compute: &Compute) -> Result<f64, EvalError> {
     let compute = compute.clone().with_dtype(DType::F64);
     let model = Model::new(Arc::new(without_batch_norms(network)?), seed, &compute)?;
+    flow(&model)
+}
+
+/// The score of a model without batch norms, whose parameters become their absolute values.
+pub(super) fn flow(model: &Model) -> Result<f64, EvalError> {
     for (_, parameter) in model.parameters().iter() {
         parameter.var.set(&parameter.var.as_detached_tensor().abs()?)?;
     }
-    let image = network.image();
+    let image = model.network().image();
     let ones = (1, image.channels, image.height, image.width);
-    let ones = Tensor::ones(ones, DType::F64, &compute.device)?;
-    let sum = Box::new(|logits: &crate::model::Logits| logits.main.sum_all());
+    let ones = Tensor::ones(ones, DType::F64, model.parameters().device())?;
+    let sum = Box::new(|logits: &Logits| logits.main.sum_all());
     let done = model.differentiate_untrained(&ones, Wanted::Weights, sum, None)?;
-    let layers = weights::with_gradients(&model, &done.gradients)?;
+    let layers = weights::with_gradients(model, &done.gradients)?;
     let flow: f64 = layers.iter().map(|layer| layer.sum(|w, g| (w * g).abs())).sum();
     Ok(flow.ln_1p())
 }

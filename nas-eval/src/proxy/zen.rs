@@ -78,16 +78,25 @@ pub(super) fn score(
         .zip(draw("zen-noise"))
         .map(|(x, noise)| x + ALPHA * noise)
         .collect();
+    change(
+        &model,
+        &tensor(x, &shape, compute)?,
+        &tensor(moved, &shape, compute)?,
+    )
+}
+
+/// The score of a model whose outputs are features, for images that are `moved` a little.
+pub(super) fn change(model: &Model, x: &Tensor, moved: &Tensor) -> Result<f64, EvalError> {
     let mut scales = Scales::default();
     let pass = Pass::BatchStatistics;
-    let before = model.forward_observed(&tensor(x, &shape, compute)?, &pass, &mut scales)?;
-    let after = model.forward_observed(&tensor(moved, &shape, compute)?, &pass, &mut Nothing)?;
+    let before = model.forward_observed(x, &pass, &mut scales)?;
+    let after = model.forward_observed(moved, &pass, &mut Nothing)?;
     let change: f64 = values(&before.main)?
         .iter()
         .zip(values(&after.main)?)
         .map(|(a, b)| (a - b).abs())
         .sum();
-    let change = change / images as f64;
+    let change = change / x.dim(0)? as f64;
     if change == 0.0 {
         return Ok(f64::NEG_INFINITY);
     }
