@@ -4,7 +4,8 @@
     pip install -r benches/requirements.txt
     python3 benches/proxies.py reference > nas-eval/src/proxy/tests/pytorch.json
     python3 benches/proxies.py speed [--proxy synflow,naswot] [--rounds 5] [--threads 2] [--proxies target/release/proxies]
-    python3 benches/proxies.py rank scores.csv --accuracies nb201_acc.csv.gz [--published nb201_proxies.csv.gz]
+    python3 benches/proxies.py rank scores.csv --accuracies nb201_acc.csv.gz --strings nb201_arch_strings.txt.gz
+        [--published nb201_proxies.csv.gz] [--column c10_test200]
 
 `reference` computes every proxy on three cells in double precision, with weights and images that follow from a formula, which the tests
 repeat. `speed` times PyTorch and `target/release/proxies` in turn on the same architectures. `rank` reads what `nas score --out` has
@@ -20,7 +21,6 @@ import subprocess
 import sys
 import time
 
-# Conv, batch norm and the like come from torch, which `rank` does without.
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 # Cells that between them have every operation, a state that is zero, and an edge that nothing reads.
 CELLS = [
@@ -392,7 +392,7 @@ def rank(args):
     print(f"{len(rows)} cells; Spearman with {args.column}" + (", and with the published column" if published else ""))
     if "params_c10_M" in accuracies[0]:
         print(f"{'published params':<18}{spearman([float(accuracies[i]['params_c10_M']) for i in of], accuracy):8.3f}")
-    for proxy in rows[0].keys() - {"arch"} if False else [name for name in rows[0] if name != "arch"]:
+    for proxy in [name for name in rows[0] if name != "arch"]:
         scores = [float(row[proxy]) for row in rows]
         line = f"{proxy:<18}{spearman(scores, accuracy):8.3f}"
         column = f"cifar10:{proxy}"

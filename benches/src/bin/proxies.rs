@@ -47,7 +47,9 @@ fn main() -> Result<()> {
     };
     let compute = Compute::cpu();
     let mut rng = Seed::new(1).rng();
-    let values: Vec<f32> = (0..IMAGES * 3 * 32 * 32).map(|_| rng.random_range(-1.7..1.7)).collect();
+    let values: Vec<f32> = (0..IMAGES * 3 * 32 * 32)
+        .map(|_| rng.random_range(-1.7..1.7))
+        .collect();
     let images = Tensor::from_vec(values, (IMAGES, 3, 32, 32), &Device::Cpu)?;
     let labels: Vec<u32> = (0..IMAGES as u32).map(|i| i % 10).collect();
     let labels = Tensor::from_vec(labels, IMAGES, &Device::Cpu)?;

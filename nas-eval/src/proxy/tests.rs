@@ -126,7 +126,10 @@ fn every_proxy_gives_pytorchs_value() {
         let network = nb201(&cell, reference.image, reference.channels, reference.cells);
         let kinds: Vec<ProxyKind> = scores.keys().copied().collect();
         let mut found = of_model(&filled(&network), &kinds, &batch).unwrap();
-        found.push((ProxyKind::Grasp, grasp::of_model(&filled(&network), &batch).unwrap()));
+        found.push((
+            ProxyKind::Grasp,
+            grasp::of_model(&filled(&network), &batch).unwrap(),
+        ));
         let flow = Arc::new(network::without_batch_norms(&network).unwrap());
         found.push((ProxyKind::Synflow, synflow::flow(&filled(&flow)).unwrap()));
         let features = Arc::new(network::features(&network).unwrap());
@@ -320,7 +323,10 @@ fn a_score_is_the_same_for_any_number_of_threads_and_with_any_others() {
         let labels = batch_of(&x, 10).labels;
         let batch = ProxyBatch::new(&x, &labels, 10, &compute).unwrap();
         let score = |kinds: &[ProxyKind], threads: usize| -> Vec<u64> {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             let scores = pool.install(|| score_network(&network, kinds, &batch, Seed::new(2), &compute));
             scores.unwrap().into_iter().map(f64::to_bits).collect()
         };
@@ -331,7 +337,10 @@ fn a_score_is_the_same_for_any_number_of_threads_and_with_any_others() {
             let together = f64::from_bits(*expected);
             // With fisher, depthwise convolutions have maps of their own, and round otherwise.
             let near = (alone - together).abs() <= 1e-3 * together.abs().max(1e-3);
-            assert!(alone == together || near, "{space}, {kind}: {alone} and {together}");
+            assert!(
+                alone == together || near,
+                "{space}, {kind}: {alone} and {together}"
+            );
             assert!(together.is_finite(), "{space}, {kind}: {together}");
         }
     }
@@ -339,12 +348,7 @@ fn a_score_is_the_same_for_any_number_of_threads_and_with_any_others() {
 
 #[test]
 fn a_network_that_does_not_look_at_its_images_scores_lowest() {
-    let zeros = nb201(
-        "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|",
-        [1, 8, 8],
-        4,
-        1,
-    );
+    let zeros = nb201("|none~0|+|none~0|none~1|+|none~0|none~1|none~2|", [1, 8, 8], 4, 1);
     let normal = nb201(CELL, [1, 8, 8], 4, 1);
     let compute = Compute::cpu();
     let x = images(5000, [1, 8, 8], 9);
@@ -380,7 +384,12 @@ fn synflow_is_the_product_along_a_path() {
     let x = b.global_avg_pool(x).unwrap();
     let logits = b.linear(x, 1).unwrap();
     let network = network::without_batch_norms(&b.finish(logits, None)).unwrap();
-    assert!(network.layers().iter().all(|layer| !matches!(layer.kind, LayerKind::BatchNorm { .. })));
+    assert!(
+        network
+            .layers()
+            .iter()
+            .all(|layer| !matches!(layer.kind, LayerKind::BatchNorm { .. }))
+    );
     let model = Model::new(Arc::new(network), Seed::new(0), &precise()).unwrap();
     for (name, value) in weights::names(model.network()).zip([-2.0, 3.0, -0.5]) {
         let var = &model.parameters().get(&name).unwrap().var;
@@ -422,7 +431,14 @@ fn a_scorer_averages_over_initialisations_and_describes_all_that_matters() {
     let scorer = proxies.scorer(space);
     assert_eq!(scorer.score(&architecture).unwrap(), mean[0]);
     let described = scorer.description();
-    for part in ["naswot", "nb201", "digits", "\"seeds\":2", "\"batch_size\":12", "\"seed\":5"] {
+    for part in [
+        "naswot",
+        "nb201",
+        "digits",
+        "\"seeds\":2",
+        "\"batch_size\":12",
+        "\"seed\":5",
+    ] {
         assert!(described.contains(part), "{part}: {described}");
     }
     assert!(!described.contains('\n'));
