@@ -79,6 +79,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Predict(args) => commands::predict::run(args, output),
         Command::Export(args) => commands::export::run(args, output),
         Command::Show(args) => commands::show::run(args, output),
+        Command::Score(args) => commands::score::run(args, output),
         Command::Compare(args) => commands::compare::run(args, output),
         Command::Data(command) => commands::data::run(command, output),
         Command::Table(args) => commands::table::run(args, output),

@@ -22,6 +22,7 @@ const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {per_sec}, {eta
 const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
 const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
 const BY_TRAININGS: &str = "{prefix} {wide_bar} {pos}/{len} trainings, {per_sec}, {eta} left, {msg}";
+const BY_SCORES: &str = "{prefix} {wide_bar} {pos}/{len} architectures, {per_sec}, {eta} left";
 const BY_RUNS: &str = "{prefix} {wide_bar} {pos}/{len} runs, {eta} left {msg}";
 const BY_IMAGES: &str = "{prefix} {wide_bar} {pos}/{len}, {msg}";
 const BY_FILES: &str = "{prefix} {wide_bar} {pos}/{len}, {per_sec}, {eta} left";
@@ -355,6 +356,31 @@ impl BuildBar {
     /// Leaves the bar as it is.
     pub(crate) fn finish(&self) {
         self.bar.abandon();
+    }
+}
+
+/// The architectures that are scored.
+pub(crate) struct ScoreBar {
+    bar: ProgressBar,
+}
+
+impl ScoreBar {
+    /// A bar of so many architectures.
+    pub(crate) fn new(architectures: usize) -> Self {
+        let length = Some(architectures as u64);
+        Self {
+            bar: started(&Screen::default(), length, BY_SCORES, "scores".to_owned()),
+        }
+    }
+
+    /// Shows how many are done.
+    pub(crate) fn show(&self, done: usize) {
+        self.bar.set_position(done as u64);
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

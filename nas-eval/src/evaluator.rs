@@ -421,7 +421,7 @@ impl Evaluator for TrainingEvaluator {
 }
 
 /// The class of failure that an error is, with its message.
-fn failure(error: &EvalError) -> Failure {
+pub(crate) fn failure(error: &EvalError) -> Failure {
     let message = error.to_string();
     let lower = message.to_lowercase();
     // Candle has no variant for it: the drivers' texts are all there is.

@@ -35,6 +35,7 @@
 //! | [`evaluator`] | training as a [`nas_space::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`inference`], [`predict`] | a trained network at work: class scores, and classes of image files |
+//! | [`proxy`] | zero-cost proxies: scores of untrained networks |
 //! | [`table_build`] | the making of a benchmark table, by training |
 
 mod compute;
@@ -59,6 +60,7 @@ pub mod model;
 pub mod nn;
 pub mod ops;
 pub mod predict;
+pub mod proxy;
 pub mod supernet;
 pub mod table_build;
 pub mod train;

@@ -6,6 +6,7 @@ mod export;
 mod help;
 mod network;
 mod new;
+mod score;
 mod search;
 mod table;
 mod tools;
@@ -16,6 +17,7 @@ pub(crate) use export::{ExportArgs, ExportFormat, Integers};
 pub(crate) use help::{command, visible};
 pub(crate) use network::{MeasuredArgs, PredictArgs, ShowArgs, ShowFormat, TestArgs, TrainArgs};
 pub(crate) use new::{Like, NewCommand, NewEvaluatorArgs, NewSpaceArgs};
+pub(crate) use score::ScoreArgs;
 pub(crate) use search::{ReportArgs, ResumeArgs, StatusArgs};
 pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};
 pub(crate) use tools::{CompletionsArgs, DoctorArgs, ListArgs, ManArgs, Topic};
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Show the size of an architecture, or draw it
     Show(ShowArgs),
+    /// Score architectures without training them, by zero-cost proxies
+    Score(Box<ScoreArgs>),
     /// Compare methods with the same space, evaluator, budget and seeds
     Compare(Box<CompareArgs>),
     /// Check your own images, list data sets, manage cached images

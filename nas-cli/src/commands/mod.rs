@@ -15,6 +15,7 @@ pub(crate) mod predict;
 pub(crate) mod report;
 pub(crate) mod resume;
 pub(crate) mod schema;
+pub(crate) mod score;
 pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;

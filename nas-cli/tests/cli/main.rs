@@ -30,6 +30,7 @@ mod predict;
 mod readers;
 mod report;
 mod rl;
+mod score;
 #[cfg(unix)]
 mod signals;
 mod sizes;

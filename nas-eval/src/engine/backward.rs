@@ -109,7 +109,7 @@ impl<T: Float> Run<'_, T> {
         for (index, gradient) in &mut filled {
             let step = &steps[*index];
             let per_chunk = self.plan.images_per_part(*index, self.batch);
-            let wanted = self.useful[*index] && !matches!(step.op, Op::Image | Op::Zero);
+            let wanted = self.useful[*index] && !matches!(step.op, Op::Zero);
             let used = gradient.len().min(self.batch * step.len());
             let mut parts = gradient[..used].chunks_mut(per_chunk * step.len());
             for first in (0..self.batch).step_by(per_chunk) {
@@ -388,7 +388,7 @@ impl<T: Float> Run<'_, T> {
     }
 
     /// The gradient of the map of a step, where it is if it need not be made, else in `out`.
-    fn map_gradient<'a>(
+    pub(super) fn map_gradient<'a>(
         &self,
         arena: &'a Arena<T>,
         index: usize,

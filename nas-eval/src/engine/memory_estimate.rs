@@ -3,6 +3,7 @@
 use super::geometry::Convolution;
 use super::places::Places;
 use super::plan::{Plan, Step};
+use crate::pass::Wanted;
 
 impl Plan {
     /// Elements of the places that maps and gradients take: the most of training with batches of
@@ -33,7 +34,7 @@ impl Plan {
         let outputs: Vec<usize> = std::iter::once(self.logits).chain(self.auxiliary).collect();
         places.enter(self, &Self::given(&outputs), batch);
         let sources = self.sources(&needed, &outputs, everything);
-        for wave in self.way_back(&sources, &self.useful(true, true), &outputs) {
+        for wave in self.way_back(&sources, &self.useful(Some(Wanted::Both)), &outputs) {
             places.enter(self, &wave, batch);
             places.leave(&wave);
         }

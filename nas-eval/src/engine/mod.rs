@@ -16,6 +16,7 @@ mod host;
 mod lifetime;
 mod memory_estimate;
 mod norm;
+mod observer;
 mod pass;
 mod places;
 mod plan;
@@ -27,4 +28,5 @@ mod schedule;
 mod tests;
 
 pub(crate) use self::host::runs_here;
+pub(crate) use self::observer::{Observer, Signs};
 pub(crate) use self::pass::{Engine, Request};

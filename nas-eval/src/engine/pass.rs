@@ -7,7 +7,8 @@ use nas_space::network::Network;
 
 use super::arena::Arena;
 use super::host::{for_float, host};
-use super::plan::Plan;
+use super::observer::Observer;
+use super::plan::{Fusion, Plan};
 use super::run::Run;
 use crate::error::EvalError;
 use crate::kernels::{Float, Level, level};
@@ -49,15 +50,26 @@ impl Engine {
     /// # Errors
     /// [`EvalError::UnsupportedLayer`].
     pub(crate) fn new(network: &Network) -> std::result::Result<Self, EvalError> {
-        let plan = Plan::new(network)?;
+        Ok(Self::of(Plan::new(network)?))
+    }
+
+    /// One whose [`Observer`] sees the output of every convolution: none are computed together.
+    ///
+    /// # Errors
+    /// [`EvalError::UnsupportedLayer`].
+    pub(crate) fn unfused(network: &Network) -> std::result::Result<Self, EvalError> {
+        Ok(Self::of(Plan::with(network, Fusion::Off)?))
+    }
+
+    fn of(plan: Plan) -> Self {
         let memory = Mutex::new(Memory::F32(Arena::new(plan.steps.len())));
         let level = level();
-        Ok(Self {
+        Self {
             plan,
             level,
             memory,
             fixed: false,
-        })
+        }
     }
 
     /// One for evaluation alone, with parameters that never change.
@@ -105,7 +117,7 @@ impl Engine {
     pub(crate) fn forward(&self, request: &Request<'_>) -> Result<Logits> {
         let batch = request.images.dim(0)?;
         if *request.pass != Pass::Eval || batch <= EVALUATED_TOGETHER {
-            return for_float!(request.images.dtype(), T => self.forward_typed::<T>(request, false));
+            return for_float!(request.images.dtype(), T => self.forward_typed::<T>(request, Threads::All, None));
         }
         let mut scores = Vec::new();
         for first in (0..batch).step_by(EVALUATED_TOGETHER) {
@@ -116,7 +128,9 @@ impl Engine {
                 images: &images,
                 ..*request
             };
-            scores.push(for_float!(images.dtype(), T => self.forward_typed::<T>(&part, false))?.main);
+            scores.push(
+                for_float!(images.dtype(), T => self.forward_typed::<T>(&part, Threads::All, None))?.main,
+            );
         }
         Ok(Logits {
             main: Tensor::cat(&scores, 0)?,
@@ -129,30 +143,49 @@ impl Engine {
     /// # Errors
     /// As [`Engine::forward`].
     pub(crate) fn forward_alone(&self, request: &Request<'_>) -> Result<Logits> {
-        for_float!(request.images.dtype(), T => self.forward_typed::<T>(request, true))
+        for_float!(request.images.dtype(), T => self.forward_typed::<T>(request, Threads::One, None))
     }
 
-    fn forward_typed<T: Kept>(&self, request: &Request<'_>, alone: bool) -> Result<Logits> {
+    /// The class scores of a batch, which is computed as a whole, without gradients; the `observer`
+    /// sees the maps.
+    ///
+    /// # Errors
+    /// As [`Engine::forward`].
+    pub(crate) fn forward_observed(
+        &self,
+        request: &Request<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<Logits> {
+        for_float!(request.images.dtype(), T => {
+            self.forward_typed::<T>(request, Threads::All, Some(observer))
+        })
+    }
+
+    fn forward_typed<T: Kept>(
+        &self,
+        request: &Request<'_>,
+        threads: Threads,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Logits> {
         let images = request.images.contiguous()?;
         let images = host(&images);
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let arena = T::arena(&mut memory, self.plan.steps.len());
         let mut run = Run::new(&self.plan, self.level, request, images.slice::<T>()?, None)?;
-        run.alone = alone;
+        run.alone = threads == Threads::One;
         let prepared = std::mem::replace(&mut arena.prepared, self.fixed);
         if !prepared {
             run.prepare(arena, request, false)?;
         }
-        if alone {
-            run.forward(arena, request)?;
-        } else {
-            among_threads(|| run.forward(arena, request))?;
+        match threads {
+            Threads::One => run.forward(arena, request, observer)?,
+            Threads::All => among_threads(|| run.forward(arena, request, observer))?,
         }
         self.logits(&run, arena)
     }
 
     /// The class scores, the loss that `loss` makes of them, and those of its gradients that are
-    /// wanted.
+    /// wanted. An `observer` sees the maps and their gradients.
     ///
     /// # Errors
     /// As [`Engine::forward`]; a Candle error where the loss has no gradient.
@@ -161,8 +194,9 @@ impl Engine {
         request: &Request<'_>,
         wanted: Wanted,
         loss: Loss<'_>,
+        observer: Option<&mut dyn Observer>,
     ) -> Result<Differentiated> {
-        for_float!(request.images.dtype(), T => self.differentiate_typed::<T>(request, wanted, loss))
+        for_float!(request.images.dtype(), T => self.differentiate_typed::<T>(request, wanted, loss, observer))
     }
 
     fn differentiate_typed<T: Kept>(
@@ -170,6 +204,7 @@ impl Engine {
         request: &Request<'_>,
         wanted: Wanted,
         loss: Loss<'_>,
+        mut observer: Option<&mut dyn Observer>,
     ) -> Result<Differentiated> {
         let images = request.images.contiguous()?;
         let images = host(&images);
@@ -183,7 +218,7 @@ impl Engine {
             Some(wanted),
         )?;
         run.prepare(arena, request, true)?;
-        among_threads(|| run.forward(arena, request))?;
+        among_threads(|| run.forward(arena, request, observer.as_deref_mut()))?;
         let Logits { main, auxiliary } = self.logits(&run, arena)?;
         let (main, auxiliary) = (
             Var::from_tensor(&main)?,
@@ -204,12 +239,13 @@ impl Engine {
                 run.seed(arena, index, &gradient)?;
             }
         }
-        let (named, mixture) = among_threads(|| run.backward(arena, request))?;
+        let (named, mixture, images) = among_threads(|| run.backward(arena, request, observer))?;
         Ok(Differentiated {
             logits,
             loss,
             gradients: Gradients::from_named(named, request.parameters),
             mixture,
+            images,
         })
     }
 
@@ -220,6 +256,15 @@ impl Engine {
             auxiliary: auxiliary.map(|index| run.scores(arena, index)).transpose()?,
         })
     }
+}
+
+/// Who computes a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Threads {
+    /// All threads of the pool.
+    All,
+    /// The one that asks for it.
+    One,
 }
 
 /// Calls `f` on a thread of the pool. The many small tasks that it spawns then run on threads that

@@ -36,6 +36,15 @@ pub(super) struct Plan {
     pub(super) auxiliary: Option<usize>,
 }
 
+/// Whether two convolutions can be one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fusion {
+    /// A depthwise convolution and the pointwise one after it are one.
+    On,
+    /// The output of every convolution is a map.
+    Off,
+}
+
 /// What fills one map.
 #[derive(Debug)]
 pub(super) struct Step {
@@ -48,6 +57,8 @@ pub(super) struct Step {
     pub(super) shape: Shape,
     /// The steps that read the map, with the position among what they read, in order.
     pub(super) readers: Vec<(usize, usize)>,
+    /// How many ReLU layers read the map, whoever reads what they give.
+    pub(super) relus: usize,
 }
 
 /// A map as it is read: normalised if its step says so, then rectified, then scaled for each
@@ -138,6 +149,13 @@ impl Step {
             .unwrap_or(1)
     }
 
+    /// Appends the channels of a map one after the other, without padding.
+    pub(super) fn extend_by_planes<T: Copy>(&self, map: &[T], out: &mut Vec<T>) {
+        for channel in 0..self.shape.channels {
+            out.extend(map.iter().skip(channel).step_by(self.pixel()));
+        }
+    }
+
     /// The convolution that reads its map from a frame.
     pub(super) fn framed(&self) -> Option<&Convolution> {
         let conv = match &self.op {
@@ -180,6 +198,10 @@ impl Plan {
     }
 
     pub(super) fn new(network: &Network) -> Result<Self, EvalError> {
+        Self::with(network, Fusion::On)
+    }
+
+    pub(super) fn with(network: &Network, fusion: Fusion) -> Result<Self, EvalError> {
         let layers = network.layers();
         let mut readers = vec![0usize; layers.len()];
         for layer in layers {
@@ -192,6 +214,7 @@ impl Plan {
         }
         let mut planner = Planner {
             network,
+            fusion,
             readers,
             steps: Vec::new(),
             values: Vec::with_capacity(layers.len()),
@@ -270,6 +293,7 @@ fn waves(steps: &[Step]) -> Vec<Vec<usize>> {
 
 struct Planner<'a> {
     network: &'a Network,
+    fusion: Fusion,
     /// How often each layer is read, outputs of the network included.
     readers: Vec<usize>,
     /// The steps, each with the last layer that it computes.
@@ -288,6 +312,7 @@ impl Planner<'_> {
                 norm: None,
                 shape,
                 readers: Vec::new(),
+                relus: 0,
             },
             layer,
         ));
@@ -334,6 +359,7 @@ impl Planner<'_> {
         let output = [layer.shape.height, layer.shape.width];
         let op = match &layer.kind {
             LayerKind::Relu => {
+                self.steps[first.step].0.relus += 1;
                 return Ok(Read {
                     rectified: true,
                     ..first
@@ -362,7 +388,7 @@ impl Planner<'_> {
             }
             LayerKind::Conv2d(conv) => {
                 let conv = Convolution::new(&layer.name, conv, input);
-                let fits = conv.in_place && self.is_private(&first);
+                let fits = self.fusion == Fusion::On && conv.in_place && self.is_private(&first);
                 let (step, last) = &mut self.steps[first.step];
                 match &step.op {
                     Op::Convolution(before) if fits && before.depthwise && !before.bias => {

@@ -4,6 +4,7 @@ use candle_core::{Device, Result, Tensor};
 
 use super::arena::Arena;
 use super::norm::set_line;
+use super::observer::Observer;
 use super::pass::Request;
 use super::plan::{Op, Plan};
 use super::schedule::Source;
@@ -30,6 +31,7 @@ pub(super) struct Run<'a, T> {
     goes_back: bool,
     pub(super) wants_weights: bool,
     pub(super) wants_mixture: bool,
+    pub(super) wants_images: bool,
     /// The steps whose gradient the loss gives.
     pub(super) outputs: Vec<usize>,
     /// The steps that depend on something whose gradient is wanted.
@@ -73,8 +75,9 @@ impl<'a, T: Float> Run<'a, T> {
             goes_back: wanted.is_some(),
             wants_weights,
             wants_mixture,
+            wants_images: wanted.is_some_and(Wanted::images),
             outputs: Vec::new(),
-            useful: plan.useful(wants_weights, wants_mixture),
+            useful: plan.useful(wanted),
             sources: vec![Source::Nowhere; steps.len()],
         })
     }
@@ -85,7 +88,13 @@ impl<'a, T: Float> Run<'a, T> {
     }
 
     /// Computes all maps that are needed, and keeps those that the way back needs.
-    pub(super) fn forward(&self, arena: &mut Arena<T>, request: &Request<'_>) -> Result<()> {
+    /// The `observer` sees them.
+    pub(super) fn forward(
+        &self,
+        arena: &mut Arena<T>,
+        request: &Request<'_>,
+        mut observer: Option<&mut (dyn Observer + '_)>,
+    ) -> Result<()> {
         arena.places.begin(self.batch);
         for wave in self.plan.way_forward(&self.needed, self.goes_back) {
             arena.places.enter(self.plan, &wave, self.batch);
@@ -98,9 +107,15 @@ impl<'a, T: Float> Run<'a, T> {
                     if follow {
                         self.follow(step, norm, request.parameters, &mean, &variance)?;
                     }
+                    if let Some(observer) = &mut observer {
+                        observer.batch_norm(&norm.name, &variance);
+                    }
                     let held = &mut arena.steps[index];
                     set_line(step, norm, held, request.parameters, mean, &variance)?;
                 }
+            }
+            if let Some(observer) = &mut observer {
+                self.observe_maps(arena, &wave, *observer);
             }
             arena.places.leave(&wave);
         }
@@ -115,9 +130,7 @@ impl<'a, T: Float> Run<'a, T> {
             out.resize(self.batch * step.shape.numel(), T::ZERO);
         } else {
             for map in arena.places.maps[index].chunks_exact(step.len()).take(self.batch) {
-                for channel in 0..step.shape.channels {
-                    out.extend(map.iter().skip(channel).step_by(step.pixel()));
-                }
+                step.extend_by_planes(map, &mut out);
             }
         }
         Tensor::from_vec(out, (self.batch, step.shape.numel()), &Device::Cpu)

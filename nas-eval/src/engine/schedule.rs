@@ -3,6 +3,7 @@
 
 use super::lifetime::gradients_free_after;
 use super::plan::{Op, Plan};
+use crate::pass::Wanted;
 
 /// Steps that are gone through at the same time, with the places they take before and free after.
 #[derive(Debug)]
@@ -70,13 +71,17 @@ impl Plan {
         needed
     }
 
-    /// The steps that depend on something whose gradient is wanted: of weights, of a mixture.
-    pub(super) fn useful(&self, wants_weights: bool, wants_mixture: bool) -> Vec<bool> {
+    /// The steps that depend on something whose gradient is wanted: of weights, of a mixture, of
+    /// the images.
+    pub(super) fn useful(&self, wanted: Option<Wanted>) -> Vec<bool> {
+        let [wants_weights, wants_mixture, wants_images] =
+            [Wanted::weights, Wanted::mixture, Wanted::images].map(|wants| wanted.is_some_and(wants));
         let mut useful = vec![false; self.steps.len()];
         for (index, step) in self.steps.iter().enumerate() {
             let own = match &step.op {
                 Op::Convolution(_) | Op::Separable(_) => wants_weights,
                 Op::Sum(Some(_)) => wants_mixture,
+                Op::Image => wants_images,
                 _ => false,
             };
             let norm = wants_weights && step.norm.as_ref().is_some_and(|norm| norm.affine);
@@ -159,7 +164,7 @@ impl Plan {
         let takes = |&index: &usize| {
             sources[index] == Source::Own
                 && useful[index]
-                && !matches!(self.steps[index].op, Op::Image | Op::Zero)
+                && !matches!(self.steps[index].op, Op::Zero)
                 && !outputs.contains(&index)
         };
         let gradients = gradients_free_after(self, |index| sources[index].holder(index));

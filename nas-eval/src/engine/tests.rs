@@ -76,7 +76,7 @@ fn by_engine(engine: &Engine, model: &Model, n: usize) -> Differentiated {
         weights: &Weights::Missing,
     };
     engine
-        .differentiate(&request, Wanted::Weights, Box::new(loss(&labels)))
+        .differentiate(&request, Wanted::Weights, Box::new(loss(&labels)), None)
         .unwrap()
 }
 

@@ -19,6 +19,7 @@
 //! the workspace with `unsafe` code.
 
 mod aligned;
+mod bits;
 mod dense;
 mod depthwise;
 mod float;
@@ -34,6 +35,7 @@ mod vector;
 mod winograd;
 
 pub(crate) use aligned::Aligned;
+pub(crate) use bits::{differing_bits, signs, words_of_signs};
 pub(crate) use dense::{Dense, dense, dense_weight_gradient};
 pub(crate) use depthwise::{End, depthwise, depthwise_weight_gradient};
 pub(crate) use float::Float;

@@ -8,6 +8,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
 use super::Model;
 use super::layers::Tape;
+use crate::engine::Observer;
 use crate::nn::Gradients;
 use crate::pass::{Differentiated, Logits, Loss, Mixture, Pass, Wanted, Weights};
 
@@ -48,7 +49,37 @@ impl Model {
         let weights = mixture.map_or(Weights::Missing, Weights::Given);
         self.check_images(images)?;
         self.engine
-            .differentiate(&self.request(images, pass, &weights), wanted, loss)
+            .differentiate(&self.request(images, pass, &weights), wanted, loss, None)
+    }
+
+    /// The gradients of a pass by the statistics of the batch, with nothing random in it: what
+    /// scores of untrained networks are made of. Running statistics stay as they are. An `observer`
+    /// sees the maps and their gradients, on the engine alone.
+    ///
+    /// # Errors
+    /// As [`Model::differentiate`]; a Candle error where there is an observer and the engine does
+    /// not compute on these images.
+    pub(crate) fn differentiate_untrained(
+        &self,
+        images: &Tensor,
+        wanted: Wanted,
+        loss: Loss<'_>,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Differentiated> {
+        let pass = &Pass::BatchStatistics;
+        self.check_images(images)?;
+        if observer.is_some() {
+            self.check_engine(images)?;
+        }
+        if !self.runs_on_engine(images) {
+            return self.differentiate_on_tape(images, pass, None, wanted, loss);
+        }
+        self.engine.differentiate(
+            &self.request(images, pass, &Weights::Missing),
+            wanted,
+            loss,
+            observer,
+        )
     }
 
     /// The same on Candle's tape, on any device.
@@ -61,6 +92,11 @@ impl Model {
         loss: Loss<'_>,
     ) -> Result<Differentiated> {
         let weights = on_tape(mixture, images)?;
+        let as_variable = match wanted.images() {
+            true => Some(Var::from_tensor(images)?),
+            false => None,
+        };
+        let images = as_variable.as_ref().map_or(images, |var| var.as_tensor());
         let logits = self.forward_with(images, pass, &weights, Tape::On)?;
         let loss = loss(&logits)?;
         let mut store = loss.backward()?;
@@ -88,6 +124,13 @@ impl Model {
             }
             _ => {}
         }
+        let of_images = match &as_variable {
+            Some(var) => Some(match store.remove(var.as_tensor()) {
+                Some(gradient) => gradient,
+                None => var.zeros_like()?,
+            }),
+            None => None,
+        };
         let gradients = if wanted.weights() {
             Gradients::from_store(store, &self.parameters)
         } else {
@@ -98,6 +141,7 @@ impl Model {
             loss,
             gradients,
             mixture: for_mixture,
+            images: of_images,
         })
     }
 }

@@ -17,7 +17,7 @@ use nas_space::network::{Layer, LayerId, LayerKind, Network};
 use nas_space::seed::Seed;
 
 use crate::compute::Compute;
-use crate::engine::{Engine, Request, runs_here};
+use crate::engine::{Engine, Observer, Request, runs_here};
 use crate::error::EvalError;
 use crate::nn::{Init, Parameters};
 pub use crate::pass::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Logits, Mixture, Pass, Wanted};
@@ -45,6 +45,23 @@ impl Model {
     /// [`EvalError::Tensor`] where the device has no memory for them;
     /// [`EvalError::UnsupportedLayer`].
     pub fn new(network: Arc<Network>, seed: Seed, compute: &Compute) -> Result<Self, EvalError> {
+        let engine = Engine::new(&network)?;
+        Self::with_engine(network, engine, seed, compute)
+    }
+
+    /// The same, with an engine whose [`Observer`](crate::engine::Observer) sees the output of every
+    /// convolution.
+    pub(crate) fn unfused(network: Arc<Network>, seed: Seed, compute: &Compute) -> Result<Self, EvalError> {
+        let engine = Engine::unfused(&network)?;
+        Self::with_engine(network, engine, seed, compute)
+    }
+
+    fn with_engine(
+        network: Arc<Network>,
+        engine: Engine,
+        seed: Seed,
+        compute: &Compute,
+    ) -> Result<Self, EvalError> {
         let mut parameters = Parameters::new(seed, compute);
         for layer in network.layers() {
             create_parameters(&mut parameters, &network, layer)?;
@@ -60,7 +77,7 @@ impl Model {
             last_use[output.index()] = usize::MAX;
         }
         Ok(Self {
-            engine: Engine::new(&network)?,
+            engine,
             network,
             parameters,
             last_use,
@@ -98,6 +115,35 @@ impl Model {
         let training = matches!(pass, Pass::Train { .. });
         let tape = if training { Tape::On } else { Tape::Off };
         self.forward_with(images, pass, &Weights::Missing, tape)
+    }
+
+    /// The same on the engine for the whole batch at once; the `observer` sees the maps.
+    ///
+    /// # Errors
+    /// As [`Model::forward`]; a Candle error where the engine does not compute on these images.
+    pub(crate) fn forward_observed(
+        &self,
+        images: &Tensor,
+        pass: &Pass,
+        observer: &mut dyn Observer,
+    ) -> candle_core::Result<Logits> {
+        self.check_images(images)?;
+        self.check_engine(images)?;
+        self.engine
+            .forward_observed(&self.request(images, pass, &Weights::Missing), observer)
+    }
+
+    /// Refuses images that the engine does not compute on.
+    fn check_engine(&self, images: &Tensor) -> candle_core::Result<()> {
+        if !self.runs_on_engine(images) {
+            candle_core::bail!(
+                "the maps of a network can only be observed on the CPU, in the element type of its parameters; got {:?} \
+                 images on {:?}",
+                images.dtype(),
+                images.device().location()
+            );
+        }
+        Ok(())
     }
 
     /// The same with weights for the network's weighted sums, off the tape.

@@ -43,7 +43,7 @@ pub struct Logits {
     pub auxiliary: Option<Tensor>,
 }
 
-/// Which gradients a pass of a supernet is made for.
+/// Which gradients a pass is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Those of the weights of its layers.
@@ -52,15 +52,21 @@ pub enum Wanted {
     Mixture,
     /// Both.
     Both,
+    /// Those of the images alone.
+    Images,
 }
 
 impl Wanted {
     pub(crate) fn weights(self) -> bool {
-        self != Self::Mixture
+        matches!(self, Self::Weights | Self::Both)
     }
 
     pub(crate) fn mixture(self) -> bool {
-        self != Self::Weights
+        matches!(self, Self::Mixture | Self::Both)
+    }
+
+    pub(crate) fn images(self) -> bool {
+        self == Self::Images
     }
 }
 
@@ -71,6 +77,8 @@ pub(crate) struct Differentiated {
     pub(crate) gradients: Gradients,
     /// Zeros where they are not wanted.
     pub(crate) mixture: Vec<Array2<f64>>,
+    /// That of the images \[N, C, H, W\], where it is wanted.
+    pub(crate) images: Option<Tensor>,
 }
 
 /// What makes a loss of class scores. Behind the public functions it is of one type whatever the

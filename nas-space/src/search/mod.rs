@@ -3,7 +3,7 @@
 //! A [`Strategy`] proposes architectures and learns from their outcomes (ask and tell, nothing
 //! else). An [`Evaluator`] turns a [`Trial`] into an [`Evaluation`], by training or from a table.
 //! Neither depends on the other: the study that runs them counts the [`Budget`] and keeps the
-//! records.
+//! records. A [`Scorer`] ranks architectures without training them; its scores are no accuracies.
 //!
 //! **Invariant:** an [`Evaluation`] has only results on training and validation data. There is no
 //! field for a test accuracy, so no strategy can see one. A [`TestReport`] is made once, after the
@@ -17,6 +17,7 @@ mod interval;
 mod metric;
 mod outcome;
 mod scaled;
+mod scorer;
 mod stop;
 mod strategy;
 mod test_report;
@@ -31,6 +32,7 @@ pub use interval::Interval;
 pub use metric::{Direction, Metric, MetricError, Scale};
 pub use outcome::{Attempt, Evaluation, Failure, FailureKind, Outcome};
 pub use scaled::{Scaled, ScoreRange};
+pub use scorer::Scorer;
 pub use stop::Stop;
 pub use strategy::{Ask, Strategy, StrategyError};
 pub use test_report::{ClassFigures, Intervals, Mistake, TestReport};

@@ -9,33 +9,64 @@ use rayon::prelude::*;
 use super::Found;
 use crate::engine::arena::Arena;
 use crate::engine::norm::set_back;
+use crate::engine::observer::Observer;
 use crate::engine::pass::Request;
 use crate::engine::plan::Op;
 use crate::engine::prepare::parameter;
 use crate::engine::run::Run;
+use crate::engine::schedule::Source;
 use crate::kernels::{Float, gather_gradient};
+
+/// The step of the images.
+const IMAGE: usize = 0;
 
 /// Gradients by the names of the parameters.
 type Named = HashMap<String, Tensor>;
 
 impl<T: Float> Run<'_, T> {
-    /// The gradients of parameters, by name, and of the mixture, where they are wanted.
+    /// The gradients of parameters, by name, of the mixture and of the images, where they are
+    /// wanted. The `observer` sees those of maps.
     pub(in crate::engine) fn backward(
         &mut self,
         arena: &mut Arena<T>,
         request: &Request<'_>,
-    ) -> Result<(Named, Vec<Array2<f64>>)> {
+        mut observer: Option<&mut (dyn Observer + '_)>,
+    ) -> Result<(Named, Vec<Array2<f64>>, Option<Tensor>)> {
         let counts = |step, position| self.counts(step, position);
         self.sources = self.plan.sources(&self.needed, &self.outputs, counts);
         let mut named = HashMap::new();
         let mut mixture = request.weights.zeros();
+        let mut images = None;
         for wave in self.plan.way_back(&self.sources, &self.useful, &self.outputs) {
             arena.places.enter(self.plan, &wave, self.batch);
             let found = self.backward_wave(arena, &wave);
             self.take_in(arena, request, found, &mut named, &mut mixture)?;
+            if let Some(observer) = &mut observer {
+                self.observe_gradients(arena, &wave, *observer);
+            }
+            if self.wants_images && wave.steps.contains(&IMAGE) {
+                images = Some(self.images_gradient(arena, request)?);
+            }
             arena.places.leave(&wave);
         }
-        Ok((named, mixture))
+        Ok((named, mixture, images))
+    }
+
+    /// The gradient of the images \[N, C, H, W\], when that of their map is found.
+    fn images_gradient(&self, arena: &Arena<T>, request: &Request<'_>) -> Result<Tensor> {
+        let step = &self.plan.steps[IMAGE];
+        let mut values = Vec::with_capacity(self.batch * step.shape.numel());
+        if self.sources[IMAGE] == Source::Nowhere {
+            values.resize(self.batch * step.shape.numel(), T::ZERO);
+        } else {
+            arena.with_rooms(|rooms| {
+                for image in 0..self.batch {
+                    let map = self.map_gradient(arena, IMAGE, image, &mut rooms.gradient);
+                    step.extend_by_planes(&map[..step.len()], &mut values);
+                }
+            });
+        }
+        Tensor::from_vec(values, request.images.shape(), &Device::Cpu)
     }
 
     /// What is made of the sums that a wave has found.
