@@ -147,7 +147,10 @@ fn failures_are_learned_from_and_never_promoted() {
             .then(|| share_of_last(one, epochs))
             .flatten()
     };
-    let config = rungs(Schedule::Hyperband {});
+    let config = HalvingConfig {
+        max_epochs: 1,
+        ..rungs(Schedule::Hyperband {})
+    };
     let mut bohb = Bohb::new(space, BohbConfig::default(), config, Seed::new(5)).unwrap();
     let asked = run(&mut bohb, 400, accuracy);
     let drawn: Vec<&Architecture> = asked[100..]

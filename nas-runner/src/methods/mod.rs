@@ -6,6 +6,7 @@
 //! `controller`, methods with a surrogate `surrogate`.
 
 mod bananas;
+mod bohb;
 mod controller;
 mod darts;
 mod enas;
@@ -28,7 +29,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nas_darts::DartsConfig;
 use nas_eval::data::DataFacts;
-use nas_evo::{EvolutionConfig, Nsga2Config, Objective, RandomSearchConfig};
+use nas_evo::{BohbConfig, EvolutionConfig, HalvingConfig, Nsga2Config, Objective, RandomSearchConfig};
 use nas_pnas::ProgressiveConfig;
 use nas_pnas::bananas::BananasConfig;
 use nas_report::Shown;
@@ -64,6 +65,8 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
     const TRAINS_SUPERNET: bool = false;
     /// Why its trainings cannot be halved, if they cannot.
     const NOT_HALVED: Option<&'static str> = None;
+    /// Whether it always searches on the rungs of `[halving]`, and decides itself how long its trials are.
+    const HAS_RUNGS: bool = false;
     /// Settings with a name, and what they are: the values of `--preset`.
     const PRESETS: &'static [(&'static str, &'static str)] = &[];
 
@@ -194,6 +197,8 @@ pub struct Setting<'a> {
     pub space: &'a Arc<dyn Space>,
     /// The seed of the study.
     pub seed: Seed,
+    /// The rungs of the search, where it is halved.
+    pub halving: Option<&'a HalvingConfig>,
     /// The range of scores, where they are no accuracies: a method that uses the size of what it is told gets shares of it.
     pub range: Option<ScoreRange>,
     /// How large architectures are.
@@ -368,6 +373,13 @@ macro_rules! methods {
                 }
             }
 
+            /// Whether it always searches on the rungs of `[halving]`.
+            pub const fn has_rungs(self) -> bool {
+                match self {
+                    $(Self::$variant => <$config>::HAS_RUNGS,)*
+                }
+            }
+
             const fn presets(self) -> &'static [(&'static str, &'static str)] {
                 match self {
                     $(Self::$variant => <$config>::PRESETS,)*
@@ -494,6 +506,7 @@ methods! {
     evolution: Evolution(EvolutionConfig),
     nsga2: Nsga2(Nsga2Config),
     local_search: LocalSearch(LocalSearchConfig),
+    bohb: Bohb(BohbConfig),
     bananas: Bananas(BananasConfig),
     pnas: Pnas(ProgressiveConfig),
     rl: Rl(RlConfig),

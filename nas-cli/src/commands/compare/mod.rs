@@ -119,7 +119,7 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     let halved = configs.iter().filter(|config| config.halving.is_some()).count();
     if budget.epochs.is_none() && budget.seconds.is_none() && (1..configs.len()).contains(&halved) {
         note(
-            "note: with the same number of trials, methods with --halving train less; --budget-epochs N gives all methods the \
+            "note: with the same number of trials, methods with rungs of few epochs train less; --budget-epochs N gives all methods the \
              same amount of training",
         );
     }
