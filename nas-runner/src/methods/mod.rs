@@ -17,6 +17,7 @@ mod options;
 mod pnas;
 mod random;
 mod rl;
+mod seen;
 pub mod supernet;
 mod surrogate;
 
@@ -32,14 +33,13 @@ use nas_eval::data::DataFacts;
 use nas_evo::{BohbConfig, EvolutionConfig, HalvingConfig, Nsga2Config, Objective, RandomSearchConfig};
 use nas_pnas::ProgressiveConfig;
 use nas_pnas::bananas::BananasConfig;
-use nas_report::Shown;
 use nas_report::page::Html;
 use nas_rl::RlConfig;
 use nas_space::search::{Direction, Evaluator, Fidelity, Metric, ScoreRange, Strategy};
 use nas_space::seed::Seed;
 use nas_space::sizes::Sizes;
 use nas_space::spaces::{Space, SpaceConfig};
-use nas_study::{RunDir, TrialRecord};
+use nas_study::RunDir;
 use nas_tables::TabularEvaluator;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,7 @@ use toml::Table;
 pub use self::enas::{AuditRecord, EnasMethod};
 pub use self::local_search::LocalSearchConfig;
 pub use self::options::{MethodArgs, help_of};
+pub use self::seen::Seen;
 use self::supernet::{Searches, Supernet};
 use crate::usage::Usage;
 
@@ -235,38 +236,6 @@ pub struct Picture {
     pub name: &'static str,
     /// The file.
     pub path: PathBuf,
-}
-
-/// A run that is reported.
-pub struct Seen<'a> {
-    /// The run directory.
-    pub run: &'a RunDir,
-    /// What its scores are of.
-    pub metric: &'a Metric,
-    /// Whether accuracies were looked up.
-    pub in_table: bool,
-    /// Number of the best trial.
-    pub best: Option<u64>,
-    /// All trials, in order.
-    pub trials: &'a [TrialRecord],
-}
-
-impl Seen<'_> {
-    /// A JSON file of the run directory, if it is there.
-    fn file<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        Ok(self.run.read_json(name)?)
-    }
-
-    /// What stands before the figures of a method that learns from scores.
-    fn say_scores(&self, html: &mut Html) {
-        if !self.metric.is_accuracy() {
-            html.paragraph(&format!(
-                "This method learns from the size of its rewards, so it receives scores: 0 % for the worst \
-                 {} of the table, 100 % for the best. The figures of this section are such scores.",
-                self.metric.on("validation")
-            ));
-        }
-    }
 }
 
 /// A section of a report.
