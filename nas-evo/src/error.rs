@@ -26,6 +26,26 @@ pub enum EvoError {
         /// What may be given.
         expected: String,
     },
+    /// A number of the configuration that need not be whole is out of its range.
+    #[error("{name} is {value}; expected {expected}")]
+    Range {
+        /// What the configuration calls it.
+        name: &'static str,
+        /// What was given.
+        value: f64,
+        /// What may be given.
+        expected: &'static str,
+    },
+    /// Hyperband has one inner strategy for each bottom rung.
+    #[error(
+        "{got} inner strategies were given; expected {expected}, one for each bottom rung of the brackets"
+    )]
+    Strategies {
+        /// How many there have to be.
+        expected: usize,
+        /// How many were given.
+        got: usize,
+    },
     /// A part of a whole is none.
     #[error("{name} is {value}; expected a number above 0 and up to 1")]
     Share {

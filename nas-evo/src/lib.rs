@@ -1,4 +1,4 @@
-//! Search strategies without a learned model.
+//! Search strategies without neural networks.
 //!
 //! ```
 //! use nas_evo::{RandomSearch, RandomSearchConfig};
@@ -23,8 +23,10 @@
 //! the same budget. [`evolution`] mutates good architectures among the most recent ones or among
 //! all. [`local_search`] moves from neighbour to neighbour. [`nsga2`] optimises accuracy and cost
 //! at the same time. [`halving`] wraps any of them, or another strategy: it trains most proposals
-//! for few epochs and the better ones for more.
+//! for few epochs and the better ones for more. [`bohb`] combines its brackets with a model of what
+//! the good architectures have in common.
 
+pub mod bohb;
 pub mod error;
 pub mod evolution;
 pub mod halving;
@@ -33,6 +35,7 @@ mod mutation;
 pub mod nsga2;
 pub mod random;
 
+pub use bohb::{Bohb, BohbConfig};
 pub use error::EvoError;
 pub use evolution::{Draws, EvolutionConfig, RegularizedEvolution, Removal, Tournament};
 pub use halving::{Halving, HalvingConfig};

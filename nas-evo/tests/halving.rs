@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use nas_evo::halving::Schedule;
 use nas_evo::{
-    EvolutionConfig, Halving, HalvingConfig, LocalSearch, RandomSearch, RandomSearchConfig,
+    Bohb, BohbConfig, EvolutionConfig, Halving, HalvingConfig, LocalSearch, RandomSearch, RandomSearchConfig,
     RegularizedEvolution,
 };
 use nas_space::search::{Budget, Evaluation, Evaluator, Failure, FailureKind, Strategy, Trial, TrialId};
@@ -44,26 +44,37 @@ impl Evaluator for Curves {
     }
 }
 
-const METHODS: [&str; 3] = ["random", "evolution", "local-search"];
+const METHODS: [&str; 4] = ["random", "evolution", "local-search", "bohb"];
 
-fn strategy(method: &str, schedule: Schedule) -> Halving {
-    let (space, seed): (Arc<dyn Space>, _) = (Arc::new(nb201()), Seed::new(3));
-    let inner: Box<dyn Strategy> = match method {
-        "random" => Box::new(RandomSearch::new(space, RandomSearchConfig::default(), seed).unwrap()),
-        "evolution" => Box::new(RegularizedEvolution::new(space, EvolutionConfig::NATS_BENCH, seed).unwrap()),
-        _ => Box::new(LocalSearch::new(space, seed).unwrap()),
-    };
+fn strategy(method: &str, schedule: Schedule) -> Box<dyn Strategy> {
+    let space: Arc<dyn Space> = Arc::new(nb201());
     let config = HalvingConfig {
         max_epochs: 27,
         eta: 3,
         schedule,
         ..HalvingConfig::default()
     };
-    Halving::new(inner, config).unwrap()
+    if method == "bohb" {
+        let bohb = Bohb::new(space, BohbConfig::default(), config, Seed::new(3));
+        return Box::new(bohb.unwrap());
+    }
+    let inner = |bottom| -> Box<dyn Strategy> {
+        let (space, seed) = (space.clone(), Seed::new(3).derive("bottom", bottom));
+        match method {
+            "random" => Box::new(RandomSearch::new(space, RandomSearchConfig::default(), seed).unwrap()),
+            "evolution" => {
+                Box::new(RegularizedEvolution::new(space, EvolutionConfig::NATS_BENCH, seed).unwrap())
+            }
+            _ => Box::new(LocalSearch::new(space, seed).unwrap()),
+        }
+    };
+    let all = (0..config.strategies().unwrap() as u64).map(inner).collect();
+    Box::new(Halving::of_each(all, config).unwrap())
 }
 
-fn schedules() -> [Schedule; 2] {
+fn schedules() -> [Schedule; 3] {
     [
+        Schedule::Hyperband {},
         Schedule::Asynchronous {},
         Schedule::Synchronous { configurations: 27 },
     ]
@@ -89,7 +100,7 @@ fn run(
     };
     let parts = Parts {
         space: &space,
-        strategy: &mut strategy,
+        strategy: strategy.as_mut(),
         evaluator: &Curves,
     };
     let stop = Stop::new();
@@ -140,13 +151,18 @@ fn any_number_of_workers_gives_the_same_records() {
 
 #[test]
 fn stopped_after_any_trial_and_resumed_a_study_comes_to_the_same_end() {
-    for schedule in schedules() {
-        let whole = run(&mut Store::in_memory().unwrap(), "evolution", schedule, 1, None);
+    let evolution = schedules().map(|schedule| ("evolution", schedule));
+    for (method, schedule) in evolution.into_iter().chain([("bohb", Schedule::Hyperband {})]) {
+        let whole = run(&mut Store::in_memory().unwrap(), method, schedule, 1, None);
         for after in (0..whole.1.len() as TrialId - 1).step_by(5) {
             let mut store = Store::in_memory().unwrap();
-            run(&mut store, "evolution", schedule, 2, Some(after));
-            let resumed = run(&mut store, "evolution", schedule, 3, None);
-            assert_eq!(timeless(&resumed.1), timeless(&whole.1), "stopped after {after}");
+            run(&mut store, method, schedule, 2, Some(after));
+            let resumed = run(&mut store, method, schedule, 3, None);
+            assert_eq!(
+                timeless(&resumed.1),
+                timeless(&whole.1),
+                "{method}, stopped after {after}"
+            );
             assert_eq!(
                 (resumed.0.best, resumed.0.epochs),
                 (whole.0.best.clone(), whole.0.epochs)

@@ -209,9 +209,10 @@ fn halving_runs_on_the_epochs_of_nas_bench_101_and_costs_their_seconds() {
         (&one, "--halving asha", "only after 108 epochs"),
         (
             &odd,
-            "--halving asha",
-            "after 12, 200 epochs: none of them is a whole multiple",
+            "--halving asha --min-epochs 12",
+            "after 12, 200 epochs: type --epochs 200 --rungs 12,200",
         ),
+        (&one, "--halving hyperband", "only after 108 epochs"),
         (
             &table,
             "--halving asha --eta 2",

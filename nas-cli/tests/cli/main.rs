@@ -16,6 +16,7 @@ mod fidelities;
 mod halving;
 #[cfg(unix)]
 mod hostile;
+mod hyperband;
 mod imports;
 mod killed;
 mod limits;

@@ -9,7 +9,7 @@ use super::rung::Rung;
 pub(super) struct Bracket {
     /// How many configurations were drawn for it.
     drawn: usize,
-    /// The rung that is evaluated, from 0.
+    /// The rung that is evaluated, from 0, the bottom one of this bracket.
     rung: usize,
     /// What is still to be trained in this rung, where it is not the bottom one.
     queue: VecDeque<usize>,
@@ -24,7 +24,7 @@ pub(super) struct Bracket {
 pub(super) enum Need {
     /// Another configuration, if there is one, in the bottom rung.
     Configuration,
-    /// This configuration, trained for this rung.
+    /// This configuration, trained for this rung of the bracket.
     Promotion { configuration: usize, rung: usize },
     /// The outcomes that are missing.
     Outcomes,

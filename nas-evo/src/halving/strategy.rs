@@ -4,31 +4,28 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Ask, Fidelity, Outcome, Proposal, Strategy, StrategyError, Trial, TrialId};
+use nas_space::search::{Ask, Fidelity, Outcome, Proposal, Strategy, StrategyError, TrialId};
 
 use super::bracket::{Bracket, Need};
+use super::proposer::{Place, Proposer, Strategies};
 use super::rung::Rung;
-use super::{HalvingConfig, Schedule};
+use super::{BracketPlan, HalvingConfig};
 use crate::error::EvoError;
 
-/// Successive halving or ASHA around another strategy; see the [module](super) for how.
+/// ASHA, successive halving or Hyperband around another strategy; see the [module](super) for how.
 pub struct Halving {
-    inner: Box<dyn Strategy>,
+    proposer: Box<dyn Proposer>,
     name: String,
     config: HalvingConfig,
     /// Epochs of each rung.
     rungs: Vec<u32>,
     standing: Standing,
-    /// What the inner strategy proposed, in that order.
+    /// What was proposed, in that order.
     configurations: Vec<Configuration>,
     /// Asked for and not told, oldest first.
     outstanding: VecDeque<Job>,
     asked: TrialId,
     told: TrialId,
-    /// How many outcomes the inner strategy was told.
-    inner_told: TrialId,
-    /// The inner strategy has finished.
-    exhausted: bool,
 }
 
 #[derive(Debug)]
@@ -42,43 +39,69 @@ struct Configuration {
 #[derive(Debug, Clone, Copy)]
 struct Job {
     configuration: usize,
-    rung: usize,
+    place: Place,
 }
 
 #[derive(Debug)]
 enum Standing {
     /// All rungs, from the bottom.
     Asynchronous(Vec<Rung>),
-    Synchronous {
-        configurations: usize,
+    /// One bracket after the other.
+    Brackets {
+        /// Those of a round.
+        round: Vec<BracketPlan>,
+        /// Which one of them it is.
+        current: usize,
         bracket: Bracket,
     },
 }
 
 impl Halving {
-    /// Halving of what `inner` proposes, which must be fresh: not yet asked anything.
+    /// Halving of what `inner` proposes, which must be fresh: not yet asked anything. For Hyperband
+    /// with several rungs, see [`Halving::of_each`].
     ///
     /// # Errors
-    /// [`EvoError::Config`] for a number out of its range.
+    /// As [`Halving::of_each`].
     pub fn new(inner: Box<dyn Strategy>, config: HalvingConfig) -> Result<Self, EvoError> {
+        Self::of_each(vec![inner], config)
+    }
+
+    /// Halving with as many inner strategies as [`HalvingConfig::strategies`] says, each fresh: one
+    /// for each bottom rung, from the lowest one. Their seeds have to differ, or they propose the
+    /// same.
+    ///
+    /// # Errors
+    /// [`EvoError::Config`] for a number out of its range; [`EvoError::Strategies`] for another
+    /// number of strategies.
+    pub fn of_each(inner: Vec<Box<dyn Strategy>>, config: HalvingConfig) -> Result<Self, EvoError> {
+        let expected = config.strategies()?;
+        let Some(first) = inner.first().filter(|_| inner.len() == expected) else {
+            let got = inner.len();
+            return Err(EvoError::Strategies { expected, got });
+        };
+        let name = format!("{}+{}", first.name(), config.schedule.suffix());
+        Self::around(Box::new(Strategies::new(inner)), name, config)
+    }
+
+    /// Halving of what this proposes.
+    pub(crate) fn around(
+        proposer: Box<dyn Proposer>,
+        name: String,
+        config: HalvingConfig,
+    ) -> Result<Self, EvoError> {
         let rungs = config.rung_epochs()?;
-        let (standing, suffix) = match config.schedule {
-            Schedule::Asynchronous {} => {
-                let empty = rungs.iter().map(|_| Rung::default()).collect();
-                (Standing::Asynchronous(empty), "asha")
-            }
-            Schedule::Synchronous { configurations } => {
-                let bracket = Bracket::default();
-                let standing = Standing::Synchronous {
-                    configurations,
-                    bracket,
-                };
-                (standing, "sha")
-            }
+        let round = config.brackets()?;
+        let standing = match round.is_empty() {
+            true => Standing::Asynchronous(rungs.iter().map(|_| Rung::default()).collect()),
+            false => Standing::Brackets {
+                round,
+                current: 0,
+                bracket: Bracket::default(),
+            },
         };
         Ok(Self {
-            name: format!("{}+{suffix}", inner.name()),
-            inner,
+            proposer,
+            name,
             config,
             rungs,
             standing,
@@ -86,44 +109,31 @@ impl Halving {
             outstanding: VecDeque::new(),
             asked: 0,
             told: 0,
-            inner_told: 0,
-            exhausted: false,
         })
     }
 
-    /// Trains a configuration on, up to this rung.
-    fn promote(&mut self, configuration: usize, rung: usize) -> Ask {
+    /// Trains a configuration on, up to the rung of this place.
+    fn promote(&mut self, configuration: usize, place: Place) -> Ask {
         let Configuration { architecture, trial } = &mut self.configurations[configuration];
         let fidelity = Fidelity {
-            epochs: self.rungs[rung],
+            epochs: self.rungs[place.rung],
         };
         let proposal = Proposal::continuing(*trial, architecture.clone(), fidelity);
         *trial = self.asked;
         self.asked += 1;
-        self.outstanding.push_back(Job { configuration, rung });
+        self.outstanding.push_back(Job { configuration, place });
         Ask::Evaluate(proposal)
     }
 
-    /// A new configuration in the bottom rung, if the inner strategy has one.
-    fn draw(&mut self) -> Result<Ask, StrategyError> {
-        if self.exhausted {
-            return Ok(Ask::Finished);
-        }
-        let proposal = match self.inner.ask()? {
+    /// A new configuration in this bottom rung, if there is one.
+    fn draw(&mut self, bottom: usize) -> Result<Ask, StrategyError> {
+        let proposal = match self.proposer.ask(bottom)? {
             Ask::Evaluate(proposal) => proposal,
-            Ask::Wait => return Ok(Ask::Wait),
-            Ask::Finished => {
-                self.exhausted = true;
-                return Ok(Ask::Finished);
-            }
+            other => return Ok(other),
         };
-        if proposal.fidelity.is_some() || proposal.continues.is_some() {
-            let method = self.inner.name().to_owned();
-            return Err(StrategyError::Other(Box::new(EvoError::OwnFidelity { method })));
-        }
         self.outstanding.push_back(Job {
             configuration: self.configurations.len(),
-            rung: 0,
+            place: Place { bottom, rung: bottom },
         });
         self.configurations.push(Configuration {
             architecture: proposal.architecture.clone(),
@@ -132,7 +142,7 @@ impl Halving {
         self.asked += 1;
         Ok(Ask::Evaluate(Proposal {
             fidelity: Some(Fidelity {
-                epochs: self.rungs[0],
+                epochs: self.rungs[bottom],
             }),
             ..proposal
         }))
@@ -143,35 +153,52 @@ impl Halving {
             let below_the_top = rungs.len() - 1;
             for rung in (0..below_the_top).rev() {
                 if let Some(configuration) = rungs[rung].promote(self.config.eta) {
-                    return Ok(self.promote(configuration, rung + 1));
+                    let rung = rung + 1;
+                    return Ok(self.promote(configuration, Place { bottom: 0, rung }));
                 }
             }
         }
-        Ok(match self.draw()? {
+        Ok(match self.draw(0)? {
             // What is outstanding may be promoted.
             Ask::Finished if !self.outstanding.is_empty() => Ask::Wait,
             answer => answer,
         })
     }
 
-    fn ask_synchronous(&mut self) -> Result<Ask, StrategyError> {
-        while let Standing::Synchronous {
-            configurations,
+    fn ask_in_brackets(&mut self) -> Result<Ask, StrategyError> {
+        while let Standing::Brackets {
+            round,
+            current,
             bracket,
         } = &mut self.standing
         {
-            let size = if self.exhausted { 0 } else { *configurations };
-            match bracket.next(size, self.rungs.len(), self.config.eta) {
-                Need::Promotion { configuration, rung } => return Ok(self.promote(configuration, rung)),
+            let BracketPlan {
+                bottom,
+                configurations,
+            } = round[*current];
+            let size = match self.proposer.exhausted(bottom) {
+                true => 0,
+                false => configurations,
+            };
+            match bracket.next(size, self.rungs.len() - bottom, self.config.eta) {
+                Need::Promotion { configuration, rung } => {
+                    let rung = bottom + rung;
+                    return Ok(self.promote(configuration, Place { bottom, rung }));
+                }
                 Need::Outcomes => return Ok(Ask::Wait),
-                Need::Nothing if self.exhausted => return Ok(Ask::Finished),
-                Need::Nothing => *bracket = Bracket::default(),
-                Need::Configuration => match self.draw()? {
+                Need::Nothing if round.iter().all(|one| self.proposer.exhausted(one.bottom)) => {
+                    return Ok(Ask::Finished);
+                }
+                Need::Nothing => {
+                    *current = (*current + 1) % round.len();
+                    *bracket = Bracket::default();
+                }
+                Need::Configuration => match self.draw(bottom)? {
                     // The bracket continues with the configurations that it has.
                     Ask::Finished => {}
                     Ask::Wait => return Ok(Ask::Wait),
                     drawn @ Ask::Evaluate(_) => {
-                        if let Standing::Synchronous { bracket, .. } = &mut self.standing {
+                        if let Standing::Brackets { bracket, .. } = &mut self.standing {
                             bracket.draw();
                         }
                         return Ok(drawn);
@@ -191,7 +218,7 @@ impl Strategy for Halving {
     fn ask(&mut self) -> Result<Ask, StrategyError> {
         match &self.standing {
             Standing::Asynchronous(_) => self.ask_asynchronous(),
-            Standing::Synchronous { .. } => self.ask_synchronous(),
+            Standing::Brackets { .. } => self.ask_in_brackets(),
         }
     }
 
@@ -205,28 +232,15 @@ impl Strategy for Halving {
         self.told += 1;
         let accuracy = outcome.valid_accuracy();
         match &mut self.standing {
-            Standing::Asynchronous(rungs) => rungs[job.rung].add(job.configuration, accuracy),
-            Standing::Synchronous { bracket, .. } => bracket.add(job.configuration, accuracy),
+            Standing::Asynchronous(rungs) => rungs[job.place.rung].add(job.configuration, accuracy),
+            Standing::Brackets { bracket, .. } => bracket.add(job.configuration, accuracy),
         }
-        if job.rung > 0 {
-            return Ok(());
-        }
-        // Configurations start in the order in which they were proposed and are told in that order,
-        // so this is the number that the inner strategy knows this one by.
-        let id = self.inner_told;
-        self.inner_told += 1;
-        self.inner.tell(&Outcome {
-            trial: Trial {
-                id,
-                ..outcome.trial.clone()
-            },
-            result: outcome.result.clone(),
-        })
+        self.proposer.tell(job.place, outcome)
     }
 
-    /// That of the strategy that proposes.
+    /// That of the strategy that proposes; of several, that of the lowest bottom rung.
     fn report(&self) -> Option<serde_json::Value> {
-        self.inner.report()
+        self.proposer.report()
     }
 }
 

@@ -12,6 +12,8 @@ use nas_space::testing::{TinySpace, outcome};
 use proptest::prelude::*;
 use proptest::strategy::Strategy as _;
 
+mod hyperband;
+
 use super::*;
 use crate::{EvolutionConfig, LocalSearch, RegularizedEvolution};
 
@@ -64,6 +66,7 @@ fn config(rungs: u32, min_epochs: u32, eta: u32, s: u32, schedule: Schedule) -> 
         eta,
         early_stopping_rate: s,
         schedule,
+        ..HalvingConfig::default()
     }
 }
 
@@ -89,7 +92,7 @@ struct Driver {
 impl Driver {
     fn new(inner: Box<dyn Strategy>, config: HalvingConfig) -> Self {
         Self {
-            halving: Halving::new(inner, config).unwrap(),
+            halving: Halving::new(inner, config.clone()).unwrap(),
             config,
             asked: Vec::new(),
             outstanding: VecDeque::new(),
@@ -287,8 +290,9 @@ fn a_bracket_has_as_many_trials_in_each_rung_as_the_paper_says() {
             eta,
             early_stopping_rate,
             schedule: Schedule::Synchronous { configurations },
+            ..HalvingConfig::default()
         };
-        let mut driver = Driver::new(Counter::new(configurations as u64), config);
+        let mut driver = Driver::new(Counter::new(configurations as u64), config.clone());
         driver.run(|configuration, _| Some((configuration * 7 % 101) as f64 / 101.0));
         let rungs = config.rung_epochs().unwrap();
         let counted: Vec<(u32, usize)> = rungs.into_iter().zip(driver.per_rung()).collect();
@@ -374,7 +378,7 @@ fn strategies_that_learn_are_halved() {
 #[test]
 fn outcomes_out_of_turn_and_strategies_that_decide_fidelities_are_refused() {
     let asha = config(2, 1, 2, 0, Schedule::Asynchronous {});
-    let mut halving = Halving::new(Counter::new(9), asha).unwrap();
+    let mut halving = Halving::new(Counter::new(9), asha.clone()).unwrap();
     let told = outcome(0, Architecture::new([0]), Some(0.5));
     assert!(halving.tell(&told).is_err(), "not asked for");
     halving.ask().unwrap();

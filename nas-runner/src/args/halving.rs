@@ -16,6 +16,11 @@ pub struct HalvingArgs {
     /// Epochs after which an architecture is first judged [default: 1]
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub min_epochs: Option<u32>,
+    /// Epochs of each rung, where they are not powers of --eta
+    ///
+    /// In a table without such powers, the default is all numbers of epochs that it has.
+    #[arg(long, hide_short_help = true, value_name = "N,N,...", value_delimiter = ',', conflicts_with = "min_epochs", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rungs: Vec<u32>,
     /// Of each rung, keep the best 1/N and train them N times as long [default: 4]
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
     pub eta: Option<u32>,
@@ -36,6 +41,8 @@ pub enum HalvingName {
     Asha,
     /// Successive halving: a rung begins when the one before it is complete
     Sync,
+    /// Hyperband: successive halving that begins at each rung in turn
+    Hyperband,
 }
 
 impl HalvingArgs {
@@ -44,6 +51,7 @@ impl HalvingArgs {
         let typed = [
             (self.halving.is_some(), "--halving"),
             (self.min_epochs.is_some(), "--min-epochs"),
+            (!self.rungs.is_empty(), "--rungs"),
             (self.eta.is_some(), "--eta"),
             (self.early_stopping_rate.is_some(), "--early-stopping-rate"),
             (self.bracket.is_some(), "--bracket"),

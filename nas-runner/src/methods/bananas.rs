@@ -37,7 +37,6 @@ impl SearchMethod for BananasConfig {
     const NAME: &'static str = "bananas";
     const DESCRIPTION: &'static str = "changes the best so far, led by predictions";
     const SUITS: &'static str = "every space, with few trials";
-    const NOT_HALVED: Option<&'static str> = Some("whose surrogate compares trainings of one length");
 
     type Args = BananasArgs;
 

@@ -6,6 +6,7 @@
 //! `controller`, methods with a surrogate `surrogate`.
 
 mod bananas;
+mod bohb;
 mod controller;
 mod darts;
 mod enas;
@@ -16,6 +17,7 @@ mod options;
 mod pnas;
 mod random;
 mod rl;
+mod seen;
 pub mod supernet;
 mod surrogate;
 
@@ -28,17 +30,16 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nas_darts::DartsConfig;
 use nas_eval::data::DataFacts;
-use nas_evo::{EvolutionConfig, Nsga2Config, Objective, RandomSearchConfig};
+use nas_evo::{BohbConfig, EvolutionConfig, HalvingConfig, Nsga2Config, Objective, RandomSearchConfig};
 use nas_pnas::ProgressiveConfig;
 use nas_pnas::bananas::BananasConfig;
-use nas_report::Shown;
 use nas_report::page::Html;
 use nas_rl::RlConfig;
 use nas_space::search::{Direction, Evaluator, Fidelity, Metric, ScoreRange, Strategy};
 use nas_space::seed::Seed;
 use nas_space::sizes::Sizes;
 use nas_space::spaces::{Space, SpaceConfig};
-use nas_study::{RunDir, TrialRecord};
+use nas_study::RunDir;
 use nas_tables::TabularEvaluator;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -49,6 +50,7 @@ use toml::Table;
 pub use self::enas::{AuditRecord, EnasMethod};
 pub use self::local_search::LocalSearchConfig;
 pub use self::options::{MethodArgs, help_of};
+pub use self::seen::Seen;
 use self::supernet::{Searches, Supernet};
 use crate::usage::Usage;
 
@@ -64,6 +66,8 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
     const TRAINS_SUPERNET: bool = false;
     /// Why its trainings cannot be halved, if they cannot.
     const NOT_HALVED: Option<&'static str> = None;
+    /// Whether it always searches on the rungs of `[halving]`, and decides itself how long its trials are.
+    const HAS_RUNGS: bool = false;
     /// Settings with a name, and what they are: the values of `--preset`.
     const PRESETS: &'static [(&'static str, &'static str)] = &[];
 
@@ -194,6 +198,8 @@ pub struct Setting<'a> {
     pub space: &'a Arc<dyn Space>,
     /// The seed of the study.
     pub seed: Seed,
+    /// The rungs of the search, where it is halved.
+    pub halving: Option<&'a HalvingConfig>,
     /// The range of scores, where they are no accuracies: a method that uses the size of what it is told gets shares of it.
     pub range: Option<ScoreRange>,
     /// How large architectures are.
@@ -230,38 +236,6 @@ pub struct Picture {
     pub name: &'static str,
     /// The file.
     pub path: PathBuf,
-}
-
-/// A run that is reported.
-pub struct Seen<'a> {
-    /// The run directory.
-    pub run: &'a RunDir,
-    /// What its scores are of.
-    pub metric: &'a Metric,
-    /// Whether accuracies were looked up.
-    pub in_table: bool,
-    /// Number of the best trial.
-    pub best: Option<u64>,
-    /// All trials, in order.
-    pub trials: &'a [TrialRecord],
-}
-
-impl Seen<'_> {
-    /// A JSON file of the run directory, if it is there.
-    fn file<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
-        Ok(self.run.read_json(name)?)
-    }
-
-    /// What stands before the figures of a method that learns from scores.
-    fn say_scores(&self, html: &mut Html) {
-        if !self.metric.is_accuracy() {
-            html.paragraph(&format!(
-                "This method learns from the size of its rewards, so it receives scores: 0 % for the worst \
-                 {} of the table, 100 % for the best. The figures of this section are such scores.",
-                self.metric.on("validation")
-            ));
-        }
-    }
 }
 
 /// A section of a report.
@@ -365,6 +339,13 @@ macro_rules! methods {
             pub const fn not_halved(self) -> Option<&'static str> {
                 match self {
                     $(Self::$variant => <$config>::NOT_HALVED,)*
+                }
+            }
+
+            /// Whether it always searches on the rungs of `[halving]`.
+            pub const fn has_rungs(self) -> bool {
+                match self {
+                    $(Self::$variant => <$config>::HAS_RUNGS,)*
                 }
             }
 
@@ -494,6 +475,7 @@ methods! {
     evolution: Evolution(EvolutionConfig),
     nsga2: Nsga2(Nsga2Config),
     local_search: LocalSearch(LocalSearchConfig),
+    bohb: Bohb(BohbConfig),
     bananas: Bananas(BananasConfig),
     pnas: Pnas(ProgressiveConfig),
     rl: Rl(RlConfig),

@@ -408,7 +408,6 @@ fn bananas_takes_its_settings_from_defaults_file_and_words_in_that_order() {
     for (words, named) in [
         ("random --incumbents 3", "--incumbents"),
         ("bananas --beam 3", "--beam"),
-        ("bananas --halving asha", "surrogate"),
     ] {
         let message = format!("{:#}", resolved("", words).unwrap_err());
         assert!(message.contains(named), "{words}: {message}");
@@ -432,7 +431,7 @@ fn a_supernet_that_cannot_be_is_refused_with_the_reason() {
         (
             "method = 'magic'",
             "",
-            "darts, random, evolution, nsga2, local-search, bananas, pnas, rl",
+            "darts, random, evolution, nsga2, local-search, bohb, bananas, pnas, rl",
         ),
         ("", "random --order 2", "--order"),
         ("", "random --hessian-every 0", "--hessian-every"),

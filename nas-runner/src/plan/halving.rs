@@ -12,13 +12,14 @@ use toml::Table as Toml;
 use super::resolve::value_at;
 use super::{Estimation, RunConfig, TablePlan};
 use crate::args::{HalvingArgs, HalvingName};
+use crate::methods::Method;
 use crate::usage::Usage;
 
 /// The default number of epochs of the top rung: three rungs of the default reduction.
 pub(super) const EPOCHS: u32 = 16;
 
 /// `[halving]` of a run's configuration: all of [`HalvingConfig`] but the maximum, which is the epochs of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HalvingPlan {
     /// Epochs r of the bottom rung, where `early_stopping_rate` is 0.
@@ -29,11 +30,16 @@ pub struct HalvingPlan {
     pub eta: u32,
     /// Lowest rungs that are left out: s in the paper.
     pub early_stopping_rate: u32,
-    /// Whether a promotion waits for the rest of its rung.
+    /// Epochs of each rung, increasing, where they are not powers of η times `min_epochs`. Without
+    /// it, they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(range(min = 1)))]
+    pub rungs: Vec<u32>,
+    /// Which rungs there are at a time, and whether a promotion waits for the rest of its rung.
     pub schedule: SchedulePlan,
 }
 
-/// Whether promotions wait.
+/// Whether promotions wait, and where brackets begin.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SchedulePlan {
@@ -47,6 +53,8 @@ pub enum SchedulePlan {
         #[schemars(range(min = 1))]
         bracket: Option<usize>,
     },
+    /// It does, and a bracket begins at each rung in turn: Hyperband.
+    Hyperband {},
 }
 
 impl Default for SchedulePlan {
@@ -67,6 +75,7 @@ impl Default for HalvingPlan {
             min_epochs,
             eta,
             early_stopping_rate,
+            rungs: Vec::new(),
             schedule: SchedulePlan::default(),
         }
     }
@@ -83,26 +92,39 @@ impl HalvingPlan {
             max_epochs,
             eta: self.eta,
             early_stopping_rate: self.early_stopping_rate,
+            rungs: self.rungs.clone(),
             schedule: Schedule::Asynchronous {},
         };
-        if let SchedulePlan::Sync { bracket } = self.schedule {
-            let configurations = match bracket {
-                Some(configurations) => configurations,
-                None => config.smallest_bracket()?,
-            };
-            config.schedule = Schedule::Synchronous { configurations };
+        match self.schedule {
+            SchedulePlan::Asha {} => {}
+            SchedulePlan::Sync { bracket } => {
+                let configurations = match bracket {
+                    Some(configurations) => configurations,
+                    None => config.smallest_bracket()?,
+                };
+                config.schedule = Schedule::Synchronous { configurations };
+            }
+            SchedulePlan::Hyperband {} => config.schedule = Schedule::Hyperband {},
         }
         config.validate()?;
         Ok(config)
     }
 }
 
-/// The defaults: in a table, the numbers that make rungs of its epochs and fit to what is typed or in the file.
+/// The defaults of a method: in a table, the numbers that make rungs of its epochs and fit to what is typed or in the file.
 ///
 /// # Errors
 /// Where the table cannot be read.
-pub(super) fn defaults(estimation: &Estimation, args: &HalvingArgs, file: &Toml) -> Result<HalvingPlan> {
+pub(super) fn defaults(
+    method: Method,
+    estimation: &Estimation,
+    args: &HalvingArgs,
+    file: &Toml,
+) -> Result<HalvingPlan> {
     let mut plan = HalvingPlan::default();
+    if method.has_rungs() {
+        plan.schedule = SchedulePlan::Hyperband {};
+    }
     let Estimation::Table(table) = estimation else {
         return Ok(plan);
     };
@@ -115,11 +137,22 @@ pub(super) fn defaults(estimation: &Estimation, args: &HalvingArgs, file: &Toml)
         eta: args.eta.or_else(|| recorded("eta")),
         max: Some(table.search_epochs()?),
     };
-    // Where nothing fits, the plain defaults are refused, and told why.
-    if let Some(found) = given.fitting(&table.known_epochs()?) {
+    let known = table.known_epochs()?;
+    let any_eta = Ladder { eta: None, ..given };
+    if let Some(found) = given.fitting(&known) {
         plan.min_epochs = found.min;
         plan.eta = found.eta;
+    } else if any_eta.min.is_none() && any_eta.fitting(&known).is_none() {
+        // No powers fit, whatever their base: all numbers that the table has.
+        let top = table.search_epochs()?;
+        let rungs: Vec<u32> = known.into_iter().filter(|&epochs| epochs <= top).collect();
+        match rungs[..] {
+            [only] if method.has_rungs() => plan.min_epochs = only,
+            [] | [_] => {}
+            _ => plan.rungs = rungs,
+        }
     }
+    // Where nothing fits, the plain defaults are refused, with the reason.
     Ok(plan)
 }
 
@@ -172,9 +205,12 @@ impl Ladder {
 }
 
 /// Refuses rungs after which a table knows nothing, and says what to type.
-fn check_table(table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
+fn check_table(method: Method, table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
     let known = table.known_epochs()?;
     let rungs = halving.rung_epochs()?;
+    if method.has_rungs() && rungs == [halving.max_epochs] && known.contains(&halving.max_epochs) {
+        return Ok(());
+    }
     let list = |numbers: &[u32]| numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
     let title = table.title();
     if let [only] = known[..] {
@@ -200,7 +236,11 @@ fn check_table(table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
             epochs[epochs.len() - 1],
             list(&epochs)
         ),
-        None => "none of them is a whole multiple of another one, so leave out --halving".to_owned(),
+        None => format!(
+            "type --epochs {} --rungs {}",
+            known.last().copied().unwrap_or_default(),
+            list(&known).replace(' ', "")
+        ),
     };
     let reason = if top_fits {
         String::new()
@@ -219,29 +259,41 @@ fn check_table(table: &TablePlan, halving: &HalvingConfig) -> Result<()> {
 
 /// Applies the options typed.
 pub(super) fn overlay(plan: &mut HalvingPlan, args: &HalvingArgs) -> Result<()> {
-    plan.min_epochs = args.min_epochs.unwrap_or(plan.min_epochs);
+    if let Some(min_epochs) = args.min_epochs {
+        plan.min_epochs = min_epochs;
+        plan.rungs.clear();
+    }
+    if !args.rungs.is_empty() {
+        plan.rungs.clone_from(&args.rungs);
+    }
     plan.eta = args.eta.unwrap_or(plan.eta);
     plan.early_stopping_rate = args.early_stopping_rate.unwrap_or(plan.early_stopping_rate);
     plan.schedule = match (args.halving, plan.schedule) {
         (Some(HalvingName::Asha), _) => SchedulePlan::Asha {},
-        (Some(HalvingName::Sync), SchedulePlan::Asha {}) => SchedulePlan::Sync { bracket: None },
+        (Some(HalvingName::Hyperband), _) => SchedulePlan::Hyperband {},
+        (Some(HalvingName::Sync), SchedulePlan::Asha {} | SchedulePlan::Hyperband {}) => {
+            SchedulePlan::Sync { bracket: None }
+        }
         (_, schedule) => schedule,
     };
-    match (&mut plan.schedule, args.bracket) {
-        (_, None) => {}
-        (SchedulePlan::Sync { bracket }, typed) => *bracket = typed,
-        (SchedulePlan::Asha {}, Some(_)) => {
-            return Err(Usage::new("--bracket has no meaning with --halving asha; it is for sync").into());
+    let other = match (&mut plan.schedule, args.bracket) {
+        (_, None) => return Ok(()),
+        (SchedulePlan::Sync { bracket }, typed) => {
+            *bracket = typed;
+            return Ok(());
         }
-    }
-    Ok(())
+        (SchedulePlan::Asha {}, Some(_)) => "asha",
+        (SchedulePlan::Hyperband {}, Some(_)) => "hyperband",
+    };
+    let why = format!("--bracket has no meaning with --halving {other}; it is for sync");
+    Err(Usage::new(why).into())
 }
 
 /// Refuses options that are typed and have no meaning without halving.
-pub(super) fn refuse_options(args: &HalvingArgs, in_file: bool) -> Result<()> {
+pub(super) fn refuse_options(method: Method, args: &HalvingArgs, in_file: bool) -> Result<()> {
     match args.first_typed() {
-        Some(name) if args.halving.is_none() && !in_file => Err(Usage::new(format!(
-            "{name} has no meaning without --halving asha or --halving sync"
+        Some(name) if args.halving.is_none() && !in_file && !method.has_rungs() => Err(Usage::new(format!(
+            "{name} has no meaning without --halving asha, --halving sync or --halving hyperband"
         ))
         .into()),
         _ => Ok(()),
@@ -252,12 +304,17 @@ impl RunConfig {
     /// How trials are halved, where they are.
     ///
     /// # Errors
-    /// For a number out of its range, or an estimation or method that cannot be halved.
+    /// For a number out of its range, or an estimation or method that cannot be halved; where it is missing and the method needs it.
     pub fn halving(&self) -> Result<Option<HalvingConfig>> {
+        let method = self.method.method();
         let Some(halving) = &self.halving else {
+            if method.has_rungs() {
+                bail!(
+                    "[halving] is missing: method {method} needs its rungs; expected a table, which may be empty"
+                );
+            }
             return Ok(None);
         };
-        let method = self.method.method();
         if let Some(why) = method.not_halved() {
             bail!(
                 "halving has no meaning with method {method}, {why}; it is for methods that propose architectures one by one"
@@ -274,9 +331,13 @@ impl RunConfig {
             }
             Estimation::Table(plan) => {
                 let config = halving.config(plan.search_epochs()?)?;
-                check_table(plan, &config)?;
+                check_table(method, plan, &config)?;
                 Ok(Some(config))
             }
+            Estimation::Command(_) if method.has_rungs() => bail!(
+                "method {method} has no meaning with your own evaluator, which cannot continue a training; \
+                 it is for trials that this program trains, and for tables"
+            ),
             Estimation::Command(_) => bail!(
                 "halving has no meaning with your own evaluator, which cannot continue a training; it is \
                  for trials that this program trains, and for tables"

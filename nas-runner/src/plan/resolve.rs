@@ -86,7 +86,7 @@ pub(super) fn untimed(
     if method.proposes() && task.is_tabular() && task.data.data.is_some() {
         return Err(meaningless_with_a_table("--data").into());
     }
-    halving::refuse_options(&task.halving, file.contains_key("halving"))?;
+    halving::refuse_options(method, &task.halving, file.contains_key("halving"))?;
     method.reconcile(&mut settings, &args.methods);
     reconcile(&mut file, &mut settings, args, method)?;
     let tabular = task.is_tabular() || text_at(&file, &["estimation", "kind"]) == Some("table");
@@ -115,7 +115,7 @@ pub(super) fn untimed(
     if let Some(section) = section_at(&mut file, &[place]).filter(|section| section.contains_key("data")) {
         section.insert("data".to_owned(), Value::String(looked.data.clone()));
     }
-    let halved = task.halving.halving.is_some() || file.contains_key("halving");
+    let halved = method.has_rungs() || task.halving.halving.is_some() || file.contains_key("halving");
     let estimation = match (lookup, command(args, &file)) {
         (Some(lookup), _) => Estimation::Table(lookup),
         (None, Some(command)) => {
@@ -130,7 +130,7 @@ pub(super) fn untimed(
         }
     };
     let halving = halved
-        .then(|| halving::defaults(&estimation, &task.halving, &file))
+        .then(|| halving::defaults(method, &estimation, &task.halving, &file))
         .transpose()?;
     let budget = match minutes {
         // Until it is known how fast this machine is.

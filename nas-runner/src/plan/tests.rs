@@ -133,6 +133,21 @@ fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
         halving.rung_epochs().unwrap()
     };
     assert_eq!(rungs("", "random --halving asha"), [1, 4, 16]);
+    assert_eq!(rungs("", "random --halving hyperband --eta 2"), [1, 2, 4, 8, 16]);
+    assert_eq!(rungs("", "random --halving asha --rungs 3,5 --epochs 5"), [3, 5]);
+    let named =
+        "method = 'random'\n[estimation]\nkind = 'training'\nepochs = 20\n[halving]\nrungs = [2, 7, 20]";
+    assert_eq!(rungs(named, ""), [2, 7, 20]);
+    assert_eq!(rungs(named, "--rungs 1,20"), [1, 20]);
+    assert_eq!(rungs(named, "--min-epochs 5"), [5, 20]);
+    // BOHB is always halved; what is typed or in a file holds for it as well.
+    assert_eq!(rungs("", "bohb"), [1, 4, 16]);
+    assert_eq!(rungs("", "bohb --benchmark digits"), [1, 2, 4]);
+    assert_eq!(
+        rungs("", "bohb --benchmark nb201"),
+        [12],
+        "the table has no others"
+    );
     let file =
         "method = 'random'\n[estimation]\nkind = 'training'\nepochs = 20\n[halving]\nmin_epochs = 2\neta = 3";
     assert_eq!(rungs(file, ""), [2, 6, 18]);
@@ -164,6 +179,15 @@ fn halving_takes_its_numbers_from_defaults_file_and_words_in_that_order() {
         ),
         ("method = 'darts'\n[halving]", "", "method darts"),
         ("", "pnas --halving asha", "method pnas"),
+        (
+            "",
+            "random --halving hyperband --bracket 3",
+            "--halving hyperband",
+        ),
+        ("", "random --halving asha --rungs 4,2", "increasing"),
+        ("", "random --halving asha --rungs 4,40", "at most max_epochs"),
+        ("", "random --rungs 4,40", "--rungs has no meaning without"),
+        ("", "bohb --evaluator true", "cannot continue a training"),
     ] {
         let error = format!("{:#}", resolved(file, words).unwrap_err());
         assert!(error.contains(named), "{words}: {error}");

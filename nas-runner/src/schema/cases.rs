@@ -117,6 +117,7 @@ const CASES: &[Case] = &[
     ("random --trial-timeout 60 --trial-memory 8GiB", NONE, NONE),
     ("random --halving asha", NONE, NONE),
     ("random --halving sync", SYNC, NONE),
+    ("random --halving hyperband --rungs 1,5 --epochs 9", NONE, NONE),
     (
         "random --benchmark digits --epochs 2",
         NONE,
@@ -159,6 +160,8 @@ const CASES: &[Case] = &[
     ),
     ("pnas --surrogate forest", NONE, NONE),
     ("pnas --surrogate gaussian-process", NONE, NONE),
+    ("bohb", "method.min_points_in_model = 9", NONE),
+    ("bohb --preset nats-bench --halving asha", NONE, NONE),
     ("bananas", NONE, NONE),
     ("darts", NONE, NONE),
     ("darts --relaxation pc-darts --selection perturbation", NONE, NONE),

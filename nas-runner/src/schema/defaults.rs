@@ -67,6 +67,7 @@ struct Search {
     data: &'static str,
     /// How architectures are judged.
     estimation: &'static str,
+    /// Whether that is said of it; a method may be halved in any case.
     is_halved: bool,
     value: Value,
 }
@@ -85,7 +86,7 @@ impl Defaults {
                 method,
                 data,
                 estimation,
-                is_halved: config.halving.is_some(),
+                is_halved: option.contains("--halving"),
                 value: written(&config),
             });
         };
@@ -94,7 +95,7 @@ impl Defaults {
                 add(method, data, "training", &format!("--data {data}"));
             }
             add(method, DATA[0], "table", "--benchmark digits");
-            if method.proposes() {
+            if method.proposes() && !method.has_rungs() {
                 add(method, DATA[0], "command", "--evaluator true");
             }
         }

@@ -186,7 +186,7 @@ impl Session {
     fn check_method(&self) -> Result<()> {
         let method = &self.config.method;
         if method.proposes() {
-            return self.with_setting(|setting| method.check(setting));
+            return self.with_setting(self.seed(), |setting| method.check(setting));
         }
         match method.searches(self.supernet()?) {
             Some(searches) => searches.check(),
@@ -194,11 +194,12 @@ impl Session {
         }
     }
 
-    /// Where the method searches.
-    fn with_setting<T>(&self, work: impl FnOnce(&Setting<'_>) -> Result<T>) -> Result<T> {
+    /// Where the method searches, with this seed.
+    fn with_setting<T>(&self, seed: Seed, work: impl FnOnce(&Setting<'_>) -> Result<T>) -> Result<T> {
         work(&Setting {
             space: &self.searched,
-            seed: self.seed(),
+            seed,
+            halving: self.config.halving()?.as_ref(),
             range: self.config.range()?,
             sizes: &|| self.config.sizes(),
             table: match &self.source {
@@ -279,13 +280,13 @@ impl Session {
     /// Who proposes, and its own configuration as one line.
     fn searcher<'a>(&'a self, run: &'a RunDir) -> Result<(Searcher<'a>, String)> {
         let method = &self.config.method;
-        let parameters = method.parameters()?;
         if method.proposes() {
-            let strategy = self.with_setting(|setting| method.strategy(setting))?;
             self.note_rungs()?;
-            let (strategy, parameters) = halved(&self.config, strategy, parameters)?;
+            let strategy = |seed| self.with_setting(seed, |setting| method.strategy(setting));
+            let (strategy, parameters) = halved(&self.config, strategy)?;
             return Ok((Searcher::Strategy(strategy), parameters));
         }
+        let parameters = method.parameters()?;
         let searches = method
             .searches(self.supernet()?)
             .with_context(|| format!("method {method} trains no supernet"))?;
@@ -388,7 +389,7 @@ impl Session {
     /// Leaves what the method has learned in the run directory.
     fn finish(&self, run: &RunDir, report: Option<Value>) -> Result<Vec<Picture>> {
         let (metric, fidelity) = (self.config.metric(), self.fidelity()?);
-        self.with_setting(|setting| {
+        self.with_setting(self.seed(), |setting| {
             self.config.method.finish(&Ended {
                 setting,
                 run,

@@ -221,7 +221,7 @@ impl Session {
             let warnings = &found.supernet.warnings;
             lines.extend(warnings.iter().map(|warning| line("warning", warning)));
         } else {
-            let halved = self.config.halving.map_or(String::new(), |_| {
+            let halved = self.config.halving.as_ref().map_or(String::new(), |_| {
                 format!(", {} in all", counted(result.epochs as usize, "epoch"))
             });
             let spent = match &self.source {

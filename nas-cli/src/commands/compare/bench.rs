@@ -44,15 +44,16 @@ pub(super) struct Bench {
 /// Why it cannot.
 pub(super) fn check(config: &RunConfig) -> Result<()> {
     let searched = config.searched(&config.space.build()?)?;
-    strategy(config, &searched)?;
+    strategy(config, &searched, Seed::new(config.seed))?;
     Ok(())
 }
 
-/// The method's search.
-fn strategy(config: &RunConfig, searched: &Arc<dyn Space>) -> Result<Box<dyn Strategy>> {
+/// The method's search with this seed.
+fn strategy(config: &RunConfig, searched: &Arc<dyn Space>, seed: Seed) -> Result<Box<dyn Strategy>> {
     config.method.strategy(&Setting {
         space: searched,
-        seed: Seed::new(config.seed),
+        seed,
+        halving: config.halving()?.as_ref(),
         range: config.range()?,
         sizes: &|| config.sizes(),
         table: None,
@@ -240,8 +241,8 @@ impl Bench {
 
     fn look_up(&self, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
         let seed = Seed::new(config.seed);
-        let strategy = strategy(config, &self.searched)?;
-        let (mut strategy, parameters) = halved(config, strategy, config.method.parameters()?)?;
+        let make = |seed| strategy(config, &self.searched, seed);
+        let (mut strategy, parameters) = halved(config, make)?;
         // The rungs of the method, where it is halved.
         let of_trials = match config.halving()? {
             Some(halving) => table.clone().with_epochs(&halving.rung_epochs()?)?,

@@ -116,10 +116,17 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     let contestants = contestants(&entrants, &benches[0].configs);
     let budget = args.budget();
     let configs = &benches[0].configs;
-    let halved = configs.iter().filter(|config| config.halving.is_some()).count();
+    let mut halved = 0;
+    for config in configs {
+        let rungs = config
+            .halving()?
+            .map(|halving| halving.rung_epochs())
+            .transpose()?;
+        halved += usize::from(rungs.is_some_and(|rungs| rungs.len() > 1));
+    }
     if budget.epochs.is_none() && budget.seconds.is_none() && (1..configs.len()).contains(&halved) {
         note(
-            "note: with the same number of trials, methods with --halving train less; --budget-epochs N gives all methods the \
+            "note: with the same number of trials, methods with rungs of few epochs train less; --budget-epochs N gives all methods the \
              same amount of training",
         );
     }
@@ -236,13 +243,22 @@ fn entrants(args: &CompareArgs) -> Result<Vec<Entrant>> {
 
 /// What a method is run with, as `nas search` would resolve it.
 fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Result<RunConfig> {
-    let mut config =
-        plan::resolve(&args.search(&entrant.what, table_data), &Bars::default()).with_context(|| {
-            match &entrant.what {
-                What::Method(method) => format!("method {method}"),
-                What::File(path) => format!("{}, {}", entrant.name, path.display()),
-            }
-        })?;
+    let mut search = args.search(&entrant.what, table_data);
+    if let What::Method(method) = entrant.what
+        && method.has_rungs()
+        && args.trains()
+    {
+        // The longest trials are as long as those of the others.
+        let others = plan::resolve(
+            &args.search(&What::Method(Method::Random), table_data),
+            &Bars::default(),
+        )?;
+        search.task.budget.epochs = others.training().map(|plan| plan.epochs);
+    }
+    let mut config = plan::resolve(&search, &Bars::default()).with_context(|| match &entrant.what {
+        What::Method(method) => format!("method {method}"),
+        What::File(path) => format!("{}, {}", entrant.name, path.display()),
+    })?;
     if !config.method.proposes() {
         let able: Vec<&str> = Method::proposing().map(Method::name).collect();
         let why = format!(
