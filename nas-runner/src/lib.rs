@@ -37,6 +37,7 @@ mod preflight;
 pub mod program;
 pub mod report;
 mod schema;
+pub mod screening;
 mod session;
 pub mod shell;
 pub mod size;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use nas_runner::args::{BudgetArgs, FileArgs, SearchArgs, SubjectArgs, TaskArgs};
+use nas_runner::args::{BudgetArgs, FileArgs, ScreeningArgs, SearchArgs, SubjectArgs, TaskArgs};
 use nas_runner::methods::Method;
 use nas_runner::parsers::between;
 use nas_space::search::Budget;
@@ -27,6 +27,8 @@ Examples:
       Two data sets of NAS-Bench-201
   nas compare evolution --data digits --limit 500 --trials 10 --epochs 1 --seeds 5
       By training: every trial of every seed trains a network
+  nas compare evolution,evolution+synflow --scores scores.csv
+      A method with and without screening, by scores of nas score --space nb201 --every
   nas compare evolution,mine=settings.toml
       A method against settings of your own";
 
@@ -36,7 +38,8 @@ pub(crate) struct CompareArgs {
     /// Methods, separated by commas [default: all that can run]
     ///
     /// Each runs as `nas search METHOD` would. NAME=METHOD gives one another name; NAME=FILE.toml is a method with the
-    /// settings of a file. Methods that train a supernet cannot take part.
+    /// settings of a file. METHOD+PROXY is a method whose candidates are screened by a proxy; on a table, --scores names the
+    /// file of its scores. Methods that train a supernet cannot take part.
     #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',')]
     pub(crate) methods: Vec<Entrant>,
     #[command(flatten)]
@@ -74,6 +77,8 @@ pub(crate) struct Entrant {
 pub(crate) enum What {
     /// A method with its own defaults.
     Method(Method),
+    /// A method whose candidates are screened by a proxy.
+    Screened(Method, String),
     /// The method of a file.
     File(PathBuf),
 }
@@ -113,16 +118,29 @@ impl FromStr for Entrant {
                 what: What::File(PathBuf::from(what)),
             });
         }
-        let method = <Method as ValueEnum>::from_str(what, false).map_err(|_| {
+        let (typed, proxy) = match what.split_once('+') {
+            Some((method, proxy)) => (method, Some(proxy)),
+            None => (what, None),
+        };
+        if proxy == Some("") {
+            return Err(format!("expected the name of a proxy after the '+' of '{what}'"));
+        }
+        let method = <Method as ValueEnum>::from_str(typed, false).map_err(|_| {
             let able: Vec<&str> = Method::proposing().map(Method::name).collect();
             format!(
-                "there is no method '{what}'; known: {}, or a file that ends in .toml",
+                "there is no method '{typed}'; known: {}, or a file that ends in .toml",
                 able.join(", ")
             )
         })?;
-        Ok(Self {
-            name: name.unwrap_or(method.name()).to_owned(),
-            what: What::Method(method),
+        Ok(match proxy {
+            None => Self {
+                name: name.unwrap_or(method.name()).to_owned(),
+                what: What::Method(method),
+            },
+            Some(proxy) => Self {
+                name: name.map_or_else(|| format!("{method}+{proxy}"), str::to_owned),
+                what: What::Screened(method, proxy.to_owned()),
+            },
         })
     }
 }
@@ -156,7 +174,9 @@ impl CompareArgs {
     /// What would be typed to search with one of the methods, on one of the table's data sets.
     pub(crate) fn search(&self, what: &What, table_data: Option<&str>) -> SearchArgs {
         let (method, config) = match what {
-            What::Method(method) => (Some(*method), self.task.files.config.clone()),
+            What::Method(method) | What::Screened(method, _) => {
+                (Some(*method), self.task.files.config.clone())
+            }
             What::File(path) => (None, Some(path.clone())),
         };
         let SubjectArgs { benchmark, table, .. } = &self.task.subject;
@@ -174,6 +194,17 @@ impl CompareArgs {
                 ..self.task.budget.clone()
             },
             files: FileArgs { config, run: None },
+            screening: match what {
+                What::Screened(_, proxy) => ScreeningArgs {
+                    proxy: Some(proxy.clone()),
+                    ..self.task.screening.clone()
+                },
+                _ => match &self.task.screening.proxy {
+                    Some(_) => self.task.screening.clone(),
+                    // --scores and its like are for those that are screened.
+                    None => ScreeningArgs::default(),
+                },
+            },
             ..self.task.clone()
         };
         SearchArgs {

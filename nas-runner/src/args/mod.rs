@@ -2,11 +2,13 @@
 
 mod halving;
 mod read;
+mod screening;
 mod task;
 mod workers;
 
 pub use halving::{HalvingArgs, HalvingName};
 pub use read::ReadArgs;
+pub use screening::ScreeningArgs;
 pub use task::{
     BudgetArgs, DataArgs, DeviceArgs, FileArgs, LimitArgs, MetricChoice, SizeArgs, SubjectArgs, TaskArgs,
     TrainingArgs, benchmarks,

@@ -10,7 +10,7 @@ use nas_eval::train::{ClassWeights, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_tables::BUILT_IN;
 
-use super::{BoundArgs, HalvingArgs, ReadArgs, WorkerArgs};
+use super::{BoundArgs, HalvingArgs, ReadArgs, ScreeningArgs, WorkerArgs};
 
 use crate::parsers::{at_least, between, count, named, positive};
 
@@ -37,6 +37,9 @@ pub struct TaskArgs {
     /// Whether trainings are halved.
     #[command(flatten)]
     pub halving: HalvingArgs,
+    /// Whether candidates are scored before one is trained.
+    #[command(flatten)]
+    pub screening: ScreeningArgs,
     /// How large the network is.
     #[command(flatten)]
     pub size: SizeArgs,

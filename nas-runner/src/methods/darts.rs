@@ -178,6 +178,7 @@ impl SearchMethod for DartsConfig {
     const SUITS: &'static str = "large cell spaces in little time";
     const TRAINS_SUPERNET: bool = true;
     const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
+    const NOT_SCREENED: Option<&'static str> = Some("which trains all architectures at once");
     const PRESETS: &'static [(&'static str, &'static str)] =
         &[(NB201, "as in the searches of NAS-Bench-201 (2020)")];
     const OF_DATA: &'static [(&'static [&'static str], &'static [&'static str])] =

@@ -66,6 +66,8 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
     const TRAINS_SUPERNET: bool = false;
     /// Why its trainings cannot be halved, if they cannot.
     const NOT_HALVED: Option<&'static str> = None;
+    /// Why its candidates cannot be screened by a score, if they cannot.
+    const NOT_SCREENED: Option<&'static str> = None;
     /// Whether it always searches on the rungs of `[halving]`, and decides itself how long its trials are.
     const HAS_RUNGS: bool = false;
     /// Settings with a name, and what they are: the values of `--preset`.
@@ -346,6 +348,13 @@ macro_rules! methods {
             pub const fn has_rungs(self) -> bool {
                 match self {
                     $(Self::$variant => <$config>::HAS_RUNGS,)*
+                }
+            }
+
+            /// Why its candidates cannot be screened by a score, if they cannot.
+            pub const fn not_screened(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => <$config>::NOT_SCREENED,)*
                 }
             }
 

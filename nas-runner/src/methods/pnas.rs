@@ -59,6 +59,7 @@ impl SearchMethod for ProgressiveConfig {
     const DESCRIPTION: &'static str = "grows cells level by level, led by predictions";
     const SUITS: &'static str = "few trials; spaces that grow";
     const NOT_HALVED: Option<&'static str> = Some("whose surrogate compares trainings of one length");
+    const NOT_SCREENED: Option<&'static str> = Some("whose surrogate screens them");
 
     type Args = PnasArgs;
 

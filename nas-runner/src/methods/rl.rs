@@ -35,6 +35,7 @@ impl SearchMethod for RlConfig {
     const NAME: &'static str = "rl";
     const DESCRIPTION: &'static str = "a recurrent controller learns what to propose";
     const SUITS: &'static str = "100 trials or more";
+    const NOT_SCREENED: Option<&'static str> = Some("whose controller learns from every proposal");
     const PRESETS: &'static [(&'static str, &'static str)] = &[
         ("small", "for about a hundred trials (default)"),
         ("nasnet", "as in the search for NASNet (2018)"),

@@ -7,6 +7,7 @@ mod images;
 mod limits;
 mod minutes;
 mod resolve;
+mod screening;
 mod table;
 mod trial;
 
@@ -15,6 +16,7 @@ pub use forecast::{Forecast, Timing};
 pub use halving::HalvingPlan;
 pub use images::{Images, ImagesPlan};
 pub use resolve::{judged_by, resolve, space, training_defaults};
+pub use screening::{ScoresPlan, ScreeningPlan};
 pub use table::{OneFigure, TablePlan};
 pub use trial::TrialPlan;
 
@@ -66,6 +68,10 @@ pub struct RunConfig {
     /// table, every trial gets all epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halving: Option<HalvingPlan>,
+    /// Screening: of several candidates, the one with the best score is trained. Without this
+    /// table, every candidate is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screening: Option<ScreeningPlan>,
 }
 
 /// How an architecture is judged.
@@ -250,6 +256,7 @@ impl RunConfig {
         }
         self.trial.iter().try_for_each(TrialPlan::validate)?;
         self.validate_images()?;
+        self.validate_screening()?;
         self.method.validate(self.space.build()?.as_ref())?;
         self.validate_sizes()?;
         self.validate_seconds()

@@ -13,7 +13,8 @@ use nas_study::MOST_CONFIG;
 use toml::{Table, Value};
 
 use super::{
-    CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, minutes, table,
+    CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, minutes, screening,
+    table,
 };
 use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
@@ -162,6 +163,7 @@ pub(super) fn untimed(
         limits: None,
         trial: None,
         halving,
+        screening: None,
     };
     let limited =
         task.budget.trials.is_some() || task.budget.limits_otherwise() || file.contains_key("budget");
@@ -505,6 +507,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     if let Some(plan) = &mut config.halving {
         halving::overlay(plan, &task.halving)?;
     }
+    config.screening = screening::overlay(config.screening.take(), &task.screening)?;
     if let Some(device) = &task.device.device {
         device::check(device).typed("--device")?;
     }

@@ -31,6 +31,7 @@ use crate::environment::Environment;
 use crate::methods::supernet::{Oneshot, Supernet, SupernetSummary};
 use crate::methods::{AuditRecord, Ended, Picture, Setting};
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, TrainingPlan};
+use crate::screening::{self, Screen};
 use crate::watch::{RunEvent, Unwatched, Watcher};
 
 pub use ending::{FinalRecord, NETWORK_FILE};
@@ -50,6 +51,8 @@ pub struct Session {
     space: Arc<dyn Space>,
     /// What of it strategies see: all, or what is within the limits.
     searched: Arc<dyn Space>,
+    /// What chooses among candidates.
+    screen: Option<Screen>,
     /// What is trained on: by trials, by a supernet, or by nothing.
     images: Option<Loaded>,
     source: Source,
@@ -151,6 +154,14 @@ impl Session {
             .images()
             .map(|images| Loaded::load(&images, seed, watcher.as_ref()))
             .transpose()?;
+        let screen = match &config.screening {
+            Some(plan) => {
+                let images = images.as_ref().map(|images| (&images.dataset, &images.compute));
+                let scores = screening::scores(plan, &config, &space, images)?;
+                Some(Screen::new(plan, searched.clone(), scores))
+            }
+            None => None,
+        };
         let source = match &config.estimation {
             Estimation::Training(plan) => {
                 let Loaded { dataset, compute } = images.as_ref().context("a training has no images")?;
@@ -173,6 +184,7 @@ impl Session {
             config,
             space,
             searched,
+            screen,
             images,
             source,
             stop: stop.clone(),
@@ -196,8 +208,9 @@ impl Session {
 
     /// Where the method searches, with this seed.
     fn with_setting<T>(&self, seed: Seed, work: impl FnOnce(&Setting<'_>) -> Result<T>) -> Result<T> {
+        let screened = self.screen.as_ref().map(Screen::space);
         work(&Setting {
-            space: &self.searched,
+            space: screened.as_ref().unwrap_or(&self.searched),
             seed,
             halving: self.config.halving()?.as_ref(),
             range: self.config.range()?,
@@ -284,6 +297,10 @@ impl Session {
             self.note_rungs()?;
             let strategy = |seed| self.with_setting(seed, |setting| method.strategy(setting));
             let (strategy, parameters) = halved(&self.config, strategy)?;
+            let (strategy, parameters) = match &self.screen {
+                Some(screen) => screen.named(strategy, &parameters)?,
+                None => (strategy, parameters),
+            };
             return Ok((Searcher::Strategy(strategy), parameters));
         }
         let parameters = method.parameters()?;
@@ -350,6 +367,9 @@ impl Session {
             && let Some(split) = SplitRecord::of(images.source())?
         {
             run.write_json(SPLIT_FILE, &split)?;
+        }
+        if let Some(screen) = &self.screen {
+            screen.record_in(run)?;
         }
         let (mut searcher, parameters) = self.searcher(run)?;
         let summary = self.study(run, store, workers, (&mut searcher, parameters))?;
@@ -423,6 +443,8 @@ impl Session {
         };
         let gate = self.config.gate(evaluator)?;
         let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let charged = self.screen.as_ref().map(|screen| screen.charged(evaluator));
+        let evaluator = charged.as_ref().map_or(evaluator, |charged| charged);
         let strategy: &mut dyn Strategy = match searcher {
             Searcher::Strategy(strategy) => strategy.as_mut(),
             Searcher::Oneshot(oneshot) => oneshot.as_mut(),

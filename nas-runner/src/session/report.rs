@@ -224,6 +224,9 @@ impl Session {
             let halved = self.config.halving.as_ref().map_or(String::new(), |_| {
                 format!(", {} in all", counted(result.epochs as usize, "epoch"))
             });
+            if let Some(screen) = &self.screen {
+                lines.push(line("screening", &screen.in_words()));
+            }
             let spent = match &self.source {
                 Source::Table(table) if !table.has_seconds() => "seconds not in the table".to_owned(),
                 _ => format!("{:.1} s", result.seconds),

@@ -37,7 +37,10 @@ impl Screening {
 
 impl Default for Screening {
     fn default() -> Self {
-        Self { draws: 100, mutants: 4 }
+        Self {
+            draws: 100,
+            mutants: 4,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
 use nas_runner::methods::Setting;
 use nas_runner::plan::{Estimation, OneFigure, RunConfig};
+use nas_runner::screening::{self, Screen, Timed};
 use nas_runner::{Session, Stopped, halved, size};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
@@ -31,6 +32,8 @@ pub(super) struct Bench {
     space: Arc<dyn Space>,
     /// What of it methods see: all, or what is within the limits.
     searched: Arc<dyn Space>,
+    /// In a table, what candidates of each method are screened by.
+    scores: Vec<Option<Arc<dyn Timed>>>,
     /// What looks up, where nothing is trained.
     table: Option<TabularEvaluator>,
     description: String,
@@ -44,6 +47,10 @@ pub(super) struct Bench {
 /// Why it cannot.
 pub(super) fn check(config: &RunConfig) -> Result<()> {
     let searched = config.searched(&config.space.build()?)?;
+    if let (Some(plan), Estimation::Table(_)) = (&config.screening, &config.estimation) {
+        // They are of this space.
+        screening::scores(plan, config, &searched, None)?;
+    }
     strategy(config, &searched, Seed::new(config.seed))?;
     Ok(())
 }
@@ -58,6 +65,26 @@ fn strategy(config: &RunConfig, searched: &Arc<dyn Space>, seed: Seed) -> Result
         sizes: &|| config.sizes(),
         table: None,
     })
+}
+
+/// Where each configuration has its scores from, if it has any. A file is read once.
+fn scores(configs: &[RunConfig], space: &Arc<dyn Space>) -> Result<Vec<Option<Arc<dyn Timed>>>> {
+    let mut all: Vec<Option<Arc<dyn Timed>>> = Vec::new();
+    for (number, config) in configs.iter().enumerate() {
+        let Some(plan) = &config.screening else {
+            all.push(None);
+            continue;
+        };
+        let of = |other: &RunConfig| other.screening.as_ref().map(|plan| plan.scores.clone());
+        let same = configs[..number]
+            .iter()
+            .position(|other| of(other).as_ref() == Some(&plan.scores));
+        all.push(match same {
+            Some(same) => all[same].clone(),
+            None => Some(screening::scores(plan, config, space, None)?),
+        });
+    }
+    Ok(all)
 }
 
 impl Bench {
@@ -97,6 +124,10 @@ impl Bench {
             // Made once, to find out what cannot be before anything is written.
             None => Session::prepare(first.clone(), stop)?.description()?,
         };
+        let scores = match &first.estimation {
+            Estimation::Table(_) => scores(&configs, &space)?,
+            _ => Vec::new(),
+        };
         // The same for all: a table that is open already, with the sizes it has counted.
         let estimation = configs[0].estimation.clone();
         for config in &mut configs[1..] {
@@ -106,6 +137,7 @@ impl Bench {
             configs,
             space,
             searched,
+            scores,
             table,
             description,
             stop: stop.clone(),
@@ -234,15 +266,26 @@ impl Bench {
             ..self.configs[place].clone()
         };
         match &self.table {
-            Some(table) => self.look_up(&config, table),
+            Some(table) => self.look_up(place, &config, table),
             None => train(config, directory, workers, &self.stop),
         }
     }
 
-    fn look_up(&self, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
+    fn look_up(&self, place: usize, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
         let seed = Seed::new(config.seed);
-        let make = |seed| strategy(config, &self.searched, seed);
-        let (mut strategy, parameters) = halved(config, make)?;
+        let scores = self.scores.get(place).cloned().flatten();
+        // Each run is charged for what it scores.
+        let screen = config
+            .screening
+            .as_ref()
+            .zip(scores)
+            .map(|(plan, scores)| Screen::new(plan, self.searched.clone(), scores));
+        let searched = screen.as_ref().map_or(self.searched.clone(), Screen::space);
+        let make = |seed| strategy(config, &searched, seed);
+        let (mut strategy, mut parameters) = halved(config, make)?;
+        if let Some(screen) = &screen {
+            (strategy, parameters) = screen.named(strategy, &parameters)?;
+        }
         // The rungs of the method, where it is halved.
         let of_trials = match config.halving()? {
             Some(halving) => table.clone().with_epochs(&halving.rung_epochs()?)?,
@@ -250,6 +293,8 @@ impl Bench {
         };
         let gate = config.gate(&of_trials)?;
         let evaluator: &dyn Evaluator = gate.as_ref().map_or(&of_trials, |gate| gate);
+        let charged = screen.as_ref().map(|screen| screen.charged(evaluator));
+        let evaluator = charged.as_ref().map_or(evaluator, |charged| charged);
         let study = StudyConfig {
             parameters,
             batch: config.batch,

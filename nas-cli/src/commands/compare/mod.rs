@@ -257,6 +257,7 @@ fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Re
     }
     let mut config = plan::resolve(&search, &Bars::default()).with_context(|| match &entrant.what {
         What::Method(method) => format!("method {method}"),
+        What::Screened(method, proxy) => format!("method {method}, screened by {proxy}"),
         What::File(path) => format!("{}, {}", entrant.name, path.display()),
     })?;
     if !config.method.proposes() {
@@ -440,6 +441,9 @@ fn settings_of(config: &RunConfig) -> Result<Value> {
     let mut settings = json!({ "method": config.method });
     if let Some(halving) = &config.halving {
         settings["halving"] = json!(halving);
+    }
+    if let Some(screening) = &config.screening {
+        settings["screening"] = json!(screening);
     }
     Ok(settings)
 }
