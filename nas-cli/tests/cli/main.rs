@@ -32,6 +32,7 @@ mod readers;
 mod report;
 mod rl;
 mod score;
+mod screening;
 #[cfg(unix)]
 mod signals;
 mod sizes;
