@@ -22,8 +22,8 @@
 //! for ASHA or successive halving; the name then says so. With a single rung, it is TPE.
 //!
 //! # Deviations
-//! - σ is half the expected distance of two observations, squared distances being 1 between any two
-//!   different options: σ² = (1 − Σ p²) / 2, with the shares p of the options. For two options this
+//! - σ² is half the expected squared distance of two observations, the distance of any two different
+//!   options being 1: σ² = (1 − Σ p²) / 2, with the shares p of the options. For two options this
 //!   is the variance of the numbers 0 and 1. The authors' program takes the variance of the options'
 //!   numbers, which depends on their order, and does not limit h: above (c − 1) / c, the kernel is
 //!   lowest at its own observation, and above 1 it is negative. Spaces such as NAS-Bench-201, with

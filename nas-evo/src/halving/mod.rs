@@ -42,7 +42,8 @@
 //! promotion is left.
 //!
 //! **Other rungs.** [`HalvingConfig::rungs`] names the epochs of each rung, as for a table with 12
-//! and 200 epochs. η is then only the share that is promoted.
+//! and 200 epochs. η is then only the share that is promoted. As with powers, all rungs train about
+//! as much if η is the ratio of one rung to the one before: 17 there.
 //!
 //! **What an evaluation must be.** After e epochs of a training of R, not after a training of e:
 //! the learning-rate schedule has to span R whatever the rung, or a promotion could not continue

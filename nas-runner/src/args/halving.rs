@@ -18,7 +18,8 @@ pub struct HalvingArgs {
     pub min_epochs: Option<u32>,
     /// Epochs of each rung, where they are not powers of --eta
     ///
-    /// In a table without such powers, the default is all numbers of epochs that it has.
+    /// In a table without such powers, the default is all numbers of epochs that it has. The default of --eta is then the
+    /// mean ratio of one rung to the one before.
     #[arg(long, hide_short_help = true, value_name = "N,N,...", value_delimiter = ',', conflicts_with = "min_epochs", value_parser = clap::value_parser!(u32).range(1..))]
     pub rungs: Vec<u32>,
     /// Of each rung, keep the best 1/N and train them N times as long [default: 4]

@@ -125,9 +125,20 @@ pub(super) fn defaults(
     if method.has_rungs() {
         plan.schedule = SchedulePlan::Hyperband {};
     }
+    let named = match value_at(file, &["halving", "rungs"]).and_then(|rungs| rungs.as_array()) {
+        Some(rungs) if args.rungs.is_empty() => {
+            let numbers = rungs.iter().filter_map(toml::Value::as_integer);
+            numbers.filter_map(|number| u32::try_from(number).ok()).collect()
+        }
+        _ => args.rungs.clone(),
+    };
+    plan.eta = mean_ratio(&named).unwrap_or(plan.eta);
     let Estimation::Table(table) = estimation else {
         return Ok(plan);
     };
+    if !named.is_empty() {
+        return Ok(plan);
+    }
     let recorded = |key: &str| {
         let value = value_at(file, &["halving", key])?;
         u32::try_from(value.as_integer()?).ok()
@@ -149,11 +160,24 @@ pub(super) fn defaults(
         match rungs[..] {
             [only] if method.has_rungs() => plan.min_epochs = only,
             [] | [_] => {}
-            _ => plan.rungs = rungs,
+            _ => {
+                plan.eta = mean_ratio(&rungs).unwrap_or(plan.eta);
+                plan.rungs = rungs;
+            }
         }
     }
     // Where nothing fits, the plain defaults are refused, with the reason.
     Ok(plan)
+}
+
+/// The mean ratio of a rung's epochs to those of the rung before, to the nearest whole number: the reduction with which all rungs
+/// train about as much.
+fn mean_ratio(rungs: &[u32]) -> Option<u32> {
+    let [first, .., last] = *rungs else {
+        return None;
+    };
+    let ratio = f64::from(last) / f64::from(first.max(1));
+    Some((ratio.powf(1.0 / (rungs.len() - 1) as f64).round() as u32).max(2))
 }
 
 /// What is given of rungs r, r η, r η², … R; the rest is open.
@@ -364,6 +388,20 @@ impl RunConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reduction_of_rungs_that_are_named_is_their_mean_ratio() {
+        let cases: [(&[u32], _); 5] = [
+            (&[12, 200], Some(17)),
+            (&[1, 3, 9], Some(3)),
+            (&[3, 4], Some(2)),
+            (&[12], None),
+            (&[], None),
+        ];
+        for (rungs, expected) in cases {
+            assert_eq!(mean_ratio(rungs), expected, "{rungs:?}");
+        }
+    }
 
     #[test]
     fn the_rungs_of_a_table_are_the_most_that_its_epochs_make() {

@@ -83,7 +83,7 @@ fn accuracy((bottom, number, epochs): Asked, salt: u64) -> Option<f64> {
         .derive("bottom", bottom as u64)
         .derive("number", number as u64);
     let value = seed.derive("epochs", u64::from(epochs)).value();
-    (value % 8 > 0).then_some((value >> 32) as f64 / f64::from(u32::MAX))
+    (!value.is_multiple_of(8)).then_some((value >> 32) as f64 / f64::from(u32::MAX))
 }
 
 /// Asks with up to `window` trials outstanding until `trials` were told or nothing is left.
