@@ -31,7 +31,7 @@ pub struct ConsentArgs {
 }
 
 /// What `nas search` can be called with, for its help.
-const SEARCH_EXAMPLES: &str = "\
+pub(crate) const SEARCH_EXAMPLES: &str = "\
 Examples:
   nas search --data photos/ --minutes 10
       Images of your own: evolution, with as many trials as ten minutes allow
@@ -43,8 +43,10 @@ Examples:
       The trade-off between accuracy and size, for small networks
   nas search pnas --benchmark digits --trials 60
       Progressive search in a table of accuracies: seconds instead of hours
-  nas search random --halving asha --evaluator 'python3 mine.py'
-      Random search, evaluated by your own program, which trains the better ones longer
+  nas search evolution --proxy synflow --data digits --trials 40
+      Evolution that trains only the better of several candidates, by a score of untrained networks
+  nas search random --evaluator 'python3 mine.py' --workers 2
+      Random search, evaluated by your own program
 
 The options of one method: nas search METHOD --help";
 

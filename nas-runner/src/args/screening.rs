@@ -17,10 +17,10 @@ pub struct ScreeningArgs {
     /// local-search, bananas and bohb.
     #[arg(long, value_name = "NAME")]
     pub proxy: Option<String>,
-    /// Candidates scored for each random draw, such as each member of a first population [default: 100]
+    /// Candidates scored for each random draw, such as each member of a first population [default: 5]
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = between(1, Screening::MOST.into()))]
     pub proxy_draws: Option<usize>,
-    /// Candidates scored for each mutant of a parent [default: 4]
+    /// Candidates scored for each mutant of a parent [default: 2]
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = between(1, Screening::MOST.into()))]
     pub proxy_mutants: Option<usize>,
     /// Initialisations that a score is averaged over [default: 1]

@@ -125,7 +125,10 @@ pub(super) fn defaults(
     if method.has_rungs() {
         plan.schedule = SchedulePlan::Hyperband {};
     }
-    let named = match value_at(file, &["halving", "rungs"]).and_then(|rungs| rungs.as_array()) {
+    let recorded = value_at(file, &["halving", "rungs"]).and_then(|rungs| rungs.as_array());
+    let named = match recorded {
+        // These take the place of the rungs.
+        Some(_) if args.min_epochs.is_some() => Vec::new(),
         Some(rungs) if args.rungs.is_empty() => {
             let numbers = rungs.iter().filter_map(toml::Value::as_integer);
             numbers.filter_map(|number| u32::try_from(number).ok()).collect()

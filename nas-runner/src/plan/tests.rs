@@ -4,7 +4,7 @@ use clap::Parser;
 use nas_eval::train::TrainConfig;
 
 use super::*;
-use crate::args::SearchArgs;
+use crate::args::{SEARCH_EXAMPLES, SearchArgs};
 use crate::watch::Unwatched;
 
 /// The options of a search as a command line has them.
@@ -228,4 +228,22 @@ fn tf32_is_kept_with_the_device_and_refused_where_it_has_no_meaning() {
         let error = format!("{:#}", resolved(file, words).unwrap_err());
         assert!(error.contains(named), "{words}: {error}");
     }
+}
+
+#[test]
+fn the_examples_of_the_help_are_searches() {
+    let mut count = 0;
+    for line in SEARCH_EXAMPLES.lines() {
+        let Some(words) = line.strip_prefix("  nas search ") else {
+            continue;
+        };
+        // The shell takes the quotes away; what is in them is one word here.
+        let words = words.replace("'python3 mine.py'", "mine.py");
+        match resolved("", &words) {
+            Ok(_) => count += 1,
+            // There is no such folder here.
+            Err(error) => assert!(words.contains("--data photos/"), "{words}: {error:#}"),
+        }
+    }
+    assert!(count >= 6, "{count}");
 }

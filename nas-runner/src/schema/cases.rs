@@ -118,6 +118,12 @@ const CASES: &[Case] = &[
     ("random --halving asha", NONE, NONE),
     ("random --halving sync", SYNC, NONE),
     ("random --halving hyperband --rungs 1,5 --epochs 9", NONE, NONE),
+    ("random --proxy naswot", NONE, NONE),
+    (
+        "random --benchmark nb201 --proxy naswot --scores /scores.csv",
+        NONE,
+        NONE,
+    ),
     (
         "random --benchmark digits --epochs 2",
         NONE,
@@ -149,8 +155,8 @@ const CASES: &[Case] = &[
     ("rl", NONE, NONE),
     (
         "rl --preset zoph-le --space chain",
-        "method.depth = { kind = 'growing', start = 2, add = 1, every = 10 }",
         NONE,
+        "method.depth = { kind = 'growing', start = 2, add = 1, every = 10 }",
     ),
     ("pnas", NONE, NONE),
     (

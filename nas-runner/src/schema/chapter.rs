@@ -64,6 +64,7 @@ impl<'a> Tables<'a> {
             "limits",
             "trial",
             "halving",
+            "screening",
         ];
         for key in keys {
             tables.visit(&format!("/properties/{key}"), Place::default().below(key));

@@ -228,7 +228,9 @@ impl Session {
                 lines.push(line("screening", &screen.in_words()));
             }
             let spent = match &self.source {
-                Source::Table(table) if !table.has_seconds() => "seconds not in the table".to_owned(),
+                Source::Table(table) if !table.has_seconds() && result.seconds == 0.0 => {
+                    "seconds not in the table".to_owned()
+                }
                 _ => format!("{:.1} s", result.seconds),
             };
             lines.push(line(
