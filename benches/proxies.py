@@ -42,11 +42,14 @@ def parse(cell):
 
 
 def live(edges):
-    """The edges that the output, state 3, depends on."""
-    reached = {3}
+    """The edges on a way from the input, state 0, to the output, state 3: those that nas builds."""
+    edges = {edge: op for edge, op in edges.items() if op != "none"}
+    ahead, behind = {0}, {3}
+    for to in (1, 2, 3):
+        ahead |= {b for a, b in edges if b == to and a in ahead}
     for to in (3, 2, 1):
-        reached |= {a for (a, b), op in edges.items() if b == to and b in reached and op != "none"}
-    return {edge: op for edge, op in edges.items() if edge[1] in reached}
+        behind |= {a for a, b in edges if b == to and b in behind}
+    return {(a, b): op for (a, b), op in edges.items() if a in ahead and b in behind}
 
 
 def networks():
@@ -68,16 +71,14 @@ def networks():
                 "nor_conv_3x3": lambda: relu_conv_bn(channels, channels, 3),
                 "avg_pool_3x3": lambda: nn.AvgPool2d(3, 1, 1, count_include_pad=False),
             }
-            self.operations = nn.ModuleDict(
-                {f"{a}{b}": makes[op]() for (a, b), op in self.edges.items() if op != "none"}
-            )
+            self.operations = nn.ModuleDict({f"{a}{b}": makes[op]() for (a, b), op in self.edges.items()})
 
         def forward(self, x):
             states = [x, None, None, None]
-            for (a, b), op in self.edges.items():
-                value = self.operations[f"{a}{b}"](states[a]) if op != "none" else torch.zeros_like(x)
+            for a, b in self.edges:
+                value = self.operations[f"{a}{b}"](states[a])
                 states[b] = value if states[b] is None else states[b] + value
-            return states[3]
+            return torch.zeros_like(x) if states[3] is None else states[3]
 
     class Reduction(nn.Module):
         def __init__(self, inputs, outputs):
@@ -181,7 +182,7 @@ def naswot(net, images):
 
 
 def of_gradients(net, images, labels):
-    """Those of one pass with the loss: gradient norm, SNIP, plain, Fisher; and GraSP, differentiated twice."""
+    """Those of the loss: Fisher; gradient norm, SNIP and plain; and GraSP, differentiated twice."""
     import torch
     from torch import nn
 
@@ -193,20 +194,17 @@ def of_gradients(net, images, labels):
         outputs[layer] = output
 
     handles = [layer.register_forward_hook(keep) for layer in layers]
-    loss = nn.functional.cross_entropy(net(images), labels)
-    weights = [layer.weight for layer in layers]
-    gradients = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
-    gradients = [torch.zeros_like(w) if g is None else g for w, g in zip(weights, gradients)]
-    loss.backward(retain_graph=True)
+    nn.functional.cross_entropy(net(images), labels).backward()
     fisher = 0.0
     for layer in layers:
         output = outputs[layer]
-        if output.grad is None:
-            continue
         product = (output * output.grad).flatten(2).sum(2) if output.dim() > 2 else output * output.grad
         fisher += (product.pow(2).mean(0) / 2).sum().item() * layer.weight[0].numel()
     for handle in handles:
         handle.remove()
+    loss = nn.functional.cross_entropy(net(images), labels)
+    weights = [layer.weight for layer in layers]
+    gradients = torch.autograd.grad(loss, weights, create_graph=True)
     product = sum((g.detach() * g).sum() for g in gradients)
     second = torch.autograd.grad(product, weights, allow_unused=True)
     return {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::Tensor;
-use nas_space::network::Network;
+use nas_space::network::{LayerKind, Network};
 use nas_space::seed::Seed;
 
 use super::agreement::Agreement;
@@ -37,22 +37,31 @@ pub fn score_network(
 ) -> Result<Vec<f64>, EvalError> {
     check(network, kinds, batch, compute)?;
     let wants = |kind| kinds.contains(&kind);
-    let wants_any = |any: &[ProxyKind]| any.iter().any(|&kind| wants(kind));
     let optional = |wanted: bool, score: &dyn Fn() -> Result<f64, EvalError>| match wanted {
         true => score().map(Some),
         false => Ok(None),
     };
     let on_batch = || -> Result<Vec<(ProxyKind, f64)>, EvalError> {
-        match wants_any(&OF_MODEL) {
-            true => {
-                let model = match wants(ProxyKind::Fisher) {
-                    true => Model::unfused(Arc::clone(network), seed, compute)?,
-                    false => Model::new(Arc::clone(network), seed, compute)?,
-                };
-                of_model(&model, kinds, batch)
-            }
-            false => Ok(Vec::new()),
+        let mut found = Vec::new();
+        let fisher = wants(ProxyKind::Fisher);
+        // With convolutions that are otherwise fused, the others would be rounded differently.
+        let apart = fisher && has_groups(network);
+        let others: Vec<ProxyKind> = OF_MODEL
+            .into_iter()
+            .filter(|&kind| wants(kind) && !(apart && kind == ProxyKind::Fisher))
+            .collect();
+        if !others.is_empty() {
+            let model = match fisher && !apart {
+                true => Model::unfused(Arc::clone(network), seed, compute)?,
+                false => Model::new(Arc::clone(network), seed, compute)?,
+            };
+            found = of_model(&model, &others, batch)?;
         }
+        if apart {
+            let model = Model::unfused(Arc::clone(network), seed, compute)?;
+            found.extend(of_model(&model, &[ProxyKind::Fisher], batch)?);
+        }
+        Ok(found)
     };
     let (on_batch, (synflow, (grasp, zen))) = rayon::join(on_batch, || {
         rayon::join(
@@ -201,6 +210,12 @@ pub(super) fn of_model(
         }
     }
     Ok(found)
+}
+
+/// Whether the network has convolutions that the engine may fuse.
+fn has_groups(network: &Network) -> bool {
+    let is_grouped = |kind: &LayerKind| matches!(kind, LayerKind::Conv2d(conv) if conv.groups > 1);
+    network.layers().iter().any(|layer| is_grouped(&layer.kind))
 }
 
 fn check(

@@ -333,15 +333,8 @@ fn a_score_is_the_same_for_any_number_of_threads_and_with_any_others() {
         let all = score(&ProxyKind::ALL, 1);
         assert_eq!(all, score(&ProxyKind::ALL, 3), "{space}");
         for (kind, expected) in ProxyKind::ALL.into_iter().zip(&all) {
-            let alone = f64::from_bits(score(&[kind], 2)[0]);
-            let together = f64::from_bits(*expected);
-            // With fisher, depthwise convolutions have maps of their own, and round otherwise.
-            let near = (alone - together).abs() <= 1e-3 * together.abs().max(1e-3);
-            assert!(
-                alone == together || near,
-                "{space}, {kind}: {alone} and {together}"
-            );
-            assert!(together.is_finite(), "{space}, {kind}: {together}");
+            assert_eq!(score(&[kind], 2)[0], *expected, "{space}, {kind}");
+            assert!(f64::from_bits(*expected).is_finite(), "{space}, {kind}");
         }
     }
 }
