@@ -22,7 +22,10 @@ image_size = 32
 glob = '*.png'
 columns = ['path', 'label']
 layout = 'nhwc'
-cache = '/cache'";
+cache = '/cache'
+max_bad = 0.1
+test_fraction = 0.2
+resize = 'crop'";
 
 const PLAIN_CELLS: &str = "[space]
 kind = 'custom'
