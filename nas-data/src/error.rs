@@ -215,7 +215,7 @@ pub enum DataError {
 
     /// The folder of the cache is in the source.
     #[error(
-        "{}: the cache is inside the folder of images {}, where nothing may be written; choose another folder with --cache",
+        "{}: the cache is inside the folder of images {}, where nothing may be written; choose another folder: set XDG_CACHE_HOME, or `cache` of the read options in a configuration file",
         cache.display(), source_folder.display()
     )]
     CacheInSource {
@@ -227,7 +227,7 @@ pub enum DataError {
 
     /// There is no home directory to keep a cache in.
     #[error(
-        "there is no folder for the cache: neither XDG_CACHE_HOME nor HOME is set; choose one with --cache"
+        "there is no folder for the cache: neither XDG_CACHE_HOME nor HOME is set; set one of them, or `cache` of the read options in a configuration file"
     )]
     NoCache,
 }
