@@ -23,8 +23,8 @@
 //!   left out.
 //! - The loss is the mean cross-entropy of the batch.
 //! - "Weights" are those of convolutions and linear layers: neither biases nor batch norms.
-//! - Layers that contribute nothing to the class scores, and operations on states that are zero, are
-//!   not part of a network here. The published programs build some of them.
+//! - Layers that contribute nothing to the class scores, and operations on states that are zero,
+//!   are not part of a network here. The published programs build some of them.
 //!
 //! **Invariant:** a score has the same bits for any number of threads.
 
