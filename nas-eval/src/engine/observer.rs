@@ -30,10 +30,10 @@ pub(crate) trait Observer: Send {
         false
     }
 
-    /// Σ z · ∂loss/∂z over the pixels of each channel of each image, \[N, channels\], for the output
-    /// z of this convolution or linear layer (by its index in the network). Only passes with
-    /// gradients of weights have it, and those of
-    /// [`Engine::unfused`](super::Engine::unfused) for each such layer.
+    /// Σ z · ∂loss/∂z over the pixels of each channel of each image, \[N, channels\], for the
+    /// output z of this convolution or linear layer (by its index in the network). Only passes with
+    /// gradients of weights have it, and those of [`Engine::unfused`](super::Engine::unfused) for
+    /// each such layer.
     fn products(&mut self, _layer: usize, _channels: usize, _products: &[f64]) {}
 }
 

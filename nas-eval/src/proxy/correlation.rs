@@ -72,8 +72,8 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     lanes.iter().sum()
 }
 
-/// The eigenvalues of a symmetric matrix, in no order, by cyclic Jacobi rotations (Golub & Van Loan,
-/// "Matrix Computations", section 8.5).
+/// The eigenvalues of a symmetric matrix, in no order, by cyclic Jacobi rotations (Golub & Van
+/// Loan, "Matrix Computations", section 8.5).
 pub(super) fn eigenvalues(mut a: Vec<Vec<f64>>) -> Vec<f64> {
     const MOST_SWEEPS: usize = 60;
     let n = a.len();

@@ -2,10 +2,10 @@
 //! Performance Estimation Without Training for Neural Architecture Search", arXiv 2102.08099,
 //! section 3).
 //!
-//! The gradients of the images are those of `jacov`. For each class c among the batch, e_c = Σ ln(|r|
-//! + k) over all entries r of the matrix of correlations of its images, k = 1e-5. With at most 100
-//! classes the score is Σ |e_c|. With more, e_c is divided by the number of its images, and the score
-//! is the mean over c of Σ |e_c − e_d| over all d, as in the authors' program.
+//! The gradients of the images are those of `jacov`. For each class c among the batch, e_c = Σ
+//! ln(|r| + k) over all entries r of the matrix of correlations of its images, k = 1e-5. With at
+//! most 100 classes the score is Σ |e_c|. With more, e_c is divided by the number of its images,
+//! and the score is the mean over c of Σ |e_c − e_d| over all d, as in the authors' program.
 //!
 //! Batch norms by the statistics of the batch; no loss; PyTorch's initialisation.
 

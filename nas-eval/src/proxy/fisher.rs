@@ -2,9 +2,10 @@
 //! dense networks and Fisher pruning", arXiv 1801.05787; Turner et al. 2020, "BlockSwap", arXiv
 //! 1906.04113, equation 3).
 //!
-//! With z the output of a convolution or linear layer, before its batch norm, each channel c has Δ_c
-//! = 1/(2N) · Σ_n (Σ_pixels z · ∂L/∂z)². The score is Σ over layers of Σ_c Δ_c · (weights of the
-//! channel): Abdelfattah et al. 2021 give each weight the value of its channel, and sum over weights.
+//! With z the output of a convolution or linear layer, before its batch norm, each channel c has
+//! Δ_c = 1/(2N) · Σ_n (Σ_pixels z · ∂L/∂z)². The score is Σ over layers of Σ_c Δ_c · (weights of
+//! the channel): Abdelfattah et al. 2021 give each weight the value of its channel, and sum over
+//! weights.
 //!
 //! Batch norms by the statistics of the batch; mean cross-entropy; PyTorch's initialisation.
 

@@ -1,9 +1,10 @@
-//! The covariance of the Jacobian (Mellor et al. 2020, "Neural Architecture Search without Training",
-//! the first version, arXiv 2006.04647v1, section 3; `jacob_cov` in Abdelfattah et al. 2021).
+//! The covariance of the Jacobian (Mellor et al. 2020, "Neural Architecture Search without
+//! Training", the first version, arXiv 2006.04647v1, section 3; `jacob_cov` in Abdelfattah et al.
+//! 2021).
 //!
-//! Each image has the gradient of the sum of the class scores with respect to its pixels. With λ the
-//! eigenvalues of the matrix of correlations of these gradients, the score is −Σ ln(λ + k) + 1/(λ +
-//! k), k = 1e-5. It is highest, −N, where no two gradients correlate.
+//! Each image has the gradient of the sum of the class scores with respect to its pixels. With λ
+//! the eigenvalues of the matrix of correlations of these gradients, the score is −Σ ln(λ + k) +
+//! 1/(λ + k), k = 1e-5. It is highest, −N, where no two gradients correlate.
 //!
 //! Batch norms by the statistics of the batch; no labels, no loss; PyTorch's initialisation. Where
 //! the gradients of all images are constant, they count as equal: the published programs have no

@@ -11,7 +11,7 @@
 //! | `grad_norm`, `snip`, `plain`, `fisher` | those of these names | one forward and backward for all, with that of naswot |
 //! | `jacov`, `epe_nas` | those of these names | one forward and backward for both |
 //! | `grasp` | [`Grasp`](ProxyKind::Grasp) | two forward and backward, in double precision |
-//! | `synflow` | [`Synflow`](ProxyKind::Synflow) | forward and backward of one image, in double precision |
+//! | `synflow` | [`Synflow`](ProxyKind::Synflow) | two forward of one image, in double precision |
 //! | `zen` | [`Zen`](ProxyKind::Zen) | two forward |
 //! | `l2_norm`, `size` | [`L2Norm`](ProxyKind::L2Norm), [`Parameters`](ProxyKind::Parameters), [`Macs`](ProxyKind::Macs) | none |
 //!
@@ -23,8 +23,8 @@
 //!   left out.
 //! - The loss is the mean cross-entropy of the batch.
 //! - "Weights" are those of convolutions and linear layers: neither biases nor batch norms.
-//! - Layers that contribute nothing to the class scores, and operations on states that are zero, are
-//!   not part of a network here. The published programs build some of them.
+//! - Layers that contribute nothing to the class scores, and operations on states that are zero,
+//!   are not part of a network here. The published programs build some of them.
 //!
 //! **Invariant:** a score has the same bits for any number of threads.
 

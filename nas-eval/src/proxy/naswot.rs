@@ -1,9 +1,9 @@
-//! NASWOT: how well ReLUs tell images apart (Mellor et al. 2021, "Neural Architecture Search without
-//! Training", arXiv 2006.04647, section 3).
+//! NASWOT: how well ReLUs tell images apart (Mellor et al. 2021, "Neural Architecture Search
+//! without Training", arXiv 2006.04647, section 3).
 //!
-//! The signs of what all ReLUs read are a binary code of each image. With K the matrix of the number
-//! of bits in which two codes agree (all bits less their Hamming distance), the score is ln det K.
-//! Two images with the same code make K singular: the score is −∞.
+//! The signs of what all ReLUs read are a binary code of each image. With K the matrix of the
+//! number of bits in which two codes agree (all bits less their Hamming distance), the score is ln
+//! det K. Two images with the same code make K singular: the score is −∞.
 //!
 //! - **ReLUs** count as the network has them: where three operations rectify the same map, its bits
 //!   count three times.

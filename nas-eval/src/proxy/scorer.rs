@@ -86,8 +86,8 @@ impl Proxies {
     /// `seed`.
     ///
     /// # Errors
-    /// [`EvalError::Config`] for a value outside its range, or where image or classes of the network
-    /// are not those of the data; [`EvalError::Data`].
+    /// [`EvalError::Config`] for a value outside its range, or where image or classes of the
+    /// network are not those of the data; [`EvalError::Data`].
     pub fn new(
         dataset: &Dataset,
         config: ProxyConfig,

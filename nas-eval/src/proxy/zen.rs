@@ -4,8 +4,8 @@
 //! With f the features before the global average pooling, x and ε Gaussian images and α = 0.01, the
 //! score is ln E ‖f(x) − f(x + α ε)‖ + Σ over batch norms of ln √(mean variance of the channels).
 //!
-//! - **Weights** of convolutions and linear layers are drawn from N(0, 1); biases are 0, batch norms
-//!   start with scale 1 and shift 0.
+//! - **Weights** of convolutions and linear layers are drawn from N(0, 1); biases are 0, batch
+//!   norms start with scale 1 and shift 0.
 //! - **Batch norms** normalise by the statistics of the batch. The second term has the biased
 //!   variances of the batch x. (The authors' program takes running variances, which are part of the
 //!   way from 1 to those.) A batch norm that reads zeros alone scales nothing and is left out.
