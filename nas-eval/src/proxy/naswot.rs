@@ -31,10 +31,11 @@ fn log_determinant(mut a: Vec<Vec<f64>>) -> f64 {
             return f64::NEG_INFINITY;
         }
         sum += pivot.ln();
-        for i in k + 1..n {
-            let factor = a[i][k] / pivot;
-            for j in k + 1..n {
-                a[i][j] -= factor * a[k][j];
+        let (done, below) = a.split_at_mut(k + 1);
+        for row in below {
+            let factor = row[k] / pivot;
+            for (value, above) in row.iter_mut().zip(&done[k]).skip(k + 1) {
+                *value -= factor * above;
             }
         }
     }
