@@ -90,8 +90,8 @@ pub enum BaselineStart {
     /// with the average before it.
     #[default]
     Unbiased,
-    /// 0. Each reward is compared with the average that has taken it in, as in the authors' code of
-    /// ENAS.
+    /// Zero. Each reward is compared with the average that has taken it in, as in the authors' code
+    /// of ENAS.
     Zero,
 }
 

@@ -67,12 +67,12 @@ impl<'a> Tables<'a> {
             "screening",
         ];
         for key in keys {
-            tables.visit(&format!("/properties/{key}"), Place::default().below(key));
+            tables.visit(&format!("/properties/{key}"), &Place::default().below(key));
         }
         tables
     }
 
-    fn visit(&mut self, pointer: &str, place: Place) {
+    fn visit(&mut self, pointer: &str, place: &Place) {
         let pointer = self.target(pointer);
         let schema = self.part(&pointer);
         if !is_table(schema) {
@@ -88,16 +88,16 @@ impl<'a> Tables<'a> {
         for (kind, variant, below) in kinds(schema, &pointer) {
             let place = place.of_kind(kind);
             match self.same_as(variant) {
-                Some(same) => self.visit(&same, place),
+                Some(same) => self.visit(&same, &place),
                 None => self.visit_keys(variant, &below, &place),
             }
         }
-        self.visit_keys(schema, &pointer, &place);
+        self.visit_keys(schema, &pointer, place);
     }
 
     fn visit_keys(&mut self, schema: &Value, pointer: &str, place: &Place) {
         for (key, _) in keys(schema) {
-            self.visit(&format!("{pointer}/properties/{key}"), place.below(key));
+            self.visit(&format!("{pointer}/properties/{key}"), &place.below(key));
         }
     }
 
