@@ -23,8 +23,6 @@ Examples:
       All methods on the built-in table, 30 seeds each
   nas compare random,evolution,local-search --seeds 100 --trials 200
       Some methods, with more seeds and more trials
-  nas compare --table-data cifar10,cifar100
-      Two data sets of NAS-Bench-201
   nas compare evolution --data digits --limit 500 --trials 10 --epochs 1 --seeds 5
       By training: every trial of every seed trains a network
   nas compare evolution,evolution+synflow --scores scores.csv

@@ -45,7 +45,7 @@ Examples:
       Progressive search in a table of accuracies: seconds instead of hours
   nas search evolution --proxy synflow --data digits --trials 40
       Evolution that trains only the better of several candidates, by a score of untrained networks
-  nas search random --evaluator 'python3 mine.py' --workers 2
+  nas search random --evaluator 'python3 mine.py' --workers 2 --batch 2
       Random search, evaluated by your own program
 
 The options of one method: nas search METHOD --help";

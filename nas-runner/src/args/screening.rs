@@ -15,9 +15,11 @@ pub struct ScreeningArgs {
     ///
     /// `nas score --help` describes the proxies. For methods that draw and mutate architectures: random, evolution, nsga2,
     /// local-search, bananas and bohb.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, hide_short_help = true, value_name = "NAME")]
     pub proxy: Option<String>,
-    /// Candidates scored for each random draw, such as each member of a first population [default: 5]
+    /// Candidates scored for each random draw [default: 5]
+    ///
+    /// Each member of a first population is such a draw.
     #[arg(long, hide_short_help = true, value_name = "N", value_parser = between(1, Screening::MOST.into()))]
     pub proxy_draws: Option<usize>,
     /// Candidates scored for each mutant of a parent [default: 2]
@@ -26,7 +28,7 @@ pub struct ScreeningArgs {
     /// Initialisations that a score is averaged over [default: 1]
     #[arg(long, hide_short_help = true, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub proxy_seeds: Option<u32>,
-    /// Take scores from a CSV that `nas score --out` has written, instead of computing them
+    /// Take scores from a CSV of `nas score --out` instead of computing them
     ///
     /// --proxy then names its column. If it has a column of seconds, they count as spent.
     #[arg(long, hide_short_help = true, value_name = "FILE")]

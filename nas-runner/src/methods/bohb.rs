@@ -42,7 +42,7 @@ fn share_up_to_1(text: &str) -> Result<f64, String> {
 impl SearchMethod for BohbConfig {
     const NAME: &'static str = "bohb";
     const DESCRIPTION: &'static str = "Hyperband, led by a model of the good ones";
-    const SUITS: &'static str = "every space; trainings of several lengths";
+    const SUITS: &'static str = "trainings of several lengths";
     const HAS_RUNGS: bool = true;
     const PRESETS: &'static [(&'static str, &'static str)] = &[
         ("bohb", "as in the authors' program (default)"),
