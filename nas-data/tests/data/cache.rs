@@ -218,7 +218,10 @@ fn a_cache_in_the_folder_of_images_is_refused_before_anything_is_made() {
             .read_with(|options| options.cache = Some(cache))
             .unwrap_err()
             .to_string();
-        assert!(refusal.contains("choose another folder: set XDG_CACHE_HOME"), "{refusal}");
+        assert!(
+            refusal.contains("choose another folder: set XDG_CACHE_HOME"),
+            "{refusal}"
+        );
     }
     assert_eq!(contents(folder.path()), before);
 }
