@@ -365,7 +365,7 @@ pub(crate) struct ScoreBar {
 }
 
 impl ScoreBar {
-    /// A bar of so many architectures.
+    /// A bar that ends when all `architectures` are scored.
     pub(crate) fn new(architectures: usize) -> Self {
         let length = Some(architectures as u64);
         Self {

@@ -104,7 +104,7 @@ fn a_table_of_12_and_200_epochs_has_two_rungs() {
         let counted = counts(&trials, &[12, 200]);
         assert_eq!(counted.iter().sum::<usize>(), trials.len());
         if halving != "--halving asha" {
-            // 200 / 12 is about 17: of so many, one is promoted. Then come two of 200 epochs.
+            // η is 17, about 200 / 12. The first bracket trains 17 for 12 epochs and promotes one; the second trains two for 200.
             assert_eq!(counts(&trials[..17], &[12, 200]), [17, 0], "{method}");
             assert_eq!(counts(&trials[17..20], &[12, 200]), [0, 3], "{method}");
         }

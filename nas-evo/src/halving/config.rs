@@ -75,8 +75,8 @@ pub struct BracketPlan {
 }
 
 impl BracketPlan {
-    /// The number of configurations in each of its rungs, from the bottom: ⌊n η^-k⌋, for a ladder
-    /// of so many `rungs`.
+    /// The number of configurations in each of its rungs, from the bottom: ⌊n η^-k⌋. `rungs` is the
+    /// number of rungs of the whole ladder.
     pub fn per_rung(&self, rungs: usize, eta: u32) -> Vec<usize> {
         let powers = std::iter::successors(Some(1_usize), |power| power.checked_mul(eta as usize));
         let count = rungs.saturating_sub(self.bottom);

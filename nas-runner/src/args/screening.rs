@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::RangedI64ValueParser;
 use nas_space::search::Screening;
-
-use crate::parsers::between;
 
 /// Whether candidates are scored before one is trained. Each option but the first needs --proxy.
 #[derive(Debug, Clone, Default, Args)]
@@ -20,11 +19,11 @@ pub struct ScreeningArgs {
     /// Candidates scored for each random draw [default: 5]
     ///
     /// Each member of a first population is such a draw.
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = between(1, Screening::MOST.into()))]
-    pub proxy_draws: Option<usize>,
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = candidates())]
+    pub proxy_draws: Option<u32>,
     /// Candidates scored for each mutant of a parent [default: 2]
-    #[arg(long, hide_short_help = true, value_name = "N", value_parser = between(1, Screening::MOST.into()))]
-    pub proxy_mutants: Option<usize>,
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = candidates())]
+    pub proxy_mutants: Option<u32>,
     /// Initialisations that a score is averaged over [default: 1]
     #[arg(long, hide_short_help = true, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub proxy_seeds: Option<u32>,
@@ -33,6 +32,10 @@ pub struct ScreeningArgs {
     /// --proxy then names its column. If it has a column of seconds, they count as spent.
     #[arg(long, hide_short_help = true, value_name = "FILE")]
     pub scores: Option<PathBuf>,
+}
+
+fn candidates() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(1..=i64::from(Screening::MOST))
 }
 
 impl ScreeningArgs {

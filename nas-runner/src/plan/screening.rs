@@ -78,20 +78,6 @@ impl ScoresPlan {
             Self::File { column, .. } => column,
         }
     }
-
-    fn of(name: &str, args: &ScreeningArgs) -> Result<Self> {
-        Ok(match &args.scores {
-            Some(path) => Self::File {
-                path: path.clone(),
-                column: name.to_owned(),
-            },
-            None => Self::Proxy {
-                proxy: name.parse().typed("--proxy")?,
-                seeds: seeds(),
-                batch_size: batch_size(),
-            },
-        })
-    }
 }
 
 impl ScreeningPlan {
@@ -106,43 +92,45 @@ impl ScreeningPlan {
 
 /// Applies the options typed.
 pub(super) fn overlay(plan: Option<ScreeningPlan>, args: &ScreeningArgs) -> Result<Option<ScreeningPlan>> {
-    let plan = match (&args.proxy, plan) {
-        (Some(name), Some(plan)) if plan.scores.name() == name && args.scores.is_none() => Some(plan),
-        (Some(name), plan) => Some(ScreeningPlan {
+    let mut plan = match (&args.proxy, plan) {
+        (None, None) => {
+            return match args.first_typed() {
+                Some(name) => Err(Usage::new(format!("{name} has no meaning without --proxy NAME")).into()),
+                None => Ok(None),
+            };
+        }
+        (None, Some(plan)) => plan,
+        (Some(name), Some(plan)) if plan.scores.name() == name => plan,
+        (Some(name), plan) => ScreeningPlan {
             draws: plan.as_ref().map_or_else(draws, |plan| plan.draws),
             mutants: plan.as_ref().map_or_else(mutants, |plan| plan.mutants),
-            scores: ScoresPlan::of(name, args)?,
-        }),
-        (None, plan) => plan,
-    };
-    let Some(mut plan) = plan else {
-        return match args.first_typed() {
-            Some(name) => Err(Usage::new(format!("{name} has no meaning without --proxy NAME")).into()),
-            None => Ok(None),
-        };
-    };
-    // The parser allows no more.
-    let number = |typed: Option<usize>| typed.and_then(|typed| u32::try_from(typed).ok());
-    plan.draws = number(args.proxy_draws).unwrap_or(plan.draws);
-    plan.mutants = number(args.proxy_mutants).unwrap_or(plan.mutants);
-    match (&mut plan.scores, args) {
-        (ScoresPlan::Proxy { seeds, .. }, args) if args.scores.is_none() => {
-            *seeds = args.proxy_seeds.unwrap_or(*seeds);
-        }
-        (scores, args) => {
-            if args.proxy_seeds.is_some() {
-                return Err(Usage::new(
-                    "--proxy-seeds has no meaning with scores from a file, which are computed already",
-                )
-                .into());
-            }
-            if let Some(path) = &args.scores {
-                *scores = ScoresPlan::File {
+            scores: match &args.scores {
+                Some(path) => ScoresPlan::File {
                     path: path.clone(),
-                    column: scores.name().to_owned(),
-                };
-            }
-        }
+                    column: name.clone(),
+                },
+                None => ScoresPlan::Proxy {
+                    proxy: name.parse().typed("--proxy")?,
+                    seeds: seeds(),
+                    batch_size: batch_size(),
+                },
+            },
+        },
+    };
+    plan.draws = args.proxy_draws.unwrap_or(plan.draws);
+    plan.mutants = args.proxy_mutants.unwrap_or(plan.mutants);
+    if let Some(path) = &args.scores {
+        plan.scores = ScoresPlan::File {
+            path: path.clone(),
+            column: plan.scores.name().to_owned(),
+        };
+    }
+    if let Some(typed) = args.proxy_seeds {
+        let ScoresPlan::Proxy { seeds, .. } = &mut plan.scores else {
+            let why = "--proxy-seeds has no meaning with scores from a file, which are computed already";
+            return Err(Usage::new(why).into());
+        };
+        *seeds = typed;
     }
     Ok(Some(plan))
 }

@@ -1,7 +1,7 @@
 //! Scores that are kept in a file as they are computed, and the seconds that they cost.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,8 @@ use nas_eval::clock::Stopwatch;
 use nas_space::arch::Architecture;
 use nas_space::search::{Failure, FailureKind, Scorer};
 
+/// The largest file that is read: tens of millions of scores.
+const MOST_BYTES: u64 = 1 << 30;
 /// The first line of the file.
 const HEADER: &str = "choices,score";
 
@@ -71,16 +73,15 @@ impl Record {
     /// Takes up the scores of a file, and adds to it from now on. A last line that was torn is removed.
     pub(super) fn open(&self, path: &Path) -> Result<()> {
         let shown = path.display();
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)
-            .with_context(|| format!("cannot open {shown}"))?;
+        let mut file = nas_files::open_or_create_own(path).with_context(|| format!("cannot open {shown}"))?;
         let mut text = String::new();
-        file.read_to_string(&mut text)
+        (&file)
+            .take(MOST_BYTES + 1)
+            .read_to_string(&mut text)
             .with_context(|| format!("cannot read {shown}"))?;
+        if text.len() as u64 > MOST_BYTES {
+            bail!("{shown} has more than {MOST_BYTES} bytes; remove it, and scores are computed again");
+        }
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         let mut lines = whole.lines();
         match lines.next() {
@@ -196,6 +197,19 @@ mod tests {
         );
         assert_eq!(record.score(&of(4)).unwrap(), 0.4);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text + "4-12,0.4\n");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (elsewhere, path) = (folder.path().join("elsewhere"), folder.path().join("scores.csv"));
+        std::fs::write(&elsewhere, "mine").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        let record = Record::new(Arc::new(Tenth::default()));
+        let error = record.open(&path).unwrap_err();
+        assert!(format!("{error:#}").contains("link"), "{error:#}");
+        assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "mine");
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl ScreenedSpace {
         score
     }
 
-    /// The best of so many candidates, the first of equals; or the first error.
+    /// The best of `count` candidates, of equals the first. Ends with the first error of `next`.
     fn best<E>(
         &self,
         count: u32,

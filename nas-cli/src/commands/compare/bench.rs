@@ -47,10 +47,6 @@ pub(super) struct Bench {
 /// Why it cannot.
 pub(super) fn check(config: &RunConfig) -> Result<()> {
     let searched = config.searched(&config.space.build()?)?;
-    if let (Some(plan), Estimation::Table(_)) = (&config.screening, &config.estimation) {
-        // They are of this space.
-        screening::scores(plan, config, &searched, None)?;
-    }
     strategy(config, &searched, Seed::new(config.seed))?;
     Ok(())
 }
