@@ -1,5 +1,5 @@
 //! The only place in this crate, and in the crates that train with it, where the time is read. It
-//! is reported, and affects no result.
+//! is reported, and affects no result but measured latencies.
 
 use std::time::Instant;
 

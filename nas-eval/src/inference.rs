@@ -1,15 +1,10 @@
-//! Class scores of many images, as fast as the CPU gives them.
+//! Class scores of many images, as fast as the CPU computes them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use candle_core::{Device, Tensor};
-use nas_space::network::Network;
-use nas_space::seed::Seed;
+use candle_core::Tensor;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use crate::clock::Stopwatch;
-use crate::compute::Compute;
 use crate::engine::{Engine, Request};
 use crate::error::EvalError;
 use crate::model::{Model, Pass};
@@ -19,12 +14,6 @@ use crate::pass::{Logits, Weights};
 const IMAGES_OF_A_THREAD: usize = 4;
 /// Below this many images for each thread, all threads work on the same images.
 const FEWEST_PER_THREAD: usize = 2;
-/// Passes before any is measured.
-const WARM_UP: usize = 3;
-/// Passes that are measured: the fewest, for how long, and the most.
-const FEWEST_PASSES: usize = 9;
-const SECONDS: f64 = 1.0;
-const MOST_PASSES: usize = 1000;
 
 /// A model for evaluation alone: [folded](Model::folded), with weights that are laid out once.
 ///
@@ -79,6 +68,19 @@ impl Inference {
         Tensor::cat(&parts?, 0)
     }
 
+    /// The class scores of a few images \[N, C, H, W\], on the thread that calls it, as far as the
+    /// CPU computes them.
+    ///
+    /// # Errors
+    /// As [`Inference::scores`].
+    pub fn scores_alone(&self, images: &Tensor) -> candle_core::Result<Tensor> {
+        if !self.model.runs_on_engine(images) {
+            return self.scores(images);
+        }
+        self.model.check_images(images)?;
+        self.part(images, Engine::forward_alone)
+    }
+
     /// The class scores of some images by an engine that no other thread uses.
     fn part(
         &self,
@@ -104,65 +106,18 @@ impl Inference {
     }
 }
 
-/// How long a network takes for one image on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Latency {
-    /// Median time of a pass with one image, in milliseconds.
-    pub milliseconds: f64,
-    /// The shortest and the longest of the passes, in milliseconds.
-    pub range: [f64; 2],
-    /// Number of passes that were measured.
-    pub passes: usize,
-    /// Threads that a pass was computed by.
-    pub threads: usize,
-}
-
-impl Latency {
-    /// That of a network on the CPU, whatever its weights are. It takes about a second.
-    ///
-    /// # Errors
-    /// As [`Latency::of_model`].
-    pub fn of(network: &Arc<Network>) -> Result<Self, EvalError> {
-        Self::of_model(&Model::new(Arc::clone(network), Seed::new(0), &Compute::cpu())?)
-    }
-
-    /// That of a model, where it is.
-    ///
-    /// # Errors
-    /// As [`Inference::new`] and [`Inference::scores`].
-    pub fn of_model(model: &Model) -> Result<Self, EvalError> {
-        let inference = Inference::new(model)?;
-        let image = model.network().image();
-        let compute = model.parameters().compute();
-        let dims = (1, image.channels, image.height, image.width);
-        let images = Tensor::zeros(dims, compute.dtype, &compute.device)?;
-        for _ in 0..WARM_UP {
-            inference.scores(&images)?;
-        }
-        let (whole, mut times) = (Stopwatch::start(), Vec::new());
-        while times.len() < FEWEST_PASSES || (whole.seconds() < SECONDS && times.len() < MOST_PASSES) {
-            let watch = Stopwatch::start();
-            // A device has done its work when the scores are here.
-            inference.scores(&images)?.to_device(&Device::Cpu)?;
-            times.push(1e3 * watch.seconds());
-        }
-        times.sort_by(f64::total_cmp);
-        Ok(Self {
-            milliseconds: times[times.len() / 2],
-            range: [times[0], times[times.len() - 1]],
-            passes: times.len(),
-            threads: rayon::current_num_threads(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use candle_core::Device;
     use nas_space::network::NetworkConfig;
+    use nas_space::seed::Seed;
     use nas_space::shape::Shape;
     use nas_space::spaces;
     use rand::RngExt;
+
+    use crate::compute::Compute;
 
     use super::*;
 
@@ -236,13 +191,5 @@ mod tests {
             message.contains("3x9x8") && message.contains("1x9x8"),
             "{message}"
         );
-    }
-
-    #[test]
-    fn a_latency_lies_between_the_shortest_and_the_longest_pass() {
-        let latency = Latency::of_model(&model("nb201")).unwrap();
-        let [shortest, longest] = latency.range;
-        assert!(shortest > 0.0 && shortest <= latency.milliseconds && latency.milliseconds <= longest);
-        assert!(latency.passes >= FEWEST_PASSES && latency.threads > 0);
     }
 }

@@ -35,6 +35,7 @@
 //! | [`evaluator`] | training as a [`nas_space::Evaluator`] |
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`inference`], [`predict`] | a trained network at work: class scores, and classes of image files |
+//! | [`latency`] | how long networks take for one image, measured |
 //! | [`proxy`] | zero-cost proxies: scores of untrained networks |
 //! | [`table_build`] | the making of a benchmark table, by training |
 
@@ -55,6 +56,7 @@ pub mod error;
 pub mod evaluator;
 pub mod final_training;
 pub mod inference;
+pub mod latency;
 pub mod memory;
 pub mod model;
 pub mod nn;

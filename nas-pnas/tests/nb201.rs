@@ -16,11 +16,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use nas_pnas::bananas::{Bananas, BananasConfig};
+use nas_pnas::rank::spearman;
 use nas_pnas::{ProgressiveConfig, ProgressiveSearch};
 use nas_space::arch::Architecture;
 use nas_space::search::{Ask, Evaluator, Fidelity, Outcome, Strategy, Trial};
 use nas_space::seed::Seed;
-use nas_space::spaces::{Space, nb201};
+use nas_space::sizes::Sizes;
+use nas_space::spaces::{Space, nb201, nb201_by_index};
 use nas_tables::{TabularEvaluator, built_in};
 use rayon::prelude::*;
 
@@ -203,4 +205,29 @@ fn the_preset_is_better_than_random_search() {
     }
     let t = paired_t(&tested, &random);
     assert!(t > 2.60, "t = {t}");
+}
+
+#[test]
+fn the_table_s_number_of_parameters_ranks_its_cells_as_is_published() {
+    let space = nb201();
+    let cells: Vec<Architecture> = (0..15_625)
+        .map(|number| nb201_by_index(number).unwrap())
+        .collect();
+    for (dataset, published) in [
+        ("cifar10", 0.7527),
+        ("cifar100", 0.7278),
+        ("imagenet16-120", 0.6915),
+    ] {
+        let evaluator = TabularEvaluator::new(Arc::new(built_in("nb201").unwrap()), dataset).unwrap();
+        let test = cells
+            .iter()
+            .map(|cell| evaluator.test_report(cell).unwrap().test_accuracy);
+        let size = cells
+            .iter()
+            .map(|cell| evaluator.sizes().of(cell).unwrap().named["published_params"]);
+        let (test, size): (Vec<f64>, Vec<f64>) = (test.collect(), size.collect());
+        let rank = spearman(&size, &test).unwrap();
+        assert!((rank - published).abs() < 5e-5, "{dataset}: {rank}");
+    }
+    assert_eq!(cells.len(), usize::try_from(space.size()).unwrap());
 }

@@ -24,6 +24,7 @@
 //! [`args`] are the options of a search for command lines. Errors are [`anyhow::Error`]s with a
 //! message for users; errors in what a user has typed or written are [`Usage`] errors.
 
+mod architecture_csv;
 pub mod args;
 pub mod data;
 pub mod data_dir;
@@ -68,6 +69,9 @@ pub use watch::{RunEvent, Unwatched, Watcher};
 /// For an invalid configuration, a directory with another search, or any failure of the search.
 /// Recorded results stay.
 pub fn search_in(directory: &Path, config: RunConfig) -> Result<SearchResult> {
+    if directory.is_dir() {
+        config.keep_latencies_in(directory)?;
+    }
     let session = Session::prepare(config, &Stop::new())?;
     let (run, store) = session.open(directory)?;
     session.run(&run, store, 0)

@@ -38,6 +38,19 @@ pub fn named(text: &str) -> Result<(String, f64), String> {
     }
 }
 
+/// A time in milliseconds: `20ms`, `0.5s`, `800us`, or a number of milliseconds.
+pub fn milliseconds(text: &str) -> Result<f64, String> {
+    const EXPECTED: &str = "a time above 0, such as 20ms";
+    let text = text.trim();
+    // The longest unit first: each ends in an s.
+    let units = [("us", 1e-3), ("µs", 1e-3), ("ms", 1.0), ("s", 1e3)];
+    let (amount, unit) = units
+        .into_iter()
+        .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))
+        .unwrap_or((text, 1.0));
+    Ok(unit * number(amount.trim_end(), EXPECTED, |value| value > 0.0)?)
+}
+
 /// A number above 0.
 pub fn positive(text: &str) -> Result<f64, String> {
     number(text, "a number above 0", |value| value > 0.0)

@@ -37,6 +37,7 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     }
     config.budget.trials = args.trials.or(config.budget.trials);
     config.budget.epochs = args.budget_epochs.or(config.budget.epochs);
+    config.keep_latencies_in(run.path())?;
     let session = Session::prepare_watched(config, &stop, Arc::new(Bars::default()))?;
     let workers = session.workers(args.workers.count())?;
     let config = session.config();

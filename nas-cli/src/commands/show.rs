@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use nas_eval::inference::Latency;
+use nas_eval::latency::Latency;
 use nas_eval::memory;
 use nas_report::number::{counted, figure, grouped, known};
 use nas_runner::Usage;
@@ -40,6 +40,9 @@ struct Shown<'a> {
     /// On this machine, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<Latency>,
+    /// The same on one thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_of_one_thread: Option<Latency>,
     /// The most memory that measuring has taken, with the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
@@ -95,10 +98,10 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
                 layers: network.layers().len(),
             };
             let cost = network.cost();
-            let measured = args
-                .measure
-                .then(|| Latency::of(&Arc::new(network)))
-                .transpose()?;
+            let network = Arc::new(network);
+            let measure = || Ok((Latency::of(&network)?, Latency::on_one_thread(&network)?));
+            let measured: Result<_> = args.measure.then(measure).transpose();
+            let measured = measured?;
             (Some(built), (Some(cost.params), Some(cost.macs)), measured)
         }
         // It is known from a benchmark table alone, which may say how large it is.
@@ -117,7 +120,8 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         built,
         params,
         macs,
-        latency,
+        latency: latency.map(|(all, _)| all),
+        latency_of_one_thread: latency.map(|(_, one)| one),
         peak_memory_bytes: latency.and_then(|_| memory::peak()),
         figures: beside.unwrap_or_default(),
     };
@@ -135,9 +139,11 @@ fn best_size(path: &Path) -> Result<(Option<u64>, Option<u64>)> {
     Ok(run.best().map_or((None, None), |best| run.size(&best)))
 }
 
-/// What the table of a run, where there is one and it can be read, knows of this architecture besides the size of its network.
+/// What the table of a run and its files of costs, where there are any and they can be read, know of this architecture besides
+/// the size of its network.
 fn beside(search: &RunConfig, genotype: &Genotype) -> BTreeMap<String, f64> {
-    if !matches!(search.estimation, Estimation::Table(_)) {
+    let has_costs = search.costs.as_ref().is_some_and(|costs| !costs.latency);
+    if !matches!(search.estimation, Estimation::Table(_)) && !has_costs {
         return BTreeMap::new();
     }
     let figures = search.sizes().and_then(|sizes| {
@@ -148,17 +154,24 @@ fn beside(search: &RunConfig, genotype: &Genotype) -> BTreeMap<String, f64> {
 }
 
 /// What one image takes on this machine.
-fn measured(latency: &Latency, memory: Option<u64>) -> String {
-    let [shortest, longest] = latency.range;
+fn measured(all: &Latency, one: &Latency, memory: Option<u64>) -> String {
+    let of = |latency: &Latency| {
+        let [shortest, longest] = latency.range;
+        format!(
+            "{:.2} ms with {} (median of {} passes, {shortest:.2} to {longest:.2})",
+            latency.milliseconds,
+            counted(latency.threads, "thread"),
+            latency.passes,
+        )
+    };
+    let several = match all.threads {
+        1 => String::new(),
+        _ => format!(", {}", of(all)),
+    };
     let memory = memory.map_or_else(String::new, |bytes| {
-        format!(", {} MiB of memory with the program", bytes.div_ceil(1 << 20))
+        format!("; {} MiB of memory with the program", bytes.div_ceil(1 << 20))
     });
-    format!(
-        "latency {:.2} ms for one image, median of {} passes ({shortest:.2} to {longest:.2}), {}{memory}",
-        latency.milliseconds,
-        latency.passes,
-        counted(latency.threads, "thread")
-    )
+    format!("latency for one image: {}{several}{memory}", of(one))
 }
 
 fn text(shown: &Shown<'_>) -> String {
@@ -202,8 +215,8 @@ fn text(shown: &Shown<'_>) -> String {
             macs as f64 / 1e6
         ))
     ));
-    if let Some(latency) = &shown.latency {
-        lines.push(measured(latency, shown.peak_memory_bytes));
+    if let (Some(all), Some(one)) = (&shown.latency, &shown.latency_of_one_thread) {
+        lines.push(measured(all, one, shown.peak_memory_bytes));
     }
     for (name, value) in &shown.figures {
         lines.push(format!("{name:<7} {}", figure(*value)));

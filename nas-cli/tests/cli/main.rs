@@ -216,7 +216,7 @@ fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
         ("search --order 3", "--order", "1, 2"),
         ("search --selection magic", "--selection", "perturbation"),
         ("search --stop magic", "--stop", "darts-plus"),
-        ("search nsga2 --objectives latency", "--objectives", "macs"),
+        ("search nsga2 --objectives energy", "--objectives", "macs"),
         ("search evolution --removal best", "--removal", "oldest"),
         ("train DARTS_V9", "ARCH", "DARTS_V2"),
         ("train DARTS_V2 --data magic", "--data", "digits"),

@@ -131,8 +131,8 @@ fn a_named_figure_limits_and_is_an_objective_with_every_method() {
     assert!(svg.contains("Validation accuracy and published_params"));
 
     for (words, named) in [
-        ("random --max latency=3", "'latency'"),
-        ("nsga2 --objectives accuracy,latency", "'latency'"),
+        ("random --max energy=3", "'energy'"),
+        ("nsga2 --objectives accuracy,energy", "'energy'"),
     ] {
         let run = dir.path().join("refused");
         let message = refused(2, &borrowed(&search(&run, words)));
@@ -343,5 +343,131 @@ fn show_measures_the_latency_where_that_is_asked_for() {
         measured["latency"]["milliseconds"].as_f64().unwrap() > 0.0,
         "{measured}"
     );
+    let one = &measured["latency_of_one_thread"];
+    assert!(
+        one["milliseconds"].as_f64().unwrap() > 0.0 && one["threads"] == 1,
+        "{measured}"
+    );
     assert_eq!(shown["params"], measured["params"]);
+}
+
+#[test]
+fn a_latency_is_measured_once_and_limits_what_is_trained() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let search = |name: &str, more: &str| -> Vec<String> {
+        let words = format!(
+            "search random --space nb201 --channels 4 --cells 1 --limit 60 --epochs 1 --final-epochs 1 --workers 0 --trials 3 --json \
+             --run {} {more}",
+            path(name)
+        );
+        words.split_whitespace().map(str::to_owned).collect()
+    };
+    // The latencies of these operations come from a file, so that the limit is certain.
+    let table = path("table.csv");
+    json(&borrowed(&search("any", &format!("--latency-table {table}"))));
+    let measured = fs::read_to_string(&table).unwrap();
+    assert!(measured.starts_with("operation,milliseconds\n"), "{measured}");
+    let any = records(&dir.path().join("any"));
+    assert!(
+        any.iter()
+            .all(|(_, evaluation)| evaluation.figures["latency"] > 0.0)
+    );
+    let made_up: String = measured
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let (operation, _) = line.rsplit_once(',').unwrap();
+            let slow = operation.contains(" 3x3") && !operation.contains("stride");
+            format!("{operation},{:?}\n", if slow { 10.0 } else { 0.25 })
+        })
+        .collect();
+    fs::write(&table, format!("operation,milliseconds\n{made_up}")).unwrap();
+    // The stem and what is between the stages take 30 ms for such convolutions, a cell with one 30 ms more.
+    let more = format!("--latency-table {table} --max-latency 45000us --seed 3");
+    let result = json(&borrowed(&search("fast", &more)));
+    let fast = records(&dir.path().join("fast"));
+    assert_eq!(fast.len(), 3);
+    for (genotype, evaluation) in &fast {
+        assert!(
+            evaluation.figures["latency"] <= 45.0 && !genotype.contains("nor_conv_3x3"),
+            "{genotype}"
+        );
+    }
+    let config = fs::read_to_string(dir.path().join("fast/config.toml")).unwrap();
+    assert!(
+        config.contains("latency = 45.0") && config.contains("[costs]\nlatency = true"),
+        "{config}"
+    );
+    // The run keeps what it was found by: the table may be gone.
+    fs::remove_file(&table).unwrap();
+    let more = json(&["resume", &path("fast"), "--trials", "5", "--json"]);
+    assert_eq!((&more["trials"], &result["trials"]), (&5.into(), &3.into()));
+    let fast = records(&dir.path().join("fast"));
+    assert!(
+        fast.iter()
+            .all(|(_, evaluation)| evaluation.figures["latency"] <= 45.0)
+    );
+    let message = refused(2, &borrowed(&search("never", "--max-latency 0ms")));
+    assert!(message.contains("a time above 0, such as 20ms"), "{message}");
+    let made = macro_bench(dir.path());
+    let words = format!(
+        "search random --table {made} --trials 2 --max-latency 3 --run {}",
+        path("never")
+    );
+    let message = refused(2, &words.split(' ').collect::<Vec<_>>());
+    assert!(
+        message.contains("latency") && message.contains("no networks"),
+        "{message}"
+    );
+    assert!(!dir.path().join("never").exists());
+}
+
+#[test]
+fn costs_from_a_file_are_objectives_and_limits() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let rows = (0..15_625).map(|number| format!("{number},{},{}\n", number % 7 + 1, number % 3));
+    let text = format!("index,phone,watch\n{}", rows.collect::<String>());
+    fs::write(path("costs.csv"), &text).unwrap();
+    let search = |name: &str, words: &str| -> Vec<String> {
+        let words = format!(
+            "search {words} --benchmark nb201 --trials 40 --json --cost {} --run {}",
+            path("costs.csv"),
+            path(name)
+        );
+        words.split(' ').map(str::to_owned).collect()
+    };
+    let result = json(&borrowed(&search("front", "nsga2 --objectives accuracy,phone")));
+    let front = result["pareto"].as_array().unwrap();
+    assert!(front.iter().all(|point| {
+        let figures = &point["figures"];
+        (1.0..=7.0).contains(&figures["phone"].as_f64().unwrap()) && figures["watch"].is_number()
+    }));
+    assert!(
+        front.iter().any(|point| point["figures"]["phone"] == 1.0),
+        "{front:?}"
+    );
+    assert_eq!(json(&["resume", &path("front"), "--json"]), result);
+    json(&borrowed(&search("small", "random --max phone=2 --min watch=1")));
+    for (_, evaluation) in records(&dir.path().join("small")) {
+        assert!(evaluation.figures["phone"] <= 2.0 && evaluation.figures["watch"] >= 1.0);
+    }
+    // Other costs are another search.
+    fs::write(path("costs.csv"), text.replace("15624,1,0", "15624,7,0")).unwrap();
+    let message = refused(1, &["resume", &path("front"), "--trials", "50"]);
+    assert!(
+        message.contains("another configuration") || message.contains("parameters"),
+        "{message}"
+    );
+    let words = format!(
+        "compare random,evolution --benchmark nb201 --cost {} --max phone=2 --seeds 2 --trials 5 --json --run {}",
+        path("costs.csv"),
+        path("compared")
+    );
+    json(&words.split(' ').collect::<Vec<_>>());
+    fs::write(path("costs.csv"), "index,phone\n1,fast\n").unwrap();
+    let message = refused(2, &borrowed(&search("never", "random --max phone=2")));
+    assert!(message.contains("line 2: 'fast' is no number"), "{message}");
+    assert!(!dir.path().join("never").exists());
 }

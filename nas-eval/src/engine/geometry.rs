@@ -119,6 +119,25 @@ impl Convolution {
         }
     }
 
+    /// Kernel, stride, dilation and groups, for people: `3x3`, `3x3 stride 2 groups 16`.
+    pub(super) fn window(&self) -> String {
+        let side = |[rows, columns]: [usize; 2]| match rows == columns {
+            true => rows.to_string(),
+            false => format!("{rows}x{columns}"),
+        };
+        let [rows, columns] = self.kernel;
+        let mut text = format!("{rows}x{columns}");
+        for (what, value) in [("stride", self.stride), ("dilation", self.dilation)] {
+            if value != [1, 1] {
+                text += &format!(" {what} {}", side(value));
+            }
+        }
+        if self.groups > 1 {
+            text += &format!(" groups {}", self.groups);
+        }
+        text
+    }
+
     /// Rows and columns of a frame that has this padding, which is at least its own, and all that
     /// it reads.
     pub(super) fn frame_with(&self, padding: [usize; 2]) -> [usize; 2] {

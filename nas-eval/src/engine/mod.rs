@@ -23,6 +23,7 @@ mod plan;
 mod prepare;
 mod run;
 mod schedule;
+mod timing;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
 //! What can be seen of a pass beside its result: signs that ReLUs read, statistics of batch norms,
-//! products of maps with their gradients.
+//! products of maps with their gradients, the seconds of each step.
 //!
 //! A pass without an observer does nothing for it.
 
@@ -24,6 +24,14 @@ pub(crate) trait Observer: Send {
 
     /// The biased variance of each channel over the batch, of what this batch norm reads.
     fn batch_norm(&mut self, _name: &str, _variance: &[f64]) {}
+
+    /// Whether it wants to see seconds. The steps of a pass then run one after the other.
+    fn wants_seconds(&self) -> bool {
+        false
+    }
+
+    /// The seconds that a step took, by its index in the plan.
+    fn seconds(&mut self, _step: usize, _seconds: f64) {}
 
     /// Whether it wants to see products.
     fn wants_products(&self) -> bool {

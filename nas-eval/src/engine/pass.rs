@@ -22,7 +22,7 @@ const EVALUATED_TOGETHER: usize = 64;
 /// Computes what a network gives for batches of images, and the gradients, on the CPU.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    plan: Plan,
+    pub(super) plan: Plan,
     /// The instruction set of the kernels.
     pub(super) level: Level,
     memory: Mutex<Memory>,

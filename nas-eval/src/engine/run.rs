@@ -68,7 +68,7 @@ impl<'a, T: Float> Run<'a, T> {
             level,
             batch: request.images.dim(0)?,
             images,
-            by_batch: !matches!(request.pass, Pass::Eval),
+            by_batch: matches!(request.pass, Pass::Train { .. } | Pass::BatchStatistics),
             needed,
             term_weights,
             alone: false,
@@ -98,7 +98,10 @@ impl<'a, T: Float> Run<'a, T> {
         arena.places.begin(self.batch);
         for wave in self.plan.way_forward(&self.needed, self.goes_back) {
             arena.places.enter(self.plan, &wave, self.batch);
-            let moments = self.forward_wave(arena, &wave);
+            let moments = match &mut observer {
+                Some(observer) if observer.wants_seconds() => self.time_wave(arena, &wave, *observer),
+                _ => self.forward_wave(arena, &wave),
+            };
             let follow = matches!(request.pass, Pass::Train { .. });
             for (index, moments) in moments {
                 let step = &self.plan.steps[index];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 use indexmap::IndexMap;
-use nas_space::network::{LayerId, LayerKind, Network, NetworkBuilder};
+use nas_space::network::{Layer, LayerId, LayerKind, Network, NetworkBuilder};
 use nas_space::seed::Seed;
 
 use super::{BATCH_NORM_EPSILON, Model};
@@ -26,13 +26,8 @@ impl Model {
     /// As [`Model::new`].
     pub fn folded(&self) -> Result<Self, EvalError> {
         let values = self.values()?;
-        let mut folding = Folding {
-            old: &self.network,
-            readers: readers(&self.network),
-            lines: HashMap::new(),
-            gone: HashMap::new(),
-        };
-        folding.find(&values);
+        let mut folding = Folding::new(&self.network);
+        folding.find(|layer| line(&layer.name, &values));
         let network = Arc::new(folding.network()?);
         let model = Self::new(network, Seed::new(0), self.parameters.compute())?;
         let mut tensors = IndexMap::new();
@@ -81,6 +76,16 @@ impl Model {
         }
         self.parameters.adopt(&tensors, "the folded network")
     }
+}
+
+/// The network of [`Model::folded`], for which no parameters are needed.
+///
+/// # Errors
+/// As [`NetworkBuilder`] refuses networks.
+pub(crate) fn folded_network(network: &Network) -> Result<Network, EvalError> {
+    let mut folding = Folding::new(network);
+    folding.find(|layer| vec![[1.0, 0.0]; layer.shape.channels]);
+    folding.network()
 }
 
 /// The parameters and statistics of a layer with their full names.
@@ -146,8 +151,17 @@ struct Folding<'a> {
 }
 
 impl<'a> Folding<'a> {
-    /// Decides which layers are left out.
-    fn find(&mut self, values: &HashMap<String, Vec<f64>>) {
+    fn new(old: &'a Network) -> Self {
+        Self {
+            old,
+            readers: readers(old),
+            lines: HashMap::new(),
+            gone: HashMap::new(),
+        }
+    }
+
+    /// Decides which layers are left out. `line` is what a batch norm does.
+    fn find(&mut self, line: impl Fn(&Layer) -> Line) {
         for (index, layer) in self.old.layers().iter().enumerate() {
             if self.readers[index] == 0 {
                 continue;
@@ -157,7 +171,7 @@ impl<'a> Folding<'a> {
                     self.gone.insert(index, layer.inputs[0]);
                 }
                 LayerKind::BatchNorm { .. } if self.can_take(layer.inputs[0]) => {
-                    let line = line(&layer.name, values);
+                    let line = line(layer);
                     self.take(layer.inputs[0], &line);
                     self.gone.insert(index, layer.inputs[0]);
                 }

@@ -86,7 +86,7 @@ impl Model {
         match pass {
             Pass::Train { .. } => return Ok(self.batch_norm_of_batch(layer, x, affine, tape)?.output),
             Pass::BatchStatistics => return Ok(self.normalized_by_batch(layer, x, affine, tape)?.output),
-            Pass::Eval => {}
+            Pass::Eval | Pass::Scaled { .. } => {}
         }
         let scale_and_shift = self.scale_and_shift(layer, affine, tape)?;
         let scale_and_shift = scale_and_shift.as_ref().map(|(scale, shift)| (scale, shift));

@@ -17,8 +17,13 @@ pub(crate) fn layer_mask(
     device: &Device,
     pass: &Pass,
 ) -> Result<Option<Tensor>> {
-    let Pass::Train { seed, drop_path } = *pass else {
-        return Ok(None);
+    let (seed, drop_path) = match *pass {
+        Pass::Train { seed, drop_path } => (seed, drop_path),
+        Pass::Scaled { step } if layer.kind == LayerKind::DropPath => {
+            let factors = Tensor::from_slice(&[1.0 + step, 1.0 - step], (2, 1, 1, 1), device)?;
+            return factors.to_dtype(dtype).map(Some);
+        }
+        Pass::Eval | Pass::BatchStatistics | Pass::Scaled { .. } => return Ok(None),
     };
     let seed = seed.derive(&layer.name, 0);
     match layer.kind {

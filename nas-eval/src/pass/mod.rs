@@ -32,6 +32,12 @@ pub enum Pass {
     /// Evaluation by the statistics of the batch, which the running ones do not follow; nothing
     /// random.
     BatchStatistics,
+    /// Evaluation of two images, of which drop-path layers multiply what they read: by 1 + `step`
+    /// for the first one and by 1 − `step` for the second.
+    Scaled {
+        /// By how much.
+        step: f64,
+    },
 }
 
 /// Class scores before the softmax.

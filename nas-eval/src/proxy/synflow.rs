@@ -12,10 +12,10 @@
 //!   network; its logarithm is what can be averaged over initialisations.
 //!
 //! No term is negative, so S is the derivative of R when all these weights grow together: the
-//! difference of R at w · (1 + t) and w · (1 − t), over 2t. That takes two passes forward and none
-//! backward. They are computed in double precision, where S is exact to about 1e-9: R has no
-//! negative terms either, so nothing cancels but the two values of R. A network so deep that R is
-//! beyond 1e308 is an error.
+//! difference of R at w · (1 + t) and w · (1 − t), over 2t. Scaling the weights of a layer is
+//! scaling what it reads, so both are computed in one pass of two images, and none backward. It is
+//! in double precision, where S is exact to about 1e-9: R has no negative terms either, so nothing
+//! cancels but the two values of R. A network so deep that R is beyond 1e308 is an error.
 
 use std::sync::Arc;
 
@@ -23,8 +23,7 @@ use candle_core::{DType, Tensor};
 use nas_space::network::Network;
 use nas_space::seed::Seed;
 
-use super::network::without_batch_norms;
-use super::weights;
+use super::network::scaled_without_batch_norms;
 use crate::compute::Compute;
 use crate::error::EvalError;
 use crate::model::{Model, Pass};
@@ -33,32 +32,24 @@ use crate::model::{Model, Pass};
 const STEP: f64 = 1e-6;
 
 pub(super) fn score(network: &Network, seed: Seed, compute: &Compute) -> Result<f64, EvalError> {
-    let network = Arc::new(without_batch_norms(network)?);
-    let compute = compute.clone().with_dtype(DType::F64);
-    flow(|| Model::new(Arc::clone(&network), seed, &compute))
+    let network = Arc::new(scaled_without_batch_norms(network)?);
+    flow(&Model::new(
+        network,
+        seed,
+        &compute.clone().with_dtype(DType::F64),
+    )?)
 }
 
-/// The score of the model that `make` gives, without batch norms and always the same.
-pub(super) fn flow(make: impl Fn() -> Result<Model, EvalError> + Sync) -> Result<f64, EvalError> {
-    let at = |factor| sum_of_scores(&make()?, factor);
-    let (above, below) = rayon::join(|| at(1.0 + STEP), || at(1.0 - STEP));
-    Ok(((above? - below?) / (2.0 * STEP)).ln_1p())
-}
-
-/// R for absolute parameters, with the weights of convolutions and linear layers times `factor`.
-fn sum_of_scores(model: &Model, factor: f64) -> Result<f64, EvalError> {
-    let weights: Vec<String> = weights::names(model.network()).collect();
-    for (name, parameter) in model.parameters().iter() {
-        let absolute = parameter.var.as_detached_tensor().abs()?;
-        let is_weight = weights.iter().any(|weight| weight == name);
-        parameter.var.set(&match is_weight {
-            true => (absolute * factor)?,
-            false => absolute,
-        })?;
+/// The score of a model without batch norms, in which drop-path layers precede all layers with
+/// weights. Its parameters become absolute.
+pub(super) fn flow(model: &Model) -> Result<f64, EvalError> {
+    for (_, parameter) in model.parameters().iter() {
+        parameter.var.set(&parameter.var.as_detached_tensor().abs()?)?;
     }
     let image = model.network().image();
-    let ones = (1, image.channels, image.height, image.width);
+    let ones = (2, image.channels, image.height, image.width);
     let ones = Tensor::ones(ones, DType::F64, model.parameters().device())?;
-    let scores = model.forward(&ones, &Pass::Eval)?;
-    Ok(scores.main.sum_all()?.to_scalar()?)
+    let scores = model.forward(&ones, &Pass::Scaled { step: STEP })?;
+    let sums = scores.main.sum(1)?.to_vec1::<f64>()?;
+    Ok(((sums[0] - sums[1]) / (2.0 * STEP)).ln_1p())
 }

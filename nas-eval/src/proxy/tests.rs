@@ -130,8 +130,8 @@ fn every_proxy_gives_pytorchs_value() {
             ProxyKind::Grasp,
             grasp::of_model(&filled(&network), &batch).unwrap(),
         ));
-        let flow = Arc::new(network::without_batch_norms(&network).unwrap());
-        found.push((ProxyKind::Synflow, synflow::flow(|| Ok(filled(&flow))).unwrap()));
+        let flow = Arc::new(network::scaled_without_batch_norms(&network).unwrap());
+        found.push((ProxyKind::Synflow, synflow::flow(&filled(&flow)).unwrap()));
         let features = Arc::new(network::features(&network).unwrap());
         let features = Model::new(features, Seed::new(0), &precise()).unwrap();
         fill(&features, |_| 3_f64.sqrt());
@@ -376,7 +376,7 @@ fn synflow_is_the_product_along_a_path() {
     let x = b.push(LayerKind::Conv2d(conv), &[x]).unwrap();
     let x = b.global_avg_pool(x).unwrap();
     let logits = b.linear(x, 1).unwrap();
-    let network = network::without_batch_norms(&b.finish(logits, None)).unwrap();
+    let network = network::scaled_without_batch_norms(&b.finish(logits, None)).unwrap();
     assert!(
         network
             .layers()
@@ -384,16 +384,14 @@ fn synflow_is_the_product_along_a_path() {
             .all(|layer| !matches!(layer.kind, LayerKind::BatchNorm { .. }))
     );
     let network = Arc::new(network);
-    let model = || {
-        let model = Model::new(Arc::clone(&network), Seed::new(0), &precise())?;
-        for (name, value) in weights::names(&network).zip([-2.0, 3.0, -0.5]) {
-            let var = &model.parameters().get(&name).unwrap().var;
-            var.set(&Tensor::full(value, var.shape(), &Device::Cpu)?.contiguous()?)?;
-        }
-        Ok(model)
-    };
+    let model = Model::new(Arc::clone(&network), Seed::new(0), &precise()).unwrap();
+    for (name, value) in weights::names(&network).zip([-2.0, 3.0, -0.5]) {
+        let var = &model.parameters().get(&name).unwrap().var;
+        let value = Tensor::full(value, var.shape(), &Device::Cpu).unwrap();
+        var.set(&value.contiguous().unwrap()).unwrap();
+    }
     // Each of the three layers has a share of |a · b · c| = 3.
-    assert_near(synflow::flow(model).unwrap(), f64::ln(1.0 + 9.0), 1e-9, "flow");
+    assert_near(synflow::flow(&model).unwrap(), f64::ln(1.0 + 9.0), 1e-9, "flow");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use nas_tables::BUILT_IN;
 
 use super::{BoundArgs, HalvingArgs, ReadArgs, ScreeningArgs, WorkerArgs};
 
-use crate::parsers::{at_least, between, count, named, positive};
+use crate::parsers::{at_least, between, count, milliseconds, named, positive};
 
 /// The names of benchmarks.
 pub fn benchmarks() -> Vec<&'static str> {
@@ -237,12 +237,29 @@ pub struct LimitArgs {
     /// Networks with more of them are not trained.
     #[arg(long, value_name = "N", value_parser = count())]
     pub max_macs: Option<u64>,
+    /// Highest latency for one image on one thread of this machine, such as 20ms
+    ///
+    /// It is the sum over the operations of a network, each of which is measured once and kept in the run directory. NSGA-II
+    /// has the objective latency for it.
+    #[arg(long, value_name = "TIME", value_parser = milliseconds)]
+    pub max_latency: Option<f64>,
     /// Highest value of another figure, such as a table's latency; can be repeated
     #[arg(long, hide_short_help = true, value_name = "NAME=VALUE", value_parser = named)]
     pub max: Vec<(String, f64)>,
     /// Lowest value of another figure; can be repeated
     #[arg(long, hide_short_help = true, value_name = "NAME=VALUE", value_parser = named)]
     pub min: Vec<(String, f64)>,
+    /// CSV with costs of architectures, for limits and objectives; can be repeated
+    ///
+    /// A column arch names the architecture, or in the space nb201 a column index by its official number. Each other column is
+    /// a figure of its name, such as the latency on a device.
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
+    pub cost: Vec<PathBuf>,
+    /// Measure latencies, take those that FILE has, and add new ones to it
+    ///
+    /// Several searches on one machine then measure each operation once. The latency of each trial is on record.
+    #[arg(long, hide_short_help = true, value_name = "FILE")]
+    pub latency_table: Option<PathBuf>,
 }
 
 /// How networks are trained.

@@ -290,12 +290,12 @@ fn nsga2_takes_population_and_objectives_and_every_method_limits() {
         ("", "nsga2 --objectives macs:max", "expected macs alone"),
         (
             "",
-            "nsga2 --objectives accuracy,latency",
+            "nsga2 --objectives accuracy,energy",
             "Known for every architecture: params, macs",
         ),
         (
             "",
-            "random --max latency=2 --benchmark digits",
+            "random --max energy=2 --benchmark digits",
             "Known for every architecture: params, macs",
         ),
         ("[limits.max]\nmacs = 3.0", "random", "max_macs"),

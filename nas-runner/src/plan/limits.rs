@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use nas_eval::latency::LATENCY;
 use nas_space::limits::{LimitedSpace, Limits};
 use nas_space::search::{Evaluator, Gate};
 use nas_space::seed::Seed;
@@ -15,7 +16,7 @@ use crate::usage::Usage;
 
 /// Applies the options typed to the limits.
 pub(super) fn overlay(limits: Option<Limits>, args: &LimitArgs) -> Option<Limits> {
-    let sizes = args.max_params.is_some() || args.max_macs.is_some();
+    let sizes = args.max_params.is_some() || args.max_macs.is_some() || args.max_latency.is_some();
     if !sizes && args.max.is_empty() && args.min.is_empty() {
         return limits;
     }
@@ -23,26 +24,28 @@ pub(super) fn overlay(limits: Option<Limits>, args: &LimitArgs) -> Option<Limits
     limits.max_params = args.max_params.or(limits.max_params);
     limits.max_macs = args.max_macs.or(limits.max_macs);
     limits.max.extend(args.max.iter().cloned());
+    limits.max.extend(
+        args.max_latency
+            .map(|milliseconds| (LATENCY.to_owned(), milliseconds)),
+    );
     limits.min.extend(args.min.iter().cloned());
     Some(limits)
 }
 
 impl RunConfig {
-    /// How large architectures are: the one count that limits, objectives, records and reports of this run use.
+    /// How large architectures are, and what else they cost: the one count that limits, objectives, records and reports of this run use.
     ///
     /// # Errors
-    /// Where a table cannot be opened.
+    /// Where a table or a file of costs cannot be opened.
     pub fn sizes(&self) -> Result<Arc<dyn Sizes>> {
         let counted =
             |network| -> Result<Arc<dyn Sizes>> { Ok(Arc::new(Counted::new(self.space.build()?, network)?)) };
-        match &self.estimation {
-            Estimation::Training(plan) => counted(plan.evaluator.network),
-            Estimation::Command(plan) => counted(plan.network),
-            Estimation::Table(plan) => {
-                let sizes: Arc<dyn Sizes> = plan.evaluator()?.sizes().clone();
-                Ok(sizes)
-            }
-        }
+        let sizes: Arc<dyn Sizes> = match &self.estimation {
+            Estimation::Training(plan) => counted(plan.evaluator.network)?,
+            Estimation::Command(plan) => counted(plan.network)?,
+            Estimation::Table(plan) => plan.evaluator()?.sizes().clone(),
+        };
+        self.with_costs(sizes)
     }
 
     /// Checks that all limited figures and objectives are known for every architecture.
@@ -92,16 +95,17 @@ impl RunConfig {
         })
     }
 
-    /// What refuses architectures beyond the limits before they are judged, where there are limits. A program of the user's
-    /// has one without them: the size on record is the one that would be limited.
+    /// What refuses architectures beyond the limits before they are judged, where there are limits, and records costs, where
+    /// there are any. A program of the user's has one without them: the size on record is the one that would be limited.
     pub fn gate<'a>(&self, evaluator: &'a dyn Evaluator) -> Result<Option<Gate<'a>>> {
         let reports_sizes = matches!(self.estimation, Estimation::Command(_));
-        if self.limits.is_none() && !reports_sizes {
+        let is_needed = self.limits.is_some() || self.costs.is_some();
+        if !is_needed && !reports_sizes {
             return Ok(None);
         }
         let sizes = self.sizes()?;
         let any = self.space.build()?.sample(&mut Seed::new(0).rng());
-        if self.limits.is_none() && sizes.of(&any).is_err() {
+        if !is_needed && sizes.of(&any).is_err() {
             // Not every space has networks: the size is then what the program says.
             return Ok(None);
         }

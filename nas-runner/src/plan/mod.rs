@@ -1,6 +1,7 @@
 //! A run's configuration with everything resolved, as recorded in its directory.
 
 mod command;
+mod costs;
 mod forecast;
 mod halving;
 mod images;
@@ -12,6 +13,7 @@ mod table;
 mod trial;
 
 pub use command::CommandPlan;
+pub use costs::CostsPlan;
 pub use forecast::{Forecast, Timing};
 pub use halving::HalvingPlan;
 pub use images::{Images, ImagesPlan};
@@ -61,6 +63,10 @@ pub struct RunConfig {
     /// How large a network may be. Without this table, of any size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+    /// Costs of architectures besides their counted size, for limits and objectives. Without this
+    /// table, there are those that a benchmark table has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<CostsPlan>,
     /// What a trial may take before it has failed; needs worker processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialPlan>,

@@ -13,8 +13,8 @@ use nas_study::MOST_CONFIG;
 use toml::{Table, Value};
 
 use super::{
-    CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, minutes, screening,
-    table,
+    CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, costs, halving, limits, minutes,
+    screening, table,
 };
 use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
@@ -161,6 +161,7 @@ pub(super) fn untimed(
         estimation,
         images: (tabular && !method.proposes()).then(|| ImagesPlan::of(&looked)),
         limits: None,
+        costs: None,
         trial: None,
         halving,
         screening: None,
@@ -528,6 +529,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     };
     method.overlay(&args.methods, &known)?;
     config.limits = limits::overlay(config.limits.take(), &task.limits);
+    costs::overlay(config, &task.limits)?;
     if task.bounds.trial_timeout.is_some() || task.bounds.trial_memory.is_some() {
         let trial = config.trial.get_or_insert_default();
         trial.timeout_seconds = task.bounds.trial_timeout.or(trial.timeout_seconds);

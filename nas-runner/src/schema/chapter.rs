@@ -62,6 +62,7 @@ impl<'a> Tables<'a> {
             "estimation",
             "images",
             "limits",
+            "costs",
             "trial",
             "halving",
             "screening",

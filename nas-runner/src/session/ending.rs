@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use nas_eval::final_training::{FinalTraining, Validation};
-use nas_eval::inference::Latency;
+use nas_eval::latency::Latency;
 use nas_eval::train::JudgedBy;
 use nas_report::number::{bounds, percent};
 use nas_report::page::Picture;

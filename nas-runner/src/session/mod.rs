@@ -147,6 +147,8 @@ impl Session {
     pub fn prepare_watched(config: RunConfig, stop: &Stop, watcher: Arc<dyn Watcher>) -> Result<Self> {
         config.validate()?;
         let config = config.with_figures()?;
+        // They are read before anything is written.
+        config.given_costs()?;
         let space = config.space.build()?;
         let searched = config.searched(&space)?;
         let seed = Seed::new(config.seed);
@@ -301,6 +303,7 @@ impl Session {
                 Some(screen) => screen.named(strategy, &parameters)?,
                 None => (strategy, parameters),
             };
+            let parameters = self.with_given_costs(parameters)?;
             return Ok((Searcher::Strategy(strategy), parameters));
         }
         let parameters = method.parameters()?;
@@ -311,6 +314,15 @@ impl Session {
         let parameters = format!("{{\"images\":{images},\"{method}\":{parameters}}}");
         let oneshot = Oneshot::new(searches, run, self.config.budget.seconds);
         Ok((Searcher::Oneshot(Box::new(oneshot)), parameters))
+    }
+
+    /// The parameters of a method with digests of the costs that it may ask for.
+    fn with_given_costs(&self, parameters: String) -> Result<String> {
+        let Some(costs) = self.config.given_costs()? else {
+            return Ok(parameters);
+        };
+        let method: Value = serde_json::from_str(&parameters)?;
+        Ok(serde_json::json!({ "costs": costs, "method": method }).to_string())
     }
 
     /// Of a trial for which the strategy asks for no number of its own.
@@ -368,6 +380,7 @@ impl Session {
         {
             run.write_json(SPLIT_FILE, &split)?;
         }
+        self.config.keep_latencies_in(run.path())?;
         if let Some(screen) = &self.screen {
             screen.record_in(run)?;
         }

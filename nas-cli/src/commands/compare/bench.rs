@@ -92,6 +92,7 @@ impl Bench {
                 ("space", other.space != first.space),
                 ("estimation", other.estimation != first.estimation),
                 ("limits", other.limits != first.limits),
+                ("costs", other.costs != first.costs),
             ] {
                 if differs {
                     bail!(
@@ -125,9 +126,10 @@ impl Bench {
             _ => Vec::new(),
         };
         // The same for all: a table that is open already, with the sizes it has counted.
-        let estimation = configs[0].estimation.clone();
+        let (estimation, costs) = (configs[0].estimation.clone(), configs[0].costs.clone());
         for config in &mut configs[1..] {
             config.estimation.clone_from(&estimation);
+            config.costs.clone_from(&costs);
         }
         Ok(Self {
             configs,
@@ -336,6 +338,9 @@ impl Bench {
 
 /// A search like any other, in its own directory, where it goes on if it was begun.
 fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Stop) -> Result<Run> {
+    if directory.is_dir() {
+        config.keep_latencies_in(directory)?;
+    }
     let session = Session::prepare_watched(config, stop, Arc::new(only_notes))?;
     let (run, mut store) = session.open(directory)?;
     let concluded = match session.search(&run, &mut store, session.workers(workers)?) {

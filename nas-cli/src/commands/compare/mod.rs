@@ -111,7 +111,12 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     let mut benches = Vec::new();
     for task in tasks {
         let configs = entrants.iter().map(|entrant| config(args, entrant, task));
-        benches.push(Bench::new(configs.collect::<Result<Vec<_>>>()?, &stop)?);
+        let configs = configs.collect::<Result<Vec<_>>>()?;
+        // A comparison that is continued keeps to the latencies of its first part.
+        if let Some(directory) = args.task.files.run.as_ref().filter(|path| path.is_dir()) {
+            configs[0].keep_latencies_in(directory)?;
+        }
+        benches.push(Bench::new(configs, &stop)?);
     }
     let contestants = contestants(&entrants, &benches[0].configs);
     let budget = args.budget();
@@ -136,6 +141,9 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     };
     signals::set_resume_hint(format!("the same command with --run {}", directory.display()));
     fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    for bench in &benches {
+        bench.configs[0].keep_latencies_in(&directory)?;
+    }
     let identity = identity(&benches, &contestants)?;
     let (journal, done) = Journal::open(&directory.join("runs.jsonl"), &identity)?;
     if output == Output::Text {
