@@ -23,7 +23,7 @@ impl Stopwatch {
     }
 }
 
-/// Measures the seconds that the thread it was started on computes, where the system tells (Linux),
+/// Measures the seconds that the thread it was started on computes, where the system tells (Unix),
 /// and wall-clock seconds elsewhere. Unlike a [`Stopwatch`] it is not disturbed by what else the
 /// machine does.
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +50,16 @@ impl ThreadStopwatch {
     }
 }
 
-/// Seconds that this thread has been on a core: the first number of the kernel's `schedstat`, in
-/// nanoseconds.
+/// Seconds that this thread has been on a core.
+#[cfg(unix)]
 fn computed_seconds() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let nanoseconds: u64 = text.split_whitespace().next()?.parse().ok()?;
-    Some(nanoseconds as f64 / 1e9)
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Some(time.tv_sec as f64 + time.tv_nsec as f64 / 1e9)
+}
+
+#[cfg(not(unix))]
+fn computed_seconds() -> Option<f64> {
+    None
 }
 
 #[cfg(test)]
@@ -71,7 +75,13 @@ mod tests {
         }
         assert!(sum > 0.0);
         let seconds = thread.seconds();
-        // The kernel counts a running thread at its ticks.
-        assert!(seconds > 0.0 && seconds < wall.seconds() + 0.02, "{seconds}");
+        assert!(seconds > 0.0 && seconds < wall.seconds() + 0.001, "{seconds}");
+        // It is exact to microseconds: a short while counts.
+        let thread = ThreadStopwatch::start();
+        for _ in 0..20_000 {
+            sum = (sum + 1.0).sqrt();
+        }
+        let seconds = thread.seconds();
+        assert!(sum > 0.0 && seconds > 0.0 && seconds < 0.05, "{seconds}");
     }
 }

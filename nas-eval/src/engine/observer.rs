@@ -30,7 +30,7 @@ pub(crate) trait Observer: Send {
         false
     }
 
-    /// The seconds that a step took, by its index in the plan.
+    /// The seconds that the thread of a step computed, by its index in the plan.
     fn seconds(&mut self, _step: usize, _seconds: f64) {}
 
     /// Whether it wants to see products.

@@ -6,7 +6,7 @@ use super::pass::Engine;
 use super::plan::{Op, Plan, Step};
 use super::run::Run;
 use super::schedule::Wave;
-use crate::clock::Stopwatch;
+use crate::clock::ThreadStopwatch;
 use crate::kernels::Float;
 
 impl Engine {
@@ -34,7 +34,7 @@ impl<T: Float> Run<'_, T> {
                 frees_gradients: Vec::new(),
                 frees_maps: &[],
             };
-            let watch = Stopwatch::start();
+            let watch = ThreadStopwatch::start();
             moments.extend(self.forward_wave(arena, &one));
             observer.seconds(step, watch.seconds());
         }

@@ -16,7 +16,7 @@ use nas_space::network::Network;
 use nas_space::seed::Seed;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Stopwatch;
+use crate::clock::{Stopwatch, ThreadStopwatch};
 use crate::compute::Compute;
 use crate::error::EvalError;
 use crate::inference::Inference;
@@ -57,12 +57,22 @@ impl Latency {
         Self::of_model(&untrained(network)?)
     }
 
-    /// The same with one thread.
+    /// The same with one thread: the time that it computes, whatever else the machine does.
     ///
     /// # Errors
     /// As [`Latency::of_model`].
     pub fn on_one_thread(network: &Arc<Network>) -> Result<Self, EvalError> {
-        Self::measure(&untrained(network)?, Inference::scores_alone, 1)
+        let inference = Inference::new(&untrained(network)?)?;
+        let image = blank(inference.model())?;
+        let mut times = Vec::new();
+        let pass = || {
+            let watch = ThreadStopwatch::start();
+            inference.scores_alone(&image)?;
+            times.push(1e3 * watch.seconds());
+            Ok(())
+        };
+        on_a_thread(|| repeat(SECONDS, pass))?;
+        Ok(Self::among(times, 1))
     }
 
     /// That of a model, where it is.
@@ -70,32 +80,29 @@ impl Latency {
     /// # Errors
     /// As [`Inference::new`] and [`Inference::scores`].
     pub fn of_model(model: &Model) -> Result<Self, EvalError> {
-        Self::measure(model, Inference::scores, rayon::current_num_threads())
-    }
-
-    fn measure(
-        model: &Model,
-        scores: impl Fn(&Inference, &Tensor) -> candle_core::Result<Tensor>,
-        threads: usize,
-    ) -> Result<Self, EvalError> {
         let inference = Inference::new(model)?;
         let image = blank(model)?;
         let mut times = Vec::new();
         repeat(SECONDS, || {
             let watch = Stopwatch::start();
             // A device has done its work when the scores are here.
-            scores(&inference, &image)?.to_device(&Device::Cpu)?;
+            inference.scores(&image)?.to_device(&Device::Cpu)?;
             times.push(1e3 * watch.seconds());
             Ok(())
         })?;
+        Ok(Self::among(times, rayon::current_num_threads()))
+    }
+
+    /// The latency among the times of all passes, those that warm up first.
+    fn among(mut times: Vec<f64>, threads: usize) -> Self {
         let mut times = times.split_off(WARM_UP);
         let milliseconds = median(&mut times);
-        Ok(Self {
+        Self {
             milliseconds,
             range: [times[0], times[times.len() - 1]],
             passes: times.len(),
             threads,
-        })
+        }
     }
 }
 
@@ -109,6 +116,11 @@ fn blank(model: &Model) -> candle_core::Result<Tensor> {
     let compute = model.parameters().compute();
     let dims = (1, image.channels, image.height, image.width);
     Tensor::zeros(dims, compute.dtype, &compute.device)
+}
+
+/// Calls `f` on a thread of the pool, where passes stay on this thread.
+fn on_a_thread<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| f())
 }
 
 /// Runs the passes that warm up, then others for this number of seconds.

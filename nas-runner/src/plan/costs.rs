@@ -142,7 +142,14 @@ impl Sizes for GivenSizes {
 
     fn check(&self, quantity: &Quantity) -> Result<(), SpaceError> {
         match self.given.names.get(quantity.name()) {
-            None => self.others.check(quantity),
+            None => self.others.check(quantity).map_err(|error| match error {
+                SpaceError::NotKnown { quantity, reason, .. } => SpaceError::NotKnown {
+                    quantity,
+                    reason,
+                    known: self.known(),
+                },
+                other => other,
+            }),
             Some((_, architectures)) if self.covers(*architectures) => Ok(()),
             Some((path, architectures)) => Err(SpaceError::NotKnown {
                 quantity: quantity.clone(),
