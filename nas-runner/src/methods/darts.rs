@@ -206,6 +206,8 @@ impl SearchMethod for DartsConfig {
     const TRAINS_SUPERNET: bool = true;
     const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
     const NOT_SCREENED: Option<&'static str> = Some("which trains all architectures at once");
+    const NOT_REWARDED: Option<&'static str> =
+        Some("which learns from gradients (--expected-cost adds costs to its loss)");
     const PRESETS: &'static [(&'static str, &'static str)] =
         &[(NB201, "as in the searches of NAS-Bench-201 (2020)")];
     const OF_DATA: &'static [(&'static [&'static str], &'static [&'static str])] =

@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use super::{
     CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, halving, limits, minutes, screening,
-    table,
+    soft_limits, table,
 };
 use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
@@ -161,6 +161,7 @@ pub(super) fn untimed(
         estimation,
         images: (tabular && !method.proposes()).then(|| ImagesPlan::of(&looked)),
         limits: None,
+        soft_limits: None,
         trial: None,
         halving,
         screening: None,
@@ -528,6 +529,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     };
     method.overlay(&args.methods, &known)?;
     config.limits = limits::overlay(config.limits.take(), &task.limits);
+    config.soft_limits = soft_limits::overlay(config.soft_limits.take(), &task.soft_limits)?;
     if task.bounds.trial_timeout.is_some() || task.bounds.trial_memory.is_some() {
         let trial = config.trial.get_or_insert_default();
         trial.timeout_seconds = task.bounds.trial_timeout.or(trial.timeout_seconds);

@@ -153,6 +153,11 @@ const CASES: &[Case] = &[
     ("random", PRODUCT, NONE),
     ("evolution", NONE, NONE),
     ("evolution --tournament-share 0.05 --removal none", NONE, NONE),
+    (
+        "evolution --benchmark nb201 --soft-max macs=50000000 --soft-below -1",
+        NONE,
+        NONE,
+    ),
     ("local-search", NONE, NONE),
     ("nsga2", NONE, NONE),
     ("rl", NONE, NONE),

@@ -256,7 +256,9 @@ impl Session {
     pub fn description(&self) -> Result<String> {
         let evaluator = self.evaluator()?;
         let gate = self.config.gate(evaluator)?;
-        Ok(gate.map_or_else(|| evaluator.description(), |gate| gate.description()))
+        let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let rewarding = self.config.rewarding(evaluator)?;
+        Ok(rewarding.map_or_else(|| evaluator.description(), |rewarding| rewarding.description()))
     }
 
     fn seed(&self) -> Seed {
@@ -301,6 +303,7 @@ impl Session {
                 Some(screen) => screen.named(strategy, &parameters)?,
                 None => (strategy, parameters),
             };
+            let (strategy, parameters) = self.config.rewarded(strategy, parameters)?;
             return Ok((Searcher::Strategy(strategy), parameters));
         }
         let parameters = method.parameters()?;
@@ -334,6 +337,7 @@ impl Session {
             batch: self.config.batch,
             budget: self.config.budget,
             fidelity: self.fidelity()?,
+            ranked_by: self.config.ranked_by().map(str::to_owned),
             ..StudyConfig::new(method, self.space.name(), evaluator.description(), self.seed())
         })
     }
@@ -415,6 +419,7 @@ impl Session {
                 run,
                 report,
                 metric,
+                rewards: self.config.soft_limits.as_ref(),
                 fidelity,
             })
         })
@@ -443,6 +448,8 @@ impl Session {
         };
         let gate = self.config.gate(evaluator)?;
         let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let rewarding = self.config.rewarding(evaluator)?;
+        let evaluator = rewarding.as_ref().map_or(evaluator, |rewarding| rewarding);
         let charged = self.screen.as_ref().map(|screen| screen.charged(evaluator));
         let evaluator = charged.as_ref().map_or(evaluator, |charged| charged);
         let strategy: &mut dyn Strategy = match searcher {
