@@ -8,6 +8,7 @@ use nas_space::spaces::MixedChannels;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DartsError;
+use crate::expected_cost::CostTerm;
 use crate::stop::StopRule;
 
 /// Configuration of a [`Search`](crate::Search).
@@ -34,6 +35,7 @@ use crate::stop::StopRule;
 /// | `relaxation` | darts | how operations are weighed | see [`RelaxationConfig`] |
 /// | `selection` | magnitude | how an architecture is read off | see [`Selection`] |
 /// | `stop` | none | when a search ends early | see [`StopRule`]; none with perturbation |
+/// | `expected_cost` | none | what the architecture's loss adds for the cost of the network | see [`CostTerm`] |
 /// | `hessian_every` | 0 | epochs between two measurements of the dominant eigenvalue, 0 for none | ≥ 0; ≥ 1 with `stop = "robust"` |
 ///
 /// The defaults are those of the authors' code (Liu et al. 2019, arXiv 1806.09055); where the paper
@@ -92,6 +94,10 @@ pub struct DartsConfig {
     pub selection: Selection,
     /// When a search ends early.
     pub stop: StopRule,
+    /// What the loss of the architecture adds for the expected cost of the network; without this
+    /// table, nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_cost: Option<CostTerm>,
     /// Epochs between two measurements of the dominant eigenvalue of the Hessian ∇²_α L_val, 0 for
     /// none; at least 1 with the stop rule `robust`, 0 with the relaxation `gdas`.
     pub hessian_every: u32,
@@ -258,6 +264,7 @@ impl Default for DartsConfig {
             relaxation: RelaxationConfig::default(),
             selection: Selection::default(),
             stop: StopRule::default(),
+            expected_cost: None,
             hessian_every: 0,
         }
     }
@@ -360,6 +367,7 @@ impl DartsConfig {
         self.training().validate()?;
         OptimizerConfig::Adam(self.alpha).validate()?;
         self.stop.validate()?;
+        self.expected_cost.iter().try_for_each(CostTerm::validate)?;
         let positive = |value: f64| value > 0.0 && value.is_finite();
         let not_negative = |value: f64| value >= 0.0 && value.is_finite();
         for (name, value, legal, expected) in [
@@ -445,6 +453,7 @@ impl DartsConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::expected_cost::CostFigure;
 
     #[test]
     fn the_presets_are_valid_and_read_back_as_themselves() {
@@ -500,7 +509,7 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused_by_name() {
         type Change = fn(&mut DartsConfig);
-        let cases: [(&str, Change); 15] = [
+        let cases: [(&str, Change); 16] = [
             ("epochs", |c| c.epochs = 0),
             ("batch_size", |c| c.batch_size = 1),
             ("evaluation_batch_size", |c| c.evaluation_batch_size = 0),
@@ -522,6 +531,12 @@ mod tests {
                 };
             }),
             ("network", |c| c.network.auxiliary = true),
+            ("expected_cost.weight", |c| {
+                c.expected_cost = Some(CostTerm {
+                    figure: CostFigure::Macs,
+                    weight: -0.1,
+                });
+            }),
             ("selection", |c| {
                 c.stop = StopRule::DartsPlus(Default::default());
                 c.selection = Selection::Perturbation { tuning_epochs: 5 };

@@ -21,6 +21,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`expected_cost`] | the cost of the architecture as a term of its loss |
 //! | [`relaxation`] | how operations are weighed: DARTS, PC-DARTS, GDAS |
 //! | [`bilevel`] | the architecture's gradient, of first and second order |
 //! | [`discretize`] | from strengths to an architecture |
@@ -37,6 +38,7 @@ mod search;
 pub mod bilevel;
 pub mod diagnostics;
 pub mod discretize;
+pub mod expected_cost;
 pub mod hessian;
 pub mod relaxation;
 pub mod stop;
@@ -44,5 +46,6 @@ pub mod stop;
 pub use alphas::Alphas;
 pub use config::{BatchNormMode, DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
 pub use error::DartsError;
+pub use expected_cost::{CostFigure, CostTerm, ExpectedCost};
 pub use report::{CellReport, Decided, EdgePerturbation, EpochReport, SearchReport};
 pub use search::{Event, Search, Selecting};

@@ -27,6 +27,10 @@ pub struct EpochReport {
     pub cells: Vec<CellReport>,
     /// Dominant (largest) eigenvalue of ∇²_α L_val on one validation batch, where it was measured.
     pub eigenvalue: Option<f64>,
+    /// Expected cost of the network at the strengths after this epoch, where the search adds it to
+    /// its loss: parameters or multiply-accumulates at the size of the supernet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_cost: Option<f64>,
     /// Wall-clock seconds of the epoch, evaluation included.
     pub seconds: f64,
 }

@@ -273,6 +273,7 @@ mod tests {
                 mean_gap: 0.0,
             }],
             eigenvalue,
+            expected_cost: None,
             seconds: 0.0,
         }
     }

@@ -51,6 +51,24 @@ pub fn milliseconds(text: &str) -> Result<f64, String> {
     Ok(unit * number(amount.trim_end(), EXPECTED, |value| value > 0.0)?)
 }
 
+/// `NAME=VALUE`: the target of a figure.
+pub fn target(text: &str) -> Result<(String, f64), String> {
+    const EXPECTED: &str = "NAME=VALUE, with a number above 0";
+    let (name, value) = text
+        .rsplit_once('=')
+        .ok_or_else(|| format!("expected {EXPECTED}"))?;
+    let value = number(value, EXPECTED, |value| value > 0.0)?;
+    match name {
+        "" => Err(format!("expected {EXPECTED}")),
+        name => Ok((name.to_owned(), value)),
+    }
+}
+
+/// A number of at most 0.
+pub fn not_positive(text: &str) -> Result<f64, String> {
+    number(text, "a number of at most 0", |value| value <= 0.0)
+}
+
 /// A number above 0.
 pub fn positive(text: &str) -> Result<f64, String> {
     number(text, "a number above 0", |value| value > 0.0)

@@ -6,6 +6,7 @@
 //! | [`cell`] | cells: directed acyclic graphs of feature maps |
 //! | [`network`] | networks: stem, cells and head as a list of elementary layers |
 //! | [`cost`] | parameters and multiply-accumulates, counted on those layers |
+//! | [`operation_costs`] | what each operation of a supernet costs |
 //! | [`hierarchy`] | motifs over motifs, and the cell they flatten to |
 //! | [`limits`] | how large a network may be |
 //! | [`genotype`], [`codec`] | architectures as people read and write them |
@@ -47,6 +48,7 @@ pub mod named;
 pub mod nb101;
 pub mod network;
 pub mod op;
+pub mod operation_costs;
 mod quantity;
 pub mod search;
 pub mod seed;

@@ -1,6 +1,7 @@
 //! Limits on the size of a network, and the part of a space within them.
 
 mod limited;
+mod soft;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::limited::{LimitedSpace, Within};
+pub use self::soft::SoftLimits;
 use crate::error::SpaceError;
 use crate::sizes::{Figures, Quantity};
 

@@ -25,6 +25,7 @@ pub const FORMAT: u32 = 1;
 /// | `duplicates` | `evaluate` | what a repeated proposal costs | `evaluate`, `reuse` |
 /// | `fidelity` | 1 epoch | training of a proposal that names none | ≥ 1 epoch |
 /// | `budget` | required | when it ends | see [`Budget`] |
+/// | `ranked_by` | none | the figure that the best trial is chosen by | not empty |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StudyConfig {
@@ -57,6 +58,10 @@ pub struct StudyConfig {
     pub fidelity: Fidelity,
     /// When the study ends.
     pub budget: Budget,
+    /// Name of the figure of evaluations that the [best](crate::Best) trial is chosen by, the
+    /// higher the better, such as a reward; without one, it is the validation accuracy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranked_by: Option<String>,
 }
 
 /// What is done with a proposal of the same choices at the same fidelity as an earlier one.
@@ -132,6 +137,7 @@ impl StudyConfig {
             duplicates: Duplicates::default(),
             fidelity: one_epoch(),
             budget: Budget::default(),
+            ranked_by: None,
         }
     }
 
@@ -151,6 +157,9 @@ impl StudyConfig {
         ];
         if let Some((name, _)) = names.into_iter().find(|(_, value)| value.is_empty()) {
             return Err(ConfigError::Empty { name });
+        }
+        if self.ranked_by.as_ref().is_some_and(String::is_empty) {
+            return Err(ConfigError::Empty { name: "ranked_by" });
         }
         if self.batch == 0 {
             return Err(ConfigError::Zero { name: "batch" });
@@ -205,13 +214,14 @@ mod tests {
     #[test]
     fn values_out_of_range_are_refused() {
         type Spoil = fn(&mut StudyConfig);
-        let cases: [(Spoil, &str); 7] = [
+        let cases: [(Spoil, &str); 8] = [
             (|c| c.batch = 0, "batch"),
             (|c| c.fidelity.epochs = 0, "fidelity.epochs"),
             (|c| c.method.clear(), "method"),
             (|c| c.space.clear(), "space"),
             (|c| c.evaluator.clear(), "evaluator"),
             (|c| c.format = 2, "format 2"),
+            (|c| c.ranked_by = Some(String::new()), "ranked_by"),
             (|c| c.budget = Budget::default(), "budget"),
         ];
         config().validate().unwrap();

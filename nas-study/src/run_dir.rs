@@ -261,6 +261,7 @@ mod tests {
             genotype: "{}".to_owned(),
             valid_accuracy: 0.1 + 0.2,
             epochs: 4,
+            ranked_by: None,
         };
         run.write_best(&best).unwrap();
         run.write_text("cell.svg", "a longer old text").unwrap();

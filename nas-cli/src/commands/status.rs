@@ -65,6 +65,9 @@ struct BestSoFar {
     #[serde(skip_serializing_if = "Option::is_none")]
     valid: Option<f64>,
     epochs: u32,
+    /// Its reward, where the search chooses by that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reward: Option<f64>,
 }
 
 /// What becomes of a run at this moment.
@@ -155,6 +158,7 @@ fn best_so_far(best: &Best, metric: &Metric) -> BestSoFar {
         valid_accuracy: metric.is_accuracy().then_some(best.valid_accuracy),
         valid: (!metric.is_accuracy()).then(|| metric.value(best.valid_accuracy)),
         epochs: best.epochs,
+        reward: best.ranked_by,
     }
 }
 
@@ -215,8 +219,11 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), beside: &str
         lines.push(line("best architecture", &best.arch));
         let reached = counted(best.epochs as usize, "epoch");
         lines.extend(valid.map(|score| {
+            let reward = best
+                .reward
+                .map_or(String::new(), |reward| format!(", reward {reward:.4}"));
             let figure = format!(
-                "{}{} (trial {}, after {reached})",
+                "{}{}{reward} (trial {}, after {reached})",
                 metric.shown(score),
                 metric.note(),
                 best.trial

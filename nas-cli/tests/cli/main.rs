@@ -36,6 +36,7 @@ mod screening;
 #[cfg(unix)]
 mod signals;
 mod sizes;
+mod soft_limits;
 mod tables;
 mod tested;
 mod tools;
@@ -46,7 +47,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use nas_study::Records;
+use nas_study::{Records, TrialRecord};
 use serde_json::Value;
 
 fn nas(args: &[&str]) -> Output {

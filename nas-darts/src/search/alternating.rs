@@ -100,7 +100,7 @@ impl Steps for Fixed {
 
 impl Differentiable {
     /// The gradient of the architecture parameters, of the order asked for, where the weights have
-    /// this learning rate.
+    /// this learning rate; that of the expected cost included, where it is part of the loss.
     pub(crate) fn architecture_gradient(
         &self,
         training: &SupernetTraining,
@@ -111,17 +111,28 @@ impl Differentiable {
         let alphas = self.architecture.alphas()?;
         let mixed = self.mix(&alphas, epoch, "architecture", draw);
         let relaxed = self.relaxed(training.supernet(), &alphas, &mixed);
-        if self.config.order == Order::First {
-            return Ok(relaxed.architecture_gradient(valid)?);
-        }
-        let state = training.optimizer_state()?;
-        let sgd = [self.config.weights.momentum, self.config.weights.weight_decay];
-        let mut problem = SupernetProblem::new(relaxed, [train, valid], sgd, state.tensors());
-        let flat = bilevel::second_order(&mut problem, rate)?;
-        let mut gradient = alphas.clone();
-        for (value, new) in gradient.iter_mut().zip(flat) {
-            *value = new;
-        }
-        Ok(gradient)
+        let gradient = match self.config.order {
+            Order::First => relaxed.architecture_gradient(valid)?,
+            Order::Second => {
+                let state = training.optimizer_state()?;
+                let sgd = [self.config.weights.momentum, self.config.weights.weight_decay];
+                let mut problem = SupernetProblem::new(relaxed, [train, valid], sgd, state.tensors());
+                let flat = bilevel::second_order(&mut problem, rate)?;
+                let mut gradient = alphas.clone();
+                for (value, new) in gradient.iter_mut().zip(flat) {
+                    *value = new;
+                }
+                gradient
+            }
+        };
+        // The way back through the relaxation is linear, and the cost does not depend on the
+        // weights: at either order the two gradients are summed.
+        let (Some(cost), Some(term)) = (&self.expected_cost, self.config.expected_cost) else {
+            return Ok(gradient);
+        };
+        let of_cost = self
+            .relaxation
+            .pull_back(&alphas, &mixed, &cost.slope(term.weight));
+        Ok(gradient.plus(1.0, &of_cost))
     }
 }

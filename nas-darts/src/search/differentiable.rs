@@ -19,6 +19,7 @@ use crate::config::{BatchNormMode, DartsConfig};
 use crate::diagnostics::cell_report;
 use crate::discretize::discretize;
 use crate::error::DartsError;
+use crate::expected_cost::ExpectedCost;
 use crate::problem::Relaxed;
 use crate::relaxation::{Mixed, Relaxation};
 use crate::report::EpochReport;
@@ -36,6 +37,8 @@ pub(crate) struct Differentiable {
     pub(crate) seed: Seed,
     pub(crate) relaxation: Box<dyn Relaxation>,
     pub(crate) architecture: ArchParameters,
+    /// What the loss of the architecture adds.
+    pub(crate) expected_cost: Option<ExpectedCost>,
     /// The strengths before the first step.
     start: Vec<Array2<f64>>,
     pub(crate) stopped: Option<Stopped>,
@@ -56,6 +59,8 @@ impl Differentiable {
         let relaxation = config.relaxation.build(&cells);
         let (weighs_edges, stream) = (relaxation.weighs_edges(), seed.derive("architecture", 0));
         let architecture = ArchParameters::new(&cells, weighs_edges, &config, stream)?;
+        let cost = config.expected_cost.map(|term| term.figure);
+        let cost = cost.map(|figure| ExpectedCost::new(space, &config.network, figure, weighs_edges));
         Ok(Self {
             space: space.clone(),
             cells,
@@ -63,6 +68,7 @@ impl Differentiable {
             start: relaxation.strengths(&architecture.alphas()?),
             relaxation,
             architecture,
+            expected_cost: cost.transpose()?,
             stopped: None,
             projection: None,
             config,
@@ -170,6 +176,7 @@ impl OneShot for Differentiable {
             genotype: self.space.chosen(&chosen)?.to_string(),
             cells: cells.collect(),
             eigenvalue,
+            expected_cost: self.expected_cost.as_ref().map(|cost| cost.of(&strengths)),
             seconds: 0.0,
         })
     }

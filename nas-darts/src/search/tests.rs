@@ -12,6 +12,7 @@ use nas_space::spaces::{Space, darts, nb201};
 
 use super::*;
 use crate::config::{Order, RelaxationConfig};
+use crate::expected_cost::{CostFigure, CostTerm};
 use crate::stop::{DartsPlusRule, RobustRule, StopRule};
 
 mod selection;
@@ -112,6 +113,57 @@ fn the_same_seed_gives_the_same_search_and_another_one_another() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).1, run(2).1);
+}
+
+/// With every relaxation, and at the second order.
+#[test]
+fn a_large_weight_of_the_expected_cost_gives_smaller_networks() {
+    let dataset = digits(160);
+    let gdas = RelaxationConfig::Gdas {
+        first_temperature: 10.0,
+        last_temperature: 0.1,
+    };
+    for (relaxation, order) in [
+        (RelaxationConfig::Darts {}, Order::First),
+        (RelaxationConfig::Darts {}, Order::Second),
+        (RelaxationConfig::PcDarts { parts: 2 }, Order::First),
+        (gdas, Order::First),
+    ] {
+        let found = |weight: f64| {
+            let config = DartsConfig {
+                relaxation,
+                order,
+                expected_cost: Some(CostTerm {
+                    figure: CostFigure::Params,
+                    weight,
+                }),
+                ..config(&dataset)
+            };
+            let space = nb201();
+            let mut search =
+                Search::new(&space, &dataset, config.clone(), Seed::new(2), &Compute::cpu()).unwrap();
+            let report = search.run(None, |_| {}).unwrap();
+            let expected = report.history.iter().map(|epoch| epoch.expected_cost.unwrap());
+            let architecture = space.architecture(&report.genotype).unwrap();
+            let params = space
+                .network(&architecture, &config.network)
+                .unwrap()
+                .cost()
+                .params;
+            (params, expected.collect::<Vec<f64>>())
+        };
+        let (plain, (small, expected)) = (found(0.0), found(100.0));
+        assert!(
+            small < plain.0,
+            "{relaxation:?} {order:?}: {small}, without {}",
+            plain.0
+        );
+        assert!(
+            expected.is_sorted_by(|a, b| a > b),
+            "{relaxation:?} {order:?}: {expected:?}"
+        );
+        assert!(expected.last() < plain.1.last(), "{relaxation:?} {order:?}");
+    }
 }
 
 /// Interrupted after each epoch, of first and second order, by every relaxation.

@@ -3,12 +3,14 @@
 mod halving;
 mod read;
 mod screening;
+mod soft_limits;
 mod task;
 mod workers;
 
 pub use halving::{HalvingArgs, HalvingName};
 pub use read::ReadArgs;
 pub use screening::ScreeningArgs;
+pub use soft_limits::SoftLimitArgs;
 pub use task::{
     BudgetArgs, DataArgs, DeviceArgs, FileArgs, LimitArgs, MetricChoice, SizeArgs, SubjectArgs, TaskArgs,
     TrainingArgs, benchmarks,
@@ -43,6 +45,8 @@ Examples:
       The trade-off between accuracy and size, for small networks
   nas search pnas --benchmark digits --trials 60
       Progressive search in a table of accuracies: seconds instead of hours
+  nas search evolution --benchmark nb201 --soft-max macs=50e6
+      Evolution that trades accuracy for fewer multiply-accumulates, around a target
   nas search evolution --proxy synflow --data digits --trials 40
       Evolution that trains only the better of several candidates, by a score of untrained networks
   nas search random --evaluator 'python3 mine.py' --workers 2 --batch 2

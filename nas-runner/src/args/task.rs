@@ -10,7 +10,7 @@ use nas_eval::train::{ClassWeights, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_tables::BUILT_IN;
 
-use super::{BoundArgs, HalvingArgs, ReadArgs, ScreeningArgs, WorkerArgs};
+use super::{BoundArgs, HalvingArgs, ReadArgs, ScreeningArgs, SoftLimitArgs, WorkerArgs};
 
 use crate::parsers::{at_least, between, count, milliseconds, named, positive};
 
@@ -46,6 +46,9 @@ pub struct TaskArgs {
     /// How large it may be.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// How large it had better be.
+    #[command(flatten)]
+    pub soft_limits: SoftLimitArgs,
     /// What on.
     #[command(flatten)]
     pub device: DeviceArgs,

@@ -6,11 +6,11 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use nas_darts::stop::StopRule;
 use nas_darts::{
-    CellReport, DartsConfig, EdgePerturbation, EpochReport, Order, RelaxationConfig, Search, SearchReport,
-    Selecting, Selection,
+    CellReport, CostFigure, CostTerm, DartsConfig, EdgePerturbation, EpochReport, ExpectedCost, Order,
+    RelaxationConfig, Search, SearchReport, Selecting, Selection,
 };
 use nas_eval::data::{Augmentation, DataFacts};
-use nas_report::number::percent;
+use nas_report::number::{grouped, percent};
 use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
 use nas_report::plot::{self, CellStrengths, Curve, Point};
 use nas_space::genotype::Genotype;
@@ -25,6 +25,7 @@ use super::supernet::{
     self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains, share,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
+use crate::parsers::not_negative;
 use crate::size::{Skeleton, skeleton};
 use crate::usage::{Typed, Usage};
 
@@ -48,6 +49,14 @@ pub struct DartsArgs {
     /// A rule cannot be combined with --selection perturbation.
     #[arg(long, value_enum, value_name = "NAME")]
     stop: Option<StopName>,
+    /// Add the expected cost of the network to the loss of the architecture
+    ///
+    /// Costs are counted at the size of the supernet; operations are expected as often as they are strong.
+    #[arg(long, value_enum, value_name = "NAME")]
+    expected_cost: Option<CostName>,
+    /// Weight of the expected cost, which is 1 when all operations are equally strong [default: 0.1]
+    #[arg(long, value_name = "WEIGHT", value_parser = not_negative)]
+    cost_weight: Option<f64>,
     #[command(flatten)]
     supernet: SupernetArgs,
     /// Epochs between measurements of the Hessian's dominant eigenvalue [default: 0: none]
@@ -95,6 +104,24 @@ enum SelectionName {
     Magnitude,
     /// The operations without which the supernet loses most accuracy
     Perturbation,
+}
+
+/// What is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CostName {
+    /// Trainable parameters
+    Params,
+    /// Multiply-accumulates for one image
+    Macs,
+}
+
+impl From<CostName> for CostFigure {
+    fn from(name: CostName) -> Self {
+        match name {
+            CostName::Params => Self::Params,
+            CostName::Macs => Self::Macs,
+        }
+    }
 }
 
 /// When a search ends early.
@@ -179,6 +206,8 @@ impl SearchMethod for DartsConfig {
     const TRAINS_SUPERNET: bool = true;
     const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
     const NOT_SCREENED: Option<&'static str> = Some("which trains all architectures at once");
+    const NOT_REWARDED: Option<&'static str> =
+        Some("which learns from gradients (--expected-cost adds costs to its loss)");
     const PRESETS: &'static [(&'static str, &'static str)] =
         &[(NB201, "as in the searches of NAS-Bench-201 (2020)")];
     const OF_DATA: &'static [(&'static [&'static str], &'static [&'static str])] =
@@ -259,6 +288,7 @@ impl SearchMethod for DartsConfig {
         {
             self.selection = name.config(self.epochs);
         }
+        self.expected_cost = expected_cost(self.expected_cost, args)?;
         self.batch_size = args.supernet.search_batch.unwrap_or(self.batch_size);
         args.supernet.overlay(&mut self.network);
         self.hessian_every = match args.hessian_every {
@@ -275,6 +305,9 @@ impl SearchMethod for DartsConfig {
         cells.relaxed()?;
         Self::validate(self)?;
         cells.supernet(&self.network, self.relaxation.channels())?;
+        if let Some(term) = self.expected_cost {
+            ExpectedCost::new(cells, &self.network, term.figure, false)?;
+        }
         Ok(())
     }
 
@@ -298,6 +331,24 @@ impl SearchMethod for DartsConfig {
         let title = "The supernet and its operations";
         Ok(Some(Section { title, html }))
     }
+}
+
+/// What the loss adds, with what was typed.
+fn expected_cost(recorded: Option<CostTerm>, args: &DartsArgs) -> Result<Option<CostTerm>> {
+    let figure = args.expected_cost.map(CostFigure::from);
+    let Some(figure) = figure.or(recorded.map(|term| term.figure)) else {
+        return match args.cost_weight {
+            Some(_) => {
+                Err(Usage::new("--cost-weight has no meaning without --expected-cost params or macs").into())
+            }
+            None => Ok(None),
+        };
+    };
+    let weight = args.cost_weight.or(recorded.map(|term| term.weight));
+    Ok(Some(CostTerm {
+        figure,
+        weight: weight.unwrap_or(CostTerm::WEIGHT),
+    }))
 }
 
 /// The published settings and size of the searches of NAS-Bench-201.
@@ -387,8 +438,11 @@ impl Trains for DartsConfig {
         let eigenvalue = report
             .eigenvalue
             .map_or(String::new(), |value| format!(" eigenvalue {value:.3}"));
+        let cost = report.expected_cost.map_or(String::new(), |cost| {
+            format!(" expected cost {}", grouped(cost.round() as u64))
+        });
         format!(
-            "loss {:.3} valid {} skips {skips}{eigenvalue}",
+            "loss {:.3} valid {} skips {skips}{cost}{eigenvalue}",
             report.train_loss,
             percent(report.valid_accuracy)
         )
@@ -470,6 +524,7 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
         ("skip connections", Align::Right),
         ("entropy of α, nats", Align::Right),
         ("eigenvalue", Align::Right),
+        ("expected cost", Align::Right),
     ];
     let mut table = HtmlTable::new(&columns);
     for epoch in epochs {
@@ -493,6 +548,11 @@ fn section(seen: &Seen<'_>) -> Result<Html> {
                 epoch
                     .eigenvalue
                     .map_or("–".to_owned(), |value| format!("{value:.4}")),
+            ),
+            Cell::Text(
+                epoch
+                    .expected_cost
+                    .map_or("–".to_owned(), |cost| grouped(cost.round() as u64)),
             ),
         ]);
     }

@@ -82,6 +82,8 @@ impl SearchMethod for EnasMethod {
     const TRAINS_SUPERNET: bool = true;
     const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
     const NOT_SCREENED: Option<&'static str> = Some("which trains all architectures at once");
+    const NOT_REWARDED: Option<&'static str> =
+        Some("whose controller learns from accuracies with shared weights alone");
     const PRESETS: &'static [(&'static str, &'static str)] = &[(AUTHORS, "as in the authors' code (2018)")];
     const OF_DATA: &'static [(&'static [&'static str], &'static [&'static str])] = &[
         (&["search", "network"], &["image", "classes"]),

@@ -35,6 +35,7 @@ use nas_pnas::ProgressiveConfig;
 use nas_pnas::bananas::BananasConfig;
 use nas_report::page::Html;
 use nas_rl::RlConfig;
+use nas_space::limits::SoftLimits;
 use nas_space::search::{Direction, Evaluator, Fidelity, Metric, ScoreRange, Strategy};
 use nas_space::seed::Seed;
 use nas_space::sizes::Sizes;
@@ -68,6 +69,8 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
     const NOT_HALVED: Option<&'static str> = None;
     /// Why its candidates cannot be screened by a score, if they cannot.
     const NOT_SCREENED: Option<&'static str> = None;
+    /// Why it cannot be told rewards in place of accuracies, if it cannot.
+    const NOT_REWARDED: Option<&'static str> = None;
     /// Whether it always searches on the rungs of `[halving]`, and decides itself how long its trials are.
     const HAS_RUNGS: bool = false;
     /// Settings with a name, and what they are: the values of `--preset`.
@@ -202,7 +205,8 @@ pub struct Setting<'a> {
     pub seed: Seed,
     /// The rungs of the search, where it is halved.
     pub halving: Option<&'a HalvingConfig>,
-    /// The range of scores, where they are no accuracies: a method that uses the size of what it is told gets shares of it.
+    /// The range of scores, where they are no accuracies but, say, rewards: a method that uses the size of what it is told
+    /// gets shares of it.
     pub range: Option<ScoreRange>,
     /// How large architectures are.
     pub sizes: &'a dyn Fn() -> Result<Arc<dyn Sizes>>,
@@ -227,6 +231,8 @@ pub struct Ended<'a> {
     pub report: Option<Value>,
     /// What its scores are of.
     pub metric: Metric,
+    /// What rewards it was told, where it was not told scores.
+    pub rewards: Option<&'a SoftLimits>,
     /// Of a trial for which the strategy asks for no number of epochs of its own.
     pub fidelity: Fidelity,
 }
@@ -355,6 +361,13 @@ macro_rules! methods {
             pub const fn not_screened(self) -> Option<&'static str> {
                 match self {
                     $(Self::$variant => <$config>::NOT_SCREENED,)*
+                }
+            }
+
+            /// Why it cannot be told rewards in place of accuracies, if it cannot.
+            pub const fn not_rewarded(self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant => <$config>::NOT_REWARDED,)*
                 }
             }
 

@@ -27,6 +27,8 @@ impl SearchMethod for Nsga2Config {
     const NAME: &'static str = "nsga2";
     const DESCRIPTION: &'static str = "evolves the front between accuracy and cost";
     const SUITS: &'static str = "small or fast networks";
+    const NOT_REWARDED: Option<&'static str> =
+        Some("which has costs as objectives of their own (--objectives)");
 
     type Args = Nsga2Args;
 

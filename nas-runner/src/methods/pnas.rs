@@ -5,7 +5,6 @@ use clap::{Args, ValueEnum};
 use nas_pnas::report::{LevelReport, SearchReport};
 use nas_pnas::surrogate::{Encoding, LevelData, SurrogateConfig};
 use nas_pnas::{FirstLevel, ProgressiveConfig, ProgressiveSearch};
-use nas_report::Shown;
 use nas_report::number::{grouped, percent};
 use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
 use nas_report::plot::progressive::{self, Level, Model};
@@ -143,7 +142,7 @@ impl SearchMethod for ProgressiveConfig {
         ended.run.write_json(LEVELS_FILE, report)?;
         let report: SearchReport = serde_json::from_value(report.clone())?;
         let levels = plain(&report.levels);
-        let learned = ended.metric.learned();
+        let learned = ended.learned();
         let mut pictures = Vec::new();
         for (name, file, picture) in [
             (
@@ -190,7 +189,7 @@ fn plain(levels: &[LevelReport]) -> Vec<Level> {
 
 fn section(seen: &Seen<'_>) -> Result<Html> {
     let mut html = Html::new();
-    let learned = seen.metric.learned();
+    let learned = seen.learned();
     let best = format!("best {learned}");
     let Some(report) = seen.file::<SearchReport>(LEVELS_FILE)? else {
         html.paragraph("The levels and predictions appear here after the search has ended.");

@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use clap::Args;
-use nas_report::Shown;
 use nas_report::number::{counted, grouped, percent};
 use nas_report::page::{Align, Cell, Html, Table};
 use nas_report::plot::{self, Along, Curve, CurveChart, Dimension, Point, Reference, RewardStep, Scale};
@@ -74,14 +73,15 @@ impl SearchMethod for RlConfig {
         };
         ended.run.write_json(UPDATES_FILE, &updates)?;
         let reference = match (ended.setting.table, updates.last()) {
-            (Some(evaluator), Some(last)) => {
+            // What is looked up are accuracies, which are no rewards.
+            (Some(evaluator), Some(last)) if ended.rewards.is_none() => {
                 let drawn = uniform_draws(ended, evaluator, self.reward, last.trials)?;
                 ended.run.write_json(UNIFORM_FILE, &drawn)?;
                 Some(drawn)
             }
             _ => first_proposals(&updates),
         };
-        let picture = drawn(&updates, self.reward, reference.as_ref(), ended.metric.learned());
+        let picture = drawn(&updates, self.reward, reference.as_ref(), ended.learned());
         ended.run.write_text(PICTURE_FILE, &picture)?;
         Ok(vec![Picture {
             name: "reward",
@@ -169,13 +169,13 @@ fn section(seen: &Seen<'_>, reward: Reward) -> Result<Html> {
     };
     let uniform: Option<Reference> = seen.file(UNIFORM_FILE)?;
     let reference = match uniform {
-        None if !seen.in_table => first_proposals(&updates),
+        None if !seen.in_table || seen.rewards.is_some() => first_proposals(&updates),
         uniform => uniform,
     };
     seen.say_scores(&mut html);
-    let best = format!("best {}", seen.metric.learned());
+    let best = format!("best {}", seen.learned());
     html.figure(
-        &drawn(&updates, reward, reference.as_ref(), seen.metric.learned()),
+        &drawn(&updates, reward, reference.as_ref(), seen.learned()),
         "The results of the controller's proposals and, if known, of uniform draws from the same space.",
     );
     let entropies = updates

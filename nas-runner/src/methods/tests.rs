@@ -1,7 +1,7 @@
 //! What is typed, and what a file says, of each method.
 
 use nas_darts::stop::StopRule;
-use nas_darts::{DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
+use nas_darts::{CostFigure, DartsConfig, FirstStep, Order, RelaxationConfig, Selection};
 use nas_eval::data::DataFacts;
 use nas_eval::train::TrainConfig;
 use nas_evo::{Nsga2Config, Objective, Removal, Tournament};
@@ -84,6 +84,20 @@ fn every_data_set_and_relaxation_has_a_supernet() {
         DartsConfig::gdas().epochs
     );
     assert_eq!(darts("", "--data cifar10"), DartsConfig::default());
+}
+
+#[test]
+fn the_expected_cost_has_a_figure_and_a_weight() {
+    let term = |file, words| darts(file, words).expected_cost.unwrap();
+    assert_eq!(darts("", "").expected_cost, None);
+    let typed = term("", "--expected-cost macs");
+    assert_eq!((typed.figure, typed.weight), (CostFigure::Macs, 0.1));
+    let file = "[method]\nname = 'darts'\nexpected_cost = { figure = 'params', weight = 2.0 }";
+    let over = term(file, "--cost-weight 0.5");
+    assert_eq!((over.figure, over.weight), (CostFigure::Params, 0.5));
+    assert_eq!(term(file, "--expected-cost macs").weight, 2.0);
+    let error = resolved("", "--cost-weight 3").unwrap_err().to_string();
+    assert!(error.contains("without --expected-cost"), "{error}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod limits;
 mod minutes;
 mod resolve;
 mod screening;
+mod soft_limits;
 mod table;
 mod trial;
 
@@ -26,7 +27,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use nas_eval::evaluator::{Span, TrainingEvaluatorConfig};
-use nas_space::limits::Limits;
+use nas_space::limits::{Limits, SoftLimits};
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Budget, Metric, ScoreRange};
 use nas_space::spaces::SpaceConfig;
@@ -67,6 +68,10 @@ pub struct RunConfig {
     /// table, there are those that a benchmark table has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<CostsPlan>,
+    /// Costs that count beside accuracies: the search maximises a reward, which falls where figures
+    /// exceed their targets. Without this table, accuracies alone count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft_limits: Option<SoftLimits>,
     /// What a trial may take before it has failed; needs worker processes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trial: Option<TrialPlan>,
@@ -171,12 +176,16 @@ impl RunConfig {
         Ok(self)
     }
 
-    /// The range of the table's scores, for strategies that use the size of an accuracy: they
-    /// receive shares of it. None if the scores are accuracies, which need no scaling.
+    /// The range of the table's scores, or of rewards, for strategies that use the size of an
+    /// accuracy: they receive shares of it. None if the scores are accuracies, which need no
+    /// scaling.
     ///
     /// # Errors
     /// Where the table cannot be opened.
     pub fn range(&self) -> Result<Option<ScoreRange>> {
+        if let Some(soft) = &self.soft_limits {
+            return self.reward_range(soft);
+        }
         match &self.estimation {
             Estimation::Table(plan) if !plan.metric.is_accuracy() => {
                 Ok(ScoreRange::over(plan.evaluator()?.searched_scores()))
@@ -265,6 +274,7 @@ impl RunConfig {
         self.validate_screening()?;
         self.method.validate(self.space.build()?.as_ref())?;
         self.validate_sizes()?;
+        self.validate_soft_limits()?;
         self.validate_seconds()
     }
 

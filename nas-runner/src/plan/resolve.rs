@@ -14,7 +14,7 @@ use toml::{Table, Value};
 
 use super::{
     CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, costs, halving, limits, minutes,
-    screening, table,
+    screening, soft_limits, table,
 };
 use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
@@ -162,6 +162,7 @@ pub(super) fn untimed(
         images: (tabular && !method.proposes()).then(|| ImagesPlan::of(&looked)),
         limits: None,
         costs: None,
+        soft_limits: None,
         trial: None,
         halving,
         screening: None,
@@ -529,6 +530,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     };
     method.overlay(&args.methods, &known)?;
     config.limits = limits::overlay(config.limits.take(), &task.limits);
+    config.soft_limits = soft_limits::overlay(config.soft_limits.take(), &task.soft_limits)?;
     costs::overlay(config, &task.limits)?;
     if task.bounds.trial_timeout.is_some() || task.bounds.trial_memory.is_some() {
         let trial = config.trial.get_or_insert_default();

@@ -2,6 +2,7 @@ use std::fs;
 
 use clap::Parser;
 use nas_eval::train::TrainConfig;
+use nas_space::search::{Direction, Scale};
 
 use super::*;
 use crate::args::{SEARCH_EXAMPLES, SearchArgs};
@@ -246,4 +247,54 @@ fn the_examples_of_the_help_are_searches() {
         }
     }
     assert!(count >= 6, "{count}");
+}
+
+#[test]
+fn soft_limits_are_typed_over_those_of_a_file() {
+    let soft = |file, words| resolved(file, words).unwrap().soft_limits.unwrap();
+    let typed = soft("", "evolution --soft-max macs=20e6 --soft-max params=3e5");
+    let targets = [("macs".to_owned(), 2e7), ("params".to_owned(), 3e5)].into();
+    assert_eq!(
+        (typed.targets, typed.weight, typed.weight_below),
+        (targets, -0.07, None)
+    );
+    let file = "method = 'evolution'\n[soft_limits]\nweight = -1\nweight_below = 0\ntargets = { macs = 5 }";
+    let of_file = soft(file, "");
+    assert_eq!((of_file.weight, of_file.weight_below), (-1.0, Some(0.0)));
+    let over = soft(file, "--soft-weight -0.5 --soft-max macs=7 --soft-below -0.2");
+    assert_eq!(
+        (over.weight, over.weight_below, over.targets["macs"]),
+        (-0.5, Some(-0.2), 7.0)
+    );
+    let config = resolved("", "evolution --soft-max macs=20e6").unwrap();
+    let written = toml::to_string(&config).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), config);
+    assert_eq!(config.ranked_by(), Some("reward"));
+    // Rewards of networks below the target are above their accuracies: strategies that need shares have a range.
+    let best = config.range().unwrap().unwrap().score(1.0);
+    assert!((1.0..2.0).contains(&best), "{best}");
+    let hard = resolved("", "evolution --soft-max macs=20e6 --soft-below 0").unwrap();
+    assert_eq!(hard.range().unwrap(), None);
+}
+
+#[test]
+fn soft_limits_are_refused_where_nothing_learns_from_rewards() {
+    for (words, why) in [
+        ("nsga2 --soft-max macs=1e6", "--objectives"),
+        ("darts --soft-max macs=1e6", "--expected-cost"),
+        ("enas --soft-max macs=1e6", "shared weights"),
+        ("evolution --soft-max latency=3", "there is no such figure"),
+        ("evolution --soft-below 0", "--soft-below has no meaning without"),
+    ] {
+        let error = format!("{:#}", resolved("", words).unwrap_err());
+        assert!(error.contains(why), "{words}: {error}");
+    }
+    let mut config = resolved("", "evolution --benchmark digits --epochs 2").unwrap();
+    let Estimation::Table(plan) = &mut config.estimation else {
+        panic!("expected a table");
+    };
+    plan.metric = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
+    config.soft_limits = resolved("", "evolution --soft-max macs=1e6").unwrap().soft_limits;
+    let error = config.validate().unwrap_err().to_string();
+    assert!(error.contains("compares by loss"), "{error}");
 }

@@ -15,6 +15,7 @@ pub(super) fn section(run: &Run) -> Result<Section> {
     let seen = Seen {
         run: &run.directory()?,
         metric: &run.metric(),
+        rewards: run.config.soft_limits.as_ref(),
         in_table: run.is_looked_up(),
         best: run.best().map(|best| best.record.trial.id),
         trials: &run.trials,

@@ -62,10 +62,12 @@ fn caption(run: &Run) -> String {
         Direction::Higher => "at the lower edge far below",
         Direction::Lower => "at the upper edge far above",
     };
-    format!(
-        "Line: the best {} so far. Dots: the trials, those {far}.{halved}",
-        run.metric().on("validation")
-    )
+    let figure = run.metric().on("validation");
+    let line = match run.config.ranked_by() {
+        Some(reward) => format!("the {figure} of the highest {reward} so far"),
+        None => format!("the best {figure} so far"),
+    };
+    format!("Line: {line}. Dots: the trials, those {far}.{halved}")
 }
 
 /// The best so far after each trial that changes it: the place of that trial, and its figure as charts have it.
@@ -123,7 +125,7 @@ fn by_seconds(run: &Run) -> Option<String> {
         };
         spent += record.ask_seconds + conclusion.cost_seconds + record.tell_seconds.unwrap_or(0.0);
         if let Ok(evaluation) = &conclusion.result {
-            evaluated.push(Evaluated { record, evaluation });
+            evaluated.push(Evaluated::new(record, evaluation, run.config.ranked_by()));
             times.push(spent);
         }
     }

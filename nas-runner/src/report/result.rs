@@ -39,10 +39,13 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
     let mut figures = vec![(
         validation.as_str(),
         metric.shown(score),
-        format!(
-            "{judged}: the best one, by which the search chose{}",
-            metric.note()
-        ),
+        match &run.config.soft_limits {
+            Some(soft) => format!("{judged}: that of the highest reward, by which the search chose ({soft})"),
+            None => format!(
+                "{judged}: the best one, by which the search chose{}",
+                metric.note()
+            ),
+        },
     )];
     figures.push(match &run.last {
         Some(last) => (
@@ -92,9 +95,13 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     };
     let genotype = run.genotype(best.record)?;
     let metric = run.metric();
+    let chosen_by = match run.config.ranked_by() {
+        Some(reward) => reward.to_owned(),
+        None => metric.on("validation"),
+    };
     html.figure(
         &draw::svg(&genotype),
-        &format!("The best architecture by {}.", metric.on("validation")),
+        &format!("The best architecture by {chosen_by}."),
     );
     html.broken_code(&genotype.to_string());
     match run.config.one_figure() {
@@ -245,7 +252,7 @@ pub(super) fn best_trials(run: &Run) -> Result<Html> {
     }
     // Stable: of equals, the first stays first.
     trials.sort_by(|a, b| {
-        let ((a_epochs, a), (b_epochs, b)) = (a.standing(), b.standing());
+        let ((a_epochs, a), (b_epochs, b)) = (a.place(), b.place());
         b_epochs.cmp(&a_epochs).then(b.total_cmp(&a))
     });
     trials.truncate(10);

@@ -11,7 +11,7 @@ use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluation, FailureKind, Metric};
 use nas_space::sizes::{Figures, Sizes};
 use nas_space::spaces::Space;
-use nas_study::{AttemptRecord, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
+use nas_study::{AttemptRecord, Best, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
 
 use crate::environment::Environment;
 use crate::plan::{Estimation, RunConfig};
@@ -43,6 +43,8 @@ pub struct Run {
 pub struct Evaluated<'a> {
     pub(super) record: &'a TrialRecord,
     pub(super) evaluation: &'a Evaluation,
+    /// What it is compared by with those of the same epochs: its score, or its reward.
+    rank: f64,
 }
 
 impl Run {
@@ -115,9 +117,10 @@ impl Run {
 
     /// The trials that were evaluated, in order.
     pub(super) fn evaluated(&self) -> Vec<Evaluated<'_>> {
+        let ranked_by = self.config.ranked_by();
         let evaluated = self.trials.iter().filter_map(|record| {
             let evaluation = record.conclusion.as_ref()?.result.as_ref().ok()?;
-            Some(Evaluated { record, evaluation })
+            Some(Evaluated::new(record, evaluation, ranked_by))
         });
         evaluated.collect()
     }
@@ -139,7 +142,8 @@ impl Run {
             .count()
     }
 
-    /// The best trial: of those trained longest, the one of the best validation figure, the first of equals.
+    /// The best trial: of those trained longest, the one of the best validation figure, or of the highest reward; the first of
+    /// equals.
     pub fn best(&self) -> Option<Evaluated<'_>> {
         self.evaluated()
             .into_iter()
@@ -236,14 +240,28 @@ impl Run {
     }
 }
 
-impl Evaluated<'_> {
+impl<'a> Evaluated<'a> {
+    /// A trial of a search that chooses the best by this figure, or else by score.
+    pub(super) fn new(record: &'a TrialRecord, evaluation: &'a Evaluation, ranked_by: Option<&str>) -> Self {
+        Self {
+            record,
+            evaluation,
+            rank: Best::rank(evaluation, ranked_by),
+        }
+    }
+
     /// The epochs it was trained for, and its score.
     pub(super) fn standing(&self) -> (u32, f64) {
         (self.record.trial.fidelity.epochs, self.evaluation.valid_accuracy)
     }
 
+    /// Its epochs, and what it is compared by with others of as many: its score, or its reward.
+    pub(super) fn place(&self) -> (u32, f64) {
+        (self.record.trial.fidelity.epochs, self.rank)
+    }
+
     /// Whether it is better, by the rule of [`nas_study::Best`].
     pub(super) fn beats(&self, other: &Self) -> bool {
-        self.standing() > other.standing()
+        self.place() > other.place()
     }
 }

@@ -112,6 +112,9 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         });
         facts.push(("Limits", limits.chain(named).collect::<Vec<_>>().join(", ")));
     }
+    if let Some(soft) = &config.soft_limits {
+        facts.push(("Rewards", soft.to_string()));
+    }
     if let Ok(Some(halving)) = config.halving() {
         let rungs: Vec<String> = halving.rung_epochs()?.iter().map(u32::to_string).collect();
         facts.push((

@@ -155,6 +155,11 @@ const CASES: &[Case] = &[
     ("random", PRODUCT, NONE),
     ("evolution", NONE, NONE),
     ("evolution --tournament-share 0.05 --removal none", NONE, NONE),
+    (
+        "evolution --benchmark nb201 --soft-max macs=50000000 --soft-below -1",
+        NONE,
+        NONE,
+    ),
     ("local-search", NONE, NONE),
     ("nsga2", NONE, NONE),
     ("rl", NONE, NONE),
@@ -177,6 +182,7 @@ const CASES: &[Case] = &[
     ("darts", NONE, NONE),
     ("darts --relaxation pc-darts --selection perturbation", NONE, NONE),
     ("darts --relaxation gdas", NONE, NONE),
+    ("darts --expected-cost macs", NONE, NONE),
     ("darts --stop robust", NONE, NONE),
     ("darts --stop darts-plus", NONE, NONE),
     (

@@ -258,7 +258,9 @@ impl Session {
     pub fn description(&self) -> Result<String> {
         let evaluator = self.evaluator()?;
         let gate = self.config.gate(evaluator)?;
-        Ok(gate.map_or_else(|| evaluator.description(), |gate| gate.description()))
+        let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let rewarding = self.config.rewarding(evaluator)?;
+        Ok(rewarding.map_or_else(|| evaluator.description(), |rewarding| rewarding.description()))
     }
 
     fn seed(&self) -> Seed {
@@ -304,6 +306,7 @@ impl Session {
                 None => (strategy, parameters),
             };
             let parameters = self.with_given_costs(parameters)?;
+            let (strategy, parameters) = self.config.rewarded(strategy, parameters)?;
             return Ok((Searcher::Strategy(strategy), parameters));
         }
         let parameters = method.parameters()?;
@@ -346,6 +349,7 @@ impl Session {
             batch: self.config.batch,
             budget: self.config.budget,
             fidelity: self.fidelity()?,
+            ranked_by: self.config.ranked_by().map(str::to_owned),
             ..StudyConfig::new(method, self.space.name(), evaluator.description(), self.seed())
         })
     }
@@ -428,6 +432,7 @@ impl Session {
                 run,
                 report,
                 metric,
+                rewards: self.config.soft_limits.as_ref(),
                 fidelity,
             })
         })
@@ -456,6 +461,8 @@ impl Session {
         };
         let gate = self.config.gate(evaluator)?;
         let evaluator = gate.as_ref().map_or(evaluator, |gate| gate);
+        let rewarding = self.config.rewarding(evaluator)?;
+        let evaluator = rewarding.as_ref().map_or(evaluator, |rewarding| rewarding);
         let charged = self.screen.as_ref().map(|screen| screen.charged(evaluator));
         let evaluator = charged.as_ref().map_or(evaluator, |charged| charged);
         let strategy: &mut dyn Strategy = match searcher {

@@ -227,6 +227,12 @@ impl Session {
             if let Some(screen) = &self.screen {
                 lines.push(line("screening", &screen.in_words()));
             }
+            if let Some(soft) = &self.config.soft_limits {
+                lines.push(line(
+                    "rewards",
+                    &format!("{soft}; the best is that of the highest reward"),
+                ));
+            }
             let spent = match &self.source {
                 Source::Table(table) if !table.has_seconds() && result.seconds == 0.0 => {
                     "seconds not in the table".to_owned()

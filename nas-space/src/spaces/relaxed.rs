@@ -338,15 +338,25 @@ impl CellSpace {
                 "false: a supernet has none",
             ));
         }
+        self.mixed_network(config, channels, CellStyle::Mixed)
+    }
+
+    /// The same with the batch norms of this style.
+    pub(crate) fn mixed_network(
+        &self,
+        config: &NetworkConfig,
+        channels: MixedChannels,
+        style: CellStyle,
+    ) -> Result<Network, SpaceError> {
         let cells = self.relaxed()?;
         let last = cells.len() - 1;
         let operations = self.operations();
         match self.skeleton() {
-            Skeleton::Darts => around_darts_cells(config, CellStyle::Mixed, |b, inputs, site, reduces| {
+            Skeleton::Darts => around_darts_cells(config, style, |b, inputs, site, reduces| {
                 let table = if reduces { last } else { 0 };
                 cells[table].lower(b, operations, table, inputs, site, channels)
             }),
-            Skeleton::Nb201 => around_nb201_cells(config, CellStyle::Mixed, |b, input, site| {
+            Skeleton::Nb201 => around_nb201_cells(config, style, |b, input, site| {
                 cells[0].lower(b, operations, 0, &[input], site, channels)
             }),
         }

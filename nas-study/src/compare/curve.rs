@@ -4,7 +4,7 @@ use nas_space::arch::Architecture;
 use serde::{Deserialize, Serialize};
 
 use super::{Bootstrap, Estimate};
-use crate::store::TrialRecord;
+use crate::store::{Best, TrialRecord};
 
 /// Most places of a curve.
 const PLACES: usize = 120;
@@ -53,10 +53,13 @@ pub struct Curve {
 
 /// The architectures that these trials of a run, in their order, would have chosen one after the
 /// other. The choice is that of a [`Summary`](crate::Summary): the highest validation accuracy
-/// among the trials of the highest fidelity that was reached.
-pub fn incumbents(trials: &[TrialRecord]) -> Vec<Incumbent> {
+/// among the trials of the highest fidelity that was reached, or the highest value of the figure
+/// `ranked_by`.
+pub fn incumbents(trials: &[TrialRecord], ranked_by: Option<&str>) -> Vec<Incumbent> {
     let mut found: Vec<Incumbent> = Vec::new();
-    let (mut finished, mut epochs, mut seconds, mut fidelity) = (0, 0, 0.0, 0);
+    let (mut finished, mut epochs, mut seconds) = (0, 0, 0.0);
+    // Fidelity and rank of the last one found.
+    let mut highest = (0, f64::NEG_INFINITY);
     for record in trials {
         let Some(conclusion) = &record.conclusion else {
             continue;
@@ -69,15 +72,9 @@ pub fn incumbents(trials: &[TrialRecord]) -> Vec<Incumbent> {
         let Ok(evaluation) = &conclusion.result else {
             continue;
         };
-        let reached = record.trial.fidelity.epochs;
-        let better = match found.last() {
-            None => true,
-            Some(best) => {
-                reached > fidelity || (reached == fidelity && evaluation.valid_accuracy > best.valid_accuracy)
-            }
-        };
-        if better {
-            fidelity = reached;
+        let rank = (record.trial.fidelity.epochs, Best::rank(evaluation, ranked_by));
+        if found.is_empty() || rank > highest {
+            highest = rank;
             found.push(Incumbent {
                 trials: finished,
                 epochs,
@@ -215,14 +212,28 @@ mod tests {
             record(4, 3, Some(Continued { trial: 3, epochs: 1 }), Some(0.55)),
             record(5, 1, None, Some(0.9)),
         ];
-        let found = incumbents(&trials);
+        let found = incumbents(&trials, None);
         let seen: Vec<(u64, u64, f64, f64)> = found
             .iter()
             .map(|one| (one.trials, one.epochs, one.seconds, one.valid_accuracy))
             .collect();
         assert_eq!(seen, [(2, 2, 5.0, 0.5), (4, 4, 10.0, 0.6), (5, 6, 12.5, 0.55)]);
         assert_eq!(found[2].architecture, Architecture::new([4]));
-        assert!(incumbents(&trials[..1]).is_empty());
+        assert!(incumbents(&trials[..1], None).is_empty());
+    }
+
+    #[test]
+    fn the_incumbent_by_a_figure_is_that_of_its_highest_value() {
+        let trials = [(0.5, 0.5), (0.9, 0.4), (0.6, 0.7)].into_iter().enumerate();
+        let trials = trials.map(|(id, (accuracy, reward))| {
+            let mut record = record(id as u64, 1, None, Some(accuracy));
+            let evaluation = record.conclusion.as_mut().unwrap().result.as_mut().unwrap();
+            evaluation.figures.insert("reward".to_owned(), reward);
+            record
+        });
+        let found = incumbents(&trials.collect::<Vec<_>>(), Some("reward"));
+        let seen: Vec<(u64, f64)> = found.iter().map(|one| (one.trials, one.valid_accuracy)).collect();
+        assert_eq!(seen, [(1, 0.5), (3, 0.6)]);
     }
 
     fn incumbent(trials: u64, valid_accuracy: f64) -> Incumbent {

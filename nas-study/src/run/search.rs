@@ -74,7 +74,7 @@ impl<'a> Search<'a> {
             recorded: recorded.into_iter().peekable(),
             outstanding: VecDeque::new(),
             spent: Spent::default(),
-            tally: Tally::default(),
+            tally: Tally::new(config),
             waited_seconds: 0.0,
             exhausted: false,
             firsts: HashMap::new(),

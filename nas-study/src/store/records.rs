@@ -243,7 +243,7 @@ impl Records {
         let study = self.study()?.ok_or_else(|| StoreError::Empty {
             path: self.path.clone(),
         })?;
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(&study.config);
         self.for_each_trial(|record| {
             tally.add_strategy_seconds(record.ask_seconds + record.tell_seconds.unwrap_or(0.0));
             if let Some(conclusion) = &record.conclusion {

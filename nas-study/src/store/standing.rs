@@ -45,7 +45,8 @@ const CONTINUED: &str = "
     FROM trials JOIN trials AS earlier ON earlier.id = trials.continues
     WHERE trials.state <> 'asked'";
 
-/// As [`Best`] has it: the longest trained, of those the most accurate, of those the first.
+/// As [`Best`] has it without [`ranked_by`](crate::StudyConfig::ranked_by): the longest trained, of
+/// those the most accurate, of those the first.
 const BEST: &str = "
     WHERE state = 'done'
     ORDER BY fidelity_epochs DESC, valid_accuracy DESC, id LIMIT 1";
@@ -60,19 +61,11 @@ impl Records {
         // What is read within a transaction is of one moment. Nothing is written, so it ends by
         // being dropped.
         let _snapshot = self.connection.unchecked_transaction().map_err(sqlite)?;
-        let metric = self.metric()?;
-        let best = self
-            .connection
-            .query_row(&(select("trials", &TRIALS) + BEST), [], |row| {
-                Ok(self.trial(row, &metric))
-            })
-            .optional()
-            .map_err(sqlite)?
-            .transpose()?
-            .and_then(|record| {
-                let evaluation = record.conclusion.as_ref()?.result.as_ref().ok()?;
-                Some(Best::new(&record, evaluation.valid_accuracy))
-            });
+        let ranked_by = self.study()?.and_then(|study| study.config.ranked_by);
+        let best = match ranked_by {
+            None => self.most_accurate()?,
+            Some(figure) => self.of_highest(&figure)?,
+        };
         let count = |sql: &str| -> Result<u64, StoreError> {
             let value: i64 = self
                 .connection
@@ -102,5 +95,38 @@ impl Records {
         });
         let standing: Result<Standing, StoreError> = standing.map_err(sqlite)?;
         Ok(Standing { best, ..standing? })
+    }
+
+    /// The best trial by accuracy, which the database finds.
+    fn most_accurate(&self) -> Result<Option<Best>, StoreError> {
+        let metric = self.metric()?;
+        let record = self
+            .connection
+            .query_row(&(select("trials", &TRIALS) + BEST), [], |row| {
+                Ok(self.trial(row, &metric))
+            })
+            .optional()
+            .map_err(|e| StoreError::sqlite(&self.path, e))?
+            .transpose()?;
+        Ok(record.and_then(|record| {
+            let evaluation = record.conclusion.as_ref()?.result.as_ref().ok()?;
+            Some(Best::new(&record, evaluation, None))
+        }))
+    }
+
+    /// The best trial by this figure. Figures are text to the database, so that all trials are read.
+    fn of_highest(&self, figure: &str) -> Result<Option<Best>, StoreError> {
+        let mut best: Option<((u32, f64), Best)> = None;
+        self.for_each_trial(|record| {
+            let result = record.conclusion.as_ref().map(|conclusion| &conclusion.result);
+            let Some(Ok(evaluation)) = result else {
+                return;
+            };
+            let rank = (record.trial.fidelity.epochs, Best::rank(evaluation, Some(figure)));
+            if best.as_ref().is_none_or(|(highest, _)| rank > *highest) {
+                best = Some((rank, Best::new(&record, evaluation, Some(figure))));
+            }
+        })?;
+        Ok(best.map(|(_, best)| best))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Failure, Spent, TrialId};
+use nas_space::search::{Evaluation, Failure, Spent, TrialId};
 use nas_space::seed::Seed;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,8 @@ pub struct Summary {
 }
 
 /// The trial of the highest validation accuracy among those of the highest fidelity that any trial
-/// reached without failing; of several, the one with the lowest number.
+/// reached without failing; of several, the one with the lowest number. In place of the accuracy
+/// stands the figure of [`StudyConfig::ranked_by`], where the study has one.
 ///
 /// Accuracies after different numbers of epochs are not compared: a high accuracy after the first
 /// epoch of a schedule says less than a lower one at its end, so the choice is made among the
@@ -57,17 +58,30 @@ pub struct Best {
     pub valid_accuracy: f64,
     /// The epochs it is trained for, those of the trials it continues among them.
     pub epochs: u32,
+    /// Its figure of the name [`StudyConfig::ranked_by`], by which it was chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranked_by: Option<f64>,
 }
 
 impl Best {
-    /// A trial of this validation accuracy.
-    pub(crate) fn new(record: &TrialRecord, valid_accuracy: f64) -> Self {
+    /// This trial with this evaluation.
+    pub(crate) fn new(record: &TrialRecord, evaluation: &Evaluation, ranked_by: Option<&str>) -> Self {
         Self {
             trial: record.trial.id,
             architecture: record.trial.architecture.clone(),
             genotype: record.genotype.clone().unwrap_or_default(),
-            valid_accuracy,
+            valid_accuracy: evaluation.valid_accuracy,
             epochs: record.trial.fidelity.epochs,
+            ranked_by: ranked_by.and_then(|name| evaluation.figures.get(name).copied()),
+        }
+    }
+
+    /// What trials of one fidelity are compared by, the higher the better: the figure of this name,
+    /// below all others where an evaluation does not have it, or else the validation accuracy.
+    pub fn rank(evaluation: &Evaluation, ranked_by: Option<&str>) -> f64 {
+        match ranked_by {
+            None => evaluation.valid_accuracy,
+            Some(name) => evaluation.figures.get(name).copied().unwrap_or(f64::NEG_INFINITY),
         }
     }
 }
@@ -128,10 +142,21 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     pub(crate) strategy_seconds: f64,
     pub(crate) best: Option<Best>,
+    /// What the best was chosen by: [`Best::rank`].
+    rank: f64,
+    ranked_by: Option<String>,
     first_failure: Option<Failure>,
 }
 
 impl Tally {
+    /// Of a study before its first trial.
+    pub(crate) fn new(config: &StudyConfig) -> Self {
+        Self {
+            ranked_by: config.ranked_by.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Adds a trial and what became of it.
     pub(crate) fn add(&mut self, record: &TrialRecord, conclusion: &Conclusion) {
         self.spent.trials += 1;
@@ -139,14 +164,16 @@ impl Tally {
         self.spent.seconds += conclusion.cost_seconds;
         match &conclusion.result {
             Ok(evaluation) => {
-                let accuracy = evaluation.valid_accuracy;
+                let ranked_by = self.ranked_by.as_deref();
+                let rank = Best::rank(evaluation, ranked_by);
                 let epochs = record.trial.fidelity.epochs;
                 if self
                     .best
                     .as_ref()
-                    .is_none_or(|best| (epochs, accuracy) > (best.epochs, best.valid_accuracy))
+                    .is_none_or(|best| (epochs, rank) > (best.epochs, self.rank))
                 {
-                    self.best = Some(Best::new(record, accuracy));
+                    self.best = Some(Best::new(record, evaluation, ranked_by));
+                    self.rank = rank;
                 }
             }
             Err(failure) => {

@@ -93,6 +93,7 @@ impl Bench {
                 ("estimation", other.estimation != first.estimation),
                 ("limits", other.limits != first.limits),
                 ("costs", other.costs != first.costs),
+                ("soft limits", other.soft_limits != first.soft_limits),
             ] {
                 if differs {
                     bail!(
@@ -116,7 +117,9 @@ impl Bench {
         let description = match &table {
             Some(table) => {
                 let gate = first.gate(table)?;
-                gate.map_or_else(|| table.description(), |gate| gate.description())
+                let evaluator: &dyn Evaluator = gate.as_ref().map_or(table, |gate| gate);
+                let rewarding = first.rewarding(evaluator)?;
+                rewarding.map_or_else(|| evaluator.description(), |rewarding| rewarding.description())
             }
             // Made once, to find out what cannot be before anything is written.
             None => Session::prepare(first.clone(), stop)?.description()?,
@@ -284,6 +287,7 @@ impl Bench {
         if let Some(screen) = &screen {
             (strategy, parameters) = screen.named(strategy, &parameters)?;
         }
+        (strategy, parameters) = config.rewarded(strategy, parameters)?;
         // The rungs of the method, where it is halved.
         let of_trials = match config.halving()? {
             Some(halving) => table.clone().with_epochs(&halving.rung_epochs()?)?,
@@ -291,6 +295,8 @@ impl Bench {
         };
         let gate = config.gate(&of_trials)?;
         let evaluator: &dyn Evaluator = gate.as_ref().map_or(&of_trials, |gate| gate);
+        let rewarding = config.rewarding(evaluator)?;
+        let evaluator = rewarding.as_ref().map_or(evaluator, |rewarding| rewarding);
         let charged = screen.as_ref().map(|screen| screen.charged(evaluator));
         let evaluator = charged.as_ref().map_or(evaluator, |charged| charged);
         let study = StudyConfig {
@@ -300,6 +306,7 @@ impl Bench {
             fidelity: Fidelity {
                 epochs: self.search_epochs()?,
             },
+            ranked_by: config.ranked_by().map(str::to_owned),
             ..StudyConfig::new(strategy.name(), self.space.name(), evaluator.description(), seed)
         };
         let mut store = Store::in_memory()?;
@@ -324,7 +331,7 @@ impl Bench {
             Err(error @ TableError::Lacking { .. }) => Ok(Err(error.to_string())),
             Err(error) => Err(error),
         };
-        let mut chosen = incumbents(&store.records().trials()?);
+        let mut chosen = incumbents(&store.records().trials()?, config.ranked_by());
         for one in &mut chosen {
             one.test_accuracy = tested(&one.architecture)?.ok();
         }
@@ -341,6 +348,7 @@ fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Sto
     if directory.is_dir() {
         config.keep_latencies_in(directory)?;
     }
+    let ranked_by = config.ranked_by();
     let session = Session::prepare_watched(config, stop, Arc::new(only_notes))?;
     let (run, mut store) = session.open(directory)?;
     let concluded = match session.search(&run, &mut store, session.workers(workers)?) {
@@ -351,7 +359,7 @@ fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Sto
         }
         Err(error) => return Err(error),
     };
-    let chosen = incumbents(&store.records().trials()?);
+    let chosen = incumbents(&store.records().trials()?, ranked_by);
     let last = concluded.last.context("nothing was tested")?;
     let test = Ok(last.test.test_accuracy);
     Ok(to_run(&concluded.summary, test, last.seconds, chosen))

@@ -7,6 +7,7 @@ use nas_eval::{Compute, DType};
 use super::*;
 use crate::bilevel::{self, Bilevel};
 use crate::config::FirstStep;
+use crate::expected_cost::{CostFigure, CostTerm};
 use crate::problem::{Relaxed, SupernetProblem};
 use crate::relaxation::Mixed;
 use crate::search::curvature::LANCZOS_STEPS;
@@ -101,6 +102,62 @@ fn the_two_steps_come_in_the_order_of_the_method() {
             by_hand.alphas().unwrap(),
             "{relaxation:?} {first_step:?}"
         );
+    }
+}
+
+/// Of every relaxation and at both orders, the expected cost adds its own gradient, and nothing
+/// else changes.
+#[test]
+fn the_expected_cost_adds_its_gradient() {
+    let gdas = RelaxationConfig::Gdas {
+        first_temperature: 10.0,
+        last_temperature: 0.1,
+    };
+    let term = CostTerm {
+        figure: CostFigure::Params,
+        weight: 3.0,
+    };
+    for (relaxation, order) in [
+        (RelaxationConfig::Darts {}, Order::First),
+        (RelaxationConfig::Darts {}, Order::Second),
+        (RelaxationConfig::PcDarts { parts: 2 }, Order::First),
+        (RelaxationConfig::PcDarts { parts: 2 }, Order::Second),
+        (gdas, Order::First),
+        (gdas, Order::Second),
+    ] {
+        let gradient_of = |expected_cost| {
+            let config = DartsConfig {
+                relaxation,
+                order,
+                expected_cost,
+                ..config(&digits(80))
+            };
+            let search = search(&nb201(), &config, 5);
+            let [train, valid] = halves(&search).map(|half| first(&half, DType::F32));
+            let OneShotSearch { training, method, .. } = &search.oneshot;
+            let gradient = method
+                .architecture_gradient(training, [&train, &valid], config.learning_rate, (0, 0))
+                .unwrap();
+            let alphas = search.alphas().unwrap();
+            let mixed = method.mix(&alphas, 0, "architecture", 0);
+            let of_cost = method.expected_cost.as_ref().map(|cost| {
+                let slope = cost.slope(term.weight);
+                method.relaxation.pull_back(&alphas, &mixed, &slope)
+            });
+            (gradient, of_cost)
+        };
+        let (plain, nothing) = gradient_of(None);
+        let (with_cost, of_cost) = gradient_of(Some(term));
+        let of_cost = of_cost.unwrap();
+        assert!(nothing.is_none());
+        let norm: f64 = of_cost.iter().map(|value| value * value).sum();
+        assert!(norm > 1e-6, "{relaxation:?}");
+        for ((with_cost, plain), of_cost) in with_cost.iter().zip(plain.iter()).zip(of_cost.iter()) {
+            assert!(
+                (with_cost - plain - of_cost).abs() < 1e-9,
+                "{relaxation:?} {order:?}: {with_cost} {plain} {of_cost}"
+            );
+        }
     }
 }
 

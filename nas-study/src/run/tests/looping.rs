@@ -287,6 +287,45 @@ fn observers_see_every_trial_in_order_and_the_summary() {
     assert_eq!(store.records().summary().unwrap().best, summary.best);
 }
 
+/// The figure falls where the accuracy grows, but for trials that do not have it.
+#[test]
+fn the_best_by_a_figure_is_that_of_its_highest_value_everywhere() {
+    let mut store = Store::in_memory().unwrap();
+    let evaluator = Evaluate(|trial: &nas_space::search::Trial| {
+        let accuracy = [0.2, 0.3, 0.9, 0.1][trial.id as usize];
+        let mut evaluation = crate::testing::evaluation(accuracy);
+        if trial.id != 3 {
+            evaluation
+                .figures
+                .insert("reward".to_owned(), 1.0 - accuracy / 3.0);
+        }
+        Ok(evaluation)
+    });
+    let config = StudyConfig {
+        ranked_by: Some("reward".to_owned()),
+        ..config(Budget::trials(4), 1)
+    };
+    let mut seen = Vec::new();
+    let mut observer = |event: &Event| {
+        if let Event::Finished { progress, .. } = event {
+            seen.push(progress.best.as_ref().map(|best| best.trial));
+        }
+    };
+    let summary = run(&mut store, &config, &evaluator, &options(1), &mut observer).unwrap();
+    assert_eq!(seen, [Some(0); 4]);
+    let best = summary.best.unwrap();
+    assert_eq!((best.trial, best.valid_accuracy), (0, 0.2));
+    assert_eq!(best.ranked_by, Some(1.0 - 0.2 / 3.0));
+    assert_eq!(store.records().summary().unwrap().best.as_ref(), Some(&best));
+    assert_eq!(store.records().standing().unwrap().best.as_ref(), Some(&best));
+    let other = StudyConfig {
+        ranked_by: None,
+        ..config
+    };
+    let error = run(&mut store, &other, &evaluator, &options(1), &mut Silent).unwrap_err();
+    assert!(error.to_string().contains("ranked_by"), "{error}");
+}
+
 /// Of equals the first one is the best.
 #[test]
 fn ties_go_to_the_lowest_number() {
