@@ -6,6 +6,7 @@ mod halving;
 mod images;
 mod limits;
 mod minutes;
+mod proxy;
 mod resolve;
 mod screening;
 mod table;
@@ -15,6 +16,7 @@ pub use command::CommandPlan;
 pub use forecast::{Forecast, Timing};
 pub use halving::HalvingPlan;
 pub use images::{Images, ImagesPlan};
+pub use proxy::{ProxyPlan, evaluating_proxy};
 pub use resolve::{judged_by, resolve, space, training_defaults};
 pub use screening::{ScoresPlan, ScreeningPlan};
 pub use table::{OneFigure, TablePlan};
@@ -114,6 +116,10 @@ pub struct TrainingPlan {
     pub final_epochs: u32,
     /// Size and training of the networks.
     pub evaluator: TrainingEvaluatorConfig,
+    /// The zero-cost proxy that scores trials. With this table, no trial is trained: only the best
+    /// architecture is, after the search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxyPlan>,
 }
 
 /// The data set where none is said.
@@ -141,7 +147,10 @@ impl RunConfig {
     pub fn metric(&self) -> Metric {
         match &self.estimation {
             Estimation::Table(plan) => plan.metric.clone(),
-            Estimation::Training(plan) => plan.evaluator.judged_by.metric(),
+            Estimation::Training(plan) => match &plan.proxy {
+                Some(proxy) => proxy.metric(),
+                None => plan.evaluator.judged_by.metric(),
+            },
             Estimation::Command(_) => Metric::default(),
         }
     }
@@ -242,6 +251,9 @@ impl RunConfig {
                     }
                 }
                 plan.evaluator.validate()?;
+                if let Some(proxy) = &plan.proxy {
+                    proxy.validate(self)?;
+                }
                 if let Span::Epochs(span) = plan.evaluator.span
                     && span < plan.epochs
                 {

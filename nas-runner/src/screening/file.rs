@@ -3,21 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use nas_files::fingerprint;
+use anyhow::{Context, Result};
 use nas_space::arch::Architecture;
 use nas_space::search::{Failure, FailureKind};
 use nas_space::spaces::Space;
-use sha2::{Digest, Sha256};
 
-use super::Timed;
-
-/// The largest file that is read.
-const MOST_BYTES: u64 = 1 << 30;
-/// The column with architectures.
-const ARCH: &str = "arch";
-/// The column with the seconds that the scores of an architecture have cost.
-const SECONDS: &str = "seconds";
+use super::{ScoreTable, Timed};
 
 /// The scores of one column.
 pub(super) struct ScoreFile {
@@ -31,55 +22,19 @@ pub(super) struct ScoreFile {
 impl ScoreFile {
     pub(super) fn read(path: &Path, column: &str, space: &dyn Space) -> Result<Self> {
         let shown = path.display();
-        let text = nas_files::read_text(path, MOST_BYTES).with_context(|| format!("cannot read {shown}"))?;
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let header = reader
-            .headers()
-            .with_context(|| format!("{shown} is no CSV"))?
-            .clone();
-        let place = |name: &str| header.iter().position(|field| field == name);
-        let Some(arch) = place(ARCH) else {
-            bail!("{shown} has no column {ARCH}; expected a file that nas score --out has written");
-        };
-        let Some(score) = place(column).filter(|&place| place != arch) else {
-            let others: Vec<&str> = header
-                .iter()
-                .filter(|field| ![ARCH, SECONDS].contains(field))
-                .collect();
-            bail!(
-                "{shown} has no column {column}; its scores are {}",
-                others.join(", ")
-            );
-        };
-        let seconds = place(SECONDS);
+        let table = ScoreTable::read(path, &[column.to_owned()])?;
         let mut scores = HashMap::new();
-        for (number, row) in reader.records().enumerate() {
-            let line = number + 2;
-            let row = row.with_context(|| format!("{shown}, line {line}"))?;
-            let field = |place: usize| row.get(place).unwrap_or_default();
-            let parsed = |place: usize| -> Result<f64> {
-                let number: Option<f64> = field(place).parse().ok();
-                number
-                    .filter(|number| !number.is_nan())
-                    .with_context(|| format!("{shown}, line {line}: '{}' is no number", field(place)))
-            };
-            let genotype = field(arch)
-                .parse()
-                .with_context(|| format!("{shown}, line {line}: column {ARCH}"))?;
-            let architecture = space
-                .architecture(&genotype)
-                .with_context(|| format!("{shown}, line {line} is not of the space that is searched"))?;
-            let seconds = seconds.map_or(Ok(0.0), parsed)?;
-            scores.insert(architecture, (parsed(score)?, seconds));
-        }
-        if scores.is_empty() {
-            bail!("{shown} has no scores");
+        for row in &table.rows {
+            let architecture = space.architecture(&row.genotype).with_context(|| {
+                format!("{shown}, line {} is not of the space that is searched", row.line)
+            })?;
+            scores.insert(architecture, (row.scores[0], row.seconds.unwrap_or(0.0)));
         }
         Ok(Self {
             path: path.to_owned(),
             column: column.to_owned(),
             scores,
-            fingerprint: fingerprint::short(Sha256::new_with_prefix(&text)),
+            fingerprint: table.fingerprint,
         })
     }
 }
