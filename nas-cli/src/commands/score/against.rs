@@ -119,6 +119,12 @@ impl Against {
         let shown = path.display();
         let directory = RunDir::open(path)?;
         let config: RunConfig = directory.read_config()?;
+        if let Some(plan) = config.proxy() {
+            bail!(
+                "--against: the trials of {shown} were scored by {} and not trained, so they have no accuracies",
+                plan.proxy
+            );
+        }
         let space = config.space.build()?;
         let mut found: BTreeMap<u32, BTreeMap<Architecture, (f64, u32)>> = BTreeMap::new();
         directory.records()?.for_each_trial(|record| {
