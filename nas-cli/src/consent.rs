@@ -4,8 +4,9 @@
 //! data folders do no harm; a command of the shell may do anything.
 
 use anyhow::Result;
+use nas_eval::proxy::ProxyKind;
 use nas_runner::Usage;
-use nas_runner::plan::{Estimation, RunConfig};
+use nas_runner::plan::{Estimation, RunConfig, evaluating_proxy};
 
 /// Checks that the evaluator's command of a configuration was typed, or is allowed by name.
 ///
@@ -14,6 +15,7 @@ use nas_runner::plan::{Estimation, RunConfig};
 pub(crate) fn check(config: &RunConfig, typed: Option<&str>, allowed: bool) -> Result<()> {
     let Estimation::Command(plan) = &config.estimation else {
         return match typed {
+            Some(_) if scores_by(config, evaluating_proxy(typed)?) => Ok(()),
             Some(_) => Err(Usage::new("--evaluator: this run evaluates its trials without a command").into()),
             None => Ok(()),
         };
@@ -34,4 +36,9 @@ pub(crate) fn check(config: &RunConfig, typed: Option<&str>, allowed: bool) -> R
         ))
         .into()),
     }
+}
+
+/// Whether the trials of a configuration are scored by this proxy, which is no command.
+fn scores_by(config: &RunConfig, proxy: Option<ProxyKind>) -> bool {
+    proxy.is_some() && proxy == config.proxy().map(|plan| plan.proxy)
 }

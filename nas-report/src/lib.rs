@@ -36,4 +36,4 @@ pub use plot::{
     Bar, BarChart, BoxChart, CellStrengths, Curve, CurveChart, Dimension, Joined, OnAxis, Point, RankChart,
     Ranked, Sample, Scale, bars, boxes, critical_difference, curves, strengths,
 };
-pub use shown::Shown;
+pub use shown::{SCORE_BY, Shown};

@@ -7,6 +7,9 @@ use nas_study::compare::plain;
 
 use crate::number::percent;
 
+/// What the name of a metric begins with that is the score of untrained networks by a proxy.
+pub const SCORE_BY: &str = "score by ";
+
 /// A metric's words and numbers.
 ///
 /// Records, strategies and comparisons hold *scores*, of which higher is better; people read *values*, such as a loss of 0.8.
@@ -59,6 +62,14 @@ impl Shown for Metric {
     }
 
     fn on(&self, images: &str) -> String {
+        if self.name().starts_with(SCORE_BY) {
+            // The networks are untrained, so images are no matter.
+            let mut name = self.name().to_owned();
+            if images.starts_with(char::is_uppercase) {
+                name.replace_range(..1, "S");
+            }
+            return name;
+        }
         // A metric may be called "validation loss" in its file.
         let name = self.name().strip_prefix("validation ");
         let name = name.or_else(|| self.name().strip_prefix("test "));
@@ -113,6 +124,10 @@ mod tests {
         assert_eq!(Metric::default().on("test"), "test accuracy");
         assert_eq!(Metric::default().described(), "accuracy");
         assert_eq!(Metric::default().note(), "");
+        let scored = Metric::new("score by naswot", Direction::Higher, Range::Plain).unwrap();
+        assert_eq!(scored.on("validation"), "score by naswot");
+        assert_eq!(scored.on("Validation"), "Score by naswot");
+        assert_eq!(scored.described(), "score by naswot (higher is better)");
         let named = Metric::new("validation loss", Direction::Lower, Range::Plain).unwrap();
         assert_eq!(named.on("test"), "test loss");
         assert_eq!(named.on("validation"), "validation loss");

@@ -38,6 +38,7 @@ mod error;
 mod event;
 mod executor;
 pub mod processes;
+pub mod ranking;
 mod run;
 mod run_dir;
 mod store;

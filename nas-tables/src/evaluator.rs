@@ -156,6 +156,14 @@ impl TabularEvaluator {
         })
     }
 
+    /// The score of the validation figure after the (most) epochs of a trial, the mean over repeats;
+    /// none for an architecture without a row, or without such a figure in it.
+    pub fn valid_accuracy(&self, architecture: &Architecture) -> Option<f64> {
+        let row = self.table.row(architecture)?;
+        let value = self.mean(self.searched()?, row)?;
+        self.metric().allows(value).then(|| self.metric().score(value))
+    }
+
     /// The score of the test figure after the full training, which is the test accuracy, if that is
     /// the metric: for the architecture that validation chose, once.
     ///

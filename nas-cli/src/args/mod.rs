@@ -17,7 +17,7 @@ pub(crate) use export::{ExportArgs, ExportFormat, Integers};
 pub(crate) use help::{command, visible};
 pub(crate) use network::{MeasuredArgs, PredictArgs, ShowArgs, ShowFormat, TestArgs, TrainArgs};
 pub(crate) use new::{Like, NewCommand, NewEvaluatorArgs, NewSpaceArgs};
-pub(crate) use score::ScoreArgs;
+pub(crate) use score::{ScoreAgainstArgs, ScoreArgs};
 pub(crate) use search::{ReportArgs, ResumeArgs, StatusArgs};
 pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};
 pub(crate) use tools::{CompletionsArgs, DoctorArgs, ListArgs, ManArgs, Topic};

@@ -16,7 +16,11 @@ Examples:
   nas score --space nb201 --sample 1000 --proxy synflow,naswot --data cifar10 --out scores.csv
       A sample of a space, as a table; the same command continues it after an interruption
   nas score --space small.toml --every --proxy grad_norm --out scores.csv
-      Every architecture of a small space";
+      Every architecture of a small space
+  nas score --scores scores.csv --against nb201 --page proxies.html
+      How well the scores of a file rank architectures by accuracy
+  nas score --against runs/nb201 --proxy all --page proxies.html
+      The same of the trials of a search";
 
 /// The proxies in words.
 pub(crate) fn long_help() -> String {
@@ -28,7 +32,7 @@ pub(crate) fn long_help() -> String {
 }
 
 #[derive(Debug, Args)]
-#[command(after_long_help = long_help(), group = ArgGroup::new("which").required(true).multiple(false))]
+#[command(after_long_help = long_help(), group = ArgGroup::new("which").multiple(false))]
 pub(crate) struct ScoreArgs {
     /// Architectures: names, texts, files, or run directories
     ///
@@ -36,8 +40,10 @@ pub(crate) struct ScoreArgs {
     /// run directory, it is the best architecture.
     #[arg(value_name = "ARCH", group = "which")]
     pub(crate) archs: Vec<String>,
-    /// Names of proxies, or all
-    #[arg(long, value_name = "NAME,…", default_value = "naswot", value_delimiter = ',')]
+    /// Names of proxies, or all [default: naswot]
+    ///
+    /// With --scores, names of its columns; by default all of them.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) proxy: Vec<String>,
     /// Initialisations that scores are averaged over
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -56,11 +62,42 @@ pub(crate) struct ScoreArgs {
     pub(crate) size: SizeArgs,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) against: ScoreAgainstArgs,
     /// Write the scores to a CSV, as they are found: arch, then a column for each proxy
     ///
     /// If the file has the first rows of the same command, it is continued.
     #[arg(long, short, value_name = "FILE", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
+    /// Write a page of HTML: rank correlations with accuracies, and charts
+    #[arg(long, value_name = "FILE", requires = "against", help_heading = "Output")]
+    pub(crate) page: Option<PathBuf>,
+}
+
+/// The accuracies that scores are compared with.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Accuracies")]
+pub(crate) struct ScoreAgainstArgs {
+    /// Compare scores with accuracies: of a benchmark, a table, or a run
+    ///
+    /// A benchmark is nb201 or digits, a table a file that `nas table` has written. Of a run directory, these are the
+    /// validation accuracies of its trials; if no architectures are given, its trials are scored.
+    #[arg(long, value_name = "NAME|FILE|RUN")]
+    pub(crate) against: Option<String>,
+    /// Data set of the table [default: its first]
+    #[arg(long, value_name = "NAME", requires = "against")]
+    pub(crate) table_data: Option<String>,
+    /// Take architectures and scores from a CSV of --out instead of computing them
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "against",
+        group = "which",
+        conflicts_with_all = [
+            "space", "out", "data", "data_dir", "proxy_seeds", "batch_size", "seed", "device", "channels", "cells",
+        ]
+    )]
+    pub(crate) scores: Option<PathBuf>,
 }
 
 /// Which architectures, where they are not typed.

@@ -22,4 +22,5 @@ pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod test;
 pub(crate) mod train;
+mod typed;
 pub(crate) mod worker;

@@ -97,9 +97,9 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
     };
     let end = study.and_then(|study| study.end);
     let best = standing.as_ref().and_then(|standing| standing.best.as_ref());
-    let metric = config.metric();
+    let (metric, of_test) = (config.metric(), config.test_metric());
     // What became of the best architecture after the search, if that is on record already.
-    let last = FinalRecord::read(&run, &metric)?
+    let last = FinalRecord::read(&run, &of_test)?
         .filter(|last| best.is_some_and(|best| best.architecture == last.arch));
     let has_final = !matches!(config.estimation, Estimation::Command(_));
     let state = match (&holder, end) {
@@ -108,12 +108,16 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         (None, Some(_)) if last.is_some() || !has_final || best.is_none() => State::Finished,
         _ => State::Interrupted,
     };
+    let scored = config.proxy().is_some();
     let count = |of: fn(&Standing) -> u64| standing.as_ref().map_or(0, of);
-    let beside = last.as_ref().map(|last| last.beside(&metric)).unwrap_or_default();
+    let beside = last
+        .as_ref()
+        .map(|last| last.beside(&of_test))
+        .unwrap_or_default();
     let plain_accuracy = last
         .as_ref()
         .and_then(|last| last.plain_accuracy)
-        .filter(|_| !metric.is_accuracy());
+        .filter(|_| !of_test.is_accuracy());
     let test = last.map(|last| last.test.test_accuracy);
     let status = Status {
         run: args.run.clone(),
@@ -127,14 +131,14 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
         finished: count(|s| s.finished),
         failed: count(|s| s.failed),
         retried: count(|s| s.retried),
-        epochs: count(|s| s.epochs),
+        epochs: if scored { 0 } else { count(|s| s.epochs) },
         seconds: standing.as_ref().map_or(0.0, |standing| standing.seconds),
         idle_seconds: standing.as_ref().and_then(|standing| standing.idle_seconds),
-        best: best.map(|best| best_so_far(best, &metric)),
-        test_accuracy: test.filter(|_| metric.is_accuracy()),
+        best: best.map(|best| best_so_far(best, &metric, scored)),
+        test_accuracy: test.filter(|_| of_test.is_accuracy()),
         test: test
-            .filter(|_| !metric.is_accuracy())
-            .map(|score| metric.value(score)),
+            .filter(|_| !of_test.is_accuracy())
+            .map(|score| of_test.value(score)),
         plain_accuracy,
         one_figure: config.one_figure(),
         metric,
@@ -145,11 +149,16 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
     };
     let scores = (best.map(|best| best.valid_accuracy), test);
     output.result(&status, || {
-        text(&status, scores, &beside, &shell::resume(&args.run, Some(&config)))
+        text(
+            &status,
+            scores,
+            (&of_test, beside.as_str()),
+            &shell::resume(&args.run, Some(&config)),
+        )
     })
 }
 
-fn best_so_far(best: &Best, metric: &Metric) -> BestSoFar {
+fn best_so_far(best: &Best, metric: &Metric, scored: bool) -> BestSoFar {
     let arch = serde_json::from_str::<Genotype>(&best.genotype)
         .map_or_else(|_| best.architecture.to_string(), |genotype| genotype.to_string());
     BestSoFar {
@@ -157,13 +166,18 @@ fn best_so_far(best: &Best, metric: &Metric) -> BestSoFar {
         arch,
         valid_accuracy: metric.is_accuracy().then_some(best.valid_accuracy),
         valid: (!metric.is_accuracy()).then(|| metric.value(best.valid_accuracy)),
-        epochs: best.epochs,
+        epochs: if scored { 0 } else { best.epochs },
         reward: best.ranked_by,
     }
 }
 
 /// The standing in words, with the scores of the best trial: on validation, and on test images, with what is told beside the latter.
-fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), beside: &str, resume: &str) -> String {
+fn text(
+    status: &Status,
+    (valid, test): (Option<f64>, Option<f64>),
+    (of_test, beside): (&Metric, &str),
+    resume: &str,
+) -> String {
     let metric = &status.metric;
     let state = match (status.state, status.pid) {
         (State::Running, Some(pid)) => format!("running (pid {pid})"),
@@ -217,13 +231,16 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), beside: &str
     }
     if let Some(best) = &status.best {
         lines.push(line("best architecture", &best.arch));
-        let reached = counted(best.epochs as usize, "epoch");
+        let reached = match best.epochs {
+            0 => "not an accuracy".to_owned(),
+            epochs => format!("after {}", counted(epochs as usize, "epoch")),
+        };
         lines.extend(valid.map(|score| {
             let reward = best
                 .reward
                 .map_or(String::new(), |reward| format!(", reward {reward:.4}"));
             let figure = format!(
-                "{}{}{reward} (trial {}, after {reached})",
+                "{}{}{reward} (trial {}, {reached})",
                 metric.shown(score),
                 metric.note(),
                 best.trial
@@ -233,8 +250,8 @@ fn text(status: &Status, (valid, test): (Option<f64>, Option<f64>), beside: &str
     }
     if let Some(score) = test {
         lines.push(line(
-            &metric.on("test"),
-            &format!("{}{}{beside}", metric.shown(score), metric.note()),
+            &of_test.on("test"),
+            &format!("{}{}{beside}", of_test.shown(score), of_test.note()),
         ));
         lines.extend(status.one_figure.map(|one| line("one figure", one.sentence())));
     }

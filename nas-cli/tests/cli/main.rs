@@ -32,6 +32,7 @@ mod readers;
 mod report;
 mod rl;
 mod score;
+mod scoring;
 mod screening;
 #[cfg(unix)]
 mod signals;

@@ -175,6 +175,26 @@ fn what_is_typed_wrong_is_said() {
         (vec!["score", CELL, "--batch-size", "1"], "--batch-size"),
         (vec!["score", CELL, "--proxy-seeds", "0"], "--proxy-seeds"),
         (vec!["score", CELL, "--data", "no-such-data"], "digits"),
+        (vec!["score", CELL, "--against", "nb202"], "benchmarks: "),
+        (vec!["score", CELL, "--page", "p.html"], "--against"),
+        (vec!["score", "--scores", "s.csv"], "--against"),
+        (vec!["score", "--against", "nb201"], "ARCH"),
+        (
+            vec!["score", CELL, "--against", "nb201", "--table-data", "mnist"],
+            "cifar100",
+        ),
+        (
+            vec![
+                "score",
+                "--scores",
+                "s.csv",
+                "--against",
+                "nb201",
+                "--channels",
+                "4",
+            ],
+            "cannot be used with",
+        ),
     ] {
         let message = refused(2, &words);
         assert!(message.contains(said), "{words:?}: {message}");
@@ -192,4 +212,142 @@ fn the_best_of_a_run_is_scored_in_the_size_of_the_run() {
         (&2.into(), &"digits".into())
     );
     assert!(found["scores"][0]["synflow"].as_f64().unwrap() > 0.0);
+}
+
+/// The ranking of a proxy by a figure.
+fn ranking<'a>(found: &'a Value, proxy: &str, figure: &str) -> &'a Value {
+    let rankings = found["rankings"].as_array().unwrap();
+    let mut meant = rankings
+        .iter()
+        .filter(|one| one["proxy"] == proxy && one["figure"] == figure);
+    let one = meant.next().unwrap();
+    assert!(meant.next().is_none());
+    one
+}
+
+const AFTER_12: &str = "validation accuracy after 12 epochs";
+const AFTER_200: &str = "test accuracy after 200 epochs";
+
+#[test]
+fn scores_of_a_file_are_compared_with_a_benchmark_on_a_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let (scores, page) = (dir.path().join("scores.csv"), dir.path().join("page.html"));
+    let (scores, page) = (scores.to_str().unwrap(), page.to_str().unwrap());
+    let sample = ["--space", "nb201", "--sample", "80", "--proxy", "parameters,macs"];
+    json(&small(&[&sample[..], &["--out", scores, "--json"]].concat()));
+    let words = ["score", "--scores", scores, "--against", "nb201", "--page", page];
+    let found = json(&[&words[..], &["--json"]].concat());
+    assert_eq!(found["against"], "cifar10 of the benchmark nb201");
+    assert_eq!(found["rankings"].as_array().unwrap().len(), 4);
+    assert_eq!(found["scores"].as_array().unwrap().len(), 80);
+    for figure in [AFTER_12, AFTER_200] {
+        let of_parameters = ranking(&found, "parameters", figure);
+        assert_eq!(of_parameters["architectures"], 80);
+        for name in ["spearman", "kendall", "top_10_percent"] {
+            let value = of_parameters[name]["value"].as_f64().unwrap();
+            let [low, high] = [0, 1].map(|end| of_parameters[name]["interval"][end].as_f64().unwrap());
+            assert!(
+                low <= value && value <= high && low < high,
+                "{name}: {of_parameters}"
+            );
+        }
+        assert_eq!(of_parameters["seconds"], Value::Null, "the file has none");
+    }
+    // Larger cells of NAS-Bench-201 are better.
+    let spearman = &ranking(&found, "parameters", AFTER_200)["spearman"];
+    assert!(spearman["value"].as_f64().unwrap() > 0.5, "{spearman}");
+    let written = fs::read_to_string(page).unwrap();
+    assert_eq!(written.matches("<svg").count(), 4);
+    for said in [
+        AFTER_12,
+        AFTER_200,
+        "no accuracy",
+        "Kendall",
+        "nas score --scores",
+    ] {
+        assert!(written.contains(said), "{said}");
+    }
+    let shown = nas(&[&words[..], &["--proxy", "macs"]].concat());
+    let shown = text(&shown.stdout);
+    for said in [AFTER_12, "no accuracies", "page: ", "macs"] {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    assert!(!shown.contains("parameters"), "{shown}");
+    // A column of seconds, and another data set.
+    let lines = fs::read_to_string(scores).unwrap();
+    let timed = lines.lines().enumerate().map(|(number, line)| match number {
+        0 => format!("{line},seconds\n"),
+        _ => format!("{line},0.5\n"),
+    });
+    fs::write(scores, timed.collect::<String>()).unwrap();
+    let words = [
+        "score",
+        "--scores",
+        scores,
+        "--proxy",
+        "macs",
+        "--against",
+        "nb201",
+        "--table-data",
+        "cifar100",
+        "--json",
+    ];
+    let found = json(&words);
+    assert_eq!(found["against"], "cifar100 of the benchmark nb201");
+    assert_eq!(ranking(&found, "macs", AFTER_12)["seconds"], 0.5);
+    let message = refused(
+        2,
+        &[&words[..3], &["--proxy", "snip", "--against", "nb201"]].concat(),
+    );
+    assert!(message.contains("parameters, macs"), "{message}");
+}
+
+#[test]
+fn computed_scores_are_timed_and_differences_are_said() {
+    let words = [
+        "--space",
+        "nb201",
+        "--sample",
+        "12",
+        "--proxy",
+        "synflow,parameters",
+    ];
+    let found = json(&small(&[&words[..], &["--against", "nb201", "--json"]].concat()));
+    let of_synflow = ranking(&found, "synflow", AFTER_12);
+    assert!(of_synflow["seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(
+        (&found["data"], &found["channels"]),
+        (&"digits".into(), &4.into())
+    );
+    let warnings = found["warnings"].to_string();
+    assert!(warnings.contains("images of digits"), "{warnings}");
+    assert!(warnings.contains("16 channels"), "{warnings}");
+}
+
+#[test]
+fn trials_of_a_run_are_scored_and_compared_with_their_own_accuracies() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    json(&borrowed(&tiny_search(&run)));
+    let run = run.to_str().unwrap();
+    let found = json(&["score", "--against", run, "--proxy", "parameters", "--json"]);
+    let scores = found["scores"].as_array().unwrap();
+    assert!(!scores.is_empty());
+    assert_eq!(
+        (&found["channels"], &found["data"]),
+        (&2.into(), &"digits".into()),
+        "the size of the run"
+    );
+    let rankings = found["rankings"].as_array().unwrap();
+    assert_eq!(rankings.len(), 1);
+    assert_eq!(rankings[0]["architectures"], scores.len());
+    let figure = rankings[0]["figure"].as_str().unwrap();
+    assert!(figure.starts_with("validation accuracy after "), "{figure}");
+    let warnings = found["warnings"].to_string();
+    assert!(
+        warnings.contains("no random sample") && warnings.contains("too few"),
+        "{warnings}"
+    );
+    let message = refused(2, &["score", "--against", run, "--table-data", "cifar10"]);
+    assert!(message.contains("--table-data"), "{message}");
 }

@@ -9,6 +9,7 @@ pub mod compare;
 mod html;
 pub mod images;
 mod picture;
+pub mod proxies;
 mod table;
 
 pub use html::Html;

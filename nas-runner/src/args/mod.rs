@@ -51,6 +51,8 @@ Examples:
       Evolution that trains only the better of several candidates, by a score of untrained networks
   nas search random --evaluator 'python3 mine.py' --workers 2 --batch 2
       Random search, evaluated by your own program
+  nas search evolution --evaluator proxy:naswot --data digits --trials 500
+      Evolution on scores of untrained networks; only the best architecture is trained
 
 The options of one method: nas search METHOD --help";
 
@@ -86,8 +88,9 @@ pub struct OwnArgs {
     ///
     /// It reads trials from standard input and writes an evaluation of each to standard output, one JSON object a line;
     /// nas-study/EVALUATORS.md describes the protocol. `nas new evaluator FILE` writes a program to start from. --workers
-    /// sets how many copies of it run.
-    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["benchmark", "table", "table_data"])]
+    /// sets how many copies of it run. proxy:NAME is no command: trials are scored by this zero-cost proxy (see `nas score
+    /// --help`), and only the best architecture is trained.
+    #[arg(long, value_name = "COMMAND|proxy:NAME", conflicts_with_all = ["benchmark", "table", "table_data"])]
     pub evaluator: Option<String>,
     /// Whether a file may name a program.
     #[command(flatten)]

@@ -138,10 +138,10 @@ pub(super) fn fit(
 ) -> Result<()> {
     let Some(source) = config
         .images()
-        .filter(|_| config.training().is_some())
+        .filter(|_| config.training().is_some() && config.proxy().is_none())
         .map(|images| images.source())
     else {
-        let why = "--minutes is for searches that train; with a table or your own evaluator, expected --trials or --budget-seconds";
+        let why = "--minutes is for searches that train; with a table, a proxy or your own evaluator, expected --trials or --budget-seconds";
         return Err(Usage::new(why).into());
     };
     if !config.method.proposes() {

@@ -7,6 +7,7 @@ mod halving;
 mod images;
 mod limits;
 mod minutes;
+mod proxy;
 mod resolve;
 mod screening;
 mod soft_limits;
@@ -18,6 +19,7 @@ pub use costs::CostsPlan;
 pub use forecast::{Forecast, Timing};
 pub use halving::HalvingPlan;
 pub use images::{Images, ImagesPlan};
+pub use proxy::{ProxyPlan, evaluating_proxy};
 pub use resolve::{judged_by, resolve, space, training_defaults};
 pub use screening::{ScoresPlan, ScreeningPlan};
 pub use table::{OneFigure, TablePlan};
@@ -125,6 +127,10 @@ pub struct TrainingPlan {
     pub final_epochs: u32,
     /// Size and training of the networks.
     pub evaluator: TrainingEvaluatorConfig,
+    /// The zero-cost proxy that scores trials. With this table, no trial is trained: only the best
+    /// architecture is, after the search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxyPlan>,
 }
 
 /// The data set where none is said.
@@ -152,7 +158,10 @@ impl RunConfig {
     pub fn metric(&self) -> Metric {
         match &self.estimation {
             Estimation::Table(plan) => plan.metric.clone(),
-            Estimation::Training(plan) => plan.evaluator.judged_by.metric(),
+            Estimation::Training(plan) => match &plan.proxy {
+                Some(proxy) => proxy.metric(),
+                None => plan.evaluator.judged_by.metric(),
+            },
             Estimation::Command(_) => Metric::default(),
         }
     }
@@ -257,6 +266,9 @@ impl RunConfig {
                     }
                 }
                 plan.evaluator.validate()?;
+                if let Some(proxy) = &plan.proxy {
+                    proxy.validate(self)?;
+                }
                 if let Span::Epochs(span) = plan.evaluator.span
                     && span < plan.epochs
                 {

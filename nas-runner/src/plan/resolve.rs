@@ -13,8 +13,8 @@ use nas_study::MOST_CONFIG;
 use toml::{Table, Value};
 
 use super::{
-    CommandPlan, DATA, Estimation, ImagesPlan, RunConfig, TrainingPlan, costs, halving, limits, minutes,
-    screening, soft_limits, table,
+    CommandPlan, DATA, Estimation, ImagesPlan, ProxyPlan, RunConfig, TrainingPlan, costs, evaluating_proxy,
+    halving, limits, minutes, proxy, screening, soft_limits, table,
 };
 use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
@@ -30,7 +30,7 @@ const VALID_FRACTION: f64 = 0.3;
 const OWN_MINUTES: f64 = 10.0;
 /// The default number of trials of a search that trains, if nothing else limits it.
 const TRIALS: u64 = 20;
-/// The default number of trials of a search on a table, if nothing else limits it.
+/// The default number of trials of a search that looks up or scores, if nothing else limits it.
 const TABLE_TRIALS: u64 = 100;
 /// The default number of trials of a method whose trials are whole searches, if nothing else limits
 /// it.
@@ -117,6 +117,8 @@ pub(super) fn untimed(
         section.insert("data".to_owned(), Value::String(looked.data.clone()));
     }
     let halved = method.has_rungs() || task.halving.halving.is_some() || file.contains_key("halving");
+    let proxy = evaluating_proxy(args.own.evaluator.as_deref())?;
+    let scored = proxy.is_some() || value_at(&file, &["estimation", "proxy"]).is_some();
     let estimation = match (lookup, command(args, &file)) {
         (Some(lookup), _) => Estimation::Table(lookup),
         (None, Some(command)) => {
@@ -124,6 +126,7 @@ pub(super) fn untimed(
         }
         (None, None) => {
             let mut plan = training_defaults(&looked, &space);
+            plan.proxy = proxy.map(ProxyPlan::new);
             if halved {
                 plan.epochs = halving::EPOCHS;
             }
@@ -139,7 +142,7 @@ pub(super) fn untimed(
             seconds: Some(60.0 * minutes),
             ..Budget::default()
         },
-        None => default_budget(task, method, &estimation),
+        None => default_budget(task, method, &estimation, scored),
     };
     let trials = match file.contains_key("budget") {
         true => number_at(&file, &["budget", "trials"]),
@@ -243,14 +246,18 @@ fn take_method(file: &mut Table) -> Result<(Option<Method>, Table)> {
 fn command<'a>(args: &'a SearchArgs, file: &'a Table) -> Option<&'a str> {
     let recorded = text_at(file, &["estimation", "kind"]).filter(|kind| *kind == "command");
     let recorded = recorded.and_then(|_| text_at(file, &["estimation", "command"]));
-    args.own.evaluator.as_deref().or(recorded)
+    match args.own.evaluator.as_deref() {
+        Some(typed) => Some(typed).filter(|typed| !typed.starts_with(proxy::PREFIX)),
+        None => recorded,
+    }
 }
 
 /// The budget where the limits are not those of a file.
-fn default_budget(task: &TaskArgs, method: Method, estimation: &Estimation) -> Budget {
+fn default_budget(task: &TaskArgs, method: Method, estimation: &Estimation, scored: bool) -> Budget {
     match estimation {
         _ if task.budget.limits_otherwise() => Budget::default(),
         _ if !method.proposes() => Budget::trials(SUPERNET_TRIALS),
+        Estimation::Training(_) if scored => Budget::trials(TABLE_TRIALS),
         Estimation::Training(_) | Estimation::Command(_) => Budget::trials(TRIALS),
         Estimation::Table(_) => Budget::trials(TABLE_TRIALS),
     }
@@ -314,8 +321,19 @@ fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: 
             file.remove("halving");
         }
     }
-    let kind = text_at(file, &["estimation", "kind"]);
-    if let Some(command) = &args.own.evaluator {
+    let kind = text_at(file, &["estimation", "kind"]).map(str::to_owned);
+    let kind = kind.as_deref();
+    if let Some(proxy) = evaluating_proxy(args.own.evaluator.as_deref())? {
+        match section_at(file, &["estimation", "proxy"]) {
+            Some(recorded) => {
+                recorded.insert("proxy".to_owned(), Value::String(proxy.name().to_owned()));
+            }
+            None if matches!(kind, Some("command" | "table")) => {
+                file.remove("estimation");
+            }
+            None => {}
+        }
+    } else if let Some(command) = &args.own.evaluator {
         if kind == Some("command") {
             if let Some(estimation) = section_at(file, &["estimation"]) {
                 estimation.insert("command".to_owned(), Value::String(command.clone()));
@@ -464,6 +482,7 @@ pub fn training_defaults(looked: &Looked, space: &SpaceConfig) -> TrainingPlan {
         tf32: false,
         epochs,
         final_epochs,
+        proxy: None,
         evaluator: TrainingEvaluatorConfig {
             network,
             train,
@@ -540,6 +559,11 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     match &mut config.estimation {
         Estimation::Command(plan) => plan.overlay(task),
         Estimation::Training(plan) => {
+            if plan.proxy.is_some() && task.budget.epochs.is_some() {
+                let why = "--epochs has no meaning where a proxy scores trials, as none is trained; --final-epochs N is for the \
+                           training of the best architecture";
+                return Err(Usage::new(why).into());
+            }
             plan.overlay(task, facts);
             Ok(())
         }

@@ -283,7 +283,7 @@ fn soft_limits_are_refused_where_nothing_learns_from_rewards() {
         ("nsga2 --soft-max macs=1e6", "--objectives"),
         ("darts --soft-max macs=1e6", "--expected-cost"),
         ("enas --soft-max macs=1e6", "shared weights"),
-        ("evolution --soft-max latency=3", "there is no such figure"),
+        ("evolution --soft-max energy=3", "there is no such figure"),
         ("evolution --soft-below 0", "--soft-below has no meaning without"),
     ] {
         let error = format!("{:#}", resolved("", words).unwrap_err());
@@ -297,4 +297,43 @@ fn soft_limits_are_refused_where_nothing_learns_from_rewards() {
     config.soft_limits = resolved("", "evolution --soft-max macs=1e6").unwrap().soft_limits;
     let error = config.validate().unwrap_err().to_string();
     assert!(error.contains("compares by loss"), "{error}");
+}
+
+#[test]
+fn a_proxy_is_an_evaluator_and_no_command() {
+    let scored = resolved("", "random --evaluator proxy:nwot --final-epochs 3").unwrap();
+    let plan = scored.proxy().unwrap();
+    assert_eq!(
+        (plan.proxy.name(), plan.seeds, plan.batch_size),
+        ("naswot", 1, 64)
+    );
+    assert_eq!(scored.budget.trials, Some(100));
+    assert_eq!(scored.metric().name(), "score by naswot");
+    assert!(scored.test_metric().is_accuracy());
+    let written = toml::to_string(&scored).unwrap();
+    assert_eq!(resolved(&written, "").unwrap(), scored);
+    // Another proxy replaces it; settings beside it stay.
+    let more = "[estimation.proxy]\nproxy = 'synflow'\nseeds = 4";
+    let from_file = resolved(more, "random").unwrap();
+    assert_eq!(from_file.budget.trials, Some(100));
+    let other = resolved(more, "random --evaluator proxy:snip").unwrap();
+    let plan = other.proxy().unwrap();
+    assert_eq!((plan.proxy.name(), plan.seeds), ("snip", 4));
+    // It takes the place of a table and of a command.
+    assert!(
+        resolved(TABLE, "random --evaluator proxy:snip")
+            .unwrap()
+            .proxy()
+            .is_some()
+    );
+    let command = toml::to_string(&resolved("", "random --evaluator true").unwrap()).unwrap();
+    let replaced = resolved(&command, "random --evaluator proxy:snip").unwrap();
+    assert!(replaced.proxy().is_some());
+    // And a command takes its.
+    let back = resolved(&written, "random --evaluator true").unwrap();
+    assert!(matches!(back.estimation, Estimation::Command(_)));
+    for wrong in ["seeds = 0", "batch_size = 1"] {
+        let text = format!("[estimation.proxy]\nproxy = 'synflow'\n{wrong}");
+        assert!(resolved(&text, "random").is_err(), "{wrong}");
+    }
 }

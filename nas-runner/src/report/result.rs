@@ -22,9 +22,13 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
         return Ok(html);
     };
     let metric = run.metric();
-    let (validation, test) = (metric.on("Validation"), metric.on("Test"));
+    let of_test = run.test_metric();
+    let (validation, test) = (metric.on("Validation"), of_test.on("Test"));
     let (epochs, score) = best.standing();
     let judged = match run.config.estimation {
+        _ if run.config.proxy().is_some() => {
+            format!("trial {}, untrained; not an accuracy", best.record.trial.id)
+        }
         Estimation::Training(_) | Estimation::Command(_) => format!(
             "trial {}, {}",
             best.record.trial.id,
@@ -50,11 +54,11 @@ pub(super) fn figures(run: &Run) -> Result<Html> {
     figures.push(match &run.last {
         Some(last) => (
             test.as_str(),
-            metric.shown(last.test.test_accuracy),
+            of_test.shown(last.test.test_accuracy),
             match run.config.estimation {
                 Estimation::Training(_) | Estimation::Command(_) => format!(
                     "{}of this architecture, trained in full ({}); measured once, after the search",
-                    remark(last.interval(&metric)),
+                    remark(last.interval(&of_test)),
                     counted(last.epochs as usize, "epoch")
                 ),
                 Estimation::Table(_) => format!(
@@ -106,6 +110,10 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     html.broken_code(&genotype.to_string());
     match run.config.one_figure() {
         Some(one) => html.paragraph(one.sentence()),
+        None if run.config.proxy().is_some() => html.paragraph(&format!(
+            "The search chose by the {}, which is not an accuracy. No trial was trained. Whether the score ranks architectures by              accuracy on this data is not known from this run: nas score --against compares scores with accuracies.",
+            metric.name()
+        )),
         None if metric.is_accuracy() => html.paragraph(
             "Do not compare the two accuracies. The validation accuracy is the highest of many, so it is \
              too high by chance, and it comes from another training than the test accuracy.",
@@ -118,6 +126,7 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         )),
     };
     if let Some(last) = &run.last {
+        let metric = run.test_metric();
         let test = metric.on("Test");
         let value = metric.shown(last.test.test_accuracy) + &bounds(last.interval(&metric));
         let mut facts = vec![(test.as_str(), value)];

@@ -96,7 +96,7 @@ impl Run {
             last: None,
             environments: Environment::of_run(path)?,
         };
-        let last = FinalRecord::read(&directory, &run.metric())?;
+        let last = FinalRecord::read(&directory, &run.test_metric())?;
         // A larger budget may have found a better one since.
         run.last = last.filter(|last| {
             let best = run.best();
@@ -223,6 +223,11 @@ impl Run {
     /// What scores are of.
     pub(super) fn metric(&self) -> Metric {
         self.config.metric()
+    }
+
+    /// What the figure of the final test is.
+    pub(super) fn test_metric(&self) -> Metric {
+        self.config.test_metric()
     }
 
     /// Whether it is known what trials cost: a table need not say.

@@ -93,7 +93,11 @@ pub(super) fn section(run: &Run) -> Result<Html> {
         ));
     }
     if !run.metric().is_accuracy() {
-        facts.push(("What is compared", run.metric().described()));
+        let remark = match config.proxy() {
+            Some(_) => "; not an accuracy",
+            None => "",
+        };
+        facts.push(("What is compared", run.metric().described() + remark));
     }
     facts.extend(judgement(run)?);
     if let Some(limits) = &config.limits {
@@ -147,7 +151,9 @@ fn judgement(run: &Run) -> Result<Vec<(&'static str, String)>> {
             let train = &plan.evaluator.train;
             facts.push((
                 "A trial",
-                format!(
+                match &plan.proxy {
+                    Some(proxy) => format!("is scored {}; the score is not an accuracy", proxy.in_words()),
+                    None => format!(
                     "trains {}{}, batches of {}, peak learning rate {}; validated on {:.0} % of the training images, which are held out",
                     if config.halving.is_some() { "up to " } else { "" },
                     counted(plan.epochs as usize, "epoch"),
@@ -155,6 +161,7 @@ fn judgement(run: &Run) -> Result<Vec<(&'static str, String)>> {
                     train.learning_rate,
                     100.0 * plan.evaluator.valid_fraction
                 ),
+                },
             ));
             let network = &plan.evaluator.network;
             facts.push((

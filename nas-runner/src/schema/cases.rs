@@ -124,6 +124,7 @@ const CASES: &[Case] = &[
     ("random --halving sync", SYNC, NONE),
     ("random --halving hyperband --rungs 1,5 --epochs 9", NONE, NONE),
     ("random --proxy naswot", NONE, NONE),
+    ("random --evaluator proxy:naswot", NONE, NONE),
     (
         "random --benchmark nb201 --proxy naswot --scores /scores.csv",
         NONE,

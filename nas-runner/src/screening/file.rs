@@ -3,16 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use nas_space::arch::Architecture;
 use nas_space::search::{Failure, FailureKind};
 use nas_space::spaces::Space;
 
-use super::Timed;
-use crate::architecture_csv::ArchitectureCsv;
-
-/// The column with the seconds that the scores of an architecture have cost.
-const SECONDS: &str = "seconds";
+use super::{ScoreTable, Timed};
 
 /// The scores of one column.
 pub(super) struct ScoreFile {
@@ -26,28 +22,19 @@ pub(super) struct ScoreFile {
 impl ScoreFile {
     pub(super) fn read(path: &Path, column: &str, space: &dyn Space) -> Result<Self> {
         let shown = path.display();
-        let csv = ArchitectureCsv::read(path, space)?;
-        let Some(numbers) = csv.numbers(column)? else {
-            let others: Vec<&str> = csv.columns().filter(|name| *name != SECONDS).collect();
-            bail!(
-                "{shown} has no column {column}; its scores are {}",
-                others.join(", ")
-            );
-        };
-        let seconds = csv.numbers(SECONDS)?.unwrap_or_else(|| vec![0.0; numbers.len()]);
-        let scores: HashMap<Architecture, (f64, f64)> = csv
-            .architectures()
-            .cloned()
-            .zip(numbers.into_iter().zip(seconds))
-            .collect();
-        if scores.is_empty() {
-            bail!("{shown} has no scores");
+        let table = ScoreTable::read(path, &[column.to_owned()])?;
+        let mut scores = HashMap::new();
+        for row in &table.rows {
+            let architecture = space.architecture(&row.genotype).with_context(|| {
+                format!("{shown}, line {} is not of the space that is searched", row.line)
+            })?;
+            scores.insert(architecture, (row.scores[0], row.seconds.unwrap_or(0.0)));
         }
         Ok(Self {
             path: path.to_owned(),
             column: column.to_owned(),
             scores,
-            fingerprint: csv.fingerprint().to_owned(),
+            fingerprint: table.fingerprint,
         })
     }
 }

@@ -1,10 +1,11 @@
 //! Screening: of several candidates, the one with the best score is trained.
 //!
-//! [`ScreenedSpace`] chooses. Here is what a run needs beside it: where scores come from (`file`, or a proxy of `nas-eval`), their record
-//! in the run directory and the seconds that they cost (`record`).
+//! [`ScreenedSpace`] chooses. Here is what a run needs beside it: where scores come from (`file`, read as `table`, or a proxy of
+//! `nas-eval`), their record in the run directory and the seconds that they cost (`record`).
 
 mod file;
 mod record;
+mod table;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use self::record::Record;
 use crate::plan::{RunConfig, ScoresPlan, ScreeningPlan};
 
 pub use self::record::Timed;
+pub use self::table::{ScoreRow, ScoreTable};
 
 /// The file in a run directory with all scores, as they were computed.
 const SCORES_FILE: &str = "scores.csv";

@@ -124,7 +124,7 @@ impl Session {
     /// The final record: read if this architecture has one, made otherwise; nothing where nobody can make one.
     pub(super) fn end(&self, run: &RunDir, best: &Best, genotype: &Genotype) -> Result<Option<FinalRecord>> {
         let arch = &best.architecture;
-        if let Some(record) = FinalRecord::read(run, &self.config.metric())? {
+        if let Some(record) = FinalRecord::read(run, &self.config.test_metric())? {
             // A larger budget may have found a better one since.
             if record.arch == *arch {
                 return Ok(Some(record));

@@ -22,6 +22,7 @@ use crate::device;
 use crate::plan::{CommandPlan, Estimation, RunConfig};
 use crate::preflight::Preflight;
 use crate::program;
+use crate::scoring::ProxyEvaluator;
 use crate::traced::Traced;
 use crate::usage::Usage;
 
@@ -41,6 +42,8 @@ pub enum Worker {
     Training(Box<TrainingEvaluator>),
     /// Looks up.
     Table(Box<TabularEvaluator>),
+    /// Scores.
+    Proxy(Box<ProxyEvaluator>),
 }
 
 impl Worker {
@@ -54,6 +57,12 @@ impl Worker {
         Ok(match (session.training(settings.checkpoints)?, session.source) {
             (Some(training), _) => Self::Training(Box::new(training)),
             (None, Source::Table(table)) => Self::Table(Box::new(table)),
+            (
+                None,
+                Source::Training {
+                    scorer: Some(scorer), ..
+                },
+            ) => Self::Proxy(scorer),
             (None, _) => bail!("nothing is configured to evaluate trials"),
         })
     }
@@ -62,6 +71,7 @@ impl Worker {
         match self {
             Self::Training(evaluator) => evaluator.as_ref(),
             Self::Table(evaluator) => evaluator.as_ref(),
+            Self::Proxy(evaluator) => evaluator.as_ref(),
         }
     }
 }
@@ -86,6 +96,7 @@ impl Session {
         let bounded = self.config.trial.is_some();
         let (own, trains) = match &self.source {
             Source::Command(_) => (true, false),
+            Source::Training { scorer: Some(_), .. } => (false, false),
             Source::Training { .. } => (false, self.config.method.proposes()),
             Source::Table(_) => (false, false),
         };
@@ -157,7 +168,9 @@ impl Session {
     /// What looks at trials that are trained before they are.
     pub(super) fn preflight<'a>(&'a self, evaluator: &'a dyn Evaluator) -> Option<Preflight<'a>> {
         let Source::Training {
-            evaluator: training, ..
+            evaluator: training,
+            scorer: None,
+            ..
         } = &self.source
         else {
             return None;
@@ -187,7 +200,12 @@ impl Session {
     /// The evaluator of trials that are trained, which leaves the state of trainings in this folder: of all where trials
     /// continue one another, else of those that were interrupted.
     fn training(&self, folder: PathBuf) -> Result<Option<TrainingEvaluator>> {
-        let Source::Training { evaluator, .. } = &self.source else {
+        let Source::Training {
+            evaluator,
+            scorer: None,
+            ..
+        } = &self.source
+        else {
             return Ok(None);
         };
         let evaluator = evaluator.as_ref().clone();

@@ -31,6 +31,7 @@ use crate::environment::Environment;
 use crate::methods::supernet::{Oneshot, Supernet, SupernetSummary};
 use crate::methods::{AuditRecord, Ended, Picture, Setting};
 use crate::plan::{CommandPlan, Estimation, Images, RunConfig, TrainingPlan};
+use crate::scoring::ProxyEvaluator;
 use crate::screening::{self, Screen};
 use crate::watch::{RunEvent, Unwatched, Watcher};
 
@@ -84,6 +85,8 @@ enum Source {
     Training {
         plan: Box<TrainingPlan>,
         evaluator: Box<TrainingEvaluator>,
+        /// What scores trials instead of training them.
+        scorer: Option<Box<ProxyEvaluator>>,
     },
     Table(TabularEvaluator),
     /// A program of the user's, which runs in workers alone.
@@ -174,7 +177,16 @@ impl Session {
                 }
                 let evaluator =
                     TrainingEvaluator::new(Arc::clone(&space), dataset, of_trials, seed, compute)?;
+                let scorer = match &plan.proxy {
+                    Some(proxy) => {
+                        let network = plan.evaluator.network;
+                        let scorer = ProxyEvaluator::new(proxy, &space, network, (dataset, compute), seed)?;
+                        Some(Box::new(scorer))
+                    }
+                    None => None,
+                };
                 Source::Training {
+                    scorer,
                     plan: plan.clone(),
                     evaluator: Box::new(evaluator.with_stop(stop.clone())),
                 }
@@ -270,6 +282,9 @@ impl Session {
     /// What judges in this process.
     fn evaluator(&self) -> Result<&dyn Evaluator> {
         match &self.source {
+            Source::Training {
+                scorer: Some(scorer), ..
+            } => Ok(scorer.as_ref()),
             Source::Training { evaluator, .. } => Ok(evaluator.as_ref()),
             Source::Table(evaluator) => Ok(evaluator),
             Source::Command(_) => bail!("your own evaluator runs only in workers"),
@@ -331,6 +346,8 @@ impl Session {
     /// Of a trial for which the strategy asks for no number of its own.
     fn fidelity(&self) -> Result<Fidelity> {
         let epochs = match &self.config.estimation {
+            // A study has no trials of 0 epochs.
+            Estimation::Training(plan) if plan.proxy.is_some() => 1,
             Estimation::Training(plan) => plan.epochs,
             Estimation::Table(plan) => plan.search_epochs()?,
             Estimation::Command(plan) => plan.epochs,
@@ -476,7 +493,9 @@ impl Session {
             evaluator,
         };
         let commit = match &self.source {
-            Source::Table(_) if self.config.method.proposes() => Commit::Within(Duration::from_millis(50)),
+            Source::Table(_) | Source::Training { scorer: Some(_), .. } if self.config.method.proposes() => {
+                Commit::Within(Duration::from_millis(50))
+            }
             _ => Commit::EveryStep,
         };
         let options = RunOptions {

@@ -136,7 +136,11 @@ impl Session {
         let metric = self.config.metric();
         let accuracy = |score| metric.is_accuracy().then_some(score);
         let other = |score| (!metric.is_accuracy()).then(|| metric.value(score));
-        let test = last.as_ref().map(|last| last.test.test_accuracy);
+        let scored = self.config.proxy().is_some();
+        let (test, of_test) = (
+            last.as_ref().map(|last| last.test.test_accuracy),
+            self.config.test_metric(),
+        );
         let mut result = SearchResult {
             text: String::new(),
             run: run.path().to_owned(),
@@ -145,20 +149,22 @@ impl Session {
             seed: summary.seed.value(),
             trials: summary.trials,
             failed: summary.failed,
-            epochs: summary.epochs,
+            epochs: if scored { 0 } else { summary.epochs },
             seconds: summary.seconds + found.as_ref().map_or(0.0, |found| found.search_seconds),
             best: BestResult {
                 trial: best.trial,
                 arch: genotype.to_string(),
                 valid_accuracy: accuracy(best.valid_accuracy),
                 valid: other(best.valid_accuracy),
-                epochs: best.epochs,
+                epochs: if scored { 0 } else { best.epochs },
                 figures: figures.clone(),
             },
-            test_accuracy: test.and_then(accuracy),
-            test: test.and_then(other),
+            test_accuracy: test.filter(|_| of_test.is_accuracy()),
+            test: test
+                .filter(|_| !of_test.is_accuracy())
+                .map(|score| of_test.value(score)),
             one_figure: self.config.one_figure(),
-            last: last.as_ref().map(|last| last.to_json(&metric)).transpose()?,
+            last: last.as_ref().map(|last| last.to_json(&of_test)).transpose()?,
             metric: metric.clone(),
             oneshot: found,
             front,
@@ -257,9 +263,13 @@ impl Session {
             lines.push(line(
                 &metric.on("validation"),
                 &format!(
-                    "{}{} (trial {}{reached})",
+                    "{}{}{} (trial {}{reached})",
                     metric.shown(best.valid_accuracy),
                     metric.note(),
+                    match self.config.proxy() {
+                        Some(_) => ", not an accuracy",
+                        None => "",
+                    },
                     best.trial
                 ),
             ));
@@ -270,13 +280,14 @@ impl Session {
                 Source::Table(_) => "in the table".to_owned(),
                 Source::Command(_) => String::new(),
             };
+            let metric = self.config.test_metric();
             lines.push(line(
                 &metric.on("test"),
                 &format!(
                     "{}{}{} (after {} {source})",
                     metric.shown(last.test.test_accuracy),
                     metric.note(),
-                    last.beside(metric),
+                    last.beside(&metric),
                     counted(last.epochs as usize, "epoch")
                 ),
             ));

@@ -70,7 +70,7 @@ impl Bootstrap {
 }
 
 /// The value below which this share of the sorted values lies, between two of them in proportion.
-pub(super) fn quantile(sorted: &[f64], share: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (place.floor() as usize, place.ceil() as usize);
     sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64)

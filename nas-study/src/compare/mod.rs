@@ -46,6 +46,7 @@ mod values;
 mod verdict;
 mod words;
 
+pub(crate) use bootstrap::quantile;
 pub use bootstrap::{Bootstrap, CONFIDENCE, Estimate, RESAMPLES};
 pub use comparison::{CompareError, Comparison, Run, Standing, Task, TaskRuns, Uniform};
 pub use curve::{Currency, Curve, Incumbent, incumbents};

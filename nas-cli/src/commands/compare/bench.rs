@@ -104,6 +104,13 @@ impl Bench {
                 }
             }
         }
+        if let Some(plan) = first.proxy() {
+            bail!(
+                "trials of [estimation.proxy] are scored by {}, and methods are compared by what trials with accuracies find; leave \
+                 the table out, or screen candidates by the proxy: METHOD+{0}",
+                plan.proxy
+            );
+        }
         let space = first.space.build()?;
         let searched = first.searched(&space)?;
         let table = match &first.estimation {

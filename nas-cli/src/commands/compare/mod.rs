@@ -28,6 +28,7 @@ use nas_study::compare::{BASELINE, Comparison, Entry, Journal, Run, TaskRuns};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::typed;
 use crate::args::{CompareArgs, Entrant, What};
 use crate::output::{Output, note};
 use crate::progress::{Bars, RunsBar};
@@ -437,7 +438,7 @@ fn result(
         settings,
         environment: Environment::here(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN)),
         left_out: BTreeMap::new(),
-        command: command(),
+        command: typed::command(),
         methods,
         pairs,
         comparison,
@@ -454,23 +455,6 @@ fn settings_of(config: &RunConfig) -> Result<Value> {
         settings["screening"] = json!(screening);
     }
     Ok(settings)
-}
-
-/// What was typed, as a shell would read it.
-fn command() -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+@%".contains(c);
-    let quoted = |word: String| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', "'\\''"))
-        }
-    };
-    let words = std::env::args().skip(1).map(quoted);
-    std::iter::once("nas".to_owned())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 /// The first of `runs/compare-SPACE`, `runs/compare-SPACE-2`, … that does not exist.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use nas_runner::plan::RunConfig;
 use nas_runner::size::{self, Skeleton};
-use nas_runner::{Typed, plan};
+use nas_runner::{Typed, Usage, plan};
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
 use nas_space::op::Operations;
 use nas_space::seed::Seed;
 use nas_space::spaces::{Space, SpaceConfig};
 
+use super::against::Against;
 use crate::architecture::{self, Found};
 use crate::args::ScoreArgs;
 
@@ -37,8 +38,20 @@ enum Which {
 }
 
 impl Subjects {
-    /// Those that are meant.
-    pub(super) fn of(args: &ScoreArgs, seed: Seed) -> Result<Self> {
+    /// Those that are meant: with nothing else, the trials of the run that scores are compared with.
+    pub(super) fn of(args: &ScoreArgs, seed: Seed, against: Option<&Against>) -> Result<Self> {
+        let given = !args.archs.is_empty() || args.space.sample.is_some() || args.space.every;
+        if !given {
+            let Some((config, space, trials)) = against.and_then(Against::trials) else {
+                let why = "expected architectures: ARCH…, --space NAME with --sample N or --every, or --scores FILE";
+                return Err(Usage::new(why).into());
+            };
+            if args.space.space.is_some() {
+                let why = "--space has no meaning for the trials of a run; add --sample N or --every, or leave it out";
+                return Err(Usage::new(why).into());
+            }
+            return Self::of_run(config, space, trials);
+        }
         let config = args.space.space.as_deref().map(plan::space).transpose()?;
         let space = config
             .as_ref()
@@ -74,6 +87,26 @@ impl Subjects {
         };
         let operations = space.map_or_else(Operations::standard, |space| space.operations().clone());
         Ok(Self { which, operations })
+    }
+
+    /// The trials of a run.
+    fn of_run<'a>(
+        config: &RunConfig,
+        space: &dyn Space,
+        trials: impl Iterator<Item = &'a Architecture>,
+    ) -> Result<Self> {
+        let mut found = Vec::new();
+        for architecture in trials {
+            found.push(Found {
+                genotype: space.genotype(architecture)?,
+                // All are of the same search.
+                search: found.is_empty().then(|| config.clone()),
+            });
+        }
+        Ok(Self {
+            which: Which::Typed(found),
+            operations: space.operations().clone(),
+        })
     }
 
     pub(super) fn len(&self) -> usize {

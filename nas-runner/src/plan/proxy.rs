@@ -1,0 +1,142 @@
+//! Trials that a zero-cost proxy scores.
+
+use anyhow::{Result, bail};
+use nas_eval::proxy::{ProxyConfig, ProxyKind};
+use nas_space::search::{Direction, Metric, Scale};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Estimation, RunConfig};
+use crate::methods::Method;
+use crate::usage::Typed;
+
+/// What `--evaluator` begins with where it names a proxy and no command.
+pub(super) const PREFIX: &str = "proxy:";
+
+/// Methods that learn from the size of an accuracy.
+const LEARN_FROM_SIZE: [Method; 3] = [Method::Rl, Method::Pnas, Method::Bananas];
+
+/// `[estimation.proxy]` of a run's configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyPlan {
+    /// Which proxy.
+    pub proxy: ProxyKind,
+    /// Initialisations that a score is averaged over.
+    #[serde(default = "seeds")]
+    #[schemars(range(min = 1))]
+    pub seeds: u32,
+    /// Training images that networks are scored with.
+    #[serde(default = "batch_size")]
+    #[schemars(range(min = 2))]
+    pub batch_size: usize,
+}
+
+fn seeds() -> u32 {
+    ProxyConfig::default().seeds
+}
+
+fn batch_size() -> usize {
+    ProxyConfig::default().batch_size
+}
+
+/// The proxy that `--evaluator proxy:NAME` names; nothing for a command.
+///
+/// # Errors
+/// [`Usage`](crate::Usage) for an unknown name.
+pub fn evaluating_proxy(evaluator: Option<&str>) -> Result<Option<ProxyKind>> {
+    let name = evaluator.and_then(|text| text.strip_prefix(PREFIX));
+    name.map(|name| name.parse().typed("--evaluator")).transpose()
+}
+
+impl ProxyPlan {
+    /// A proxy with its defaults.
+    pub(super) fn new(proxy: ProxyKind) -> Self {
+        Self {
+            proxy,
+            seeds: seeds(),
+            batch_size: batch_size(),
+        }
+    }
+
+    /// What trials are compared by.
+    pub fn metric(&self) -> Metric {
+        let name = format!("{}{}", nas_report::SCORE_BY, self.proxy);
+        // The names of proxies are short words.
+        Metric::new(name, Direction::Higher, Scale::Plain).unwrap_or_default()
+    }
+
+    /// How a trial is scored, as the end of a sentence.
+    pub fn in_words(&self) -> String {
+        let seeds = match self.seeds {
+            1 => String::new(),
+            seeds => format!(", mean over {seeds} initialisations"),
+        };
+        let images = match self.proxy {
+            ProxyKind::Synflow
+            | ProxyKind::Zen
+            | ProxyKind::L2Norm
+            | ProxyKind::Parameters
+            | ProxyKind::Macs => String::new(),
+            _ => format!(" on {} training images", self.batch_size),
+        };
+        format!("by {}{images}, without training{seeds}", self.proxy)
+    }
+
+    pub(super) fn validate(&self, config: &RunConfig) -> Result<()> {
+        if self.seeds == 0 {
+            bail!("seeds of [estimation.proxy] is 0; expected at least 1");
+        }
+        if self.batch_size < 2 {
+            bail!(
+                "batch_size of [estimation.proxy] is {}; expected at least 2",
+                self.batch_size
+            );
+        }
+        let method = config.method.method();
+        if !config.method.proposes() {
+            bail!(
+                "method {method} trains a supernet, which no proxy scores; expected a method that proposes architectures"
+            );
+        }
+        if LEARN_FROM_SIZE.contains(&method) {
+            bail!(
+                "method {method} learns from the size of an accuracy, and a score by {} has no unit; expected a method that only \
+                 ranks: random, evolution, local-search or nsga2",
+                self.proxy
+            );
+        }
+        if config.halving.is_some() {
+            bail!(
+                "halving has no meaning with trials that are scored by {}: none is trained, so none can be trained for longer",
+                self.proxy
+            );
+        }
+        if config.budget.epochs.is_some() {
+            bail!(
+                "a budget of epochs never ends a search whose trials are scored by {}, as none is trained; expected --trials N or \
+                 --budget-seconds S",
+                self.proxy
+            );
+        }
+        Ok(())
+    }
+}
+
+impl RunConfig {
+    /// The proxy that scores trials, if they are not trained.
+    pub fn proxy(&self) -> Option<&ProxyPlan> {
+        match &self.estimation {
+            Estimation::Training(plan) => plan.proxy.as_ref(),
+            Estimation::Table(_) | Estimation::Command(_) => None,
+        }
+    }
+
+    /// What the final test gives: what trials are compared by, unless these are scored by a proxy.
+    pub fn test_metric(&self) -> Metric {
+        match &self.estimation {
+            Estimation::Training(plan) => plan.evaluator.judged_by.metric(),
+            Estimation::Table(_) | Estimation::Command(_) => self.metric(),
+        }
+    }
+}
