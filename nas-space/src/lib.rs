@@ -37,6 +37,7 @@ pub mod canonical;
 pub mod cell;
 pub mod codec;
 pub mod cost;
+pub mod device;
 pub mod draw;
 pub mod encode;
 pub mod error;
