@@ -6,6 +6,7 @@
 //! | [`cell`] | cells: directed acyclic graphs of feature maps |
 //! | [`network`] | networks: stem, cells and head as a list of elementary layers |
 //! | [`cost`] | parameters and multiply-accumulates, counted on those layers |
+//! | [`device`] | memory and flash that they need on a small device |
 //! | [`hierarchy`] | motifs over motifs, and the cell they flatten to |
 //! | [`limits`] | how large a network may be |
 //! | [`genotype`], [`codec`] | architectures as people read and write them |

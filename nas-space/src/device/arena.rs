@@ -81,8 +81,8 @@ impl ArenaConfig {
 /// let genotype = &named::by_name("NB201_RESNET")?.genotype;
 /// let network = genotype.network(&Operations::standard(), &NetworkConfig::default())?;
 /// let arena = Arena::of(&network, ArenaConfig::new(Number::Int8));
-/// // Three maps of 16×32×32: the input of a cell, and two of its nodes.
-/// assert_eq!(arena.bytes(), 3 * 16 * 32 * 32);
+/// // Four maps of 16×32×32: the input of a cell, its first node, and two terms of its second one.
+/// assert_eq!(arena.bytes(), 4 * 16 * 32 * 32);
 /// assert!(arena.is_exact());
 /// # Ok(())
 /// # }
@@ -154,8 +154,7 @@ impl Arena {
         let mut in_place = Vec::with_capacity(order.len());
         for (place, &step) in order.iter().enumerate() {
             let mut candidates = problem.in_place[step].iter().map(|&buffer| at[buffer]);
-            let replaced =
-                candidates.find(|&map| last_step[map] == place && !problem.kept[order[map]]);
+            let replaced = candidates.find(|&map| last_step[map] == place && !problem.kept[order[map]]);
             in_place.push(replaced.is_some());
             match replaced {
                 Some(map) => {

@@ -2,7 +2,8 @@
 //!
 //! Microcontrollers have hundreds of kilobytes of each, and a network that needs one byte too many
 //! does not run. [`Arena`] is the memory of one image: a place for each feature map, and the order
-//! of computation that needs least. [`Flash`] is what the weights take.
+//! of computation that needs least. [`Flash`] is what the weights take. [`DeviceSizes`] makes both
+//! available to limits and objectives, by their names ([`DeviceFigure`]).
 //!
 //! # What has a buffer
 //! A layer that computes each output value from at most one value of its input has none: it is
@@ -20,8 +21,9 @@
 //! # The order of steps
 //! Any order is allowed in which a step comes after those that it reads. The best order is the one
 //! with the lowest peak: fewest bytes alive at its worst step. It is searched with a bound on what
-//! any order needs, so [`Arena::has_best_order`] tells whether it was found. Placing the maps without gaps is
-//! another search, which is heuristic; [`Arena::is_exact`] tells whether it has left none.
+//! any order needs, so [`Arena::has_best_order`] tells whether it was found. Where the search was
+//! given up, the order is the best one seen. Placing the maps without gaps is another search, which
+//! is heuristic; [`Arena::is_exact`] tells whether it has left none.
 //!
 //! # References
 //! - B. H. Ahn, J. Lee, J. M. Lin, H. Cheng, J. Hou, H. Esmaeilzadeh: Ordering Chaos: Memory-Aware
@@ -32,9 +34,13 @@
 
 mod arena;
 mod bits;
+mod figures;
+mod flash;
 mod order;
 mod place;
 mod search;
 mod steps;
 
 pub use arena::{Arena, ArenaConfig, Map, Number};
+pub use figures::{DeviceFigure, DeviceSizes};
+pub use flash::Flash;

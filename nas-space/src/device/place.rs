@@ -96,5 +96,8 @@ fn in_turn(slots: &[Slot], meeting: &[Vec<usize>], order: &[usize]) -> (Vec<u64>
         offsets[slot] = Some(offset);
         length = length.max(offset + slots[slot].bytes);
     }
-    (offsets.into_iter().map(Option::unwrap_or_default).collect(), length)
+    (
+        offsets.into_iter().map(Option::unwrap_or_default).collect(),
+        length,
+    )
 }

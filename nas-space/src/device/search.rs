@@ -12,6 +12,9 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use super::bits::Bits;
 use super::steps::Problem;
 
+/// Sets at which the search was given up, from which orders are completed.
+const DIVES: usize = 4;
+
 /// An order of the steps, and what is known of the best one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ordered {
@@ -45,13 +48,26 @@ pub(super) struct Search<'a> {
     readers: Vec<Vec<usize>>,
 }
 
-/// A set that was reached.
+/// A set that was reached and looked at.
 #[derive(Debug)]
-struct Node {
+struct Reached {
+    /// Where from, by its number.
     parent: usize,
-    /// The step that led to it from where its parent's [`Search::settle`] ends.
-    step: usize,
-    peak: u64,
+    /// The steps from there.
+    steps: Vec<usize>,
+    state: State,
+}
+
+/// All steps to the set of this number.
+fn way(reached: &[Reached], number: usize) -> Vec<usize> {
+    let mut parts = Vec::new();
+    let mut next = reached.get(number);
+    while let Some(set) = next {
+        parts.push(set.steps.as_slice());
+        next = reached.get(set.parent);
+    }
+    parts.reverse();
+    parts.concat()
 }
 
 impl<'a> Search<'a> {
@@ -87,15 +103,20 @@ impl<'a> Search<'a> {
         let mut open: Vec<usize> = Vec::new();
         let mut bound = 0;
         for step in 0..count {
-            let later = |buffer: usize| problem.kept[buffer] || {
-                let mut readers = self.readers[buffer].iter();
-                readers.any(|&reader| after[step].contains(reader))
+            let later = |buffer: usize| {
+                problem.kept[buffer] || {
+                    let mut readers = self.readers[buffer].iter();
+                    readers.any(|&reader| after[step].contains(reader))
+                }
             };
             let must = |buffer: &&usize| {
-                after[**buffer].contains(step)
-                    && (later(**buffer) || self.readers[**buffer].contains(&step))
+                after[**buffer].contains(step) && (later(**buffer) || self.readers[**buffer].contains(&step))
             };
-            let alive: u64 = open.iter().filter(must).map(|&buffer| problem.bytes[buffer]).sum();
+            let alive: u64 = open
+                .iter()
+                .filter(must)
+                .map(|&buffer| problem.bytes[buffer])
+                .sum();
             let replaces = problem.in_place[step].iter().any(|&buffer| !later(buffer));
             bound = bound.max(alive + if replaces { 0 } else { problem.bytes[step] });
             open.push(step);
@@ -107,20 +128,7 @@ impl<'a> Search<'a> {
 
     /// A good order, found without going back.
     pub(super) fn dive(&self, floor: u64) -> Ordered {
-        let mut state = self.start();
-        let mut peak = floor.max(self.problem.bytes[0]);
-        let mut order = vec![0];
-        loop {
-            self.settle(&mut state, peak, &mut order);
-            let choice = state.ready.iter().copied().min_by_key(|&step| {
-                let during = self.during(&state, step).max(peak);
-                (during, self.after(&state, step), step)
-            });
-            let Some(step) = choice else { break };
-            peak = peak.max(self.during(&state, step));
-            self.execute(&mut state, step);
-            order.push(step);
-        }
+        let (order, peak) = self.dive_from(self.start(), floor.max(self.problem.bytes[0]), vec![0]);
         Ordered {
             order,
             peak,
@@ -128,42 +136,93 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The rest of an order that has needed `peak` so far, always with the step that needs least,
+    /// and of those the one that leaves least alive.
+    fn dive_from(&self, mut state: State, mut peak: u64, mut order: Vec<usize>) -> (Vec<usize>, u64) {
+        loop {
+            self.settle(&mut state, peak, &mut order);
+            let choice = state.ready.iter().copied().min_by_key(|&step| {
+                let during = self.during(&state, step).max(peak);
+                (during, self.after(&state, step), step)
+            });
+            let Some(step) = choice else {
+                return (order, peak);
+            };
+            peak = peak.max(self.during(&state, step));
+            self.execute(&mut state, step);
+            order.push(step);
+        }
+    }
+
     /// The best order, if it is found before `limit` sets have been looked at: the one of `known`,
     /// or one that needs less. Nothing is gained by needing less than `floor`.
     pub(super) fn best(&self, known: Ordered, floor: u64, limit: usize) -> Ordered {
         let mut known = known;
-        let mut nodes = vec![Node {
-            parent: 0,
-            step: 0,
-            peak: floor.max(self.problem.bytes[0]),
-        }];
+        let mut reached: Vec<Reached> = Vec::new();
         let mut seen: HashMap<Bits, u64> = HashMap::new();
         let mut settled: HashSet<Bits> = HashSet::new();
-        // Least memory first, then most steps done, then the first found.
-        let mut open = BinaryHeap::from([(Reverse(nodes[0].peak), 1, Reverse(0))]);
-        let mut looked_at = 0;
-        while let Some((Reverse(peak), _, Reverse(number))) = open.pop() {
+        // Least memory first, then most steps done, then the first found: a set that was looked at
+        // and a step from there.
+        type Open = (Reverse<u64>, usize, Reverse<usize>, usize);
+        let root: Open = (
+            Reverse(floor.max(self.problem.bytes[0])),
+            0,
+            Reverse(usize::MAX),
+            0,
+        );
+        let mut open = BinaryHeap::from([root]);
+        while let Some((Reverse(peak), _, Reverse(parent), step)) = open.pop() {
             known.least = peak.min(known.peak);
-            if peak >= known.peak || looked_at == limit {
+            if peak >= known.peak {
                 return known;
             }
-            let mut order = Vec::with_capacity(self.problem.len());
-            let mut state = self.replay(&nodes, number, &mut order);
-            self.settle(&mut state, peak, &mut order);
+            if reached.len() >= limit {
+                // Whatever is left needs this much, and may end well.
+                let last = [(Reverse(peak), 0, Reverse(parent), step)];
+                let rest = last.into_iter().chain(std::iter::from_fn(|| open.pop()));
+                for (Reverse(peak), _, Reverse(parent), step) in rest.take(DIVES) {
+                    let Some(from) = reached.get(parent) else { break };
+                    let mut state = from.state.clone();
+                    self.execute(&mut state, step);
+                    let mut steps = way(&reached, parent);
+                    steps.push(step);
+                    let (order, peak) = self.dive_from(state, peak, steps);
+                    if peak < known.peak {
+                        (known.order, known.peak) = (order, peak);
+                    }
+                }
+                return known;
+            }
+            let mut steps = Vec::new();
+            let mut state = match reached.get(parent) {
+                Some(parent) => {
+                    let mut state = parent.state.clone();
+                    self.execute(&mut state, step);
+                    steps.push(step);
+                    state
+                }
+                None => {
+                    steps.push(0);
+                    self.start()
+                }
+            };
+            self.settle(&mut state, peak, &mut steps);
             // The first way to a set needs least.
             if !settled.insert(state.done.clone()) {
                 continue;
             }
-            looked_at += 1;
+            let number = reached.len();
+            reached.push(Reached { parent, steps, state });
+            let state = &reached[number].state;
             if state.ready.is_empty() {
                 return Ordered {
-                    order,
+                    order: way(&reached, number),
                     peak,
                     least: peak,
                 };
             }
             for &step in &state.ready {
-                let needs = peak.max(self.during(&state, step));
+                let needs = peak.max(self.during(state, step));
                 if needs >= known.peak {
                     continue;
                 }
@@ -172,12 +231,7 @@ impl<'a> Search<'a> {
                 let before = seen.entry(done).or_insert(u64::MAX);
                 if needs < *before {
                     *before = needs;
-                    open.push((Reverse(needs), state.count + 1, Reverse(nodes.len())));
-                    nodes.push(Node {
-                        parent: number,
-                        step,
-                        peak: needs,
-                    });
+                    open.push((Reverse(needs), state.count + 1, Reverse(number), step));
                 }
             }
         }
@@ -186,28 +240,14 @@ impl<'a> Search<'a> {
         known
     }
 
-    /// The state of a node, and the order that leads to it.
-    fn replay(&self, nodes: &[Node], number: usize, order: &mut Vec<usize>) -> State {
-        let mut way = vec![number];
-        while let Some(&last) = way.last()
-            && last > 0
-        {
-            way.push(nodes[last].parent);
-        }
-        let mut state = self.start();
-        order.push(0);
-        for pair in way.windows(2).rev() {
-            let [child, parent] = [&nodes[pair[0]], &nodes[pair[1]]];
-            self.settle(&mut state, parent.peak, order);
-            self.execute(&mut state, child.step);
-            order.push(child.step);
-        }
-        state
-    }
-
     fn start(&self) -> State {
         let count = self.problem.len();
-        let waiting: Vec<u32> = self.problem.reads.iter().map(|reads| reads.len() as u32).collect();
+        let waiting: Vec<u32> = self
+            .problem
+            .reads
+            .iter()
+            .map(|reads| reads.len() as u32)
+            .collect();
         let mut state = State {
             done: Bits::new(count),
             count: 0,
@@ -255,15 +295,99 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Executes what costs nothing as long as there is any: steps that need at most `peak` and
-    /// leave no more alive than before.
-    fn settle(&self, state: &mut State, peak: u64, order: &mut Vec<usize>) {
-        let free = |state: &State, step: usize| {
-            self.during(state, step) <= peak && self.after(state, step) <= state.alive
-        };
-        while let Some(step) = state.ready.iter().copied().find(|&step| free(state, step)) {
-            self.execute(state, step);
-            order.push(step);
+    fn undo(&self, state: &mut State, step: usize, alive: u64) {
+        for &reader in &self.readers[step] {
+            if state.waiting[reader] == 0 {
+                state.ready.retain(|&ready| ready != reader);
+            }
+            state.waiting[reader] += 1;
         }
+        for &read in &self.problem.reads[step] {
+            state.unread[read] += 1;
+        }
+        state.ready.push(step);
+        state.done.remove(step);
+        state.count -= 1;
+        state.alive = alive;
+    }
+
+    /// Executes what costs nothing as long as there is any: steps that need at most `peak` and
+    /// leave no more alive than before, and [detours](Self::detour).
+    fn settle(&self, state: &mut State, peak: u64, order: &mut Vec<usize>) {
+        loop {
+            let mut ready = state.ready.iter().copied();
+            if let Some(step) = ready.find(|&step| self.is_free(state, step, peak)) {
+                self.execute(state, step);
+                order.push(step);
+                continue;
+            }
+            let mut ready = state.ready.clone();
+            ready.sort_unstable();
+            if !ready
+                .into_iter()
+                .any(|step| self.detour(state, step, peak, order))
+            {
+                return;
+            }
+        }
+    }
+
+    fn is_free(&self, state: &State, step: usize, peak: u64) -> bool {
+        self.during(state, step) <= peak && self.after(state, step) <= state.alive
+    }
+
+    /// Executes `first`, which leaves more alive, and steps behind it, if no more is alive than
+    /// before in the end. All have to be free once `first` is done, and to depend on it; one other
+    /// may be among them.
+    ///
+    /// Putting all of them first makes no order worse either: whichever of them an order has
+    /// executed at some point, executing the rest lowers what is alive. That is so as long as none
+    /// of them could have lowered it without `first`, hence the condition.
+    fn detour(&self, state: &mut State, first: usize, peak: u64, order: &mut Vec<usize>) -> bool {
+        let before = state.alive;
+        if self.during(state, first) > peak {
+            return false;
+        }
+        // None of these lowers it by itself, at once.
+        let mut others = state.ready.clone();
+        others.retain(|&step| step != first && self.after(state, step) >= before);
+        let mut way = vec![(first, before)];
+        let mut behind = vec![first];
+        self.execute(state, first);
+        while state.alive > before {
+            let depends = |step: usize| {
+                let mut reads = self.problem.reads[step].iter();
+                reads.any(|read| behind.contains(read))
+            };
+            let mut free = state.ready.iter().copied();
+            let next = free.find(|&step| depends(step) && self.is_free(state, step, peak));
+            let step = match next {
+                Some(step) => {
+                    behind.push(step);
+                    step
+                }
+                None => {
+                    let frees = |&step: &usize| {
+                        self.is_free(state, step, peak) && self.after(state, step) < state.alive
+                    };
+                    let others = std::mem::take(&mut others);
+                    let other = others.into_iter().filter(frees);
+                    match other.min_by_key(|&step| (self.after(state, step), step)) {
+                        Some(step) => step,
+                        None => break,
+                    }
+                }
+            };
+            way.push((step, state.alive));
+            self.execute(state, step);
+        }
+        if state.alive <= before {
+            order.extend(way.iter().map(|(step, _)| step));
+            return true;
+        }
+        for (step, alive) in way.into_iter().rev() {
+            self.undo(state, step, alive);
+        }
+        false
     }
 }

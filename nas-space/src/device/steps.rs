@@ -95,7 +95,12 @@ impl Steps {
                     let values = layer.shape.numel() as u64;
                     let bytes = values.saturating_mul(element).min(MOST_BYTES);
                     let reads = merged(inputs());
-                    steps.push(LayerId::of(index), bytes.next_multiple_of(alignment), reads, in_place)
+                    steps.push(
+                        LayerId::of(index),
+                        bytes.next_multiple_of(alignment),
+                        reads,
+                        in_place,
+                    )
                 }
             };
             sources.push(source);
@@ -155,10 +160,7 @@ impl Problem {
         Self {
             bytes: steps.iter().map(|&step| self.bytes[step]).collect(),
             reads: steps.iter().map(|&step| numbers(&self.reads[step])).collect(),
-            in_place: steps
-                .iter()
-                .map(|&step| numbers(&self.in_place[step]))
-                .collect(),
+            in_place: steps.iter().map(|&step| numbers(&self.in_place[step])).collect(),
             kept: steps.iter().map(|&step| kept(step)).collect(),
         }
     }
@@ -214,9 +216,7 @@ mod tests {
         let x = b.conv_bn_relu(b.image(), Conv2d::same(3, [3, 3]), true).unwrap();
         let padded = b.push(LayerKind::Pad { height: 6, width: 6 }, &[x]).unwrap();
         let shifted = b.push(LayerKind::Shift, &[padded]).unwrap();
-        let left = b
-            .conv(shifted, Conv2d::pointwise(4).with_stride(2))
-            .unwrap();
+        let left = b.conv(shifted, Conv2d::pointwise(4).with_stride(2)).unwrap();
         let right = b.conv(padded, Conv2d::pointwise(4).with_stride(2)).unwrap();
         let zero = b.push(LayerKind::Zero { stride: 1 }, &[right]).unwrap();
         let joined = b.concat(&[left, right, zero]).unwrap();

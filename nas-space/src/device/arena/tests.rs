@@ -7,7 +7,7 @@ use crate::network::{Conv2d, NetworkBuilder, NetworkConfig};
 use crate::op::Operations;
 use crate::seed::Seed;
 use crate::shape::Shape;
-use crate::spaces::{self, Space};
+use crate::spaces;
 
 /// Graphs of steps of which each is read, or is the last.
 fn problems(most: usize) -> impl Strategy<Value = Problem> {
@@ -39,7 +39,9 @@ fn problems(most: usize) -> impl Strategy<Value = Problem> {
                     let alike = problem.bytes[from.first().copied().unwrap_or(step)];
                     problem.bytes[step] = alike;
                     let alike = |&from: &usize| problem.bytes[from] == alike;
-                    problem.in_place.push(from.iter().copied().filter(alike).collect());
+                    problem
+                        .in_place
+                        .push(from.iter().copied().filter(alike).collect());
                 } else {
                     problem.in_place.push(Vec::new());
                 }
@@ -47,11 +49,8 @@ fn problems(most: usize) -> impl Strategy<Value = Problem> {
             }
             // What nothing reads, the last one does.
             let readers = problem.readers();
-            for step in 0..count - 1 {
-                if readers[step].is_empty() {
-                    problem.reads[count - 1].push(step);
-                }
-            }
+            let unread = (0..count - 1).filter(|&step| readers[step].is_empty());
+            problem.reads[count - 1].extend(unread);
             problem.reads[count - 1].sort_unstable();
             problem
         })
@@ -71,7 +70,9 @@ fn peak(problem: &Problem, order: &[usize]) -> u64 {
         let step = order[place];
         let all = order[..=place].iter().filter(|&&buffer| last(buffer) >= place);
         let all: u64 = all.map(|&buffer| problem.bytes[buffer]).sum();
-        let replaced = problem.in_place[step].iter().find(|&&buffer| last(buffer) == place);
+        let replaced = problem.in_place[step]
+            .iter()
+            .find(|&&buffer| last(buffer) == place);
         all - replaced.map_or(0, |&buffer| problem.bytes[buffer])
     };
     (0..order.len()).map(alive).max().unwrap()
@@ -215,7 +216,9 @@ fn alignments_that_cannot_be_are_refused() {
     for alignment in [0, 1, 2, 12, 8_192] {
         let error = f32.with_alignment(alignment).unwrap_err().to_string();
         assert!(
-            error.starts_with(&format!("alignment is {alignment}; expected a power of two from 4")),
+            error.starts_with(&format!(
+                "alignment is {alignment}; expected a power of two from 4"
+            )),
             "{error}"
         );
     }
