@@ -118,7 +118,7 @@ pub fn skeleton(space: &SpaceConfig) -> Skeleton {
     match space {
         SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
         SpaceConfig::Nb101 {} => Skeleton::Nb101,
-        SpaceConfig::Chain(_) => Skeleton::Chain,
+        SpaceConfig::Chain(_) | SpaceConfig::Mobile(_) => Skeleton::Chain,
         SpaceConfig::EnasMacro(_) => Skeleton::Macro,
         SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
             Skeleton::Nb201

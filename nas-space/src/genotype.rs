@@ -16,6 +16,7 @@ use crate::nb101::Module;
 use crate::network::{self, Network, NetworkConfig};
 use crate::op::Operations;
 
+pub(crate) use blocks::MAX_EXPANSION;
 pub use blocks::{Block, Blocks};
 pub(crate) use enas_macro::MAX_MACRO_LAYERS;
 pub use enas_macro::{MacroGenotype, MacroLayer, MacroOperation};

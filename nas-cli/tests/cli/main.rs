@@ -236,7 +236,7 @@ fn a_wrong_name_is_bad_usage_and_lists_the_right_ones_at_every_command() {
         (
             "search --space magic",
             "--space",
-            "darts, nb101, nb201, pnas, nasnet, chain, enas-macro, hierarchical",
+            "darts, nb101, nb201, pnas, nasnet, chain, enas-macro, mobile, hierarchical",
         ),
         ("search --data magic", "--data", "fashion-mnist"),
         ("search --benchmark magic --table t", "--benchmark", "nb201"),
