@@ -9,6 +9,7 @@ use nas_evo::{
     RegularizedEvolution,
 };
 use nas_space::arch::Architecture;
+use nas_space::device::DeviceSizes;
 use nas_space::limits::{LimitedSpace, Limits};
 use nas_space::network::NetworkConfig;
 use nas_space::search::{Ask, Evaluation, Fidelity, Outcome, Strategy, Trial};
@@ -87,4 +88,32 @@ fn no_method_leaves_the_limits_though_accuracy_lies_beyond() {
             );
         }
     }
+}
+
+/// What networks need on a device is limited and weighed by its name, like any other figure.
+#[test]
+fn memory_is_limited_and_weighed_by_name() {
+    let counted = Counted::new(Arc::new(nb201()), network()).unwrap();
+    let needs = DeviceSizes::new(sizes(), counted, ["memory", "flash"]);
+    let sizes: Arc<dyn Sizes> = Arc::new(needs);
+    // A map of two channels has 2,048 bytes, the image 3,072. Some cells need three maps, some two
+    // and the image.
+    let limit = 5_120.0;
+    let limits = Limits {
+        max: [("memory".to_owned(), limit)].into(),
+        ..Limits::default()
+    };
+    let space: Arc<dyn Space> =
+        Arc::new(LimitedSpace::new(Arc::new(nb201()), Arc::clone(&sizes), limits).unwrap());
+    let config = Nsga2Config {
+        objectives: vec!["accuracy".parse().unwrap(), "flash".parse().unwrap()],
+        ..Nsga2Config::small()
+    };
+    let mut strategy = Nsga2::new(space, config, Arc::clone(&sizes), Seed::new(3)).unwrap();
+    let proposals = proposals(&mut strategy, 200);
+    assert_eq!(proposals.len(), 200);
+    let memory = |architecture: &Architecture| sizes.of(architecture).unwrap().named["memory"];
+    assert!(proposals.iter().all(|architecture| memory(architecture) <= limit));
+    // There are cells beyond.
+    assert!(memory(&Architecture::new([3; 6])) > limit);
 }

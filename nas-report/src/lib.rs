@@ -20,10 +20,12 @@
 //! - [`page`] has the building blocks of HTML pages; [`page::compare`] is the page of a comparison,
 //!   [`page::images`] that of the user's own images.
 //! - [`pareto`](mod@pareto) makes points of accuracy and cost of a run's trials, and finds those of the front.
+//! - [`arena`] describes the memory of a network's feature maps and makes a chart of it.
 //! - [`Shown`] and [`number`] write figures as people read them.
 //!
 //! The same input always gives the same text. The crate uses no tensors and writes no files.
 
+pub mod arena;
 pub mod number;
 pub mod page;
 pub mod pareto;

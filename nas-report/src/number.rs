@@ -7,6 +7,14 @@ pub fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", grouped(bytes >> 20))
 }
 
+/// Bytes in KiB or, from 1,000 KiB on, in MiB: `48.0 KiB`.
+pub fn kibibytes(bytes: u64) -> String {
+    match bytes as f64 / 1024.0 {
+        small if small < 1000.0 => format!("{small:.1} KiB"),
+        large => format!("{:.2} MiB", large / 1024.0),
+    }
+}
+
 /// An integer with thin groups: `3,349,342`.
 pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
@@ -108,6 +116,20 @@ pub fn seconds(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_in_kib_until_there_are_many() {
+        let texts = [0, 49_152, 1_000, 1_023_999, 1_024_000, 3 << 20].map(kibibytes);
+        let expected = [
+            "0.0 KiB",
+            "48.0 KiB",
+            "1.0 KiB",
+            "1000.0 KiB",
+            "0.98 MiB",
+            "3.00 MiB",
+        ];
+        assert_eq!(texts, expected);
+    }
 
     #[test]
     fn figures_are_short() {

@@ -23,7 +23,7 @@ pub enum Skeleton {
     Nb201,
     /// Modules per stack.
     Nb101,
-    /// The architecture says both.
+    /// The architecture says both: a chain, or blocks in a row.
     Chain,
     /// The architecture says the layers.
     Macro,
@@ -34,7 +34,7 @@ impl Skeleton {
     pub fn of(genotype: &Genotype) -> Self {
         match genotype {
             Genotype::Nb201(_) | Genotype::Hierarchical(_) => Self::Nb201,
-            Genotype::Chain(_) => Self::Chain,
+            Genotype::Chain(_) | Genotype::Blocks(_) => Self::Chain,
             Genotype::Nb101(_) => Self::Nb101,
             Genotype::EnasMacro(_) => Self::Macro,
             _ => Self::Darts,
@@ -118,7 +118,7 @@ pub fn skeleton(space: &SpaceConfig) -> Skeleton {
     match space {
         SpaceConfig::Nb201 {} | SpaceConfig::Hierarchical(_) => Skeleton::Nb201,
         SpaceConfig::Nb101 {} => Skeleton::Nb101,
-        SpaceConfig::Chain(_) => Skeleton::Chain,
+        SpaceConfig::Chain(_) | SpaceConfig::Mobile(_) => Skeleton::Chain,
         SpaceConfig::EnasMacro(_) => Skeleton::Macro,
         SpaceConfig::Custom(custom) if custom.skeleton == nas_space::spaces::Skeleton::Nb201 => {
             Skeleton::Nb201

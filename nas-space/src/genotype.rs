@@ -1,5 +1,6 @@
 //! Genotypes: architectures as people read and write them.
 
+mod blocks;
 mod enas_macro;
 
 use std::fmt;
@@ -15,11 +16,13 @@ use crate::nb101::Module;
 use crate::network::{self, Network, NetworkConfig};
 use crate::op::Operations;
 
+pub(crate) use blocks::MAX_EXPANSION;
+pub use blocks::{Block, Blocks};
 pub(crate) use enas_macro::MAX_MACRO_LAYERS;
 pub use enas_macro::{MacroGenotype, MacroLayer, MacroOperation};
 
-/// An architecture in its readable form: cells in a skeleton, a chain of layers, a whole network of
-/// ENAS, motifs over motifs, or the options of a table.
+/// An architecture in its readable form: cells in a skeleton, a chain of layers, blocks in a row, a
+/// whole network of ENAS, motifs over motifs, or the options of a table.
 ///
 /// It stands for itself: unlike an [`Architecture`](crate::arch::Architecture) it needs no space to
 /// be understood, built, drawn or counted; a [`Selection`] alone can only be understood.
@@ -33,6 +36,8 @@ pub enum Genotype {
     Nb201(Nb201Genotype),
     /// A chain of convolutions with skip connections.
     Chain(Chain),
+    /// Convolutional blocks in a row.
+    Blocks(Blocks),
     /// A whole network of ENAS' macro space.
     EnasMacro(MacroGenotype),
     /// Motifs over motifs, whose flattened cell stands in the skeleton of NAS-Bench-201.
@@ -193,6 +198,7 @@ impl Genotype {
             }
             Self::Nb201(genotype) => network::nb201(operations, &genotype.cell, config),
             Self::Chain(chain) => network::chain(chain, config),
+            Self::Blocks(blocks) => network::blocks(blocks, config),
             Self::Nb101(module) => network::nb101(operations, module, config),
             Self::EnasMacro(network) => network::enas_macro(network, config),
             Self::Hierarchical(hierarchy) => network::nb201(operations, hierarchy.cell(), config),
@@ -202,8 +208,8 @@ impl Genotype {
         }
     }
 
-    /// The cells it is made of, with their names; none for a chain, a whole network, a module or a
-    /// selection, the flattened one for a hierarchy.
+    /// The cells it is made of, with their names; none for a chain, blocks, a whole network, a
+    /// module or a selection, the flattened one for a hierarchy.
     pub fn cells(&self) -> Vec<(&'static str, &Cell)> {
         match self {
             Self::Darts(DartsGenotype {
@@ -218,7 +224,9 @@ impl Genotype {
             }) => vec![("normal", normal)],
             Self::Nb201(genotype) => vec![("cell", &genotype.cell)],
             Self::Hierarchical(hierarchy) => vec![("cell", hierarchy.cell())],
-            Self::Chain(_) | Self::EnasMacro(_) | Self::Nb101(_) | Self::Selection(_) => Vec::new(),
+            Self::Chain(_) | Self::Blocks(_) | Self::EnasMacro(_) | Self::Nb101(_) | Self::Selection(_) => {
+                Vec::new()
+            }
         }
     }
 
@@ -237,7 +245,11 @@ impl fmt::Display for Genotype {
             Self::Nb201(genotype) => codec::format_nb201(genotype),
             Self::Darts(genotype) => codec::format_darts(genotype),
             Self::EnasMacro(network) => Some(network.to_string()),
-            Self::Chain(_) | Self::Hierarchical(_) | Self::Nb101(_) | Self::Selection(_) => None,
+            Self::Chain(_)
+            | Self::Blocks(_)
+            | Self::Hierarchical(_)
+            | Self::Nb101(_)
+            | Self::Selection(_) => None,
         };
         f.write_str(&text.unwrap_or_else(|| self.to_json()))
     }

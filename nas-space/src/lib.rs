@@ -7,6 +7,7 @@
 //! | [`network`] | networks: stem, cells and head as a list of elementary layers |
 //! | [`cost`] | parameters and multiply-accumulates, counted on those layers |
 //! | [`operation_costs`] | what each operation of a supernet costs |
+//! | [`device`] | memory and flash that they need on a small device |
 //! | [`hierarchy`] | motifs over motifs, and the cell they flatten to |
 //! | [`limits`] | how large a network may be |
 //! | [`genotype`], [`codec`] | architectures as people read and write them |
@@ -38,6 +39,7 @@ pub mod canonical;
 pub mod cell;
 pub mod codec;
 pub mod cost;
+pub mod device;
 pub mod draw;
 pub mod encode;
 pub mod error;

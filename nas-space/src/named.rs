@@ -22,7 +22,8 @@ use serde::Deserialize;
 use crate::cell::{Cell, Node};
 use crate::codec::{parse_nb101, parse_nb201};
 use crate::error::SpaceError;
-use crate::genotype::{DartsGenotype, Genotype};
+use crate::genotype::{Block, Blocks, DartsGenotype, Genotype};
+use crate::shape::Shape;
 
 /// A published architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Named {
     pub source: String,
     /// The architecture.
     pub genotype: Genotype,
+    /// Shape of the images and number of classes that it was made for, if it is a whole network.
+    pub data: Option<(Shape, usize)>,
 }
 
 /// All published architectures that this crate knows.
@@ -45,6 +48,12 @@ pub fn all() -> &'static [Named] {
         read().expect("the published architectures can be read")
     });
     &ALL
+}
+
+/// Shape of the images and number of classes that this architecture was published for, where it is
+/// a published whole network.
+pub fn data_of(genotype: &Genotype) -> Option<(Shape, usize)> {
+    all().iter().find(|named| named.genotype == *genotype)?.data
 }
 
 /// The architecture of this name. Upper and lower case are the same, and so are `-` and `_`.
@@ -91,6 +100,7 @@ fn read() -> Result<Vec<Named>, SpaceError> {
                 normal: cell(&entry.normal, entry.normal_concat)?,
                 reduction: Some(cell(&entry.reduce, entry.reduce_concat)?),
             }),
+            data: None,
         });
     }
     all.push(Named {
@@ -100,6 +110,7 @@ fn read() -> Result<Vec<Named>, SpaceError> {
             normal: pnasnet_5()?,
             reduction: None,
         }),
+        data: None,
     });
     let nb201 = [
         (
@@ -118,6 +129,7 @@ fn read() -> Result<Vec<Named>, SpaceError> {
             name: name.to_owned(),
             source: source.to_owned(),
             genotype: Genotype::Nb201(parse_nb201(text)?),
+            data: None,
         });
     }
     let ying = "Ying et al. 2019, arXiv 1902.09635";
@@ -147,9 +159,68 @@ fn read() -> Result<Vec<Named>, SpaceError> {
             name: name.to_owned(),
             source,
             genotype: Genotype::Nb101(parse_nb101(text)?),
+            data: None,
         });
     }
+    all.extend(mlperf_tiny()?);
     Ok(all)
+}
+
+/// The networks of MLPerf Tiny (Banbury et al. 2021, arXiv 2106.07597; authors' code), with the
+/// biases that Keras adds.
+///
+/// Keras pads sizes that a stride does not divide at the end, here both sides are padded. DS-CNN
+/// ends there in average pooling over 24 of 25 rows.
+fn mlperf_tiny() -> Result<[Named; 3], SpaceError> {
+    let conv = |kernel, channels, stride| Block::Conv {
+        kernel,
+        stride: [stride; 2],
+        channels,
+    };
+    let residual = |(stride, channels)| Block::Residual { stride, channels };
+    let separable = |(stride, channels)| Block::Separable {
+        kernel: [3, 3],
+        stride: [stride; 2],
+        channels,
+    };
+    let resnet = [(1, 16), (2, 32), (2, 64)].map(residual);
+    let ends = [(1, 16), (2, 32), (1, 32), (2, 64), (1, 64), (2, 128)];
+    let mobilenet = [ends.as_slice(), &[(1, 128); 5], &[(2, 256), (1, 256)]].concat();
+    let named = |name: &str, task, first, rest: Vec<Block>, image, classes| {
+        let blocks = Blocks::new([vec![first], rest].concat())?;
+        Ok(Named {
+            name: name.to_owned(),
+            source: format!("Banbury et al. 2021, arXiv 2106.07597: MLPerf Tiny's {task}"),
+            genotype: Genotype::Blocks(blocks.with_bias(true)),
+            data: Some((image, classes)),
+        })
+    };
+    Ok([
+        named(
+            "RESNET8",
+            "image classification",
+            conv([3, 3], 16, 1),
+            resnet.into(),
+            Shape::new(3, 32, 32),
+            10,
+        )?,
+        named(
+            "MOBILENET_V1_025",
+            "visual wake words",
+            conv([3, 3], 8, 2),
+            mobilenet.into_iter().map(separable).collect(),
+            Shape::new(3, 96, 96),
+            2,
+        )?,
+        named(
+            "DS_CNN",
+            "keyword spotting",
+            conv([10, 4], 64, 2),
+            vec![separable((1, 64)); 4],
+            Shape::new(1, 49, 10),
+            12,
+        )?,
+    ])
 }
 
 /// A cell of two inputs and two edges a node.
@@ -201,6 +272,9 @@ mod tests {
             "NB101_RESNET",
             "NB101_INCEPTION",
             "NB101_BEST",
+            "RESNET8",
+            "MOBILENET_V1_025",
+            "DS_CNN",
         ];
         assert_eq!(names, expected);
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::arch::Architecture;
 use crate::cost::Cost;
 use crate::error::SpaceError;
-use crate::network::NetworkConfig;
+use crate::network::{Network, NetworkConfig};
 pub use crate::quantity::Quantity;
 use crate::spaces::Space;
 
@@ -104,12 +104,20 @@ impl Counted {
         Ok(Self { space, network })
     }
 
-    /// What the network of this architecture costs.
+    /// The network of this architecture.
+    ///
+    /// # Errors
+    /// As [`Sizes::of`].
+    pub fn build(&self, architecture: &Architecture) -> Result<Network, SpaceError> {
+        self.space.network(architecture, &self.network)
+    }
+
+    /// What it costs.
     ///
     /// # Errors
     /// As [`Sizes::of`].
     pub fn cost(&self, architecture: &Architecture) -> Result<Cost, SpaceError> {
-        Ok(self.space.network(architecture, &self.network)?.cost())
+        Ok(self.build(architecture)?.cost())
     }
 
     /// The size of the networks.

@@ -13,6 +13,7 @@ use nas_space::arch::Architecture;
 use nas_space::cell::Cell;
 use nas_space::codec;
 use nas_space::cost::Cost;
+use nas_space::device::{Arena, ArenaConfig, Flash, Number};
 use nas_space::genotype::Genotype;
 use nas_space::named;
 use nas_space::network::NetworkConfig;
@@ -139,7 +140,7 @@ fn every_published_architecture_is_read_back_from_its_text() {
         let text = named.genotype.to_string();
         assert_eq!(text.parse(), Ok(named.genotype.clone()), "{}", named.name);
         assert_eq!(named.name.parse(), Ok(named.genotype.clone()));
-        let is_json = named.name == "PNASNet_5" || named.name.starts_with("NB101");
+        let is_json = named.name == "PNASNet_5" || named.name.starts_with("NB101") || named.data.is_some();
         assert_eq!(text.starts_with('{'), is_json, "{text}");
     }
 }
@@ -277,4 +278,63 @@ fn parameters_are_the_benchmarks_for_all_its_cells() {
         exact += u32::from(rounding == 0);
     }
     assert!(with_dead_parts > 0 && exact > 10_000);
+}
+
+/// Counted by hand from the authors' Keras models: parameters with the moving means and variances
+/// of batch norms, which Keras counts and nobody trains, parameters without them, and
+/// multiply-accumulates.
+const MLPERF_TINY: [(&str, u64, u64, u64); 3] = [
+    ("RESNET8", 78_666, 78_186, 12_501_632),
+    ("MOBILENET_V1_025", 221_794, 216_322, 7_489_664),
+    ("DS_CNN", 24_908, 23_756, 2_656_768),
+];
+
+#[test]
+fn networks_of_mlperf_tiny_have_the_parameters_that_keras_counts() {
+    for (name, with_moving, params, macs) in MLPERF_TINY {
+        let named = named::by_name(name).unwrap();
+        let (image, classes) = named.data.unwrap();
+        assert_eq!(named::data_of(&named.genotype), named.data);
+        let config = NetworkConfig {
+            image,
+            classes,
+            // Not used: these networks have stems of their own.
+            stem_halvings: 2,
+            channels: 7,
+            ..NetworkConfig::default()
+        };
+        let network = named.genotype.network(&Operations::standard(), &config).unwrap();
+        assert_eq!(network.cost(), Cost { params, macs }, "{name}");
+        let norms = network.layers().iter().filter(|layer| layer.kind.label() == "bn");
+        let moving: u64 = norms.map(|norm| 2 * norm.shape.channels as u64).sum();
+        assert_eq!(params + moving, with_moving, "{name}");
+    }
+    assert_eq!(
+        named::data_of(&named::by_name("DARTS_V2").unwrap().genotype),
+        None
+    );
+}
+
+/// What they need on a device: the maps of 8-bit integers and the weights.
+#[test]
+fn networks_of_mlperf_tiny_need_what_is_counted_by_hand() {
+    let needs = |name| {
+        let named = named::by_name(name).unwrap();
+        let (image, classes) = named.data.unwrap();
+        let config = NetworkConfig::of_images(image, classes);
+        let network = named.genotype.network(&Operations::standard(), &config).unwrap();
+        let arena = Arena::of(&network, ArenaConfig::new(Number::Int8));
+        assert!(arena.is_exact(), "{name}");
+        (arena.bytes(), Flash::of(&network, Number::Int8))
+    };
+    // The input of the first residual block and its two convolutions' outputs.
+    let (memory, flash) = needs("RESNET8");
+    assert_eq!(memory, 3 * 16 * 32 * 32);
+    // Convolutions with batch norm, the two shortcuts and the classifier.
+    let channels = 16 + 2 * (16 + 32 + 64) + 32 + 64 + 10;
+    assert_eq!((flash.biases, flash.scales), (4 * channels, 4 * channels));
+    // The first pointwise convolution: 8 and 16 channels of 48×48.
+    assert_eq!(needs("MOBILENET_V1_025").0, 24 * 48 * 48);
+    // Two maps of 64×25×5.
+    assert_eq!(needs("DS_CNN").0, 2 * 64 * 25 * 5);
 }

@@ -76,6 +76,11 @@ impl TabularSizes {
         self.counted.is_some()
     }
 
+    /// What counts its networks, where they are of this toolkit.
+    pub fn networks(&self) -> Option<&Counted> {
+        self.counted.as_ref().map(|(counted, _)| counted)
+    }
+
     /// Names of all figures besides the size that the table has, whether or not of every row.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.named.keys().map(String::as_str)

@@ -34,6 +34,8 @@ const WORDS: &[&str] = &[
     "chain",
     "enas-macro:",
     "enas_macro",
+    "blocks",
+    "inverted",
     "0 | 3 0 | 0 1 0",
     "skips",
     "hierarchical",

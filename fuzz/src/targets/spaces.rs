@@ -32,6 +32,7 @@ const WORDS: &[&str] = &[
     "nasnet",
     "chain",
     "enas-macro",
+    "mobile",
     "hierarchical",
     "custom",
     "product",

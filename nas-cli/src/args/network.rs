@@ -193,4 +193,6 @@ pub(crate) enum ShowFormat {
     Dot,
     /// A drawing
     Svg,
+    /// A chart of the memory for one image, as SVG
+    Memory,
 }

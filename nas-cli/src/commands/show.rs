@@ -7,18 +7,22 @@ use std::sync::Arc;
 use anyhow::Result;
 use nas_eval::latency::Latency;
 use nas_eval::memory;
-use nas_report::number::{counted, figure, grouped, known};
+use nas_report::arena;
+use nas_report::number::{counted, figure, grouped, kibibytes, known};
+use nas_report::plot;
 use nas_runner::Usage;
 use nas_runner::plan::{Estimation, RunConfig};
 use nas_runner::report::Run;
 use nas_runner::size::{self, Size, Skeleton};
 use nas_space::canonical::canonical_id;
+use nas_space::device::{Arena, ArenaConfig, Flash, Number};
 use nas_space::draw;
 use nas_space::error::SpaceError;
 use nas_space::genotype::Genotype;
 use nas_space::hierarchy::{Hierarchy, NONE};
+use nas_space::named;
 use nas_space::nb101::Module;
-use nas_space::network::NetworkConfig;
+use nas_space::network::{Network, NetworkConfig};
 use nas_space::op::Operations;
 use serde::Serialize;
 
@@ -37,6 +41,9 @@ struct Shown<'a> {
     /// Of the network, else of the run's records, where they know it.
     params: Option<u64>,
     macs: Option<u64>,
+    /// What the network needs on a small device.
+    #[serde(flatten)]
+    needs: Option<Needs>,
     /// On this machine, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency: Option<Latency>,
@@ -62,19 +69,80 @@ struct Built {
     layers: usize,
 }
 
+/// What a network needs on a small device, in bytes.
+#[derive(Debug, Serialize)]
+struct Needs {
+    memory: u64,
+    memory_f32: u64,
+    /// Whether no order of computation needs less memory.
+    memory_exact: bool,
+    flash: u64,
+    flash_f32: u64,
+    #[serde(skip)]
+    words: [String; 3],
+}
+
+/// Columns of the picture of memory in text.
+const COLUMNS: usize = 72;
+
+impl Needs {
+    fn of(network: &Network) -> Self {
+        let int8 = Arena::of(network, ArenaConfig::new(Number::Int8));
+        let memory_f32 = Arena::of(network, ArenaConfig::new(Number::F32)).bytes();
+        let [flash, flash_f32] = [Number::Int8, Number::F32].map(|number| Flash::of(network, number).bytes());
+        let words = [
+            format!(
+                "memory  {}; as 32-bit numbers {}",
+                arena::described(&int8, network),
+                kibibytes(memory_f32)
+            ),
+            format!("        {}", arena::profile(&int8, COLUMNS)),
+            format!(
+                "flash   {} ({}); as 32-bit numbers {}",
+                grouped(flash),
+                kibibytes(flash),
+                kibibytes(flash_f32)
+            ),
+        ];
+        Self {
+            memory: int8.bytes(),
+            memory_f32,
+            memory_exact: int8.is_exact(),
+            flash,
+            flash_f32,
+            words,
+        }
+    }
+}
+
 /// Prints the architecture in the form asked for.
 pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
-    if output == Output::Json && matches!(args.format, ShowFormat::Dot | ShowFormat::Svg) {
-        return Err(
-            Usage::new("--json prints JSON; it cannot be used with --format dot or --format svg").into(),
-        );
+    if output == Output::Json
+        && matches!(
+            args.format,
+            ShowFormat::Dot | ShowFormat::Svg | ShowFormat::Memory
+        )
+    {
+        return Err(Usage::new(
+            "--json prints JSON; it cannot be used with --format dot, --format svg or --format memory",
+        )
+        .into());
     }
     let Found { genotype, search } = architecture::resolve(&args.arch)?;
     let operations = Operations::standard();
     // Those that the run trained, or those whose accuracies its table has.
     let trained = search.as_ref().and_then(|search| search.network().ok());
     let beside = search.as_ref().map(|search| beside(search, &genotype));
-    let published = || Size::published(Skeleton::of(&genotype)).put_on(NetworkConfig::default());
+    // A whole network was made for certain images.
+    let data = match named::data_of(&genotype) {
+        Some((image, classes)) => NetworkConfig {
+            image,
+            classes,
+            ..NetworkConfig::default()
+        },
+        None => NetworkConfig::default(),
+    };
+    let published = || Size::published(Skeleton::of(&genotype)).put_on(data);
     let mut config = NetworkConfig {
         auxiliary: args.auxiliary,
         drop_path: false,
@@ -87,7 +155,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
     config.classes = args.classes.unwrap_or(config.classes);
     args.size.overlay(&mut config);
     let typed = args.size.first_typed().is_some() || args.auxiliary;
-    let (built, (params, macs), latency) = match genotype.network(&operations, &config) {
+    let (built, (params, macs), needs, latency) = match genotype.network(&operations, &config) {
         Ok(network) => {
             let built = Built {
                 channels: config.channels,
@@ -97,19 +165,30 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
                 image: config.image.to_string(),
                 layers: network.layers().len(),
             };
+            if args.format == ShowFormat::Memory {
+                let arena = Arena::of(&network, ArenaConfig::new(Number::Int8));
+                return write_stdout(&plot::memory(&arena::chart(&arena, &network)));
+            }
             let cost = network.cost();
+            // The pictures of the architecture do without.
+            let needs =
+                matches!(args.format, ShowFormat::Text | ShowFormat::Json).then(|| Needs::of(&network));
             let network = Arc::new(network);
             let measure = || Ok((Latency::of(&network)?, Latency::on_one_thread(&network)?));
             let measured: Result<_> = args.measure.then(measure).transpose();
             let measured = measured?;
-            (Some(built), (Some(cost.params), Some(cost.macs)), measured)
+            (Some(built), (Some(cost.params), Some(cost.macs)), needs, measured)
         }
         // It is known from a benchmark table alone, which may say how large it is.
         Err(SpaceError::NoNetwork { .. })
-            if !typed && !args.measure && args.image.is_none() && args.classes.is_none() =>
+            if !typed
+                && !args.measure
+                && args.format != ShowFormat::Memory
+                && args.image.is_none()
+                && args.classes.is_none() =>
         {
             let recorded = search.is_some().then(|| best_size(Path::new(&args.arch)));
-            (None, recorded.unwrap_or(Ok((None, None)))?, None)
+            (None, recorded.unwrap_or(Ok((None, None)))?, None, None)
         }
         Err(error) => return Err(error.into()),
     };
@@ -120,6 +199,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         built,
         params,
         macs,
+        needs,
         latency: latency.map(|(all, _)| all),
         latency_of_one_thread: latency.map(|(_, one)| one),
         peak_memory_bytes: latency.and_then(|_| memory::peak()),
@@ -127,7 +207,8 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
     };
     match (args.format, output) {
         (ShowFormat::Dot, _) => write_stdout(&draw::dot(&genotype)),
-        (ShowFormat::Svg, _) => write_stdout(&draw::svg(&genotype)),
+        // The chart of memory is printed where the network is.
+        (ShowFormat::Svg | ShowFormat::Memory, _) => write_stdout(&draw::svg(&genotype)),
         (ShowFormat::Json, _) | (_, Output::Json) => Output::Json.result(&shown, String::new),
         (ShowFormat::Text, Output::Text) => Output::Text.result(&shown, || text(&shown)),
     }
@@ -179,6 +260,7 @@ fn text(shown: &Shown<'_>) -> String {
     lines.push(format!("id      {}", shown.id));
     lines.push(match (&shown.built, shown.genotype) {
         (None, _) => "network not known: its choices are known from a benchmark table alone".to_owned(),
+        (Some(built), Genotype::Blocks(_)) => format!("image   {}, {} classes", built.image, built.classes),
         (Some(built), Genotype::Chain(_)) => format!(
             "image   {}, {} classes{}",
             built.image,
@@ -215,6 +297,9 @@ fn text(shown: &Shown<'_>) -> String {
             macs as f64 / 1e6
         ))
     ));
+    if let Some(needs) = &shown.needs {
+        lines.extend(needs.words.clone());
+    }
     if let (Some(all), Some(one)) = (&shown.latency, &shown.latency_of_one_thread) {
         lines.push(measured(all, one, shown.peak_memory_bytes));
     }
@@ -247,6 +332,12 @@ fn text(shown: &Shown<'_>) -> String {
                 number + 1,
                 skips.concat()
             ));
+        }
+    }
+    if let Genotype::Blocks(network) = shown.genotype {
+        for (number, block) in network.blocks().iter().enumerate() {
+            let (what, how) = block.words();
+            lines.push(format!("  {number} = {what}, {how}"));
         }
     }
     for (name, cell) in shown.genotype.cells() {

@@ -8,6 +8,7 @@
 //! | mean ranks, and who does not differ: a critical-difference diagram | [`critical_difference()`] |
 //! | what accuracy costs: the trials of a run and their front | [`pareto()`] |
 //! | which classes a network takes for which: a confusion matrix | [`confusion()`] |
+//! | what a network keeps in memory, where and for how long | [`memory()`] |
 //! | how far probabilities can be believed: a reliability diagram | [`reliability()`] |
 //! | the strength of each operation on each edge in a differentiable search | [`strengths()`] |
 //! | the reward of a controller | [`reward()`] |
@@ -29,6 +30,7 @@ mod dimension;
 mod document;
 mod frame;
 mod letters;
+mod memory;
 mod metric;
 mod panel;
 mod pareto;
@@ -47,6 +49,7 @@ pub use confusion::{MOST_CLASSES, confusion};
 pub use curves::{Curve, CurveChart, Point, curves};
 pub use dimension::{Dimension, Scale};
 pub(crate) use letters::escaped;
+pub use memory::{MemoryChart, Stored, memory};
 pub use metric::OnAxis;
 pub use pareto::{POINTS, pareto};
 pub use ranks::{Joined, RankChart, Ranked, critical_difference};

@@ -10,6 +10,7 @@ use nas_eval::train::{ClassWeights, TrainConfig};
 use nas_space::network::NetworkConfig;
 use nas_tables::BUILT_IN;
 
+use super::workers::bytes;
 use super::{BoundArgs, HalvingArgs, ReadArgs, ScreeningArgs, SoftLimitArgs, WorkerArgs};
 
 use crate::parsers::{at_least, between, count, milliseconds, named, positive};
@@ -246,6 +247,18 @@ pub struct LimitArgs {
     /// has the objective latency for it.
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     pub max_latency: Option<f64>,
+    /// Most memory for the feature maps of one image, such as 256KiB
+    ///
+    /// Of networks of 8-bit integers, in the order of computation that needs least. In a configuration file, this is the limit
+    /// 'memory' in [limits.max], in bytes.
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = bytes)]
+    pub max_memory: Option<u64>,
+    /// Most flash for the weights, such as 1MiB
+    ///
+    /// Of networks of 8-bit integers with folded batch norms. In a configuration file, this is the limit 'flash' in [limits.max],
+    /// in bytes.
+    #[arg(long, hide_short_help = true, value_name = "SIZE", value_parser = bytes)]
+    pub max_flash: Option<u64>,
     /// Highest value of another figure, such as a table's latency; can be repeated
     #[arg(long, hide_short_help = true, value_name = "NAME=VALUE", value_parser = named)]
     pub max: Vec<(String, f64)>,

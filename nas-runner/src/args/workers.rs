@@ -39,14 +39,16 @@ pub struct BoundArgs {
 }
 
 /// A number of bytes, with or without a unit.
-fn bytes(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, u64); 6] = [
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
+    // The last one ends all others.
+    const UNITS: [(&str, u64); 7] = [
         ("KiB", 1 << 10),
         ("MiB", 1 << 20),
         ("GiB", 1 << 30),
         ("KB", 1_000),
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
+        ("B", 1),
     ];
     let (number, unit) = UNITS
         .into_iter()
@@ -72,7 +74,10 @@ mod tests {
             ("8GiB", 8 << 30),
             ("500 MiB", 500 << 20),
             ("2GB", 2_000_000_000),
+            ("256KiB", 262_144),
+            ("1 MB", 1_000_000),
             ("77", 77),
+            ("77B", 77),
         ] {
             assert_eq!(bytes(text), Ok(expected), "{text}");
         }

@@ -290,6 +290,12 @@ fn nsga2_takes_population_and_objectives_and_every_method_limits() {
     assert_eq!((limits("").max_params, limits("").max_macs), (None, Some(900)));
     let both = limits("random --max-params 7 --max-macs 8");
     assert_eq!((both.max_params, both.max_macs), (Some(7), Some(8)));
+    let needs = limits("random --max-memory 256KiB --max-flash 1MiB --max memory=9");
+    assert_eq!(needs.max.len(), 2);
+    assert_eq!(
+        (needs.max["memory"], needs.max["flash"]),
+        (262_144.0, 1_048_576.0)
+    );
     let darts = resolved("", "--max-params 70000").unwrap();
     assert_eq!(darts.limits.as_ref().unwrap().max_params, Some(70_000));
     let written = toml::to_string_pretty(&darts).unwrap();

@@ -179,14 +179,7 @@ pub(super) fn overlay(config: &mut RunConfig, args: &LimitArgs) -> Result<()> {
     plan.latency |= args.latency_table.is_some();
     config.costs = (plan != CostsPlan::default()).then_some(plan);
     // A latency that no file and no table has is measured.
-    let limited = config.limits.iter().flat_map(|limits| limits.quantities());
-    let rewarded = config.soft_limits.iter().flat_map(|soft| soft.quantities());
-    let objectives = config.method.objectives().iter();
-    let asked = objectives
-        .filter_map(nas_evo::Objective::quantity)
-        .chain(limited)
-        .chain(rewarded)
-        .any(|quantity| quantity.name() == LATENCY);
+    let asked = config.named().iter().any(|quantity| quantity.name() == LATENCY);
     let is_given = || -> Result<bool> {
         let of_table = match &config.estimation {
             Estimation::Table(plan) => plan.evaluator()?.sizes().names().any(|name| name == LATENCY),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use nas_eval::latency::LATENCY;
+use nas_space::device::{DeviceFigure, DeviceSizes};
 use nas_space::limits::{LimitedSpace, Limits};
 use nas_space::search::{Evaluator, Gate};
 use nas_space::seed::Seed;
@@ -16,36 +17,68 @@ use crate::usage::Usage;
 
 /// Applies the options typed to the limits.
 pub(super) fn overlay(limits: Option<Limits>, args: &LimitArgs) -> Option<Limits> {
-    let sizes = args.max_params.is_some() || args.max_macs.is_some() || args.max_latency.is_some();
-    if !sizes && args.max.is_empty() && args.min.is_empty() {
+    let sizes = args.max_params.is_some() || args.max_macs.is_some();
+    let needs = [
+        (DeviceFigure::Memory.name(), args.max_memory.map(|bytes| bytes as f64)),
+        (DeviceFigure::Flash.name(), args.max_flash.map(|bytes| bytes as f64)),
+        (LATENCY, args.max_latency),
+    ];
+    let needs: Vec<(String, f64)> = needs
+        .into_iter()
+        .filter_map(|(name, most)| Some((name.to_owned(), most?)))
+        .collect();
+    if !sizes && needs.is_empty() && args.max.is_empty() && args.min.is_empty() {
         return limits;
     }
     let mut limits = limits.unwrap_or_default();
     limits.max_params = args.max_params.or(limits.max_params);
     limits.max_macs = args.max_macs.or(limits.max_macs);
     limits.max.extend(args.max.iter().cloned());
-    limits.max.extend(
-        args.max_latency
-            .map(|milliseconds| (LATENCY.to_owned(), milliseconds)),
-    );
+    limits.max.extend(needs);
     limits.min.extend(args.min.iter().cloned());
     Some(limits)
 }
 
 impl RunConfig {
-    /// How large architectures are, and what else they cost: the one count that limits, objectives, records and reports of this run use.
+    /// How large architectures are, and what else they cost: the one count that limits, objectives, records and reports of
+    /// this run use. Of what networks need on a small device, it has the figures that limits or objectives name.
     ///
     /// # Errors
     /// Where a table or a file of costs cannot be opened.
     pub fn sizes(&self) -> Result<Arc<dyn Sizes>> {
-        let counted =
-            |network| -> Result<Arc<dyn Sizes>> { Ok(Arc::new(Counted::new(self.space.build()?, network)?)) };
-        let sizes: Arc<dyn Sizes> = match &self.estimation {
-            Estimation::Training(plan) => counted(plan.evaluator.network)?,
-            Estimation::Command(plan) => counted(plan.network)?,
-            Estimation::Table(plan) => plan.evaluator()?.sizes().clone(),
+        let network = match &self.estimation {
+            Estimation::Training(plan) => plan.evaluator.network,
+            Estimation::Command(plan) => plan.network,
+            Estimation::Table(plan) => {
+                let sizes = plan.evaluator()?.sizes().clone();
+                let networks = sizes.networks().cloned();
+                return self.with_costs(match networks {
+                    Some(networks) => self.with_needs(sizes, networks),
+                    None => sizes,
+                });
+            }
         };
-        self.with_costs(sizes)
+        let counted = Counted::new(self.space.build()?, network)?;
+        self.with_costs(self.with_needs(Arc::new(counted.clone()), counted))
+    }
+
+    /// Adds the figures of small devices that are named somewhere.
+    fn with_needs(&self, sizes: Arc<dyn Sizes>, networks: Counted) -> Arc<dyn Sizes> {
+        let named = self.named();
+        Arc::new(DeviceSizes::new(
+            sizes,
+            networks,
+            named.iter().map(Quantity::name),
+        ))
+    }
+
+    /// What limits, soft limits and objectives name.
+    pub(super) fn named(&self) -> Vec<Quantity> {
+        let limited = self.limits.iter().flat_map(Limits::quantities);
+        let rewarded = self.soft_limits.iter().flat_map(|soft| soft.quantities());
+        let objectives = self.method.objectives().iter();
+        let weighed = objectives.filter_map(nas_evo::Objective::quantity);
+        limited.chain(rewarded).chain(weighed).collect()
     }
 
     /// Checks that all limited figures and objectives are known for every architecture.
@@ -96,10 +129,14 @@ impl RunConfig {
     }
 
     /// What refuses architectures beyond the limits before they are judged, where there are limits, and records costs, where
-    /// there are any. A program of the user's has one without them: the size on record is the one that would be limited.
+    /// there are any. A program of the user's has one without them: the size on record is the one that would be limited. So
+    /// has a search that weighs what networks need on a small device, which no evaluator reports.
     pub fn gate<'a>(&self, evaluator: &'a dyn Evaluator) -> Result<Option<Gate<'a>>> {
+        let named = self.named();
+        let mut named = named.iter().map(Quantity::name);
         let reports_sizes = matches!(self.estimation, Estimation::Command(_));
-        let is_needed = self.limits.is_some() || self.costs.is_some();
+        let has_needs = named.any(|name| DeviceFigure::named(name).is_some());
+        let is_needed = self.limits.is_some() || self.costs.is_some() || has_needs;
         if !is_needed && !reports_sizes {
             return Ok(None);
         }

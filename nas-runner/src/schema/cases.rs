@@ -151,6 +151,8 @@ const CASES: &[Case] = &[
     ("random --space nasnet", NONE, NONE),
     ("random --space chain", NONE, NONE),
     ("random --space enas-macro", NONE, NONE),
+    ("random --space mobile", NONE, NONE),
+    ("random --max-memory 256KiB --max-flash 1MiB", NONE, NONE),
     ("random", HIERARCHICAL, NONE),
     ("random", FILLED, NONE),
     ("random", PRODUCT, NONE),

@@ -27,7 +27,8 @@ pub struct CanonicalId([u8; 16]);
 /// nothing. The layers of a chain are put in canonical order as the nodes of a cell are. A
 /// hierarchy is its flattened cell. The same cell in different skeletons makes different
 /// architectures. A module of NAS-Bench-101 is the same in any order of its vertices. A selection
-/// is its options, each for itself; a network of ENAS' macro space its layers in their order.
+/// is its options, each for itself; a network of ENAS' macro space its layers in their order, one
+/// of blocks its blocks.
 pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId {
     let mut bytes = Vec::with_capacity(512);
     match genotype {
@@ -55,6 +56,13 @@ pub fn canonical_id(genotype: &Genotype, operations: &Operations) -> CanonicalId
         Genotype::Chain(chain) => {
             bytes.push(2);
             write_chain(chain, &mut bytes);
+        }
+        Genotype::Blocks(network) => {
+            // Their order is part of the network. A bias before a batch norm adds parameters.
+            bytes.extend([5, u8::from(network.bias())]);
+            for number in network.blocks().iter().flat_map(|block| block.key()) {
+                bytes.extend((number as u64).to_le_bytes());
+            }
         }
         Genotype::Nb101(module) => {
             bytes.push(101);

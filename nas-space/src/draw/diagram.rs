@@ -1,7 +1,7 @@
 //! The items to draw, before they have positions.
 
 use crate::cell::{Cell, Combine, Node};
-use crate::genotype::{Chain, ChainLayer, Genotype, MacroGenotype};
+use crate::genotype::{Blocks, Chain, ChainLayer, Genotype, MacroGenotype};
 use crate::hierarchy::{Hierarchy, LiveLevels, NONE, Part};
 use crate::nb101::Module;
 
@@ -81,6 +81,7 @@ impl Text {
 pub(super) fn diagrams(genotype: &Genotype) -> Vec<Diagram> {
     match genotype {
         Genotype::Chain(chain) => return vec![of_chain(chain)],
+        Genotype::Blocks(blocks) => return vec![of_blocks(blocks)],
         Genotype::EnasMacro(network) => return vec![of_macro(network)],
         Genotype::Hierarchical(hierarchy) => return vec![of_hierarchy(hierarchy)],
         Genotype::Nb101(module) => return vec![of_module(module)],
@@ -312,6 +313,39 @@ fn of_macro(network: &MacroGenotype) -> Diagram {
         flow: Flow::Down,
         boxes,
         wires,
+    }
+}
+
+/// A box for each block.
+fn of_blocks(network: &Blocks) -> Diagram {
+    let block = |text: Text, kind| {
+        let letters = text.flat().chars().count() as f64;
+        Block {
+            width: 170.0_f64.max(4.6 * letters),
+            text,
+            kind,
+            height: 40.0,
+        }
+    };
+    let mut boxes = vec![block(Text::Plain("image".to_owned()), BlockKind::Input)];
+    for (number, one) in network.blocks().iter().enumerate() {
+        let (what, how) = one.words();
+        boxes.push(block(
+            Text::Two(format!("{number}: {what}"), how),
+            BlockKind::Inner,
+        ));
+    }
+    boxes.push(block(Text::Plain("classifier".to_owned()), BlockKind::Output));
+    let wires = (1..boxes.len()).map(|to| Wire {
+        from: to - 1,
+        to,
+        on: On::Nothing,
+    });
+    Diagram {
+        title: "Network".to_owned(),
+        flow: Flow::Down,
+        wires: wires.collect(),
+        boxes,
     }
 }
 

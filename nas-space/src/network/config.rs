@@ -22,7 +22,8 @@ const MOST_HALVINGS: usize = 5;
 ///
 /// A chain has its channels and layers written in the architecture: it does not use `cells`, and
 /// `channels` only in a stem that halves. A network of ENAS' macro space has its layers written
-/// there: it does not use `cells`.
+/// there: it does not use `cells`. A network of blocks has all of its layers written there: it uses
+/// neither `channels`, `cells` nor `stem_halvings`.
 ///
 /// Where height or width are odd, halves are rounded up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,11 @@ use crate::shape::Shape;
 pub struct LayerId(pub(super) usize);
 
 impl LayerId {
+    /// The layer with this index.
+    pub(crate) const fn of(index: usize) -> Self {
+        Self(index)
+    }
+
     /// Index into [`Network::layers`](super::Network::layers).
     pub const fn index(self) -> usize {
         self.0

@@ -22,7 +22,7 @@ pub use config::NetworkConfig;
 pub use layer::{Conv2d, Layer, LayerId, LayerKind, Pool2d, PoolKind, Term};
 pub use lower::lower_cell;
 pub(crate) use skeleton::{CellStyle, around_darts_cells, around_nb201_cells, enas_macro_supernet};
-pub use skeleton::{chain, darts, enas_macro, nb101, nb201};
+pub use skeleton::{blocks, chain, darts, enas_macro, nb101, nb201};
 
 use crate::shape::Shape;
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ChainConfig, ChainSpace, CustomConfig, EnasMacroConfig, EnasMacroSpace, HierarchicalConfig,
-    HierarchicalSpace, NasnetConfig, PnasConfig, ProductConfig, Space, SpaceError, darts, nasnet, nb101,
-    nb201, pnas,
+    HierarchicalSpace, MobileConfig, MobileSpace, NasnetConfig, PnasConfig, ProductConfig, Space, SpaceError,
+    darts, nasnet, nb101, nb201, pnas,
 };
 use crate::op::Operations;
 
@@ -49,6 +49,10 @@ pub enum SpaceConfig {
     /// See [`EnasMacroSpace`].
     #[serde(rename = "enas-macro")]
     EnasMacro(EnasMacroConfig),
+    /// Inverted residuals in stages, for small devices.
+    ///
+    /// See [`MobileSpace`].
+    Mobile(MobileConfig),
     /// Motifs of motifs of primitive operations.
     ///
     /// See [`HierarchicalSpace`].
@@ -63,7 +67,7 @@ pub enum SpaceConfig {
     Product(ProductConfig),
 }
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "darts",
     "nb101",
     "nb201",
@@ -71,6 +75,7 @@ const NAMES: [&str; 8] = [
     "nasnet",
     "chain",
     "enas-macro",
+    "mobile",
     "hierarchical",
 ];
 
@@ -101,6 +106,7 @@ impl SpaceConfig {
             "nasnet" => Self::Nasnet(NasnetConfig::default()),
             "chain" => Self::Chain(ChainConfig::default()),
             "enas-macro" => Self::EnasMacro(EnasMacroConfig::default()),
+            "mobile" => Self::Mobile(MobileConfig::default()),
             "hierarchical" => Self::Hierarchical(HierarchicalConfig::small()),
             _ => {
                 return Err(SpaceError::UnknownName {
@@ -125,6 +131,7 @@ impl SpaceConfig {
             Self::Nasnet(config) => Arc::new(nasnet(config)?),
             Self::Chain(config) => Arc::new(ChainSpace::new(config.clone())?),
             Self::EnasMacro(config) => Arc::new(EnasMacroSpace::new(config.clone())?),
+            Self::Mobile(config) => Arc::new(MobileSpace::new(config.clone())?),
             Self::Hierarchical(config) => {
                 Arc::new(HierarchicalSpace::new(config.clone(), Operations::standard())?)
             }
@@ -155,7 +162,7 @@ mod tests {
         let error = by_name("drats").unwrap_err().to_string();
         assert_eq!(
             error,
-            "there is no space named 'drats'; known: darts, nb101, nb201, pnas, nasnet, chain, enas-macro, hierarchical"
+            "there is no space named 'drats'; known: darts, nb101, nb201, pnas, nasnet, chain, enas-macro, mobile, hierarchical"
         );
     }
 

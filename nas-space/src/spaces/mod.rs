@@ -12,6 +12,7 @@
 //! | [`nasnet`] | a normal and a reduction cell of five blocks, which add or concatenate | 5.23e36 | |
 //! | [`chain`](ChainSpace) | convolutions in a row with skip connections | 2.25e15 at 6 layers | layers |
 //! | [`enas-macro`](EnasMacroSpace) | twelve layers, each an operation and skip connections | 1.61e29 | layers |
+//! | [`mobile`](MobileSpace) | inverted residuals in stages, for small devices | 6.22e8 | |
 //! | [`hierarchical`](HierarchicalSpace) | motifs over motifs over primitive operations | 1.65e11; 7.49e38 in the paper's size | |
 //! | [`nb101`] | a module of up to seven vertices and nine edges | 5.10e8, of 423,624 modules | |
 //! | [product](ProductConfig) | decisions of which nothing else is known, as of a benchmark table | | |
@@ -33,6 +34,7 @@ mod filtered;
 mod grammar;
 mod growth;
 pub mod hierarchical;
+mod mobile;
 mod nasnet;
 mod nb101;
 mod nb201;
@@ -53,6 +55,7 @@ pub(crate) use filtered::first_within;
 pub use filtered::{Filter, FilteredSpace};
 pub use growth::{Extensions, Growth};
 pub use hierarchical::{HIERARCHICAL_OPERATIONS, HierarchicalConfig, HierarchicalSpace, LevelConfig};
+pub use mobile::{MobileConfig, MobileSpace, StageConfig};
 pub use nasnet::{NASNET_OPERATIONS, NasnetConfig, nasnet};
 pub use nb101::{Nb101Space, nb101};
 pub use nb201::{NB201_EDGES, NB201_OPERATIONS, nb201};

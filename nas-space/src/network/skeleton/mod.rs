@@ -1,11 +1,13 @@
 //! Skeletons: what stands around the cells.
 
+mod blocks;
 mod chain;
 mod darts;
 mod enas_macro;
 mod nb101;
 mod nb201;
 
+pub use blocks::blocks;
 pub use chain::chain;
 pub(crate) use darts::around_darts_cells;
 pub use darts::darts;
