@@ -19,8 +19,14 @@ use crate::usage::Usage;
 pub(super) fn overlay(limits: Option<Limits>, args: &LimitArgs) -> Option<Limits> {
     let sizes = args.max_params.is_some() || args.max_macs.is_some();
     let needs = [
-        (DeviceFigure::Memory.name(), args.max_memory.map(|bytes| bytes as f64)),
-        (DeviceFigure::Flash.name(), args.max_flash.map(|bytes| bytes as f64)),
+        (
+            DeviceFigure::Memory.name(),
+            args.max_memory.map(|bytes| bytes as f64),
+        ),
+        (
+            DeviceFigure::Flash.name(),
+            args.max_flash.map(|bytes| bytes as f64),
+        ),
         (LATENCY, args.max_latency),
     ];
     let needs: Vec<(String, f64)> = needs

@@ -163,6 +163,7 @@ mod tests {
     use crate::sizes::Figures;
 
     /// Accuracy a half, 200 parameters of its own, and perhaps a figure.
+    #[derive(Clone, Copy)]
     struct Half(Option<(&'static str, f64)>);
 
     impl Evaluator for Half {
