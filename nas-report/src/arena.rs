@@ -17,7 +17,7 @@ pub fn described(arena: &Arena, network: &Network) -> String {
         format!("every order of steps needs at least {}", kibibytes(arena.least()))
     };
     format!(
-        "{} ({}), most at step {} of {}, {}; {certainty}",
+        "{} bytes ({}), most at step {} of {}, {}; {certainty}",
         grouped(arena.bytes()),
         kibibytes(arena.bytes()),
         arena.peak_step(),
@@ -29,8 +29,8 @@ pub fn described(arena: &Arena, network: &Network) -> String {
     )
 }
 
-/// What is in use over the steps, as a row of columns of text, at most `most` of them. A column that stands for several steps
-/// shows the most that one of them needs.
+/// What is in use over the steps, as a row of columns of text, at most `most` of them. A column that
+/// stands for several steps shows the most that one of them needs.
 pub fn profile(arena: &Arena, most: usize) -> String {
     let alive: Vec<u64> = arena.maps().iter().map(|map| map.alive).collect();
     let each = alive.len().div_ceil(most.max(1)).max(1);
@@ -44,7 +44,8 @@ pub fn profile(arena: &Arena, most: usize) -> String {
     alive.chunks(each).map(column).collect()
 }
 
-/// The arena as a chart: each map a rectangle, from the step that writes it to the last one that needs it.
+/// The arena as a chart: each map a rectangle, from the step that writes it to the last one that
+/// needs it.
 pub fn chart(arena: &Arena, network: &Network) -> MemoryChart {
     let maps = arena.maps();
     // A map that is replaced ends where the one in its place begins.
@@ -95,7 +96,7 @@ mod tests {
         let (network, arena) = resnet();
         assert_eq!(
             described(&arena, &network),
-            "49,152 (48.0 KiB), most at step 3 of 14, blocks.1.second.conv; no order of steps needs less"
+            "49,152 bytes (48.0 KiB), most at step 3 of 14, blocks.1.second.conv; no order of steps needs less"
         );
         assert_eq!(profile(&arena, 80), "▁▃▅█▅▄▅▅▂▂▂▂▁▁▁");
     }

@@ -98,7 +98,7 @@ impl Needs {
             ),
             format!("        {}", arena::profile(&int8, COLUMNS)),
             format!(
-                "flash   {} ({}); as 32-bit numbers {}",
+                "flash   {} bytes ({}); as 32-bit numbers {}",
                 grouped(flash),
                 kibibytes(flash),
                 kibibytes(flash_f32)

@@ -470,3 +470,37 @@ fn costs_from_a_file_are_objectives_and_limits() {
     assert!(message.contains("line 2: 'fast' is no number"), "{message}");
     assert!(!dir.path().join("never").exists());
 }
+
+#[test]
+fn show_says_what_a_network_needs_on_a_small_device() {
+    let shown = json(&["show", "RESNET8", "--json"]);
+    assert_eq!(
+        (&shown["params"], &shown["macs"]),
+        (&78_186.into(), &12_501_632.into())
+    );
+    let memory = 3 * 16 * 32 * 32;
+    assert_eq!(
+        (&shown["memory"], &shown["memory_f32"]),
+        (&memory.into(), &(4 * memory).into())
+    );
+    assert_eq!(shown["memory_exact"], true);
+    // Two numbers of four bytes for each of 346 channels, and the weights.
+    assert_eq!(shown["flash"], 77_360 + 2 * 4 * 346);
+    let described = text(&nas(&["show", "RESNET8"]).stdout);
+    assert!(
+        described.contains("memory  49,152 bytes (48.0 KiB), most at step 3 of 14"),
+        "{described}"
+    );
+    assert!(described.contains("▁▃▅█▅▄▅▅▂▂▂▂▁▁▁"), "{described}");
+    let chart = text(&nas(&["show", "RESNET8", "--format", "memory"]).stdout);
+    assert!(
+        chart.starts_with("<svg") && chart.contains("16,384 bytes"),
+        "{chart}"
+    );
+    // A whole network has the images it was made for.
+    let words = json(&["show", "DS_CNN", "--json"]);
+    assert_eq!(
+        (&words["image"], &words["classes"]),
+        (&"1x49x10".into(), &12.into())
+    );
+}

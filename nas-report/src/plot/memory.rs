@@ -19,7 +19,8 @@ const NAME: f64 = 10.0;
 /// Colours that are used in turn.
 const COLOURS: usize = 6;
 
-/// A chart of memory: steps to the right, addresses upwards, a rectangle for each thing that is stored.
+/// A chart of memory: steps to the right, addresses upwards, a rectangle for each thing that is
+/// stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemoryChart {
     /// What it shows.
@@ -49,7 +50,8 @@ pub struct Stored {
     pub bytes: u64,
 }
 
-/// The chart as an SVG document, which needs no other file. The same input always gives the same text.
+/// The chart as an SVG document, which needs no other file. The same input always gives the same
+/// text.
 pub fn memory(chart: &MemoryChart) -> String {
     let heading = Heading::new(&chart.title, &chart.subtitle, MARGIN, WIDTH);
     let steps = chart.stored.iter().map(|stored| stored.to + 1).max().unwrap_or(1);

@@ -58,6 +58,7 @@ impl RunConfig {
             Estimation::Table(plan) => {
                 let sizes = plan.evaluator()?.sizes().clone();
                 let networks = sizes.networks().cloned();
+                let sizes: Arc<dyn Sizes> = sizes;
                 return self.with_costs(match networks {
                     Some(networks) => self.with_needs(sizes, networks),
                     None => sizes,

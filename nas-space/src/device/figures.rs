@@ -72,7 +72,8 @@ impl DeviceFigure {
 ///
 /// # fn main() -> Result<(), nas_space::SpaceError> {
 /// let space = spaces::by_name("nb201")?;
-/// let counted = Counted::new(space.clone(), NetworkConfig { cells: 1, ..NetworkConfig::default() })?;
+/// let network = NetworkConfig { cells: 1, ..NetworkConfig::default() };
+/// let counted = Counted::new(space.clone(), network)?;
 /// let sizes = DeviceSizes::new(Arc::new(counted.clone()), counted, ["memory"]);
 /// let sizes: Arc<dyn Sizes> = Arc::new(sizes);
 /// let limits = Limits { max: [("memory".to_owned(), 49_152.0)].into(), ..Limits::default() };

@@ -59,9 +59,9 @@ pub enum Block {
         channels: usize,
     },
     /// A pointwise convolution to `expansion` times the channels, ReLU, a depthwise convolution,
-    /// ReLU, and a pointwise convolution; added to the input where the shape stays the same (Sandler
-    /// et al. 2018, arXiv 1801.04381, with ReLU in place of ReLU6). At an expansion of 1 without the
-    /// first convolution.
+    /// ReLU, and a pointwise convolution; added to the input where the shape stays the same
+    /// (Sandler et al. 2018, arXiv 1801.04381, with ReLU in place of ReLU6). At an expansion of 1
+    /// without the first convolution.
     Inverted {
         /// Side of the depthwise kernel.
         kernel: usize,
@@ -145,8 +145,8 @@ impl Blocks {
     /// A network of these blocks, without biases before batch norms.
     ///
     /// # Errors
-    /// [`SpaceError::Config`] for no blocks or more than 1,000, and for a number of a [`Block`] that
-    /// is out of its range.
+    /// [`SpaceError::Config`] for no blocks or more than 1,000, and for a number of a [`Block`]
+    /// that is out of its range.
     pub fn new(blocks: Vec<Block>) -> Result<Self, SpaceError> {
         if !(1..=MAX_BLOCKS).contains(&blocks.len()) {
             let expected = format!("1 to {MAX_BLOCKS} blocks");

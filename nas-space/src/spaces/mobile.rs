@@ -86,11 +86,9 @@ impl Default for MobileConfig {
 /// Networks of inverted residuals in stages, for small devices.
 ///
 /// A 3×3 convolution comes first, then the blocks of each stage, all of one kernel, expansion and
-/// width; the first block of a stage has its stride. Per stage, in this order: depth, kernel,
-/// expansion, width, where there is a choice. All blocks of a stage are alike, as in MnasNet (Tan et
-/// al. 2019, arXiv 1807.11626); kernels, expansions and depths are those of the networks for
-/// microcontrollers of MCUNet (Lin et al. 2020, arXiv 2007.10319). There is no squeeze-and-excitation,
-/// and ReLU takes the place of ReLU6.
+/// width, as in MnasNet (Tan et al. 2019, arXiv 1807.11626); the first block of a stage has its
+/// stride. Per stage, in this order: depth, kernel, expansion, width, where there is a choice.
+/// There is no squeeze-and-excitation, and ReLU takes the place of ReLU6.
 ///
 /// Architectures that differ in a stage without blocks alone are the same network, with one
 /// [canonical id](crate::canonical).

@@ -7,8 +7,8 @@ use crate::network::{Conv2d, LayerId, Network, NetworkBuilder, NetworkConfig};
 
 /// A network of convolutional blocks; [`Block`] says what each is.
 ///
-/// Where a stride does not divide a size, half of the padding that is missing is added on each side,
-/// rounded up, so that the result is the size over the stride, rounded up.
+/// Where a stride does not divide a size, half of the padding that is missing is added on each
+/// side, rounded up, so that the result is the size over the stride, rounded up.
 ///
 /// `config.channels`, `config.cells` and `config.stem_halvings` are not used: the architecture says
 /// all of its layers.
