@@ -124,7 +124,7 @@ fn soft_limits_that_have_no_meaning_are_refused() {
     let run = dir.path().join("run");
     for (method, extra, why) in [
         ("nsga2", "--soft-max macs=20e6", "--objectives"),
-        ("evolution", "--soft-max energy=3", "there is no such figure"),
+        ("evolution", "--soft-max energy=3", "no such column"),
         ("evolution", "--soft-weight -1", "without --soft-max"),
         ("evolution", "--soft-max macs=0", "a number above 0"),
         (

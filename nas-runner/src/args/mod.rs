@@ -45,8 +45,8 @@ Examples:
       The trade-off between accuracy and size, for small networks
   nas search pnas --benchmark digits --trials 60
       Progressive search in a table of accuracies: seconds instead of hours
-  nas search evolution --benchmark nb201 --soft-max macs=50e6
-      Evolution that trades accuracy for fewer multiply-accumulates, around a target
+  nas search evolution --benchmark nb201 --soft-max macs=50e6 --soft-weight -1 --soft-below 0
+      Evolution that gives up accuracy only for multiply-accumulates above a target
   nas search evolution --proxy synflow --data digits --trials 40
       Evolution that trains only the better of several candidates, by a score of untrained networks
   nas search random --evaluator 'python3 mine.py' --workers 2 --batch 2

@@ -17,13 +17,14 @@ pub struct SoftLimitArgs {
     pub soft_max: Vec<(String, f64)>,
     /// Exponent W of the reward, at most 0 [default: -0.07]
     ///
-    /// At -0.07, a network of twice the cost has to be about 5 % more accurate to be worth the same. -1, with
-    /// --soft-below 0, is MnasNet's hard limit.
+    /// At -0.07, a network of twice the cost has to be about 5 % more accurate to be worth the same, whatever the target is. -1,
+    /// with --soft-below 0, is MnasNet's hard limit.
     #[arg(long, hide_short_help = true, value_name = "W", value_parser = not_positive, allow_negative_numbers = true)]
     pub soft_weight: Option<f64>,
     /// Exponent W for figures below their target [default: that of --soft-weight]
     ///
-    /// With 0, networks below the target are compared by accuracy alone.
+    /// With 0, networks below the target are compared by accuracy alone. With the default, the target decides only which
+    /// reward equals the accuracy, not which network is better: costs count below it as they do above.
     #[arg(long, hide_short_help = true, value_name = "W", value_parser = not_positive, allow_negative_numbers = true)]
     pub soft_below: Option<f64>,
 }

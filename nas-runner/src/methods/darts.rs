@@ -51,10 +51,13 @@ pub struct DartsArgs {
     stop: Option<StopName>,
     /// Add the expected cost of the network to the loss of the architecture
     ///
-    /// Costs are counted at the size of the supernet; operations are expected as often as they are strong.
+    /// Costs are counted at the size of the supernet, with the strengths of the operations as their probabilities. It has little
+    /// effect with --selection perturbation, which decides by accuracies.
     #[arg(long, value_enum, value_name = "NAME")]
     expected_cost: Option<CostName>,
-    /// Weight of the expected cost, which is 1 when all operations are equally strong [default: 0.1]
+    /// Weight of the expected cost in that loss [default: 0.1]
+    ///
+    /// The expected cost is 1 when all operations are equally strong, and 0 when no operation with a cost is left.
     #[arg(long, value_name = "WEIGHT", value_parser = not_negative)]
     cost_weight: Option<f64>,
     #[command(flatten)]

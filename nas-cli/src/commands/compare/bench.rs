@@ -205,9 +205,11 @@ impl Bench {
         }
     }
 
-    /// The highest test accuracy there is, where it is known and no limits keep methods from it.
+    /// The highest test accuracy there is, where it is known and methods look for it: no limits or rewards keep them from it.
     pub(super) fn best_test(&self) -> Option<f64> {
-        let table = self.table.as_ref().filter(|_| self.configs[0].limits.is_none())?;
+        let first = &self.configs[0];
+        let sought = first.limits.is_none() && first.soft_limits.is_none();
+        let table = self.table.as_ref().filter(|_| sought)?;
         table.best_test()
     }
 
