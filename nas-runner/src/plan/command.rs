@@ -6,9 +6,12 @@ use anyhow::{Result, bail};
 use nas_space::network::NetworkConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toml::Table;
 
+use super::proxy::PREFIX;
+use super::resolve::text_at;
 use super::{RunConfig, TrainingPlan};
-use crate::args::TaskArgs;
+use crate::args::{SearchArgs, TaskArgs};
 use crate::data_dir;
 use crate::usage::Usage;
 
@@ -31,6 +34,16 @@ pub struct CommandPlan {
     pub epochs: u32,
     /// Size of the networks, which the program is told; costs are counted at it.
     pub network: NetworkConfig,
+}
+
+/// The command that evaluates trials: the one typed, or else the file's. A proxy is no command.
+pub(super) fn of<'a>(args: &'a SearchArgs, file: &'a Table) -> Option<&'a str> {
+    let recorded = text_at(file, &["estimation", "kind"]).filter(|kind| *kind == "command");
+    let recorded = recorded.and_then(|_| text_at(file, &["estimation", "command"]));
+    match args.own.evaluator.as_deref() {
+        Some(typed) => Some(typed).filter(|typed| !typed.starts_with(PREFIX)),
+        None => recorded,
+    }
 }
 
 impl CommandPlan {

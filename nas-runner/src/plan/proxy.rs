@@ -5,10 +5,13 @@ use nas_eval::proxy::{ProxyConfig, ProxyKind};
 use nas_space::search::{Direction, Metric, Scale};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
 
+use super::resolve::section_at;
 use super::{Estimation, RunConfig};
+use crate::args::TaskArgs;
 use crate::methods::Method;
-use crate::usage::Typed;
+use crate::usage::{Typed, Usage};
 
 /// What `--evaluator` begins with where it names a proxy and no command.
 pub(super) const PREFIX: &str = "proxy:";
@@ -49,6 +52,20 @@ pub fn evaluating_proxy(evaluator: Option<&str>) -> Result<Option<ProxyKind>> {
     name.map(|name| name.parse().typed("--evaluator")).transpose()
 }
 
+/// Takes out of a file of this kind what a typed proxy contradicts: an evaluation of another kind,
+/// or another proxy.
+pub(super) fn reconcile(file: &mut Table, proxy: ProxyKind, kind: Option<&str>) {
+    match section_at(file, &["estimation", "proxy"]) {
+        Some(recorded) => {
+            recorded.insert("proxy".to_owned(), Value::String(proxy.name().to_owned()));
+        }
+        None if matches!(kind, Some("command" | "table")) => {
+            file.remove("estimation");
+        }
+        None => {}
+    }
+}
+
 impl ProxyPlan {
     /// A proxy with its defaults.
     pub(super) fn new(proxy: ProxyKind) -> Self {
@@ -81,6 +98,19 @@ impl ProxyPlan {
             _ => format!(" on {} training images", self.batch_size),
         };
         format!("by {}{images}, without training{seeds}", self.proxy)
+    }
+
+    /// Refuses options that need trained trials.
+    pub(super) fn refuse(&self, args: &TaskArgs) -> Result<()> {
+        if args.budget.epochs.is_some() {
+            let why = format!(
+                "--epochs has no meaning where {} scores trials, as none is trained; --final-epochs N is for the training of the best \
+                 architecture",
+                self.proxy
+            );
+            return Err(Usage::new(why).into());
+        }
+        Ok(())
     }
 
     pub(super) fn validate(&self, config: &RunConfig) -> Result<()> {

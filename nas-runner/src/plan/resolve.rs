@@ -13,8 +13,8 @@ use nas_study::MOST_CONFIG;
 use toml::{Table, Value};
 
 use super::{
-    CommandPlan, DATA, Estimation, ImagesPlan, ProxyPlan, RunConfig, TrainingPlan, costs, evaluating_proxy,
-    halving, limits, minutes, proxy, screening, soft_limits, table,
+    CommandPlan, DATA, Estimation, ImagesPlan, ProxyPlan, RunConfig, TrainingPlan, command, costs,
+    evaluating_proxy, halving, limits, minutes, proxy, screening, soft_limits, table,
 };
 use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
@@ -119,7 +119,7 @@ pub(super) fn untimed(
     let halved = method.has_rungs() || task.halving.halving.is_some() || file.contains_key("halving");
     let proxy = evaluating_proxy(args.own.evaluator.as_deref())?;
     let scored = proxy.is_some() || value_at(&file, &["estimation", "proxy"]).is_some();
-    let estimation = match (lookup, command(args, &file)) {
+    let estimation = match (lookup, command::of(args, &file)) {
         (Some(lookup), _) => Estimation::Table(lookup),
         (None, Some(command)) => {
             Estimation::Command(CommandPlan::new(command, training_defaults(&looked, &space)))
@@ -242,16 +242,6 @@ fn take_method(file: &mut Table) -> Result<(Option<Method>, Table)> {
     Ok((name, settings))
 }
 
-/// The command that evaluates trials: the one typed, or else the file's.
-fn command<'a>(args: &'a SearchArgs, file: &'a Table) -> Option<&'a str> {
-    let recorded = text_at(file, &["estimation", "kind"]).filter(|kind| *kind == "command");
-    let recorded = recorded.and_then(|_| text_at(file, &["estimation", "command"]));
-    match args.own.evaluator.as_deref() {
-        Some(typed) => Some(typed).filter(|typed| !typed.starts_with(proxy::PREFIX)),
-        None => recorded,
-    }
-}
-
 /// The budget where the limits are not those of a file.
 fn default_budget(task: &TaskArgs, method: Method, estimation: &Estimation, scored: bool) -> Budget {
     match estimation {
@@ -299,7 +289,7 @@ pub(super) fn text_at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a str> {
 }
 
 /// The table at this place of a table.
-fn section_at<'a>(table: &'a mut Table, path: &[&str]) -> Option<&'a mut Table> {
+pub(super) fn section_at<'a>(table: &'a mut Table, path: &[&str]) -> Option<&'a mut Table> {
     path.iter()
         .try_fold(table, |table, key| table.get_mut(*key)?.as_table_mut())
 }
@@ -324,15 +314,7 @@ fn reconcile(file: &mut Table, settings: &mut Table, args: &SearchArgs, method: 
     let kind = text_at(file, &["estimation", "kind"]).map(str::to_owned);
     let kind = kind.as_deref();
     if let Some(proxy) = evaluating_proxy(args.own.evaluator.as_deref())? {
-        match section_at(file, &["estimation", "proxy"]) {
-            Some(recorded) => {
-                recorded.insert("proxy".to_owned(), Value::String(proxy.name().to_owned()));
-            }
-            None if matches!(kind, Some("command" | "table")) => {
-                file.remove("estimation");
-            }
-            None => {}
-        }
+        proxy::reconcile(file, proxy, kind);
     } else if let Some(command) = &args.own.evaluator {
         if kind == Some("command") {
             if let Some(estimation) = section_at(file, &["estimation"]) {
@@ -559,11 +541,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     match &mut config.estimation {
         Estimation::Command(plan) => plan.overlay(task),
         Estimation::Training(plan) => {
-            if plan.proxy.is_some() && task.budget.epochs.is_some() {
-                let why = "--epochs has no meaning where a proxy scores trials, as none is trained; --final-epochs N is for the \
-                           training of the best architecture";
-                return Err(Usage::new(why).into());
-            }
+            plan.proxy.iter().try_for_each(|proxy| proxy.refuse(task))?;
             plan.overlay(task, facts);
             Ok(())
         }

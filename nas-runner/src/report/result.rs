@@ -111,7 +111,9 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     match run.config.one_figure() {
         Some(one) => html.paragraph(one.sentence()),
         None if run.config.proxy().is_some() => html.paragraph(&format!(
-            "The search chose by the {}, which is not an accuracy. No trial was trained. Whether the score ranks architectures by              accuracy on this data is not known from this run: nas score --against compares scores with accuracies.",
+            "The search chose by the {}: no trial was trained, and the score is not an accuracy. Whether it ranks \
+             architectures by accuracy on this data is not known from this run; nas score --against compares scores with \
+             accuracies.",
             metric.name()
         )),
         None if metric.is_accuracy() => html.paragraph(

@@ -18,7 +18,7 @@ const MARK: &str = "<!-- All below is written by: NAS_WRITE_DOCS=1 cargo test --
 const WIDTH: usize = 138;
 
 /// Tables that are in several places, and what they are called.
-const SHARED: [(&str, &str); 13] = [
+const SHARED: [(&str, &str); 14] = [
     ("NetworkConfig", "Size of networks"),
     ("Augmentation", "Augmentation"),
     ("Schedule", "Schedule of the learning rate"),
@@ -32,6 +32,7 @@ const SHARED: [(&str, &str); 13] = [
     ("SurrogateConfig", "Surrogates"),
     ("OwnPlan", "Images of your own"),
     ("ReadOptions", "How images are read"),
+    ("ProxyPlan", "Scores by a proxy"),
 ];
 
 /// A table, or several for one purpose that differ by their kind.
