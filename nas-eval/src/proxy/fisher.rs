@@ -8,6 +8,10 @@
 //! weights.
 //!
 //! Batch norms by the statistics of the batch; mean cross-entropy; PyTorch's initialisation.
+//!
+//! The published program also counts convolutions that read a state which is always zero. They have
+//! biases there, so z is the bias. The batch norm behind them sees no variance and multiplies their
+//! gradient by 1/√ε, so such a layer decides the score. Here it is not part of the network.
 
 use nas_space::network::{LayerKind, Network};
 
