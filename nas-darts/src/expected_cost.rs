@@ -39,7 +39,7 @@ use crate::error::DartsError;
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
 /// | `figure` | required | what is counted | see [`CostFigure`] |
-/// | `weight` | 0.1 | λ | ≥ 0 |
+/// | `weight` | 0.01 | λ | ≥ 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -70,7 +70,7 @@ fn weight() -> f64 {
 
 impl CostTerm {
     /// The default weight.
-    pub const WEIGHT: f64 = 0.1;
+    pub const WEIGHT: f64 = 0.01;
 
     /// Checks the range.
     pub(crate) fn validate(&self) -> Result<(), DartsError> {

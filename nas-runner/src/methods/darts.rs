@@ -55,9 +55,10 @@ pub struct DartsArgs {
     /// effect with --selection perturbation, which decides by accuracies.
     #[arg(long, value_enum, value_name = "NAME")]
     expected_cost: Option<CostName>,
-    /// Weight of the expected cost in that loss [default: 0.1]
+    /// Weight of the expected cost in that loss [default: 0.01]
     ///
-    /// The expected cost is 1 when all operations are equally strong, and 0 when no operation with a cost is left.
+    /// The expected cost is 1 when all operations are equally strong, and 0 when no operation with a cost is left. In spaces with
+    /// the operation none, a high weight ends in a cell without output.
     #[arg(long, value_name = "WEIGHT", value_parser = not_negative)]
     cost_weight: Option<f64>,
     #[command(flatten)]

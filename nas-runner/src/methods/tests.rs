@@ -91,7 +91,7 @@ fn the_expected_cost_has_a_figure_and_a_weight() {
     let term = |file, words| darts(file, words).expected_cost.unwrap();
     assert_eq!(darts("", "").expected_cost, None);
     let typed = term("", "--expected-cost macs");
-    assert_eq!((typed.figure, typed.weight), (CostFigure::Macs, 0.1));
+    assert_eq!((typed.figure, typed.weight), (CostFigure::Macs, 0.01));
     let file = "[method]\nname = 'darts'\nexpected_cost = { figure = 'params', weight = 2.0 }";
     let over = term(file, "--cost-weight 0.5");
     assert_eq!((over.figure, over.weight), (CostFigure::Params, 0.5));
