@@ -154,7 +154,13 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
             for ((name, got), (expected_name, expected)) in gradients.iter().zip(on_tape.iter()) {
                 assert_eq!(name, expected_name);
                 let difference = (got - expected).unwrap().abs().unwrap().max_all().unwrap();
-                assert!(scalar(&difference) < 1e-10, "{name}: {difference}");
+                // Gradients of the first layers of deep networks are large.
+                let largest = expected.abs().unwrap().max_all().unwrap();
+                let tolerance = 1e-10 * scalar(&largest).max(1.0);
+                assert!(
+                    scalar(&difference) < tolerance,
+                    "{space} {name}: {difference} of {largest}"
+                );
             }
             let after = model.parameters().snapshot().unwrap();
             for ((name, a), (_, b)) in after.iter().zip(statistics.iter()) {

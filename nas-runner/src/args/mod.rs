@@ -84,7 +84,7 @@ pub struct SearchArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Task")]
 pub struct OwnArgs {
-    /// Evaluate trials with this shell command instead of training them here
+    /// Evaluate trials with this command instead of training
     ///
     /// It reads trials from standard input and writes an evaluation of each to standard output, one JSON object a line;
     /// nas-study/EVALUATORS.md describes the protocol. `nas new evaluator FILE` writes a program to start from. --workers

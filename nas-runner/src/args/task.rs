@@ -241,10 +241,10 @@ pub struct LimitArgs {
     /// Networks with more of them are not trained.
     #[arg(long, value_name = "N", value_parser = count())]
     pub max_macs: Option<u64>,
-    /// Highest latency for one image on one thread of this machine, such as 20ms
+    /// Highest latency on this machine, such as 20ms
     ///
-    /// It is the sum over the operations of a network, each of which is measured once and kept in the run directory. NSGA-II
-    /// has the objective latency for it.
+    /// It is for one image on one thread: the sum over the operations of a network, each of which is measured once and kept in
+    /// the run directory. NSGA-II has the objective latency for it.
     #[arg(long, value_name = "TIME", value_parser = milliseconds)]
     pub max_latency: Option<f64>,
     /// Most memory for the feature maps of one image, such as 256KiB

@@ -29,6 +29,8 @@ const WORDS: &[&str] = &[
     "nsga2",
     "rl",
     "limits",
+    "soft_limits",
+    "targets",
     "costs",
     "files",
     "latency",

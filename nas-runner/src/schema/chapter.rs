@@ -63,6 +63,7 @@ impl<'a> Tables<'a> {
             "estimation",
             "images",
             "limits",
+            "soft_limits",
             "costs",
             "trial",
             "halving",

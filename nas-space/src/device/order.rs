@@ -1,6 +1,6 @@
 //! The order of all steps: part by part, where a single buffer leads from one part to the next.
 
-use super::search::{Ordered, Search};
+use super::search::{MOST_STEPS, Ordered, Search};
 use super::steps::Problem;
 
 /// An order of the steps that needs little memory, and what is known of the best one. The search
@@ -26,7 +26,7 @@ pub(super) fn order(problem: &Problem, limit: usize) -> Ordered {
     // Those that seem to need most come first: what they need for certain, others may use.
     open.sort_by_key(|&part| std::cmp::Reverse(orders[part].peak));
     for part in open {
-        if orders[part].peak > floor {
+        if orders[part].peak > floor && problems[part].len() <= MOST_STEPS {
             let known = orders[part].clone();
             orders[part] = searches[part].best(known, floor, limit);
             floor = floor.max(orders[part].least);

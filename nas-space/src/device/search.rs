@@ -15,6 +15,10 @@ use super::steps::Problem;
 /// Sets at which the search was given up, from which orders are completed.
 const DIVES: usize = 4;
 
+/// Steps of a part from which on its best order is not searched: sets of them would take too much
+/// memory.
+pub(super) const MOST_STEPS: usize = 2_000;
+
 /// An order of the steps, and what is known of the best one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Ordered {
@@ -89,8 +93,20 @@ impl<'a> Search<'a> {
 
     /// A number of bytes that every order needs: at each step, those of the buffers that are
     /// written before it in any order and read by it or after it in any order.
+    ///
+    /// Where there are more than [`MOST_STEPS`], only those of the steps themselves count.
     pub(super) fn bound(&self) -> u64 {
         let (problem, count) = (self.problem, self.problem.len());
+        if count > MOST_STEPS {
+            let read = |step: usize| {
+                let mut reads = problem.reads[step].clone();
+                reads.sort_unstable();
+                reads.dedup();
+                reads.iter().map(|&read| problem.bytes[read]).sum::<u64>()
+            };
+            let needs = (0..count).map(|step| problem.bytes[step].max(read(step)));
+            return needs.max().unwrap_or_default();
+        }
         let mut after = vec![Bits::new(count); count];
         for step in (0..count).rev() {
             for &reader in &self.readers[step] {

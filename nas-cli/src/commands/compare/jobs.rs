@@ -69,7 +69,8 @@ mod tests {
             if job == 3 {
                 bail!("job 3 failed");
             }
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            // Longer than it takes to fail, with a backtrace.
+            std::thread::sleep(std::time::Duration::from_millis(50));
             Ok(())
         });
         assert_eq!(failed.unwrap_err().to_string(), "job 3 failed");
