@@ -159,7 +159,8 @@ fn gradients_off_the_tape_equal_those_of_the_tape() {
                 let tolerance = 1e-10 * scalar(&largest).max(1.0);
                 assert!(
                     scalar(&difference) < tolerance,
-                    "{space} {name}: {difference} of {largest}"
+                    "{} {name}: {difference} of {largest}",
+                    space.name()
                 );
             }
             let after = model.parameters().snapshot().unwrap();
