@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use nas_eval::latency::Latency;
 use nas_eval::memory;
 use nas_report::arena;
@@ -82,6 +82,8 @@ struct Needs {
     words: [String; 3],
 }
 
+/// Layers from which on the memory of a network is not computed: it would take minutes. Published networks have some thousands.
+const MOST_LAYERS: usize = 20_000;
 /// Columns of the picture of memory in text.
 const COLUMNS: usize = 72;
 
@@ -165,14 +167,21 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
                 image: config.image.to_string(),
                 layers: network.layers().len(),
             };
+            let is_too_large = network.layers().len() > MOST_LAYERS;
             if args.format == ShowFormat::Memory {
+                if is_too_large {
+                    bail!(
+                        "the network has {} layers; memory is computed for at most {MOST_LAYERS}",
+                        network.layers().len()
+                    );
+                }
                 let arena = Arena::of(&network, ArenaConfig::new(Number::Int8));
                 return write_stdout(&plot::memory(&arena::chart(&arena, &network)));
             }
             let cost = network.cost();
             // The pictures of the architecture do without.
-            let needs =
-                matches!(args.format, ShowFormat::Text | ShowFormat::Json).then(|| Needs::of(&network));
+            let is_told = matches!(args.format, ShowFormat::Text | ShowFormat::Json) && !is_too_large;
+            let needs = is_told.then(|| Needs::of(&network));
             let network = Arc::new(network);
             let measure = || Ok((Latency::of(&network)?, Latency::on_one_thread(&network)?));
             let measured: Result<_> = args.measure.then(measure).transpose();

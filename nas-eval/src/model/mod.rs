@@ -19,7 +19,7 @@ use nas_space::seed::Seed;
 use crate::compute::Compute;
 use crate::engine::{Engine, Observer, Request, runs_here};
 use crate::error::EvalError;
-use crate::nn::{Init, NewParameter, Parameters};
+use crate::nn::{Init, Parameters};
 pub use crate::pass::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, Logits, Mixture, Pass, Wanted};
 use crate::pass::{Part, Weights};
 pub(crate) use folding::folded_network;
@@ -64,11 +64,8 @@ impl Model {
         compute: &Compute,
     ) -> Result<Self, EvalError> {
         let mut parameters = Parameters::new(seed, compute);
-        let new = network.layers().iter();
-        let new: Vec<NewParameter> = new.flat_map(|layer| parameters_of(&network, layer)).collect();
-        parameters.create_all(&new)?;
         for layer in network.layers() {
-            create_buffers(&mut parameters, layer)?;
+            create_parameters(&mut parameters, &network, layer)?;
         }
         let mut last_use = vec![0; network.layers().len()];
         for (index, layer) in network.layers().iter().enumerate() {
@@ -279,48 +276,47 @@ pub(crate) fn stored_numbers(network: &Network) -> u64 {
     statistics.fold(network.cost().params, u64::saturating_add)
 }
 
-/// The parameters of a layer.
-fn parameters_of(network: &Network, layer: &Layer) -> Vec<NewParameter> {
+fn create_parameters(parameters: &mut Parameters, network: &Network, layer: &Layer) -> Result<(), EvalError> {
     let input = layer.inputs.first().map(|&id| network.layer(id).shape);
-    let new = |suffix: &str, shape: &[usize], init| NewParameter {
-        name: format!("{}.{suffix}", layer.name),
-        shape: shape.to_vec(),
-        init,
-        decay: true,
-    };
+    let name = |suffix: &str| format!("{}.{suffix}", layer.name);
     match (&layer.kind, input) {
         (LayerKind::Conv2d(conv), Some(input)) => {
-            let [rows, columns] = conv.kernel;
-            let shape = [conv.channels, input.channels / conv.groups, rows, columns];
-            let init = Init::KaimingUniform {
-                fan_in: shape[1..].iter().product(),
-            };
-            let bias = conv.bias.then(|| new("bias", &[conv.channels], init));
-            [new("weight", &shape, init)].into_iter().chain(bias).collect()
+            let shape = [
+                conv.channels,
+                input.channels / conv.groups,
+                conv.kernel[0],
+                conv.kernel[1],
+            ];
+            let fan_in = shape[1..].iter().product();
+            parameters.create(&name("weight"), &shape, Init::KaimingUniform { fan_in }, true)?;
+            if conv.bias {
+                parameters.create(
+                    &name("bias"),
+                    &[conv.channels],
+                    Init::KaimingUniform { fan_in },
+                    true,
+                )?;
+            }
         }
         (LayerKind::Linear { features }, Some(input)) => {
             let fan_in = input.numel();
-            let init = Init::KaimingUniform { fan_in };
-            vec![
-                new("weight", &[*features, fan_in], init),
-                new("bias", &[*features], init),
-            ]
+            parameters.create(
+                &name("weight"),
+                &[*features, fan_in],
+                Init::KaimingUniform { fan_in },
+                true,
+            )?;
+            parameters.create(&name("bias"), &[*features], Init::KaimingUniform { fan_in }, true)?;
         }
-        (LayerKind::BatchNorm { affine: true }, Some(input)) => vec![
-            new("weight", &[input.channels], Init::Ones),
-            new("bias", &[input.channels], Init::Zeros),
-        ],
-        _ => Vec::new(),
-    }
-}
-
-/// Creates the running statistics of a layer.
-fn create_buffers(parameters: &mut Parameters, layer: &Layer) -> Result<(), EvalError> {
-    if let LayerKind::BatchNorm { .. } = layer.kind {
-        let channels = [layer.shape.channels];
-        for (suffix, value) in [("running_mean", 0.0), ("running_var", 1.0)] {
-            parameters.create_buffer(&format!("{}.{suffix}", layer.name), &channels, value)?;
+        (LayerKind::BatchNorm { affine }, Some(input)) => {
+            if *affine {
+                parameters.create(&name("weight"), &[input.channels], Init::Ones, true)?;
+                parameters.create(&name("bias"), &[input.channels], Init::Zeros, true)?;
+            }
+            parameters.create_buffer(&name("running_mean"), &[input.channels], 0.0)?;
+            parameters.create_buffer(&name("running_var"), &[input.channels], 1.0)?;
         }
+        _ => {}
     }
     Ok(())
 }

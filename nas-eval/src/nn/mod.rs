@@ -42,6 +42,5 @@ pub use init::Init;
 pub use linear::{Bias, Linear};
 pub use lstm::{Lstm, LstmSize, LstmState};
 pub use optimizer::{Adam, AdamConfig, Optimizer, OptimizerConfig, OptimizerState, Sgd, SgdConfig};
-pub(crate) use parameters::NewParameter;
 pub use parameters::{Buffer, Parameter, Parameters, Snapshot};
 pub use schedule::{Curve, Moment, Schedule, Tick};

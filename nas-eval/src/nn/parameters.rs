@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::{DType, Device, Tensor, Var};
 use indexmap::IndexMap;
 use nas_space::seed::Seed;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{Init, tensor_file};
@@ -44,15 +43,6 @@ pub struct Parameter {
     pub decay: bool,
 }
 
-/// A parameter that is to be created.
-#[derive(Debug)]
-pub(crate) struct NewParameter {
-    pub(crate) name: String,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) init: Init,
-    pub(crate) decay: bool,
-}
-
 /// A tensor that is not trained but kept and saved with the parameters.
 ///
 /// It can be replaced through a shared reference, since a forward pass updates running statistics.
@@ -83,44 +73,26 @@ impl Parameters {
     /// bits; [`EvalError::Tensor`] where the device has no memory for it.
     pub fn create(&mut self, name: &str, shape: &[usize], init: Init, decay: bool) -> Result<Var, EvalError> {
         self.check_new(name)?;
-        let var = self.draw(name, shape, init)?;
-        self.insert(name, var.clone(), decay);
-        Ok(var)
-    }
-
-    fn insert(&mut self, name: &str, var: Var, decay: bool) {
-        self.parameters.insert(name.to_owned(), Parameter { var, decay });
-    }
-
-    /// Values from the stream of this name.
-    fn draw(&self, name: &str, shape: &[usize], init: Init) -> Result<Var, EvalError> {
         let seed = self.seed.derive(&format!("parameter:{name}"), 0);
         let values = init.values(shape.iter().product(), seed);
-        match self.compute.dtype {
+        let var = match self.compute.dtype {
             DType::F32 => {
                 let values: Vec<f32> = values.into_iter().map(|v| v as f32).collect();
-                Ok(Var::from_vec(values, shape, &self.compute.device)?)
+                Var::from_vec(values, shape, &self.compute.device)?
             }
-            DType::F64 => Ok(Var::from_vec(values, shape, &self.compute.device)?),
-            other => Err(EvalError::config("dtype", other.as_str(), "f32 or f64")),
-        }
-    }
-
-    /// Several new parameters, as [`Parameters::create`] makes each of them; their values are drawn
-    /// at the same time.
-    ///
-    /// # Errors
-    /// As [`Parameters::create`].
-    pub(crate) fn create_all(&mut self, new: &[NewParameter]) -> Result<(), EvalError> {
-        let drawn: Vec<Var> = new
-            .par_iter()
-            .map(|new| self.draw(&new.name, &new.shape, new.init))
-            .collect::<Result<_, _>>()?;
-        for (new, var) in new.iter().zip(drawn) {
-            self.check_new(&new.name)?;
-            self.insert(&new.name, var, new.decay);
-        }
-        Ok(())
+            DType::F64 => Var::from_vec(values, shape, &self.compute.device)?,
+            other => {
+                return Err(EvalError::config("dtype", other.as_str(), "f32 or f64"));
+            }
+        };
+        self.parameters.insert(
+            name.to_owned(),
+            Parameter {
+                var: var.clone(),
+                decay,
+            },
+        );
+        Ok(var)
     }
 
     /// A new buffer, filled with `value`.
