@@ -170,9 +170,8 @@ fn search(strategy: &mut dyn Strategy, evaluator: &TabularEvaluator, latency: &L
     trials.collect()
 }
 
-/// Of a search with the program's default in 500 trials, 97 % of the volume of the exact front were
-/// asked. That much of the whole volume even random search finds on most devices; the narrow one
-/// tells them apart.
+/// The program's default, in 500 trials. 97 % of the whole volume is what random search finds on most
+/// devices, too; the narrow one tells them apart.
 #[test]
 fn nsga2_finds_nearly_all_of_the_exact_front_of_accuracy_and_measured_latency() {
     let Some(latencies) = latencies() else {

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, bail};
 use csv::StringRecord;
 use nas_files::{fingerprint, read_unpacked};
 use nas_space::arch::Architecture;
-use nas_space::spaces::{Space, nb201_by_index};
+use nas_space::genotype::Genotype;
+use nas_space::spaces::{Space, nb201, nb201_by_index};
 use sha2::{Digest, Sha256};
 
 /// The largest file that is read, unpacked.
@@ -22,16 +23,19 @@ pub(crate) struct ArchitectureCsv {
     header: StringRecord,
     /// The column that says which architecture it is.
     key: usize,
-    rows: Vec<(Architecture, StringRecord)>,
+    rows: Vec<(Genotype, StringRecord)>,
     fingerprint: String,
 }
 
 impl ArchitectureCsv {
-    /// Reads a file with architectures of this space.
+    /// The line of the first row.
+    pub(crate) const FIRST_LINE: usize = 2;
+
+    /// Reads a file.
     ///
     /// # Errors
-    /// Where it cannot be read, has neither column, no rows, or another architecture.
-    pub(crate) fn read(path: &Path, space: &dyn Space) -> Result<Self> {
+    /// Where it cannot be read, has neither column, or something else than architectures there.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
         let shown = path.display();
         let bytes = read_unpacked(path, MOST_BYTES)?;
         let mut reader = csv::Reader::from_reader(&bytes[..]);
@@ -40,36 +44,30 @@ impl ArchitectureCsv {
             .with_context(|| format!("{shown} is no CSV"))?
             .clone();
         let place = |name: &str| header.iter().position(|field| field == name);
-        let is_nb201 = space.name() == "nb201";
-        let key = match (place(ARCH), place(INDEX)) {
-            (Some(arch), _) => arch,
-            (None, Some(index)) if is_nb201 => index,
-            (None, Some(_)) => bail!(
-                "{shown} has no column {ARCH}; its column {INDEX} has numbers of cells of nb201, and the space is {}",
-                space.name()
-            ),
-            (None, None) => bail!("{shown} has no column {ARCH}; expected one with architectures"),
+        let Some(key) = place(ARCH).or_else(|| place(INDEX)) else {
+            bail!(
+                "{shown} has no column {ARCH}; expected one with architectures, or a column {INDEX} with official numbers of \
+                 NAS-Bench-201"
+            );
         };
         let by_number = header.get(key) == Some(INDEX);
+        let cells = nb201();
         let mut rows = Vec::new();
         for (number, row) in reader.records().enumerate() {
-            let line = number + 2;
+            let line = number + Self::FIRST_LINE;
             let row = row.with_context(|| format!("{shown}, line {line}"))?;
             let text = row.get(key).unwrap_or_default();
-            let architecture = if by_number {
-                let number = text.trim().parse().ok();
-                number
-                    .and_then(nb201_by_index)
-                    .with_context(|| format!("{shown}, line {line}: '{text}' is no number from 0 to 15624"))?
+            let genotype = if by_number {
+                let cell = text.trim().parse().ok().and_then(nb201_by_index);
+                let cell = cell.with_context(|| {
+                    format!("{shown}, line {line}: '{text}' is no number from 0 to 15624")
+                })?;
+                cells.genotype(&cell)?
             } else {
-                let genotype = text
-                    .parse()
-                    .with_context(|| format!("{shown}, line {line}: column {ARCH}"))?;
-                space
-                    .architecture(&genotype)
-                    .with_context(|| format!("{shown}, line {line} is not of the space that is searched"))?
+                let genotype = text.parse();
+                genotype.with_context(|| format!("{shown}, line {line}: column {ARCH}"))?
             };
-            rows.push((architecture, row));
+            rows.push((genotype, row));
         }
         Ok(Self {
             path: path.to_owned(),
@@ -88,7 +86,7 @@ impl ArchitectureCsv {
             .map(|(_, name)| name)
     }
 
-    /// The numbers of a column, row by row; nothing where there is no such column.
+    /// The numbers of a column, row by row, none of them NaN; nothing where there is no such column.
     ///
     /// # Errors
     /// For a field that is no number.
@@ -97,11 +95,11 @@ impl ArchitectureCsv {
         let Some(place) = place.filter(|&place| place != self.key) else {
             return Ok(None);
         };
-        let number = |(number, (_, row)): (usize, &(Architecture, StringRecord))| {
+        let number = |(number, (_, row)): (usize, &(Genotype, StringRecord))| {
             let field = row.get(place).unwrap_or_default();
             let parsed: Option<f64> = field.trim().parse().ok();
             parsed.filter(|number| !number.is_nan()).with_context(|| {
-                let (path, line) = (self.path.display(), number + 2);
+                let (path, line) = (self.path.display(), number + Self::FIRST_LINE);
                 format!("{path}, line {line}: '{field}' is no number")
             })
         };
@@ -111,8 +109,23 @@ impl ArchitectureCsv {
     }
 
     /// The architectures, row by row.
-    pub(crate) fn architectures(&self) -> impl Iterator<Item = &Architecture> {
-        self.rows.iter().map(|(architecture, _)| architecture)
+    pub(crate) fn genotypes(&self) -> impl ExactSizeIterator<Item = &Genotype> {
+        self.rows.iter().map(|(genotype, _)| genotype)
+    }
+
+    /// The same as points of a space.
+    ///
+    /// # Errors
+    /// For one that is not of the space.
+    pub(crate) fn architectures(&self, space: &dyn Space) -> Result<Vec<Architecture>> {
+        let rows = self.genotypes().enumerate();
+        rows.map(|(number, genotype)| {
+            space.architecture(genotype).with_context(|| {
+                let (path, line) = (self.path.display(), number + Self::FIRST_LINE);
+                format!("{path}, line {line} is not of the space that is searched")
+            })
+        })
+        .collect()
     }
 
     /// A digest of its contents.

@@ -31,6 +31,7 @@ pub mod data_dir;
 pub mod device;
 mod environment;
 pub mod methods;
+mod named;
 pub mod parsers;
 pub mod picture;
 pub mod plan;

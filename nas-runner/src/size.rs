@@ -95,6 +95,19 @@ impl Size {
     }
 }
 
+/// What says how large the network of an architecture is, besides the architecture: its images where that says the rest.
+pub fn of_architecture(genotype: &Genotype, network: &NetworkConfig) -> String {
+    match genotype {
+        Genotype::Blocks(_) => format!("images of {}", network.image),
+        Genotype::Chain(_) => format!(
+            "images of {}{}",
+            network.image,
+            stem_in_words(network.stem_halvings)
+        ),
+        _ => in_words(network),
+    }
+}
+
 /// The size of a network in words.
 pub fn in_words(network: &NetworkConfig) -> String {
     format!(

@@ -162,6 +162,19 @@ pub enum SpaceError {
 }
 
 impl SpaceError {
+    /// The same error where more figures are known.
+    #[must_use]
+    pub fn with_known(self, known: Vec<String>) -> Self {
+        match self {
+            Self::NotKnown { quantity, reason, .. } => Self::NotKnown {
+                quantity,
+                reason,
+                known,
+            },
+            other => other,
+        }
+    }
+
     /// A malformed cell.
     pub fn cell(reason: impl Into<String>) -> Self {
         Self::Cell {

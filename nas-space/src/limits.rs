@@ -46,8 +46,8 @@ pub struct Limits {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub max_macs: Option<u64>,
-    /// By name, the largest value that another figure may have: one of a table, or memory,
-    /// memory_f32, flash and flash_f32, in bytes.
+    /// By name, the largest value that another figure may have: one of a table or of a file of
+    /// costs, latency in milliseconds, or memory, memory_f32, flash and flash_f32 in bytes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub max: BTreeMap<String, f64>,
     /// By name, the smallest value that another figure may have.

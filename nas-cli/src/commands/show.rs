@@ -155,6 +155,7 @@ pub(crate) fn run(args: &ShowArgs, output: Output) -> Result<()> {
         config.stem_halvings = NetworkConfig::halvings_for(image);
     }
     config.classes = args.classes.unwrap_or(config.classes);
+    args.size.check(&genotype)?;
     args.size.overlay(&mut config);
     let typed = args.size.first_typed().is_some() || args.auxiliary;
     let (built, (params, macs), needs, latency) = match genotype.network(&operations, &config) {

@@ -131,6 +131,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         drop_path: args.own.drop_path > 0.0,
         ..sized
     };
+    args.size.check(&genotype)?;
     args.size.overlay(&mut network);
     let mut train = TrainConfig::for_data(&looked.facts);
     train.epochs = args.own.epochs.unwrap_or(train.epochs);
@@ -214,7 +215,9 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         out: args.out.clone().filter(|_| matches!(saved, Some(Ok(())))),
     };
     // The result of the training is not lost where the disk is full.
-    output.result(&trained, || text(&trained, &network))?;
+    output.result(&trained, || {
+        text(&trained, &size::of_architecture(&genotype, &network))
+    })?;
     saved.unwrap_or(Ok(()))
 }
 
@@ -242,16 +245,12 @@ fn check_writable(out: &Path) -> Result<()> {
         .with_context(|| format!("--out: nothing can be written beside {}", out.display()))
 }
 
-fn text(trained: &Trained, network: &NetworkConfig) -> String {
+fn text(trained: &Trained, size: &str) -> String {
     let mut lines = Vec::new();
     if let Some(Origin { run, method }) = &trained.found {
         lines.push(format!("the best architecture of {run}, found by {method}"));
     }
-    lines.push(format!(
-        "{}, trained on {}",
-        size::in_words(network),
-        trained.data
-    ));
+    lines.push(format!("{size}, trained on {}", trained.data));
     lines.push(format!(
         "{} parameters, {:.2} M multiply-accumulates, {} in {:.1} s",
         number::grouped(trained.params),

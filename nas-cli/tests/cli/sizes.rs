@@ -456,7 +456,7 @@ fn costs_from_a_file_are_objectives_and_limits() {
     fs::write(path("costs.csv"), text.replace("15624,1,0", "15624,7,0")).unwrap();
     let message = refused(1, &["resume", &path("front"), "--trials", "50"]);
     assert!(
-        message.contains("another configuration") || message.contains("parameters"),
+        message.contains("parameters is recorded as") && message.contains("costs"),
         "{message}"
     );
     let words = format!(
@@ -496,6 +496,18 @@ fn show_says_what_a_network_needs_on_a_small_device() {
     assert!(
         chart.starts_with("<svg") && chart.contains("16,384 bytes"),
         "{chart}"
+    );
+    let message = refused(2, &["show", "RESNET8", "--channels", "8"]);
+    assert!(
+        message.contains("--channels has no meaning for a network of blocks"),
+        "{message}"
+    );
+    let words = "train RESNET8 --limit 60 --epochs 1";
+    let trained = nas(&words.split(' ').collect::<Vec<_>>());
+    let told = text(&trained.stdout);
+    assert!(
+        told.contains("images of 1x8x8, trained on digits") && told.contains("77,898 parameters"),
+        "{told}"
     );
     // A whole network has the images it was made for.
     let words = json(&["show", "DS_CNN", "--json"]);

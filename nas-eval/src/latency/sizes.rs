@@ -77,14 +77,10 @@ impl Sizes for LatencySizes {
     fn check(&self, quantity: &Quantity) -> Result<(), SpaceError> {
         match quantity.name() == LATENCY {
             true => Ok(()),
-            false => self.others.check(quantity).map_err(|error| match error {
-                SpaceError::NotKnown { quantity, reason, .. } => SpaceError::NotKnown {
-                    quantity,
-                    reason,
-                    known: self.known(),
-                },
-                other => other,
-            }),
+            false => self
+                .others
+                .check(quantity)
+                .map_err(|error| error.with_known(self.known())),
         }
     }
 }

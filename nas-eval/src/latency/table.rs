@@ -60,7 +60,7 @@ impl LatencyTable {
     ///
     /// # Errors
     /// [`EvalError::Io`] where it cannot be read or written, or is a link; [`EvalError::Format`]
-    /// where it has something else in it.
+    /// where it has something else in it, which is left as it is.
     pub fn keep_in(&self, path: &Path) -> Result<(), EvalError> {
         let failed = |reason| EvalError::io(path, reason);
         let mut state = self.state();
@@ -70,12 +70,21 @@ impl LatencyTable {
         let mut file = nas_files::open_or_create_own(path).map_err(failed)?;
         let mut text = String::new();
         (&file)
-            .take(MOST_BYTES)
+            .take(MOST_BYTES + 1)
             .read_to_string(&mut text)
             .map_err(failed)?;
+        if text.len() as u64 > MOST_BYTES {
+            let reason = format!("it has more than {MOST_BYTES} bytes; expected a table of latencies");
+            return Err(EvalError::format(path, reason));
+        }
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         let mut theirs = BTreeMap::new();
-        for (number, line) in whole.lines().enumerate() {
+        // Of a file that has no whole line, the beginning of the first one may have been torn.
+        let first = match whole.is_empty() {
+            true if !HEADER.starts_with(&text) => Some(text.as_str()),
+            _ => None,
+        };
+        for (number, line) in first.into_iter().chain(whole.lines()).enumerate() {
             let parsed = match number {
                 0 => (line == HEADER).then_some(None),
                 _ => parse(line).map(Some),

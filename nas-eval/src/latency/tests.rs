@@ -89,6 +89,7 @@ fn a_table_in_a_file_gives_the_same_latencies_again() {
     assert!(text.contains("conv 4x8x8 -> 4x8x8 3x3 relu,"), "{text}");
     for (text, reason) in [
         ("something\n", "line 1 is 'something'"),
+        ("one line alone", "line 1 is 'one line alone'"),
         ("operation,milliseconds\nconv,fast\n", "line 2 is 'conv,fast'"),
         ("operation,milliseconds\nconv,-1\n", "line 2"),
         ("operation,milliseconds\nconv,NaN\n", "line 2"),

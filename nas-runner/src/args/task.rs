@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use nas_eval::data::{Augmentation, AugmentationLevel, DataFacts};
 use nas_eval::evaluator::JudgedBy;
 use nas_eval::train::{ClassWeights, TrainConfig};
+use nas_space::genotype::Genotype;
 use nas_space::network::NetworkConfig;
 use nas_tables::BUILT_IN;
 
@@ -14,6 +15,7 @@ use super::workers::bytes;
 use super::{BoundArgs, HalvingArgs, ReadArgs, ScreeningArgs, SoftLimitArgs, WorkerArgs};
 
 use crate::parsers::{at_least, between, count, milliseconds, named, positive};
+use crate::usage::Usage;
 
 /// The names of benchmarks.
 pub fn benchmarks() -> Vec<&'static str> {
@@ -219,6 +221,19 @@ impl SizeArgs {
             (self.stem_halvings, "--stem-halvings"),
         ];
         all.into_iter().find_map(|(typed, name)| typed.map(|_| name))
+    }
+
+    /// Refuses a size for an architecture that has its own.
+    ///
+    /// # Errors
+    /// [`Usage`] with the option.
+    pub fn check(&self, genotype: &Genotype) -> Result<(), Usage> {
+        match (self.first_typed(), genotype) {
+            (Some(name), Genotype::Blocks(_)) => Err(Usage::new(format!(
+                "{name} has no meaning for a network of blocks, each of which says its own channels and stride"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Puts what was typed over a size.

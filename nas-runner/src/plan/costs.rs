@@ -68,7 +68,8 @@ impl Given {
         let mut given = Self::default();
         for path in files {
             let shown = path.display();
-            let csv = ArchitectureCsv::read(path, space)?;
+            let csv = ArchitectureCsv::read(path)?;
+            let architectures = csv.architectures(space)?;
             let names: Vec<String> = csv.columns().map(str::to_owned).collect();
             if names.is_empty() {
                 bail!("{shown} has no costs; expected another column besides that of the architectures");
@@ -80,25 +81,21 @@ impl Given {
                     );
                 }
                 let numbers = csv.numbers(&name)?.unwrap_or_default();
-                let mut architectures = 0;
-                for (line, (architecture, number)) in csv.architectures().zip(numbers).enumerate() {
+                for (line, (architecture, number)) in
+                    (ArchitectureCsv::FIRST_LINE..).zip(architectures.iter().zip(numbers))
+                {
                     if !number.is_finite() {
-                        bail!(
-                            "{shown}, line {}: {name} is {number}; expected a finite number",
-                            line + 2
-                        );
+                        bail!("{shown}, line {line}: {name} is {number}; expected a finite number");
                     }
                     let costs = given.costs.entry(architecture.clone()).or_default();
                     if costs.insert(name.clone(), number).is_some() {
                         bail!(
-                            "{shown}, line {}: {architecture} has more than one {name}; expected one row for each architecture, and \
-                             each name in one file",
-                            line + 2
+                            "{shown}, line {line}: {architecture} has more than one {name}; expected one row for each architecture, \
+                             and each name in one file"
                         );
                     }
-                    architectures += 1;
                 }
-                given.names.insert(name, (path.clone(), architectures));
+                given.names.insert(name, (path.clone(), architectures.len()));
             }
             given.fingerprints.push(csv.fingerprint().to_owned());
         }
@@ -142,14 +139,10 @@ impl Sizes for GivenSizes {
 
     fn check(&self, quantity: &Quantity) -> Result<(), SpaceError> {
         match self.given.names.get(quantity.name()) {
-            None => self.others.check(quantity).map_err(|error| match error {
-                SpaceError::NotKnown { quantity, reason, .. } => SpaceError::NotKnown {
-                    quantity,
-                    reason,
-                    known: self.known(),
-                },
-                other => other,
-            }),
+            None => self
+                .others
+                .check(quantity)
+                .map_err(|error| error.with_known(self.known())),
             Some((_, architectures)) if self.covers(*architectures) => Ok(()),
             Some((path, architectures)) => Err(SpaceError::NotKnown {
                 quantity: quantity.clone(),

@@ -69,14 +69,16 @@ impl RunConfig {
         self.with_costs(self.with_needs(Arc::new(counted.clone()), counted))
     }
 
-    /// Adds the figures of small devices that are named somewhere.
+    /// Adds the figures of small devices that are named somewhere, and that nothing else knows.
     fn with_needs(&self, sizes: Arc<dyn Sizes>, networks: Counted) -> Arc<dyn Sizes> {
-        let named = self.named();
-        Arc::new(DeviceSizes::new(
-            sizes,
-            networks,
-            named.iter().map(Quantity::name),
-        ))
+        let named = self.named().into_iter();
+        let missing: Vec<Quantity> = named
+            .filter(|quantity| {
+                DeviceFigure::named(quantity.name()).is_some() && sizes.check(quantity).is_err()
+            })
+            .collect();
+        let names = missing.iter().map(Quantity::name);
+        Arc::new(DeviceSizes::new(sizes, networks, names))
     }
 
     /// What limits, soft limits and objectives name.

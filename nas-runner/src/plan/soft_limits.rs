@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Estimation, RunConfig};
 use crate::args::SoftLimitArgs;
+use crate::named::named;
 use crate::usage::Usage;
 
 /// Uniform draws of which the cheapest says how far rewards reach.
@@ -89,8 +90,10 @@ impl RunConfig {
         let method: Value = serde_json::from_str(&parameters)?;
         let parameters = json!({ "soft_limits": soft, "method": method });
         let name = format!("{}+{REWARD}", strategy.name());
-        let strategy = Rewarded::new(strategy).named(name);
-        Ok((Box::new(strategy), parameters.to_string()))
+        Ok((
+            named(Box::new(Rewarded::new(strategy)), name),
+            parameters.to_string(),
+        ))
     }
 
     /// The range of rewards, for strategies that need shares: from 0 to the reward of a perfect accuracy at the lowest cost

@@ -13,10 +13,7 @@ use anyhow::{Context, Result, anyhow};
 use nas_eval::Compute;
 use nas_eval::data::Dataset;
 use nas_eval::proxy::{Proxies, ProxyConfig};
-use nas_space::search::{
-    Ask, Evaluation, Evaluator, Failure, Metric, Outcome, Scorer, ScreenedSpace, Strategy, StrategyError,
-    Trial,
-};
+use nas_space::search::{Evaluation, Evaluator, Failure, Metric, Scorer, ScreenedSpace, Strategy, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::RunDir;
@@ -24,6 +21,7 @@ use serde_json::{Value, json};
 
 use self::file::ScoreFile;
 use self::record::Record;
+use crate::named::named;
 use crate::plan::{RunConfig, ScoresPlan, ScreeningPlan};
 
 pub use self::record::Timed;
@@ -124,7 +122,7 @@ impl Screen {
             "method": method,
         });
         let name = format!("{}+{}", strategy.name(), self.plan.scores.name());
-        Ok((Box::new(Named { strategy, name }), parameters.to_string()))
+        Ok((named(strategy, name), parameters.to_string()))
     }
 
     /// The evaluator whose trials cost the seconds of scoring as well.
@@ -147,30 +145,6 @@ impl Screen {
             self.plan.scores.name(),
             self.space.scored()
         )
-    }
-}
-
-/// A strategy under another name.
-struct Named {
-    strategy: Box<dyn Strategy>,
-    name: String,
-}
-
-impl Strategy for Named {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn ask(&mut self) -> Result<Ask, StrategyError> {
-        self.strategy.ask()
-    }
-
-    fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        self.strategy.tell(outcome)
-    }
-
-    fn report(&self) -> Option<Value> {
-        self.strategy.report()
     }
 }
 

@@ -3,14 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use nas_files::fingerprint;
 use nas_space::genotype::Genotype;
-use sha2::{Digest, Sha256};
 
-/// The largest file that is read.
-const MOST_BYTES: u64 = 1 << 30;
-/// The column with architectures.
-const ARCH: &str = "arch";
+use crate::architecture_csv::ArchitectureCsv;
+
 /// The column with the seconds that the scores of an architecture have cost.
 const SECONDS: &str = "seconds";
 
@@ -43,20 +39,8 @@ impl ScoreTable {
     /// Where the file cannot be read, has no such column, no rows, or a value that is no number.
     pub fn read(path: &Path, columns: &[String]) -> Result<Self> {
         let shown = path.display();
-        let text = nas_files::read_text(path, MOST_BYTES).with_context(|| format!("cannot read {shown}"))?;
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let header = reader
-            .headers()
-            .with_context(|| format!("{shown} is no CSV"))?
-            .clone();
-        let place = |name: &str| header.iter().position(|field| field == name);
-        let Some(arch) = place(ARCH) else {
-            bail!("{shown} has no column {ARCH}; expected a file that nas score --out has written");
-        };
-        let others: Vec<&str> = header
-            .iter()
-            .filter(|field| ![ARCH, SECONDS].contains(field))
-            .collect();
+        let csv = ArchitectureCsv::read(path)?;
+        let others: Vec<&str> = csv.columns().filter(|name| *name != SECONDS).collect();
         let columns: Vec<String> = match columns {
             [] => others.iter().map(|&name| name.to_owned()).collect(),
             named => named.to_vec(),
@@ -64,45 +48,31 @@ impl ScoreTable {
         if columns.is_empty() {
             bail!("{shown} has no column of scores");
         }
-        let mut places = Vec::with_capacity(columns.len());
+        let mut of_columns = Vec::with_capacity(columns.len());
         for column in &columns {
-            let Some(place) = place(column).filter(|&place| place != arch) else {
-                bail!(
+            let scores = csv.numbers(column)?.with_context(|| {
+                format!(
                     "{shown} has no column {column}; its scores are {}",
                     others.join(", ")
-                );
-            };
-            places.push(place);
+                )
+            })?;
+            of_columns.push(scores);
         }
-        let seconds = place(SECONDS);
-        let mut rows = Vec::new();
-        for (number, row) in reader.records().enumerate() {
-            let line = number + 2;
-            let row = row.with_context(|| format!("{shown}, line {line}"))?;
-            let field = |place: usize| row.get(place).unwrap_or_default();
-            let parsed = |place: usize| -> Result<f64> {
-                let number: Option<f64> = field(place).parse().ok();
-                number
-                    .filter(|number| !number.is_nan())
-                    .with_context(|| format!("{shown}, line {line}: '{}' is no number", field(place)))
-            };
-            let genotype = field(arch)
-                .parse()
-                .with_context(|| format!("{shown}, line {line}: column {ARCH}"))?;
-            rows.push(ScoreRow {
-                line,
-                genotype,
-                scores: places.iter().map(|&place| parsed(place)).collect::<Result<_>>()?,
-                seconds: seconds.map(parsed).transpose()?,
-            });
-        }
+        let seconds = csv.numbers(SECONDS)?;
+        let rows = csv.genotypes().enumerate().map(|(row, genotype)| ScoreRow {
+            line: row + ArchitectureCsv::FIRST_LINE,
+            genotype: genotype.clone(),
+            scores: of_columns.iter().map(|scores| scores[row]).collect(),
+            seconds: seconds.as_ref().map(|seconds| seconds[row]),
+        });
+        let rows: Vec<ScoreRow> = rows.collect();
         if rows.is_empty() {
             bail!("{shown} has no scores");
         }
         Ok(Self {
             columns,
             rows,
-            fingerprint: fingerprint::short(Sha256::new_with_prefix(&text)),
+            fingerprint: csv.fingerprint().to_owned(),
         })
     }
 }

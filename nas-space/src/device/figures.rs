@@ -151,21 +151,10 @@ impl Sizes for DeviceSizes {
         if self.figures.iter().any(|figure| figure.name() == quantity.name()) {
             return Ok(());
         }
-        self.sizes.check(quantity).map_err(|error| match error {
-            SpaceError::NotKnown {
-                quantity,
-                reason,
-                mut known,
-            } => {
-                // Any of them is known once it is asked for.
-                known.extend(DeviceFigure::ALL.map(|figure| figure.name().to_owned()));
-                SpaceError::NotKnown {
-                    quantity,
-                    reason,
-                    known,
-                }
-            }
-            other => other,
+        self.sizes.check(quantity).map_err(|error| {
+            // Any of them is known once it is asked for.
+            let names = DeviceFigure::ALL.map(|figure| figure.name().to_owned());
+            error.with_known(self.sizes.known().into_iter().chain(names).collect())
         })
     }
 }

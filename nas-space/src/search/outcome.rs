@@ -190,6 +190,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The same outcome with another accuracy or score, where there is one: what strategies are told
+    /// that learn from something else.
+    #[must_use]
+    pub fn with_accuracy(&self, accuracy: f64) -> Self {
+        let mut outcome = self.clone();
+        if let Ok(evaluation) = &mut outcome.result {
+            evaluation.valid_accuracy = accuracy;
+        }
+        outcome
+    }
+
     /// The validation accuracy in [0, 1], or the score of another metric; `None` for a failed
     /// trial.
     pub fn valid_accuracy(&self) -> Option<f64> {

@@ -98,29 +98,18 @@ impl Evaluator for Rewarding<'_> {
 /// [`Scaled`](super::Scaled) first.
 pub struct Rewarded {
     strategy: Box<dyn Strategy>,
-    name: String,
 }
 
 impl Rewarded {
-    /// `strategy`, told rewards, under its own name.
-    pub fn new(strategy: Box<dyn Strategy>) -> Self {
-        let name = strategy.name().to_owned();
-        Self { strategy, name }
-    }
-
-    /// The same under another name, such as `evolution+reward`.
-    #[must_use]
-    pub fn named(self, name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            ..self
-        }
+    /// `strategy`, told rewards.
+    pub const fn new(strategy: Box<dyn Strategy>) -> Self {
+        Self { strategy }
     }
 }
 
 impl Strategy for Rewarded {
     fn name(&self) -> &str {
-        &self.name
+        self.strategy.name()
     }
 
     fn ask(&mut self) -> Result<Ask, StrategyError> {
@@ -138,12 +127,7 @@ impl Strategy for Rewarded {
                     .into(),
             ));
         };
-        let mut evaluation = evaluation.clone();
-        evaluation.valid_accuracy = reward;
-        self.strategy.tell(&Outcome {
-            trial: outcome.trial.clone(),
-            result: Ok(evaluation),
-        })
+        self.strategy.tell(&outcome.with_accuracy(reward))
     }
 
     fn report(&self) -> Option<serde_json::Value> {

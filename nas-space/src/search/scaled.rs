@@ -80,12 +80,8 @@ impl<S: Strategy> Strategy for Scaled<S> {
         let (Some(range), Ok(evaluation)) = (self.range, &outcome.result) else {
             return self.strategy.tell(outcome);
         };
-        let mut evaluation = evaluation.clone();
-        evaluation.valid_accuracy = range.share(evaluation.valid_accuracy);
-        self.strategy.tell(&Outcome {
-            trial: outcome.trial.clone(),
-            result: Ok(evaluation),
-        })
+        let share = range.share(evaluation.valid_accuracy);
+        self.strategy.tell(&outcome.with_accuracy(share))
     }
 
     fn report(&self) -> Option<serde_json::Value> {

@@ -310,11 +310,15 @@ fn identity(benches: &[Bench], contestants: &[Contestant]) -> Result<Value> {
             }
             methods.push(json!({"name": contestant.name, "config": config}));
         }
-        tasks.push(json!({
+        let mut task = json!({
             "task": bench.name(),
             "evaluator": bench.description(),
             "methods": methods,
-        }));
+        });
+        if let Some(costs) = bench.configs[0].given_costs()? {
+            task["costs"] = costs.into();
+        }
+        tasks.push(task);
     }
     Ok(json!({ "tasks": tasks }))
 }
