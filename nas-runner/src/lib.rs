@@ -39,7 +39,7 @@ mod preflight;
 pub mod program;
 pub mod report;
 mod schema;
-mod scoring;
+pub mod scoring;
 pub mod screening;
 mod session;
 pub mod shell;

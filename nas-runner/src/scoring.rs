@@ -1,4 +1,4 @@
-//! Evaluation of trials by a zero-cost proxy.
+//! Evaluation of trials by a score: a zero-cost proxy, or a file of scores.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use nas_space::search::{Evaluation, Evaluator, Failure, FailureKind, Metric, Sco
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
-use crate::plan::ProxyPlan;
+use crate::plan::{ProxyPlan, score_metric};
+use crate::screening::Timed;
 
 /// Scores trials, and trains none of them. The same architecture always has the same score.
 pub struct ProxyEvaluator {
@@ -60,15 +61,7 @@ impl Evaluator for ProxyEvaluator {
 
     fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
         let stopwatch = Stopwatch::start();
-        let score = self.scorer.score(&trial.architecture)?;
-        if !score.is_finite() {
-            // Nothing in the store is infinite, and no trial is worse than a failed one.
-            let message = format!(
-                "its {} is −∞: the network tells no two images apart",
-                self.metric.name()
-            );
-            return Err(Failure::new(FailureKind::NonFinite, message));
-        }
+        let score = finite(self.scorer.score(&trial.architecture)?, self.metric.name())?;
         let network = self
             .space
             .network(&trial.architecture, &self.network)
@@ -83,4 +76,49 @@ impl Evaluator for ProxyEvaluator {
             ..Evaluation::new(self.metric.score(score), 0)
         })
     }
+}
+
+/// Looks up the scores of trials. What they cost is charged, as if they were computed.
+pub struct ScoreEvaluator {
+    scores: Arc<dyn Timed>,
+    metric: Metric,
+}
+
+impl ScoreEvaluator {
+    /// By scores of this name.
+    ///
+    /// # Errors
+    /// For a name that no metric can have.
+    pub fn new(scores: Arc<dyn Timed>, name: &str) -> Result<Self> {
+        let metric = score_metric(name)?;
+        Ok(Self { scores, metric })
+    }
+}
+
+impl Evaluator for ScoreEvaluator {
+    fn description(&self) -> String {
+        self.scores.description()
+    }
+
+    fn metric(&self) -> Metric {
+        self.metric.clone()
+    }
+
+    fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
+        let (score, seconds) = self.scores.score(&trial.architecture)?;
+        Ok(Evaluation {
+            cost_seconds: seconds,
+            ..Evaluation::new(finite(score, self.metric.name())?, 0)
+        })
+    }
+}
+
+/// A score that can be kept.
+fn finite(score: f64, name: &str) -> Result<f64, Failure> {
+    if score.is_finite() {
+        return Ok(score);
+    }
+    // Nothing in the store is infinite, and no trial is worse than a failed one.
+    let message = format!("its {name} is −∞: the network tells no two images apart");
+    Err(Failure::new(FailureKind::NonFinite, message))
 }

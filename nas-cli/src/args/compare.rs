@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use nas_runner::args::{BudgetArgs, FileArgs, ScreeningArgs, SearchArgs, SubjectArgs, TaskArgs};
+use nas_runner::args::{BudgetArgs, FileArgs, OwnArgs, ScreeningArgs, SearchArgs, SubjectArgs, TaskArgs};
 use nas_runner::methods::Method;
 use nas_runner::parsers::between;
+use nas_runner::plan::PREFIX;
 use nas_space::search::Budget;
 use nas_tables::BUILT_IN;
 
@@ -27,6 +28,8 @@ Examples:
       By training: every trial of every seed trains a network
   nas compare evolution,evolution+synflow --scores scores.csv
       A method with and without screening, by scores of nas score --space nb201 --every
+  nas compare random,random@synflow --scores scores.csv --trials 1000
+      Random search by accuracies and by scores alone
   nas compare evolution,mine=settings.toml
       A method against settings of your own";
 
@@ -36,8 +39,9 @@ pub(crate) struct CompareArgs {
     /// Methods, separated by commas [default: all that can run]
     ///
     /// Each runs as `nas search METHOD` would. NAME=METHOD gives one another name; NAME=FILE.toml is a method with the
-    /// settings of a file. METHOD+PROXY is a method whose candidates are screened by a proxy; on a table, --scores names the
-    /// file of its scores. Methods that train a supernet cannot take part.
+    /// settings of a file. METHOD+PROXY is a method whose candidates are screened by a proxy, METHOD@PROXY one whose trials
+    /// are scored by it and not trained; on a table, --scores names the file of scores. Methods that train a supernet cannot
+    /// take part.
     #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',')]
     pub(crate) methods: Vec<Entrant>,
     #[command(flatten)]
@@ -77,6 +81,8 @@ pub(crate) enum What {
     Method(Method),
     /// A method whose candidates are screened by a proxy.
     Screened(Method, String),
+    /// A method whose trials are scored by a proxy.
+    Scored(Method, String),
     /// The method of a file.
     File(PathBuf),
 }
@@ -87,6 +93,16 @@ impl Entrant {
         Self {
             name: method.name().to_owned(),
             what: What::Method(method),
+        }
+    }
+}
+
+impl Entrant {
+    /// What its trials are scored by, where they are not trained.
+    pub(crate) fn score(&self) -> Option<&str> {
+        match &self.what {
+            What::Scored(_, proxy) => Some(proxy),
+            What::Method(_) | What::Screened(..) | What::File(_) => None,
         }
     }
 }
@@ -116,12 +132,15 @@ impl FromStr for Entrant {
                 what: What::File(PathBuf::from(what)),
             });
         }
-        let (typed, proxy) = match what.split_once('+') {
-            Some((method, proxy)) => (method, Some(proxy)),
-            None => (what, None),
+        let place = what.find(['+', '@']);
+        let (typed, sign, proxy) = match place {
+            Some(place) => (&what[..place], &what[place..=place], &what[place + 1..]),
+            None => (what, "", ""),
         };
-        if proxy == Some("") {
-            return Err(format!("expected the name of a proxy after the '+' of '{what}'"));
+        if place.is_some() && proxy.is_empty() {
+            return Err(format!(
+                "expected the name of a proxy after the '{sign}' of '{what}'"
+            ));
         }
         let method = <Method as ValueEnum>::from_str(typed, false).map_err(|_| {
             let able: Vec<&str> = Method::proposing().map(Method::name).collect();
@@ -130,15 +149,24 @@ impl FromStr for Entrant {
                 able.join(", ")
             )
         })?;
-        Ok(match proxy {
-            None => Self {
-                name: name.unwrap_or(method.name()).to_owned(),
-                what: What::Method(method),
-            },
-            Some(proxy) => Self {
-                name: name.map_or_else(|| format!("{method}+{proxy}"), str::to_owned),
-                what: What::Screened(method, proxy.to_owned()),
-            },
+        let (what, own) = match sign {
+            "+" => (
+                What::Screened(method, proxy.to_owned()),
+                format!("{method}+{proxy}"),
+            ),
+            "@" => {
+                // As in `nas search --evaluator proxy:NAME`.
+                let proxy = proxy.strip_prefix(PREFIX).unwrap_or(proxy);
+                (
+                    What::Scored(method, proxy.to_owned()),
+                    format!("{method}@{proxy}"),
+                )
+            }
+            _ => (What::Method(method), method.name().to_owned()),
+        };
+        Ok(Self {
+            name: name.map_or(own, str::to_owned),
+            what,
         })
     }
 }
@@ -172,7 +200,7 @@ impl CompareArgs {
     /// What would be typed to search with one of the methods, on one of the table's data sets.
     pub(crate) fn search(&self, what: &What, table_data: Option<&str>) -> SearchArgs {
         let (method, config) = match what {
-            What::Method(method) | What::Screened(method, _) => {
+            What::Method(method) | What::Screened(method, _) | What::Scored(method, _) => {
                 (Some(*method), self.task.files.config.clone())
             }
             What::File(path) => (None, Some(path.clone())),
@@ -205,9 +233,16 @@ impl CompareArgs {
             },
             ..self.task.clone()
         };
+        let (mut task, mut own) = (task, OwnArgs::default());
+        if let (What::Scored(_, proxy), true) = (what, self.trains()) {
+            own.evaluator = Some(format!("{PREFIX}{proxy}"));
+            // Those of the others.
+            task.budget.epochs = None;
+        }
         SearchArgs {
             method,
             task,
+            own,
             ..SearchArgs::default()
         }
     }
@@ -226,6 +261,31 @@ mod tests {
             (&named.name[..], named.what),
             ("again", What::Method(Method::Random))
         );
+        for (text, name, what) in [
+            (
+                "random+snip",
+                "random+snip",
+                What::Screened(Method::Random, "snip".to_owned()),
+            ),
+            (
+                "random@snip",
+                "random@snip",
+                What::Scored(Method::Random, "snip".to_owned()),
+            ),
+            (
+                "random@proxy:snip",
+                "random@snip",
+                What::Scored(Method::Random, "snip".to_owned()),
+            ),
+            (
+                "by-snip=random@snip",
+                "by-snip",
+                What::Scored(Method::Random, "snip".to_owned()),
+            ),
+        ] {
+            let entrant = parsed(text).unwrap();
+            assert_eq!((&entrant.name[..], entrant.what), (name, what));
+        }
         let file = parsed("slow=a=b.toml").unwrap();
         assert_eq!(file.what, What::File(PathBuf::from("a=b.toml")));
         for (text, named) in [
@@ -234,6 +294,8 @@ mod tests {
             ("=random", "expected a name"),
             ("a/b=random", "a/b"),
             ("..=random", "expected a name"),
+            ("random@", "a proxy after the '@'"),
+            ("random+", "a proxy after the '+'"),
         ] {
             let message = parsed(text).unwrap_err();
             assert!(message.contains(named), "{text}: {message}");

@@ -1,5 +1,11 @@
 //! Searches whose trials are scored by a proxy, so that only the best architecture is trained.
 
+use std::fmt::Write as _;
+
+use nas_space::arch::Architecture;
+use nas_space::spaces::{self, Space as _};
+use serde_json::json;
+
 use super::*;
 
 fn scored(run: &Path, trials: &str) -> Vec<String> {
@@ -126,5 +132,133 @@ fn what_needs_trained_trials_is_refused() {
         let words: Vec<&str> = std::iter::once("search").chain(words.split(' ')).collect();
         let message = refused(2, &words);
         assert!(message.contains(said), "{words:?}: {message}");
+    }
+}
+
+/// A score for every cell of NAS-Bench-201: its number of 3×3 convolutions. Each took 2 s.
+fn convolutions(architecture: &Architecture) -> usize {
+    let genotype = spaces::nb201().genotype(architecture).unwrap();
+    genotype.to_string().matches("nor_conv_3x3").count()
+}
+
+fn file_of_convolutions(folder: &Path) -> String {
+    let mut text = "index,convolutions,seconds\n".to_owned();
+    for index in 0..15_625 {
+        let cell = spaces::nb201_by_index(index).unwrap();
+        writeln!(text, "{index},{},2", convolutions(&cell)).unwrap();
+    }
+    let path = folder.join("scores.csv");
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_method_that_sees_scores_alone_is_compared_by_test_accuracies_of_a_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let (scores, run) = (file_of_convolutions(dir.path()), dir.path().join("compared"));
+    let run = run.to_str().unwrap();
+    let methods = "random,random@convolutions,evolution@proxy:convolutions";
+    let words = [
+        "compare", methods, "--scores", &scores, "--seeds", "4", "--run", run,
+    ];
+    let budget = ["--trials", "41"];
+    let told = text(&nas(&[&words[..], &budget].concat()).stdout);
+    assert!(
+        told.contains("random@convolutions: trials are scored by convolutions, so it sees no accuracy")
+            && told.contains("not measured"),
+        "{told}"
+    );
+    let page = fs::read_to_string(dir.path().join("compared/report.html")).unwrap();
+    assert!(page.contains("random@convolutions: trials are scored by convolutions"));
+    let found: Value =
+        serde_json::from_str(&fs::read_to_string(dir.path().join("compared/comparison.json")).unwrap())
+            .unwrap();
+    assert_eq!(found["scored"]["random@convolutions"], "convolutions");
+    for name in ["random@convolutions", "evolution@convolutions"] {
+        let method = &found["methods"][name];
+        assert_eq!(method["valid_mean"], Value::Null);
+        assert_eq!(method["valid_curves"], json!([]), "a score is no accuracy");
+        assert!(!method["test_curves"].as_array().unwrap().is_empty());
+        for one in method["runs"].as_array().unwrap() {
+            assert_eq!(
+                (
+                    &one["valid_accuracy"],
+                    &one["trials"],
+                    &one["trial_seconds"],
+                    &one["epochs"]
+                ),
+                (&Value::Null, &41.into(), &82.0.into(), &0.into()),
+                "the seconds of scores are spent, and nothing is trained"
+            );
+            let chosen: Vec<usize> = one["incumbents"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|incumbent| {
+                    assert_eq!(incumbent["valid_accuracy"], Value::Null);
+                    assert!(incumbent["test_accuracy"].is_f64());
+                    convolutions(&serde_json::from_value(incumbent["architecture"].clone()).unwrap())
+                })
+                .collect();
+            assert!(
+                chosen.is_sorted_by(|a, b| a < b),
+                "chosen by the score: {chosen:?}"
+            );
+            assert!(*chosen.last().unwrap() >= 3, "{chosen:?}");
+        }
+    }
+    for one in found["methods"]["random"]["runs"].as_array().unwrap() {
+        assert!(one["valid_accuracy"].is_f64() && one["epochs"].as_u64().unwrap() > 0);
+    }
+    // Other scores are another comparison.
+    fs::write(
+        &scores,
+        fs::read_to_string(&scores).unwrap().replace("\n7,", "\n7,1"),
+    )
+    .unwrap();
+    let message = refused(1, &[&words[..], &budget].concat());
+    assert!(message.contains("scores"), "{message}");
+    for (words, said) in [
+        ("random@naswot", "--scores"),
+        ("rl@convolutions", "no unit"),
+        ("bohb@convolutions", "halving"),
+        ("random@depth", "no column depth"),
+        ("random@convolutions --soft-max macs=1e6", "soft limits"),
+        ("random@convolutions --without-random --data digits", "naswot"),
+    ] {
+        let words: Vec<&str> = std::iter::once("compare").chain(words.split(' ')).collect();
+        let file = ["--scores", &scores];
+        let words = match said {
+            "--scores" | "naswot" => words,
+            _ => [&words[..], &file].concat(),
+        };
+        let output = nas(&words);
+        let message = text(&output.stderr);
+        assert!(
+            !output.status.success() && message.contains(said),
+            "{words:?}: {message}"
+        );
+    }
+}
+
+#[test]
+fn a_method_that_sees_scores_alone_is_compared_by_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("compared");
+    let words = "compare random@naswot --data digits --limit 120 --channels 2 --cells 1 --trials 3 --epochs 1 --final-epochs 1 --seeds 2 \
+                 --json --run";
+    let found = json(
+        &[
+            &words.split_whitespace().collect::<Vec<_>>()[..],
+            &[run.to_str().unwrap()],
+        ]
+        .concat(),
+    );
+    for (name, trained) in [("random", 3), ("random@naswot", 0)] {
+        for one in found["methods"][name]["runs"].as_array().unwrap() {
+            assert_eq!((&one["trials"], &one["epochs"]), (&3.into(), &trained.into()));
+            assert_eq!(one["valid_accuracy"].is_f64(), trained > 0);
+            assert!(one["test_accuracy"].is_f64() && one["final_seconds"].as_f64().unwrap() > 0.0);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use nas_eval::proxy::{ProxyConfig, ProxyKind};
-use nas_space::search::{Direction, Metric, Scale};
+use nas_space::search::{Direction, Metric, MetricError, Scale};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -14,7 +14,7 @@ use crate::methods::Method;
 use crate::usage::{Typed, Usage};
 
 /// What `--evaluator` begins with where it names a proxy and no command.
-pub(super) const PREFIX: &str = "proxy:";
+pub const PREFIX: &str = "proxy:";
 
 /// Methods that learn from the size of an accuracy.
 const LEARN_FROM_SIZE: [Method; 3] = [Method::Rl, Method::Pnas, Method::Bananas];
@@ -41,6 +41,18 @@ fn seeds() -> u32 {
 
 fn batch_size() -> usize {
     ProxyConfig::default().batch_size
+}
+
+/// What trials are compared by that have this score.
+///
+/// # Errors
+/// For a name that no metric can have.
+pub(crate) fn score_metric(score: &str) -> Result<Metric, MetricError> {
+    Metric::new(
+        format!("{}{score}", nas_report::SCORE_BY),
+        Direction::Higher,
+        Scale::Plain,
+    )
 }
 
 /// The proxy that `--evaluator proxy:NAME` names; nothing for a command.
@@ -78,9 +90,8 @@ impl ProxyPlan {
 
     /// What trials are compared by.
     pub fn metric(&self) -> Metric {
-        let name = format!("{}{}", nas_report::SCORE_BY, self.proxy);
         // The names of proxies are short words.
-        Metric::new(name, Direction::Higher, Scale::Plain).unwrap_or_default()
+        score_metric(self.proxy.name()).unwrap_or_default()
     }
 
     /// How a trial is scored, as the end of a sentence.
@@ -129,19 +140,7 @@ impl ProxyPlan {
                 "method {method} trains a supernet, which no proxy scores; expected a method that proposes architectures"
             );
         }
-        if LEARN_FROM_SIZE.contains(&method) {
-            bail!(
-                "method {method} learns from the size of an accuracy, and a score by {} has no unit; expected a method that only \
-                 ranks: random, evolution, local-search or nsga2",
-                self.proxy
-            );
-        }
-        if config.halving.is_some() {
-            bail!(
-                "halving has no meaning with trials that are scored by {}: none is trained, so none can be trained for longer",
-                self.proxy
-            );
-        }
+        config.check_ranks_only(self.proxy.name())?;
         if config.budget.epochs.is_some() {
             bail!(
                 "a budget of epochs never ends a search whose trials are scored by {}, as none is trained; expected --trials N or \
@@ -160,6 +159,32 @@ impl RunConfig {
             Estimation::Training(plan) => plan.proxy.as_ref(),
             Estimation::Table(_) | Estimation::Command(_) => None,
         }
+    }
+
+    /// Refuses a search whose trials are scored where it needs accuracies of trained networks.
+    ///
+    /// # Errors
+    /// With the reason.
+    pub fn check_ranks_only(&self, score: &str) -> Result<()> {
+        let method = self.method.method();
+        if LEARN_FROM_SIZE.contains(&method) {
+            bail!(
+                "method {method} learns from the size of an accuracy, and a score by {score} has no unit; expected a method that only \
+                 ranks: random, evolution, local-search or nsga2"
+            );
+        }
+        if self.halving.is_some() {
+            bail!(
+                "halving has no meaning with trials that are scored by {score}: none is trained, so none can be trained for longer"
+            );
+        }
+        if self.soft_limits.is_some() {
+            bail!(
+                "soft limits have no meaning with trials that are scored by {score}: they multiply an accuracy; leave them out, or use \
+                 hard limits (--max)"
+            );
+        }
+        Ok(())
     }
 
     /// What the final test gives: what trials are compared by, unless these are scored by a proxy.

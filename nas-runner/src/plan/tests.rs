@@ -1,6 +1,6 @@
 use std::fs;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use nas_eval::train::TrainConfig;
 use nas_space::search::{Direction, Scale};
 
@@ -335,5 +335,90 @@ fn a_proxy_is_an_evaluator_and_no_command() {
     for wrong in ["seeds = 0", "batch_size = 1"] {
         let text = format!("[estimation.proxy]\nproxy = 'synflow'\n{wrong}");
         assert!(resolved(&text, "random").is_err(), "{wrong}");
+    }
+}
+
+/// The number after `[default: ` in the help of an option.
+fn documented(option: &str) -> f64 {
+    let command = Typed::command();
+    let mut arguments = command.get_arguments();
+    let argument = arguments
+        .find(|argument| argument.get_long() == Some(option))
+        .unwrap_or_else(|| panic!("there is no --{option}"));
+    let help = argument.get_help().unwrap().to_string();
+    let (_, default) = help
+        .split_once("[default: ")
+        .unwrap_or_else(|| panic!("{option}: {help}"));
+    let default = default.split([']', ':', ';']).next().unwrap();
+    match default.split_once('/') {
+        Some((above, below)) => above.parse::<f64>().unwrap() / below.parse::<f64>().unwrap(),
+        None => default.parse().unwrap_or_else(|_| panic!("{option}: {help}")),
+    }
+}
+
+#[test]
+fn help_says_the_defaults_that_searches_have() {
+    for (words, options) in [
+        (
+            "evolution --proxy naswot",
+            &[
+                ("seed", "/seed"),
+                ("batch", "/batch"),
+                ("proxy-draws", "/screening/draws"),
+                ("proxy-mutants", "/screening/mutants"),
+                ("proxy-seeds", "/screening/scores/seeds"),
+                ("population", "/method/population"),
+                ("tournament", "/method/tournament"),
+            ][..],
+        ),
+        (
+            "random --soft-max macs=1e6",
+            &[("soft-weight", "/soft_limits/weight")],
+        ),
+        (
+            "random --halving asha",
+            &[
+                ("min-epochs", "/halving/min_epochs"),
+                ("eta", "/halving/eta"),
+                ("early-stopping-rate", "/halving/early_stopping_rate"),
+            ],
+        ),
+        (
+            "bohb",
+            &[
+                ("num-samples", "/method/num_samples"),
+                ("random-fraction", "/method/random_fraction"),
+                ("top-n-percent", "/method/top_n_percent"),
+                ("bandwidth-factor", "/method/bandwidth_factor"),
+                ("min-bandwidth", "/method/min_bandwidth"),
+            ],
+        ),
+        (
+            "bananas",
+            &[
+                ("initial", "/method/initial"),
+                ("round", "/method/round"),
+                ("candidates", "/method/candidates"),
+                ("incumbents", "/method/incumbents"),
+                ("edits", "/method/edits"),
+            ],
+        ),
+        (
+            "darts --expected-cost macs",
+            &[
+                ("cost-weight", "/method/expected_cost/weight"),
+                ("hessian-every", "/method/hessian_every"),
+            ],
+        ),
+    ] {
+        let config = serde_json::to_value(resolved("", words).unwrap()).unwrap();
+        for (option, key) in options {
+            let used = config.pointer(key).and_then(serde_json::Value::as_f64);
+            assert_eq!(
+                used,
+                Some(documented(option)),
+                "{words}: --{option}, {key} of {config}"
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@ mod file;
 mod record;
 mod table;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
@@ -49,7 +50,7 @@ pub fn scores(
     images: Option<(&Dataset, &Compute)>,
 ) -> Result<Arc<dyn Timed>> {
     Ok(match &plan.scores {
-        ScoresPlan::File { path, column } => Arc::new(ScoreFile::read(path, column, space.as_ref())?),
+        ScoresPlan::File { path, column } => of_file(path, column, space.as_ref())?,
         ScoresPlan::Proxy {
             proxy,
             seeds,
@@ -70,6 +71,14 @@ pub fn scores(
             Arc::new(record::Measured(proxies.scorer(Arc::clone(space))))
         }
     })
+}
+
+/// The scores of a column of a file.
+///
+/// # Errors
+/// Where it cannot be read, lacks the column, or has architectures of another space.
+pub fn of_file(path: &Path, column: &str, space: &dyn Space) -> Result<Arc<dyn Timed>> {
+    Ok(Arc::new(ScoreFile::read(path, column, space)?))
 }
 
 impl Screen {

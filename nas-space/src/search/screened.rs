@@ -40,10 +40,7 @@ impl Screening {
 
 impl Default for Screening {
     fn default() -> Self {
-        Self {
-            draws: 100,
-            mutants: 4,
-        }
+        Self { draws: 5, mutants: 2 }
     }
 }
 

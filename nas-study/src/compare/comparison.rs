@@ -17,7 +17,8 @@ use super::{Bootstrap, Currency, Curve, Estimate, Grid, Incumbent, Pair, Ranks, 
 pub struct Run {
     /// The seed of its study.
     pub seed: u64,
-    /// Validation accuracy of the architecture it chose, in [0, 1]; none without a result.
+    /// Validation accuracy of the architecture it chose, in [0, 1]; none without a result, or where
+    /// something else than an accuracy chose it.
     pub valid_accuracy: Option<f64>,
     /// Test accuracy of that architecture, in [0, 1], taken after the run; none without a result.
     pub test_accuracy: Option<f64>,
@@ -57,12 +58,12 @@ impl Run {
             ("final_seconds", self.final_seconds),
         ];
         for incumbent in &self.incumbents {
-            scores.push(("validation figure of an incumbent", incumbent.valid_accuracy));
-            scores.extend(
-                incumbent
-                    .test_accuracy
-                    .map(|score| ("test figure of an incumbent", score)),
-            );
+            for (what, score) in [
+                ("validation figure of an incumbent", incumbent.valid_accuracy),
+                ("test figure of an incumbent", incumbent.test_accuracy),
+            ] {
+                scores.extend(score.map(|score| (what, score)));
+            }
             seconds.push(("seconds of an incumbent", incumbent.seconds));
         }
         let score = scores
@@ -420,7 +421,7 @@ impl Standing {
             failed: runs.iter().map(|run| run.failed).sum(),
             runs_without_result: runs.iter().filter(|run| run.test_accuracy.is_none()).count() as u64,
             seconds_per_trial: seconds / trials.max(1) as f64,
-            valid_curves: curves(&runs, bootstrap, |one| Some(one.valid_accuracy)),
+            valid_curves: curves(&runs, bootstrap, |one| one.valid_accuracy),
             test_curves: curves(&runs, bootstrap, |one| one.test_accuracy),
             runs,
         }

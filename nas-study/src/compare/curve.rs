@@ -20,8 +20,8 @@ pub struct Incumbent {
     pub seconds: f64,
     /// Its choices.
     pub architecture: Architecture,
-    /// Its validation accuracy, in [0, 1].
-    pub valid_accuracy: f64,
+    /// Its validation accuracy, in [0, 1]; none where something else than an accuracy chose it.
+    pub valid_accuracy: Option<f64>,
     /// Its test accuracy, in [0, 1], taken after the run, where one can be had of every
     /// architecture.
     pub test_accuracy: Option<f64>,
@@ -80,7 +80,7 @@ pub fn incumbents(trials: &[TrialRecord], ranked_by: Option<&str>) -> Vec<Incumb
                 epochs,
                 seconds,
                 architecture: record.trial.architecture.clone(),
-                valid_accuracy: evaluation.valid_accuracy,
+                valid_accuracy: Some(evaluation.valid_accuracy),
                 test_accuracy: None,
             });
         }
@@ -213,11 +213,18 @@ mod tests {
             record(5, 1, None, Some(0.9)),
         ];
         let found = incumbents(&trials, None);
-        let seen: Vec<(u64, u64, f64, f64)> = found
+        let seen: Vec<(u64, u64, f64, Option<f64>)> = found
             .iter()
             .map(|one| (one.trials, one.epochs, one.seconds, one.valid_accuracy))
             .collect();
-        assert_eq!(seen, [(2, 2, 5.0, 0.5), (4, 4, 10.0, 0.6), (5, 6, 12.5, 0.55)]);
+        assert_eq!(
+            seen,
+            [
+                (2, 2, 5.0, Some(0.5)),
+                (4, 4, 10.0, Some(0.6)),
+                (5, 6, 12.5, Some(0.55))
+            ]
+        );
         assert_eq!(found[2].architecture, Architecture::new([4]));
         assert!(incumbents(&trials[..1], None).is_empty());
     }
@@ -232,8 +239,9 @@ mod tests {
             record
         });
         let found = incumbents(&trials.collect::<Vec<_>>(), Some("reward"));
-        let seen: Vec<(u64, f64)> = found.iter().map(|one| (one.trials, one.valid_accuracy)).collect();
-        assert_eq!(seen, [(1, 0.5), (3, 0.6)]);
+        let seen: Vec<(u64, Option<f64>)> =
+            found.iter().map(|one| (one.trials, one.valid_accuracy)).collect();
+        assert_eq!(seen, [(1, Some(0.5)), (3, Some(0.6))]);
     }
 
     fn incumbent(trials: u64, valid_accuracy: f64) -> Incumbent {
@@ -242,7 +250,7 @@ mod tests {
             epochs: trials,
             seconds: trials as f64,
             architecture: Architecture::new([]),
-            valid_accuracy,
+            valid_accuracy: Some(valid_accuracy),
             test_accuracy: None,
         }
     }
@@ -252,7 +260,7 @@ mod tests {
         let a = [incumbent(1, 0.25), incumbent(4, 0.75)];
         let b = [incumbent(2, 0.5)];
         let runs = [(&a[..], 6.0), (&b[..], 6.0)];
-        let valid = |one: &Incumbent| Some(one.valid_accuracy);
+        let valid = |one: &Incumbent| one.valid_accuracy;
         let curve = Curve::new(&runs, Currency::Trials, &Bootstrap::new(2), valid).unwrap();
         assert_eq!(curve.spent, [2.0, 3.0, 4.0, 5.0, 6.0]);
         let means: Vec<f64> = curve.estimates.iter().map(|e| e.mean).collect();
@@ -275,7 +283,7 @@ mod tests {
         let a = [incumbent(1, 0.25)];
         let runs = [(&a[..], 100_000.0)];
         let curve = Curve::new(&runs, Currency::Trials, &Bootstrap::new(1), |one| {
-            Some(one.valid_accuracy)
+            one.valid_accuracy
         });
         let spent = curve.unwrap().spent;
         assert!(spent.len() <= PLACES && spent.is_sorted());

@@ -71,7 +71,7 @@ fn turn_run(run: &mut Run, metric: &Metric) {
         ..
     } in &mut run.incumbents
     {
-        *valid_accuracy = metric.value(*valid_accuracy);
+        *valid_accuracy = valid_accuracy.map(|score| metric.value(score));
         *test_accuracy = test_accuracy.map(|score| metric.value(score));
     }
 }

@@ -8,13 +8,14 @@ use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
 use nas_runner::methods::Setting;
 use nas_runner::plan::{Estimation, OneFigure, RunConfig};
+use nas_runner::scoring::ScoreEvaluator;
 use nas_runner::screening::{self, Screen, Timed};
 use nas_runner::{Session, Stopped, halved, size};
 use nas_space::arch::Architecture;
 use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
-use nas_study::compare::{Incumbent, Run, Uniform, incumbents};
+use nas_study::compare::{BASELINE, Incumbent, Run, Uniform, incumbents};
 use nas_study::{
     Commit, End, Parts, PreparedStudy, RunOptions, Silent, Store, StudyConfig, StudyError, Summary,
 };
@@ -29,11 +30,15 @@ const DRAWS: u64 = 1000;
 pub(super) struct Bench {
     /// In the order of the methods.
     pub(super) configs: Vec<RunConfig>,
+    /// The first of them whose trials have accuracies.
+    plain: usize,
     space: Arc<dyn Space>,
     /// What of it methods see: all, or what is within the limits.
     searched: Arc<dyn Space>,
     /// In a table, what candidates of each method are screened by.
     scores: Vec<Option<Arc<dyn Timed>>>,
+    /// In a table, what the trials of each method are scored by instead.
+    judges: Vec<Option<ScoreEvaluator>>,
     /// What looks up, where nothing is trained.
     table: Option<TabularEvaluator>,
     description: String,
@@ -41,11 +46,53 @@ pub(super) struct Bench {
     stop: Stop,
 }
 
+/// By what the trials of methods are scored, instead of by an accuracy.
+pub(super) struct Scored<'a> {
+    /// The score of each method that has one.
+    pub(super) by: &'a [Option<&'a str>],
+    /// The file with the scores of a table's architectures.
+    pub(super) file: Option<&'a Path>,
+}
+
+impl Scored<'_> {
+    /// What scores trials of a table's architectures.
+    fn judges(&self, space: &dyn Space) -> Result<Vec<Option<ScoreEvaluator>>> {
+        let judge = |score: &Option<&str>| {
+            let Some(score) = score else {
+                return Ok(None);
+            };
+            let file = self.file.with_context(|| {
+                format!(
+                    "a table has no images to compute {score} on; expected scores from a file: nas score --space NAME --every \
+                     --proxy {score} --data NAME --out scores.csv, then --scores scores.csv"
+                )
+            })?;
+            let scores = screening::of_file(file, score, space)?;
+            Ok(Some(ScoreEvaluator::new(scores, score)?))
+        };
+        self.by.iter().map(judge).collect()
+    }
+}
+
+/// The estimation without the proxy that scores trials, and with these epochs of a trial, which such a proxy does without.
+fn unscored(config: &RunConfig, epochs: Option<u32>) -> Estimation {
+    let mut estimation = config.estimation.clone();
+    if let Estimation::Training(plan) = &mut estimation
+        && plan.proxy.take().is_some()
+    {
+        plan.epochs = epochs.unwrap_or(plan.epochs);
+    }
+    estimation
+}
+
 /// Finds out whether a method can propose architectures of this task, before anything is written.
 ///
 /// # Errors
 /// Why it cannot.
-pub(super) fn check(config: &RunConfig) -> Result<()> {
+pub(super) fn check(config: &RunConfig, score: Option<&str>) -> Result<()> {
+    if let Some(score) = score {
+        config.check_ranks_only(score)?;
+    }
     let searched = config.searched(&config.space.build()?)?;
     strategy(config, &searched, Seed::new(config.seed))?;
     Ok(())
@@ -85,12 +132,19 @@ fn scores(configs: &[RunConfig], space: &Arc<dyn Space>) -> Result<Vec<Option<Ar
 
 impl Bench {
     /// The task of these configurations, which differ in method alone. There is at least one.
-    pub(super) fn new(mut configs: Vec<RunConfig>, stop: &Stop) -> Result<Self> {
-        let first = &configs[0];
-        for other in &configs[1..] {
+    pub(super) fn new(mut configs: Vec<RunConfig>, scored: &Scored<'_>, stop: &Stop) -> Result<Self> {
+        let plain = configs.iter().position(|config| config.proxy().is_none());
+        let Some(plain) = plain else {
+            bail!(
+                "all methods are scored by proxies; expected one at least whose trials have accuracies, such as {BASELINE}"
+            );
+        };
+        let first = &configs[plain];
+        let epochs = first.training().map(|plan| plan.epochs);
+        for other in &configs {
             for (what, differs) in [
                 ("space", other.space != first.space),
-                ("estimation", other.estimation != first.estimation),
+                ("estimation", unscored(other, epochs) != first.estimation),
                 ("limits", other.limits != first.limits),
                 ("costs", other.costs != first.costs),
                 ("soft limits", other.soft_limits != first.soft_limits),
@@ -103,13 +157,6 @@ impl Bench {
                     );
                 }
             }
-        }
-        if let Some(plan) = first.proxy() {
-            bail!(
-                "trials of [estimation.proxy] are scored by {}, and methods are compared by what trials with accuracies find; leave \
-                 the table out, or screen candidates by the proxy: METHOD+{0}",
-                plan.proxy
-            );
         }
         let space = first.space.build()?;
         let searched = first.searched(&space)?;
@@ -131,21 +178,25 @@ impl Bench {
             // Made once, to find out what cannot be before anything is written.
             None => Session::prepare(first.clone(), stop)?.description()?,
         };
-        let scores = match &first.estimation {
-            Estimation::Table(_) => scores(&configs, &space)?,
-            _ => Vec::new(),
+        let (scores, judges) = match &first.estimation {
+            Estimation::Table(_) => (scores(&configs, &space)?, scored.judges(space.as_ref())?),
+            _ => (Vec::new(), Vec::new()),
         };
         // The same for all: a table that is open already, with the sizes it has counted.
-        let (estimation, costs) = (configs[0].estimation.clone(), configs[0].costs.clone());
-        for config in &mut configs[1..] {
-            config.estimation.clone_from(&estimation);
+        let (estimation, costs) = (first.estimation.clone(), first.costs.clone());
+        for config in &mut configs {
+            if config.proxy().is_none() {
+                config.estimation.clone_from(&estimation);
+            }
             config.costs.clone_from(&costs);
         }
         Ok(Self {
             configs,
             space,
             searched,
+            plain,
             scores,
+            judges,
             table,
             description,
             stop: stop.clone(),
@@ -154,7 +205,7 @@ impl Bench {
 
     /// The task's name.
     pub(super) fn name(&self) -> &str {
-        match &self.configs[0].estimation {
+        match &self.configs[self.plain].estimation {
             Estimation::Table(plan) => &plan.data,
             Estimation::Training(plan) => &plan.data,
             Estimation::Command(plan) => &plan.data,
@@ -172,7 +223,7 @@ impl Bench {
 
     /// The same for people.
     pub(super) fn judged(&self) -> String {
-        let Estimation::Training(plan) = &self.configs[0].estimation else {
+        let Estimation::Training(plan) = &self.configs[self.plain].estimation else {
             return self.description.clone();
         };
         let images = match plan.limit {
@@ -189,7 +240,7 @@ impl Bench {
 
     /// Epochs of a trial.
     pub(super) fn search_epochs(&self) -> Result<u32> {
-        match &self.configs[0].estimation {
+        match &self.configs[self.plain].estimation {
             Estimation::Table(plan) => plan.search_epochs(),
             Estimation::Training(plan) => Ok(plan.epochs),
             Estimation::Command(plan) => Ok(plan.epochs),
@@ -198,7 +249,7 @@ impl Bench {
 
     /// Epochs of the training whose test accuracy is reported.
     pub(super) fn test_epochs(&self) -> u32 {
-        match (&self.configs[0].estimation, &self.table) {
+        match (&self.configs[self.plain].estimation, &self.table) {
             (Estimation::Training(plan), _) => plan.final_epochs,
             (_, Some(table)) => table.dataset().report_epochs,
             (_, None) => 0,
@@ -207,7 +258,7 @@ impl Bench {
 
     /// The highest test accuracy there is, where it is known and methods look for it: no limits or rewards keep them from it.
     pub(super) fn best_test(&self) -> Option<f64> {
-        let first = &self.configs[0];
+        let first = &self.configs[self.plain];
         let sought = first.limits.is_none() && first.soft_limits.is_none();
         let table = self.table.as_ref().filter(|_| sought)?;
         table.best_test()
@@ -215,17 +266,17 @@ impl Bench {
 
     /// What figures are scores of.
     pub(super) fn metric(&self) -> Metric {
-        self.configs[0].metric()
+        self.configs[self.plain].metric()
     }
 
     /// Whether one figure is both validation and test.
     pub(super) fn one_figure(&self) -> Option<OneFigure> {
-        self.configs[0].one_figure()
+        self.configs[self.plain].one_figure()
     }
 
     /// How many test images there are, where that is known.
     pub(super) fn test_images(&self) -> Option<u64> {
-        match (&self.configs[0].estimation, &self.table) {
+        match (&self.configs[self.plain].estimation, &self.table) {
             (Estimation::Training(plan), _) => DatasetInfo::find(&plan.data)
                 .ok()
                 .map(|info| info.test_images as u64),
@@ -236,7 +287,7 @@ impl Bench {
 
     /// Runs at a time where nothing is said: a GPU is for one.
     pub(super) fn jobs(&self) -> usize {
-        match &self.configs[0].estimation {
+        match &self.configs[self.plain].estimation {
             Estimation::Training(plan) if plan.device != "cpu" => 1,
             _ => rayon::current_num_threads(),
         }
@@ -302,8 +353,10 @@ impl Bench {
             Some(halving) => table.clone().with_epochs(&halving.rung_epochs()?)?,
             None => table.clone(),
         };
-        let gate = config.gate(&of_trials)?;
-        let evaluator: &dyn Evaluator = gate.as_ref().map_or(&of_trials, |gate| gate);
+        let judge = self.judges.get(place).and_then(Option::as_ref);
+        let of_trials: &dyn Evaluator = judge.map_or(&of_trials, |judge| judge);
+        let gate = config.gate(of_trials)?;
+        let evaluator: &dyn Evaluator = gate.as_ref().map_or(of_trials, |gate| gate);
         let rewarding = config.rewarding(evaluator)?;
         let evaluator = rewarding.as_ref().map_or(evaluator, |rewarding| rewarding);
         let charged = screen.as_ref().map(|screen| screen.charged(evaluator));
@@ -348,7 +401,13 @@ impl Bench {
             Some(best) => tested(&best.architecture)?,
             None => all_failed(&summary),
         };
-        Ok(to_run(&summary, test, 0.0, chosen))
+        Ok(to_run(&summary, test, 0.0, chosen, judge.is_some()))
+    }
+
+    /// What identifies the scores from a file that the trials of the method at this place have, if they have such scores.
+    pub(super) fn scored_by(&self, place: usize) -> Option<String> {
+        let judge = self.judges.get(place)?.as_ref()?;
+        Some(judge.description())
     }
 }
 
@@ -357,21 +416,21 @@ fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Sto
     if directory.is_dir() {
         config.keep_latencies_in(directory)?;
     }
-    let ranked_by = config.ranked_by();
+    let (ranked_by, scored) = (config.ranked_by(), config.proxy().is_some());
     let session = Session::prepare_watched(config, stop, Arc::new(only_notes))?;
     let (run, mut store) = session.open(directory)?;
     let concluded = match session.search(&run, &mut store, session.workers(workers)?) {
         Ok(concluded) => concluded,
         Err(error) if matches!(error.downcast_ref(), Some(StudyError::AllFailed { .. })) => {
             let summary = store.records().summary()?;
-            return Ok(to_run(&summary, all_failed(&summary), 0.0, Vec::new()));
+            return Ok(to_run(&summary, all_failed(&summary), 0.0, Vec::new(), scored));
         }
         Err(error) => return Err(error),
     };
     let chosen = incumbents(&store.records().trials()?, ranked_by);
     let last = concluded.last.context("nothing was tested")?;
     let test = Ok(last.test.test_accuracy);
-    Ok(to_run(&concluded.summary, test, last.seconds, chosen))
+    Ok(to_run(&concluded.summary, test, last.seconds, chosen, scored))
 }
 
 /// Why a search without a best architecture has no result.
@@ -382,24 +441,34 @@ fn all_failed(summary: &Summary) -> Result<f64, String> {
     })
 }
 
-/// What came of a search whose choice has this test accuracy, or none for a reason.
+/// What came of a search whose choice has this test accuracy, or none for a reason. Where its trials are scored by a proxy, there are no
+/// validation accuracies.
 fn to_run(
     summary: &Summary,
     test_accuracy: Result<f64, String>,
     final_seconds: f64,
-    incumbents: Vec<Incumbent>,
+    mut incumbents: Vec<Incumbent>,
+    scored: bool,
 ) -> Run {
+    if scored {
+        for incumbent in &mut incumbents {
+            incumbent.valid_accuracy = None;
+            incumbent.epochs = 0;
+        }
+    }
+    let best = summary.best.as_ref().filter(|_| !scored);
     let (test_accuracy, failure) = match test_accuracy {
         Ok(accuracy) => (Some(accuracy), None),
         Err(reason) => (None, Some(reason)),
     };
     Run {
         seed: summary.seed.value(),
-        valid_accuracy: summary.best.as_ref().map(|best| best.valid_accuracy),
+        valid_accuracy: best.map(|best| best.valid_accuracy),
         test_accuracy,
         trials: summary.trials,
         failed: summary.failed,
-        epochs: summary.epochs,
+        // A score takes none, though a trial of a study has one at least.
+        epochs: if scored { 0 } else { summary.epochs },
         trial_seconds: summary.seconds,
         strategy_seconds: summary.strategy_seconds,
         final_seconds,

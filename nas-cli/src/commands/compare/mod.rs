@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use bench::Bench;
+use bench::{Bench, Scored};
 use nas_runner::methods::Method;
 use nas_runner::plan::{self, RunConfig};
 use nas_runner::{Environment, Usage};
@@ -65,6 +65,9 @@ pub(super) struct CompareResult {
     /// Methods that were not asked for by name and cannot run here, and why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     left_out: BTreeMap<String, String>,
+    /// Methods that see scores and no accuracies, and the score.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    scored: BTreeMap<String, String>,
     /// What was typed.
     command: String,
     #[serde(flatten, serialize_with = "json::in_values")]
@@ -117,7 +120,12 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
         if let Some(directory) = args.task.files.run.as_ref().filter(|path| path.is_dir()) {
             configs[0].keep_latencies_in(directory)?;
         }
-        benches.push(Bench::new(configs, &stop)?);
+        let scored: Vec<Option<&str>> = entrants.iter().map(Entrant::score).collect();
+        let scores = Scored {
+            by: &scored,
+            file: args.task.screening.scores.as_deref(),
+        };
+        benches.push(Bench::new(configs, &scores, &stop)?);
     }
     let contestants = contestants(&entrants, &benches[0].configs);
     let budget = args.budget();
@@ -155,8 +163,12 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
     }
     let runs = compare(args, &benches, &contestants, &directory, (journal, done))?;
     let comparison = Comparison::new(runs)?;
+    let scored = entrants
+        .iter()
+        .filter_map(|entrant| Some((entrant.name.clone(), entrant.score()?.to_owned())));
     let result = CompareResult {
         left_out,
+        scored: scored.collect(),
         ..result(args, &benches, &contestants, &directory, comparison)?
     };
     let written = |name: &str, text: &str| {
@@ -186,7 +198,8 @@ fn able(
 ) -> Result<(Vec<Entrant>, BTreeMap<String, String>)> {
     let check = |entrant: &Entrant| {
         tasks.iter().try_for_each(|task| {
-            bench::check(&config(args, entrant, *task)?).with_context(|| format!("method {}", entrant.name))
+            bench::check(&config(args, entrant, *task)?, entrant.score())
+                .with_context(|| format!("method {}", entrant.name))
         })
     };
     let (mut able, mut left_out) = (Vec::new(), BTreeMap::new());
@@ -267,6 +280,7 @@ fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Re
     let mut config = plan::resolve(&search, &Bars::default()).with_context(|| match &entrant.what {
         What::Method(method) => format!("method {method}"),
         What::Screened(method, proxy) => format!("method {method}, screened by {proxy}"),
+        What::Scored(method, proxy) => format!("method {method}, scored by {proxy}"),
         What::File(path) => format!("{}, {}", entrant.name, path.display()),
     })?;
     if !config.method.proposes() {
@@ -301,14 +315,18 @@ fn identity(benches: &[Bench], contestants: &[Contestant]) -> Result<Value> {
     let mut tasks = Vec::new();
     for bench in benches {
         let mut methods = Vec::new();
-        for (config, contestant) in bench.configs.iter().zip(contestants) {
+        for (place, (config, contestant)) in bench.configs.iter().zip(contestants).enumerate() {
             let mut config = serde_json::to_value(config)?;
             if let Some(estimation) = config.get_mut("estimation").and_then(Value::as_object_mut) {
                 for of_files in ["table", "data_dir", "metric", "one_figure"] {
                     estimation.remove(of_files);
                 }
             }
-            methods.push(json!({"name": contestant.name, "config": config}));
+            let mut method = json!({"name": contestant.name, "config": config});
+            if let Some(scores) = bench.scored_by(place) {
+                method["scores"] = scores.into();
+            }
+            methods.push(method);
         }
         let mut task = json!({
             "task": bench.name(),
@@ -442,6 +460,7 @@ fn result(
         settings,
         environment: Environment::here(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN)),
         left_out: BTreeMap::new(),
+        scored: BTreeMap::new(),
         command: typed::command(),
         methods,
         pairs,

@@ -12,7 +12,7 @@ use nas_study::compare::{
 };
 
 use super::CompareResult;
-use super::text::{budget, halved, left_out, spread};
+use super::text::{budget, halved, left_out, scored, spread, valid_spread};
 
 /// Curves are drawn from this share of the budget on: what a few trials found is so much worse that all else would look alike.
 const BEGIN: f64 = 0.05;
@@ -49,6 +49,7 @@ fn data(result: &CompareResult) -> CompareData {
                     counted(result.search_epochs as usize, "epoch")
                 ))
                 .chain(halved(result))
+                .chain(scored(result))
                 .collect::<Vec<_>>()
                 .join("; "),
             ),
@@ -295,7 +296,7 @@ fn row(task: &Task, method: &str, standing: &Standing) -> MethodRow {
         runs,
         with_result: runs - standing.runs_without_result as usize,
         test: spread(&task.metric, standing.test_mean, standing.test_std),
-        valid: spread(&task.metric, standing.valid_mean, standing.valid_std),
+        valid: valid_spread(&task.metric, standing),
         regret: standing.regret_mean.map(|regret| task.metric.regret(regret)),
         effect: against.map(|pair| pair.effect),
         relative_improvement: standing.relative_improvement,

@@ -14,6 +14,7 @@ pub(super) fn text(result: &CompareResult) -> String {
         budget(result),
         result.space
     )];
+    lines.extend(scored(result));
     lines.extend(left_out(result).map(|(name, why)| format!("{name} left out: {why}")));
     for (name, task) in &result.comparison.tasks {
         lines.push(String::new());
@@ -42,6 +43,12 @@ pub(super) fn text(result: &CompareResult) -> String {
     lines.push(String::new());
     lines.push(format!("page: {}", result.report.display()));
     lines.join("\n")
+}
+
+/// Which methods see no accuracy, a sentence each.
+pub(super) fn scored(result: &CompareResult) -> impl Iterator<Item = String> {
+    let scored = result.scored.iter();
+    scored.map(|(name, score)| format!("{name}: trials are scored by {score}, so it sees no accuracy"))
 }
 
 /// Methods that were left out, and why.
@@ -99,8 +106,6 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         let Standing {
             test_mean,
             test_std,
-            valid_mean,
-            valid_std,
             trials,
             failed: failures,
             runs_without_result,
@@ -110,7 +115,7 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         lines.push(format!(
             "{name:<width$} {:>18} {:>18} {:>9} {:>9} {:>14.3}{}{}",
             spread(&task.metric, test_mean, test_std),
-            spread(&task.metric, valid_mean, valid_std),
+            valid_spread(&task.metric, standing),
             standing
                 .regret_mean
                 .map_or(String::new(), |regret| task.metric.regret(regret)),
@@ -148,6 +153,14 @@ pub(super) fn spread(metric: &Metric, mean: Option<f64>, std: Option<f64>) -> St
     match mean.zip(std) {
         Some((mean, std)) => metric.spread(mean, std),
         None => "no result".to_owned(),
+    }
+}
+
+/// The same of validation accuracies. A method that sees scores has none, with a result and without.
+pub(super) fn valid_spread(metric: &Metric, standing: &Standing) -> String {
+    match (standing.valid_mean, standing.test_mean) {
+        (None, Some(_)) => "not measured".to_owned(),
+        _ => spread(metric, standing.valid_mean, standing.valid_std),
     }
 }
 

@@ -20,7 +20,7 @@ fn runs(tested: &[f64]) -> Vec<Run> {
             epochs: 1,
             seconds: 2.0,
             architecture: Architecture::new([]),
-            valid_accuracy: test_accuracy - 0.1,
+            valid_accuracy: Some(test_accuracy - 0.1),
             test_accuracy: Some(test_accuracy),
         }],
         failure: None,
