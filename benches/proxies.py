@@ -299,8 +299,24 @@ def reference(args):
             "jacobian_norms": [float((row**2).sum() ** 0.5) for row in rows],
         })
     size = {"channels": channels, "cells": cells, "image": shape, "batch": batch, "torch": torch.__version__.split("+")[0]}
-    json.dump(size | {"networks": result}, sys.stdout, indent=1)
+    json.dump(size | {"networks": result, "deep": deep()}, sys.stdout, indent=1)
     print()
+
+
+def deep():
+    """GraSP of networks as deep as the published ones."""
+    import torch
+
+    network = networks()
+    channels, cells, shape, batch = 8, 5, (3, 32, 32), 8
+    images = torch.from_numpy(1.7 * numbers(5000, batch * math.prod(shape))).reshape(batch, *shape)
+    labels = torch.arange(batch) * 7 % 3
+    scores = {}
+    for cell in CELLS:
+        net = network(cell, channels, cells)
+        fill(net, lambda fan_in: fan_in**-0.5)
+        scores[cell] = of_gradients(net, images, labels)[0]["grasp"]
+    return {"channels": channels, "cells": cells, "image": shape, "batch": batch, "grasp": scores}
 
 
 def random_cells(count):

@@ -29,5 +29,5 @@ mod timing;
 mod tests;
 
 pub(crate) use self::host::runs_here;
-pub(crate) use self::observer::{Observer, Signs};
+pub(crate) use self::observer::{NearZero, Observer, Signs};
 pub(crate) use self::pass::{Engine, Request};

@@ -22,6 +22,20 @@ pub(crate) trait Observer: Send {
     /// The signs of what some ReLU layers read.
     fn signs(&mut self, _signs: &Signs) {}
 
+    /// Whether it wants to see values near 0, and up to which distance.
+    fn wants_near_zero(&self) -> Option<f64> {
+        None
+    }
+
+    /// The values of this map, by the step of the plan that writes it, of which ReLU layers read
+    /// something near 0.
+    fn near_zero(&mut self, _step: usize, _values: Vec<NearZero>) {}
+
+    /// What it wants to move values of this map by, and which ones. The ReLU layers read them moved.
+    fn moves(&self, _step: usize) -> Option<(f64, &[NearZero])> {
+        None
+    }
+
     /// The biased variance of each channel over the batch, of what this batch norm reads.
     fn batch_norm(&mut self, _name: &str, _variance: &[f64]) {}
 
@@ -45,6 +59,15 @@ pub(crate) trait Observer: Send {
     fn products(&mut self, _layer: usize, _channels: usize, _products: &[f64]) {}
 }
 
+/// A value of which ReLU layers read something near 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NearZero {
+    /// Its place among the values of the map, of all images.
+    place: usize,
+    /// Whether what is read is above 0.
+    above: bool,
+}
+
 /// The signs of a map that ReLU layers read.
 #[derive(Debug)]
 pub(crate) struct Signs {
@@ -59,15 +82,76 @@ pub(crate) struct Signs {
 }
 
 impl<T: Float> Run<'_, T> {
-    /// Shows the maps of a wave.
-    pub(super) fn observe_maps(&self, arena: &Arena<T>, wave: &Wave<'_>, observer: &mut dyn Observer) {
-        if !observer.wants_signs() {
-            return;
-        }
+    /// Shows the maps of a wave, and moves values that an observer wants to be moved.
+    pub(super) fn observe_maps(&self, arena: &mut Arena<T>, wave: &Wave<'_>, observer: &mut dyn Observer) {
         for &index in wave.steps {
             let step = &self.plan.steps[index];
-            if self.needed[index] && step.relus > 0 {
+            if !self.needed[index] || step.relus == 0 {
+                continue;
+            }
+            if observer.wants_signs() {
                 observer.signs(&self.signs(arena, index));
+            }
+            if matches!(step.op, Op::Zero) {
+                continue;
+            }
+            if let Some(distance) = observer.wants_near_zero() {
+                observer.near_zero(index, self.near_zero(arena, index, distance));
+            }
+            if let Some((distance, values)) = observer.moves(index) {
+                self.move_away(arena, index, distance, values);
+            }
+        }
+    }
+
+    /// Scale and shift of each padded channel of a map, as it is read.
+    fn line(&self, arena: &Arena<T>, index: usize) -> Vec<(f64, f64)> {
+        let step = &self.plan.steps[index];
+        let [scale, shift] = &arena.steps[index].norm.line;
+        match step.norm {
+            Some(_) => {
+                let line = scale.iter().zip(shift);
+                line.map(|(scale, shift)| (scale.to_f64(), shift.to_f64()))
+                    .collect()
+            }
+            None => vec![(1.0, 0.0); step.pixel()],
+        }
+    }
+
+    fn near_zero(&self, arena: &Arena<T>, index: usize, distance: f64) -> Vec<NearZero> {
+        let step = &self.plan.steps[index];
+        let line = self.line(arena, index);
+        let maps = arena.places.maps[index].chunks_exact(step.len());
+        let pixels = maps
+            .take(self.batch)
+            .flat_map(|map| map.chunks_exact(step.pixel()));
+        let channels = step.shape.channels;
+        let mut found = Vec::new();
+        for (pixel, values) in pixels.enumerate() {
+            for (channel, (value, (scale, shift))) in values.iter().zip(&line).take(channels).enumerate() {
+                let read = scale * value.to_f64() + shift;
+                if read.abs() < distance {
+                    found.push(NearZero {
+                        place: pixel * step.pixel() + channel,
+                        above: read > 0.0,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// Moves values away from 0, so far as they are read.
+    fn move_away(&self, arena: &mut Arena<T>, index: usize, distance: f64, values: &[NearZero]) {
+        let pixel = self.plan.steps[index].pixel();
+        let line = self.line(arena, index);
+        let map = &mut arena.places.maps[index];
+        for near in values {
+            let (scale, _) = line[near.place % pixel];
+            if scale != 0.0 {
+                let by = if near.above { distance } else { -distance };
+                let value = &mut map[near.place];
+                *value = T::from_f64(value.to_f64() + by / scale);
             }
         }
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
@@ -25,6 +26,7 @@ struct Reference {
     image: [usize; 3],
     batch: usize,
     networks: Vec<Referred>,
+    deep: Deep,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +37,16 @@ struct Referred {
     gradient_norms: Vec<f64>,
     /// ‖∂Σ scores/∂x‖₂ of each image.
     jacobian_norms: Vec<f64>,
+}
+
+/// GraSP of networks as deep as the published ones, by cell.
+#[derive(Debug, serde::Deserialize)]
+struct Deep {
+    channels: usize,
+    cells: usize,
+    image: [usize; 3],
+    batch: usize,
+    grasp: BTreeMap<String, f64>,
 }
 
 fn reference() -> Reference {
@@ -142,6 +154,19 @@ fn every_proxy_gives_pytorchs_value() {
         for (kind, score) in found {
             assert_near(score, scores[&kind], 1e-5, &format!("{cell}: {kind}"));
         }
+    }
+}
+
+/// In networks of this depth, values cross the 0 of a ReLU when weights move by a millionth.
+#[test]
+fn grasp_of_deep_networks_is_pytorchs() {
+    let deep = reference().deep;
+    assert_eq!(deep.grasp.len(), 3);
+    let batch = batch_of(&images(5000, deep.image, deep.batch), 10);
+    for (cell, expected) in deep.grasp {
+        let network = nb201(&cell, deep.image, deep.channels, deep.cells);
+        let got = grasp::of_model(&filled(&network), &batch).unwrap();
+        assert_near(got, expected, 1e-5, &cell);
     }
 }
 
