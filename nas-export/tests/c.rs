@@ -1,5 +1,5 @@
 //! Networks exported to C, compiled and run, against the trainer's.
-#![expect(clippy::unwrap_used, reason = "functions beside tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "functions beside tests")]
 
 mod cases;
 

@@ -171,7 +171,7 @@ fn c_is_compared_before_it_is_written_and_takes_the_memory_that_is_shown() {
             bytes(&exported, file)
         );
     }
-    let shown = place.json("show DARTS_V2 --data digits --channels 4 --cells 3");
+    let shown = place.json("show DARTS_V2 --image 1x8x8 --classes 10 --channels 4 --cells 3");
     let header = fs::read_to_string(folder.join("network.h")).unwrap();
     let arena = format!("#define NETWORK_ARENA {}\n", shown["memory_f32"]);
     assert!(header.contains(&arena), "{header} {shown}");

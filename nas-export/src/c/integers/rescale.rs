@@ -131,9 +131,9 @@ mod tests {
         ] {
             let units = [0.001, 0.000_01];
             let rescale = Rescale::new(&units, &function, out);
-            for channel in 0..2 {
+            for (channel, unit) in units.iter().enumerate() {
                 for sum in [-200_000, -4_001, -1, 0, 3, 999, 4_321, 1_000_000] {
-                    let real = f64::from(function.of(channel, (f64::from(sum) * units[channel]) as f32));
+                    let real = f64::from(function.of(channel, (f64::from(sum) * unit) as f32));
                     let expected = (real / out.step + f64::from(out.zero)).clamp(-128.0, 127.0);
                     let got = f64::from(rescale.of(channel, sum));
                     assert!(
