@@ -29,13 +29,17 @@
 //! |---|---|
 //! | [`Onnx`] | `network.onnx` for any runtime, `preprocess.json`, and `predict.py`, which uses both |
 //! | [`PyTorch`] | `model.py`, `model.safetensors`, `train.py`, which trains on, and `predict.py` |
+//! | [`C`] | C99 for microcontrollers and other programs, without dependencies and allocations |
 //! | [`RustCrate`] | a crate without dependencies that gives class scores, and an example |
 //!
 //! The input is images as bytes, N×C×H×W, as `preprocess.json` describes; the exported network
 //! normalises them. The outputs are the scores before and after the softmax.
 
+mod c;
+mod difference;
 mod error;
 mod file;
+mod largest;
 mod onnx;
 mod parameter;
 mod preprocessing;
@@ -43,11 +47,13 @@ mod pytorch;
 mod rust;
 mod source;
 
+pub use c::{C, CNetwork};
+pub use difference::Difference;
 pub use error::ExportError;
 pub use file::{File, Format};
 pub use onnx::Onnx;
 #[cfg(feature = "check")]
-pub use onnx::{Difference, OnnxRun};
+pub use onnx::OnnxRun;
 pub use preprocessing::Preprocessing;
 pub use pytorch::PyTorch;
 pub use rust::RustCrate;

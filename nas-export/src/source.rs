@@ -2,11 +2,14 @@
 
 use std::borrow::Cow;
 
+use candle_core::{DType, Device, Tensor};
 use nas_data::Resize;
 use nas_eval::data::Normalization;
+use nas_eval::model::Pass;
 use nas_eval::{Model, TrainedNetwork};
 
 use crate::error::ExportError;
+use crate::largest::largest;
 
 /// A network with its weights, and everything needed to use it.
 #[derive(Debug, Clone)]
@@ -57,6 +60,35 @@ impl<'a> Source<'a> {
             facts,
             trained: Some(trained),
         }
+    }
+
+    /// The class scores of images, C×H×W bytes each, as the trainer computes them.
+    ///
+    /// # Errors
+    /// A Candle error, as for images of another size.
+    pub fn scores(&self, images: &[Vec<u8>]) -> Result<Vec<Vec<f64>>, ExportError> {
+        let image = self.model.network().image();
+        let (mean, std) = (self.normalization.mean(), self.normalization.std());
+        let plane = image.height * image.width;
+        let normalized = images.iter().flatten().enumerate().map(|(place, &pixel)| {
+            let channel = place / plane % image.channels;
+            (f64::from(pixel) - mean[channel]) / std[channel]
+        });
+        let dims = (images.len(), image.channels, image.height, image.width);
+        let batch = Tensor::from_vec(normalized.collect::<Vec<f64>>(), dims, &Device::Cpu)?;
+        let compute = self.model.parameters().compute();
+        let batch = batch.to_dtype(compute.dtype)?.to_device(&compute.device)?;
+        let scores = self.model.forward(&batch, &Pass::Eval)?.main;
+        Ok(scores.to_dtype(DType::F64)?.to_vec2()?)
+    }
+
+    /// The class of each of these images, C×H×W bytes each, by label.
+    ///
+    /// # Errors
+    /// As [`Source::scores`].
+    pub fn classes_of(&self, images: &[Vec<u8>]) -> Result<Vec<usize>, ExportError> {
+        let scores = self.scores(images)?;
+        Ok(scores.iter().map(|scores| largest(scores)).collect())
     }
 
     /// Refuses classes and constants that are not as many as the network has classes and channels.

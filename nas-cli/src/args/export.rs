@@ -15,7 +15,11 @@ Examples:
   nas export best.safetensors --format pytorch --out network
       PyTorch code with weights, to train on
   nas export best.safetensors --format rust
-      A crate that needs the standard library only";
+      A crate that needs the standard library only
+  nas export best.safetensors --format c
+      C99 for microcontrollers and other programs
+  nas export best.safetensors --format c --int8 --out int8
+      The same in 8-bit integers, with the accuracy of both";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -39,6 +43,11 @@ pub(crate) struct ExportArgs {
     /// The ranges of the integers are measured on training images.
     #[arg(long, value_enum)]
     pub(crate) quantize: Option<Integers>,
+    /// Compute in 8-bit integers (c)
+    ///
+    /// The ranges of the integers are measured on training images.
+    #[arg(long)]
+    pub(crate) int8: bool,
     #[command(flatten)]
     pub(crate) measured: MeasuredArgs,
 }
@@ -52,6 +61,8 @@ pub(crate) enum ExportFormat {
     Pytorch,
     /// To embed: a crate that needs the standard library only
     Rust,
+    /// For microcontrollers: C99 without allocations, network.c, network.h, main.c
+    C,
 }
 
 /// The integers that a network can be computed in.

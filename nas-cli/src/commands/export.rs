@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use nas_eval::data::Images;
 use nas_eval::{Dataset, Device};
-use nas_export::{Difference, File, Format, Onnx, OnnxRun, PyTorch, RustCrate, Source};
+use nas_export::{C, CNetwork, Difference, File, Format, Onnx, OnnxRun, PyTorch, RustCrate, Source};
 use nas_report::number::{counted, percent};
 use nas_runner::Usage;
 use nas_space::shape::Shape;
@@ -66,10 +66,16 @@ struct Quantized {
 /// Exports, checks, and writes what has passed.
 pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<()> {
     let onnx = args.format == ExportFormat::Onnx;
+    let compared = onnx || args.format == ExportFormat::C;
     if !onnx && (args.keep_batch_norm || args.quantize.is_some()) {
         let why = "--keep-batch-norm and --quantize are for --format onnx alone";
         return Err(Usage::new(why).into());
     }
+    let c = args.format == ExportFormat::C;
+    if args.int8 && !c {
+        return Err(Usage::new("--int8 is for --format c alone; ONNX has --quantize int8").into());
+    }
+    let in_integers = args.int8 || args.quantize.is_some();
     let opened = Opened::at(&args.network, &Device::Cpu)?;
     let network = &opened.network;
     let source = Source::of(network);
@@ -79,13 +85,14 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<()> {
         }),
         ExportFormat::Pytorch => Box::new(PyTorch),
         ExportFormat::Rust => Box::new(RustCrate::default()),
+        ExportFormat::C => Box::new(C::default()),
     };
     let folder = folder(args, &opened.file, format.name());
     let mut files = format.files(&source)?;
-    let data = onnx.then(|| opened.dataset(&args.measured));
+    let data = compared.then(|| opened.dataset(&args.measured));
     let data = match data.transpose() {
         Ok(data) => data,
-        Err(error) if args.quantize.is_none() && args.measured.data.is_none() => {
+        Err(error) if !in_integers && args.measured.data.is_none() => {
             note(&format!(
                 "note: {error}; the networks are compared on random images instead"
             ));
@@ -93,14 +100,32 @@ pub(crate) fn run(args: &ExportArgs, output: Output) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
-    let check = onnx
-        .then(|| checked(&source, &files, data.as_ref(), network.network.image))
-        .transpose()?;
+    let shape = network.network.image;
+    let check = match args.format {
+        ExportFormat::Onnx => Some(checked(data.as_ref(), shape, |images| {
+            Ok(onnx_run(&files)?.compare(&source, images)?)
+        })?),
+        ExportFormat::C => Some(checked(data.as_ref(), shape, |images| {
+            Ok(CNetwork::new(&source)?.compare(&source, images)?)
+        })?),
+        ExportFormat::Pytorch | ExportFormat::Rust => None,
+    };
     let int8 = match (args.quantize, &data) {
         (Some(Integers::Int8), Some(data)) => {
             let (file, quantized) = quantized(&source, &files, data)?;
             files.push(file);
             Some(quantized)
+        }
+        (None, Some(data)) if args.int8 => {
+            let integers = CNetwork::quantized(&source, &some(&data.train, CALIBRATED))?;
+            files = C::default().files_of(&source, &integers)?;
+            Some(Quantized {
+                test_images: data.test.len(),
+                test_accuracy: accuracy(&data.test, |images| Ok(source.classes_of(images)?))?,
+                test_accuracy_int8: accuracy(&data.test, |images| {
+                    Ok(images.iter().map(|image| integers.class(image)).collect())
+                })?,
+            })
         }
         _ => None,
     };
@@ -158,8 +183,12 @@ fn onnx_run(files: &[File]) -> Result<OnnxRun> {
     Ok(OnnxRun::new(&file.content)?)
 }
 
-/// Runs the exported network in another runtime and compares; refuses what differs by more than rounding.
-fn checked(source: &Source<'_>, files: &[File], data: Option<&Dataset>, shape: Shape) -> Result<Check> {
+/// Has the exported network compared on images; refuses what differs by more than rounding.
+fn checked(
+    data: Option<&Dataset>,
+    shape: Shape,
+    compare: impl FnOnce(&[Vec<u8>]) -> Result<Difference>,
+) -> Result<Check> {
     let (images, of) = match data {
         Some(data) => (some(&data.train, COMPARED), "training images"),
         None => (noise(shape), "random images"),
@@ -168,7 +197,7 @@ fn checked(source: &Source<'_>, files: &[File], data: Option<&Dataset>, shape: S
         images,
         largest,
         same_class,
-    } = onnx_run(files)?.compare(source, &images)?;
+    } = compare(&images)?;
     if largest > ROUNDING {
         bail!(
             "the exported network differs from the trained one by {largest:.1e} of a class score, more than rounding explains; nothing is written"
@@ -187,6 +216,8 @@ fn quantized(source: &Source<'_>, files: &[File], data: &Dataset) -> Result<(Fil
     let content = Onnx::default().quantized(source, &some(&data.train, CALIBRATED))?;
     let exact = onnx_run(files)?;
     let integers = OnnxRun::new(&content)?;
+    let shape = data.test.shape();
+    let shape = [shape.channels, shape.height, shape.width];
     let file = File {
         name: "network-int8.onnx".to_owned(),
         content,
@@ -195,23 +226,21 @@ fn quantized(source: &Source<'_>, files: &[File], data: &Dataset) -> Result<(Fil
         file,
         Quantized {
             test_images: data.test.len(),
-            test_accuracy: accuracy(&exact, &data.test)?,
-            test_accuracy_int8: accuracy(&integers, &data.test)?,
+            test_accuracy: accuracy(&data.test, |images| Ok(exact.classes(images, shape)?))?,
+            test_accuracy_int8: accuracy(&data.test, |images| Ok(integers.classes(images, shape)?))?,
         },
     ))
 }
 
 /// The share of images that are given their class.
-fn accuracy(run: &OnnxRun, images: &Images) -> Result<f64> {
-    let shape = images.shape();
-    let shape = [shape.channels, shape.height, shape.width];
+fn accuracy(images: &Images, classes: impl Fn(&[Vec<u8>]) -> Result<Vec<usize>> + Sync) -> Result<f64> {
     let places: Vec<usize> = (0..images.len()).collect();
     let hits = places.par_chunks(TESTED).map(|places| {
         let batch: Vec<Vec<u8>> = places
             .iter()
             .filter_map(|&place| images.image(place).map(<[u8]>::to_vec))
             .collect();
-        let classes = run.classes(&batch, shape)?;
+        let classes = classes(&batch)?;
         let labels = places.iter().map(|&place| images.labels()[place] as usize);
         Ok(classes
             .into_iter()
@@ -251,8 +280,12 @@ fn text(exported: &Exported) -> String {
         lines.push(format!("  {:<20} {:>12} bytes", file.name, file.bytes));
     }
     if let Some(check) = &exported.check {
+        let how = match exported.format {
+            "onnx" => "compared in another runtime",
+            _ => "its loops and its memory compared",
+        };
         lines.push(format!(
-            "compared in another runtime on {} {}: the same class for {}, class scores within {:.1e}",
+            "{how} on {} {}: the same class for {}, class scores within {:.1e}",
             check.images, check.of, check.same_class, check.largest_difference
         ));
     }
@@ -268,6 +301,9 @@ fn text(exported: &Exported) -> String {
     lines.push(match exported.format {
         "rust" => format!(
             "use: cargo run --release --manifest-path {folder}/Cargo.toml --example classify -- IMAGE.ppm"
+        ),
+        "c" => format!(
+            "use: make -C {folder}, then {folder}/network < the bytes of an image ({folder}/README.md)"
         ),
         _ => format!("use: python {folder}/predict.py IMAGE"),
     });

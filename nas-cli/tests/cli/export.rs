@@ -147,3 +147,52 @@ fn pytorch_and_rust_get_their_own_folders_and_need_no_images() {
         fs::read(place.path("run/network.safetensors")).unwrap()
     );
 }
+
+#[test]
+fn c_is_compared_before_it_is_written_and_takes_the_memory_that_is_shown() {
+    let place = trained();
+    let exported = place.json("export @/digits.safetensors --format c");
+    let check = &exported["check"];
+    assert_eq!(check["of"], "training images");
+    assert!(check["images"].as_u64().unwrap() > 32, "{exported}");
+    assert_eq!(check["images"], check["same_class"], "{exported}");
+    assert!(check["largest_difference"].as_f64().unwrap() < 1e-4, "{exported}");
+    let folder = place.path("export/c");
+    for file in [
+        "network.c",
+        "network.h",
+        "main.c",
+        "Makefile",
+        "README.md",
+        "preprocess.json",
+    ] {
+        assert_eq!(
+            fs::metadata(folder.join(file)).unwrap().len(),
+            bytes(&exported, file)
+        );
+    }
+    let shown = place.json("show DARTS_V2 --image 1x8x8 --classes 10 --channels 4 --cells 3");
+    let header = fs::read_to_string(folder.join("network.h")).unwrap();
+    let arena = format!("#define NETWORK_ARENA {}\n", shown["memory_f32"]);
+    assert!(header.contains(&arena), "{header} {shown}");
+    let typed = place.nas("export @/digits.safetensors --format c --keep-batch-norm");
+    assert_eq!(typed.status.code(), Some(2));
+
+    let integers = place.json("export @/digits.safetensors --format c --int8 --out @/int8");
+    let accuracy = |name: &str| integers["int8"][name].as_f64().unwrap();
+    assert_eq!(
+        accuracy("test_accuracy"),
+        place.json("test @/digits.safetensors")["test_accuracy"]
+            .as_f64()
+            .unwrap()
+    );
+    assert!(
+        (accuracy("test_accuracy_int8") - accuracy("test_accuracy")).abs() <= 0.02,
+        "{integers}"
+    );
+    let header = fs::read_to_string(place.path("int8/network.h")).unwrap();
+    let arena = format!("#define NETWORK_ARENA {}\n", shown["memory"]);
+    assert!(header.contains(&arena), "{header} {shown}");
+    let typed = place.nas("export @/digits.safetensors --int8");
+    assert_eq!(typed.status.code(), Some(2));
+}

@@ -1,35 +1,22 @@
 //! Runs the exported network in Rust, and compares.
 
-use candle_core::{DType, Device, Tensor};
-use nas_eval::model::Pass;
 use rten::{Model, ModelOptions};
 use rten_tensor::NdTensor;
 use rten_tensor::prelude::*;
 
 use super::graph::{INPUT, LOGITS};
 use super::quantize::Ranges;
+use crate::difference::Difference;
 use crate::error::ExportError;
+use crate::largest::largest;
 use crate::source::Source;
 
-/// Images that are compared at a time.
-const BATCH: usize = 64;
 /// Images whose values are all kept at a time.
 const CALIBRATED_TOGETHER: usize = 8;
 
 /// An exported network, ready to run in the runtime `rten`, which shares no code with the trainer.
 pub struct OnnxRun {
     model: Model,
-}
-
-/// How far an exported network is from its source.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Difference {
-    /// Number of images that were compared.
-    pub images: usize,
-    /// The largest |difference of a class score| / max(1, |class score|).
-    pub largest: f64,
-    /// Number of images that are given the same class.
-    pub same_class: usize,
 }
 
 impl std::fmt::Debug for OnnxRun {
@@ -129,55 +116,8 @@ impl OnnxRun {
     pub fn compare(&self, source: &Source<'_>, images: &[Vec<u8>]) -> Result<Difference, ExportError> {
         let image = source.model.network().image();
         let shape = [image.channels, image.height, image.width];
-        let mut difference = Difference {
-            images: images.len(),
-            largest: 0.0,
-            same_class: 0,
-        };
-        for batch in images.chunks(BATCH) {
-            let expected = scores(source, batch)?;
-            for (expected, got) in expected.iter().zip(self.scores(batch, shape)?) {
-                for (expected, &got) in expected.iter().zip(&got) {
-                    let apart = (expected - f64::from(got)).abs() / expected.abs().max(1.0);
-                    // A score that is not a number counts as infinitely different.
-                    difference.largest =
-                        difference
-                            .largest
-                            .max(if apart.is_nan() { f64::INFINITY } else { apart });
-                }
-                difference.same_class += usize::from(largest(expected) == largest(&got));
-            }
-        }
-        Ok(difference)
+        Difference::of(source, images, |batch| self.scores(batch, shape))
     }
-}
-
-/// The class scores that the source itself gives images.
-fn scores(source: &Source<'_>, images: &[Vec<u8>]) -> Result<Vec<Vec<f64>>, ExportError> {
-    let image = source.model.network().image();
-    let (mean, std) = (source.normalization.mean(), source.normalization.std());
-    let plane = image.height * image.width;
-    let normalized = images.iter().flatten().enumerate().map(|(place, &pixel)| {
-        let channel = place / plane % image.channels;
-        (f64::from(pixel) - mean[channel]) / std[channel]
-    });
-    let dims = (images.len(), image.channels, image.height, image.width);
-    let batch = Tensor::from_vec(normalized.collect::<Vec<f64>>(), dims, &Device::Cpu)?;
-    let compute = source.model.parameters().compute();
-    let batch = batch.to_dtype(compute.dtype)?.to_device(&compute.device)?;
-    let scores = source.model.forward(&batch, &Pass::Eval)?.main;
-    Ok(scores.to_dtype(DType::F64)?.to_vec2()?)
-}
-
-/// The place of the largest value; of equal ones, the first.
-fn largest<T: PartialOrd>(scores: &[T]) -> usize {
-    let mut best = 0;
-    for (place, score) in scores.iter().enumerate() {
-        if score > &scores[best] {
-            best = place;
-        }
-    }
-    best
 }
 
 fn runtime(error: &dyn std::error::Error) -> ExportError {

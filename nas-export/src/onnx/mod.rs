@@ -10,7 +10,7 @@ mod quantize;
 use prost::Message as _;
 
 #[cfg(feature = "check")]
-pub use self::check::{Difference, OnnxRun};
+pub use self::check::OnnxRun;
 use self::proto::{Entry, Graph, Model, OperatorSet};
 use crate::error::ExportError;
 use crate::file::{File, Format};

@@ -8,7 +8,7 @@
 //! # What has a buffer
 //! A layer that computes each output value from at most one value of its input has none: it is
 //! *read through*. These are ReLU, batch norm, dropout and drop-path, padding, shifting, some or
-//! shuffled channels, concatenations, and sums of which all terms but one are zeros. What reads
+//! shuffled channels, concatenations, and sums of which at most one term is not zeros. What reads
 //! such a layer reads the maps behind it, and computes scale, shift, maximum and place of each
 //! value on the way. So nothing is copied into a concatenation: its readers read the parts in turn.
 //! Zeros have no buffer either. All other layers, that is convolutions, pooling, linear layers and sums,

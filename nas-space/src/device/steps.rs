@@ -59,10 +59,10 @@ impl Steps {
                 continue;
             }
             let inputs = || layer.inputs.iter().map(|&input| &sources[input.index()]);
-            // What adds zeros to a single map reads that map.
+            // What adds zeros to a single map reads that map; a sum of zeros is zeros.
             let mut terms = inputs().filter(|source| !source.buffers.is_empty());
             let only_term = match (terms.next(), terms.next()) {
-                (Some(only), None) => Some(only),
+                (only, None) => Some(only.cloned().unwrap_or_default()),
                 _ => None,
             };
             let source = match &layer.kind {
@@ -72,9 +72,9 @@ impl Steps {
                 | LayerKind::DropPath
                 | LayerKind::Dropout { .. } => inputs().next().cloned().unwrap_or_default(),
                 LayerKind::Add | LayerKind::WeightedSum { .. } if only_term.is_some() => {
-                    only_term.cloned().unwrap_or_default()
+                    only_term.unwrap_or_default()
                 }
-                LayerKind::Concat if layer.inputs.len() == 1 => only_term.cloned().unwrap_or_default(),
+                LayerKind::Concat if layer.inputs.len() == 1 => only_term.unwrap_or_default(),
                 LayerKind::Shift
                 | LayerKind::Pad { .. }
                 | LayerKind::Channels { .. }
@@ -276,6 +276,21 @@ mod tests {
         let steps = Steps::of(&network, 1, 1);
         assert_eq!(labels(&network, &steps), ["input", "conv", "pool", "linear"]);
         assert_eq!(steps.problem.reads, [vec![], vec![], vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn a_sum_of_zeros_has_no_buffer() {
+        let mut b = builder();
+        let x = b.conv(b.image(), Conv2d::same(2, [3, 3])).unwrap();
+        let zero = b.push(LayerKind::Zero { stride: 1 }, &[x]).unwrap();
+        let zeros = b.add(&[zero, zero]).unwrap();
+        let normed = b.batch_norm(zeros, true).unwrap();
+        let sum = b.add(&[normed, x, zeros]).unwrap();
+        let logits = b.linear(sum, 2).unwrap();
+        let network = b.finish(logits, None);
+        let steps = Steps::of(&network, 1, 1);
+        assert_eq!(labels(&network, &steps), ["input", "conv", "linear"]);
+        assert_eq!(steps.problem.reads, [vec![], vec![0], vec![1]]);
     }
 
     #[test]
