@@ -25,7 +25,7 @@ use cases::{BOUND, batch, images, scores, seasoned};
 /// Architectures of each of the nine spaces.
 const ARCHITECTURES: u64 = 6;
 /// Images that each network is given.
-const IMAGES: usize = 3;
+const IMAGES: usize = 2;
 /// What every compiler has to accept.
 const STRICT: [&str; 5] = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"];
 /// The functions of exported files in the order in which C needs them.
@@ -158,7 +158,7 @@ impl Program {
         let number = self.expected.len();
         let source = Source::of_model(model);
         let shape = model.network().image();
-        let network = CNetwork::quantized(&source, &images(shape, 8)).unwrap();
+        let network = CNetwork::quantized(&source, &images(shape, 4)).unwrap();
         let c = C {
             name: format!("n{number}"),
         };
@@ -297,7 +297,7 @@ fn published_networks_and_every_layer_stay_within_their_memory() {
     cases::every_layer(|name, model| program.add(name, model));
     let compilers = compilers();
     sanitized(&program, &compilers);
-    for compiler in compilers {
+    if let Some(compiler) = compilers.last() {
         program.check(compiler, &["-O3", "-ffp-contract=fast"]);
     }
 }
@@ -310,7 +310,7 @@ fn integers_are_those_that_rust_computes_in_the_memory_that_was_counted() {
     cases::every_layer(|name, model| program.add_integers(name, model));
     let compilers = compilers();
     sanitized(&program, &compilers);
-    for compiler in compilers {
+    if let Some(compiler) = compilers.last() {
         program.check(compiler, &["-O3"]);
     }
 }

@@ -16,10 +16,8 @@ Examples:
       PyTorch code with weights, to train on
   nas export best.safetensors --format rust
       A crate that needs the standard library only
-  nas export best.safetensors --format c
-      C99 for microcontrollers and other programs
-  nas export best.safetensors --format c --int8 --out int8
-      The same in 8-bit integers, with the accuracy of both";
+  nas export best.safetensors --format c --int8
+      C99 for microcontrollers, in 8-bit integers; without --int8 in 32-bit numbers";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
