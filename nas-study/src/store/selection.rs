@@ -303,7 +303,7 @@ mod tests {
                 return Err(Failure::new(FailureKind::NonFinite, "no <number>"));
             }
             let mut evaluation = Evaluation::new((trial.id % 7) as f64 / 10.0, trial.fidelity.epochs);
-            evaluation.params = (trial.id % 2 == 0).then_some(1_000 - trial.id);
+            evaluation.params = trial.id.is_multiple_of(2).then_some(1_000 - trial.id);
             evaluation.cost_seconds = trial.id as f64;
             Ok(evaluation)
         };
