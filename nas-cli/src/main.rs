@@ -85,6 +85,7 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Table(args) => commands::table::run(args, output),
         Command::Status(args) => commands::status::run(args, output),
         Command::Report(args) => commands::report::run(args, output),
+        Command::Serve(args) => commands::serve::run(args, output),
         Command::New(command) => commands::new::run(command, output),
         Command::List(args) => commands::list::run(args, output),
         Command::Schema => commands::schema::run(output),

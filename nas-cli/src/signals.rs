@@ -41,6 +41,22 @@ pub(crate) fn how_to_go_on() -> String {
 /// sends that is closed, only where it is not ignored, as it is below `nohup`.
 #[cfg(unix)]
 pub(crate) fn stop() -> Result<Stop> {
+    handle(|| {
+        crate::output::note(&format!(
+            "stopping once a checkpoint is written (a second signal stops at once){}",
+            how_to_go_on()
+        ));
+    })
+}
+
+/// The same for what has no checkpoint to write: nothing is said.
+#[cfg(unix)]
+pub(crate) fn quiet_stop() -> Result<Stop> {
+    handle(|| {})
+}
+
+#[cfg(unix)]
+fn handle(said: impl Fn() + Send + 'static) -> Result<Stop> {
     use anyhow::Context;
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
@@ -61,10 +77,7 @@ pub(crate) fn stop() -> Result<Stop> {
                     end(signal);
                 }
                 requested.request();
-                crate::output::note(&format!(
-                    "stopping once a checkpoint is written (a second signal stops at once){}",
-                    how_to_go_on()
-                ));
+                said();
                 end_after_grace(signal);
             }
         })
@@ -87,6 +100,12 @@ fn ignores(signal: i32) -> bool {
 /// Where there are no such signals.
 #[cfg(not(unix))]
 pub(crate) fn stop() -> Result<Stop> {
+    Ok(Stop::new())
+}
+
+/// Where there are no such signals.
+#[cfg(not(unix))]
+pub(crate) fn quiet_stop() -> Result<Stop> {
     Ok(Stop::new())
 }
 

@@ -11,6 +11,9 @@ use nas_space::spaces::{Space, SpaceError};
 use nas_study::TrialRecord;
 use serde::Serialize;
 
+/// Trials of which the front is found at a time.
+const AT_A_TIME: usize = 4_000;
+
 /// A trial that was evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Point {
@@ -105,6 +108,58 @@ impl Pareto {
                 .all(|objective| point.value(objective).is_some())
         });
         Ok(Self::of(points, &objectives, metric.clone()))
+    }
+
+    /// How many points there are, and those of the front alone: for so many trials that no picture shows them all. It needs
+    /// memory for a few thousand points at a time.
+    ///
+    /// # Errors
+    /// As [`Pareto::new`].
+    pub fn front_of_many(
+        records: &[TrialRecord],
+        space: &dyn Space,
+        sizes: Option<&dyn Sizes>,
+        objectives: &[Objective],
+        metric: &Metric,
+    ) -> Result<(usize, Self), SpaceError> {
+        let evaluated =
+            |record: &TrialRecord| record.conclusion.as_ref().is_some_and(|end| end.result.is_ok());
+        let longest = |records: &[TrialRecord]| {
+            let evaluated = records.iter().filter(|record| evaluated(record));
+            evaluated.map(|record| record.trial.fidelity).max()
+        };
+        let most = longest(records);
+        let knows_params = || {
+            records.iter().any(|record| {
+                let evaluation = record
+                    .conclusion
+                    .as_ref()
+                    .and_then(|end| end.result.as_ref().ok());
+                let known =
+                    evaluation.map(|evaluation| figures(evaluation, &record.trial.architecture, sizes));
+                known.is_some_and(|known| known.params.is_some())
+            })
+        };
+        let objectives = match objectives {
+            [_, ..] => objectives.to_vec(),
+            [] if knows_params() => vec![Objective::Accuracy, Objective::Params],
+            [] => vec![Objective::Accuracy, Objective::Macs],
+        };
+        let (mut count, mut front) = (0, Vec::new());
+        for part in records.chunks(AT_A_TIME) {
+            if longest(part) != most {
+                continue;
+            }
+            // What is dominated within a part is dominated in all.
+            let pareto = Self::new(part, space, sizes, &objectives, metric)?;
+            count += pareto.points.len();
+            front.extend(pareto.front().into_iter().cloned());
+        }
+        front.sort_by_key(|point| point.trial);
+        let mut whole = Self::of(front, &objectives, metric.clone());
+        whole.points = whole.front().into_iter().cloned().collect();
+        whole.front = (0..whole.points.len()).collect();
+        Ok((count, whole))
     }
 
     /// Those points, in the order of their trials. They know all objectives: a figure that is not known is worse than any other.

@@ -44,6 +44,7 @@ pub mod screening;
 mod session;
 pub mod shell;
 pub mod size;
+mod status;
 mod traced;
 mod usage;
 mod watch;
@@ -60,6 +61,7 @@ pub use schema::schema;
 pub use session::{
     Concluded, FinalRecord, NETWORK_FILE, SearchResult, Session, Stopped, TrialSettings, Worker, halved,
 };
+pub use status::{BestSoFar, State, Status};
 pub use traced::{Traced, trace};
 pub use usage::{Typed, Usage};
 pub use watch::{RunEvent, Unwatched, Watcher};

@@ -54,6 +54,6 @@ pub use event::{Event, Observer, Progress, Silent};
 pub use run::{Commit, Parts, PreparedStudy, RunOptions, Study};
 pub use run_dir::{MOST_CONFIG, MOST_RECORD, RunDir};
 pub use store::{
-    AttemptRecord, Best, Conclusion, End, Holder, Records, Standing, Store, StoreError, StudyRecord, Summary,
-    TrialRecord,
+    AttemptRecord, Best, Conclusion, End, Holder, Incumbent, Records, Selected, Selection, Standing, Store,
+    StoreError, StudyRecord, Summary, TrialOrder, TrialRecord, TrialState, Within,
 };

@@ -18,7 +18,7 @@ pub(crate) use help::{command, visible};
 pub(crate) use network::{MeasuredArgs, PredictArgs, ShowArgs, ShowFormat, TestArgs, TrainArgs};
 pub(crate) use new::{Like, NewCommand, NewEvaluatorArgs, NewSpaceArgs};
 pub(crate) use score::{ScoreAgainstArgs, ScoreArgs};
-pub(crate) use search::{ReportArgs, ResumeArgs, StatusArgs};
+pub(crate) use search::{ReportArgs, ResumeArgs, ServeArgs, StatusArgs};
 pub(crate) use table::{BuildArgs, ImportArgs, ImportFormat, InfoArgs, TableCommand};
 pub(crate) use tools::{CompletionsArgs, DoctorArgs, ListArgs, ManArgs, Topic};
 
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Write a page of HTML about a search, also while it runs
     Report(ReportArgs),
+    /// Show a live page of all searches below a folder to the browsers of this machine
+    Serve(ServeArgs),
     /// Train one network in full and report its test accuracy
     Train(Box<TrainArgs>),
     /// Measure the test accuracy of a trained network

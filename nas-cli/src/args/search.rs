@@ -71,3 +71,29 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
 }
+
+const SERVE_EXAMPLES: &str = "\
+Examples:
+  nas serve
+      Show all searches and comparisons below this folder at http://127.0.0.1:7575/
+  nas serve runs --port 0
+      Show those below runs, at any free port
+  nas serve --json runs
+      Print the address for a program";
+
+/// The port of the page where none is typed.
+const PORT: u16 = 7575;
+
+#[derive(Debug, Args)]
+#[command(after_long_help = SERVE_EXAMPLES)]
+pub(crate) struct ServeArgs {
+    /// Folder with runs at any depth down to 6
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Port of 127.0.0.1; 0 is any free one
+    ///
+    /// Only browsers of this machine are answered, and nothing can be changed on the page. To look at it from another
+    /// machine, forward the port: ssh -L 7575:127.0.0.1:7575 HOST.
+    #[arg(long, value_name = "N", default_value_t = PORT)]
+    pub(crate) port: u16,
+}

@@ -17,6 +17,7 @@ pub(crate) mod resume;
 pub(crate) mod schema;
 pub(crate) mod score;
 pub(crate) mod search;
+pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod table;

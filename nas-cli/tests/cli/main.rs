@@ -34,6 +34,8 @@ mod rl;
 mod score;
 mod scoring;
 mod screening;
+mod serve;
+mod serve_browser;
 #[cfg(unix)]
 mod signals;
 mod sizes;

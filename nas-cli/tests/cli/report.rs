@@ -104,15 +104,17 @@ fn a_run_that_has_not_ended_is_reported_while_it_is_locked() {
     let store = Store::open(run.join("study.db")).unwrap();
     let page = page_of(&run);
     assert!(
-        page.contains("the test of its best architecture have not") && page.contains("not measured yet"),
+        page.contains("the test of its best architecture are running") && page.contains("not measured yet"),
         "{page}"
     );
     drop(store);
+    let page = page_of(&run);
+    assert!(page.contains("the test of its best architecture have not") && page.contains("nas resume"));
     let begun = dir.path().join("begun");
     fs::create_dir(&begun).unwrap();
     fs::copy(run.join("config.toml"), begun.join("config.toml")).unwrap();
     let page = page_of(&begun);
-    assert!(page.contains("Nothing is recorded yet") && page.contains("What was searched"));
+    assert!(page.contains("Nothing is recorded: the process") && page.contains("What was searched"));
 }
 
 #[test]

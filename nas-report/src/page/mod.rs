@@ -18,9 +18,10 @@ pub use table::{Align, Cell, Table};
 
 use std::fmt::Write;
 
-use crate::plot::escaped;
+pub use crate::plot::escaped;
 
-const STYLE: &str = include_str!("style.css");
+/// The style sheet of every page.
+pub const STYLE: &str = include_str!("style.css");
 
 /// A page in the making.
 #[derive(Debug, Clone)]
@@ -58,16 +59,31 @@ impl Page {
         self
     }
 
+    /// The title, as it was given.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     /// The document. The same page is always the same text.
     pub fn render(&self) -> String {
         let title = escaped(&self.title);
-        let mut text = format!(
+        format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <link rel=\"icon\" href=\"data:,\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n\
-             <p class=\"lead\">{}</p>\n{}",
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}<footer>{}</footer>\n</main>\n</body>\n</html>\n",
+            self.content(),
+            escaped(&self.footer)
+        )
+    }
+
+    /// What the document shows, without the frame around it: for a program that has a frame of its
+    /// own.
+    pub fn content(&self) -> String {
+        let mut text = format!(
+            "<h1>{}</h1>\n<p class=\"lead\">{}</p>\n{}",
+            escaped(&self.title),
             escaped(&self.lead),
             self.opening.as_str()
         );
@@ -93,11 +109,6 @@ impl Page {
                 body.as_str()
             );
         }
-        let _ = write!(
-            text,
-            "<footer>{}</footer>\n</main>\n</body>\n</html>\n",
-            escaped(&self.footer)
-        );
         text
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn lines(text: &str, size: f64, room: f64) -> Vec<String> {
 }
 
 /// A text as it stands between tags and in attributes.
-pub(crate) fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

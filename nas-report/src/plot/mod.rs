@@ -48,7 +48,7 @@ pub use boxes::{BoxChart, Sample, boxes};
 pub use confusion::{MOST_CLASSES, confusion};
 pub use curves::{Curve, CurveChart, Point, curves};
 pub use dimension::{Dimension, Scale};
-pub(crate) use letters::escaped;
+pub use letters::escaped;
 pub use memory::{MemoryChart, Stored, memory};
 pub use metric::OnAxis;
 pub use pareto::{POINTS, pareto};

@@ -155,6 +155,15 @@ impl RunConfig {
         })
     }
 
+    /// What architectures are judged on, in words: the data set, or the table.
+    pub fn judged_on(&self) -> String {
+        match &self.estimation {
+            Estimation::Training(plan) => plan.data.clone(),
+            Estimation::Table(plan) => plan.title(),
+            Estimation::Command(plan) => plan.data.clone(),
+        }
+    }
+
     /// What architectures are compared by.
     pub fn metric(&self) -> Metric {
         match &self.estimation {

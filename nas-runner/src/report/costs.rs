@@ -142,7 +142,8 @@ pub(super) fn failures(run: &Run) -> Html {
     html
 }
 
-fn name(kind: FailureKind) -> &'static str {
+/// A kind of failure in words.
+pub(super) fn name(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::NonFinite => "a loss or an accuracy was not a number",
         FailureKind::OutOfMemory => "no memory was left",

@@ -13,15 +13,29 @@ mod result;
 mod run;
 mod subject;
 mod tested;
+mod trial;
 
+pub use origin::date;
 pub use run::Run;
 pub use tested::Tested;
+pub use trial::TrialDetail;
 
 use anyhow::Result;
 use nas_report::page::{Html, Page};
 
-/// The page of this run.
+/// The page of this run as a document that needs nothing else.
+///
+/// # Errors
+/// As [`build`].
 pub fn page(run: &Run) -> Result<String> {
+    Ok(build(run)?.render())
+}
+
+/// The page of this run.
+///
+/// # Errors
+/// Where something in the run directory cannot be read.
+pub fn build(run: &Run) -> Result<Page> {
     let lead = subject::lead(run);
     let method = method::section(run)?;
     let mut page = Page::new(subject::title(run), lead);
@@ -43,5 +57,5 @@ pub fn page(run: &Run) -> Result<String> {
         .section("Failures", costs::failures(run))
         .section("Environment", origin::environment(run))
         .section("How to repeat it", origin::repeat(run)?);
-    Ok(page.render())
+    Ok(page)
 }

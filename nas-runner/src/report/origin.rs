@@ -102,7 +102,7 @@ pub(super) fn repeat(run: &Run) -> Result<Html> {
 }
 
 /// A moment in seconds since 1970 as a date in UTC.
-pub(super) fn date(unix_seconds: f64) -> String {
+pub fn date(unix_seconds: f64) -> String {
     let seconds = unix_seconds.max(0.0) as u64;
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     // Howard Hinnant's algorithm: years that begin in March, in eras of 400.

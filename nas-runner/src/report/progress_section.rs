@@ -118,7 +118,8 @@ fn by_trials(run: &Run, evaluated: &[Evaluated<'_>]) -> String {
 
 /// Nothing where no trial took any time.
 fn by_seconds(run: &Run) -> Option<String> {
-    let (mut spent, mut evaluated, mut times) = (0.0, Vec::new(), Vec::new());
+    let count = run.trials.len();
+    let (mut spent, mut evaluated, mut times) = (0.0, Vec::with_capacity(count), Vec::with_capacity(count));
     for record in &run.trials {
         let Some(conclusion) = &record.conclusion else {
             continue;

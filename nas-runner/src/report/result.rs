@@ -189,39 +189,44 @@ pub(super) fn front_title(run: &Run) -> String {
 /// All trials by accuracy and size, and those that none is better than in both.
 pub(super) fn front(run: &Run) -> Result<Html> {
     let mut html = Html::new();
-    if run.evaluated().len() < 2 {
+    let evaluated = run.evaluated();
+    if evaluated.len() < 2 {
         return Ok(html);
     }
     let objectives = run.config.method.objectives();
     let metric = run.metric();
-    let pareto = Pareto::new(
-        &run.trials,
-        run.space.as_ref(),
-        run.sizes.as_deref(),
-        objectives,
-        &metric,
-    )?;
-    if pareto.points().is_empty() {
+    let (space, sizes) = (run.space.as_ref(), run.sizes.as_deref());
+    let most = evaluated.iter().map(|trial| trial.standing().0).max();
+    let longest = evaluated
+        .iter()
+        .filter(|trial| Some(trial.standing().0) == most)
+        .count();
+    let is_drawn = longest <= plot::POINTS;
+    drop(evaluated);
+    let (count, pareto) = if !is_drawn {
+        Pareto::front_of_many(&run.trials, space, sizes, objectives, &metric)?
+    } else {
+        let pareto = Pareto::new(&run.trials, space, sizes, objectives, &metric)?;
+        (pareto.points().len(), pareto)
+    };
+    if count == 0 {
         html.paragraph(
             "Parameters and multiply-accumulates of these architectures are unknown: the table does not \
              have them, and the toolkit has no networks of its architectures on which to count them.",
         );
         return Ok(html);
     }
-    match pareto.points().len() {
-        0..=plot::POINTS => {
-            let caption = match run.is_halved() {
-                true => "The trials that were trained longest. Point at one to see its architecture.",
-                false => "Every evaluated trial. Point at one to see its architecture.",
-            };
-            html.figure(&plot::pareto(&pareto), caption);
-        }
-        many => {
-            html.note(&format!(
-                "{} trials are too many to draw one by one.",
-                grouped(many as u64)
-            ));
-        }
+    if is_drawn {
+        let caption = match run.is_halved() {
+            true => "The trials that were trained longest. Point at one to see its architecture.",
+            false => "Every evaluated trial. Point at one to see its architecture.",
+        };
+        html.figure(&plot::pareto(&pareto), caption);
+    } else {
+        html.note(&format!(
+            "{} trials are too many to draw one by one.",
+            grouped(count as u64)
+        ));
     }
     let names = run.figure_names();
     let validation = metric.on("validation");

@@ -11,7 +11,9 @@ use nas_space::genotype::Genotype;
 use nas_space::search::{Evaluation, FailureKind, Metric};
 use nas_space::sizes::{Figures, Sizes};
 use nas_space::spaces::Space;
-use nas_study::{AttemptRecord, Best, End, RunDir, StoreError, StudyError, StudyRecord, TrialRecord};
+use nas_study::{
+    AttemptRecord, Best, End, Records, RunDir, Selection, StoreError, StudyError, StudyRecord, TrialRecord,
+};
 
 use crate::environment::Environment;
 use crate::plan::{Estimation, RunConfig};
@@ -36,6 +38,8 @@ pub struct Run {
     /// The final training and test of the best.
     pub(super) last: Option<FinalRecord>,
     pub(super) environments: Vec<Environment>,
+    /// Whether a process was at it when it was read.
+    is_running: bool,
 }
 
 /// A trial that was evaluated.
@@ -50,15 +54,33 @@ pub struct Evaluated<'a> {
 impl Run {
     /// Reads all of it. Nothing is written and no lock taken.
     pub fn read(path: &Path) -> Result<Self> {
+        Self::by(path, RunDir::records)
+    }
+
+    /// The same, without looking for damage in all of the records first. What is read is checked.
+    pub fn look(path: &Path) -> Result<Self> {
+        Self::by(path, RunDir::look)
+    }
+
+    fn by(path: &Path, open: impl Fn(&RunDir) -> Result<Records, StudyError>) -> Result<Self> {
         let directory = RunDir::open(path)?;
+        // Before the records: what a process that has ended since has written is in them.
+        let is_running = directory.holder()?.is_some();
         let config: RunConfig = directory.read_config()?;
         let config_text = directory.config_text()?;
         let space = config.space.build()?;
-        let (study, trials, attempts) = match directory.records() {
+        let (study, trials, attempts) = match open(&directory) {
             Ok(records) => {
                 // The study first: what says that it has ended was written after all of its trials.
                 let study = records.study()?;
-                let mut trials = Vec::new();
+                // Room for all of them, and no more: there may be many.
+                let count = records
+                    .select(&Selection {
+                        limit: 0,
+                        ..Selection::default()
+                    })?
+                    .matching;
+                let mut trials = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
                 records.for_each_trial(|mut record| {
                     // The space gives the genotypes of the few that are shown; those of all are half of a large file.
                     record.genotype = None;
@@ -95,6 +117,7 @@ impl Run {
             attempts,
             last: None,
             environments: Environment::of_run(path)?,
+            is_running,
         };
         let last = FinalRecord::read(&directory, &run.test_metric())?;
         // A larger budget may have found a better one since.
@@ -117,12 +140,18 @@ impl Run {
 
     /// The trials that were evaluated, in order.
     pub(super) fn evaluated(&self) -> Vec<Evaluated<'_>> {
+        let mut evaluated = Vec::with_capacity(self.trials.len());
+        evaluated.extend(self.each_evaluated());
+        evaluated
+    }
+
+    /// The same, one by one.
+    fn each_evaluated(&self) -> impl Iterator<Item = Evaluated<'_>> {
         let ranked_by = self.config.ranked_by();
-        let evaluated = self.trials.iter().filter_map(|record| {
+        self.trials.iter().filter_map(move |record| {
             let evaluation = record.conclusion.as_ref()?.result.as_ref().ok()?;
             Some(Evaluated::new(record, evaluation, ranked_by))
-        });
-        evaluated.collect()
+        })
     }
 
     /// The trials that failed: number, kind, message.
@@ -145,8 +174,7 @@ impl Run {
     /// The best trial: of those trained longest, the one of the best validation figure, or of the highest reward; the first of
     /// equals.
     pub fn best(&self) -> Option<Evaluated<'_>> {
-        self.evaluated()
-            .into_iter()
+        self.each_evaluated()
             .reduce(|best, other| match other.beats(&best) {
                 true => other,
                 false => best,
@@ -157,17 +185,20 @@ impl Run {
     pub(super) fn state(&self) -> Option<String> {
         let resume = shell::resume(&self.path, Some(&self.config));
         let Some(study) = &self.study else {
-            return Some(format!(
-                "Nothing is recorded yet: this run has just started, or its process was stopped before the \
-                 first trial. {resume} starts it."
-            ));
+            return Some(match self.is_running {
+                true => "Nothing is recorded yet: this run has just started.".to_owned(),
+                false => format!(
+                    "Nothing is recorded: the process of this run was stopped before the first trial. {resume} starts it."
+                ),
+            });
         };
         let finished = self.finished();
         let under_way = self.trials.len() - finished;
-        let so_far = format!("{} finished, {under_way} running", counted(finished, "trial"));
+        let so_far = format!("{} finished, {under_way} under way", counted(finished, "trial"));
         match study.end {
+            None if self.is_running => Some(format!("This search is running ({so_far}).")),
             None => Some(format!(
-                "This search has not ended ({so_far}). It is running now or was interrupted; in that case, {resume} continues it."
+                "This search was interrupted ({so_far}); {resume} continues it."
             )),
             Some(End::Stopped) => Some(format!(
                 "This search was stopped ({so_far}); {resume} continues it."
@@ -184,10 +215,16 @@ impl Run {
                     None => "This search found nothing: there was no trial.".to_owned(),
                 })
             }
-            Some(_) if self.last.is_none() => Some(format!(
-                "The search has ended, but the final training and the test of its best architecture have \
-                 not. They are running now or were interrupted; in that case, {resume} continues them."
-            )),
+            // Your own evaluator has no final training.
+            Some(_) if matches!(self.config.estimation, Estimation::Command(_)) => None,
+            Some(_) if self.last.is_none() => Some(match self.is_running {
+                true => "The search has ended. The final training and the test of its best architecture are running."
+                    .to_owned(),
+                false => format!(
+                    "The search has ended, but the final training and the test of its best architecture have not; \
+                     {resume} continues them."
+                ),
+            }),
             Some(_) => None,
         }
     }
@@ -214,10 +251,15 @@ impl Run {
 
     /// The names of all other figures on record.
     pub(super) fn figure_names(&self) -> BTreeSet<String> {
-        let evaluated = self.evaluated().into_iter();
-        evaluated
-            .flat_map(|trial| trial.evaluation.figures.keys().cloned())
-            .collect()
+        let mut names = BTreeSet::new();
+        for trial in self.each_evaluated() {
+            for name in trial.evaluation.figures.keys() {
+                if !names.contains(name) {
+                    names.insert(name.clone());
+                }
+            }
+        }
+        names
     }
 
     /// What scores are of.
@@ -234,8 +276,7 @@ impl Run {
     pub(super) fn knows_seconds(&self) -> bool {
         !self.is_looked_up()
             || self
-                .evaluated()
-                .iter()
+                .each_evaluated()
                 .any(|trial| trial.evaluation.cost_seconds > 0.0)
     }
 

@@ -12,15 +12,11 @@ use crate::size;
 
 /// The page's title.
 pub(super) fn title(run: &Run) -> String {
-    let data = match &run.config.estimation {
-        Estimation::Training(plan) => plan.data.clone(),
-        Estimation::Table(plan) => plan.title(),
-        Estimation::Command(plan) => plan.data.clone(),
-    };
     format!(
-        "{} in the space {}, on {data}",
+        "{} in the space {}, on {}",
         run.config.method,
-        run.space.name()
+        run.space.name(),
+        run.config.judged_on()
     )
 }
 
