@@ -142,8 +142,8 @@ mod tests {
         let expected = [
             (Kind::Run, "a".to_owned()),
             (Kind::Comparison, "compare".to_owned()),
-            (Kind::Run, "compare/runs/random-0".to_owned()),
             (Kind::Run, "b/deep/run".to_owned()),
+            (Kind::Run, "compare/runs/random-0".to_owned()),
         ];
         assert_eq!(names(root), expected);
         assert_eq!(names(&root.join("a")), [(Kind::Run, "a".to_owned())]);

@@ -26,10 +26,8 @@ Examples:
       Some methods, with more seeds and more trials
   nas compare evolution --data digits --limit 500 --trials 10 --epochs 1 --seeds 5
       By training: every trial of every seed trains a network
-  nas compare evolution,evolution+synflow --scores scores.csv
-      A method with and without screening, by scores of nas score --space nb201 --every
-  nas compare random,random@synflow --scores scores.csv --trials 1000
-      Random search by accuracies and by scores alone
+  nas compare evolution,evolution+synflow,random@synflow --scores scores.csv
+      With and without screening, and by scores alone, from nas score --space nb201 --every
   nas compare evolution,mine=settings.toml
       A method against settings of your own";
 
