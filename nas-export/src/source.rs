@@ -62,6 +62,18 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// Refuses to measure the ranges of values on no images.
+    pub(crate) fn check_calibration(images: &[Vec<u8>]) -> Result<(), ExportError> {
+        if images.is_empty() {
+            return Err(ExportError::Mismatch {
+                what: "the number of images to measure ranges on",
+                got: "0".to_owned(),
+                expected: "at least 1, and better some hundred".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
     /// The class scores of images, C×H×W bytes each, as the trainer computes them.
     ///
     /// # Errors

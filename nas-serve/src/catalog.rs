@@ -194,7 +194,7 @@ impl Catalog {
     }
 }
 
-/// Whether it is too early to read again what goes on changing. An end is never too early.
+/// Whether a run that changes all the time was read only a moment ago. Its end is read at once.
 fn is_early(old: &Entry, marks: &Marks) -> bool {
     old.marks.holder == marks.holder && old.read_at.ago() < old.took * SHARE
 }

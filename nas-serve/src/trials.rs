@@ -17,7 +17,7 @@ use crate::runs::{encoded, sortable};
 
 /// Rows of a page.
 const ROWS: u64 = 100;
-/// A table of so many rows is short.
+/// A table with more rows than this has the links to other pages below it, too.
 const SHORT: usize = 20;
 /// Letters of a remark.
 const REMARK: usize = 140;
@@ -224,7 +224,6 @@ pub(crate) fn rows(entry: &Entry, wanted: &Wanted) -> Result<String> {
         row(&mut text, entry, record, &metric);
     }
     text += "</tbody></table></div>\n";
-    // After a long table, the way on is at hand.
     if trials.len() > SHORT {
         text += &pages;
     }

@@ -33,8 +33,8 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<()> {
     server.run(&stop)
 }
 
-/// The allocator keeps freed memory for the next step of a training, in pages of 2 MB where it can. A server that runs for days had
-/// better give it back. The allocator reads these settings when a program begins, so this one begins again in the same process.
+/// The allocator keeps freed memory for the next step of a training, in pages of 2 MB where it can. A server that runs for days
+/// should give it back. The allocator reads these settings when a program begins, so this one begins again in the same process.
 /// Where that fails, it goes on as it is.
 #[cfg(target_os = "linux")]
 fn begin_again_sparing() {

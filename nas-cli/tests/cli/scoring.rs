@@ -217,19 +217,26 @@ fn a_method_that_sees_scores_alone_is_compared_by_test_accuracies_of_a_table() {
     )
     .unwrap();
     let message = refused(1, &[&words[..], &budget].concat());
-    assert!(message.contains("scores"), "{message}");
+    assert!(
+        message.contains("its tasks[0].methods[1].scores is \"column convolutions"),
+        "{message}"
+    );
     for (words, said) in [
         ("random@naswot", "--scores"),
         ("rl@convolutions", "no unit"),
         ("bohb@convolutions", "halving"),
         ("random@depth", "no column depth"),
         ("random@convolutions --soft-max macs=1e6", "soft limits"),
-        ("random@convolutions --without-random --data digits", "naswot"),
+        ("random@convolutions --data digits", "naswot"),
+        (
+            "random@naswot --without-random --data digits --limit 100",
+            "all methods are scored",
+        ),
     ] {
         let words: Vec<&str> = std::iter::once("compare").chain(words.split(' ')).collect();
         let file = ["--scores", &scores];
         let words = match said {
-            "--scores" | "naswot" => words,
+            "--scores" | "naswot" | "all methods are scored" => words,
             _ => [&words[..], &file].concat(),
         };
         let output = nas(&words);

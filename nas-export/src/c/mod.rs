@@ -95,13 +95,7 @@ impl CNetwork {
     /// not fit 32 bits.
     pub fn quantized(source: &Source<'_>, images: &[Vec<u8>]) -> Result<Self, ExportError> {
         source.check()?;
-        if images.is_empty() {
-            return Err(ExportError::Mismatch {
-                what: "the number of images to measure ranges on",
-                got: "0".to_owned(),
-                expected: "at least 1, and better some hundred".to_owned(),
-            });
-        }
+        Source::check_calibration(images)?;
         let program = Program::of(source, Number::Int8)?;
         Ok(Self {
             integers: Some(Quantized::of(&program, images)?),

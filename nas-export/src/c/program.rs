@@ -183,7 +183,7 @@ impl Layers<'_> {
                 step.calls.as_mut_slice(),
                 inputs.len() == 1 && inputs[0].is_plain(),
             ) {
-                // All of a map that lies there in order is as good as a single place.
+                // Where a layer reads a whole map in order, the map can be one place with many channels.
                 if call.sees_all(step.seen) {
                     call.inputs = vec![inputs[0].flat().parts];
                     step.seen = [1, 1];

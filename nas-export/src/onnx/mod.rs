@@ -60,13 +60,7 @@ impl Onnx {
     #[cfg(feature = "check")]
     pub fn quantized(&self, source: &Source<'_>, images: &[Vec<u8>]) -> Result<Vec<u8>, ExportError> {
         source.check()?;
-        if images.is_empty() {
-            return Err(ExportError::Mismatch {
-                what: "the number of images to measure ranges on",
-                got: "0".to_owned(),
-                expected: "at least 1, and better some hundred".to_owned(),
-            });
-        }
+        Source::check_calibration(images)?;
         let graph = folded(source)?;
         let values = quantize::values(&graph);
         let image = source.model.network().image();

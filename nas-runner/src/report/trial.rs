@@ -46,10 +46,10 @@ impl TrialDetail {
             let evaluation = one.conclusion.as_ref().and_then(|end| end.result.as_ref().ok());
             course
                 .extend(evaluation.map(|evaluation| (one.trial.fidelity.epochs, evaluation.valid_accuracy)));
-            // Each continues an earlier one, so this comes to an end.
+            // Only earlier trials are followed, so the loop ends whatever the records say.
             next = match one.trial.continues {
-                Some(continued) => records.trial_of(continued.trial)?,
-                None => None,
+                Some(continued) if continued.trial < one.trial.id => records.trial_of(continued.trial)?,
+                _ => None,
             };
         }
         course.reverse();
