@@ -1,7 +1,8 @@
 //! What can be seen of a pass beside its result: signs that ReLUs read, statistics of batch norms,
 //! products of maps with their gradients, the seconds of each step.
 //!
-//! A pass without an observer does nothing for it.
+//! A pass without an observer does nothing for it. An observer changes nothing that a pass computes,
+//! unless it moves values away from 0 ([`Observer::moves`]).
 
 use rayon::prelude::*;
 

@@ -10,7 +10,7 @@
 //! | `naswot` | [`Naswot`](ProxyKind::Naswot) | forward |
 //! | `grad_norm`, `snip`, `plain`, `fisher` | those of these names | one forward and backward for all, with that of naswot |
 //! | `jacov`, `epe_nas` | those of these names | one forward and backward for both |
-//! | `grasp` | [`Grasp`](ProxyKind::Grasp) | two forward and backward, in double precision |
+//! | `grasp` | [`Grasp`](ProxyKind::Grasp) | one forward, then two forward and backward or more, in double precision |
 //! | `synflow` | [`Synflow`](ProxyKind::Synflow) | one forward of two images, in double precision |
 //! | `zen` | [`Zen`](ProxyKind::Zen) | two forward |
 //! | `l2_norm`, `size` | [`L2Norm`](ProxyKind::L2Norm), [`Parameters`](ProxyKind::Parameters), [`Macs`](ProxyKind::Macs) | none |
