@@ -323,8 +323,9 @@ impl Figures {
         })
     }
 
-    /// The evaluation; what the program has left out is what the study knows.
-    pub(crate) fn evaluation(self, epochs: u32, seconds: f64, device: &str) -> Detailed {
+    /// The evaluation; what the program has left out is what the study knows: the `epochs` asked
+    /// for, the `seconds` measured, and the `device`.
+    pub fn evaluation(self, epochs: u32, seconds: f64, device: &str) -> Detailed {
         let evaluation = Evaluation {
             valid_accuracy: self.valid_accuracy.unwrap_or(f64::NAN),
             valid_loss: self.valid_loss,
