@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 /// The command that starts a worker.
 pub fn worker() -> Result<Vec<String>> {
-    Ok(vec![this()?, "worker".to_owned()])
+    Ok(vec![this()?, "evaluate".to_owned()])
 }
 
 /// The message that tells a worker its task: `task` is the name under which it knows these

@@ -51,6 +51,8 @@ Examples:
       Evolution that trains only the better of several candidates, by a score of untrained networks
   nas search random --evaluator 'python3 mine.py' --workers 2 --batch 2
       Random search, evaluated by your own program
+  nas search evolution --data cifar10 --store postgres://db/searches --batch 32
+      Evolution whose trials are trained by workers on other machines (nas worker)
   nas search evolution --evaluator proxy:naswot --data digits --trials 500
       Evolution on scores of untrained networks; only the best architecture is trained
 
@@ -95,6 +97,18 @@ pub struct OwnArgs {
     /// Whether a file may name a program.
     #[command(flatten)]
     pub consent: ConsentArgs,
+    /// Hand trials to `nas worker`s on other machines, through this PostgreSQL database
+    ///
+    /// The address is postgres://USER@HOST:PORT/DATABASE; the password comes from ~/.pgpass or PGPASSWORD. --batch says how
+    /// many trials are handed out at a time, and never changes with the number of workers. The run directory stays here.
+    #[arg(
+        long,
+        hide_short_help = true,
+        help_heading = "Hardware",
+        value_name = "URL",
+        conflicts_with = "workers"
+    )]
+    pub store: Option<String>,
     /// Seed of all randomness [default: 0]
     #[arg(long, value_name = "N", value_parser = seed())]
     pub seed: Option<u64>,

@@ -2,6 +2,7 @@
 
 mod command;
 mod costs;
+mod elsewhere;
 mod forecast;
 mod halving;
 mod images;

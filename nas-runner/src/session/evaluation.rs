@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +34,54 @@ pub struct TrialSettings {
     config: RunConfig,
     /// Where trainings leave their state.
     checkpoints: PathBuf,
+}
+
+/// Who evaluates the trials of a search.
+#[derive(Clone, Copy)]
+pub enum Crew<'a> {
+    /// This process.
+    Here,
+    /// As many processes of this machine.
+    Processes(NonZeroUsize),
+    /// Other machines.
+    Elsewhere {
+        /// An evaluator that hands trials out. As many threads use it as a batch has trials.
+        evaluator: &'a dyn Evaluator,
+        /// Called once no trial is left, before the final training.
+        ended: &'a dyn Fn(),
+    },
+}
+
+/// That many processes, or this one for 0.
+impl From<usize> for Crew<'_> {
+    fn from(workers: usize) -> Self {
+        NonZeroUsize::new(workers).map_or(Self::Here, Self::Processes)
+    }
+}
+
+impl Crew<'_> {
+    /// How many trials are evaluated at a time, with batches of this size.
+    pub(super) fn at_a_time(self, batch: u32) -> NonZeroUsize {
+        let batch = NonZeroUsize::new(batch as usize).unwrap_or(NonZeroUsize::MIN);
+        match self {
+            Self::Here => NonZeroUsize::MIN,
+            Self::Processes(workers) => workers.min(batch),
+            Self::Elsewhere { .. } => batch,
+        }
+    }
+}
+
+/// What one slot of a worker on another machine has.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot<'a> {
+    /// Folder in which trainings leave their state; if machines share it, each continues what another began.
+    pub checkpoints: &'a Path,
+    /// Device that it computes on.
+    pub device: Option<&'a str>,
+    /// Threads that it computes on.
+    pub threads: NonZeroUsize,
+    /// By which its trial is given up.
+    pub stop: &'a Stop,
 }
 
 /// The evaluator of a worker.
@@ -123,6 +171,50 @@ impl Session {
 
     /// Workers: processes of this program, or of the user's.
     pub(super) fn processes(&self, run: &RunDir, workers: NonZeroUsize) -> Result<Processes> {
+        let devices = match &self.config.estimation {
+            Estimation::Training(plan) => device::listed(&plan.device).collect(),
+            Estimation::Command(plan) => plan.devices(),
+            Estimation::Table(_) => Vec::new(),
+        };
+        let threads = NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN);
+        self.start_processes(&checkpoints(run), workers, devices, threads, &self.stop)
+    }
+
+    /// What evaluates the trials of this search, in one line, whoever is asked: a command is started to
+    /// say it.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn trial_description(&self, run: &RunDir) -> Result<String> {
+        match &self.source {
+            Source::Command(_) => Ok(self.processes(run, NonZeroUsize::MIN)?.description()),
+            _ => Ok(self.evaluator()?.description()),
+        }
+    }
+
+    /// What evaluates the trials of one slot of a worker on another machine: a process of this machine.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn slot(&self, slot: Slot<'_>) -> Result<Processes> {
+        let devices = slot.device.into_iter().collect();
+        self.start_processes(
+            slot.checkpoints,
+            NonZeroUsize::MIN,
+            devices,
+            slot.threads,
+            slot.stop,
+        )
+    }
+
+    fn start_processes(
+        &self,
+        checkpoints: &Path,
+        workers: NonZeroUsize,
+        devices: Vec<&str>,
+        threads: NonZeroUsize,
+        stop: &Stop,
+    ) -> Result<Processes> {
         let (program, settings, description) = match &self.source {
             Source::Command(plan) => (
                 program::guarded(shell(&plan.command))?,
@@ -132,7 +224,7 @@ impl Session {
             _ => {
                 let settings = TrialSettings {
                     config: self.config.clone(),
-                    checkpoints: std::path::absolute(checkpoints(run))?,
+                    checkpoints: std::path::absolute(checkpoints)?,
                 };
                 let description = self.evaluator()?.description();
                 (
@@ -142,31 +234,30 @@ impl Session {
                 )
             }
         };
-        let devices = match &self.config.estimation {
-            Estimation::Training(plan) => device::listed(&plan.device).collect(),
-            Estimation::Command(plan) => plan.devices(),
-            Estimation::Table(_) => Vec::new(),
-        };
         let bounds = self.config.trial.unwrap_or_default();
         let config = ProcessConfig {
             program,
             workers,
             devices: devices.into_iter().map(str::to_owned).collect(),
-            threads: NonZeroUsize::new(rayon::current_num_threads()).unwrap_or(NonZeroUsize::MIN),
+            threads,
             settings,
             description,
             metric: self.config.metric(),
             trial_timeout_seconds: bounds.timeout_seconds,
             trial_memory_bytes: bounds.memory_bytes,
         };
-        match Processes::start(config, Arc::clone(&self.space), self.stop.clone()) {
+        match Processes::start(config, Arc::clone(&self.space), stop.clone()) {
             Err(ProcessError::Interrupted) => Err(super::Stopped.into()),
             started => Ok(started?),
         }
     }
 
     /// What looks at trials that are trained before they are.
-    pub(super) fn preflight<'a>(&'a self, evaluator: &'a dyn Evaluator) -> Option<Preflight<'a>> {
+    pub(super) fn preflight<'a>(
+        &'a self,
+        evaluator: &'a dyn Evaluator,
+        crew: Crew<'_>,
+    ) -> Option<Preflight<'a>> {
         let Source::Training {
             evaluator: training,
             scorer: None,
@@ -178,12 +269,13 @@ impl Session {
         Some(Preflight {
             training,
             evaluator,
-            // All of it, however many workers share it: how many there are must decide nothing.
-            limit: self
-                .config
-                .trial
-                .and_then(|trial| trial.memory_bytes)
-                .or_else(memory::installed),
+            // All of it, however many workers share it: how many there are must decide nothing. That of other machines is not
+            // known here.
+            limit: match (self.config.trial.and_then(|trial| trial.memory_bytes), crew) {
+                (Some(limit), _) => Some(limit),
+                (None, Crew::Elsewhere { .. }) => None,
+                (None, _) => memory::installed(),
+            },
         })
     }
 

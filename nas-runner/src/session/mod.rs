@@ -5,7 +5,6 @@ mod evaluation;
 mod halving;
 mod report;
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +36,7 @@ use crate::watch::{RunEvent, Unwatched, Watcher};
 
 pub use ending::{FinalRecord, NETWORK_FILE};
 use evaluation::remove_checkpoints;
-pub use evaluation::{TrialSettings, Worker};
+pub use evaluation::{Crew, Slot, TrialSettings, Worker};
 pub use halving::halved;
 pub use report::SearchResult;
 
@@ -266,6 +265,11 @@ impl Session {
         self.space.as_ref()
     }
 
+    /// The space searched, for others to keep.
+    pub fn shared_space(&self) -> &Arc<dyn Space> {
+        &self.space
+    }
+
     /// What judges architectures, limits included.
     pub fn description(&self) -> Result<String> {
         let evaluator = self.evaluator()?;
@@ -371,31 +375,41 @@ impl Session {
         })
     }
 
-    /// Runs the rest of the search and of the final training, with this number of worker processes
-    /// or none.
+    /// Runs the rest of the search and of the final training; this crew evaluates the trials.
     ///
     /// # Errors
     /// [`Stopped`] where it was asked to stop.
-    pub fn run(&self, run: &RunDir, mut store: Store, workers: usize) -> Result<SearchResult> {
-        let batch = self.config.batch;
-        if workers > batch as usize {
+    pub fn run<'c>(&self, run: &RunDir, mut store: Store, crew: impl Into<Crew<'c>>) -> Result<SearchResult> {
+        let (batch, crew) = (self.config.batch, crew.into());
+        if let Crew::Processes(workers) = crew
+            && workers.get() > batch as usize
+        {
             let note = format!(
                 "note: {workers} workers, but a batch of {batch}: only that number run at a time. A larger \
                  batch (--batch) needs a new search"
             );
             self.watcher.watch(RunEvent::Note(&note));
         }
-        let concluded = self.search(run, &mut store, workers)?;
+        let concluded = self.search(run, &mut store, crew)?;
         self.result(run, &concluded)
     }
 
-    /// Runs the rest of the study and of the final training, with this number of worker processes
-    /// or none.
+    /// Runs the rest of the study and of the final training; this crew evaluates the trials.
     ///
     /// # Errors
     /// [`Stopped`] where it was asked to stop.
-    pub fn search(&self, run: &RunDir, store: &mut Store, workers: usize) -> Result<Concluded> {
-        Environment::here(NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN)).record(run)?;
+    pub fn search<'c>(
+        &self,
+        run: &RunDir,
+        store: &mut Store,
+        crew: impl Into<Crew<'c>>,
+    ) -> Result<Concluded> {
+        let crew = crew.into();
+        let at_a_time = match crew {
+            Crew::Processes(workers) => workers,
+            crew => crew.at_a_time(self.config.batch),
+        };
+        Environment::here(at_a_time).record(run)?;
         if let Some(images) = self.config.images()
             && let Some(split) = SplitRecord::of(images.source())?
         {
@@ -406,7 +420,7 @@ impl Session {
             screen.record_in(run)?;
         }
         let (mut searcher, parameters) = self.searcher(run)?;
-        let summary = self.study(run, store, workers, (&mut searcher, parameters))?;
+        let summary = self.study(run, store, crew, (&mut searcher, parameters))?;
         if summary.end == Some(End::Stopped) {
             if let Some(best) = &summary.best {
                 run.write_best(best)?;
@@ -460,18 +474,17 @@ impl Session {
         &self,
         run: &RunDir,
         store: &mut Store,
-        workers: usize,
+        crew: Crew<'_>,
         (searcher, parameters): (&mut Searcher<'_>, String),
     ) -> Result<Summary> {
-        let evaluator: Box<dyn Evaluator + '_> = match NonZeroUsize::new(workers) {
-            // No more than a batch are ever at work.
-            Some(workers) => {
-                let batch = NonZeroUsize::new(self.config.batch as usize).unwrap_or(NonZeroUsize::MIN);
-                Box::new(self.processes(run, workers.min(batch))?)
-            }
-            None => self.here(run)?,
+        // No more than a batch are ever at work.
+        let workers = crew.at_a_time(self.config.batch);
+        let evaluator: Box<dyn Evaluator + '_> = match crew {
+            Crew::Here => self.here(run)?,
+            Crew::Processes(_) => Box::new(self.processes(run, workers)?),
+            Crew::Elsewhere { evaluator, .. } => Box::new(evaluator),
         };
-        let preflight = self.preflight(evaluator.as_ref());
+        let preflight = self.preflight(evaluator.as_ref(), crew);
         let evaluator: &dyn Evaluator = match &preflight {
             Some(preflight) => preflight,
             None => evaluator.as_ref(),
@@ -499,7 +512,7 @@ impl Session {
             _ => Commit::EveryStep,
         };
         let options = RunOptions {
-            workers: NonZeroUsize::new(workers).unwrap_or(NonZeroUsize::MIN),
+            workers,
             commit,
             stop: self.stop.clone(),
         };
@@ -510,6 +523,11 @@ impl Session {
             self.watcher.watch(RunEvent::Study(event));
         })?;
         self.watcher.watch(RunEvent::SearchEnds);
+        if let Crew::Elsewhere { ended, .. } = crew
+            && summary.end != Some(End::Stopped)
+        {
+            ended();
+        }
         Ok(summary)
     }
 
