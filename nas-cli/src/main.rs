@@ -4,6 +4,7 @@ mod architecture;
 mod args;
 mod commands;
 mod consent;
+mod elsewhere;
 mod output;
 mod progress;
 mod signals;
@@ -92,7 +93,9 @@ fn run(cli: &Cli) -> Result<()> {
         Command::Doctor(args) => commands::doctor::run(args, output),
         Command::Completions(args) => commands::completions::run(args, output),
         Command::Man(args) => commands::man::run(args, output),
-        Command::Worker => commands::worker::run(),
+        Command::Worker(args) => commands::worker::run(args, output),
+        Command::Launch(command) => commands::launch::run(command, output),
+        Command::Evaluate => commands::evaluate::run(),
         Command::Guard { program } => commands::guard::run(program),
     }
 }

@@ -203,7 +203,7 @@ mod tests {
             .filter(|one| visible().find_subcommand(one.get_name()).is_none())
             .map(|one| one.get_name().to_owned())
             .collect();
-        assert_eq!(hidden, ["worker", "guard"]);
+        assert_eq!(hidden, ["evaluate", "guard"]);
         assert_eq!(visible().get_version(), Cli::command().get_version());
     }
 }

@@ -1,5 +1,6 @@
 //! The command line as typed: a file for each group of commands, with their options and examples.
 
+mod cluster;
 mod compare;
 mod data;
 mod export;
@@ -11,6 +12,9 @@ mod search;
 mod table;
 mod tools;
 
+pub(crate) use cluster::{
+    KubernetesArgs, LaunchCommand, LaunchedArgs, ResourceArgs, SlurmArgs, SshArgs, WorkerArgs,
+};
 pub(crate) use compare::{CompareArgs, Entrant, What};
 pub(crate) use data::{CacheArgs, CheckArgs, DataCommand, DataDirArgs};
 pub(crate) use export::{ExportArgs, ExportFormat, Integers};
@@ -102,9 +106,14 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Write manual pages
     Man(ManArgs),
+    /// Evaluate the trials of searches on other machines, which come from a database
+    Worker(WorkerArgs),
+    /// Write what starts workers on a cluster: for Slurm, Kubernetes or ssh
+    #[command(subcommand)]
+    Launch(LaunchCommand),
     /// Evaluates trials that come in on stdin: what --workers starts
     #[command(hide = true)]
-    Worker,
+    Evaluate,
     /// Runs a program and ends what it has started: what --evaluator is started by
     #[command(hide = true)]
     Guard {

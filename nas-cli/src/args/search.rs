@@ -14,7 +14,9 @@ Examples:
   nas resume runs/evolution-nb201-0 --workers 4
       Continue with four processes
   nas resume runs/evolution-nb201-0 --data /new/place/photos
-      Continue with images that were moved";
+      Continue with images that were moved
+  nas resume runs/again --store postgres://db/searches --study evolution-nb201-0
+      Continue a search whose machine was lost";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = RESUME_EXAMPLES)]
@@ -39,6 +41,14 @@ pub(crate) struct ResumeArgs {
     pub(crate) consent: ConsentArgs,
     #[command(flatten)]
     pub(crate) workers: WorkerArgs,
+    /// PostgreSQL database through which `nas worker`s get the trials [default: that of the start]
+    ///
+    /// With --study, DIR may be new: the search of that name is continued from what the database has of it.
+    #[arg(long, value_name = "URL", conflicts_with = "workers")]
+    pub(crate) store: Option<String>,
+    /// Study of that database to continue in a new run directory, by name or number
+    #[arg(long, value_name = "STUDY", requires = "store")]
+    pub(crate) study: Option<String>,
     /// Most trials, if more than at the start
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) trials: Option<u64>,
@@ -48,11 +58,16 @@ pub(crate) struct ResumeArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_long_help = "Example:\n  nas status runs/evolution-nb201-0")]
+#[command(
+    after_long_help = "Examples:\n  nas status runs/evolution-nb201-0\n  nas status --store postgres://db/searches"
+)]
 pub(crate) struct StatusArgs {
     /// Run directory
-    #[arg(value_name = "RUN")]
-    pub(crate) run: PathBuf,
+    #[arg(value_name = "RUN", required_unless_present = "store")]
+    pub(crate) run: Option<PathBuf>,
+    /// PostgreSQL database whose studies and workers are shown
+    #[arg(long, value_name = "URL", conflicts_with = "run")]
+    pub(crate) store: Option<String>,
 }
 
 const REPORT_EXAMPLES: &str = "\

@@ -29,11 +29,16 @@ pub(crate) enum Topic {
 }
 
 #[derive(Debug, Args)]
-#[command(after_long_help = "Examples:\n  nas doctor\n  nas doctor --data-dir /data --json")]
+#[command(
+    after_long_help = "Examples:\n  nas doctor\n  nas doctor --data-dir /data --json\n  nas doctor --store postgres://db/searches"
+)]
 pub(crate) struct DoctorArgs {
     /// Folder to look for data sets in [default: $NAS_DATA_DIR]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// PostgreSQL database to look at, for searches on many machines
+    #[arg(long, value_name = "URL")]
+    pub(crate) store: Option<String>,
 }
 
 const COMPLETIONS_HELP: &str = "\

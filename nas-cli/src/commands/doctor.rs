@@ -14,6 +14,7 @@ use nas_runner::{Environment, data_dir, device};
 use serde::Serialize;
 
 use crate::args::DoctorArgs;
+use crate::commands::stored::ServerRow;
 use crate::output::{Output, wrapped};
 
 /// Columns of a line of the table.
@@ -50,6 +51,8 @@ struct Diagnosis {
     data: Vec<DataRow>,
     parquet: bool,
     python: Option<Python>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<ServerRow>,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,6 +108,7 @@ pub(crate) fn run(args: &DoctorArgs, output: Output) -> Result<()> {
         data_dir,
         parquet: cfg!(feature = "parquet"),
         python: python(),
+        database: args.store.as_deref().map(ServerRow::new).transpose()?,
     };
     output.result(&diagnosis, || text(&diagnosis))
 }
@@ -291,6 +295,13 @@ fn text(diagnosis: &Diagnosis) -> String {
             "only needed for evaluators in Python",
             Some("Python 3 is on https://www.python.org and in the packages of most systems."),
         ),
+    }
+    if let Some(database) = &diagnosis.database {
+        let hint = format!("{}: {}.", database.address, database.details());
+        match database.usable {
+            true => table.line("database", "works", &database.details(), None),
+            false => table.line("database", "missing", &database.address, Some(&hint)),
+        }
     }
     table.line(
         "reports",

@@ -156,7 +156,7 @@ mod tests {
         ] {
             assert!(names.contains(&name), "{name} in {names:?}");
         }
-        for name in ["worker", "guard", "help"] {
+        for name in ["evaluate", "guard", "help"] {
             assert!(
                 !names.iter().any(|page| page.contains(name)),
                 "{name} in {names:?}"

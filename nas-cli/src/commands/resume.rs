@@ -1,5 +1,6 @@
 //! `nas resume`: goes on where a run stopped.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use nas_runner::{Session, Typed, Usage, data, data_dir, shell};
 use nas_study::{RunDir, StudyError};
 
 use crate::args::ResumeArgs;
+use crate::elsewhere::Elsewhere;
 use crate::output::Output;
 use crate::progress::Bars;
 use crate::{consent, signals};
@@ -18,7 +20,10 @@ use crate::{consent, signals};
 /// once all of the new one is known to be good, and before the store, which every call brings up to it.
 pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     let stop = signals::stop()?;
-    let run = RunDir::open(&args.run)?;
+    let run = match (&args.store, &args.study) {
+        (Some(store), Some(study)) => recreated(&args.run, store, study)?,
+        _ => RunDir::open(&args.run)?,
+    };
     let recorded: RunConfig = run.read_config()?;
     consent::check(&recorded, args.evaluator.as_deref(), args.consent.allow_evaluator)?;
     let mut config = recorded.clone();
@@ -40,6 +45,15 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     config.keep_latencies_in(run.path())?;
     let session = Session::prepare_watched(config, &stop, Arc::new(Bars::default()))?;
     let workers = session.workers(args.workers.count())?;
+    // Workers that are typed are those of this machine.
+    let elsewhere = match args.workers.count() {
+        Some(_) => None,
+        None => Elsewhere::of_run(&run, args.store.as_deref())?,
+    };
+    let elsewhere = match (elsewhere, &args.store) {
+        (None, Some(typed)) => Some(Elsewhere::new(typed, &session)?),
+        (recorded, _) => recorded,
+    };
     let config = session.config();
     let mut store = run.store()?;
     let study = store.records().study()?;
@@ -63,6 +77,20 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
         store.extend_budget(config.budget)?;
     }
     signals::set_resume_hint(shell::resume(&args.run, Some(session.config())));
-    let result = session.run(&run, store, workers)?;
+    let result = match elsewhere {
+        None => session.run(&run, store, workers)?,
+        Some(elsewhere) => {
+            elsewhere.record(&run)?;
+            elsewhere.run(&session, &run, store, &stop)?
+        }
+    };
     output.result(&result, || result.to_string())
+}
+
+/// A new run directory of a search whose own is lost. What it had of results is still in the database.
+fn recreated(path: &Path, store: &str, study: &str) -> Result<RunDir> {
+    let (elsewhere, config) = Elsewhere::find(store, study)?;
+    let (run, _) = RunDir::create(path, &config)?;
+    elsewhere.record(&run)?;
+    Ok(run)
 }

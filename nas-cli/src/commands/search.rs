@@ -8,6 +8,7 @@ use nas_runner::args::SearchArgs;
 use nas_runner::{Session, Usage, plan, shell};
 use nas_study::RunDir;
 
+use crate::elsewhere::Elsewhere;
 use crate::output::{Output, note};
 use crate::progress::Bars;
 use crate::{consent, signals};
@@ -34,6 +35,8 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
         let why = format!("{}: the name of a run directory must be UTF-8", path.display());
         return Err(Usage::new(why).into());
     }
+    let typed = args.own.store.as_deref();
+    let elsewhere = typed.map(|typed| Elsewhere::new(typed, &session)).transpose()?;
     let (run, store) = RunDir::create(&path, session.config())?;
     let resume = shell::resume(&path, Some(session.config()));
     signals::set_resume_hint(resume.clone());
@@ -43,7 +46,13 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
             path.display()
         ));
     }
-    let result = session.run(&run, store, workers)?;
+    let result = match elsewhere {
+        None => session.run(&run, store, workers)?,
+        Some(elsewhere) => {
+            elsewhere.record(&run)?;
+            elsewhere.run(&session, &run, store, &stop)?
+        }
+    };
     output.result(&result, || result.to_string())
 }
 

@@ -4,15 +4,22 @@ use anyhow::Result;
 use nas_report::Shown;
 use nas_report::number::{counted, grouped, seconds};
 use nas_runner::plan::{Estimation, RunConfig};
-use nas_runner::{State, Status, shell};
+use nas_runner::{State, Status, Usage, shell};
 use nas_study::RunDir;
 
 use crate::args::StatusArgs;
+use crate::commands::stored;
 use crate::output::Output;
 
 /// Looks at the records, without changing or locking anything.
 pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
-    let run = RunDir::open(&args.run)?;
+    if let Some(store) = &args.store {
+        return stored::show(store, output);
+    }
+    let Some(path) = &args.run else {
+        return Err(Usage::new("expected a run directory, or --store").into());
+    };
+    let run = RunDir::open(path)?;
     let config: RunConfig = run.read_config()?;
     let status = Status::of(&run, &config)?;
     output.result(&status, || {
@@ -21,7 +28,7 @@ pub(crate) fn run(args: &StatusArgs, output: Output) -> Result<()> {
             Estimation::Table(plan) => plan.evaluator().is_ok_and(|table| table.has_seconds()),
             Estimation::Training(_) | Estimation::Command(_) => true,
         };
-        text(&status, timed, &shell::resume(&args.run, Some(&config)))
+        text(&status, timed, &shell::resume(path, Some(&config)))
     })
 }
 

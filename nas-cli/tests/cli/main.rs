@@ -6,6 +6,8 @@
 )]
 
 mod bananas;
+#[cfg(unix)]
+mod cluster;
 mod compare;
 mod darts;
 mod enas;

@@ -55,7 +55,7 @@ fn every_shell_gets_a_script_with_all_commands_and_none_that_nobody_types() {
             assert!(script.contains(name), "{shell}: {name}");
         }
         assert!(
-            !script.contains("worker\n") && !script.contains("guard"),
+            !script.contains("evaluate\n") && !script.contains("guard"),
             "{shell}"
         );
         let printed = json(&["completions", shell, "--json"]);

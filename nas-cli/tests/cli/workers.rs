@@ -3,7 +3,7 @@
 use super::*;
 
 /// The trials with everything that decides anything.
-fn trials(run: &Path) -> Vec<String> {
+pub(super) fn trials(run: &Path) -> Vec<String> {
     let records = Records::open(run.join("study.db")).unwrap().trials().unwrap();
     let told = records.iter().map(|record| {
         let result = record.outcome().unwrap().result;
