@@ -20,7 +20,7 @@ LABEL org.opencontainers.image.title="nas" \
       org.opencontainers.image.source="https://github.com/nas-rs/nas"
 COPY --from=build /nas /usr/local/bin/nas
 COPY LICENSE-MIT LICENSE-APACHE /usr/local/share/doc/nas/
-RUN useradd --create-home --uid 1000 nas && install --directory --owner=nas /work
+RUN useradd --create-home --uid 1000 nas && install --directory --owner=nas /work /shared
 USER nas
 # Data are read here, and run directories are written here.
 WORKDIR /work
