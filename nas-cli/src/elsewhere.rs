@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use nas_cluster::{Address, Coordinator, Enlisted, Shared, Timing};
-use nas_runner::{Crew, RunConfig, SearchResult, Session, Stopped, Typed};
+use nas_runner::{Crew, RunConfig, SearchResult, Session, Stopped, Typed, shell};
 use nas_space::search::Stop;
 use nas_study::{RunDir, Store};
 use serde::{Deserialize, Serialize};
@@ -106,7 +106,10 @@ impl Elsewhere {
             stop: stop.clone(),
             owner: format!("{} (pid {})", host(), std::process::id()),
         };
-        let coordinator = Coordinator::start(&address, enlisted, Timing::default())?;
+        let coordinator = Coordinator::start(&address, enlisted, Timing::default()).with_context(|| {
+            let resume = shell::resume(run.path(), Some(config));
+            format!("the trials cannot be handed out; to evaluate them on this machine: {resume} --workers 1")
+        })?;
         note(&format!(
             "trials are handed out as study '{name}'; workers get them by: nas worker --store {address}"
         ));

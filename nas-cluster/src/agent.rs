@@ -109,11 +109,11 @@ enum Next {
 }
 
 impl<'a> Agent<'a> {
-    /// A worker that is known to the database from now on.
+    /// A worker that is known to the database from now on. Where there are no tables yet, it
+    /// creates them, and waits for studies.
     ///
     /// # Errors
-    /// [`ClusterError`] where the database cannot be used. A worker creates no tables: a study
-    /// does.
+    /// [`ClusterError`] where the database cannot be used.
     pub fn register(
         address: &Address,
         config: AgentConfig,

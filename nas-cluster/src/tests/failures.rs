@@ -292,11 +292,13 @@ fn answers_that_get_lost_neither_lose_nor_repeat_a_result() {
     let Some(server) = Server::start() else { return };
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("study.db");
+    let rounds = times(4, 20);
+    let trials = 40 + 20 * u64::from(rounds);
     let mute = Arc::new(AtomicBool::new(false));
     let url = server.url(proxy(server.port, Arc::clone(&mute)));
-    let mut search = Process::study(&server.url(server.port), 120, 6, &database);
+    let mut search = Process::study(&server.url(server.port), trials, 6, &database);
     let _worker = Process::worker(&url, 20, 3, &folder.path().join("log"));
-    for round in 0..times(4, 20) {
+    for round in 0..rounds {
         wait_for(
             &server,
             "SELECT count(*) FROM nas.result",
@@ -308,6 +310,9 @@ fn answers_that_get_lost_neither_lose_nor_repeat_a_result() {
     }
     assert!(search.ends(120).success());
     let store = Store::open(&database).unwrap();
-    assert_eq!(lasting(&store.records().trials().unwrap()), undisturbed(120, 6));
-    check_rules(&server, 120);
+    assert_eq!(
+        lasting(&store.records().trials().unwrap()),
+        undisturbed(trials, 6)
+    );
+    check_rules(&server, trials as i64);
 }
