@@ -120,15 +120,26 @@ fn what_is_found_is_looked_up_and_audited_in_a_table() {
 #[test]
 fn what_is_found_is_within_limits() {
     let dir = tempfile::tempdir().unwrap();
-    let params = |name: &str, extra: &str| {
+    let search = |name: &str, limit: &str| {
         let run = dir.path().join(name);
-        let words = search(&run, &format!("--channels 4 --epochs 1 --final-epochs 1 {extra}"));
-        json(&borrowed(&words))["final"]["params"].as_u64().unwrap()
+        let words = search(&run, &format!("--channels 4 --epochs 1 --final-epochs 1 {limit}"));
+        let params = json(&borrowed(&words))["final"]["params"].as_u64().unwrap();
+        (params, timeless(&run, "search-0.json"))
     };
-    let free = params("free", "");
-    let limit = free - 1;
-    let within = params("within", &format!("--max-params {limit}"));
-    assert!(within <= limit, "{within}, at most {limit}");
+    // The smallest has 4,822 parameters.
+    let (params, within) = search("within", "--max-params 8000");
+    assert!((4822..=8000).contains(&params), "{params}");
+    let (_, free) = search("free", "");
+    assert_ne!(within["candidates"], free["candidates"]);
+    let losses = |record: &Value| -> Vec<Value> {
+        let history = record["history"].as_array().unwrap();
+        history.iter().map(|epoch| epoch["train_loss"].clone()).collect()
+    };
+    assert_eq!(
+        losses(&within),
+        losses(&free),
+        "the training is that of the whole space"
+    );
 }
 
 #[test]

@@ -480,7 +480,7 @@ fn what_has_no_supernet_or_does_not_fit_is_refused() {
     let new = |space: Arc<dyn Space>, config: SposConfig| {
         Spos::new(space, &dataset, config, Seed::new(0), &Compute::cpu()).map(|_| ())
     };
-    let nasnet: Arc<dyn Space> = Arc::from(by_name("nasnet").unwrap());
+    let nasnet: Arc<dyn Space> = by_name("nasnet").unwrap();
     let refused = new(nasnet, config()).unwrap_err().to_string();
     assert!(refused.contains("read one state twice"), "{refused}");
     let refused = new(Arc::new(nb201()), SposConfig::default())
