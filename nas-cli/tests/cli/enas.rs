@@ -98,8 +98,37 @@ fn what_is_found_is_looked_up_and_audited_in_a_table() {
         (&result["epochs"], &result["final"]["epochs"]),
         (&12.into(), &200.into())
     );
-    let tau = result["audit"]["kendall_tau"].as_f64().unwrap();
+    let audit = &result["audit"];
+    let tau = audit["kendall_tau"].as_f64().unwrap();
     assert!((-1.0..=1.0).contains(&tau), "{tau}");
+    assert_eq!(audit["ranking"]["kendall"]["value"], tau);
+    for figure in [
+        &audit["ranking"]["kendall"],
+        &audit["ranking"]["spearman"],
+        &audit["top_5_regret"],
+    ] {
+        let [low, value, high] = [&figure["interval"][0], &figure["value"], &figure["interval"][1]]
+            .map(|number| number.as_f64().unwrap());
+        assert!(low <= value && value <= high && low < high, "{figure}");
+    }
+    let best = |sample: &[&Value]| {
+        sample
+            .iter()
+            .map(|one| one["alone"].as_f64().unwrap())
+            .fold(0.0, f64::max)
+    };
+    let mut sample: Vec<&Value> = audit["sample"].as_array().unwrap().iter().collect();
+    let all = best(&sample);
+    sample.sort_by(|a, b| {
+        b["shared"]
+            .as_f64()
+            .unwrap()
+            .total_cmp(&a["shared"].as_f64().unwrap())
+    });
+    if sample[4]["shared"] != sample[5]["shared"] {
+        let regret = audit["top_5_regret"]["value"].as_f64().unwrap();
+        assert!((regret - (all - best(&sample[..5]))).abs() < 1e-12, "{audit}");
+    }
 }
 
 #[test]
@@ -161,7 +190,7 @@ fn options_of_other_methods_are_refused() {
     for (words, named) in [
         ("enas --relaxation gdas", "it is for darts"),
         ("enas --preset nasnet", "it is for rl"),
-        ("rl --audit 3", "it is for enas"),
+        ("rl --audit 3", "it is for enas and spos"),
         ("rl --preset enas", "it is for enas"),
         ("random --entropy 0.1", "rl and enas"),
         ("enas --space chain", "no supernet"),

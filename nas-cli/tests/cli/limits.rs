@@ -155,6 +155,7 @@ fn counts_have_bounds() {
     let run = dir.path().join("run");
     for (command, flags) in [
         ("search enas", &["--audit", "--candidates", "--search-batch"][..]),
+        ("search spos", &["--path-candidates", "--path-population"]),
         ("search darts", &["--search-batch"]),
         ("search random", &["--batch-size"]),
         ("compare random", &["--seeds", "--jobs"]),

@@ -42,6 +42,7 @@ mod serve_browser;
 mod signals;
 mod sizes;
 mod soft_limits;
+mod spos;
 mod tables;
 mod tested;
 mod tools;

@@ -88,6 +88,13 @@ fn a_search_that_is_asked_to_stop_leaves_a_checkpoint_within_five_seconds_and_go
             "-TERM",
             143,
         ),
+        (
+            "spos",
+            "spos --space nb201 --search-epochs 4 --search-channels 8 --epochs 1 --final-epochs 1",
+            "search",
+            "-INT",
+            130,
+        ),
     ] {
         let run = dir.path().join(name);
         let search = format!("search {search} {digits} --seed 2");

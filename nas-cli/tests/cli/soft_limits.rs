@@ -138,7 +138,7 @@ fn soft_limits_that_have_no_meaning_are_refused() {
         assert!(message.contains(why), "{method} {extra}: {message}");
         assert!(!run.exists());
     }
-    for method in ["darts", "enas"] {
+    for method in ["darts", "enas", "spos"] {
         let message = refused(2, &["search", method, "--soft-max", "macs=1e6"]);
         assert!(message.contains("no meaning with method"), "{method}: {message}");
     }

@@ -43,6 +43,23 @@ impl Gradients {
         Self(parameters.iter().filter_map(take).collect())
     }
 
+    /// The sums of these and those of another loss, in the order of the parameters. A parameter that
+    /// only one of the losses depends on has the gradient of that one.
+    ///
+    /// # Errors
+    /// A Candle error where the two are of different shapes, or from the device.
+    pub fn plus(self, other: Self, parameters: &Parameters) -> candle_core::Result<Self> {
+        let mut sums: HashMap<String, Tensor> = self.0.into_iter().collect();
+        for (name, gradient) in other.0 {
+            let sum = match sums.get(&name) {
+                Some(before) => (before + gradient)?,
+                None => gradient,
+            };
+            sums.insert(name, sum);
+        }
+        Ok(Self::from_named(sums, parameters))
+    }
+
     /// The gradient in this parameter.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.0.get(name)
@@ -188,6 +205,19 @@ mod tests {
             ["a", "b"]
         );
         assert_eq!(gradients.get("b").unwrap().to_vec1::<f64>().unwrap(), [2.0; 3]);
+    }
+
+    #[test]
+    fn gradients_of_two_losses_add_up_in_the_order_of_the_parameters() {
+        let parameters = parameters(&["a", "b", "c", "unused"]);
+        let first = (weighted(&parameters, "c", 1.0) + weighted(&parameters, "b", 2.0)).unwrap();
+        let second = (weighted(&parameters, "b", 3.0) + weighted(&parameters, "a", 4.0)).unwrap();
+        let of = |loss| Gradients::of(loss, &parameters).unwrap();
+        let sum = of(&first).plus(of(&second), &parameters).unwrap();
+        let values = sum
+            .iter()
+            .map(|(name, gradient)| (name, gradient.to_vec1::<f64>().unwrap()[0]));
+        assert_eq!(values.collect::<Vec<_>>(), [("a", 4.0), ("b", 5.0), ("c", 1.0)]);
     }
 
     #[test]

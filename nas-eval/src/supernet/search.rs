@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::checkpoint::{Checkpoint, CheckpointForm, Identity, Learned};
 use super::training::SupernetTraining;
+use crate::clock::Stopwatch;
 use crate::error::EvalError;
 use crate::train::{EpochClock, Progress};
 
@@ -289,6 +290,27 @@ impl<M: OneShot> OneShotSearch<M> {
                 Err(error)
             }
         }
+    }
+
+    /// Makes a part of the work that follows the epochs. The state of the method says how far it has
+    /// come. The seconds of the part are counted. With a directory, a checkpoint is saved after it,
+    /// also if it was interrupted.
+    ///
+    /// # Errors
+    /// Those of the work and of [`OneShotSearch::save`].
+    pub fn part<T>(
+        &mut self,
+        checkpoint: Option<&Path>,
+        work: impl FnOnce(&SupernetTraining, &mut M) -> Result<T, M::Error>,
+    ) -> Result<T, M::Error> {
+        let watch = Stopwatch::start();
+        let result = work(&self.training, &mut self.method);
+        self.seconds += watch.seconds();
+        let saved = result.as_ref().map_or_else(M::is_interruption, |_| true);
+        if let Some(directory) = checkpoint.filter(|_| saved) {
+            self.save(directory)?;
+        }
+        result
     }
 
     /// Whether there is a checkpoint in this directory.

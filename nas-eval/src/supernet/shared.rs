@@ -6,8 +6,11 @@ use nas_space::network::{Network, NetworkConfig};
 use nas_space::spaces::{CellSpace, EnasMacroSpace, MixedChannels, RelaxedCell, Space};
 use ndarray::Array2;
 
-use super::Mixture;
 use super::one_hot::one_hot;
+use super::{Mixture, SupernetTraining};
+use crate::error::EvalError;
+use crate::model::Pass;
+use crate::train::Scores;
 
 /// A space whose architectures share the weights of one supernet.
 #[derive(Debug, Clone)]
@@ -83,6 +86,28 @@ impl SharedSpace {
                 Ok(Mixture::new(vec![table]))
             }
         }
+    }
+
+    /// Loss and accuracy of an architecture with the shared weights of a training, on the images
+    /// with these indices, such as all of [`TrainingData::valid`](crate::train::TrainingData::valid). `epoch` is that to report.
+    ///
+    /// Batch norms normalise by the statistics of the batch. Running ones would mix those of all
+    /// architectures that were trained, of which each has its own; to measure them again for each
+    /// architecture takes more passes than to judge it.
+    ///
+    /// # Errors
+    /// [`EvalError::Space`] for an architecture that is not of the space; otherwise as
+    /// [`SupernetTraining::evaluate_on`].
+    pub fn evaluate(
+        &self,
+        training: &SupernetTraining,
+        architecture: &Architecture,
+        indices: &[u32],
+        epoch: u32,
+    ) -> Result<Scores, EvalError> {
+        let mixture = self.mixture(architecture)?;
+        let batch_size = training.config().evaluation_batch_size;
+        training.evaluate_on(indices, batch_size, &mixture, &Pass::BatchStatistics, epoch)
     }
 
     /// The text that identifies the space in a checkpoint.

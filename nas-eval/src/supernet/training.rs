@@ -12,7 +12,7 @@ use crate::compute::Compute;
 use crate::data::{Augmentation, Batch, BatchPlan, Batcher, Dataset, Endless, LastBatch};
 use crate::error::EvalError;
 use crate::model::Pass;
-use crate::nn::{Moment, Optimizer, OptimizerState};
+use crate::nn::{Gradients, Moment, Optimizer, OptimizerState};
 use crate::train::{EpochSteps, Progress, Scores, Tally, TrainConfig, TrainingData, losses};
 
 /// A supernet with the data it is trained on and the optimizer of its weights: what searches by a
@@ -127,6 +127,15 @@ pub trait Steps {
     /// Those of the method.
     fn mixture(&mut self, training: &SupernetTraining, step: &Step<'_>) -> Result<Mixture, Self::Error>;
 
+    /// Mixtures besides that one. Each makes a pass over the same batch, the gradients of all are
+    /// added up, and the weights make one step. None, unless a method says otherwise.
+    ///
+    /// # Errors
+    /// Those of the method.
+    fn more(&mut self, _training: &SupernetTraining, _step: &Step<'_>) -> Result<Vec<Mixture>, Self::Error> {
+        Ok(Vec::new())
+    }
+
     /// Called before the weights make the step.
     ///
     /// # Errors
@@ -231,8 +240,9 @@ impl SupernetTraining {
                 examples: &examples.map_err(EvalError::from)?,
             };
             method.before(self, &step)?;
-            let mixture = method.mixture(self, &step)?;
-            self.step(&step, &mixture, tally)?;
+            let first = method.mixture(self, &step)?;
+            let more = method.more(self, &step)?;
+            self.step(&step, &first, &more, tally)?;
             method.after(self, &step)
         });
         self.progress = progress;
@@ -242,28 +252,47 @@ impl SupernetTraining {
         })
     }
 
-    /// One step of the weights.
-    fn step(&mut self, step: &Step<'_>, mixture: &Mixture, tally: &mut Tally) -> Result<(), EvalError> {
-        let Examples { images, labels } = step.examples;
+    /// One step of the weights, by the sum of the gradients with all mixtures.
+    fn step(
+        &mut self,
+        step: &Step<'_>,
+        first: &Mixture,
+        more: &[Mixture],
+        tally: &mut Tally,
+    ) -> Result<(), EvalError> {
         let dropout = self.seed.derive("dropout", step.pass.stream.into());
-        let pass = Pass::Train {
-            seed: dropout.derive("step", step.number as u64),
-            drop_path: 0.0,
-        };
+        let seed = dropout.derive("step", step.number as u64);
+        let mut gradients = self.differentiated(step, first, seed, tally)?;
+        for (number, mixture) in more.iter().enumerate() {
+            let seed = seed.derive("more", number as u64);
+            let others = self.differentiated(step, mixture, seed, tally)?;
+            gradients = gradients.plus(others, self.supernet.parameters())?;
+        }
+        if self.config.clip_norm > 0.0 {
+            gradients.clip_norm(self.config.clip_norm)?;
+        }
+        let parameters = self.supernet.parameters();
+        Ok(self.optimizer.step(parameters, &gradients, step.learning_rate)?)
+    }
+
+    /// The gradients with one mixture. Loss and accuracy are added to the tally.
+    fn differentiated(
+        &self,
+        step: &Step<'_>,
+        mixture: &Mixture,
+        seed: Seed,
+        tally: &mut Tally,
+    ) -> Result<Gradients, EvalError> {
+        let Examples { images, labels } = step.examples;
+        let pass = Pass::Train { seed, drop_path: 0.0 };
         let weights = self.class_weights.as_ref();
-        let mut done = self
+        let done = self
             .supernet
             .differentiate(images, &pass, mixture, Wanted::Weights, |logits| {
                 Ok(losses(logits, labels, &self.config, weights)?.1)
             })?;
         tally.count(&done.logits.main, labels, &done.loss, &done.loss)?;
-        if self.config.clip_norm > 0.0 {
-            done.gradients.clip_norm(self.config.clip_norm)?;
-        }
-        let parameters = self.supernet.parameters();
-        Ok(self
-            .optimizer
-            .step(parameters, &done.gradients, step.learning_rate)?)
+        Ok(done.gradients)
     }
 
     /// Loss and accuracy with these weights of the operations on all validation images. `pass` says

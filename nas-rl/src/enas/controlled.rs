@@ -106,8 +106,8 @@ impl Controlled {
         architecture: &Architecture,
         epoch: u32,
     ) -> Result<Scores, RlError> {
-        let mixture = self.shared.mixture(architecture)?;
-        Ok(training.evaluate(&mixture, &Pass::BatchStatistics, epoch)?)
+        let valid = training.data().valid();
+        Ok(self.shared.evaluate(training, architecture, valid, epoch)?)
     }
 }
 

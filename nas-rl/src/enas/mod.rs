@@ -13,8 +13,8 @@
 //! best is the result. Batch norms normalise by the statistics of the batch throughout: running
 //! ones would mix those of all architectures.
 //!
-//! [`Audit`] measures how well the ranking by shared weights agrees with that of separately trained
-//! networks.
+//! `nas search enas --audit N` measures how well the ranking by shared weights
+//! ([`Enas::evaluate`]) agrees with that of separately trained networks.
 //!
 //! [`EnasConfig::authors`] is the search of the authors' code (`nas search enas --preset enas`);
 //! the default has their numbers with this crate's plain controller, and a schedule without
@@ -79,13 +79,11 @@
 //! - X. Dong, Y. Yang. NAS-Bench-201. ICLR 2020, arXiv 2001.00326: on the statistics of batch
 //!   norms.
 
-mod audit;
 mod config;
 mod controlled;
 mod report;
 mod search;
 
-pub use audit::{Audit, Audited};
 pub use config::EnasConfig;
 pub use report::{Candidate, EnasReport, EpochReport, Event, Ranked};
 pub use search::Enas;

@@ -13,7 +13,7 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
 use super::controlled::{Controlled, Phase};
-use super::{Audit, Audited, Candidate, EnasConfig, EnasReport, EpochReport, Event, Ranked};
+use super::{Candidate, EnasConfig, EnasReport, EpochReport, Event, Ranked};
 use crate::controller::Controller;
 use crate::error::RlError;
 use crate::learner::Learner;
@@ -130,33 +130,6 @@ impl Enas {
             history: self.oneshot.history.clone(),
             seconds: self.oneshot.seconds,
         })
-    }
-
-    /// Judges architectures drawn uniformly from the space by the shared weights and by `alone`,
-    /// which gives the accuracy in \[0, 1\] of one that was trained by itself, or None for one that
-    /// could not be, which is left out.
-    ///
-    /// # Errors
-    /// Those of `alone`, and [`EvalError::NonFinite`](nas_eval::error::EvalError::NonFinite) where
-    /// the shared weights are not numbers.
-    pub fn audit<E: From<RlError>>(
-        &self,
-        architectures: usize,
-        mut alone: impl FnMut(&Architecture) -> Result<Option<f64>, E>,
-    ) -> Result<Audit, E> {
-        let mut rng = self.oneshot.method.seed.derive("audit", 0).rng();
-        let mut sample = Vec::with_capacity(architectures);
-        for _ in 0..architectures {
-            let architecture = self.oneshot.method.shared.space().sample(&mut rng);
-            if let Some(alone) = alone(&architecture)? {
-                sample.push(Audited {
-                    shared: self.evaluate(&architecture)?.accuracy,
-                    alone,
-                    architecture,
-                });
-            }
-        }
-        Ok(Audit::new(sample))
     }
 
     /// Loss and accuracy of an architecture with the shared weights, on all validation images.

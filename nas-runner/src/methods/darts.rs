@@ -6,10 +6,11 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use nas_darts::stop::StopRule;
 use nas_darts::{
-    CellReport, CostFigure, CostTerm, DartsConfig, EdgePerturbation, EpochReport, ExpectedCost, Order,
-    RelaxationConfig, Search, SearchReport, Selecting, Selection,
+    CellReport, CostFigure, CostTerm, DartsConfig, DartsError, EdgePerturbation, EpochReport, ExpectedCost,
+    Order, RelaxationConfig, Search, SearchReport, Selecting, Selection,
 };
 use nas_eval::data::{Augmentation, DataFacts};
+use nas_eval::error::EvalError;
 use nas_report::number::{grouped, percent};
 use nas_report::page::{Align, Cell, Html, Table as HtmlTable};
 use nas_report::plot::{self, CellStrengths, Curve, Point};
@@ -461,6 +462,13 @@ impl Trains for DartsConfig {
 
     fn seconds(epoch: &EpochReport) -> f64 {
         epoch.seconds
+    }
+
+    fn is_interruption(error: &anyhow::Error) -> bool {
+        matches!(
+            error.downcast_ref(),
+            Some(DartsError::Eval(EvalError::Interrupted))
+        )
     }
 
     fn picture(&self, history: &[EpochReport], found: Option<&Found<EpochReport, Perturbations>>) -> String {

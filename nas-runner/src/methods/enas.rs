@@ -2,18 +2,19 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 use nas_eval::data::Augmentation;
+use nas_eval::error::EvalError;
 use nas_eval::nn::{Curve as RateCurve, Schedule};
-use nas_report::Shown;
-use nas_report::number::{counted, percent};
+use nas_report::number::percent;
 use nas_report::page::{Align, Cell, Html, Table};
 use nas_report::plot::{self, Along, Curve, Point, RewardStep};
-use nas_rl::enas::{Audit, Candidate, Enas, EnasConfig, EnasReport, EpochReport, Ranked};
-use nas_rl::{Reward, RlConfig};
+use nas_rl::enas::{Candidate, Enas, EnasConfig, EnasReport, EpochReport, Ranked};
+use nas_rl::{Reward, RlConfig, RlError};
+use nas_space::arch::Architecture;
 use nas_space::network::NetworkConfig;
-use nas_space::search::{Evaluator, Failure, Fidelity, Strategy, Trial};
+use nas_space::search::{Evaluator, Fidelity, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::{MixedChannels, Space};
 use nas_study::RunDir;
@@ -21,19 +22,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::controller::{ControllerArgs, measure};
+use super::supernet::audit::{self, AuditArgs, AuditRecord, Shares};
 use super::supernet::{
-    self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains, checkpoint,
+    self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains,
 };
 use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
-use crate::parsers::{at_least, between};
+use crate::parsers::at_least;
 use crate::size::skeleton;
-use crate::watch::RunEvent;
-
-/// The audit of a run, in its directory.
-const AUDIT_FILE: &str = "audit.json";
-
-/// The most architectures of an audit, each of which is trained alone.
-const MOST_AUDITED: usize = 100_000;
 
 /// The preset of the authors' code.
 const AUTHORS: &str = "enas";
@@ -44,15 +39,11 @@ const AUTHORS: &str = "enas";
 pub struct EnasMethod {
     /// Architectures that are also trained alone, or looked up, to tell how far the ranking by
     /// shared weights agrees; 0 for none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    #[schemars(range(max = MOST_AUDITED))]
+    #[serde(default, skip_serializing_if = "audit::is_zero")]
+    #[schemars(range(max = audit::MOST_AUDITED))]
     pub audit: usize,
     /// Size, training and controller of the search.
     pub search: EnasConfig,
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 /// How proposals that share weights are drawn and judged.
@@ -68,11 +59,8 @@ pub struct EnasArgs {
     /// Architectures drawn at the end, of which the shared weights choose the best
     #[arg(long, value_name = "N", value_parser = at_least(1))]
     candidates: Option<usize>,
-    /// Number of random architectures that are also trained alone [default: 0]
-    ///
-    /// The result says how far their ranking agrees with that by shared weights. In a table they are looked up.
-    #[arg(long, value_name = "N", value_parser = between(0, MOST_AUDITED as u64))]
-    audit: Option<usize>,
+    #[command(flatten)]
+    audit: AuditArgs,
 }
 
 impl SearchMethod for EnasMethod {
@@ -101,7 +89,7 @@ impl SearchMethod for EnasMethod {
     }
 
     fn overlay(&mut self, args: &EnasArgs, _: &Known<'_>) -> Result<()> {
-        self.audit = args.audit.unwrap_or(self.audit);
+        self.audit = args.audit.audit.unwrap_or(self.audit);
         let enas = &mut self.search;
         enas.epochs = args.supernet.search_epochs.unwrap_or(enas.epochs);
         enas.batch_size = args.supernet.search_batch.unwrap_or(enas.batch_size);
@@ -114,11 +102,7 @@ impl SearchMethod for EnasMethod {
 
     fn validate(&self, space: &dyn Space) -> Result<()> {
         let Self { audit, search } = self;
-        if *audit > MOST_AUDITED {
-            bail!(
-                "[method] audit is {audit}; expected 0 to {MOST_AUDITED}: each audited architecture is trained separately"
-            );
-        }
+        audit::check(*audit)?;
         search.validate()?;
         if space.enas_macro().is_some() {
             Enas::network(space, search)?;
@@ -148,18 +132,10 @@ impl SearchMethod for EnasMethod {
     fn audit(
         &self,
         supernet: Supernet<'_>,
-        (run, index): (&RunDir, u64),
-        (evaluator, fidelity): (&dyn Evaluator, Fidelity),
+        of: (&RunDir, u64),
+        alone: (&dyn Evaluator, Fidelity),
     ) -> Result<Option<AuditRecord>> {
-        if self.audit == 0 {
-            return Ok(None);
-        }
-        let searcher = Searcher {
-            supernet,
-            method: &self.search,
-        };
-        let record = searcher.audit(run, index, self.audit, evaluator, fidelity)?;
-        Ok(Some(record))
+        audit::audited(&self.search, self.audit, supernet, of, alone)
     }
 
     fn picture(index: u64) -> Option<(&'static str, String)> {
@@ -233,108 +209,6 @@ pub(super) struct Candidates {
     candidates: Vec<Candidate>,
 }
 
-/// Whether the shared weights of a search rank architectures as trainings of their own do.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AuditRecord {
-    /// Number of the search.
-    pub search: u64,
-    /// None while the audit goes on, or where all are equal in one of the two.
-    pub kendall_tau: Option<f64>,
-    /// Uniform draws from the space.
-    pub sample: Vec<AuditedRecord>,
-}
-
-/// An architecture that was judged both ways.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct AuditedRecord {
-    pub arch: String,
-    /// Validation accuracy with the shared weights. None while the audit goes on, or where the training alone failed.
-    pub shared: Option<f64>,
-    /// Validation accuracy after a training of its own, or in the table. None where that failed.
-    pub alone: Option<f64>,
-}
-
-impl AuditRecord {
-    /// Whether an audit of this number of architectures is complete.
-    pub fn is_done(&self, architectures: usize) -> bool {
-        let judged = |one: &AuditedRecord| one.shared.is_some() || one.alone.is_none();
-        self.sample.len() == architectures && self.sample.iter().all(judged)
-    }
-}
-
-impl Searcher<'_, EnasConfig> {
-    /// Judges so many architectures by the weights of search number `index`, which has ended, and by `evaluator`. What an
-    /// interrupted audit found is kept in the run directory and not done again.
-    fn audit(
-        &self,
-        run: &RunDir,
-        index: u64,
-        architectures: usize,
-        evaluator: &dyn Evaluator,
-        fidelity: Fidelity,
-    ) -> Result<AuditRecord> {
-        let space = self.supernet.space;
-        let mut record = AuditRecord {
-            search: index,
-            kendall_tau: None,
-            sample: Vec::new(),
-        };
-        if let Some(before) = run.read_json::<AuditRecord>(AUDIT_FILE)? {
-            // A larger budget may have found a better search since.
-            if before.search == index {
-                record = before;
-            }
-        }
-        if record.is_done(architectures) {
-            return Ok(record);
-        }
-        let mut search = self.new_search(index)?;
-        search.load(&checkpoint(run, index))?;
-        let seed = self.supernet.seed_of(index).derive("audit trainings", 0);
-        let mut number = 0;
-        let audit: Audit = search.audit(architectures, |architecture| -> Result<Option<f64>> {
-            let arch = space.genotype(architecture)?.to_string();
-            let (place, trial) = (
-                number,
-                Trial::new(
-                    number as u64,
-                    architecture.clone(),
-                    fidelity,
-                    seed.derive("training", number as u64),
-                ),
-            );
-            number += 1;
-            if let Some(known) = record.sample.get(place).filter(|known| known.arch == arch) {
-                return Ok(known.alone);
-            }
-            let alone = match evaluator.evaluate(&trial) {
-                Ok(evaluation) => Some(evaluation.valid_accuracy),
-                Err(Failure { message, .. }) => {
-                    let note = format!("note: left out of the audit: {arch}: {message}");
-                    self.supernet.watcher.watch(RunEvent::Note(&note));
-                    None
-                }
-            };
-            record.sample.truncate(place);
-            record.sample.push(AuditedRecord {
-                arch,
-                shared: None,
-                alone,
-            });
-            run.write_json(AUDIT_FILE, &record)?;
-            Ok(alone)
-        })?;
-        record.kendall_tau = audit.kendall_tau;
-        record.sample.truncate(architectures);
-        let mut judged = audit.sample.iter();
-        for one in record.sample.iter_mut().filter(|one| one.alone.is_some()) {
-            one.shared = judged.next().map(|judged| judged.shared);
-        }
-        run.write_json(AUDIT_FILE, &record)?;
-        Ok(record)
-    }
-}
-
 impl Trains for EnasConfig {
     const METHOD: Method = Method::Enas;
     type Search = Enas;
@@ -399,12 +273,26 @@ impl Trains for EnasConfig {
         epoch.seconds
     }
 
+    fn is_interruption(error: &anyhow::Error) -> bool {
+        matches!(error.downcast_ref(), Some(RlError::Eval(EvalError::Interrupted)))
+    }
+
     fn picture(&self, history: &[EpochReport], _: Option<&Found<EpochReport, Candidates>>) -> String {
         drawn(history, self.rl.reward)
     }
 
     fn picture_file(index: u64) -> String {
         picture_file(index)
+    }
+}
+
+impl Shares for EnasConfig {
+    fn load(search: &mut Enas, checkpoint: &Path) -> Result<()> {
+        Ok(search.load(checkpoint)?)
+    }
+
+    fn accuracy(search: &Enas, architecture: &Architecture) -> Result<f64> {
+        Ok(search.evaluate(architecture)?.accuracy)
     }
 }
 
@@ -464,50 +352,6 @@ fn section(config: &EnasMethod, seen: &Seen<'_>) -> Result<Html> {
     let mut inner = Html::new();
     inner.table(&table);
     html.details("The epochs in numbers", &inner);
-    html.append(&audit_section(seen, config.audit)?);
-    Ok(html)
-}
-
-/// How far shared weights agree with trainings alone.
-fn audit_section(seen: &Seen<'_>, architectures: usize) -> Result<Html> {
-    let mut html = Html::new();
-    let Some(audit) = seen.file::<AuditRecord>(AUDIT_FILE)? else {
-        return Ok(html);
-    };
-    html.heading("Audit of the shared weights");
-    let judged = audit.sample.iter().filter(|one| one.alone.is_some()).count();
-    html.paragraph(&match audit.kendall_tau {
-        Some(tau) => format!(
-            "For {}, Kendall's τ between the accuracies with shared weights and those of separate trainings is {tau:.3}.",
-            counted(judged, "uniform draw")
-        ),
-        None if audit.is_done(architectures) => format!(
-            "For {}, all accuracies with shared weights or all those of separate trainings are equal, so there is no rank correlation.",
-            counted(judged, "uniform draw")
-        ),
-        None => format!(
-            "{} evaluated so far; the audit has not ended.",
-            counted(judged, "uniform draw")
-        ),
-    });
-    let columns = [
-        ("number", Align::Right),
-        ("shared", Align::Right),
-        ("alone", Align::Right),
-        ("architecture", Align::Left),
-    ];
-    let mut table = Table::new(&columns);
-    for (number, one) in audit.sample.iter().enumerate() {
-        let accuracy = |value: Option<f64>| Cell::Text(value.map_or("–".to_owned(), percent));
-        table.row([
-            Cell::text(number + 1),
-            accuracy(one.shared),
-            Cell::Text(one.alone.map_or("–".to_owned(), |score| seen.metric.shown(score))),
-            Cell::code(&one.arch),
-        ]);
-    }
-    let mut inner = Html::new();
-    inner.table(&table);
-    html.details("The draws", &inner);
+    html.append(&audit::section(seen, config.audit)?);
     Ok(html)
 }

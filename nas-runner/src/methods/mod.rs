@@ -18,6 +18,7 @@ mod pnas;
 mod random;
 mod rl;
 mod seen;
+mod spos;
 pub mod supernet;
 mod surrogate;
 
@@ -48,10 +49,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::Table;
 
-pub use self::enas::{AuditRecord, EnasMethod};
+pub use self::enas::EnasMethod;
 pub use self::local_search::LocalSearchConfig;
 pub use self::options::{MethodArgs, help_of};
 pub use self::seen::Seen;
+pub use self::spos::SposMethod;
+pub use self::supernet::AuditRecord;
 use self::supernet::{Searches, Supernet};
 use crate::usage::Usage;
 
@@ -502,6 +505,7 @@ methods! {
     pnas: Pnas(ProgressiveConfig),
     rl: Rl(RlConfig),
     enas: Enas(EnasMethod),
+    spos: Spos(SposMethod),
 }
 
 impl Method {

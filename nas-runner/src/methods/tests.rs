@@ -28,6 +28,8 @@ macro_rules! settings {
     };
 }
 
+mod single_paths;
+
 fn darts(config: &str, words: &str) -> DartsConfig {
     settings!(resolved(config, words).unwrap(), Darts)
 }

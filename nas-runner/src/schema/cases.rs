@@ -95,6 +95,7 @@ bracket = 1";
 const CASES: &[Case] = &[
     ("random", WITHOUT_NESTEROV, NONE),
     ("enas", WITHOUT_NESTEROV_IN_SUPERNET, NONE),
+    ("spos", WITHOUT_NESTEROV_IN_SUPERNET, NONE),
     ("random", PLAIN_CELLS, NONE),
     ("random", CUSTOM, NONE),
     ("random --metric balanced", TRAINING, NONE),
@@ -195,6 +196,12 @@ const CASES: &[Case] = &[
     ),
     ("enas", NONE, NONE),
     ("enas --preset enas --audit 3", NONE, NONE),
+    ("spos", NONE, NONE),
+    (
+        "spos --path-sampling fair --path-search random --audit 3",
+        "method.search.candidate_images = 30",
+        NONE,
+    ),
 ];
 
 /// A configuration, as a value, and what it was made of.

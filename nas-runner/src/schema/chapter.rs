@@ -129,9 +129,20 @@ impl<'a> Tables<'a> {
         let table = self.found.iter().find(|table| table.pointer == pointer).unwrap();
         match (shared(pointer), &table.places[..]) {
             (Some(heading), _) => heading.to_owned(),
+            (None, [place]) if self.is_of_several_methods(place) => place.in_words(),
             (None, [place]) => format!("`{place}`"),
             (None, _) => panic!("{pointer} is in several places and has no heading"),
         }
+    }
+
+    /// Whether different tables are in the same place, each with another method.
+    fn is_of_several_methods(&self, place: &Place) -> bool {
+        let name = place.to_string();
+        let there = self.found.iter().filter(|table| {
+            let places = &table.places;
+            shared(&table.pointer).is_none() && places.iter().any(|place| place.to_string() == name)
+        });
+        there.count() > 1
     }
 
     fn link(&self, pointer: &str, text: &str) -> String {

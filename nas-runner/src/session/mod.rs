@@ -16,7 +16,7 @@ use nas_eval::evaluator::{Span, TrainingEvaluator};
 use nas_report::pareto::{self, Pareto};
 use nas_report::plot;
 use nas_space::genotype::Genotype;
-use nas_space::search::{Evaluator, Fidelity, Stop, Strategy};
+use nas_space::search::{Evaluator, Fidelity, Stop, Strategy, StrategyError};
 use nas_space::seed::Seed;
 use nas_space::sizes::Figures;
 use nas_space::spaces::Space;
@@ -299,6 +299,7 @@ impl Session {
         let Loaded { dataset, compute } = self.images.as_ref().context("the supernet has no images")?;
         Ok(Supernet {
             space: self.space.as_ref(),
+            searched: &self.searched,
             dataset,
             seed: self.seed(),
             compute,
@@ -310,7 +311,11 @@ impl Session {
     /// How far the shared weights of search number `index` agree with trainings alone, where that is asked for.
     fn audit(&self, run: &RunDir, index: u64) -> Result<Option<AuditRecord>> {
         let alone = (self.evaluator()?, self.fidelity()?);
-        self.config.method.audit(self.supernet()?, (run, index), alone)
+        let audit = self.config.method.audit(self.supernet()?, (run, index), alone);
+        audit.map_err(|error| match error.downcast_ref() {
+            Some(StrategyError::Interrupted) => Stopped.into(),
+            _ => error,
+        })
     }
 
     /// Who proposes, and its own configuration as one line.

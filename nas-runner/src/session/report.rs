@@ -348,21 +348,14 @@ impl Session {
     }
 
     fn audit_text(&self, audit: &AuditRecord) -> String {
-        let judged = audit.sample.iter().filter(|one| one.alone.is_some()).count();
-        let tau = audit
-            .kendall_tau
-            .map_or("undefined, as all are equal".to_owned(), |tau| {
-                format!("{tau:.3}")
-            });
         let alone = match &self.source {
             Source::Training { .. } => "trained alone",
             Source::Table(_) => "in the table",
             Source::Command(_) => "by the evaluator",
         };
-        format!(
-            "Kendall's tau {tau}, {} with shared weights and {alone}",
-            counted(judged, "uniform draw")
-        )
+        let agreement = audit.in_words(&self.config.metric());
+        let judged = counted(audit.judged(), "uniform draw");
+        format!("{agreement}; {judged} with shared weights and {alone}")
     }
 
     /// What is trained on.

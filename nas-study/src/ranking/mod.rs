@@ -16,9 +16,12 @@
 
 mod counts;
 mod order;
+mod regret;
 
 use nas_space::seed::Seed;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+pub use self::regret::top_regret;
 
 use self::counts::Counts;
 use self::order::Order;
@@ -32,7 +35,7 @@ pub const TOP: f64 = 0.1;
 pub const LEAST: usize = 10;
 
 /// A figure and its 95 % interval, lower bound first. Few architectures have no interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bounded {
     /// The figure.
     pub value: f64,
@@ -41,7 +44,7 @@ pub struct Bounded {
 }
 
 /// How well scores rank architectures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ranking {
     /// Number of architectures.
     pub architectures: usize,
@@ -118,20 +121,26 @@ struct Figures {
     top: f64,
 }
 
-/// The figures of other draws of as many architectures; the same draws for the same number.
+/// The figures of other draws of as many architectures.
 fn drawn(counts: &mut Counts<'_>, n: usize) -> Vec<Figures> {
+    let mut drawn = Vec::with_capacity(DRAWS);
+    redraw(n, DRAWS, |times| drawn.push(counts.figures(times)));
+    drawn
+}
+
+/// Draws `n` architectures out of `n` so often, with replacement, and says how often each was drawn;
+/// the same draws for the same number.
+fn redraw(n: usize, draws: usize, mut drawn: impl FnMut(&[u64])) {
     use rand::RngExt;
     let mut rng = Seed::new(0).derive("ranking", n as u64).rng();
     let mut times = vec![0; n];
-    (0..DRAWS)
-        .map(|_| {
-            times.fill(0);
-            for _ in 0..n {
-                times[rng.random_range(0..n)] += 1;
-            }
-            counts.figures(&times)
-        })
-        .collect()
+    for _ in 0..draws {
+        times.fill(0);
+        for _ in 0..n {
+            times[rng.random_range(0..n)] += 1;
+        }
+        drawn(&times);
+    }
 }
 
 /// The middle of the drawn figures, which contains the figure itself. None if there are none.

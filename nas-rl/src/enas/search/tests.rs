@@ -196,41 +196,6 @@ fn a_search_that_stops_after_any_epoch_ends_as_if_it_had_not() {
 }
 
 #[test]
-fn an_audit_ranks_both_ways() {
-    let search = search(&nb201(), &config(), 6);
-    let mut judged = Vec::new();
-    let audit = search
-        .audit(5, |architecture| {
-            judged.push(architecture.clone());
-            Ok::<_, RlError>(Some(search.evaluate(architecture)?.accuracy))
-        })
-        .unwrap();
-    let audited: Vec<&Architecture> = audit.sample.iter().map(|one| &one.architecture).collect();
-    assert_eq!(audited, judged.iter().collect::<Vec<_>>());
-    // Judged alone as by the shared weights: all pairs are in order.
-    assert!(audit.sample.iter().all(|one| one.shared == one.alone));
-    assert!(audit.kendall_tau.is_none_or(|tau| (tau - 1.0).abs() < 1e-12));
-    let mut turn = 0;
-    let partly = search.audit(4, |_| {
-        turn += 1;
-        Ok::<_, RlError>((turn % 2 == 0).then_some(0.5))
-    });
-    let left: Vec<Architecture> = partly
-        .unwrap()
-        .sample
-        .into_iter()
-        .map(|one| one.architecture)
-        .collect();
-    assert_eq!(
-        left,
-        [judged[1].clone(), judged[3].clone()],
-        "what cannot be trained is left out"
-    );
-    let failed = search.audit(2, |_| Err::<Option<f64>, _>(RlError::config("alone", 0, "1")));
-    assert!(failed.is_err());
-}
-
-#[test]
 fn what_has_no_supernet_or_does_not_fit_is_refused() {
     let dataset = digits(80);
     let nasnet = by_name("nasnet").unwrap();

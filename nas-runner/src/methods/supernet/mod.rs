@@ -1,5 +1,6 @@
 //! What methods that train a supernet share: options, the size of supernets by data set, searches as trials, records.
 
+pub(super) mod audit;
 mod oneshot;
 mod record;
 mod searcher;
@@ -10,7 +11,8 @@ use nas_eval::data::DataFacts;
 use nas_space::network::NetworkConfig;
 use nas_space::spaces::{CellSpace, Space};
 
-pub(super) use self::oneshot::checkpoint;
+pub use self::audit::{AuditRecord, AuditedRecord};
+pub(super) use self::oneshot::record_file;
 pub use self::oneshot::{Oneshot, Searches, Supernet, SupernetSummary, cell_file};
 pub use self::record::seconds;
 pub(super) use self::record::{overview, shown, training_curve};
@@ -146,7 +148,7 @@ pub(super) fn cells(space: &dyn Space) -> Result<&CellSpace> {
         Some(cells) => Ok(cells),
         None => bail!(
             "space {} has no cells, and so no supernet; expected one of cells whose edges have one operation each, such \
-             as darts or nb201, or with enas enas-macro",
+             as darts or nb201, or, with enas or spos, enas-macro",
             space.name()
         ),
     }

@@ -10,14 +10,12 @@
 //! there.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::Result;
-use nas_darts::DartsError;
 use nas_darts::stop::Stopped;
 use nas_eval::Compute;
 use nas_eval::data::Dataset;
-use nas_eval::error::EvalError;
-use nas_rl::RlError;
 use nas_space::arch::Architecture;
 use nas_space::genotype::Genotype;
 use nas_space::op::Role;
@@ -33,8 +31,10 @@ use crate::watch::Watcher;
 /// What a supernet is made of and trained on.
 #[derive(Clone, Copy)]
 pub struct Supernet<'a> {
-    /// What is searched.
+    /// The space.
     pub space: &'a dyn Space,
+    /// What of it is searched: all, or what is within the limits.
+    pub searched: &'a Arc<dyn Space>,
     /// The images.
     pub dataset: &'a Dataset,
     /// The study's; that of each search is derived from it.
@@ -145,19 +145,11 @@ pub(in crate::methods) fn skip_connections(genotype: &Genotype, space: &dyn Spac
     edges.filter(|(name, _)| is_identity(name)).count()
 }
 
-/// That a search was asked to stop is no failure of it.
+/// The error of a search; [`StrategyError::Interrupted`] is one of them.
 fn interrupted_or_other(error: anyhow::Error) -> StrategyError {
-    let interrupted = error.chain().any(|cause| {
-        let of_darts = cause.downcast_ref();
-        let of_enas = cause.downcast_ref();
-        matches!(of_darts, Some(DartsError::Eval(EvalError::Interrupted)))
-            || matches!(of_enas, Some(RlError::Eval(EvalError::Interrupted)))
-    });
-    if interrupted {
-        StrategyError::Interrupted
-    } else {
-        StrategyError::Other(error.into())
-    }
+    error
+        .downcast()
+        .unwrap_or_else(|error| StrategyError::Other(error.into()))
 }
 
 impl Strategy for Oneshot<'_> {
@@ -197,7 +189,7 @@ mod tests {
     use nas_eval::data::Augmentation;
     use nas_space::network::NetworkConfig;
     use nas_space::search::{Failure, FailureKind, Fidelity, Trial, TrialId};
-    use nas_space::spaces::{CellSpace, nb201};
+    use nas_space::spaces::nb201;
 
     use super::*;
     use crate::methods::SearchMethod;
@@ -207,7 +199,7 @@ mod tests {
     struct Parts {
         dir: tempfile::TempDir,
         run: RunDir,
-        space: CellSpace,
+        space: Arc<dyn Space>,
         dataset: Dataset,
         config: DartsConfig,
         compute: Compute,
@@ -233,7 +225,7 @@ mod tests {
             Self {
                 run: RunDir::create(dir.path(), &config).unwrap().0,
                 dir,
-                space: nb201(),
+                space: Arc::new(nb201()),
                 dataset,
                 config,
                 compute: Compute::cpu(),
@@ -243,7 +235,8 @@ mod tests {
 
         fn oneshot(&self, limit: Option<f64>) -> Oneshot<'_> {
             let supernet = Supernet {
-                space: &self.space,
+                space: self.space.as_ref(),
+                searched: &self.space,
                 dataset: &self.dataset,
                 seed: Seed::new(7),
                 compute: &self.compute,

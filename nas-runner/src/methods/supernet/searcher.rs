@@ -8,6 +8,7 @@ use nas_eval::supernet::{self, Event};
 use nas_space::arch::Architecture;
 use nas_space::draw;
 use nas_space::genotype::Genotype;
+use nas_space::search::StrategyError;
 use nas_space::seed::Seed;
 use nas_study::RunDir;
 use serde::Serialize;
@@ -65,6 +66,17 @@ pub(in crate::methods) trait Trains: Sync + 'static {
 
     /// Seconds of an epoch.
     fn seconds(epoch: &Self::Epoch) -> f64;
+
+    /// Whether the error of a search says that a stop was requested.
+    fn is_interruption(error: &anyhow::Error) -> bool;
+
+    /// The error of a search as whoever asked for it knows it: that it was asked to stop is no failure of it.
+    fn interrupted_or_other(error: anyhow::Error) -> anyhow::Error {
+        match Self::is_interruption(&error) {
+            true => StrategyError::Interrupted.into(),
+            false => error,
+        }
+    }
 
     /// The picture of a search: of its epochs, and of what it found once it has ended.
     fn picture(&self, history: &[Self::Epoch], found: Option<&Found<Self::Epoch, Self::Own>>) -> String;
@@ -186,7 +198,8 @@ impl<M: Trains> Searches for Searcher<'_, M> {
                     watcher.watch(RunEvent::SupernetStep(&words));
                 }
             }
-        })?;
+        })
+        .map_err(M::interrupted_or_other)?;
         watcher.watch(RunEvent::SupernetEnds);
         written?;
         for warning in &found.warnings {
