@@ -22,16 +22,13 @@ pub(super) fn stands_alone(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     // The name of SVG is written as an address, and is none.
     let page = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
-    for word in [
-        "http://",
-        "https://",
-        "<script",
-        "<link rel=\"stylesheet",
-        "url(",
-        "@import",
-    ] {
+    for word in ["http://", "https://", "<link rel=\"stylesheet", "url(", "@import"] {
         assert!(!page.contains(word), "{word}");
     }
+    // The one script is our own, and the page allows no other.
+    let script = nas_report::page::SCRIPT;
+    assert!(page.contains(&format!("<script>{script}</script>")) && page.matches("<script").count() == 1);
+    assert!(page.contains(&format!("script-src {};", nas_report::page::digest(script))));
     assert_eq!(
         page.matches("<img ").count(),
         page.matches(" src=\"data:image/png;base64,").count()

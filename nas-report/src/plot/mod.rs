@@ -3,6 +3,7 @@
 //! | what is drawn | by |
 //! |---|---|
 //! | how something grew: step curves with bands | [`curves()`] |
+//! | how a training went | [`learning`] |
 //! | how results are spread: box plots | [`boxes()`] |
 //! | what something cost: stacked bars of seconds | [`bars()`] |
 //! | mean ranks, and who does not differ: a critical-difference diagram | [`critical_difference()`] |
@@ -37,6 +38,7 @@ mod pareto;
 pub mod progressive;
 mod quantile;
 mod ranks;
+mod readout;
 mod reliability;
 mod reward;
 mod series;
@@ -46,7 +48,7 @@ mod stroke;
 pub use bars::{Bar, BarChart, bars};
 pub use boxes::{BoxChart, Sample, boxes};
 pub use confusion::{MOST_CLASSES, confusion};
-pub use curves::{Curve, CurveChart, Point, curves};
+pub use curves::{Curve, CurveChart, Point, curves, learning};
 pub use dimension::{Dimension, Scale};
 pub use letters::escaped;
 pub use memory::{MemoryChart, Stored, memory};
