@@ -181,6 +181,39 @@ fn halved_trials_and_fronts_of_three_objectives_are_reported() {
     );
 }
 
+#[test]
+fn a_report_says_which_decisions_mattered_or_why_it_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = |trials: &str| {
+        let run = dir.path().join(trials);
+        let words = format!("search random --benchmark nb201 --trials {trials} --seed 1 --json --run");
+        let mut args: Vec<&str> = words.split(' ').collect();
+        args.push(run.to_str().unwrap());
+        json(&args);
+        let page = page_of(&run);
+        assert_eq!(page, page_of(&run), "the same bits");
+        page
+    };
+    let lines = |page: &str| page.matches("<polyline ").count();
+    let many = report("400");
+    for part in [
+        "<title>Importance of decisions</title>",
+        "random forests of 100 trees on 300 of 400 distinct architectures",
+        "<title>cell.edge_0_3: ",
+        "120 of 400 architectures, evenly",
+        "The most important decision first.",
+    ] {
+        assert!(many.contains(part), "{part}");
+    }
+    assert_eq!(lines(&many), 120);
+    let few = report("20");
+    let reason = "The importance of decisions is not shown: there are 20 distinct architectures, and fewer than 30 say too little.";
+    assert!(few.contains(reason), "{few}");
+    assert_eq!(lines(&few), 20);
+    let none = report("5");
+    assert!(!none.contains("mportance of decisions") && lines(&none) == 0);
+}
+
 /// A browser of this machine.
 pub(super) fn browser() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
