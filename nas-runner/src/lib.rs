@@ -59,7 +59,8 @@ pub use methods::{Method, MethodConfig};
 pub use plan::RunConfig;
 pub use schema::schema;
 pub use session::{
-    Concluded, FinalRecord, NETWORK_FILE, SearchResult, Session, Stopped, TrialSettings, Worker, halved,
+    Concluded, FinalRecord, LearnedEpoch, NETWORK_FILE, SearchResult, Session, Stopped, TrialSettings,
+    Worker, halved,
 };
 pub use status::{BestSoFar, State, Status};
 pub use traced::{Traced, trace};

@@ -7,6 +7,7 @@
 
 mod costs;
 mod decisions;
+mod learning;
 mod method;
 mod origin;
 mod progress_section;
