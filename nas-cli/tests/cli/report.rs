@@ -214,6 +214,53 @@ fn a_report_says_which_decisions_mattered_or_why_it_does_not() {
     assert!(!none.contains("mportance of decisions") && lines(&none) == 0);
 }
 
+/// A program of the test's own stands in for the desktop's: no browser is opened.
+#[cfg(target_os = "linux")]
+#[test]
+fn open_hands_the_page_to_the_desktop_and_goes_on_without_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    json(&borrowed(&tiny_search(&run)));
+    let opener = dir.path().join("xdg-open");
+    let told = dir.path().join("told");
+    fs::write(
+        &opener,
+        format!(
+            "#!/bin/sh\necho \"$1\" > '{}.part'\n/bin/mv '{0}.part' '{0}'\n",
+            told.display()
+        ),
+    )
+    .unwrap();
+    fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
+    let report = |path: &Path, extra: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_nas"))
+            .args(["report", run.to_str().unwrap(), "--open"])
+            .args(extra)
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let page = run.join("report.html");
+    let (code, out, err) = report(dir.path(), &[]);
+    assert_eq!(
+        (code, out.trim(), err.as_str()),
+        (Some(0), page.to_str().unwrap(), "")
+    );
+    wait_for(Duration::from_secs(20), || told.is_file());
+    let page = page.canonicalize().unwrap();
+    assert_eq!(fs::read_to_string(&told).unwrap().trim(), page.to_str().unwrap());
+    let (code, _, err) = report(&run, &[]);
+    assert!(
+        code == Some(0) && err.contains("no browser can be opened by xdg-open"),
+        "{err}"
+    );
+    let (code, _, err) = report(&run, &["--out", "-"]);
+    assert!(code == Some(2) && err.contains("--open shows a file"), "{err}");
+}
+
 /// A browser of this machine.
 pub(super) fn browser() -> Option<&'static str> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
