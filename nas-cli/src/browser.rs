@@ -14,7 +14,8 @@ const OPENER: &str = if cfg!(target_os = "macos") {
     "xdg-open"
 };
 
-/// Shows this in the browser, and does not wait for it. Where there is none, it says so: the page can be opened by hand.
+/// Shows this in the browser, and does not wait for it. Where there is none, it says so: the page
+/// can be opened by hand.
 pub(crate) fn open(address: impl AsRef<OsStr>) {
     let mut opener = Command::new(OPENER);
     opener

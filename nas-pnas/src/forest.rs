@@ -51,8 +51,8 @@ impl RegressionForest {
         self.0.predict(&matrix(rows)?).map_err(failed)
     }
 
-    /// What the trees that were not grown on a row expect in its place, on average: as many rows as it
-    /// was grown on, perhaps with other features. NaN where all trees were grown on a row.
+    /// What the trees that were not grown on a row expect in its place, on average: as many rows as
+    /// it was grown on, perhaps with other features. NaN where all trees were grown on a row.
     pub(crate) fn out_of_bag(&self, rows: &Vec<Vec<f32>>) -> Result<Vec<f64>, PnasError> {
         self.0.predict_oob(&matrix(rows)?).map_err(failed)
     }

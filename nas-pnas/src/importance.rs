@@ -8,8 +8,9 @@
 //!
 //! R² = 1 − Σ (y − p)² / Σ (y − mean y)², importance = R² − R² of p'.
 //!
-//! All of it is repeated with other trees and shuffles, [`REPETITIONS`] times. The lowest and the highest
-//! value show how much depends on these; they do not say what other architectures would have given.
+//! All of it is repeated with other trees and shuffles, [`REPETITIONS`] times. The lowest and the
+//! highest value show how much depends on these; they do not say what other architectures would
+//! have given.
 //!
 //! Where decisions depend on each other in the sample, a shuffle makes combinations that are rare
 //! in it, and importance is shared among such decisions. Importance is a property of the
@@ -85,8 +86,8 @@ pub enum Importance {
         distinct: usize,
         /// The out-of-bag R² of the forests, at most 1.
         r_squared: Repeated,
-        /// By how much R² falls if a decision is shuffled: for each decision, in their order. What has no
-        /// importance may be a little below 0.
+        /// By how much R² falls if a decision is shuffled: for each decision, in their order. What
+        /// has no importance may be a little below 0.
         falls: Vec<Repeated>,
     },
     /// There are fewer than [`LEAST`] distinct architectures.
@@ -114,8 +115,9 @@ impl Repeated {
     }
 }
 
-/// The importance of these decisions for these scores. Of an architecture that is there more than once, the first score
-/// counts. The same samples and seed give the same bits, for any number of threads.
+/// The importance of these decisions for these scores. Of an architecture that is there more than
+/// once, the first score counts. The same samples and seed give the same bits, for any number of
+/// threads.
 ///
 /// # Errors
 /// Where a forest cannot be grown.

@@ -4,11 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-/// The script of every page. It shows the values of drawings beside the pointer, which are in the page without it, too.
+/// The script of every page. It shows the values of drawings beside the pointer, which are in the
+/// page without it, too.
 pub const SCRIPT: &str = include_str!("script.js");
 
-/// The name of a script or a style sheet in a content security policy, such as `'sha256-…'`: a browser
-/// uses what has this digest, and nothing that came into a page by mistake.
+/// The name of a script or a style sheet in a content security policy, such as `'sha256-…'`: a
+/// browser uses what has this digest, and nothing that came into a page by mistake.
 pub fn digest(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }

@@ -44,7 +44,8 @@ pub struct ImportanceRow {
     pub high: f64,
 }
 
-/// The chart as an SVG document, which needs no other file. The same input always gives the same text.
+/// The chart as an SVG document, which needs no other file. The same input always gives the same
+/// text.
 pub fn importance(chart: &ImportanceChart) -> String {
     let heading = Heading::new(&chart.title, &chart.subtitle, MARGIN, WIDTH);
     let names = chart.rows.iter().map(|row| letters::width(&row.name, NAME));

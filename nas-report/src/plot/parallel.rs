@@ -1,4 +1,5 @@
-//! Parallel coordinates: a row for each decision, a line for each architecture through its options, down to its figure.
+//! Parallel coordinates: a row for each decision, a line for each architecture through its options,
+//! down to its figure.
 
 use std::fmt::Write;
 
@@ -17,15 +18,15 @@ const OPTION: f64 = 10.5;
 /// Size of the numbers.
 const SIZE: f64 = 11.0;
 /// The most room for names of decisions.
-const NAMES: f64 = 170.0;
+const NAMES: f64 = 205.0;
 /// The share of an option's room that lines go through.
 const FILLED: f64 = 0.86;
 
 /// The most lines: more are not told apart.
 pub const LINES: usize = 120;
 
-/// Shades from the worst to the best, for equal numbers of lines: darker by steps, so that they are told apart without colours,
-/// too.
+/// Shades from the worst to the best, for equal numbers of lines: darker by steps, so that they are
+/// told apart without colours, too.
 const SHADES: [&str; 8] = [
     "#d9cfa8", "#bfc99b", "#98bf9a", "#6fb0a1", "#4a9aa6", "#2f7fa3", "#1f5d94", "#132f6b",
 ];
@@ -50,14 +51,15 @@ pub struct ParallelChart {
 pub struct ParallelLine {
     /// Its name: `trial 17`.
     pub name: String,
-    /// Which option each decision has, in the order of the rows; nothing for one that it has not reached.
+    /// Which option each decision has, in the order of the rows; nothing for one that it has not
+    /// reached.
     pub choices: Vec<Option<usize>>,
     /// Its figure.
     pub value: f64,
 }
 
-/// Which of these figures are drawn, by their places: all that are finite, or of more than [`LINES`] so many, evenly from the
-/// lowest to the highest.
+/// Which of these figures are drawn, by their places: all that are finite, or of more than
+/// [`LINES`] so many, evenly from the lowest to the highest.
 pub fn spread(figures: &[f64]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..figures.len())
         .filter(|&place| figures[place].is_finite())
@@ -70,8 +72,9 @@ pub fn spread(figures: &[f64]) -> Vec<usize> {
     (0..LINES).map(|line| places[line * last / (LINES - 1)]).collect()
 }
 
-/// The chart as an SVG document, which needs no other file. The same input always gives the same text. It says how many
-/// architectures there are that are not drawn. What has no finite figure is left out.
+/// The chart as an SVG document, which needs no other file. The same input always gives the same
+/// text. It says how many architectures there are that are not drawn. What has no finite figure is
+/// left out.
 pub fn parallel(chart: &ParallelChart) -> String {
     let shown = ranked(chart);
     let of = match shown.len() >= chart.of {
@@ -93,7 +96,7 @@ pub fn parallel(chart: &ParallelChart) -> String {
     let plot = Plot {
         left,
         width: WIDTH - MARGIN - 16.0 - left,
-        top: heading.height() + 26.0,
+        top: heading.height() + 34.0,
         room,
     };
     let mut body = String::new();
@@ -174,14 +177,18 @@ impl Plot {
             );
             if place % stride == 0 {
                 let room = slot * stride as f64 - 4.0;
-                let _ = writeln!(
-                    text,
-                    "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{OPTION}\" text-anchor=\"middle\" fill=\"{INK}\" stroke=\"#ffffff\" \
-                     stroke-width=\"5\" stroke-linejoin=\"round\" paint-order=\"stroke\" pointer-events=\"none\">{}</text>",
-                    self.left + slot * (place as f64 + 0.5),
-                    y - 6.0,
-                    escaped(&letters::fitted(option, OPTION, room))
-                );
+                let lines = halves(option, room);
+                for (line, part) in lines.iter().rev().enumerate() {
+                    let _ = writeln!(
+                        text,
+                        "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"{OPTION}\" text-anchor=\"middle\" fill=\"{INK}\" \
+                         stroke=\"#ffffff\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\" \
+                         pointer-events=\"none\">{}</text>",
+                        self.left + slot * (place as f64 + 0.5),
+                        y - 6.0 - 13.0 * line as f64,
+                        escaped(part)
+                    );
+                }
             }
         }
     }
@@ -222,7 +229,18 @@ impl Plot {
     }
 }
 
-/// The worst and the best figure that have a place of their own: what is far worse than all others is at the end.
+/// A name in a line, or in two where it is too long for one: the end of `sep_conv_5x5` tells it
+/// from `sep_conv_3x3`.
+fn halves(name: &str, room: f64) -> Vec<String> {
+    let fitted = |part: &str| letters::fitted(part, OPTION, room);
+    match name.rsplit_once(['_', ' ']) {
+        Some((begin, end)) if letters::width(name, OPTION) > room => vec![fitted(begin), fitted(end)],
+        _ => vec![fitted(name)],
+    }
+}
+
+/// The worst and the best figure that have a place of their own: what is far worse than all others
+/// is at the end.
 fn bounds(chart: &ParallelChart, sorted: &[f64]) -> (f64, f64) {
     let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) else {
         return (0.0, 1.0);
@@ -335,6 +353,33 @@ mod tests {
         let points = svg.split("points=\"").nth(1).unwrap().split('"').next().unwrap();
         assert_eq!(points.split(' ').count(), 2, "an option and the figure: {points}");
         assert_eq!(names(&svg), ["0"]);
+    }
+
+    #[test]
+    fn operations_of_a_family_are_told_apart_where_room_is_short() {
+        assert_eq!(halves("sep_conv_5x5", 70.0), ["sep_conv", "5x5"]);
+        assert_eq!(halves("sep_conv_5x5", 200.0), ["sep_conv_5x5"]);
+        assert_eq!(halves("identity", 20.0).len(), 1);
+        let mut chart = chart(3, 0, 0);
+        let operations = [
+            "sep_conv_3x3",
+            "sep_conv_5x5",
+            "max_pool_3x3",
+            "avg_pool_3x3",
+            "skip_connect",
+            "none",
+            "dil_conv_3x3",
+        ];
+        for (name, options) in &mut chart.decisions {
+            *name = "reduction.node2.operation1".to_owned();
+            *options = operations.map(str::to_owned).to_vec();
+        }
+        let svg = parallel(&chart);
+        check_within(&svg);
+        assert!(svg.contains(">reduction.node2.operation1<"), "{svg}");
+        for part in [">sep_conv<", ">5x5<", ">max_pool<"] {
+            assert!(svg.contains(part), "{part}: {svg}");
+        }
     }
 
     /// Relative luminance by WCAG 2.

@@ -1,7 +1,8 @@
-//! Values that are shown beside the pointer: strips across a panel, each with its values as a title.
+//! Values that are shown beside the pointer: strips across a panel, each with its values as a
+//! title.
 //!
-//! A browser shows a title after a moment, also where nothing runs scripts. The script of pages ([`crate::page::SCRIPT`]) shows it
-//! at once and moves between the strips by keys.
+//! A browser shows a title after a moment, also where nothing runs scripts. The script of pages
+//! ([`crate::page::SCRIPT`]) shows it at once and moves between the strips by keys.
 
 use std::fmt::Write;
 
@@ -21,12 +22,14 @@ pub(super) struct Strip {
     pub(super) text: String,
 }
 
-/// How many strips a panel has where there are so many lines in all panels together: their text is to stay small.
+/// How many strips a panel has where there are so many lines in all panels together: their text is
+/// to stay small.
 pub(super) fn most(lines: usize) -> usize {
     (MOST / lines.max(1)).clamp(20, MOST_OF_PANEL)
 }
 
-/// Neighbouring places along an axis that share a strip: the first and the last of each group, as places in the list.
+/// Neighbouring places along an axis that share a strip: the first and the last of each group, as
+/// places in the list.
 pub(super) fn groups(across: &[f64], most: usize) -> Vec<(usize, usize)> {
     let (Some(first), Some(last)) = (across.first(), across.last()) else {
         return Vec::new();
@@ -46,7 +49,8 @@ pub(super) fn groups(across: &[f64], most: usize) -> Vec<(usize, usize)> {
     groups
 }
 
-/// Draws the strips of a panel, invisible until they are pointed at. They come last, so nothing lies over them.
+/// Draws the strips of a panel, invisible until they are pointed at. They come last, so nothing
+/// lies over them.
 pub(super) fn draw(text: &mut String, (top, height): (f64, f64), strips: &[Strip]) {
     if strips.is_empty() {
         return;

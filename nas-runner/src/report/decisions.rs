@@ -65,7 +65,8 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     Ok(html)
 }
 
-/// Trials that compare: of a halving, those of the number of epochs that most have, or the larger of equals.
+/// Trials that compare: of a halving, those of the number of epochs that most have, or the larger
+/// of equals.
 fn alike(run: &Run) -> Vec<Evaluated<'_>> {
     let mut trials = run.evaluated();
     let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
@@ -96,7 +97,7 @@ fn bars(run: &Run, known: &Importance, order: &[usize]) -> Html {
                     true => format!("The {shown} most important of {} decisions.", order.len()),
                     false => String::new(),
                 },
-                axis: format!("fall of the R² of the {figure} when a decision is shuffled"),
+                axis: "fall of R² if the decision is shuffled".to_owned(),
                 rows: order
                     .iter()
                     .take(shown)
@@ -115,8 +116,8 @@ fn bars(run: &Run, known: &Importance, order: &[usize]) -> Html {
             html.figure(
                 &plot::importance(&chart),
                 &format!(
-                    "Permutation importance by random forests of {} trees on {of} distinct architectures: by how much the \
-                     out-of-bag R², {}, falls if the choices of a decision are shuffled. Bars: the mean of {} \
+                    "Permutation importance for the {figure} by random forests of {} trees on {of} distinct architectures: by \
+                     how much the out-of-bag R², {}, falls if the choices of a decision are shuffled. Bars: the mean of {} \
                      repetitions, each with its own forest and shuffles; lines: from the lowest to the highest. It \
                      describes the architectures of this search, not the whole space.",
                     importance::TREES,
