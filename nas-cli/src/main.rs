@@ -2,6 +2,7 @@
 
 mod architecture;
 mod args;
+mod browser;
 mod commands;
 mod consent;
 mod elsewhere;

@@ -13,6 +13,7 @@
 //! | [`surrogate`] | what predicts: an ensemble of MLPs (the paper's choice) or LSTMs, forests, a Gaussian process, or your own |
 //! | [`expansion`] | different children of some parents, as a stream in bounded memory |
 //! | [`report`] | how a search went, level by level, and how well the surrogate ranked |
+//! | [`importance`] | how important each decision is for the scores of a search, by a forest |
 //! | [`rank`] | correlations of ranks |
 //!
 //! The trials of a level are proposed in the order of their scores, and of equal scores in the
@@ -68,11 +69,13 @@
 mod blocks;
 mod config;
 mod error;
+mod forest;
 mod selection;
 mod strategy;
 
 pub mod bananas;
 pub mod expansion;
+pub mod importance;
 pub mod rank;
 pub mod report;
 pub mod surrogate;

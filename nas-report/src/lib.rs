@@ -1,4 +1,4 @@
-//! Charts and pages about searches: SVG and HTML that need no other file, no network and no script.
+//! Charts and pages about searches: SVG and HTML that need no other file and no network.
 //!
 //! ```
 //! use nas_report::{Curve, CurveChart, Dimension, Html, Page, Point, Scale, curves};

@@ -59,8 +59,8 @@ pub use methods::{Method, MethodConfig};
 pub use plan::RunConfig;
 pub use schema::schema;
 pub use session::{
-    Concluded, Crew, FinalRecord, NETWORK_FILE, SearchResult, Session, Slot, Stopped, TrialSettings, Worker,
-    halved,
+    Concluded, Crew, FinalRecord, LearnedEpoch, NETWORK_FILE, SearchResult, Session, Slot, Stopped,
+    TrialSettings, Worker, halved,
 };
 pub use status::{BestSoFar, State, Status};
 pub use traced::{Traced, trace};

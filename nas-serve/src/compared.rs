@@ -5,7 +5,7 @@ use axum::extract::{Path as Segment, State};
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{IntoResponse, Response};
 use nas_report::number::counted;
-use nas_report::page::{Html, escaped};
+use nas_report::page::{Html, SCRIPT, digest, escaped};
 
 use crate::app::{Answer, Problem, Shared, blocking};
 use crate::catalog::{Content, Entry};
@@ -29,9 +29,12 @@ pub(crate) async fn page(State(app): State<Shared>, Segment(id): Segment<String>
         // Whoever may write there may have put a link in its place.
         let read = nas_files::check_own_file(&page).and_then(|()| nas_files::read_text(&page, MOST_PAGE));
         let text = read.with_context(|| format!("cannot read {}", page.display()))?;
-        // A file, and not made here: it runs nothing and loads nothing, whatever is in it.
-        let policy =
-            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox";
+        // A file, and not made here: it loads nothing and runs nothing but the script of reports, whatever is in it.
+        let policy = format!(
+            "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; \
+             sandbox allow-scripts",
+            digest(SCRIPT)
+        );
         Ok(([(CONTENT_SECURITY_POLICY, policy)], frame::html(text)).into_response())
     })
     .await

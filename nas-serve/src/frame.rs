@@ -4,13 +4,10 @@ use std::sync::OnceLock;
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use nas_report::page::{STYLE, escaped};
-use sha2::{Digest, Sha256};
+use nas_report::page::{self, STYLE, digest, escaped};
 
 const OWN_STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+const OWN_SCRIPT: &str = include_str!("script.js");
 
 /// A page around this body. `class` is that of its main element.
 pub(crate) fn document(title: &str, class: &str, body: &str) -> String {
@@ -19,10 +16,11 @@ pub(crate) fn document(title: &str, class: &str, body: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n\
          <main class=\"{class}\">\n{body}<footer>Shown by nas {}. Nothing here changes a run.</footer>\n</main>\n\
-         <script>{SCRIPT}</script>\n</body>\n</html>\n",
+         <script>{}</script>\n</body>\n</html>\n",
         escaped(title),
         style(),
-        env!("CARGO_PKG_VERSION")
+        env!("CARGO_PKG_VERSION"),
+        script()
     )
 }
 
@@ -45,7 +43,7 @@ pub(crate) fn policy() -> &'static str {
         format!(
             "default-src 'none'; script-src {}; style-src {}; style-src-attr 'unsafe-inline'; img-src data:; \
              connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-            digest(SCRIPT),
+            digest(script()),
             digest(style())
         )
     })
@@ -56,8 +54,10 @@ fn style() -> &'static str {
     ALL.get_or_init(|| format!("{STYLE}{OWN_STYLE}"))
 }
 
-fn digest(text: &str) -> String {
-    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
+/// What keeps pages up to date, and what reports have, after it: the first compares parts as they were sent.
+fn script() -> &'static str {
+    static ALL: OnceLock<String> = OnceLock::new();
+    ALL.get_or_init(|| format!("{OWN_SCRIPT}{}", page::SCRIPT))
 }
 
 #[cfg(test)]

@@ -74,7 +74,9 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   nas report runs/evolution-nb201-0
       Write report.html in the run directory
-  nas report runs/evolution-nb201-0 --out search.html";
+  nas report runs/evolution-nb201-0 --out search.html
+  nas report runs/evolution-nb201-0 --open
+      Show it in the browser as well";
 
 #[derive(Debug, Args)]
 #[command(after_long_help = REPORT_EXAMPLES)]
@@ -85,6 +87,9 @@ pub(crate) struct ReportArgs {
     /// Where to write the page; - is stdout [default: report.html in the run directory]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Show the page in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
 }
 
 const SERVE_EXAMPLES: &str = "\
@@ -111,4 +116,7 @@ pub(crate) struct ServeArgs {
     /// machine, forward the port: ssh -L 7575:127.0.0.1:7575 HOST.
     #[arg(long, value_name = "N", default_value_t = PORT)]
     pub(crate) port: u16,
+    /// Show the page in the browser of this machine
+    #[arg(long)]
+    pub(crate) open: bool,
 }

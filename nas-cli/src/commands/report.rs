@@ -8,6 +8,7 @@ use nas_runner::report::{self, Run};
 use serde::Serialize;
 
 use crate::args::ReportArgs;
+use crate::browser;
 use crate::output::{Output, write_stdout};
 
 /// The JSON of `nas report`.
@@ -23,6 +24,9 @@ pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<()> {
     if args.out.as_deref() == Some(Path::new("-")) {
         if output == Output::Json {
             return Err(Usage::new("--json prints JSON; it cannot be used with --out -").into());
+        }
+        if args.open {
+            return Err(Usage::new("--open shows a file; it cannot be used with --out -").into());
         }
         return write_stdout(&page);
     }
@@ -41,5 +45,10 @@ pub(crate) fn run(args: &ReportArgs, output: Output) -> Result<()> {
         ),
     })?;
     let written = Written { report: path };
-    output.result(&written, || written.report.display().to_string())
+    output.result(&written, || written.report.display().to_string())?;
+    if args.open {
+        // As a whole path, so that it is never taken for an option.
+        browser::open(written.report.canonicalize()?);
+    }
+    Ok(())
 }

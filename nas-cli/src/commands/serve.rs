@@ -7,6 +7,7 @@ use nas_serve::Server;
 use serde::Serialize;
 
 use crate::args::ServeArgs;
+use crate::browser;
 use crate::output::Output;
 use crate::signals;
 
@@ -30,6 +31,10 @@ pub(crate) fn run(args: &ServeArgs, output: Output) -> Result<()> {
     output.result(&serving, || {
         format!("{} (Ctrl-C ends it; runs go on)", serving.url)
     })?;
+    if args.open {
+        // What it asks waits until the server runs.
+        browser::open(&serving.url);
+    }
     server.run(&stop)
 }
 

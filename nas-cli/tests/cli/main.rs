@@ -5,6 +5,7 @@
     reason = "clippy.toml lets tests do so, but not the functions beside them"
 )]
 
+mod axe;
 mod bananas;
 #[cfg(unix)]
 mod cluster;

@@ -22,16 +22,13 @@ pub(super) fn stands_alone(page: &str) {
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
     // The name of SVG is written as an address, and is none.
     let page = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
-    for word in [
-        "http://",
-        "https://",
-        "<script",
-        "<link rel=\"stylesheet",
-        "url(",
-        "@import",
-    ] {
+    for word in ["http://", "https://", "<link rel=\"stylesheet", "url(", "@import"] {
         assert!(!page.contains(word), "{word}");
     }
+    // The one script is our own, and the page allows no other.
+    let script = nas_report::page::SCRIPT;
+    assert!(page.contains(&format!("<script>{script}</script>")) && page.matches("<script").count() == 1);
+    assert!(page.contains(&format!("script-src {};", nas_report::page::digest(script))));
     assert_eq!(
         page.matches("<img ").count(),
         page.matches(" src=\"data:image/png;base64,").count()
@@ -182,6 +179,86 @@ fn halved_trials_and_fronts_of_three_objectives_are_reported() {
         front.contains("that none dominates in accuracy, params"),
         "{front}"
     );
+}
+
+#[test]
+fn a_report_says_which_decisions_mattered_or_why_it_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let report = |trials: &str| {
+        let run = dir.path().join(trials);
+        let words = format!("search random --benchmark nb201 --trials {trials} --seed 1 --json --run");
+        let mut args: Vec<&str> = words.split(' ').collect();
+        args.push(run.to_str().unwrap());
+        json(&args);
+        let page = page_of(&run);
+        assert_eq!(page, page_of(&run), "the same bits");
+        page
+    };
+    let lines = |page: &str| page.matches("<polyline ").count();
+    let many = report("400");
+    for part in [
+        "<title>Importance of decisions</title>",
+        "random forests of 100 trees on 300 of 400 distinct architectures",
+        "<title>cell.edge_0_3: ",
+        "120 of 400 architectures, evenly",
+        "The most important decision first.",
+    ] {
+        assert!(many.contains(part), "{part}");
+    }
+    assert_eq!(lines(&many), 120);
+    let few = report("20");
+    let reason = "The importance of decisions is not shown: there are 20 distinct architectures, and fewer than 30 say too little.";
+    assert!(few.contains(reason), "{few}");
+    assert_eq!(lines(&few), 20);
+    let none = report("5");
+    assert!(!none.contains("mportance of decisions") && lines(&none) == 0);
+}
+
+/// A program of the test's own stands in for the desktop's: no browser is opened.
+#[cfg(target_os = "linux")]
+#[test]
+fn open_hands_the_page_to_the_desktop_and_goes_on_without_one() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    let run = dir.path().join("run");
+    json(&borrowed(&tiny_search(&run)));
+    let opener = dir.path().join("xdg-open");
+    let told = dir.path().join("told");
+    fs::write(
+        &opener,
+        format!(
+            "#!/bin/sh\necho \"$1\" > '{}.part'\n/bin/mv '{0}.part' '{0}'\n",
+            told.display()
+        ),
+    )
+    .unwrap();
+    fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
+    let report = |path: &Path, extra: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_nas"))
+            .args(["report", run.to_str().unwrap(), "--open"])
+            .args(extra)
+            .env("PATH", path)
+            .output()
+            .unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let page = run.join("report.html");
+    let (code, out, err) = report(dir.path(), &[]);
+    assert_eq!(
+        (code, out.trim(), err.as_str()),
+        (Some(0), page.to_str().unwrap(), "")
+    );
+    wait_for(Duration::from_secs(20), || told.is_file());
+    let page = page.canonicalize().unwrap();
+    assert_eq!(fs::read_to_string(&told).unwrap().trim(), page.to_str().unwrap());
+    let (code, _, err) = report(&run, &[]);
+    assert!(
+        code == Some(0) && err.contains("no browser can be opened by xdg-open"),
+        "{err}"
+    );
+    let (code, _, err) = report(&run, &["--out", "-"]);
+    assert!(code == Some(2) && err.contains("--open shows a file"), "{err}");
 }
 
 /// A browser of this machine.

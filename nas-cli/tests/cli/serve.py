@@ -1,8 +1,10 @@
-"""Looks at the page of `nas serve` in a browser, as a person would: serve.py URL FOLDER_FOR_PICTURES BROWSER.
+"""Looks at the page of `nas serve` in a browser, as a person would: serve.py URL FOLDER_FOR_PICTURES BROWSER [PAGE]...
 
-The page shows a run "running", which goes on, and runs "one" and "two", which are finished. It exits with 1 and says what is wrong.
+The page shows a run "running", which goes on, and runs "one" and "two", which are finished. PAGE is the
+address of another page with curves: a report, a comparison. It exits with 1 and says what is wrong.
 """
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -116,6 +118,33 @@ def look_at_trials(page, url):
     assert is_same(), "the page was loaded again"
 
 
+def look_at_values(page, place):
+    """The values of a curve, by pointer and by keys, and none once the pointer has left."""
+    page.goto(place)
+    chart = page.locator("figure svg:has(> .readout)").first
+    reading = page.locator(".reading")
+    strips = chart.locator(".readout rect")
+    said = lambda strip: strip.locator("title").text_content()
+    middle = strips.nth(strips.count() // 2)
+    expected = said(middle)
+    assert re.fullmatch(r"[0-9,]+( to [0-9,]+)? trials?(\n.+: [0-9.]+ %.*)+", expected), expected
+    middle.hover()
+    expect(reading).to_be_visible()
+    assert reading.text_content() == expected, reading.text_content()
+    assert middle.locator("title").count() == 0, "the browser would show it, too"
+    page.mouse.move(1, 1)
+    expect(reading).to_be_hidden()
+    assert said(middle) == expected
+    first = said(strips.first)
+    chart.focus()
+    page.keyboard.press("Home")
+    expect(reading).to_have_text(first)
+    page.keyboard.press("ArrowRight")
+    assert reading.text_content() != first
+    page.keyboard.press("Escape")
+    expect(reading).to_be_hidden()
+
+
 def look_at_sizes(browser, url, pictures):
     """In light and dark, on a telephone and on a desk: nothing is wider than the page."""
     for scheme in ("light", "dark"):
@@ -148,6 +177,7 @@ def look_without_script(browser, url):
     page.get_by_role("link", name="run", exact=True).click()
     assert names(page) == ["one", "running", "two"], names(page)
     page.get_by_role("link", name="one", exact=True).click()
+    assert page.locator(".readout rect title").first.text_content(), "values without a script"
     page.get_by_role("link", name="next", exact=True).first.click()
     assert page.locator(".pages span").first.inner_text().startswith("101 to ")
     page.locator("#trials tbody a").first.click()
@@ -156,17 +186,21 @@ def look_without_script(browser, url):
 
 
 def main():
-    url, pictures, program = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    url, pictures, program, more = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4:]
     complaints = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which(program), args=["--no-sandbox"])
         page = browser.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: request.url.startswith((url, "data:", "blob:")) or complaints.append(request.url))
+        page.on("request", lambda request: request.url.startswith((url, "data:", "blob:", "file:")) or complaints.append(request.url))
         look_at_runs(page, url)
         look_at_a_run_that_goes_on(page, url)
         look_at_trials(page, url)
+        page.goto(url)
+        one = page.get_by_role("link", name="one", exact=True).get_attribute("href")
+        for place in [url.rstrip("/") + one, *more]:
+            look_at_values(page, place)
         page.close()
         look_at_sizes(browser, url, pictures)
         look_without_script(browser, url)

@@ -1,19 +1,22 @@
-//! A page of HTML that needs nothing else: no network, no other file, no script.
+//! A page of HTML that needs nothing else: no network and no other file.
 //!
 //! A [`Page`] is a title, a lead and sections of [`Html`]: paragraphs, tables, figures with
 //! drawings inside, details on demand. `html` escapes text; drawings come from `plot` and
-//! `nas_space::draw`, which escape their own text. The page forbids its browser to fetch or run
-//! anything, whatever it holds.
+//! `nas_space::draw`, which escape their own text. The page forbids its browser to fetch
+//! anything, and to run anything but [`SCRIPT`], whatever it holds; all of it is there without the
+//! script, too.
 
 pub mod compare;
 mod html;
 pub mod images;
 mod picture;
 pub mod proxies;
+mod script;
 mod table;
 
 pub use html::Html;
 pub use picture::{Colours, Picture, Shown, short};
+pub use script::{SCRIPT, digest};
 pub use table::{Align, Cell, Table};
 
 use std::fmt::Write;
@@ -69,10 +72,13 @@ impl Page {
         let title = escaped(&self.title);
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\n\
+             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+             script-src {}; style-src 'unsafe-inline'; img-src data:\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <link rel=\"icon\" href=\"data:,\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}<footer>{}</footer>\n</main>\n</body>\n</html>\n",
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{}<footer>{}</footer>\n</main>\n\
+             <script>{SCRIPT}</script>\n</body>\n</html>\n",
+            digest(SCRIPT),
             self.content(),
             escaped(&self.footer)
         )
@@ -130,9 +136,15 @@ mod tests {
         assert!(text.contains("<h1>A &lt;search&gt;</h1>") && text.contains("found &amp; how"));
         assert_eq!(text.matches("<h2").count(), 3);
         assert_eq!(text.matches("<a href=\"#section-").count(), 3);
-        for word in ["http://", "https://", "<script", "url(", "@import", "<img"] {
+        for word in ["http://", "https://", "url(", "@import", "<img"] {
             assert!(!text.contains(word), "{word}");
         }
+        let script = format!("<script>{SCRIPT}</script>");
+        assert_eq!(
+            (text.matches("<script").count(), text.matches(&script).count()),
+            (1, 1)
+        );
+        assert!(text.contains(&format!("script-src {};", digest(SCRIPT))));
         assert_eq!(text, page.render());
     }
 }

@@ -6,6 +6,7 @@ use super::crowd;
 use super::document::Heading;
 use super::panel::Panel;
 use super::quantile::{far_above, far_below, quantile, sorted};
+use super::readout::{self, Strip};
 use super::series::{self, colour, dashes};
 use super::{Dimension, FAINT, Scale, escaped, letters};
 
@@ -82,6 +83,16 @@ impl Point {
 /// The chart as an SVG document, which needs no other file. The same input always gives the same text. Points that are no
 /// numbers are left out.
 pub fn curves(chart: &CurveChart) -> String {
+    draw(chart, false)
+}
+
+/// The same with straight lines from value to value: of trainings, whose figures change all the time and are measured after each
+/// epoch.
+pub fn learning(chart: &CurveChart) -> String {
+    draw(chart, true)
+}
+
+fn draw(chart: &CurveChart, straight: bool) -> String {
     let heading = Heading::new(&chart.title, &chart.subtitle, MARGIN, WIDTH);
     let names: Vec<&str> = match chart.curves.len() {
         1 => Vec::new(),
@@ -92,7 +103,7 @@ pub fn curves(chart: &CurveChart) -> String {
     let (legend, legend_height) =
         series::legend(&names, series::Sample::Line, (MARGIN, top), WIDTH - 2.0 * MARGIN);
     body.push_str(&legend);
-    let plot = Plot::new(chart, top + legend_height + 12.0);
+    let plot = Plot::new(chart, straight, top + legend_height + 12.0);
     plot.axes(&mut body, chart);
     plot.dots(&mut body, &chart.dots);
     let drawn = chart.curves.iter().map(finite);
@@ -103,6 +114,8 @@ pub fn curves(chart: &CurveChart) -> String {
     for (place, (curve, points)) in chart.curves.iter().zip(&drawn).enumerate() {
         plot.line(&mut body, place, curve, points, &chart.y.unit);
     }
+    let strips = plot.strips(chart, &drawn);
+    readout::draw(&mut body, (plot.panel.top, plot.foot() - plot.panel.top), &strips);
     let below = plot.foot() + 50.0;
     heading.document(&chart.title, (WIDTH, below), &body)
 }
@@ -117,10 +130,12 @@ struct Plot {
     /// Where 0 is drawn, if anything is.
     zero: Option<f64>,
     logarithmic: bool,
+    /// Whether lines are straight from value to value.
+    straight: bool,
 }
 
 impl Plot {
-    fn new(chart: &CurveChart, top: f64) -> Self {
+    fn new(chart: &CurveChart, straight: bool, top: f64) -> Self {
         let points: Vec<Point> = chart.curves.iter().flat_map(finite).collect();
         let ys = points
             .iter()
@@ -154,6 +169,7 @@ impl Plot {
             zero: zero.then(|| panel.bottom() + ZERO / 2.0),
             panel,
             logarithmic,
+            straight,
         }
     }
 
@@ -255,12 +271,84 @@ impl Plot {
         let mut corners: Vec<(f64, f64)> = Vec::new();
         for point in points {
             let (x, y) = (self.panel.across(point.x), self.up(value(point)));
-            if let Some(&(_, before)) = corners.last() {
+            if let Some(&(_, before)) = corners.last().filter(|_| !self.straight) {
                 corners.push((x, before));
             }
             corners.push((x, y));
         }
         crowd::corners(corners)
+    }
+
+    /// The values of all curves along the x axis. With dots, a strip is around its place, as a dot is; without, from a place to
+    /// the next, as long as nothing changes.
+    fn strips(&self, chart: &CurveChart, drawn: &[Vec<Point>]) -> Vec<Strip> {
+        let mut dots: Vec<(f64, f64)> = chart.dots.clone();
+        dots.retain(|(x, y)| x.is_finite() && y.is_finite());
+        dots.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let xs = drawn.iter().flatten().map(|point| point.x);
+        let xs = sorted(xs.chain(dots.iter().map(|dot| dot.0)));
+        let mut xs: Vec<f64> = xs;
+        xs.dedup();
+        let across: Vec<f64> = xs.iter().map(|&x| self.panel.across(x)).collect();
+        let groups = readout::groups(&across, readout::most(drawn.len()));
+        let middle = |place: usize| 0.5 * (across[place] + across[place + 1]);
+        let around = self.straight || !dots.is_empty();
+        groups
+            .iter()
+            .map(|&(first, last)| {
+                let is_end = last + 1 == xs.len();
+                let left = match first {
+                    0 => self.panel.left,
+                    first if around => middle(first - 1),
+                    first => across[first],
+                };
+                let right = match is_end {
+                    true => self.panel.right(),
+                    false if around => middle(last),
+                    false => across[last + 1],
+                };
+                // Of whole numbers without dots, the last one before the next change.
+                let until = match !around && chart.x.whole && !is_end {
+                    true => (xs[last + 1] - 1.0).max(xs[last]),
+                    false => xs[last],
+                };
+                let until = match until > xs[first] {
+                    true => format!(" to {}", chart.x.shown(until)),
+                    false => String::new(),
+                };
+                let one = until.is_empty() && chart.x.whole && xs[first] == 1.0;
+                let thing = chart.x.name.strip_suffix('s').filter(|_| one);
+                let thing = thing.unwrap_or(&chart.x.name);
+                let mut text = format!("{}{until} {thing}", chart.x.shown(xs[first]));
+                for (curve, points) in chart.curves.iter().zip(drawn) {
+                    let known = points.partition_point(|point| point.x <= xs[last]);
+                    let Some(point) = known.checked_sub(1).map(|place| points[place]) else {
+                        continue;
+                    };
+                    text += &format!("\n{}: {}", curve.name, chart.y.shown(point.mean));
+                    if point.low < point.high {
+                        let bounds = [point.low, point.high].map(|bound| chart.y.shown(bound));
+                        text += &format!(" ({} to {})", bounds[0], bounds[1]);
+                    }
+                }
+                let from = dots.partition_point(|dot| dot.0 < xs[first]);
+                let here = &dots[from..dots.partition_point(|dot| dot.0 <= xs[last])];
+                let values = sorted(here.iter().map(|dot| dot.1));
+                text += &match values[..] {
+                    [] => String::new(),
+                    [one] => format!("\ndot: {}", chart.y.shown(one)),
+                    [least, .., largest] => {
+                        format!(
+                            "\n{} dots: {} to {}",
+                            values.len(),
+                            chart.y.shown(least),
+                            chart.y.shown(largest)
+                        )
+                    }
+                };
+                Strip { left, right, text }
+            })
+            .collect()
     }
 
     fn band(&self, text: &mut String, place: usize, points: &[Point]) {
@@ -331,117 +419,4 @@ fn path(corners: &[(f64, f64)]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::checks::{check_well_formed, check_within};
-    use super::*;
-
-    fn chart(count: usize, x: Scale, y: Scale) -> CurveChart {
-        let curve = |number: usize| Curve {
-            name: format!("method-{number} with a name of some length"),
-            points: (1..=100)
-                .map(|i| {
-                    let mean = (9.0 - 0.1 * f64::from(i) - 0.3 * number as f64).max(0.0);
-                    Point {
-                        x: f64::from(i),
-                        mean,
-                        low: (mean - 1.0).max(0.0),
-                        high: mean + 1.0,
-                    }
-                })
-                .collect(),
-        };
-        CurveChart {
-            title: "Regret <after> each trial".to_owned(),
-            subtitle: "Mean of 20 runs, with a band of 95 % by the bootstrap".to_owned(),
-            x: Dimension::count("trials", x),
-            y: Dimension::percent("regret of the test accuracy", y),
-            curves: (0..count).map(curve).collect(),
-            dots: Vec::new(),
-        }
-    }
-
-    #[test]
-    fn everything_is_within_the_frame_and_the_text_is_always_the_same() {
-        for count in [0, 1, 2, 12] {
-            for x in [Scale::Linear, Scale::Logarithmic] {
-                for y in [Scale::Linear, Scale::Logarithmic] {
-                    let chart = chart(count, x, y);
-                    let svg = curves(&chart);
-                    check_well_formed(&svg);
-                    check_within(&svg);
-                    assert_eq!(svg, curves(&chart));
-                    assert!(svg.contains("Regret &lt;after&gt;"), "{svg}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_value_holds_until_the_next_one() {
-        let mut chart = chart(0, Scale::Linear, Scale::Linear);
-        chart.curves.push(Curve {
-            name: "one".to_owned(),
-            points: vec![Point::new(0.0, 1.0), Point::new(10.0, 3.0)],
-        });
-        let svg = curves(&chart);
-        let path = svg.split("<path d=\"").nth(1).unwrap().split('"').next().unwrap();
-        let corners: Vec<(f64, f64)> = path[1..]
-            .split('L')
-            .map(|corner| corner.split_once(' ').unwrap())
-            .map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap()))
-            .collect();
-        assert_eq!(corners.len(), 3);
-        assert_eq!(corners[0].1, corners[1].1, "level, then up");
-        assert_eq!(corners[1].0, corners[2].0);
-        assert!(corners[2].1 < corners[1].1);
-        assert!(
-            !svg.contains("fill-opacity=\"0.15\""),
-            "no band where there is none"
-        );
-    }
-
-    #[test]
-    fn no_regret_is_in_a_strip_of_its_own_below_a_logarithmic_axis() {
-        let mut chart = chart(0, Scale::Logarithmic, Scale::Logarithmic);
-        let points = [(0.0, 5.0), (1.0, 0.5), (10.0, 1e-12), (20.0, 0.0)];
-        chart.curves.push(Curve {
-            name: "one".to_owned(),
-            points: points.map(|(x, y)| Point::new(x, y)).to_vec(),
-        });
-        let svg = curves(&chart);
-        check_within(&svg);
-        assert!(
-            svg.contains(">0 %</text>") && svg.contains(">0.1 %</text>"),
-            "{svg}"
-        );
-        assert!(!svg.contains("1e-"), "rounding does not stretch the axis: {svg}");
-        chart.curves[0].points.truncate(2);
-        assert!(!curves(&chart).contains(">0 %</text>"));
-    }
-
-    #[test]
-    fn a_dot_far_below_is_at_the_lower_edge() {
-        let mut chart = chart(0, Scale::Linear, Scale::Linear);
-        chart.dots = (0..20)
-            .map(|i| (f64::from(i), 90.0 + 0.1 * f64::from(i)))
-            .collect();
-        chart.dots.push((20.0, 10.0));
-        let svg = curves(&chart);
-        check_within(&svg);
-        assert_eq!(svg.matches("<circle").count(), 20);
-        assert_eq!(svg.matches("l-3.5 5z").count(), 1);
-        assert!(
-            svg.contains(">90.0 %</text>") || svg.contains(">90 %</text>"),
-            "{svg}"
-        );
-    }
-
-    #[test]
-    fn what_is_no_number_is_left_out() {
-        let mut chart = chart(1, Scale::Linear, Scale::Linear);
-        chart.curves[0].points[3].high = f64::NAN;
-        chart.curves[0].points[4].x = f64::INFINITY;
-        let svg = curves(&chart);
-        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
-    }
-}
+mod tests;

@@ -3,8 +3,11 @@
 //! | what is drawn | by |
 //! |---|---|
 //! | how something grew: step curves with bands | [`curves()`] |
+//! | how a training went | [`learning`] |
 //! | how results are spread: box plots | [`boxes()`] |
 //! | what something cost: stacked bars of seconds | [`bars()`] |
+//! | how important decisions are for the results | [`importance()`] |
+//! | which decisions good and bad architectures have: parallel coordinates | [`parallel()`] |
 //! | mean ranks, and who does not differ: a critical-difference diagram | [`critical_difference()`] |
 //! | what accuracy costs: the trials of a run and their front | [`pareto()`] |
 //! | which classes a network takes for which: a confusion matrix | [`confusion()`] |
@@ -29,14 +32,17 @@ mod curves;
 mod dimension;
 mod document;
 mod frame;
+mod importance;
 mod letters;
 mod memory;
 mod metric;
 mod panel;
+mod parallel;
 mod pareto;
 pub mod progressive;
 mod quantile;
 mod ranks;
+mod readout;
 mod reliability;
 mod reward;
 mod series;
@@ -46,11 +52,13 @@ mod stroke;
 pub use bars::{Bar, BarChart, bars};
 pub use boxes::{BoxChart, Sample, boxes};
 pub use confusion::{MOST_CLASSES, confusion};
-pub use curves::{Curve, CurveChart, Point, curves};
+pub use curves::{Curve, CurveChart, Point, curves, learning};
 pub use dimension::{Dimension, Scale};
+pub use importance::{ImportanceChart, ImportanceRow, importance};
 pub use letters::escaped;
 pub use memory::{MemoryChart, Stored, memory};
 pub use metric::OnAxis;
+pub use parallel::{LINES, ParallelChart, ParallelLine, parallel, spread};
 pub use pareto::{POINTS, pareto};
 pub use ranks::{Joined, RankChart, Ranked, critical_difference};
 pub use reliability::reliability;

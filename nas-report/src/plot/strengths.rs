@@ -8,6 +8,7 @@ use std::fmt::Write;
 use nas_space::genotype::Genotype;
 
 use super::frame::{Frame, PANEL, StrengthScale, ticks};
+use super::readout::{self, Strip};
 use super::stroke::{Stroke, legend, stroke};
 use super::{FAINT, INK, escaped};
 
@@ -48,6 +49,7 @@ pub fn strengths(
     let (legend, legend_height) = legend(&operations, width - 2.0 * MARGIN);
     let mut body = String::new();
     let scale = StrengthScale::of(history);
+    let panels = cells.iter().map(|cell| cell.edges.len()).sum();
     let mut y = MARGIN + TITLE_HEIGHT + legend_height;
     for (index, cell) in cells.iter().enumerate() {
         let kept = kept(cell, index, architecture);
@@ -59,6 +61,7 @@ pub fn strengths(
             operations: &operations,
             scale,
             of_epoch,
+            panels,
         };
         y += chart.draw(&mut body, y);
     }
@@ -131,6 +134,8 @@ struct CellChart<'a> {
     operations: &'a [(&'a str, Stroke)],
     scale: StrengthScale,
     of_epoch: Option<u32>,
+    /// Panels of all cells.
+    panels: usize,
 }
 
 impl CellChart<'_> {
@@ -250,6 +255,44 @@ impl CellChart<'_> {
              stroke-width=\"{thickness}\"/>\n</g>",
             PANEL.0, PANEL.1
         );
+        readout::draw(text, (top, PANEL.1), &self.strips(row, frame));
+    }
+
+    /// The strengths of all operations on an edge, the strongest first, around each epoch or a few.
+    fn strips(&self, row: usize, frame: &Frame) -> Vec<Strip> {
+        let across: Vec<f64> = (0..frame.epochs).map(|epoch| frame.x(epoch)).collect();
+        let edge = self
+            .cell
+            .edges
+            .get(row)
+            .map(|(from, to)| format!("{from} → {to}, epoch"));
+        let edge = edge.unwrap_or_default();
+        let strip = |(first, last): (usize, usize)| {
+            let cell = self.history.get(last)?.get(self.index)?;
+            let mut strengths: Vec<(&String, f64)> = self
+                .cell
+                .operations
+                .iter()
+                .zip(cell.strengths.get(row)?)
+                .map(|(name, strength)| (name, *strength))
+                .collect();
+            strengths.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let mut text = format!("{edge} {}", last + 1);
+            for (name, strength) in strengths {
+                text += &format!("\n{name} {strength:.3}");
+            }
+            let middle = |place: usize| 0.5 * (across[place] + across[place + 1]);
+            Some(Strip {
+                left: first.checked_sub(1).map_or(frame.left, middle),
+                right: match last + 1 == across.len() {
+                    true => frame.left + PANEL.0,
+                    false => middle(last),
+                },
+                text,
+            })
+        };
+        let groups = readout::groups(&across, readout::most(self.panels));
+        groups.into_iter().filter_map(strip).collect()
     }
 
     fn stroke(&self, name: &str) -> Stroke {

@@ -6,6 +6,8 @@
 //! sections.
 
 mod costs;
+mod decisions;
+mod learning;
 mod method;
 mod origin;
 mod progress_section;
@@ -51,6 +53,7 @@ pub fn build(run: &Run) -> Result<Page> {
         .section("Result", result::section(run)?)
         .section("What was searched", subject::section(run)?)
         .section("Course of the search", progress_section::section(run)?)
+        .section("Decisions", decisions::section(run)?)
         .section(method.title, method.html)
         .section(result::front_title(run), result::front(run)?)
         .section("Costs", costs::section(run)?)

@@ -10,9 +10,9 @@ use nas_report::plot;
 use nas_space::draw;
 use nas_space::sizes::Figures;
 
-use super::Run;
 use super::run::Evaluated;
 use super::tested::{BRACKETS, Tested, remark};
+use super::{Run, learning};
 use crate::plan::Estimation;
 
 /// The numbers that matter most.
@@ -173,7 +173,8 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             classes: &last.classes,
             pictures: &last.pictures,
         };
-        html.append(&tested.section());
+        html.append(&tested.section())
+            .append(&learning::curves(&last.curve));
     }
     Ok(html)
 }

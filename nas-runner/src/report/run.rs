@@ -181,6 +181,11 @@ impl Run {
             })
     }
 
+    /// Whether a process was at it when it was read.
+    pub(super) fn is_running(&self) -> bool {
+        self.is_running
+    }
+
     /// What says that the page is not of a finished search.
     pub(super) fn state(&self) -> Option<String> {
         let resume = shell::resume(&self.path, Some(&self.config));

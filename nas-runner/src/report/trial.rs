@@ -142,12 +142,12 @@ impl TrialDetail {
             .course
             .iter()
             .map(|&(epochs, score)| Point::new(f64::from(epochs), self.metric.on_axis(score)));
-        plot::curves(&CurveChart {
+        plot::learning(&CurveChart {
             title: format!("{} over epochs", self.metric.on("Validation")),
             subtitle: String::new(),
             x: Dimension::count("epochs", Scale::Linear),
             y: self.metric.dimension(self.metric.on("validation")),
-            dots: points.clone().map(|point| (point.x, point.mean)).collect(),
+            dots: Vec::new(),
             curves: vec![Curve {
                 name: "validation".to_owned(),
                 points: points.collect(),

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use nas_eval::final_training::{FinalTraining, Validation};
 use nas_eval::latency::Latency;
-use nas_eval::train::JudgedBy;
+use nas_eval::train::{EpochMetrics, JudgedBy};
 use nas_report::number::{bounds, percent};
 use nas_report::page::Picture;
 use nas_space::arch::Architecture;
@@ -55,6 +55,27 @@ pub struct FinalRecord {
     /// How long the network takes for one image on the machine that trained it, where it was trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency: Option<Latency>,
+    /// The epochs of the training, in order, where it was made here by a version that records them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<LearnedEpoch>,
+}
+
+/// An epoch of the final training, on the images as they were trained on: augmented.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LearnedEpoch {
+    /// Mean loss, in nats.
+    pub train_loss: f64,
+    /// Share of the images that were classified correctly, in \[0, 1\].
+    pub train_accuracy: f64,
+}
+
+impl LearnedEpoch {
+    fn of(metrics: &EpochMetrics) -> Self {
+        Self {
+            train_loss: metrics.train_loss,
+            train_accuracy: metrics.train_accuracy,
+        }
+    }
 }
 
 impl FinalRecord {
@@ -99,11 +120,12 @@ impl FinalRecord {
         bounds(self.interval(metric)) + &plain.unwrap_or_default()
     }
 
-    /// As it is printed for programs, without pictures. Where the metric is no accuracy, `test`
+    /// As it is printed for programs, without pictures and epochs. Where the metric is no accuracy, `test`
     /// holds its figure, and `test_report` the others of the test, with the plain accuracy.
     pub(super) fn to_json(&self, metric: &Metric) -> Result<Value> {
         let mut record = serde_json::to_value(Self {
             pictures: Vec::new(),
+            curve: Vec::new(),
             ..self.clone()
         })?;
         if let (false, Some(record)) = (metric.is_accuracy(), record.as_object_mut()) {
@@ -147,6 +169,7 @@ impl Session {
                     params,
                     macs,
                     latency: None,
+                    curve: Vec::new(),
                 }
             }
         };
@@ -198,6 +221,7 @@ impl Session {
             params: Some(report.cost.params),
             macs: Some(report.cost.macs),
             latency: Some(Latency::of_model(&report.network.model)?),
+            curve: report.history.iter().map(LearnedEpoch::of).collect(),
         })
     }
 }

@@ -34,7 +34,7 @@ use crate::scoring::ProxyEvaluator;
 use crate::screening::{self, Screen};
 use crate::watch::{RunEvent, Unwatched, Watcher};
 
-pub use ending::{FinalRecord, NETWORK_FILE};
+pub use ending::{FinalRecord, LearnedEpoch, NETWORK_FILE};
 use evaluation::remove_checkpoints;
 pub use evaluation::{Crew, Slot, TrialSettings, Worker};
 pub use halving::halved;

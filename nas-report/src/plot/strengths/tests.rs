@@ -115,6 +115,24 @@ fn what_the_architecture_keeps_is_marked() {
 }
 
 #[test]
+fn strips_say_the_strengths_of_an_epoch_the_strongest_first() {
+    let epochs = [
+        [[0.2, 0.5, 0.3], [0.1, 0.1, 0.8]],
+        [[0.6, 0.3, 0.1], [0.1, 0.1, 0.8]],
+    ];
+    let svg = strengths(&history(&epochs), None, None);
+    let title =
+        "<title>0 → 2, epoch 2\nnone 0.600\nskip_connect 0.300\na&lt;b &amp; &quot;c&quot; 0.100</title>";
+    assert!(svg.contains(title), "{svg}");
+    assert_eq!(svg.matches("class=\"readout\"").count(), 2, "one for each edge");
+    let long = vec![epochs[0]; 500];
+    let long = strengths(&history(&long), None, None);
+    check_well_formed(&long);
+    let strips = long.matches(", epoch ").count();
+    assert!((200..=302).contains(&strips), "{strips}");
+}
+
+#[test]
 fn no_epochs_are_an_empty_picture() {
     let svg = strengths(&[], None, None);
     check_well_formed(&svg);

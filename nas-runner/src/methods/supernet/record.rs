@@ -90,7 +90,7 @@ pub(in crate::methods) fn training_curve(curves: Vec<Curve>) -> Html {
         curves,
         dots: Vec::new(),
     };
-    html.figure(&plot::curves(&chart), "");
+    html.figure(&plot::learning(&chart), "");
     html
 }
 
