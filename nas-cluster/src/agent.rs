@@ -153,20 +153,21 @@ impl<'a> Agent<'a> {
         prepare: &(dyn Fn(&Shared) -> Result<MakeEvaluator<'a>, String> + Sync),
     ) -> Result<Served, ClusterError> {
         let ended = AtomicBool::new(false);
+        // One connection for all slots, and another for heartbeats, which nothing must hold up.
+        let queue = Mutex::new(Queue::new(&self.address, self.config.timing.lease)?);
         let result = thread::scope(|scope| {
             let heart = thread::Builder::new()
                 .name("nas-heart".to_owned())
                 .spawn_scoped(scope, || self.keep_leases(&ended));
             let result = match heart {
-                Ok(_) => self.serve_studies(prepare),
+                Ok(_) => self.serve_studies(&queue, prepare),
                 Err(error) => Err(error.into()),
             };
             ended.store(true, Ordering::Release);
             result
         });
-        let mut queue = Queue::new(&self.address, self.config.timing.lease)?;
         // Its number is of this process: nobody depends on this note.
-        let _ = queue.note(&self.id, None, true);
+        let _ = locked(&queue).note(&self.id, None, true);
         result?;
         Ok(Served {
             stored: self.stored.load(Ordering::Acquire),
@@ -176,15 +177,15 @@ impl<'a> Agent<'a> {
 
     fn serve_studies(
         &self,
+        queue: &Mutex<Queue>,
         prepare: &(dyn Fn(&Shared) -> Result<MakeEvaluator<'a>, String> + Sync),
     ) -> Result<(), ClusterError> {
-        let mut queue = Queue::new(&self.address, self.config.timing.lease)?;
         let mut refused: Vec<String> = Vec::new();
         let mut poll = BackOff::new(self.config.timing.poll, &self.id);
         let mut idle = Moment::now();
         while !self.is_ending() {
             let named = self.config.study.as_deref();
-            let found = self.patiently(&mut queue, |queue| queue.open_study(named, &refused))?;
+            let found = self.patiently(queue, |queue| queue.open_study(named, &refused))?;
             let Some(study) = found else {
                 if self.config.idle.is_some_and(|longest| idle.ago() >= longest) {
                     return Ok(());
@@ -195,13 +196,13 @@ impl<'a> Agent<'a> {
             match prepare(&study) {
                 Ok(make) => {
                     (self.observer)(&AgentEvent::Serves(study.name.clone()));
-                    self.serve_study(&mut queue, &study, &make, &refused)?;
+                    self.serve_study(queue, &study, &make, &refused)?;
                     poll.reset();
                     idle = Moment::now();
                 }
                 Err(reason) => {
                     let note = format!("cannot serve study '{}': {reason}", study.name);
-                    self.patiently(&mut queue, |queue| queue.note(&self.id, Some(&note), false))?;
+                    self.patiently(queue, |queue| queue.note(&self.id, Some(&note), false))?;
                     (self.observer)(&AgentEvent::CannotServe(study.name.clone(), reason));
                     refused.push(study.id);
                 }
@@ -213,19 +214,18 @@ impl<'a> Agent<'a> {
     /// Serves a study until it is finished, or has nothing to do while another one has.
     fn serve_study(
         &self,
-        queue: &mut Queue,
+        queue: &Mutex<Queue>,
         study: &Shared,
         make: &MakeEvaluator<'a>,
         refused: &[String],
     ) -> Result<(), ClusterError> {
         let leave = AtomicBool::new(false);
         let busy = AtomicUsize::new(0);
-        let claims = Mutex::new(Queue::new(&self.address, self.config.timing.lease)?);
         thread::scope(|scope| {
             let mut slots = Vec::new();
             for slot in 0..self.config.slots.get() {
-                let (leave, busy, claims) = (&leave, &busy, &claims);
-                let work = move || self.serve_slot(slot, study, make, claims, (leave, busy));
+                let (leave, busy) = (&leave, &busy);
+                let work = move || self.serve_slot(slot, study, make, queue, (leave, busy));
                 slots.push(
                     thread::Builder::new()
                         .name(format!("nas-slot-{slot}"))
@@ -279,7 +279,7 @@ impl<'a> Agent<'a> {
         let mut in_doubt = false;
         while !leave.load(Ordering::Acquire) && !self.is_ending() {
             let claimed = {
-                let mut queue = claims.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut queue = locked(claims);
                 // No other slot claims meanwhile, so what is held and unknown is in doubt for all.
                 let known: Vec<Claim> = self.held().keys().copied().collect();
                 let claimed = match in_doubt {
@@ -423,7 +423,7 @@ impl<'a> Agent<'a> {
         let begun = Moment::now();
         let mut pause = BackOff::new((NOTICE, Duration::from_secs(2)), &self.id);
         loop {
-            let done = work(&mut claims.lock().unwrap_or_else(PoisonError::into_inner));
+            let done = work(&mut locked(claims));
             match done {
                 Err(error) if error.is_transient() => {
                     let patience = match self.stop.is_requested() {
@@ -453,7 +453,7 @@ impl<'a> Agent<'a> {
             return;
         };
         let started = Moment::now();
-        let (mut beat, mut reaped) = (Moment::now(), Moment::now());
+        let mut beat = Moment::now();
         let mut next = Duration::ZERO;
         let mut away: Option<Moment> = None;
         while !ended.load(Ordering::Acquire) {
@@ -466,12 +466,12 @@ impl<'a> Agent<'a> {
             }
             let asked: Vec<Claim> = self.held().keys().copied().collect();
             let mut work = || -> Result<Vec<Claim>, ClusterError> {
-                let renewed = queue.beat(&self.id, &asked)?;
-                if reaped.ago() >= timing.reap && started.ago() >= timing.lease {
+                let found = queue.beat(&self.id, &asked, timing.reap)?;
+                // Whoever has just begun does not know who is alive.
+                if found.reap_is_due && started.ago() >= timing.lease {
                     queue.reap()?;
-                    reaped = Moment::now();
                 }
-                Ok(renewed)
+                Ok(found.renewed)
             };
             let renewed = work();
             beat = Moment::now();
@@ -512,12 +512,13 @@ impl<'a> Agent<'a> {
     /// Repeats what the database does not answer, until it does or a stop is requested.
     fn patiently<T>(
         &self,
-        queue: &mut Queue,
+        queue: &Mutex<Queue>,
         mut work: impl FnMut(&mut Queue) -> Result<T, ClusterError>,
     ) -> Result<T, ClusterError> {
         let mut pause = BackOff::new((NOTICE, Duration::from_secs(2)), &self.id);
         loop {
-            match work(queue) {
+            let done = work(&mut locked(queue));
+            match done {
                 Err(error) if error.is_transient() && !self.is_ending() => self.wait(pause.wait()),
                 other => return other,
             }
@@ -551,4 +552,8 @@ impl<'a> Agent<'a> {
             thread::sleep(left.min(NOTICE));
         }
     }
+}
+
+fn locked(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }

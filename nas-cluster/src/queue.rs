@@ -51,6 +51,15 @@ pub(crate) enum Completion {
     Refused,
 }
 
+/// What a heartbeat finds out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Beat {
+    /// The claims that the worker still holds.
+    pub(crate) renewed: Vec<Claim>,
+    /// Whether nobody has looked for expired leases for the time that was given.
+    pub(crate) reap_is_due: bool,
+}
+
 /// What became of a trial.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Ending {
@@ -417,34 +426,50 @@ impl Queue {
         }
     }
 
-    /// Renews the leases of these claims, and says that the worker is alive. Returns those that it
-    /// still holds. A lease that has expired is renewed as well, if nobody has taken the trial yet.
-    pub(crate) fn beat(&mut self, worker: &str, claims: &[Claim]) -> Result<Vec<Claim>, ClusterError> {
+    /// Renews the leases of these claims, and says that the worker is alive. A lease that has expired
+    /// is renewed as well, if nobody has taken the trial yet.
+    pub(crate) fn beat(
+        &mut self,
+        worker: &str,
+        claims: &[Claim],
+        reap: Duration,
+    ) -> Result<Beat, ClusterError> {
         let trials: Vec<i64> = claims.iter().map(|claim| claim.trial).collect();
         let epochs: Vec<i64> = claims.iter().map(|claim| claim.epoch).collect();
-        let lease = self.lease.as_secs_f64();
+        let (lease, reap) = (self.lease.as_secs_f64(), reap.as_secs_f64());
         let rows = self.query(
             "renewing leases",
             "WITH held AS (
                  SELECT * FROM unnest($2::bigint[], $3::bigint[]) AS h (trial, epoch)
              ), seen AS (
                  UPDATE nas.worker SET last_seen = now() WHERE id = $1::text::uuid
+             ), renewed AS (
+                 UPDATE nas.lease l SET expires = now() + make_interval(secs => $4) FROM held
+                 WHERE l.trial = held.trial AND l.epoch = held.epoch AND l.worker = $1::text::uuid
+                 RETURNING l.trial, l.epoch
              )
-             UPDATE nas.lease l SET expires = now() + make_interval(secs => $4) FROM held
-             WHERE l.trial = held.trial AND l.epoch = held.epoch AND l.worker = $1::text::uuid
-             RETURNING l.trial, l.epoch",
+             SELECT now() - last_run > make_interval(secs => $5),
+                    ARRAY(SELECT trial FROM renewed ORDER BY trial), ARRAY(SELECT epoch FROM renewed ORDER BY trial)
+             FROM nas.reaper",
             &[
                 (&worker, Type::TEXT),
                 (&trials, Type::INT8_ARRAY),
                 (&epochs, Type::INT8_ARRAY),
                 (&lease, Type::FLOAT8),
+                (&reap, Type::FLOAT8),
             ],
         )?;
-        let renewed = rows.iter().map(|row| Claim {
-            trial: row.get(0),
-            epoch: row.get(1),
-        });
-        Ok(renewed.collect())
+        let row = one(
+            &rows,
+            &self.connection,
+            "the time of the last look for expired leases",
+        )?;
+        let (trials, epochs): (Vec<i64>, Vec<i64>) = (row.get(1), row.get(2));
+        let renewed = trials.into_iter().zip(epochs);
+        Ok(Beat {
+            reap_is_due: row.get(0),
+            renewed: renewed.map(|(trial, epoch)| Claim { trial, epoch }).collect(),
+        })
     }
 
     /// Stores a result and gives the lease back: both, or neither.

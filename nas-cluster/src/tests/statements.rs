@@ -134,7 +134,10 @@ fn a_worker_needs_the_rights_of_the_book_and_no_others() {
     let worker = limited.register("host", 1, "test").unwrap();
     limited.open_study(None, &[]).unwrap().unwrap();
     let (claim, _) = limited.claim(&study, &worker).unwrap().unwrap();
-    assert_eq!(limited.beat(&worker, &[claim]).unwrap(), [claim]);
+    assert_eq!(
+        limited.beat(&worker, &[claim], fast().reap).unwrap().renewed,
+        [claim]
+    );
     let stored = limited.complete(&worker, claim, &answer(0), 0.1).unwrap();
     assert_eq!(stored, Completion::Stored);
     assert_eq!(
@@ -194,10 +197,13 @@ fn after_a_gap_every_holder_gets_a_whole_lease_again() {
     assert_eq!(reaped.unwrap(), 0);
     // Expired and not freed: it is renewed.
     server.execute(expire);
-    assert_eq!(queue.beat(&worker, &[claim]).unwrap(), [claim]);
+    assert_eq!(
+        queue.beat(&worker, &[claim], fast().reap).unwrap().renewed,
+        [claim]
+    );
     server.execute(expire);
     assert_eq!(queue.reap().unwrap(), 1);
-    assert_eq!(queue.beat(&worker, &[claim]).unwrap(), []);
+    assert_eq!(queue.beat(&worker, &[claim], fast().reap).unwrap().renewed, []);
     assert_eq!(
         queue.complete(&worker, claim, &answer(0), 0.1).unwrap(),
         Completion::Refused
