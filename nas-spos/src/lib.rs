@@ -39,8 +39,7 @@
 //! - RandomNAS judges 1,000 architectures by one batch each and the best ten on all validation
 //!   images. Here, all are judged on the same images: all, or
 //!   [`candidate_images`](SposConfig::candidate_images) of them.
-//! - A path that an earlier step has trained more often is not corrected for: SPOS's
-//!   channel search and the multi-path extensions are not part of this crate.
+//! - SPOS's search of channel numbers and of bit widths is not part of this crate.
 //!
 //! # Example
 //! ```
