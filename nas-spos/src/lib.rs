@@ -4,7 +4,9 @@
 //! supernet, and share its weights. A search has two stages:
 //!
 //! 1. **Training.** Each step trains the weights of sampled paths only ([`PathSampling`]). Other
-//!    operations are not computed, so that a path costs what a step of its own network costs.
+//!    operations are not computed, so that a path costs about what a step of its own network costs:
+//!    1.06 times as much (NAS-Bench-201, 16 channels, 5 cells, batch 64, one thread). It costs more
+//!    where operations read a node that only `none` leads to: a network of its own leaves these out.
 //!    - *Uniform*: one path, all decisions drawn uniformly and independently. This is the training
 //!      of SPOS, and of random search with weight sharing (RandomNAS, RSPS).
 //!    - *Fair*: the strict fairness of FairNAS. For each decision, a random permutation of its
@@ -37,8 +39,7 @@
 //! - RandomNAS judges 1,000 architectures by one batch each and the best ten on all validation
 //!   images. Here, all are judged on the same images: all, or
 //!   [`candidate_images`](SposConfig::candidate_images) of them.
-//! - A path that an earlier step has trained more often is not corrected for: SPOS's
-//!   channel search and the multi-path extensions are not part of this crate.
+//! - SPOS's search of channel numbers and of bit widths is not part of this crate.
 //!
 //! # Example
 //! ```
