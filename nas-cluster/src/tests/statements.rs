@@ -124,7 +124,7 @@ fn a_worker_needs_the_rights_of_the_book_and_no_others() {
     let study = shared(&mut queue);
     let owner = queue.own(&study, "test").unwrap();
     queue.propose(&study, owner, &[job(0), job(1)]).unwrap();
-    let rights = include_str!("../../worker-rights.sql");
+    let rights = include_str!("../worker-rights.sql");
     server.execute(rights);
     let address = format!("postgres://worker@127.0.0.1:{}/postgres", server.port);
     let mut limited = Queue::new(&Address::parse(&address).unwrap(), fast().lease).unwrap();
