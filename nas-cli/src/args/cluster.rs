@@ -66,8 +66,8 @@ Examples:
       A job array of 16 workers; start it by: sbatch workers.sbatch
   nas launch slurm --store postgres://db/searches --workers 4 --gpus 1 --submit -- --device cuda
       The same with GPUs, submitted at once; what follows -- goes to nas worker
-  nas launch kubernetes --store postgres://db/searches --workers 8 --image registry/nas:0.1 | kubectl apply -f -
-      A Job whose pods are workers
+  nas launch kubernetes --store postgres://db/searches --workers 8 --image registry/nas:0.1 > workers.json
+      A Job whose pods are workers; start it by: kubectl apply -f workers.json
   nas launch ssh --store postgres://db/searches --hosts alpha,beta --submit
       A worker on each of two machines";
 

@@ -41,7 +41,7 @@ pub(crate) struct ResumeArgs {
     pub(crate) consent: ConsentArgs,
     #[command(flatten)]
     pub(crate) workers: WorkerArgs,
-    /// PostgreSQL database through which `nas worker`s get the trials [default: that of the start]
+    /// PostgreSQL database of the trials, for `nas worker`s [default: as at the start]
     ///
     /// With --study, DIR may be new: the search of that name is continued from what the database has of it.
     #[arg(long, value_name = "URL", conflicts_with = "workers")]

@@ -103,7 +103,7 @@ enum SearchName {
 
 impl SearchMethod for SposMethod {
     const NAME: &'static str = "spos";
-    const DESCRIPTION: &'static str = "trains a supernet path by path, then searches on its weights";
+    const DESCRIPTION: &'static str = "trains a supernet path by path, then searches it";
     const SUITS: &'static str = "large spaces that have a supernet";
     const TRAINS_SUPERNET: bool = true;
     const NOT_HALVED: Option<&'static str> = Some("whose trials are searches");
