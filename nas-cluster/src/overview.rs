@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 
 use crate::address::Address;
 use crate::error::ClusterError;
-use crate::queue::{Queue, Shared};
+use crate::queue::{Queue, Shared, shared};
 use crate::schema::ServerCheck;
 use crate::timing::Timing;
 
@@ -162,6 +162,39 @@ impl Overview {
 }
 
 impl Queue {
+    /// The study of this name or number.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoStudy`], [`ClusterError::Ambiguous`].
+    pub(crate) fn study(&mut self, name: &str) -> Result<Shared, ClusterError> {
+        let rows = self.query(
+            "looking for the study",
+            "SELECT id::text, name, config, description FROM nas.study WHERE name = $1 OR id::text = $1
+             ORDER BY created, id",
+            &[(&name, Type::TEXT)],
+        )?;
+        match rows.as_slice() {
+            [row] => Ok(shared(row)),
+            [] => {
+                let known = self.query(
+                    "listing the studies",
+                    "SELECT DISTINCT name FROM nas.study ORDER BY name LIMIT 20",
+                    &[],
+                )?;
+                Err(ClusterError::NoStudy {
+                    address: self.address().to_string(),
+                    name: name.to_owned(),
+                    studies: known.iter().map(|row| row.get(0)).collect(),
+                })
+            }
+            several => Err(ClusterError::Ambiguous {
+                address: self.address().to_string(),
+                name: name.to_owned(),
+                ids: several.iter().map(|row| row.get(0)).collect(),
+            }),
+        }
+    }
+
     /// Whether the study has been marked as finished.
     pub(crate) fn is_finished(&mut self, study: &Shared) -> Result<bool, ClusterError> {
         let rows = self.query(

@@ -320,39 +320,6 @@ impl Queue {
         Ok(rows.first().map(shared))
     }
 
-    /// The study of this name or number.
-    ///
-    /// # Errors
-    /// [`ClusterError::NoStudy`], [`ClusterError::Ambiguous`].
-    pub(crate) fn study(&mut self, name: &str) -> Result<Shared, ClusterError> {
-        let rows = self.query(
-            "looking for the study",
-            "SELECT id::text, name, config, description FROM nas.study WHERE name = $1 OR id::text = $1
-             ORDER BY created, id",
-            &[(&name, Type::TEXT)],
-        )?;
-        match rows.as_slice() {
-            [row] => Ok(shared(row)),
-            [] => {
-                let known = self.query(
-                    "listing the studies",
-                    "SELECT DISTINCT name FROM nas.study ORDER BY name LIMIT 20",
-                    &[],
-                )?;
-                Err(ClusterError::NoStudy {
-                    address: self.address().to_string(),
-                    name: name.to_owned(),
-                    studies: known.iter().map(|row| row.get(0)).collect(),
-                })
-            }
-            several => Err(ClusterError::Ambiguous {
-                address: self.address().to_string(),
-                name: name.to_owned(),
-                ids: several.iter().map(|row| row.get(0)).collect(),
-            }),
-        }
-    }
-
     /// Claims the trial of the lowest number that nobody has, with its job.
     ///
     /// After a transient error, the trial may be claimed all the same: see [`Queue::adopt`].
@@ -595,7 +562,7 @@ fn number(trial: TrialId) -> i64 {
     i64::try_from(trial).unwrap_or(i64::MAX)
 }
 
-fn shared(row: &Row) -> Shared {
+pub(crate) fn shared(row: &Row) -> Shared {
     Shared {
         id: row.get(0),
         name: row.get(1),

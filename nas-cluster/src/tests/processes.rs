@@ -51,6 +51,7 @@ impl Evaluator for Synthetic {
             sleep(part);
             left -= part;
         }
+        assert!(trial.id % 13 != 7, "trial {} panics", trial.id);
         if trial.id % 9 == 4 {
             return Err(Failure::new(FailureKind::NonFinite, "the loss is not a number"));
         }

@@ -41,8 +41,7 @@ mod worker;
 pub use guard::guard;
 pub use pool::{ProcessConfig, ProcessError, Processes, QUICK_FAILURES, QUICK_SECONDS, RETRIES};
 pub use process::kill_all;
-pub(crate) use serve::panic_message;
-pub use serve::{ServeError, Served, serve};
+pub use serve::{ServeError, Served, panic_message, serve};
 
 #[cfg(doc)]
 use nas_space::search::FailureKind;

@@ -153,7 +153,7 @@ fn write(output: &mut impl Write, answer: &Answer) -> io::Result<()> {
 }
 
 /// What a panic says.
-pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+pub fn panic_message(payload: &(dyn Any + Send)) -> &str {
     payload
         .downcast_ref::<&str>()
         .copied()
