@@ -100,6 +100,8 @@ mod tests {
             "panicking".to_owned()
         }
 
+        // It needs a frame of its own to be seen in a backtrace.
+        #[inline(never)]
         fn evaluate(&self, trial: &Trial) -> Result<Evaluation, Failure> {
             panic!("no layer {}", trial.id)
         }
