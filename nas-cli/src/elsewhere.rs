@@ -62,7 +62,7 @@ impl Elsewhere {
         Ok(run.write_json(FILE, self)?)
     }
 
-    /// Runs what is left of a search, with the trials of this study.
+    /// Records the study in the run directory, and runs what is left of the search with its trials.
     pub(crate) fn run(
         &self,
         session: &Session,
@@ -70,6 +70,7 @@ impl Elsewhere {
         store: Store,
         stop: &Stop,
     ) -> Result<SearchResult> {
+        self.record(run)?;
         let coordinator = self.coordinator(session, run, stop)?;
         let ended = || {
             // Where the database is away for long, workers keep looking.

@@ -59,13 +59,23 @@ impl Server {
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         standby.restart();
-        self.execute("ALTER SYSTEM SET synchronous_standby_names = '*'");
-        self.execute("SELECT pg_reload_conf()");
+        self.configure("synchronous_standby_names", "*");
         let waiting = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
         while self.number(waiting) == 0 {
             sleep(Duration::from_millis(50));
         }
         standby
+    }
+
+    /// Changes a setting, for connections that are made from now on.
+    pub fn configure(&self, name: &str, value: &str) {
+        self.execute(&format!("ALTER SYSTEM SET {name} = '{value}'"));
+        self.execute("SELECT pg_reload_conf()");
+        let changed =
+            format!("SELECT CASE current_setting('{name}') WHEN '{value}' THEN 1 ELSE 0 END::bigint");
+        while self.number(&changed) == 0 {
+            sleep(Duration::from_millis(20));
+        }
     }
 
     /// Makes a standby the primary.
@@ -194,9 +204,7 @@ impl Server {
             command.arg(script).stdin(fs::File::open(from).unwrap());
             assert!(command.status().unwrap().success());
         }
-        self.execute("ALTER SYSTEM SET ssl = on");
-        self.execute("SELECT pg_reload_conf()");
-        sleep(Duration::from_millis(300));
+        self.configure("ssl", "on");
     }
 
     /// A shell, as a user that the server accepts.

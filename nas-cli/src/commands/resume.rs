@@ -79,10 +79,7 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
     signals::set_resume_hint(shell::resume(&args.run, Some(session.config())));
     let result = match elsewhere {
         None => session.run(&run, store, workers)?,
-        Some(elsewhere) => {
-            elsewhere.record(&run)?;
-            elsewhere.run(&session, &run, store, &stop)?
-        }
+        Some(elsewhere) => elsewhere.run(&session, &run, store, &stop)?,
     };
     output.result(&result, || result.to_string())
 }

@@ -48,10 +48,7 @@ pub(crate) fn run(args: &SearchArgs, output: Output) -> Result<()> {
     }
     let result = match elsewhere {
         None => session.run(&run, store, workers)?,
-        Some(elsewhere) => {
-            elsewhere.record(&run)?;
-            elsewhere.run(&session, &run, store, &stop)?
-        }
+        Some(elsewhere) => elsewhere.run(&session, &run, store, &stop)?,
     };
     output.result(&result, || result.to_string())
 }

@@ -114,10 +114,7 @@ impl<'a> Agent<'a> {
         observer: &'a (dyn Fn(&AgentEvent) + Sync),
     ) -> Result<Self, ClusterError> {
         let mut queue = Queue::new(address, config.timing.lease)?;
-        let found = queue.refuse_unusable()?;
-        if found.format.is_none() {
-            queue.create_tables()?;
-        }
+        queue.create_tables()?;
         let id = queue.register(&config.host, config.slots.get(), &config.software)?;
         observer(&AgentEvent::Registered(id.clone()));
         Ok(Self {

@@ -145,8 +145,12 @@ impl<'a> Agent<'a> {
         claims: &Mutex<Queue>,
     ) -> Result<Next, ClusterError> {
         let give_back = |why: &str| -> Result<(), ClusterError> {
-            self.end_trial(claims, |queue| queue.release(claim, why))?;
-            (self.observer)(&AgentEvent::GaveBack(job.id, why.to_owned()));
+            let released = self.end_trial(claims, |queue| queue.release(claim, why))?;
+            (self.observer)(&match released {
+                Some(true) => AgentEvent::GaveBack(job.id, why.to_owned()),
+                // Another worker has it, or will get it once the lease has ended.
+                Some(false) | None => AgentEvent::Lost(job.id),
+            });
             Ok(())
         };
         let give_up = |reason: String| {

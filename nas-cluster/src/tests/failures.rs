@@ -3,18 +3,19 @@
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, sleep};
 use std::time::Duration;
 
-use nas_space::search::FailureKind;
+use nas_space::search::{FailureKind, Stop};
 use nas_study::Store;
 
-use super::processes::{Process, lasting, undisturbed};
+use super::processes::{Process, agent, lasting, undisturbed};
 use super::searches::check_rules;
 use super::times;
 use crate::testing::Server;
+use crate::{Agent, AgentEvent, Overview};
 
 /// Waits until a statement gives at least this number.
 fn wait_for(server: &Server, statement: &str, least: i64) {
@@ -237,6 +238,40 @@ fn a_worker_that_is_asked_to_stop_gives_its_trials_back_at_once() {
     let store = Store::open(&database).unwrap();
     assert_eq!(lasting(&store.records().trials().unwrap()), undisturbed(6, 2));
     assert_eq!(store.records().attempts().unwrap(), []);
+}
+
+#[test]
+fn a_worker_that_cannot_evaluate_gives_its_trial_back_and_ends() {
+    let Some(server) = Server::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let url = server.url(server.port);
+    let database = folder.path().join("study.db");
+    let mut search = Process::study(&url, 6, 2, &database);
+    wait_for(&server, "SELECT count(*) FROM nas.trial", 2);
+    let events = Mutex::new(Vec::new());
+    let (stop, observer) = (Stop::new(), |event: &AgentEvent| {
+        events.lock().unwrap().push(event.clone())
+    });
+    let agent = Agent::register(&server.address(), agent(1), &stop, &observer).unwrap();
+    let served = agent
+        .serve(&|_| Ok(Box::new(|_, _: &Stop| Err("no room".to_owned()))))
+        .unwrap();
+    assert!(served.out_of_service && served.stored == 0);
+    let events = events.into_inner().unwrap();
+    assert!(
+        events.contains(&AgentEvent::GaveBack(0, "no room".to_owned())),
+        "{events:?}"
+    );
+    assert!(
+        events.contains(&AgentEvent::OutOfService("no room".to_owned())),
+        "{events:?}"
+    );
+    let overview = Overview::read(&server.address()).unwrap();
+    assert_eq!((overview.studies[0].queued, overview.workers), (2, vec![]));
+    let _other = Process::worker(&url, 5, 2, &folder.path().join("log"));
+    assert!(search.ends(30).success());
+    check_rules(&server, 6);
+    assert_eq!(server.number("SELECT sum(losses)::bigint FROM nas.trial"), 0);
 }
 
 /// A port whose connections lead to the server. While `mute` is set, answers get lost.

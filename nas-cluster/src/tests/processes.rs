@@ -158,6 +158,18 @@ pub(super) fn coordinator(
     Coordinator::start(address, enlisted, timing)
 }
 
+/// A worker of any study.
+pub(super) fn agent(slots: usize) -> AgentConfig {
+    AgentConfig {
+        host: "test".to_owned(),
+        software: "test".to_owned(),
+        slots: NonZeroUsize::new(slots).unwrap(),
+        study: None,
+        idle: None,
+        timing: fast(),
+    }
+}
+
 /// Serves as a worker until `stop`; what happens is written to `log` in lines.
 pub(super) fn serve(address: &Address, slots: usize, pause: Duration, stop: &Stop, log: Option<&Path>) {
     let note = |line: String| {
@@ -171,14 +183,7 @@ pub(super) fn serve(address: &Address, slots: usize, pause: Duration, stop: &Sto
         }
     };
     let observer = |event: &AgentEvent| note(format!("{event:?}"));
-    let config = AgentConfig {
-        host: "test".to_owned(),
-        software: "test".to_owned(),
-        slots: NonZeroUsize::new(slots).unwrap(),
-        study: None,
-        idle: None,
-        timing: fast(),
-    };
+    let config = agent(slots);
     let deadly = env::var("NAS_CLUSTER_DEADLY")
         .ok()
         .and_then(|text| text.parse().ok());

@@ -39,10 +39,8 @@ fn tables_are_created_once_by_whoever_comes_first() {
 #[test]
 fn a_server_that_loses_what_it_acknowledges_is_refused() {
     let Some(server) = Server::start() else { return };
-    server.execute("ALTER SYSTEM SET synchronous_commit = off");
-    server.execute("ALTER SYSTEM SET fsync = off");
-    server.execute("SELECT pg_reload_conf()");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    server.configure("synchronous_commit", "off");
+    server.configure("fsync", "off");
     let refused = Queue::new(&server.address(), fast().lease)
         .unwrap()
         .create_tables()
