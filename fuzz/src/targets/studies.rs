@@ -43,6 +43,7 @@ const WORDS: &[&str] = &[
     "run",
     "test_accuracy",
     "failed",
+    "image_passes",
     "trial_seconds",
     "strategy_seconds",
     "final_seconds",

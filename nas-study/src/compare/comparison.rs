@@ -28,6 +28,10 @@ pub struct Run {
     pub failed: u64,
     /// Epochs that its trials were trained for.
     pub epochs: u64,
+    /// Images that were passed forward and backward through a network, by its trials and by a
+    /// supernet, the final training left out; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_passes: Option<u64>,
     /// Cost of its trials in seconds; simulated where they were looked up.
     pub trial_seconds: f64,
     /// Seconds that the method itself took, to propose and to learn.
@@ -109,8 +113,8 @@ pub struct Standing {
     pub runs_without_result: u64,
     /// Mean seconds of the method itself, per trial.
     pub seconds_per_trial: f64,
-    /// Mean validation accuracy of what was chosen so far: over trials, and over seconds where they
-    /// are known.
+    /// Mean validation accuracy of what was chosen so far: over trials, and over image passes and
+    /// seconds where they are known.
     pub valid_curves: Vec<Curve>,
     /// The same of the test accuracy, where one is known of every choice.
     pub test_curves: Vec<Curve>,
@@ -434,25 +438,34 @@ impl Standing {
 }
 
 impl Run {
-    /// What it spent in all, but for the final training.
-    pub fn spent(&self, along: Currency) -> f64 {
+    /// What it spent in all, but for the final training, where that is known.
+    pub fn spent(&self, along: Currency) -> Option<f64> {
         match along {
-            Currency::Trials => self.trials as f64,
-            Currency::Epochs => self.epochs as f64,
-            Currency::Seconds => self.trial_seconds + self.strategy_seconds,
+            Currency::Trials => Some(self.trials as f64),
+            Currency::Epochs => Some(self.epochs as f64),
+            Currency::ImagePasses => self.image_passes.map(|passes| passes as f64),
+            Currency::Seconds => Some(self.trial_seconds + self.strategy_seconds),
         }
     }
 }
 
-/// Over trials, and over seconds where any were spent on trials.
+/// Over trials, over image passes where they are known, and over seconds where any were spent on
+/// trials.
 fn curves(runs: &[Run], bootstrap: &Bootstrap, figure: impl Fn(&Incumbent) -> Option<f64>) -> Vec<Curve> {
     let timed = runs.iter().any(|run| run.trial_seconds > 0.0);
-    let along = [Some(Currency::Trials), timed.then_some(Currency::Seconds)];
+    let mut found = runs.iter().flat_map(|run| &run.incumbents);
+    // What a supernet would have found before its first trial has no place along trials.
+    let of_trials = found.all(|one| one.trials > 0);
+    let along = [
+        of_trials.then_some(Currency::Trials),
+        Some(Currency::ImagePasses),
+        timed.then_some(Currency::Seconds),
+    ];
     let curve = |along: Currency| {
         let runs: Vec<(&[Incumbent], f64)> = runs
             .iter()
-            .map(|run| (&run.incumbents[..], run.spent(along)))
-            .collect();
+            .map(|run| Some((&run.incumbents[..], run.spent(along)?)))
+            .collect::<Option<_>>()?;
         Curve::new(&runs, along, bootstrap, &figure)
     };
     along.into_iter().flatten().filter_map(curve).collect()

@@ -12,10 +12,15 @@ const PLACES: usize = 120;
 /// The architecture that a run would have chosen from some trial on, by validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incumbent {
-    /// Trials finished until then, this one included.
+    /// Trials finished until then, this one included; 0 of what a supernet would have found on the
+    /// way.
     pub trials: u64,
     /// Epochs that these have added; a failed one is charged in full.
     pub epochs: u64,
+    /// Images that were passed forward and backward through a network until then, by trials or by a
+    /// supernet; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_passes: Option<u64>,
     /// Seconds: the cost of these trials, and the time that the method itself took.
     pub seconds: f64,
     /// Its choices.
@@ -35,6 +40,8 @@ pub enum Currency {
     Trials,
     /// Trained epochs.
     Epochs,
+    /// Images passed forward and backward through a network, by trials or by a supernet.
+    ImagePasses,
     /// Seconds of trials and of the method.
     Seconds,
 }
@@ -78,6 +85,7 @@ pub fn incumbents(trials: &[TrialRecord], ranked_by: Option<&str>) -> Vec<Incumb
             found.push(Incumbent {
                 trials: finished,
                 epochs,
+                image_passes: None,
                 seconds,
                 architecture: record.trial.architecture.clone(),
                 valid_accuracy: Some(evaluation.valid_accuracy),
@@ -89,12 +97,13 @@ pub fn incumbents(trials: &[TrialRecord], ranked_by: Option<&str>) -> Vec<Incumb
 }
 
 impl Incumbent {
-    /// What had been spent.
-    pub fn spent(&self, along: Currency) -> f64 {
+    /// What had been spent, where that is known.
+    pub fn spent(&self, along: Currency) -> Option<f64> {
         match along {
-            Currency::Trials => self.trials as f64,
-            Currency::Epochs => self.epochs as f64,
-            Currency::Seconds => self.seconds,
+            Currency::Trials => Some(self.trials as f64),
+            Currency::Epochs => Some(self.epochs as f64),
+            Currency::ImagePasses => self.image_passes.map(|passes| passes as f64),
+            Currency::Seconds => Some(self.seconds),
         }
     }
 }
@@ -102,8 +111,8 @@ impl Incumbent {
 impl Curve {
     /// The mean of `figure` over the runs, each given by its incumbents and by what it spent in
     /// all, from where all of them have an incumbent to where the last one ends; at places evenly
-    /// spread over the logarithm, at most one for each whole number of trials or epochs. None where
-    /// a run has no incumbent or one without the figure.
+    /// spread over the logarithm, at most one for each whole number of trials, epochs or passes. None
+    /// where a run has no incumbent, or one without the figure or without what it spent.
     ///
     /// A run that ended stays as it was: it has nothing more to spend.
     pub fn new(
@@ -115,7 +124,7 @@ impl Curve {
         let steps: Vec<Vec<(f64, f64)>> = runs
             .iter()
             .map(|(incumbents, _)| {
-                let step = |one: &Incumbent| Some((one.spent(along), figure(one)?));
+                let step = |one: &Incumbent| Some((one.spent(along)?, figure(one)?));
                 incumbents.iter().map(step).collect::<Option<Vec<_>>>()
             })
             .collect::<Option<_>>()?;
@@ -248,6 +257,7 @@ mod tests {
         Incumbent {
             trials,
             epochs: trials,
+            image_passes: None,
             seconds: trials as f64,
             architecture: Architecture::new([]),
             valid_accuracy: Some(valid_accuracy),
@@ -276,6 +286,26 @@ mod tests {
             Curve::new(&without, Currency::Trials, &Bootstrap::new(2), valid),
             None
         );
+    }
+
+    #[test]
+    fn a_curve_over_image_passes_needs_them_of_all_incumbents() {
+        let known = Incumbent {
+            image_passes: Some(500),
+            ..incumbent(1, 0.25)
+        };
+        let along = |incumbents: &[Incumbent]| {
+            let valid = |one: &Incumbent| one.valid_accuracy;
+            Curve::new(
+                &[(incumbents, 900.0)],
+                Currency::ImagePasses,
+                &Bootstrap::new(1),
+                valid,
+            )
+        };
+        let curve = along(std::slice::from_ref(&known)).unwrap();
+        assert_eq!((curve.spent[0], *curve.spent.last().unwrap()), (500.0, 900.0));
+        assert_eq!(along(&[known, incumbent(2, 0.5)]), None);
     }
 
     #[test]

@@ -223,6 +223,7 @@ mod tests {
                 trials: 10,
                 failed: 0,
                 epochs: 10,
+                image_passes: None,
                 trial_seconds: 1.0,
                 strategy_seconds: 0.5,
                 final_seconds: 0.0,
