@@ -92,6 +92,9 @@ pub struct DatasetHeader {
     pub search_epochs: u32,
     /// Epochs of the training whose test accuracy is reported.
     pub report_epochs: u32,
+    /// Images of an epoch of the former training, validation images left out, where they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_images: Option<u64>,
     /// What its validation and test figures are.
     #[serde(default, skip_serializing_if = "Metric::is_accuracy")]
     pub metric: Metric,

@@ -95,9 +95,20 @@ impl Nb201Dataset {
             network: Some(self.network()),
             search_epochs: SEARCH_EPOCHS,
             report_epochs: TEST_EPOCHS,
+            train_images: Some(self.train_images()),
             metric: Metric::default(),
             valid_is_test: false,
             test_is_valid: false,
+        }
+    }
+
+    /// Images that the trainings of 12 epochs see (Dong & Yang 2020, section 2.2): half of those of
+    /// CIFAR-10, all of the others.
+    pub const fn train_images(self) -> u64 {
+        match self {
+            Self::Cifar10 => 25_000,
+            Self::Cifar100 => 50_000,
+            Self::ImageNet16 => 151_700,
         }
     }
 

@@ -55,6 +55,7 @@ impl TableBuild {
                 network: Some(self.recipe.network),
                 search_epochs: most,
                 report_epochs: most,
+                train_images: Some(held_out(self)?.train().len() as u64),
                 valid_is_test: false,
                 test_is_valid: false,
                 metric: Metric::default(),

@@ -93,6 +93,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             network: None,
             search_epochs: EPOCHS,
             report_epochs: EPOCHS,
+            train_images: Some(50_000),
             valid_is_test: true,
             test_is_valid: false,
             metric: Metric::default(),

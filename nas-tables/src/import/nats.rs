@@ -162,6 +162,7 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             network: (sizes == Some(false)).then(|| dataset.network()),
             search_epochs: first(Figure::Valid),
             report_epochs: last(Figure::Test),
+            train_images: Some(dataset.train_images()),
             valid_is_test: false,
             test_is_valid: false,
             metric: Metric::default(),

@@ -131,6 +131,8 @@ pub fn import(path: &Path) -> Result<Table, TableError> {
             }),
             search_epochs: epochs,
             report_epochs: epochs,
+            // Section 3 of the paper: the other 10,000 are for validation.
+            train_images: Some(40_000),
             valid_is_test: false,
             test_is_valid: false,
             metric: Metric::default(),

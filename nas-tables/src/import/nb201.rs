@@ -56,6 +56,7 @@ fn mapping(fingerprint: &str) -> Mapping {
             report_epochs: TEST_EPOCHS,
             network: Some(dataset.network()),
             filter: Filter::new(),
+            train_images: Some(dataset.train_images()),
             metric: Metric::default(),
             valid_is_test: false,
             test_is_valid: false,

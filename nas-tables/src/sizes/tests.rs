@@ -150,6 +150,7 @@ fn table(space: SpaceConfig, network: bool, params: [Option<f64>; 3], macs: [Opt
             network: network.then(|| crate::Nb201Dataset::Cifar10.network()),
             search_epochs: 1,
             report_epochs: 1,
+            train_images: None,
             valid_is_test: false,
             metric: Metric::default(),
             test_is_valid: false,

@@ -48,6 +48,7 @@ fn draft(keys: RowKeys, rows: usize) -> Draft {
             network: None,
             search_epochs: 3,
             report_epochs: 3,
+            train_images: None,
             valid_is_test: false,
             test_is_valid: false,
             metric: Metric::default(),

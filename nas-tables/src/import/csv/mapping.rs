@@ -141,6 +141,10 @@ pub struct DatasetColumns {
     /// The size of the networks, where they are networks of this toolkit.
     #[serde(default)]
     pub network: Option<NetworkConfig>,
+    /// Images of an epoch of the training whose validation figure a search sees, validation images left
+    /// out.
+    #[serde(default)]
+    pub train_images: Option<u64>,
     /// What its validation and test figures are.
     #[serde(default)]
     pub metric: Metric,

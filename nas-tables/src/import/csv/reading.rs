@@ -95,6 +95,7 @@ pub fn import(path: &Path, mapping: Mapping) -> Result<Table, TableError> {
         network: dataset.network,
         search_epochs: dataset.search_epochs,
         report_epochs: dataset.report_epochs,
+        train_images: dataset.train_images,
         metric: dataset.metric.clone(),
         valid_is_test: dataset.valid_is_test,
         test_is_valid: dataset.test_is_valid,
