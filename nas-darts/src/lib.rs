@@ -34,6 +34,7 @@ mod error;
 mod problem;
 mod report;
 mod search;
+mod work;
 
 pub mod bilevel;
 pub mod diagnostics;

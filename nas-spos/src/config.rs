@@ -4,6 +4,7 @@ use nas_eval::data::Augmentation;
 use nas_eval::nn::{Curve, OptimizerConfig, Schedule, SgdConfig};
 use nas_eval::train::{ClassWeights, MOST_BATCH, TrainConfig};
 use nas_space::network::NetworkConfig;
+use nas_space::spaces::Space;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SposError;
@@ -230,6 +231,25 @@ impl Default for SposConfig {
 }
 
 impl SposConfig {
+    /// Images that a search of this space passes forward and backward in this number of epochs, with
+    /// `images` to train on: each of them once for each path of a step. Candidates are judged by
+    /// forward passes, which are not counted.
+    pub fn image_passes(&self, space: &dyn Space, epochs: u32, images: u64) -> u64 {
+        let paths = match self.sampling {
+            PathSampling::Uniform => 1,
+            PathSampling::Fair => {
+                let decisions = space.decisions().iter();
+                decisions
+                    .map(|decision| decision.options.len())
+                    .max()
+                    .unwrap_or(0)
+            }
+        };
+        images
+            .saturating_mul(u64::from(epochs))
+            .saturating_mul(paths as u64)
+    }
+
     /// How the weights are trained.
     pub(crate) fn training(&self) -> TrainConfig {
         TrainConfig {

@@ -289,11 +289,8 @@ impl Differentiable {
             let mut operations: Vec<Question> = (0..cell.edges.len())
                 .map(|row| Question::Operation { cell: index, row })
                 .collect();
-            let choosing = cell.states().filter(|&state| {
-                cell.edges_kept
-                    .is_some_and(|kept| cell.rows_into(state).count() > kept)
-            });
-            let mut nodes: Vec<Question> = choosing
+            let mut nodes: Vec<Question> = cell
+                .choosing_states()
                 .map(|state| Question::Edges { cell: index, state })
                 .collect();
             let seed = self.seed.derive("perturbation", index as u64);

@@ -130,6 +130,13 @@ impl Default for EnasConfig {
 }
 
 impl EnasConfig {
+    /// Images that a search passes forward and backward in this number of epochs, with `images` to
+    /// train the shared weights on: each of them once an epoch. Rewards and candidates are measured
+    /// by forward passes, which are not counted.
+    pub fn image_passes(&self, epochs: u32, images: u64) -> u64 {
+        images.saturating_mul(u64::from(epochs))
+    }
+
     /// The search of the authors' code for this space, which has a supernet:
     /// [`EnasConfig::authors_micro`] for cells, [`EnasConfig::authors_macro`] for whole networks.
     /// None for a space that has none.

@@ -103,6 +103,14 @@ impl RelaxedCell {
         self.inputs..self.inputs + self.nodes
     }
 
+    /// The inner states that keep fewer edges than lead into them.
+    pub fn choosing_states(&self) -> impl Iterator<Item = usize> {
+        self.states().filter(|&state| {
+            self.edges_kept
+                .is_some_and(|kept| self.rows_into(state).count() > kept)
+        })
+    }
+
     /// Number of columns of the table of weights: the operations and, where only some channels go
     /// through them, one more for the others.
     pub fn columns(&self, channels: MixedChannels) -> usize {

@@ -127,10 +127,14 @@ fn a_search_gives_the_best_of_its_candidates() {
         assert_eq!(again, best, "nothing is trained while candidates are judged");
         let passes = report.history[0].image_passes;
         let paths = search.oneshot.method.paths(0, 0).len() as u64;
-        assert_eq!(
-            passes,
-            paths * search.oneshot.training.data().train().len() as u64
-        );
+        let images = search.oneshot.training.data().train().len() as u64;
+        assert_eq!(passes, paths * images);
+        let counted = search
+            .oneshot
+            .method
+            .config
+            .image_passes(space.as_ref(), 3, images);
+        assert_eq!(counted, 3 * passes);
     }
 }
 
