@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use nas_runner::args::{BudgetArgs, FileArgs, OwnArgs, ScreeningArgs, SearchArgs, SubjectArgs, TaskArgs};
-use nas_runner::methods::Method;
+use nas_runner::args::{
+    BudgetArgs, DataArgs, FileArgs, OwnArgs, ScreeningArgs, SearchArgs, SubjectArgs, TaskArgs,
+};
+use nas_runner::methods::{Method, MethodArgs, Variant};
 use nas_runner::parsers::between;
 use nas_runner::plan::PREFIX;
 use nas_space::search::Budget;
@@ -38,8 +41,9 @@ pub(crate) struct CompareArgs {
     ///
     /// Each runs as `nas search METHOD` would. NAME=METHOD gives one another name; NAME=FILE.toml is a method with the
     /// settings of a file. METHOD+PROXY is a method whose candidates are screened by a proxy, METHOD@PROXY one whose trials
-    /// are scored by it and not trained; on a table, --scores names the file of scores. Methods that train a supernet cannot
-    /// take part.
+    /// are scored by it and not trained; on a table, --scores names the file of scores. Methods that train a supernet, by their
+    /// names or as pc-darts, gdas, darts-2nd, darts-pt or fairnas, are trained on as many images as the trials of the others:
+    /// on --data, on a table too.
     #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',')]
     pub(crate) methods: Vec<Entrant>,
     #[command(flatten)]
@@ -77,6 +81,8 @@ pub(crate) struct Entrant {
 pub(crate) enum What {
     /// A method with its own defaults.
     Method(Method),
+    /// Settings of a method that have a name.
+    Variant(Method, Variant),
     /// A method whose candidates are screened by a proxy.
     Screened(Method, String),
     /// A method whose trials are scored by a proxy.
@@ -100,7 +106,7 @@ impl Entrant {
     pub(crate) fn score(&self) -> Option<&str> {
         match &self.what {
             What::Scored(_, proxy) => Some(proxy),
-            What::Method(_) | What::Screened(..) | What::File(_) => None,
+            What::Method(_) | What::Variant(..) | What::Screened(..) | What::File(_) => None,
         }
     }
 }
@@ -108,7 +114,7 @@ impl Entrant {
 impl FromStr for Entrant {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, String> {
         let (name, what) = match text.split_once('=') {
             Some((name, what)) => (Some(name), what),
             None => (None, text),
@@ -140,11 +146,20 @@ impl FromStr for Entrant {
                 "expected the name of a proxy after the '{sign}' of '{what}'"
             ));
         }
+        let variant = Method::all_variants().find(|(_, variant)| variant.0 == what);
+        if let Some((method, variant)) = variant {
+            return Ok(Self {
+                name: name.unwrap_or(what).to_owned(),
+                what: What::Variant(method, variant),
+            });
+        }
         let method = <Method as ValueEnum>::from_str(typed, false).map_err(|_| {
-            let able: Vec<&str> = Method::proposing().map(Method::name).collect();
+            let names = Method::ALL.into_iter().map(Method::name);
+            let variants = Method::all_variants().map(|(_, (name, _))| name);
+            let known: Vec<&str> = names.chain(variants).collect();
             format!(
                 "there is no method '{typed}'; known: {}, or a file that ends in .toml",
-                able.join(", ")
+                known.join(", ")
             )
         })?;
         let (what, own) = match sign {
@@ -195,13 +210,19 @@ impl CompareArgs {
         }
     }
 
-    /// What would be typed to search with one of the methods, on one of the table's data sets.
-    pub(crate) fn search(&self, what: &What, table_data: Option<&str>) -> SearchArgs {
+    /// What would be typed to search with one of the methods, on one of the table's data sets; beside a table, with the images that
+    /// supernets are trained on or without.
+    pub(crate) fn search(&self, what: &What, table_data: Option<&str>, images: bool) -> Result<SearchArgs> {
         let (method, config) = match what {
-            What::Method(method) | What::Screened(method, _) | What::Scored(method, _) => {
-                (Some(*method), self.task.files.config.clone())
-            }
+            What::Method(method)
+            | What::Variant(method, _)
+            | What::Screened(method, _)
+            | What::Scored(method, _) => (Some(*method), self.task.files.config.clone()),
             What::File(path) => (None, Some(path.clone())),
+        };
+        let methods = match what {
+            What::Variant(_, (_, options)) => MethodArgs::parsed(options)?,
+            _ => MethodArgs::default(),
         };
         let SubjectArgs { benchmark, table, .. } = &self.task.subject;
         let task = TaskArgs {
@@ -232,17 +253,21 @@ impl CompareArgs {
             ..self.task.clone()
         };
         let (mut task, mut own) = (task, OwnArgs::default());
+        if !images && !self.trains() {
+            task.data = DataArgs::default();
+            (task.device.device, task.device.tf32) = (None, None);
+        }
         if let (What::Scored(_, proxy), true) = (what, self.trains()) {
             own.evaluator = Some(format!("{PREFIX}{proxy}"));
             // Those of the others.
             task.budget.epochs = None;
         }
-        SearchArgs {
+        Ok(SearchArgs {
             method,
             task,
             own,
-            ..SearchArgs::default()
-        }
+            methods,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod bananas;
 #[cfg(unix)]
 mod cluster;
 mod compare;
+mod compare_supernets;
 mod darts;
 mod enas;
 mod export;

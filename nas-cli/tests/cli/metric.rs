@@ -172,12 +172,12 @@ fn methods_are_compared_by_a_loss_in_its_own_numbers() {
     assert_eq!(task["best_test"], -0.65);
     let csv = fs::read_to_string(run.join("runs.csv")).unwrap();
     assert!(
-        csv.starts_with("task,method,seed,trials,failed,epochs,metric,valid,test,"),
+        csv.starts_with("task,method,seed,trials,failed,epochs,image_passes,metric,valid,test,"),
         "{csv}"
     );
     let known: BTreeSet<&str> = ["2.6", "-0.65", "0.35", "11", "1.6", "-0.25"].into();
     for line in csv.lines().skip(1) {
-        let test = line.split(',').nth(8).unwrap();
+        let test = line.split(',').nth(9).unwrap();
         assert!(known.contains(test), "{line}");
     }
     for (method, standing) in result["methods"].as_object().unwrap() {

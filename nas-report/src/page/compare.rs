@@ -6,7 +6,7 @@
 use nas_space::search::{Metric, Scale};
 
 use super::{Align, Cell, Html, Page, Table};
-use crate::number::{counted, seconds};
+use crate::number::{counted, grouped, seconds};
 use crate::plot::{BarChart, BoxChart, CurveChart, RankChart, bars, boxes, critical_difference, curves};
 use crate::shown::Shown;
 
@@ -77,6 +77,9 @@ pub struct MethodRow {
     pub relative_improvement: Option<f64>,
     /// Trials of a run, on average.
     pub trials: f64,
+    /// Images passed forward and backward in a run, by trials or a supernet, on average; none where
+    /// that is not known.
+    pub image_passes: Option<f64>,
     /// Failed trials of all runs.
     pub failed: u64,
     /// Seconds that the method itself took in a run, on average.
@@ -192,6 +195,8 @@ fn known<T>(value: Option<T>, text: impl Fn(T) -> String) -> Cell {
 
 fn methods(task: &Task) -> Table {
     let (test, valid) = (task.figure.on("test"), task.figure.on("validation"));
+    // Shown where it is known of some.
+    let passes = task.methods.iter().any(|method| method.image_passes.is_some());
     let columns = [
         ("method", Align::Left),
         ("runs", Align::Right),
@@ -203,13 +208,15 @@ fn methods(task: &Task) -> Table {
         ("trials", Align::Right),
         ("failed trials", Align::Right),
         ("the method itself", Align::Right),
+        ("image passes", Align::Right),
     ];
-    let mut table = Table::new(&columns).captioned(format!(
+    let shown = columns.len() - usize::from(!passes);
+    let mut table = Table::new(&columns[..shown]).captioned(format!(
         "Mean ± standard deviation over runs; what each run chose by validation{}",
         task.figure.note()
     ));
     for method in &task.methods {
-        table.row([
+        let cells = [
             Cell::text(&method.name),
             Cell::Text(if method.with_result == method.runs {
                 method.runs.to_string()
@@ -226,7 +233,9 @@ fn methods(task: &Task) -> Table {
             Cell::Text(format!("{:.1}", method.trials).trim_end_matches(".0").to_owned()),
             Cell::text(method.failed),
             Cell::Text(seconds(method.strategy_seconds)),
-        ]);
+            known(method.image_passes, |passes| grouped(passes.round() as u64)),
+        ];
+        table.row(cells.into_iter().take(shown));
     }
     table
 }

@@ -19,13 +19,16 @@ use nas_space::network::NetworkConfig;
 use nas_space::search::Strategy;
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
+use nas_study::RunDir;
 use serde::Serialize;
 use toml::Table;
 
 use super::supernet::{
     self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains, share,
 };
-use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
+use super::{
+    Defaults, Known, Method, SearchMethod, Section, Seen, Setting, SupernetPlan, Variant, proposes_nothing,
+};
 use crate::parsers::not_negative;
 use crate::size::{Skeleton, skeleton};
 use crate::usage::{Typed, Usage};
@@ -218,6 +221,13 @@ impl SearchMethod for DartsConfig {
     const OF_DATA: &'static [(&'static [&'static str], &'static [&'static str])] =
         &[(&["network"], &["image", "classes"]), (&[], &["augmentation"])];
 
+    const VARIANTS: &'static [Variant] = &[
+        ("pc-darts", &["--relaxation", "pc-darts"]),
+        ("gdas", &["--relaxation", "gdas"]),
+        ("darts-2nd", &["--order", "2"]),
+        ("darts-pt", &["--selection", "perturbation"]),
+    ];
+
     type Args = DartsArgs;
 
     fn default_space(preset: Option<&str>) -> &'static str {
@@ -283,8 +293,11 @@ impl SearchMethod for DartsConfig {
         }
         self.order = args.order.map_or(self.order, Into::into);
         if let Some(epochs) = args.supernet.search_epochs {
-            // The same share of them is frozen.
+            // The same share of them is frozen, and as long a share trains between two rounds of a selection.
             self.frozen_epochs = share(self.frozen_epochs, epochs, self.epochs);
+            if let Selection::Perturbation { tuning_epochs } = &mut self.selection {
+                *tuning_epochs = share(*tuning_epochs, epochs, self.epochs).max(1);
+            }
             self.epochs = epochs;
         }
         if let Some(name) = args
@@ -325,6 +338,28 @@ impl SearchMethod for DartsConfig {
             supernet,
             method: self,
         }))
+    }
+
+    fn supernet_plan(&self) -> Option<SupernetPlan> {
+        Some(SupernetPlan {
+            epochs: self.epochs,
+            valid_fraction: self.valid_fraction,
+        })
+    }
+
+    fn image_passes(&self, space: &dyn Space, epochs: u32, images: u64) -> Result<Option<u64>> {
+        let passes = Self::image_passes(self, supernet::cells(space)?, epochs, images)?;
+        Ok(Some(passes))
+    }
+
+    fn found_by_epoch(&self, run: &RunDir, index: u64) -> Result<Vec<(f64, Genotype)>> {
+        let history = supernet::history_of::<EpochReport>(run, index)?;
+        let mut seconds = 0.0;
+        let found = history.iter().map(|epoch| {
+            seconds += epoch.seconds;
+            Ok((seconds, epoch.genotype.parse()?))
+        });
+        found.collect()
     }
 
     fn picture(index: u64) -> Option<(&'static str, String)> {

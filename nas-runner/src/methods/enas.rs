@@ -26,7 +26,7 @@ use super::supernet::audit::{self, AuditArgs, AuditRecord, Shares};
 use super::supernet::{
     self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains,
 };
-use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
+use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, SupernetPlan, proposes_nothing};
 use crate::parsers::at_least;
 use crate::size::skeleton;
 
@@ -127,6 +127,17 @@ impl SearchMethod for EnasMethod {
             supernet,
             method: &self.search,
         }))
+    }
+
+    fn supernet_plan(&self) -> Option<SupernetPlan> {
+        Some(SupernetPlan {
+            epochs: self.search.epochs,
+            valid_fraction: self.search.valid_fraction,
+        })
+    }
+
+    fn image_passes(&self, _: &dyn Space, epochs: u32, images: u64) -> Result<Option<u64>> {
+        Ok(Some(self.search.image_passes(epochs, images)))
     }
 
     fn audit(

@@ -18,45 +18,42 @@ mod pnas;
 mod random;
 mod rl;
 mod seen;
+mod setting;
 mod spos;
 pub mod supernet;
 mod surrogate;
 
 use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use nas_darts::DartsConfig;
-use nas_eval::data::DataFacts;
-use nas_evo::{BohbConfig, EvolutionConfig, HalvingConfig, Nsga2Config, Objective, RandomSearchConfig};
+use nas_evo::{BohbConfig, EvolutionConfig, Nsga2Config, Objective, RandomSearchConfig};
 use nas_pnas::ProgressiveConfig;
 use nas_pnas::bananas::BananasConfig;
-use nas_report::page::Html;
 use nas_rl::RlConfig;
-use nas_space::limits::SoftLimits;
-use nas_space::search::{Direction, Evaluator, Fidelity, Metric, ScoreRange, Strategy};
-use nas_space::seed::Seed;
-use nas_space::sizes::Sizes;
-use nas_space::spaces::{Space, SpaceConfig};
+use nas_space::genotype::Genotype;
+use nas_space::search::{Evaluator, Fidelity, Strategy};
+use nas_space::spaces::Space;
 use nas_study::RunDir;
-use nas_tables::TabularEvaluator;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use toml::Table;
 
 pub use self::enas::EnasMethod;
 pub use self::local_search::LocalSearchConfig;
 pub use self::options::{MethodArgs, help_of};
 pub use self::seen::Seen;
+pub use self::setting::{Defaults, Ended, Known, Picture, Section, Setting, SupernetPlan};
 pub use self::spos::SposMethod;
 pub use self::supernet::AuditRecord;
 use self::supernet::{Searches, Supernet};
 use crate::usage::Usage;
+
+/// A name for settings of a method, and the options that stand for them.
+pub type Variant = (&'static str, &'static [&'static str]);
 
 /// A method by its settings: what its file says of it.
 pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + DeserializeOwned {
@@ -86,6 +83,9 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
     fn default_space(_preset: Option<&str>) -> &'static str {
         "nb201"
     }
+
+    /// Names under which settings of it take part in comparisons, and the options that stand for them.
+    const VARIANTS: &'static [Variant] = &[];
 
     /// Its settings where nothing is said.
     ///
@@ -145,6 +145,29 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
         None
     }
 
+    /// How its supernet is trained, of a method that trains one.
+    fn supernet_plan(&self) -> Option<SupernetPlan> {
+        None
+    }
+
+    /// Images that a search passes forward and backward through its supernet in this number of epochs, with `images` to train the
+    /// weights on; of a method that trains one.
+    ///
+    /// # Errors
+    /// For a space without a supernet.
+    fn image_passes(&self, _space: &dyn Space, _epochs: u32, _images: u64) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// What search number `index` by a supernet would have found after each epoch, with the seconds until then; nothing where a method
+    /// knows that only at the end.
+    ///
+    /// # Errors
+    /// Where its record cannot be read.
+    fn found_by_epoch(&self, _run: &RunDir, _index: u64) -> Result<Vec<(f64, Genotype)>> {
+        Ok(Vec::new())
+    }
+
     /// Says how far the ranking by shared weights of search number `index` agrees with trainings alone, where that is asked for.
     ///
     /// # Errors
@@ -178,83 +201,6 @@ pub trait SearchMethod: Clone + fmt::Debug + PartialEq + Serialize + Deserialize
     fn section(&self, _seen: &Seen<'_>) -> Result<Option<Section>> {
         Ok(None)
     }
-}
-
-/// What settings depend on where nothing is said.
-pub struct Defaults<'a> {
-    /// The space.
-    pub space: &'a SpaceConfig,
-    /// The data set in figures.
-    pub data: &'a DataFacts,
-    /// Trials that the budget has room for, where it says so.
-    pub trials: Option<u64>,
-    /// The preset that is typed.
-    pub preset: Option<&'a str>,
-    /// The settings in a file.
-    pub file: &'a Table,
-}
-
-/// What is known besides what was typed.
-pub struct Known<'a> {
-    /// Which values of a table's figure are better, where the table says it.
-    pub direction: &'a dyn Fn(&str) -> Result<Option<Direction>>,
-}
-
-/// Where a method searches.
-pub struct Setting<'a> {
-    /// What it sees of the space.
-    pub space: &'a Arc<dyn Space>,
-    /// The seed of the study.
-    pub seed: Seed,
-    /// The rungs of the search, where it is halved.
-    pub halving: Option<&'a HalvingConfig>,
-    /// The range of scores, where they are no accuracies but, say, rewards: a method that uses the size of what it is told
-    /// gets shares of it.
-    pub range: Option<ScoreRange>,
-    /// How large architectures are.
-    pub sizes: &'a dyn Fn() -> Result<Arc<dyn Sizes>>,
-    /// The table that is looked up in.
-    pub table: Option<&'a TabularEvaluator>,
-}
-
-impl Setting<'_> {
-    /// The seed of a strategy.
-    fn strategy_seed(&self) -> Seed {
-        self.seed.derive("strategy", 0)
-    }
-}
-
-/// A study that has ended.
-pub struct Ended<'a> {
-    /// Where it searched.
-    pub setting: &'a Setting<'a>,
-    /// The run directory.
-    pub run: &'a RunDir,
-    /// [`Strategy::report`].
-    pub report: Option<Value>,
-    /// What its scores are of.
-    pub metric: Metric,
-    /// What rewards it was told, where it was not told scores.
-    pub rewards: Option<&'a SoftLimits>,
-    /// Of a trial for which the strategy asks for no number of epochs of its own.
-    pub fidelity: Fidelity,
-}
-
-/// A picture in the run directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
-    /// What it is called where results are printed.
-    pub name: &'static str,
-    /// The file.
-    pub path: PathBuf,
-}
-
-/// A section of a report.
-pub struct Section {
-    /// Its heading.
-    pub title: &'static str,
-    /// What stands below.
-    pub html: Html,
 }
 
 /// Makes of a list of methods what speaks of all of them.
@@ -386,6 +332,13 @@ macro_rules! methods {
                 }
             }
 
+            /// See [`SearchMethod::VARIANTS`].
+            const fn variants(self) -> &'static [Variant] {
+                match self {
+                    $(Self::$variant => <$config>::VARIANTS,)*
+                }
+            }
+
             /// Its options alone.
             fn options(self) -> clap::Command {
                 let none = clap::Command::new(self.name());
@@ -477,6 +430,27 @@ macro_rules! methods {
                 }
             }
 
+            /// See [`SearchMethod::supernet_plan`].
+            pub fn supernet_plan(&self) -> Option<SupernetPlan> {
+                match self {
+                    $(Self::$variant(config) => config.supernet_plan(),)*
+                }
+            }
+
+            /// See [`SearchMethod::image_passes`].
+            pub fn image_passes(&self, space: &dyn Space, epochs: u32, images: u64) -> Result<Option<u64>> {
+                match self {
+                    $(Self::$variant(config) => SearchMethod::image_passes(config, space, epochs, images),)*
+                }
+            }
+
+            /// See [`SearchMethod::found_by_epoch`].
+            pub fn found_by_epoch(&self, run: &RunDir, index: u64) -> Result<Vec<(f64, Genotype)>> {
+                match self {
+                    $(Self::$variant(config) => config.found_by_epoch(run, index),)*
+                }
+            }
+
             /// See [`SearchMethod::finish`].
             pub fn finish(&self, ended: &Ended<'_>) -> Result<Vec<Picture>> {
                 match self {
@@ -528,6 +502,12 @@ impl Method {
         Self::ALL.into_iter().filter(|method| method.proposes())
     }
 
+    /// Settings that have a name in comparisons: their method, the name, and the options that stand for them.
+    pub fn all_variants() -> impl Iterator<Item = (Self, Variant)> {
+        let of = |method: Self| method.variants().iter().map(move |&variant| (method, variant));
+        Self::ALL.into_iter().flat_map(of)
+    }
+
     /// Takes out of a file's settings what is of another data set.
     pub fn forget_data(self, file: &mut Table) {
         for (section, keys) in self.of_data() {
@@ -571,6 +551,21 @@ impl MethodConfig {
     /// Whether it proposes architectures one by one, rather than training a supernet.
     pub const fn proposes(&self) -> bool {
         self.method().proposes()
+    }
+
+    /// The same with this number of epochs of the supernet, and what is in proportion to them.
+    ///
+    /// # Errors
+    /// Of a method that trains none.
+    pub fn with_supernet_epochs(&self, epochs: u32) -> Result<Self> {
+        let args = MethodArgs::parsed(&["--search-epochs", &epochs.to_string()])?;
+        args.check(self.method())?;
+        let mut config = self.clone();
+        let known = Known {
+            direction: &|_| Ok(None),
+        };
+        config.overlay(&args, &known)?;
+        Ok(config)
     }
 }
 

@@ -24,6 +24,15 @@ pub struct MethodArgs {
 }
 
 impl MethodArgs {
+    /// These options, as if they had been typed.
+    ///
+    /// # Errors
+    /// For an option that there is not, or a value that cannot be.
+    pub fn parsed(options: &[&str]) -> Result<Self, clap::Error> {
+        let command = <Self as clap::Args>::augment_args(Command::new("options").no_binary_name(true));
+        Self::from_arg_matches(&command.try_get_matches_from(options)?)
+    }
+
     /// Refuses options, or a preset, of other methods.
     ///
     /// # Errors

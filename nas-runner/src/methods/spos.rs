@@ -25,7 +25,9 @@ use super::supernet::audit::{self, AuditArgs, AuditRecord, Shares};
 use super::supernet::{
     self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains, record_file,
 };
-use super::{Defaults, Known, Method, SearchMethod, Section, Seen, Setting, proposes_nothing};
+use super::{
+    Defaults, Known, Method, SearchMethod, Section, Seen, Setting, SupernetPlan, Variant, proposes_nothing,
+};
 use crate::parsers::at_least;
 use crate::size::skeleton;
 use crate::usage::Usage;
@@ -114,6 +116,8 @@ impl SearchMethod for SposMethod {
         (&["search"], &["augmentation"]),
     ];
 
+    const VARIANTS: &'static [Variant] = &[("fairnas", &["--path-sampling", "fair"])];
+
     type Args = SposArgs;
 
     /// The training of NAS-Bench-201's weight-sharing searches and the search of SPOS, in a size that suits the data set: other
@@ -184,6 +188,17 @@ impl SearchMethod for SposMethod {
     fn searches<'a>(&'a self, supernet: Supernet<'a>) -> Option<Box<dyn Searches + 'a>> {
         let method = &self.search;
         Some(Box::new(Searcher { supernet, method }))
+    }
+
+    fn supernet_plan(&self) -> Option<SupernetPlan> {
+        Some(SupernetPlan {
+            epochs: self.search.epochs,
+            valid_fraction: self.search.valid_fraction,
+        })
+    }
+
+    fn image_passes(&self, space: &dyn Space, epochs: u32, images: u64) -> Result<Option<u64>> {
+        Ok(Some(self.search.image_passes(space, epochs, images)))
     }
 
     fn audit(

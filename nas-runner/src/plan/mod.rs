@@ -14,6 +14,7 @@ mod screening;
 mod soft_limits;
 mod table;
 mod trial;
+mod work;
 
 pub use command::CommandPlan;
 pub use costs::CostsPlan;
@@ -26,6 +27,7 @@ pub use resolve::{judged_by, resolve, space, training_defaults};
 pub use screening::{ScoresPlan, ScreeningPlan};
 pub use table::{OneFigure, TablePlan};
 pub use trial::TrialPlan;
+pub use work::Work;
 
 use std::path::PathBuf;
 
@@ -99,6 +101,20 @@ pub enum Estimation {
     Table(TablePlan),
     /// Architectures are evaluated by a program of your own.
     Command(CommandPlan),
+}
+
+impl Estimation {
+    /// Epochs of a trial for which the strategy asks for no number of its own.
+    ///
+    /// # Errors
+    /// Where the table cannot be read.
+    pub fn search_epochs(&self) -> Result<u32> {
+        match self {
+            Self::Training(plan) => Ok(plan.epochs),
+            Self::Table(plan) => plan.search_epochs(),
+            Self::Command(plan) => Ok(plan.epochs),
+        }
+    }
 }
 
 /// Training on a data set.

@@ -357,9 +357,7 @@ impl Session {
         let epochs = match &self.config.estimation {
             // A study has no trials of 0 epochs.
             Estimation::Training(plan) if plan.proxy.is_some() => 1,
-            Estimation::Training(plan) => plan.epochs,
-            Estimation::Table(plan) => plan.search_epochs()?,
-            Estimation::Command(plan) => plan.epochs,
+            estimation => estimation.search_epochs()?,
         };
         Ok(Fidelity { epochs })
     }

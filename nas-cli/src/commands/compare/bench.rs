@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use nas_eval::data::DatasetInfo;
 use nas_runner::methods::Setting;
-use nas_runner::plan::{Estimation, OneFigure, RunConfig};
+use nas_runner::plan::{Estimation, OneFigure, RunConfig, Work};
 use nas_runner::scoring::ScoreEvaluator;
 use nas_runner::screening::{self, Screen, Timed};
 use nas_runner::{Session, Stopped, halved, size};
 use nas_space::arch::Architecture;
-use nas_space::search::{Evaluator, Fidelity, Metric, Stop, Strategy};
+use nas_space::search::{Budget, Evaluator, Fidelity, Metric, Stop, Strategy};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use nas_study::compare::{BASELINE, Incumbent, Run, Uniform, incumbents};
@@ -20,7 +20,9 @@ use nas_study::{
     Commit, End, Parts, PreparedStudy, RunOptions, Silent, Store, StudyConfig, StudyError, Summary,
 };
 use nas_tables::{TableError, TabularEvaluator};
+use serde::Serialize;
 
+use super::one_shot;
 use crate::progress::only_notes;
 
 /// Uniform draws whose mean is what nothing chose is worth.
@@ -42,8 +44,21 @@ pub(super) struct Bench {
     /// What looks up, where nothing is trained.
     table: Option<TabularEvaluator>,
     description: String,
+    /// The images that supernets are trained on, if there are supernets.
+    work: Option<Work>,
     /// By which runs can be asked to stop.
     stop: Stop,
+}
+
+/// The work that supernets and trials both get, on one task.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct EqualWork {
+    /// Images that a run passes forward and backward through a network, at most.
+    pub(super) image_passes: u64,
+    /// Those of an epoch of a trial.
+    pub(super) epoch_images: u64,
+    /// Whether a table does not say them, and they are all training images of the data set.
+    pub(super) assumed: bool,
 }
 
 /// By what the trials of methods are scored, instead of by an accuracy.
@@ -93,6 +108,9 @@ pub(super) fn check(config: &RunConfig, score: Option<&str>) -> Result<()> {
     if let Some(score) = score {
         config.check_ranks_only(score)?;
     }
+    if !config.method.proposes() {
+        return Ok(());
+    }
     let searched = config.searched(&config.space.build()?)?;
     strategy(config, &searched, Seed::new(config.seed))?;
     Ok(())
@@ -132,7 +150,12 @@ fn scores(configs: &[RunConfig], space: &Arc<dyn Space>) -> Result<Vec<Option<Ar
 
 impl Bench {
     /// The task of these configurations, which differ in method alone. There is at least one.
-    pub(super) fn new(mut configs: Vec<RunConfig>, scored: &Scored<'_>, stop: &Stop) -> Result<Self> {
+    pub(super) fn new(
+        mut configs: Vec<RunConfig>,
+        scored: &Scored<'_>,
+        work: Option<&Work>,
+        stop: &Stop,
+    ) -> Result<Self> {
         let plain = configs.iter().position(|config| config.proxy().is_none());
         let Some(plain) = plain else {
             bail!(
@@ -178,6 +201,9 @@ impl Bench {
             // Made once, to find out what cannot be before anything is written.
             None => Session::prepare(first.clone(), stop)?.description()?,
         };
+        for config in configs.iter().filter(|config| !config.method.proposes()) {
+            Session::prepare(config.clone(), stop).with_context(|| format!("method {}", config.method))?;
+        }
         let (scores, judges) = match &first.estimation {
             Estimation::Table(_) => (scores(&configs, &space)?, scored.judges(space.as_ref())?),
             _ => (Vec::new(), Vec::new()),
@@ -199,6 +225,7 @@ impl Bench {
             judges,
             table,
             description,
+            work: work.cloned(),
             stop: stop.clone(),
         })
     }
@@ -240,11 +267,7 @@ impl Bench {
 
     /// Epochs of a trial.
     pub(super) fn search_epochs(&self) -> Result<u32> {
-        match &self.configs[self.plain].estimation {
-            Estimation::Table(plan) => plan.search_epochs(),
-            Estimation::Training(plan) => Ok(plan.epochs),
-            Estimation::Command(plan) => Ok(plan.epochs),
-        }
+        self.configs[self.plain].estimation.search_epochs()
     }
 
     /// Epochs of the training whose test accuracy is reported.
@@ -326,10 +349,47 @@ impl Bench {
             seed,
             ..self.configs[place].clone()
         };
-        match &self.table {
-            Some(table) => self.look_up(place, &config, table),
-            None => train(config, directory, workers, &self.stop),
+        if !config.method.proposes() {
+            let work = self.work.as_ref().context("a supernet has no images")?;
+            return one_shot::run(
+                &config,
+                (work, self.table.as_ref()),
+                directory,
+                workers,
+                &self.stop,
+            );
         }
+        let scored = self.judges.get(place).is_some_and(Option::is_some) || config.proxy().is_some();
+        let of_epoch = self
+            .work
+            .as_ref()
+            .map(|work| work.of_epoch(&config))
+            .transpose()?;
+        let mut run = match &self.table {
+            Some(table) => self.look_up(place, &config, table)?,
+            None => train(config, directory, workers, &self.stop)?,
+        };
+        // A score takes other passes, which nobody counts.
+        if let Some(images) = of_epoch.filter(|_| !scored) {
+            run.image_passes = Some(images.saturating_mul(run.epochs));
+            for one in &mut run.incumbents {
+                one.image_passes = Some(images.saturating_mul(one.epochs));
+            }
+        }
+        Ok(run)
+    }
+
+    /// How the work of all is made equal, where there are supernets.
+    pub(super) fn equal_work(&self, budget: &Budget) -> Result<Option<EqualWork>> {
+        let Some(work) = &self.work else {
+            return Ok(None);
+        };
+        let config = &self.configs[self.plain];
+        Ok(Some(EqualWork {
+            image_passes: work.of_budget(config, budget)?,
+            epoch_images: work.of_epoch(config)?,
+            assumed: Work::is_assumed(config)?,
+        }))
     }
 
     fn look_up(&self, place: usize, config: &RunConfig, table: &TabularEvaluator) -> Result<Run> {
@@ -412,7 +472,7 @@ impl Bench {
 }
 
 /// A search like any other, in its own directory, where it goes on if it was begun.
-fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Stop) -> Result<Run> {
+pub(super) fn train(config: RunConfig, directory: &Path, workers: Option<usize>, stop: &Stop) -> Result<Run> {
     if directory.is_dir() {
         config.keep_latencies_in(directory)?;
     }
@@ -469,6 +529,7 @@ fn to_run(
         failed: summary.failed,
         // A score takes none, though a trial of a study has one at least.
         epochs: if scored { 0 } else { summary.epochs },
+        image_passes: None,
         trial_seconds: summary.seconds,
         strategy_seconds: summary.strategy_seconds,
         final_seconds,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use nas_study::compare::Comparison;
 
-const BEGIN: &str = "task,method,seed,trials,failed,epochs";
+const BEGIN: &str = "task,method,seed,trials,failed,epochs,image_passes";
 const ACCURACIES: &str = "valid_accuracy,test_accuracy";
 /// Where any task's figures are no accuracies.
 const FIGURES: &str = "metric,valid,test";
@@ -30,11 +30,13 @@ pub(super) fn runs(comparison: &Comparison) -> String {
                 // Writing to a string cannot fail.
                 let _ = writeln!(
                     text,
-                    "{task},{method},{},{},{},{},{metric}{},{},{},{},{},{}",
+                    "{task},{method},{},{},{},{},{},{metric}{},{},{},{},{},{}",
                     run.seed,
                     run.trials,
                     run.failed,
                     run.epochs,
+                    run.image_passes
+                        .map_or(String::new(), |passes| passes.to_string()),
                     known(run.valid_accuracy),
                     known(run.test_accuracy),
                     run.trial_seconds,

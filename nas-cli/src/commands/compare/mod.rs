@@ -8,7 +8,9 @@ mod bench;
 mod csv;
 mod jobs;
 mod json;
+mod one_shot;
 mod page;
+mod resolver;
 mod text;
 
 use std::collections::BTreeMap;
@@ -18,9 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use bench::{Bench, Scored};
+use bench::{Bench, EqualWork, Scored};
 use nas_runner::methods::Method;
-use nas_runner::plan::{self, RunConfig};
+use nas_runner::plan::RunConfig;
 use nas_runner::{Environment, Usage};
 use nas_space::search::Budget;
 use nas_space::seed::Seed;
@@ -28,10 +30,11 @@ use nas_study::compare::{BASELINE, Comparison, Entry, Journal, Run, TaskRuns};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::resolver::Resolver;
 use super::typed;
-use crate::args::{CompareArgs, Entrant, What};
+use crate::args::{CompareArgs, Entrant};
 use crate::output::{Output, note};
-use crate::progress::{Bars, RunsBar};
+use crate::progress::RunsBar;
 use crate::signals;
 
 /// The JSON of `nas compare`.
@@ -57,6 +60,12 @@ pub(super) struct CompareResult {
     seeds: u64,
     /// Of each run. It ends with the trial that exceeds it.
     budget: Budget,
+    /// The same as image passes, where there are supernets, on the first task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    equal_work: Option<EqualWork>,
+    /// Of methods that train a supernet, its epochs on the first task.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    supernet_epochs: BTreeMap<String, u32>,
     /// What becomes of a proposal that was made before.
     duplicates: nas_study::Duplicates,
     /// The settings of each method, on the first task.
@@ -111,10 +120,11 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
         [] => vec![None],
         names => names.iter().map(|name| Some(&name[..])).collect(),
     };
-    let (entrants, left_out) = able(args, entrants(args)?, &tasks)?;
+    let resolver = Resolver::new(args);
+    let (entrants, left_out) = able(&resolver, entrants(args)?, &tasks)?;
     let mut benches = Vec::new();
     for task in tasks {
-        let configs = entrants.iter().map(|entrant| config(args, entrant, task));
+        let configs = entrants.iter().map(|entrant| resolver.config(entrant, task));
         let configs = configs.collect::<Result<Vec<_>>>()?;
         // A comparison that is continued keeps to the latencies of its first part.
         if let Some(directory) = args.task.files.run.as_ref().filter(|path| path.is_dir()) {
@@ -125,8 +135,9 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
             by: &scored,
             file: args.task.screening.scores.as_deref(),
         };
-        benches.push(Bench::new(configs, &scores, &stop)?);
+        benches.push(Bench::new(configs, &scores, resolver.work(), &stop)?);
     }
+    resolver.refuse_unused_images(&entrants)?;
     let contestants = contestants(&entrants, &benches[0].configs);
     let budget = args.budget();
     let configs = &benches[0].configs;
@@ -192,13 +203,13 @@ pub(crate) fn run(args: &CompareArgs, output: Output) -> Result<()> {
 
 /// Those who can run on all tasks, and those who cannot and were not asked for by name, with the reason.
 fn able(
-    args: &CompareArgs,
+    resolver: &Resolver<'_>,
     entrants: Vec<Entrant>,
     tasks: &[Option<&str>],
 ) -> Result<(Vec<Entrant>, BTreeMap<String, String>)> {
     let check = |entrant: &Entrant| {
         tasks.iter().try_for_each(|task| {
-            bench::check(&config(args, entrant, *task)?, entrant.score())
+            bench::check(&resolver.config(entrant, *task)?, entrant.score())
                 .with_context(|| format!("method {}", entrant.name))
         })
     };
@@ -207,7 +218,7 @@ fn able(
         match check(&entrant) {
             Ok(()) => able.push(entrant),
             // What random search cannot do nobody can.
-            Err(error) if !args.methods.is_empty() || entrant.name == BASELINE => return Err(error),
+            Err(error) if !resolver.args.methods.is_empty() || entrant.name == BASELINE => return Err(error),
             Err(error) => {
                 // The first is the method's name.
                 let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
@@ -263,40 +274,6 @@ fn entrants(args: &CompareArgs) -> Result<Vec<Entrant>> {
     Ok(entrants)
 }
 
-/// What a method is run with, as `nas search` would resolve it.
-fn config(args: &CompareArgs, entrant: &Entrant, table_data: Option<&str>) -> Result<RunConfig> {
-    let mut search = args.search(&entrant.what, table_data);
-    if let What::Method(method) = entrant.what
-        && method.has_rungs()
-        && args.trains()
-    {
-        // The longest trials are as long as those of the others.
-        let others = plan::resolve(
-            &args.search(&What::Method(Method::Random), table_data),
-            &Bars::default(),
-        )?;
-        search.task.budget.epochs = others.training().map(|plan| plan.epochs);
-    }
-    let mut config = plan::resolve(&search, &Bars::default()).with_context(|| match &entrant.what {
-        What::Method(method) => format!("method {method}"),
-        What::Screened(method, proxy) => format!("method {method}, screened by {proxy}"),
-        What::Scored(method, proxy) => format!("method {method}, scored by {proxy}"),
-        What::File(path) => format!("{}, {}", entrant.name, path.display()),
-    })?;
-    if !config.method.proposes() {
-        let able: Vec<&str> = Method::proposing().map(Method::name).collect();
-        let why = format!(
-            "METHOD: {} trains a supernet and does not propose architectures one by one; choose from {}",
-            config.method,
-            able.join(", ")
-        );
-        return Err(Usage::new(why).into());
-    }
-    // Whatever a file says: the same budget for all.
-    config.budget = args.budget();
-    config.with_figures()
-}
-
 fn contestants(entrants: &[Entrant], configs: &[RunConfig]) -> Vec<Contestant> {
     let methods: Vec<Method> = configs.iter().map(|config| config.method.method()).collect();
     let copy = |place: usize| methods[..place].iter().filter(|m| **m == methods[place]).count() as u64;
@@ -317,9 +294,11 @@ fn identity(benches: &[Bench], contestants: &[Contestant]) -> Result<Value> {
         let mut methods = Vec::new();
         for (place, (config, contestant)) in bench.configs.iter().zip(contestants).enumerate() {
             let mut config = serde_json::to_value(config)?;
-            if let Some(estimation) = config.get_mut("estimation").and_then(Value::as_object_mut) {
-                for of_files in ["table", "data_dir", "metric", "one_figure"] {
-                    estimation.remove(of_files);
+            for section in ["estimation", "images"] {
+                if let Some(section) = config.get_mut(section).and_then(Value::as_object_mut) {
+                    for of_files in ["table", "data_dir", "metric", "one_figure"] {
+                        section.remove(of_files);
+                    }
                 }
             }
             let mut method = json!({"name": contestant.name, "config": config});
@@ -430,9 +409,12 @@ fn result(
         judged.insert(bench.name().to_owned(), bench.judged());
         evaluators.insert(bench.name().to_owned(), bench.description().to_owned());
     }
-    let (mut settings, mut rungs) = (BTreeMap::new(), BTreeMap::new());
+    let (mut settings, mut rungs, mut supernet_epochs) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for (contestant, config) in contestants.iter().zip(&first.configs) {
         settings.insert(contestant.name.clone(), settings_of(config)?);
+        if let Some(plan) = config.method.supernet_plan() {
+            supernet_epochs.insert(contestant.name.clone(), plan.epochs);
+        }
         if let Some(halving) = config.halving()? {
             rungs.insert(contestant.name.clone(), halving.rung_epochs()?);
         }
@@ -456,6 +438,8 @@ fn result(
         test_epochs: first.test_epochs(),
         seeds: args.seeds(),
         budget: args.budget(),
+        equal_work: first.equal_work(&args.budget())?,
+        supernet_epochs,
         duplicates: nas_study::Duplicates::default(),
         settings,
         environment: Environment::here(NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN)),

@@ -12,7 +12,7 @@ use nas_study::compare::{
 };
 
 use super::CompareResult;
-use super::text::{budget, halved, left_out, scored, spread, valid_spread};
+use super::text::{budget, halved, left_out, scored, spread, supernets, valid_spread};
 
 /// Curves are drawn from this share of the budget on: what a few trials found is so much worse that all else would look alike.
 const BEGIN: f64 = 0.05;
@@ -50,6 +50,7 @@ fn data(result: &CompareResult) -> CompareData {
                 ))
                 .chain(halved(result))
                 .chain(scored(result))
+                .chain(supernets(result))
                 .collect::<Vec<_>>()
                 .join("; "),
             ),
@@ -301,9 +302,17 @@ fn row(task: &Task, method: &str, standing: &Standing) -> MethodRow {
         effect: against.map(|pair| pair.effect),
         relative_improvement: standing.relative_improvement,
         trials: mean(|run| run.trials as f64),
+        image_passes: mean_passes(standing),
         failed: standing.failed,
         strategy_seconds: mean(|run| run.strategy_seconds),
     }
+}
+
+/// The mean image passes of a run, where they are known of all.
+pub(super) fn mean_passes(standing: &Standing) -> Option<f64> {
+    let passes = standing.runs.iter().map(|run| Some(run.image_passes? as f64));
+    let sum: f64 = passes.sum::<Option<f64>>()?;
+    Some(sum / standing.runs.len() as f64)
 }
 
 fn pair(task: &Task, pair: &Pair) -> PairRow {
@@ -330,15 +339,22 @@ fn curves(result: &CompareResult, task: &Task) -> Vec<(CurveChart, String)> {
     let metric = &task.metric;
     let (test, valid) = (metric.on("test"), metric.on("validation"));
     let mut charts = Vec::new();
-    for along in [Currency::Trials, Currency::Seconds] {
+    // Trials mean little where a supernet is one of them.
+    let first = match result.equal_work {
+        Some(_) => Currency::ImagePasses,
+        None => Currency::Trials,
+    };
+    for along in [first, Currency::Seconds] {
         let x = match along {
             Currency::Trials => Dimension::count("trials", Scale::Logarithmic),
             Currency::Epochs => Dimension::count("epochs", Scale::Logarithmic),
+            Currency::ImagePasses => Dimension::count("image passes", Scale::Logarithmic),
             Currency::Seconds => Dimension::new("seconds of trials and method", Scale::Logarithmic),
         };
         let over = match along {
             Currency::Trials => "trials",
             Currency::Epochs => "epochs",
+            Currency::ImagePasses => "image passes",
             Currency::Seconds => "seconds",
         };
         let mut add = |title: String, y: Dimension, caption: &str, of: Of| {
@@ -360,8 +376,12 @@ fn curves(result: &CompareResult, task: &Task) -> Vec<(CurveChart, String)> {
             format!("{} over {over}", metric.on("Test")),
             metric.dimension(test.clone()),
             &format!(
-                "{} of the architecture that validation would have chosen so far; no method sees it.",
-                metric.on("Test")
+                "{} of the architecture that {}; no method sees it.",
+                metric.on("Test"),
+                match result.equal_work {
+                    Some(_) => "validation, or the supernet after each epoch, would have chosen so far",
+                    None => "validation would have chosen so far",
+                }
             ),
             Of::Test,
         );

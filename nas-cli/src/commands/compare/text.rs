@@ -1,11 +1,12 @@
 //! A comparison for people, in a terminal.
 
 use nas_report::Shown;
-use nas_report::number::{counted, percent};
+use nas_report::number::{counted, grouped, percent};
 use nas_space::search::{Metric, Scale};
 use nas_study::compare::{Standing, Task, difference, interval, p_equals, p_text};
 
 use super::CompareResult;
+use super::page::mean_passes;
 
 pub(super) fn text(result: &CompareResult) -> String {
     let mut lines = vec![format!(
@@ -15,6 +16,7 @@ pub(super) fn text(result: &CompareResult) -> String {
         result.space
     )];
     lines.extend(scored(result));
+    lines.extend(supernets(result));
     lines.extend(left_out(result).map(|(name, why)| format!("{name} left out: {why}")));
     for (name, task) in &result.comparison.tasks {
         lines.push(String::new());
@@ -51,6 +53,30 @@ pub(super) fn scored(result: &CompareResult) -> impl Iterator<Item = String> {
     scored.map(|(name, score)| format!("{name}: trials are scored by {score}, so it sees no accuracy"))
 }
 
+/// How long supernets are trained, and how that is the work of the others.
+pub(super) fn supernets(result: &CompareResult) -> Option<String> {
+    let work = result.equal_work.as_ref()?;
+    let epochs: Vec<String> = result
+        .supernet_epochs
+        .iter()
+        .map(|(name, epochs)| format!("{name} {epochs}"))
+        .collect();
+    let images = grouped(work.epoch_images);
+    let of_epoch = match work.assumed {
+        false => format!("an epoch of a trial passes {images} images"),
+        true => format!(
+            "the table does not say how many images its networks were trained on, so an epoch of a trial is counted as all {images} \
+             training images here"
+        ),
+    };
+    Some(format!(
+        "epochs of supernets: {}; so a run, with the one trial that judges what the supernet found, passes no more than the budget's {} \
+         images forward and backward; {of_epoch}",
+        epochs.join(", "),
+        grouped(work.image_passes)
+    ))
+}
+
 /// Methods that were left out, and why.
 pub(super) fn left_out(result: &CompareResult) -> impl Iterator<Item = (&str, &str)> {
     result.left_out.iter().map(|(name, why)| (&name[..], &why[..]))
@@ -84,6 +110,7 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         .methods
         .values()
         .any(|standing| standing.runs_without_result > 0);
+    let work = result.equal_work.is_some();
     let optional = |shown: bool, width: usize, text: String| {
         if shown {
             format!(" {text:>width$}")
@@ -92,7 +119,7 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         }
     };
     lines.push(format!(
-        "{:<width$} {:>18} {:>18} {:>9} {:>9} {:>14}{}{}",
+        "{:<width$} {:>18} {:>18} {:>9} {:>9} {:>14}{}{}{}",
         "method",
         format!("test ({})", counted(result.test_epochs as usize, "epoch")),
         format!("valid ({})", counted(result.search_epochs as usize, "epoch")),
@@ -101,6 +128,7 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         "ms per trial",
         optional(failed, 14, "failed trials".to_owned()),
         optional(lost, 17, "runs with result".to_owned()),
+        optional(work, 14, "image passes".to_owned()),
     ));
     for (name, standing) in &task.methods {
         let Standing {
@@ -113,7 +141,7 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
         } = *standing;
         let runs = standing.runs.len() as u64;
         lines.push(format!(
-            "{name:<width$} {:>18} {:>18} {:>9} {:>9} {:>14.3}{}{}",
+            "{name:<width$} {:>18} {:>18} {:>9} {:>9} {:>14.3}{}{}{}",
             spread(&task.metric, test_mean, test_std),
             valid_spread(&task.metric, standing),
             standing
@@ -123,6 +151,11 @@ fn of_task(lines: &mut Vec<String>, result: &CompareResult, task: &Task) {
             1e3 * standing.seconds_per_trial,
             optional(failed, 14, format!("{failures} of {trials}")),
             optional(lost, 17, format!("{} of {runs}", runs - runs_without_result)),
+            optional(
+                work,
+                14,
+                mean_passes(standing).map_or("–".to_owned(), |passes| grouped(passes.round() as u64))
+            ),
         ));
     }
     if !task.metric.is_accuracy() {

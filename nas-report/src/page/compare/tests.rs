@@ -70,6 +70,7 @@ fn task(name: &str) -> Task {
         effect: (place > 0).then_some(0.6),
         relative_improvement: Some(0.0712),
         trials: 100.0,
+        image_passes: None,
         failed: 0,
         strategy_seconds: 0.02 * place as f64,
     });

@@ -15,7 +15,7 @@ pub use self::audit::{AuditRecord, AuditedRecord};
 pub(super) use self::oneshot::record_file;
 pub use self::oneshot::{Oneshot, Searches, Supernet, SupernetSummary, cell_file};
 pub use self::record::seconds;
-pub(super) use self::record::{overview, shown, training_curve};
+pub(super) use self::record::{history_of, overview, shown, training_curve};
 pub(super) use self::searcher::{Found, Observer, Searcher, Trains};
 use crate::parsers::at_least;
 use crate::size::Skeleton;

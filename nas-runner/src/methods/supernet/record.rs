@@ -67,6 +67,12 @@ pub fn seconds(run: &RunDir) -> Result<f64> {
     Ok(searches.iter().map(|search| search.seconds).sum())
 }
 
+/// The epochs of search number `index`, as far as it is.
+pub(in crate::methods) fn history_of<E: DeserializeOwned>(run: &RunDir, index: u64) -> Result<Vec<E>> {
+    let record: Option<SearchRecord<E>> = run.read_json(&record_file(index))?;
+    Ok(record.map_or(Vec::new(), |record| record.history))
+}
+
 fn read<E: DeserializeOwned>(run: &RunDir) -> Result<Vec<SearchRecord<E>>> {
     let mut searches = Vec::new();
     while let Some(search) = run.read_json(&record_file(searches.len() as u64))? {
