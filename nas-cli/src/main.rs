@@ -19,6 +19,7 @@ use nas_runner::Usage;
 
 use crate::args::{Cli, Command};
 use crate::output::{Output, note};
+use crate::progress::Verbosity;
 
 /// glibc maps and page-faults every large tensor anew; this allocator keeps what was freed.
 #[global_allocator]
@@ -67,6 +68,11 @@ fn run(cli: &Cli) -> Result<()> {
             .num_threads(threads.into())
             .build_global()
             .context("the threads cannot be started")?;
+    }
+    match (cli.global.quiet, cli.global.verbose) {
+        (true, _) => Verbosity::Quiet.set(),
+        (_, true) => Verbosity::Verbose.set(),
+        _ => {}
     }
     let output = if cli.global.json {
         Output::Json

@@ -15,6 +15,9 @@ pub enum RunEvent<'a> {
         budget: &'a Budget,
         /// What its scores are of.
         metric: &'a Metric,
+        /// About how many times as long as the best trial the final training takes; none where there is no such training, or
+        /// trials are scored and say nothing of it.
+        final_per_trial: Option<f64>,
     },
     /// A step of the study.
     Study(&'a nas_study::Event),
@@ -44,6 +47,8 @@ pub enum RunEvent<'a> {
     TrainingBegins {
         /// Epochs that it takes.
         epochs: u32,
+        /// Images of an epoch.
+        images: usize,
     },
     /// An epoch of that training is done.
     TrainingEpoch(&'a EpochMetrics),

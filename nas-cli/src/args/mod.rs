@@ -52,6 +52,21 @@ pub(crate) struct Global {
     /// Nothing else is written to standard output.
     #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
+    /// Print no progress
+    #[arg(
+        long,
+        short,
+        global = true,
+        hide_short_help = true,
+        help_heading = "Output",
+        conflicts_with = "verbose"
+    )]
+    pub(crate) quiet: bool,
+    /// Print a line for each trial and each epoch where stderr is no terminal
+    ///
+    /// Without this option, there is a line of progress at most every 30 seconds. On a terminal, bars show it.
+    #[arg(long, short, global = true, hide_short_help = true, help_heading = "Output")]
+    pub(crate) verbose: bool,
     /// Number of threads [default: one per core]
     ///
     /// The number never changes a result.

@@ -159,7 +159,11 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     } else {
         None
     };
-    let bar = RefCell::new(EpochBar::new(&Screen::default(), train.epochs));
+    let bar = RefCell::new(EpochBar::new(
+        &Screen::default(),
+        train.epochs,
+        dataset.train.len(),
+    ));
     let report = FinalTraining {
         genotype: &genotype,
         operations: &Operations::standard(),

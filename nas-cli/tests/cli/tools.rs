@@ -231,3 +231,35 @@ fn the_doctor_says_what_works_what_is_missing_and_how_to_get_it() {
     let looked = text(&nas(&["doctor", "--data-dir", folder]).stdout);
     assert!(looked.contains("data mnist         missing  not in "), "{looked}");
 }
+
+#[test]
+fn progress_off_a_terminal_is_a_line_each_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = |options: &[&str]| {
+        let run = dir.path().join(options.concat());
+        let words = tiny_search(&run);
+        let output = nas(&[&borrowed(&words), options].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let lines = text(&output.stderr);
+        let of = |what: &str| lines.lines().filter(|line| line.starts_with(what)).count();
+        (of("search: "), of("train: "), lines.clone())
+    };
+    let (trials, epochs, lines) = told(&["-v"]);
+    assert_eq!((trials, epochs), (6, 1), "{lines}");
+    let last = lines.lines().rfind(|line| line.starts_with("search: ")).unwrap();
+    assert!(last.starts_with("search: 6 of 6 trials, "), "{last}");
+    assert!(
+        last.contains(" a trial, ") && last.contains(" left, last "),
+        "{last}"
+    );
+    assert!(
+        lines.contains("train: 1 of 1 epochs, 0s left, loss ") && lines.contains(" images/s"),
+        "{lines}"
+    );
+    for options in [&["-q"][..], &[]] {
+        let (trials, epochs, lines) = told(options);
+        assert_eq!((trials, epochs), (0, 0), "{lines}");
+    }
+    let message = refused(2, &["search", "-q", "-v"]);
+    assert!(message.contains("--verbose"), "{message}");
+}

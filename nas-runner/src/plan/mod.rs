@@ -154,6 +154,16 @@ pub struct TrainingPlan {
 /// The data set where none is said.
 pub const DATA: &str = "digits";
 
+impl TrainingPlan {
+    /// About how many times as long as a trial the final training takes: it has other epochs, and trains on the images that trials are
+    /// validated on, too. None where trials are scored and not trained.
+    pub(crate) fn final_per_trial(&self) -> Option<f64> {
+        let epochs = f64::from(self.final_epochs) / f64::from(self.epochs);
+        let images = 1.0 - self.evaluator.valid_fraction;
+        self.proxy.is_none().then_some(epochs / images)
+    }
+}
+
 impl RunConfig {
     /// How networks are trained; nothing where they are looked up.
     pub fn training(&self) -> Option<&TrainingPlan> {

@@ -190,7 +190,8 @@ impl Session {
         let name = format!("final-{}-{id:.16}", best.trial);
         let checkpoint = run.checkpoints_path().join(name);
         let epochs = plan.final_epochs;
-        self.watcher.watch(RunEvent::TrainingBegins { epochs });
+        let images = dataset.train.len();
+        self.watcher.watch(RunEvent::TrainingBegins { epochs, images });
         let report = FinalTraining {
             genotype,
             operations: self.space.operations(),

@@ -520,7 +520,11 @@ impl Session {
             stop: self.stop.clone(),
         };
         let (budget, metric) = (&self.config.budget, &self.config.metric());
-        self.watcher.watch(RunEvent::SearchBegins { budget, metric });
+        self.watcher.watch(RunEvent::SearchBegins {
+            budget,
+            metric,
+            final_per_trial: self.config.training().and_then(TrainingPlan::final_per_trial),
+        });
         let study = PreparedStudy::resume(store, config, parts)?;
         let summary = study.run(&options, &mut |event: &nas_study::Event| {
             self.watcher.watch(RunEvent::Study(event));

@@ -1,43 +1,61 @@
-//! Progress bars on stderr. They are silent where stderr is no terminal.
+//! Progress on stderr: bars on a terminal, and plain lines where there is none.
 
+mod lines;
+mod remaining;
+
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use nas_data::{Progress, Stage};
 use nas_eval::table_build::BuildProgress;
 use nas_eval::train::EpochMetrics;
 use nas_report::Shown as _;
-use nas_report::number::percent;
+use nas_report::number::{grouped, percent};
 use nas_runner::{RunEvent, Watcher};
 use nas_space::search::{Budget, Metric, TrialId};
 use nas_study::{Event, TrialRecord};
 
+use self::lines::Lines;
+pub(crate) use self::lines::Verbosity;
+use self::remaining::{Pace, UNKNOWN, duration};
 use crate::output::{note, printable};
 
 /// Time between two drawings of a bar to which nothing happens.
 const TICK: Duration = Duration::from_millis(500);
 
-const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {per_sec}, {eta} left, {msg}";
-const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {eta} left, {msg}";
-const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
-const BY_TRAININGS: &str = "{prefix} {wide_bar} {pos}/{len} trainings, {per_sec}, {eta} left, {msg}";
-const BY_SCORES: &str = "{prefix} {wide_bar} {pos}/{len} architectures, {per_sec}, {eta} left";
-const BY_RUNS: &str = "{prefix} {wide_bar} {pos}/{len} runs, {eta} left {msg}";
+const BY_TRIALS: &str = "{prefix} {wide_bar} {pos}/{len} trials, {of_trial}, {all_left} left, {msg}";
+const BY_SECONDS: &str = "{prefix} {wide_bar} {pos}/{len} s, {all_left} left, {msg}";
+const BY_EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {all_left} left, {msg}";
+const BY_TRAININGS: &str = "{prefix} {wide_bar} {pos}/{len} trainings, {per_sec}, {left} left, {msg}";
+const BY_SCORES: &str = "{prefix} {wide_bar} {pos}/{len} architectures, {per_sec}, {left} left";
+const BY_RUNS: &str = "{prefix} {wide_bar} {pos}/{len} runs, {left} left {msg}";
 const BY_IMAGES: &str = "{prefix} {wide_bar} {pos}/{len}, {msg}";
-const BY_FILES: &str = "{prefix} {wide_bar} {pos}/{len}, {per_sec}, {eta} left";
+const BY_FILES: &str = "{prefix} {wide_bar} {pos}/{len}, {per_sec}, {left} left";
+/// Also of a search that is one trial: no bar says 0/1.
 const UNLIMITED: &str = "{prefix} {spinner} {elapsed}, {msg}";
-const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {eta} left, {msg}";
+const EPOCHS: &str = "{prefix} {wide_bar} {pos}/{len} epochs, {left} left, {msg}";
 
 /// What bars are drawn on, one under the other.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Screen(MultiProgress);
 
-/// The trials of a search: which one is under way, the last and the best so far, the rate and the time left.
+impl Default for Screen {
+    fn default() -> Self {
+        Self(match Verbosity::now() {
+            Verbosity::Quiet => MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            Verbosity::Normal | Verbosity::Verbose => MultiProgress::new(),
+        })
+    }
+}
+
+/// The trials of a search: which one is under way, the last and the best so far, the seconds of a trial, and the time left of the whole
+/// search, the final training included.
 struct TrialBar {
     bar: ProgressBar,
     standing: Standing,
-    replayed: bool,
+    pace: Pace,
 }
 
 /// Where a search stands.
@@ -53,7 +71,9 @@ struct Standing {
 
 impl Standing {
     fn message(&self) -> String {
-        let current = self.current.map(|id| format!("trial {id}"));
+        // Until one has ended: later, the bar has no room for it.
+        let current = self.current.filter(|_| self.last.is_none());
+        let current = current.map(|id| format!("trial {id}"));
         let last = self.last.map(|last| match last {
             Some(score) => format!("last {}", self.metric.shown(score)),
             None => "last failed".to_owned(),
@@ -66,35 +86,37 @@ impl Standing {
 
 impl TrialBar {
     /// A bar as long as the budget, where that can be told.
-    pub(crate) fn new(screen: &Screen, budget: &Budget, metric: Metric) -> Self {
+    fn new(screen: &Screen, budget: &Budget, metric: Metric, final_per_trial: Option<f64>) -> Self {
         let (length, template) = match (budget.trials, budget.epochs, budget.seconds) {
+            (Some(1), _, _) => (None, UNLIMITED),
             (Some(trials), _, _) => (Some(trials), BY_TRIALS),
             (None, Some(epochs), _) => (Some(epochs), BY_EPOCHS),
             (None, None, Some(seconds)) => (Some(seconds.ceil() as u64), BY_SECONDS),
             (None, None, None) => (None, UNLIMITED),
         };
+        let pace = Pace::new(final_per_trial);
+        let bar = started(screen, length, template, "search".to_owned());
+        bar.set_style(styled(template, &pace));
         Self {
-            bar: started(screen, length, template, "search".to_owned()),
+            bar,
+            pace,
             standing: Standing {
                 metric,
                 ..Standing::default()
             },
-            replayed: false,
         }
     }
 
     /// Shows what happened.
-    pub(crate) fn show(&mut self, event: &Event) {
+    fn show(&mut self, event: &Event, lines: &Lines) {
         match event {
             Event::Resumed { finished, .. } => {
                 self.bar
                     .println(format!("continuing: {finished} trials are on record"));
             }
             Event::Asked { record } => {
-                if std::mem::take(&mut self.replayed) {
-                    // What was only read is no measure of the time left.
-                    self.bar.reset_eta();
-                }
+                // What was only read is no measure of the time left.
+                self.pace.begins();
                 self.standing.current = Some(record.trial.id);
                 self.bar.set_message(self.standing.message());
             }
@@ -106,11 +128,9 @@ impl TrialBar {
                         .println(printable(&format!("trial {} failed: {first}", record.trial.id)));
                 }
                 self.advance(record, progress);
+                lines.tell(|| self.line(progress));
             }
-            Event::Replayed { record, progress } => {
-                self.replayed = true;
-                self.advance(record, progress);
-            }
+            Event::Replayed { record, progress } => self.advance(record, progress),
             _ => {}
         }
     }
@@ -127,10 +147,29 @@ impl TrialBar {
         self.standing.last = result.map(|result| result.as_ref().ok().map(|e| e.valid_accuracy));
         self.standing.best = progress.best.as_ref().map(|best| best.valid_accuracy);
         self.bar.set_message(self.standing.message());
+        self.pace.ended(record, progress);
+    }
+
+    /// Where the search is, in a line.
+    fn line(&self, progress: &nas_study::Progress) -> String {
+        let (spent, budget) = (&progress.spent, &progress.budget);
+        let done = match (budget.trials, budget.epochs, budget.seconds) {
+            (Some(trials), _, _) => format!("{} of {trials} trials", spent.trials),
+            (None, Some(epochs), _) => format!("{} of {epochs} epochs", spent.epochs),
+            (None, None, Some(seconds)) => format!("{:.0} of {seconds:.0} s", spent.seconds),
+            (None, None, None) => format!("{} trials", spent.trials),
+        };
+        let remaining = &self.pace.remaining;
+        format!(
+            "search: {done}, {}, {} left, {}",
+            remaining.of_trial(),
+            remaining.left(),
+            self.standing.message()
+        )
     }
 
     /// Leaves the bar as it is.
-    pub(crate) fn finish(&self) {
+    fn finish(&self) {
         self.bar.abandon();
     }
 }
@@ -138,6 +177,7 @@ impl TrialBar {
 /// The runs of a comparison.
 pub(crate) struct RunsBar {
     bar: ProgressBar,
+    lines: Lines,
 }
 
 impl RunsBar {
@@ -147,12 +187,18 @@ impl RunsBar {
         bar.set_message("");
         bar.set_position(runs - missing);
         bar.reset_eta();
-        Self { bar }
+        let lines = Lines::default();
+        Self { bar, lines }
     }
 
     /// Shows that another one is done.
     pub(crate) fn advance(&self) {
         self.bar.inc(1);
+        self.lines.tell(|| {
+            let runs = self.bar.length().unwrap_or_default();
+            let left = duration(self.bar.eta().as_secs_f64());
+            format!("compare: {} of {runs} runs, {left} left", self.bar.position())
+        });
     }
 
     /// Leaves the bar as it is.
@@ -164,13 +210,18 @@ impl RunsBar {
 /// The epochs of one training.
 pub(crate) struct EpochBar {
     bar: ProgressBar,
+    /// Images of an epoch.
+    images: usize,
+    lines: Lines,
 }
 
 impl EpochBar {
-    /// A bar of so many epochs.
-    pub(crate) fn new(screen: &Screen, epochs: u32) -> Self {
+    /// A bar of so many epochs, each of so many images.
+    pub(crate) fn new(screen: &Screen, epochs: u32, images: usize) -> Self {
         Self {
             bar: started(screen, Some(epochs.into()), EPOCHS, "train ".to_owned()),
+            images,
+            lines: Lines::default(),
         }
     }
 
@@ -180,9 +231,25 @@ impl EpochBar {
             .valid_accuracy
             .map_or(String::new(), |accuracy| format!(" valid {}", percent(accuracy)));
         let (loss, accuracy) = (metrics.train_loss, percent(metrics.train_accuracy));
-        self.bar
-            .set_message(format!("loss {loss:.3} train {accuracy}{valid}"));
-        self.bar.set_position(u64::from(metrics.epoch) + 1);
+        let speed = match metrics.seconds > 0.0 {
+            true => format!(
+                ", {} images/s",
+                grouped((self.images as f64 / metrics.seconds).round() as u64)
+            ),
+            false => String::new(),
+        };
+        let figures = format!("loss {loss:.3} train {accuracy}{valid}{speed}");
+        let done = u64::from(metrics.epoch) + 1;
+        self.lines.tell(|| {
+            let epochs = self.bar.length().unwrap_or_default();
+            let left = metrics.seconds * epochs.saturating_sub(done) as f64;
+            format!(
+                "train: {done} of {epochs} epochs, {} left, {figures}",
+                duration(left)
+            )
+        });
+        self.bar.set_message(figures);
+        self.bar.set_position(done);
     }
 
     /// Leaves the bar as it is.
@@ -238,7 +305,7 @@ impl SupernetBar {
     }
 
     /// Shows that epochs are done: on record, or the last of them just now.
-    fn show(&self, done: usize, resumed: bool, figures: &str) {
+    fn show(&self, done: usize, resumed: bool, figures: &str, lines: &Lines) {
         if resumed {
             self.bar.println(format!("continuing: {done} epochs are done"));
         }
@@ -248,6 +315,15 @@ impl SupernetBar {
         }
         if resumed {
             self.bar.reset_eta();
+        } else if done > 0 {
+            lines.tell(|| {
+                let epochs = self.bar.length().unwrap_or_default();
+                let left = duration(self.bar.eta().as_secs_f64());
+                format!(
+                    "{}: {done} of {epochs} epochs, {left} left, {figures}",
+                    self.bar.prefix()
+                )
+            });
         }
     }
 }
@@ -257,6 +333,7 @@ impl SupernetBar {
 pub(crate) struct Bars {
     screen: Screen,
     shown: Mutex<Shown>,
+    lines: Lines,
 }
 
 /// The bars that something may still happen to.
@@ -289,11 +366,20 @@ impl Watcher for Bars {
             RunEvent::Reading(progress) => reading
                 .get_or_insert_with(|| ReadingBar::new(&self.screen))
                 .show(progress),
-            RunEvent::SearchBegins { budget, metric } => {
+            RunEvent::SearchBegins {
+                budget,
+                metric,
+                final_per_trial,
+            } => {
                 reading.take().iter().for_each(ReadingBar::finish);
-                *trials = Some(TrialBar::new(&self.screen, budget, metric.clone()));
+                *trials = Some(TrialBar::new(
+                    &self.screen,
+                    budget,
+                    metric.clone(),
+                    final_per_trial,
+                ));
             }
-            RunEvent::Study(event) => trials.iter_mut().for_each(|bar| bar.show(event)),
+            RunEvent::Study(event) => trials.iter_mut().for_each(|bar| bar.show(event, &self.lines)),
             RunEvent::SearchEnds => trials.take().iter().for_each(TrialBar::finish),
             RunEvent::SupernetBegins { search, epochs } => {
                 *supernet = Some(SupernetBar::new(&self.screen, search, epochs));
@@ -302,14 +388,18 @@ impl Watcher for Bars {
                 done,
                 resumed,
                 figures,
-            } => supernet.iter().for_each(|bar| bar.show(done, resumed, figures)),
+            } => supernet
+                .iter()
+                .for_each(|bar| bar.show(done, resumed, figures, &self.lines)),
             RunEvent::SupernetStep(what) => {
                 supernet
                     .iter()
                     .for_each(|bar| bar.bar.set_message(what.to_owned()));
             }
             RunEvent::SupernetEnds => supernet.take().iter().for_each(|bar| bar.bar.abandon()),
-            RunEvent::TrainingBegins { epochs } => *training = Some(EpochBar::new(&self.screen, epochs)),
+            RunEvent::TrainingBegins { epochs, images } => {
+                *training = Some(EpochBar::new(&self.screen, epochs, images));
+            }
             RunEvent::TrainingEpoch(metrics) => training.iter_mut().for_each(|bar| bar.show(metrics)),
             RunEvent::TrainingEnds => training.take().iter().for_each(EpochBar::finish),
             RunEvent::Note(text) => note(text),
@@ -328,6 +418,7 @@ pub(crate) fn only_notes(event: RunEvent<'_>) {
 /// The trainings of a table in the making.
 pub(crate) struct BuildBar {
     bar: ProgressBar,
+    lines: Lines,
 }
 
 impl BuildBar {
@@ -341,7 +432,8 @@ impl BuildBar {
         );
         bar.set_position(done as u64);
         bar.reset_eta();
-        Self { bar }
+        let lines = Lines::default();
+        Self { bar, lines }
     }
 
     /// Shows that a training is done.
@@ -351,6 +443,11 @@ impl BuildBar {
             None => "last failed".to_owned(),
         });
         self.bar.set_position(progress.done as u64);
+        self.lines.tell(|| {
+            let trainings = self.bar.length().unwrap_or_default();
+            let left = duration(self.bar.eta().as_secs_f64());
+            format!("table: {} of {trainings} trainings, {left} left", progress.done)
+        });
     }
 
     /// Leaves the bar as it is.
@@ -393,8 +490,7 @@ pub(crate) fn image_bar(screen: &Screen, files: usize) -> ProgressBar {
 fn started(screen: &Screen, length: Option<u64>, template: &str, prefix: String) -> ProgressBar {
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
     let bar = screen.0.add(bar);
-    // The templates are this file's own; the default style shows if one were wrong.
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_style(styled(template, &Pace::new(None)));
     bar.set_prefix(prefix);
     bar.set_message("starting");
     bar.tick();
@@ -402,6 +498,27 @@ fn started(screen: &Screen, length: Option<u64>, template: &str, prefix: String)
         bar.enable_steady_tick(TICK);
     }
     bar
+}
+
+/// A style of this file.
+fn styled(template: &str, pace: &Pace) -> ProgressStyle {
+    // The templates are this file's own; the default style shows if one were wrong.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let (all_left, of_trial) = (pace.remaining.clone(), pace.remaining.clone());
+    style
+        .with_key("left", |state: &ProgressState, to: &mut dyn fmt::Write| {
+            // Nobody reads what cannot be written.
+            let _ = to.write_str(&match state.per_sec() > 0.0 {
+                true => duration(state.eta().as_secs_f64()),
+                false => UNKNOWN.to_owned(),
+            });
+        })
+        .with_key("all_left", move |_: &ProgressState, to: &mut dyn fmt::Write| {
+            let _ = to.write_str(&all_left.left());
+        })
+        .with_key("of_trial", move |_: &ProgressState, to: &mut dyn fmt::Write| {
+            let _ = to.write_str(&of_trial.of_trial());
+        })
 }
 
 #[cfg(test)]
@@ -426,14 +543,14 @@ mod tests {
     }
 
     #[test]
-    fn the_message_tells_the_trial_under_way_the_last_and_the_best() {
+    fn the_message_tells_the_first_trial_then_the_last_and_the_best() {
         let mut standing = Standing::default();
         assert_eq!(standing.message(), "");
         standing.current = Some(4);
         assert_eq!(standing.message(), "trial 4");
         (standing.last, standing.best) = (Some(Some(0.5)), Some(0.75));
-        assert_eq!(standing.message(), "trial 4, last 50.00 %, best 75.00 %");
+        assert_eq!(standing.message(), "last 50.00 %, best 75.00 %");
         standing.last = Some(None);
-        assert_eq!(standing.message(), "trial 4, last failed, best 75.00 %");
+        assert_eq!(standing.message(), "last failed, best 75.00 %");
     }
 }
