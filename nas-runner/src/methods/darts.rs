@@ -80,6 +80,8 @@ enum RelaxationName {
     PcDarts,
     /// One operation for each edge, drawn anew at each step
     Gdas,
+    /// By weights drawn from a Dirichlet distribution at each step
+    Drnas,
 }
 
 /// The order of the architecture's gradient.
@@ -145,6 +147,7 @@ impl RelaxationName {
         match config {
             RelaxationConfig::PcDarts { .. } => Self::PcDarts,
             RelaxationConfig::Gdas { .. } => Self::Gdas,
+            RelaxationConfig::Drnas { .. } => Self::Drnas,
             _ => Self::Darts,
         }
     }
@@ -154,6 +157,7 @@ impl RelaxationName {
             Self::Darts => DartsConfig::default(),
             Self::PcDarts => DartsConfig::pc_darts(),
             Self::Gdas => DartsConfig::gdas(),
+            Self::Drnas => DartsConfig::drnas(),
         }
         .relaxation
     }
@@ -248,6 +252,7 @@ impl SearchMethod for DartsConfig {
             RelaxationName::Darts => DartsConfig::default(),
             RelaxationName::PcDarts => DartsConfig::pc_darts(),
             RelaxationName::Gdas => DartsConfig::gdas(),
+            RelaxationName::Drnas => DartsConfig::drnas(),
         };
         let whole = DartsConfig::default().epochs;
         let epochs = epochs.unwrap_or(published.epochs * scale.epochs / whole);
