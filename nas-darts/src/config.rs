@@ -169,6 +169,14 @@ pub enum RelaxationConfig {
         #[cfg_attr(feature = "schema", schemars(extend("exclusiveMinimum" = 0)))]
         last_temperature: f64,
     },
+    /// By weights drawn from a Dirichlet distribution for each edge, anew in each step (DrNAS).
+    Drnas {
+        /// Weight of the divergence from the symmetric distribution in the loss of the architecture,
+        /// 0 for none. The authors then set the weight decay of `alpha`, which pulls to it too, to 0.
+        #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
+        kl_weight: f64,
+    },
 }
 
 fn pc_darts_parts() -> usize {
@@ -194,7 +202,7 @@ impl RelaxationConfig {
     pub fn channels(&self) -> MixedChannels {
         match *self {
             Self::PcDarts { parts } => MixedChannels::OneIn(parts),
-            Self::Darts {} | Self::Gdas { .. } => MixedChannels::All,
+            Self::Darts {} | Self::Gdas { .. } | Self::Drnas { .. } => MixedChannels::All,
         }
     }
 }
@@ -306,29 +314,49 @@ impl DartsConfig {
         }
     }
 
+    /// DrNAS on NAS-Bench-201 (Chen et al. 2021, arXiv 2006.10355, and the authors' code): 100
+    /// epochs, the weight decay 1e-3 of α as the regulariser.
+    pub fn drnas() -> Self {
+        Self {
+            epochs: 100,
+            relaxation: RelaxationConfig::Drnas { kl_weight: 0.0 },
+            ..Self::default()
+        }
+    }
+
     /// The searches of NAS-Bench-201 (Dong & Yang 2020, arXiv 2001.00326, and the authors' code):
     /// 16 channels and 5 cells a stage, batches of 64, Nesterov momentum, weight decay 5e-4, a rate
     /// from 0.025 to 0.001; 50 epochs, and 250 for GDAS with its temperature from 10 to 0.1. The
-    /// weights make their step first, but at second order.
+    /// weights make their step first, but at second order. For DrNAS, [`DartsConfig::drnas`] in the
+    /// same size: its authors' own search there.
     ///
     /// # Errors
     /// [`DartsError::Eval`] for a relaxation that was not among those searches.
     pub fn nb201(relaxation: RelaxationConfig, order: Order) -> Result<Self, DartsError> {
+        let network = NetworkConfig {
+            channels: 16,
+            cells: 5,
+            ..NetworkConfig::default()
+        };
         let published = Self::gdas();
         let epochs = match relaxation {
             RelaxationConfig::Darts {} => Self::default().epochs,
             RelaxationConfig::Gdas { .. } => published.epochs,
+            RelaxationConfig::Drnas { .. } => {
+                return Ok(Self {
+                    network,
+                    order,
+                    relaxation,
+                    ..Self::drnas()
+                });
+            }
             RelaxationConfig::PcDarts { .. } => {
-                let expected = "darts or gdas, with the settings of NAS-Bench-201: its authors ran no other";
+                let expected = "darts, gdas or drnas: no settings of another on NAS-Bench-201 are published";
                 return Err(DartsError::config("relaxation", "pc-darts", expected));
             }
         };
         Ok(Self {
-            network: NetworkConfig {
-                channels: 16,
-                cells: 5,
-                ..NetworkConfig::default()
-            },
+            network,
             epochs,
             order,
             first_step: match order {
@@ -445,6 +473,10 @@ impl DartsConfig {
                 let got = format!("{first_temperature} to {last_temperature}");
                 Err(DartsError::config("temperature", got, "two numbers above 0"))
             }
+            RelaxationConfig::Drnas { kl_weight } if !not_negative(kl_weight) => {
+                let expected = "a number of at least 0";
+                Err(DartsError::config("kl_weight", kl_weight, expected))
+            }
             _ => Ok(()),
         }
     }
@@ -461,6 +493,7 @@ mod tests {
             DartsConfig::default(),
             DartsConfig::pc_darts(),
             DartsConfig::gdas(),
+            DartsConfig::drnas(),
             DartsConfig::nb201(RelaxationConfig::Darts {}, Order::Second).unwrap(),
             DartsConfig::nb201(DartsConfig::gdas().relaxation, Order::First).unwrap(),
         ] {
@@ -503,13 +536,25 @@ mod tests {
         let gdas = DartsConfig::nb201(DartsConfig::gdas().relaxation, Order::First).unwrap();
         assert_eq!(gdas.epochs, 250);
         let refused = DartsConfig::nb201(DartsConfig::pc_darts().relaxation, Order::First);
-        assert!(refused.unwrap_err().to_string().contains("darts or gdas"));
+        assert!(refused.unwrap_err().to_string().contains("darts, gdas or drnas"));
+    }
+
+    /// 201-space/train_search.py of the authors, by whose defaults it is run.
+    #[test]
+    fn the_settings_of_drnas_are_the_published_ones() {
+        let config = DartsConfig::nb201(DartsConfig::drnas().relaxation, Order::First).unwrap();
+        assert_eq!((config.network.cells, config.epochs), (5, 100));
+        assert_eq!(config.schedule.curve, Curve::Cosine { floor: 0.001 });
+        let sgd = config.weights;
+        assert!(!sgd.nesterov && (sgd.momentum, sgd.weight_decay) == (0.9, 3e-4));
+        assert_eq!((config.learning_rate, config.alpha_learning_rate), (0.025, 3e-4));
+        assert_eq!((config.alpha.weight_decay, config.frozen_epochs), (1e-3, 0));
     }
 
     #[test]
     fn values_out_of_range_are_refused_by_name() {
         type Change = fn(&mut DartsConfig);
-        let cases: [(&str, Change); 16] = [
+        let cases: [(&str, Change); 17] = [
             ("epochs", |c| c.epochs = 0),
             ("batch_size", |c| c.batch_size = 1),
             ("evaluation_batch_size", |c| c.evaluation_batch_size = 0),
@@ -529,6 +574,9 @@ mod tests {
                     first_temperature: 10.0,
                     last_temperature: 0.0,
                 };
+            }),
+            ("kl_weight", |c| {
+                c.relaxation = RelaxationConfig::Drnas { kl_weight: -1.0 };
             }),
             ("network", |c| c.network.auxiliary = true),
             ("expected_cost.weight", |c| {

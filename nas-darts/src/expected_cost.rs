@@ -214,7 +214,7 @@ mod tests {
         }
     }
 
-    fn relaxations() -> [RelaxationConfig; 3] {
+    fn relaxations() -> [RelaxationConfig; 4] {
         [
             RelaxationConfig::Darts {},
             RelaxationConfig::PcDarts { parts: 4 },
@@ -222,11 +222,12 @@ mod tests {
                 first_temperature: 4.0,
                 last_temperature: 1.0,
             },
+            RelaxationConfig::Drnas { kl_weight: 0.0 },
         ]
     }
 
     /// Central differences of the term itself, of every α and β, with the noise of GDAS held fixed
-    /// and its gradient taken straight through.
+    /// and its gradient taken straight through, and DrNAS at its mean.
     #[test]
     fn gradients_are_the_finite_differences() {
         for (space, cells) in [(nb201(), 1), (darts(), 4)] {
@@ -236,7 +237,10 @@ mod tests {
                 let edges = relaxation.weighs_edges();
                 let cost = ExpectedCost::new(&space, &network(cells), CostFigure::Macs, edges).unwrap();
                 let alphas = Alphas::random(&relaxed, edges, 0.8, Seed::new(3)).unwrap();
-                let mix = |alphas: &Alphas| relaxation.mix(alphas, 0.5, &mut Seed::new(9).rng());
+                let mix = |alphas: &Alphas| match config {
+                    RelaxationConfig::Drnas { .. } => relaxation.expected(alphas),
+                    _ => relaxation.mix(alphas, 0.5, &mut Seed::new(9).rng()),
+                };
                 let probabilities = |mixed: Mixed| match mixed.probabilities.is_empty() {
                     true => mixed.weights,
                     false => mixed.probabilities,
@@ -331,6 +335,7 @@ mod tests {
             let equal = cost.relative(&relaxation.strengths(&alphas));
             assert!((equal - 1.0).abs() < 1e-12, "{config:?}: {equal}");
             for table in &mut alphas.operations {
+                table.fill(-1e3);
                 table.column_mut(0).fill(1e3);
             }
             let none = cost.relative(&relaxation.strengths(&alphas));

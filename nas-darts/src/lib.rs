@@ -22,7 +22,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`expected_cost`] | the cost of the architecture as a term of its loss |
-//! | [`relaxation`] | how operations are weighed: DARTS, PC-DARTS, GDAS |
+//! | [`relaxation`] | how operations are weighed: DARTS, PC-DARTS, GDAS, DrNAS |
 //! | [`bilevel`] | the architecture's gradient, of first and second order |
 //! | [`discretize`] | from strengths to an architecture |
 //! | [`stop`], [`hessian`], [`diagnostics`] | what tells a search that collapses, and ends it |

@@ -4,7 +4,7 @@ use nas_space::seed::Seed;
 use nas_space::spaces::RelaxedCell;
 use ndarray::Array2;
 
-use super::Relaxation;
+use super::{Mixed, Relaxation};
 use crate::alphas::Alphas;
 
 /// Architecture parameters of a good size, the same at each call.
@@ -15,8 +15,18 @@ pub(super) fn alphas(cells: &[RelaxedCell], weighs_edges: bool) -> Alphas {
 /// Compares the gradients of a relaxation that leaves nothing to chance with central differences of
 /// a linear function of its weights.
 pub(super) fn assert_gradients_are_differences(relaxation: &dyn Relaxation, cells: &[RelaxedCell]) {
+    assert_differences(relaxation, cells, |alphas| {
+        relaxation.mix(alphas, 0.5, &mut Seed::new(1).rng())
+    });
+}
+
+/// The same of weights that `mixed` makes without chance.
+pub(super) fn assert_differences(
+    relaxation: &dyn Relaxation,
+    cells: &[RelaxedCell],
+    mixed: impl Fn(&Alphas) -> Mixed,
+) {
     let alphas = alphas(cells, relaxation.weighs_edges());
-    let mixed = |alphas: &Alphas| relaxation.mix(alphas, 0.5, &mut Seed::new(1).rng());
     let start = mixed(&alphas);
     let up: Vec<Array2<f64>> = start
         .weights

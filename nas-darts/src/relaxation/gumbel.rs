@@ -76,6 +76,7 @@ impl Relaxation for Gumbel {
         Mixed {
             weights,
             probabilities,
+            rates: Vec::new(),
             temperature,
         }
     }
@@ -224,6 +225,7 @@ mod tests {
         let mixed = Mixed {
             weights: vec![ndarray::array![[0.0, 1.0]]],
             probabilities: vec![ndarray::array![[0.25, 0.75]]],
+            rates: Vec::new(),
             temperature: 2.0,
         };
         for (gradient, expected) in [

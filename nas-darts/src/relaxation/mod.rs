@@ -4,12 +4,15 @@
 //! the weights into that of the parameters, and gives the strength of each operation when an
 //! architecture is selected. A new relaxation is one file here.
 
+mod beta;
+mod dirichlet;
 #[cfg(test)]
 mod gradient_check;
 mod gumbel;
 mod partial_channels;
 mod softmax;
 
+pub use dirichlet::Dirichlet;
 pub use gumbel::Gumbel;
 pub use partial_channels::PartialChannels;
 pub use softmax::Softmax;
@@ -26,7 +29,7 @@ use crate::config::RelaxationConfig;
 
 /// A way to weigh operations.
 pub trait Relaxation: fmt::Debug + Send + Sync {
-    /// Its name: `darts`, `pc-darts`, `gdas`.
+    /// Its name: `darts`, `pc-darts`, `gdas`, `drnas`.
     fn name(&self) -> &'static str;
 
     /// Whether edges have parameters of their own, β.
@@ -56,6 +59,11 @@ pub trait Relaxation: fmt::Debug + Send + Sync {
     /// [`Relaxation::mix`] made of them.
     fn pull_back(&self, alphas: &Alphas, mixed: &Mixed, gradient: &[Array2<f64>]) -> Alphas;
 
+    /// The gradient of what the method itself adds to the loss of the architecture, if anything.
+    fn regulariser(&self, _alphas: &Alphas) -> Option<Alphas> {
+        None
+    }
+
     /// How strong each operation is, without chance, in \[0, 1\].
     ///
     /// # Shapes
@@ -70,6 +78,9 @@ pub struct Mixed {
     pub weights: Vec<Array2<f64>>,
     /// Probabilities that the weights were made from, where they are not the weights themselves.
     pub probabilities: Vec<Array2<f64>>,
+    /// Where the weights are a draw whose gradient is taken from the distribution: how fast each
+    /// weight x follows its own parameter, dx / dc / (1 − x).
+    pub rates: Vec<Array2<f64>>,
     /// Temperature of those probabilities; 1 where there is none.
     pub temperature: f64,
 }
@@ -80,6 +91,7 @@ impl Mixed {
         Self {
             weights,
             probabilities: Vec::new(),
+            rates: Vec::new(),
             temperature: 1.0,
         }
     }
@@ -98,6 +110,7 @@ impl RelaxationConfig {
                 first_temperature,
                 last_temperature,
             }),
+            Self::Drnas { kl_weight } => Box::new(Dirichlet { kl_weight }),
         }
     }
 }

@@ -100,7 +100,8 @@ impl Steps for Fixed {
 
 impl Differentiable {
     /// The gradient of the architecture parameters, of the order asked for, where the weights have
-    /// this learning rate; that of the expected cost included, where it is part of the loss.
+    /// this learning rate. Those of the expected cost and of the relaxation's own regulariser are
+    /// included, where they are part of the loss.
     pub(crate) fn architecture_gradient(
         &self,
         training: &SupernetTraining,
@@ -125,8 +126,12 @@ impl Differentiable {
                 gradient
             }
         };
-        // The way back through the relaxation is linear, and the cost does not depend on the
-        // weights: at either order the two gradients are summed.
+        // What is added does not depend on the weights, and the way back through the relaxation is
+        // linear: at either order the gradients are summed.
+        let gradient = match self.relaxation.regulariser(&alphas) {
+            Some(regulariser) => gradient.plus(1.0, &regulariser),
+            None => gradient,
+        };
         let (Some(cost), Some(term)) = (&self.expected_cost, self.config.expected_cost) else {
             return Ok(gradient);
         };

@@ -128,6 +128,7 @@ fn a_large_weight_of_the_expected_cost_gives_smaller_networks() {
         (RelaxationConfig::Darts {}, Order::Second),
         (RelaxationConfig::PcDarts { parts: 2 }, Order::First),
         (gdas, Order::First),
+        (RelaxationConfig::Drnas { kl_weight: 0.0 }, Order::First),
     ] {
         let found = |weight: f64| {
             let config = DartsConfig {
@@ -182,6 +183,8 @@ fn a_search_goes_on_from_any_epoch_bit_for_bit() {
             },
             nb201(),
         ),
+        (Order::First, RelaxationConfig::Drnas { kl_weight: 1e-3 }, nb201()),
+        (Order::Second, RelaxationConfig::Drnas { kl_weight: 0.0 }, nb201()),
     ] {
         let config = DartsConfig {
             order,

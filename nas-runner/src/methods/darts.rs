@@ -83,6 +83,8 @@ enum RelaxationName {
     PcDarts,
     /// One operation for each edge, drawn anew at each step
     Gdas,
+    /// By weights drawn from a Dirichlet distribution at each step
+    Drnas,
 }
 
 /// The order of the architecture's gradient.
@@ -148,6 +150,7 @@ impl RelaxationName {
         match config {
             RelaxationConfig::PcDarts { .. } => Self::PcDarts,
             RelaxationConfig::Gdas { .. } => Self::Gdas,
+            RelaxationConfig::Drnas { .. } => Self::Drnas,
             _ => Self::Darts,
         }
     }
@@ -157,6 +160,7 @@ impl RelaxationName {
             Self::Darts => DartsConfig::default(),
             Self::PcDarts => DartsConfig::pc_darts(),
             Self::Gdas => DartsConfig::gdas(),
+            Self::Drnas => DartsConfig::drnas(),
         }
         .relaxation
     }
@@ -258,6 +262,7 @@ impl SearchMethod for DartsConfig {
             RelaxationName::Darts => DartsConfig::default(),
             RelaxationName::PcDarts => DartsConfig::pc_darts(),
             RelaxationName::Gdas => DartsConfig::gdas(),
+            RelaxationName::Drnas => DartsConfig::drnas(),
         };
         let whole = DartsConfig::default().epochs;
         let epochs = epochs.unwrap_or(published.epochs * scale.epochs / whole);

@@ -58,7 +58,7 @@ fn nothing_typed_is_one_search_by_darts_on_digits_in_space_darts() {
 #[test]
 fn every_data_set_and_relaxation_has_a_supernet() {
     for data in nas_eval::data::DATASETS {
-        for relaxation in ["darts", "pc-darts", "gdas"] {
+        for relaxation in ["darts", "pc-darts", "gdas", "drnas"] {
             for space in ["darts", "nb201"] {
                 let words = format!("--data {} --relaxation {relaxation} --space {space}", data.name);
                 let darts = darts("", &words);
@@ -84,6 +84,10 @@ fn every_data_set_and_relaxation_has_a_supernet() {
     assert_eq!(
         darts("", "--data cifar10 --relaxation gdas").epochs,
         DartsConfig::gdas().epochs
+    );
+    assert_eq!(
+        darts("", "--data cifar10 --relaxation drnas"),
+        DartsConfig::drnas()
     );
     assert_eq!(darts("", "--data cifar10"), DartsConfig::default());
 }
@@ -557,6 +561,10 @@ fn the_preset_of_nb201_is_the_published_search_and_what_is_typed_wins_over_it() 
         (gdas.epochs, gdas.relaxation),
         (250, DartsConfig::gdas().relaxation)
     );
+    let drnas = darts("", "--preset nb201 --relaxation drnas");
+    let of_authors = DartsConfig::drnas();
+    assert_eq!((drnas.epochs, drnas.relaxation), (100, of_authors.relaxation));
+    assert_eq!((drnas.network.cells, drnas.weights), (5, of_authors.weights));
     let second = darts("", "--preset nb201 --order 2");
     assert_eq!(
         (second.order, second.first_step),
@@ -578,7 +586,7 @@ fn the_preset_of_nb201_is_the_published_search_and_what_is_typed_wins_over_it() 
     assert_eq!(resolved(&written, "").unwrap(), whole);
     for (words, named) in [
         ("--preset nb201 --space darts", "skeleton of NAS-Bench-201"),
-        ("--preset nb201 --relaxation pc-darts", "darts or gdas"),
+        ("--preset nb201 --relaxation pc-darts", "darts, gdas or drnas"),
         ("rl --preset nb201", "it is for darts"),
         ("darts --preset nasnet", "it is for rl"),
     ] {

@@ -186,6 +186,7 @@ const CASES: &[Case] = &[
     ("darts", NONE, NONE),
     ("darts --relaxation pc-darts --selection perturbation", NONE, NONE),
     ("darts --relaxation gdas", NONE, NONE),
+    ("darts --relaxation drnas", NONE, NONE),
     ("darts --expected-cost macs", NONE, NONE),
     ("darts --stop robust", NONE, NONE),
     ("darts --stop darts-plus", NONE, NONE),

@@ -63,6 +63,11 @@ fn the_two_steps_come_in_the_order_of_the_method() {
         (RelaxationConfig::Darts {}, FirstStep::Weights, true),
         (gdas, FirstStep::Method, true),
         (gdas, FirstStep::Architecture, false),
+        (
+            RelaxationConfig::Drnas { kl_weight: 0.0 },
+            FirstStep::Method,
+            false,
+        ),
     ] {
         // One step an epoch.
         let config = DartsConfig {
@@ -124,6 +129,8 @@ fn the_expected_cost_adds_its_gradient() {
         (RelaxationConfig::PcDarts { parts: 2 }, Order::Second),
         (gdas, Order::First),
         (gdas, Order::Second),
+        (RelaxationConfig::Drnas { kl_weight: 1.0 }, Order::First),
+        (RelaxationConfig::Drnas { kl_weight: 1.0 }, Order::Second),
     ] {
         let gradient_of = |expected_cost| {
             let config = DartsConfig {
@@ -156,6 +163,40 @@ fn the_expected_cost_adds_its_gradient() {
             assert!(
                 (with_cost - plain - of_cost).abs() < 1e-9,
                 "{relaxation:?} {order:?}: {with_cost} {plain} {of_cost}"
+            );
+        }
+    }
+}
+
+/// At either order, the divergence of DrNAS adds its own gradient.
+#[test]
+fn the_regulariser_adds_its_gradient() {
+    for order in [Order::First, Order::Second] {
+        let gradient_of = |kl_weight| {
+            let config = DartsConfig {
+                relaxation: RelaxationConfig::Drnas { kl_weight },
+                order,
+                alpha_deviation: 0.5,
+                ..config(&digits(80))
+            };
+            let search = search(&nb201(), &config, 5);
+            let examples = halves(&search).map(|half| first(&half, DType::F32));
+            let [train, valid] = examples.each_ref();
+            let OneShotSearch { training, method, .. } = &search.oneshot;
+            let gradient = method
+                .architecture_gradient(training, [train, valid], config.learning_rate, (0, 0))
+                .unwrap();
+            (gradient, method.relaxation.regulariser(&search.alphas().unwrap()))
+        };
+        let (plain, none) = gradient_of(0.0);
+        let (with, regulariser) = gradient_of(2.0);
+        assert!(none.is_none());
+        let regulariser = regulariser.unwrap();
+        assert!(regulariser.iter().any(|value| value.abs() > 0.1));
+        for ((with, plain), own) in with.iter().zip(plain.iter()).zip(regulariser.iter()) {
+            assert!(
+                (with - plain - own).abs() < 1e-9,
+                "{order:?}: {with} {plain} {own}"
             );
         }
     }
