@@ -42,7 +42,7 @@ pub(crate) struct CompareArgs {
     /// Each runs as `nas search METHOD` would. NAME=METHOD gives one another name; NAME=FILE.toml is a method with the
     /// settings of a file. METHOD+PROXY is a method whose candidates are screened by a proxy, METHOD@PROXY one whose trials
     /// are scored by it and not trained; on a table, --scores names the file of scores. Methods that train a supernet, by their
-    /// names or as pc-darts, gdas, darts-2nd, darts-pt or fairnas, are trained on as many images as the trials of the others:
+    /// names or as pc-darts, gdas, drnas, darts-2nd, darts-pt or fairnas, are trained on as many images as the trials of the others:
     /// on --data, on a table too.
     #[arg(value_name = "METHOD,METHOD,…", value_delimiter = ',')]
     pub(crate) methods: Vec<Entrant>,

@@ -1,13 +1,14 @@
 //! Differentiable search: DARTS and its relatives.
 
+mod names;
+
 use std::path::Path;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
-use nas_darts::stop::StopRule;
+use clap::Args;
 use nas_darts::{
     CellReport, CostFigure, CostTerm, DartsConfig, DartsError, EdgePerturbation, EpochReport, ExpectedCost,
-    Order, RelaxationConfig, Search, SearchReport, Selecting, Selection,
+    Order, Search, SearchReport, Selecting, Selection,
 };
 use nas_eval::data::{Augmentation, DataFacts};
 use nas_eval::error::EvalError;
@@ -23,6 +24,7 @@ use nas_study::RunDir;
 use serde::Serialize;
 use toml::Table;
 
+use self::names::{CostName, OrderName, RelaxationName, SelectionName, StopName};
 use super::supernet::{
     self, BATCH, Found, Observer, Scale, Searcher, Searches, Supernet, SupernetArgs, Trains, share,
 };
@@ -74,143 +76,6 @@ pub struct DartsArgs {
     hessian_every: Option<u32>,
 }
 
-/// How operations are weighed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RelaxationName {
-    /// By a softmax over all of them
-    Darts,
-    /// By a softmax on a part of the channels, and edges too
-    PcDarts,
-    /// One operation for each edge, drawn anew at each step
-    Gdas,
-    /// By weights drawn from a Dirichlet distribution at each step
-    Drnas,
-}
-
-/// The order of the architecture's gradient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum OrderName {
-    /// The weights are taken as they are
-    #[value(name = "1")]
-    First,
-    /// The weights are taken a step ahead
-    #[value(name = "2")]
-    Second,
-}
-
-impl From<OrderName> for Order {
-    fn from(name: OrderName) -> Self {
-        match name {
-            OrderName::First => Self::First,
-            OrderName::Second => Self::Second,
-        }
-    }
-}
-
-/// How an architecture is read off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SelectionName {
-    /// The strongest operations
-    Magnitude,
-    /// The operations without which the supernet loses most accuracy
-    Perturbation,
-}
-
-/// What is expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CostName {
-    /// Trainable parameters
-    Params,
-    /// Multiply-accumulates for one image
-    Macs,
-}
-
-impl From<CostName> for CostFigure {
-    fn from(name: CostName) -> Self {
-        match name {
-            CostName::Params => Self::Params,
-            CostName::Macs => Self::Macs,
-        }
-    }
-}
-
-/// When a search ends early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum StopName {
-    /// Never
-    None,
-    /// When the dominant eigenvalue grows
-    Robust,
-    /// When a cell has too many skip connections
-    DartsPlus,
-}
-
-impl RelaxationName {
-    fn of(config: &RelaxationConfig) -> Self {
-        match config {
-            RelaxationConfig::PcDarts { .. } => Self::PcDarts,
-            RelaxationConfig::Gdas { .. } => Self::Gdas,
-            RelaxationConfig::Drnas { .. } => Self::Drnas,
-            _ => Self::Darts,
-        }
-    }
-
-    fn config(self) -> RelaxationConfig {
-        match self {
-            Self::Darts => DartsConfig::default(),
-            Self::PcDarts => DartsConfig::pc_darts(),
-            Self::Gdas => DartsConfig::gdas(),
-            Self::Drnas => DartsConfig::drnas(),
-        }
-        .relaxation
-    }
-}
-
-impl SelectionName {
-    fn of(config: &Selection) -> Self {
-        match config {
-            Selection::Perturbation { .. } => Self::Perturbation,
-            _ => Self::Magnitude,
-        }
-    }
-
-    /// Between two rounds the weights are trained for a tenth of the epochs: 5 of 50 in the paper.
-    fn config(self, epochs: u32) -> Selection {
-        match self {
-            Self::Magnitude => Selection::Magnitude {},
-            Self::Perturbation => Selection::Perturbation {
-                tuning_epochs: (epochs / 10).max(1),
-            },
-        }
-    }
-}
-
-impl StopName {
-    fn of(config: &StopRule) -> Self {
-        match config {
-            StopRule::Robust(_) => Self::Robust,
-            StopRule::DartsPlus(_) => Self::DartsPlus,
-            _ => Self::None,
-        }
-    }
-
-    fn config(self) -> StopRule {
-        match self {
-            Self::None => StopRule::None {},
-            Self::Robust => StopRule::Robust(Default::default()),
-            Self::DartsPlus => StopRule::DartsPlus(Default::default()),
-        }
-    }
-}
-
-impl RelaxationName {
-    /// That of a file's settings.
-    fn in_file(file: &Table) -> Option<Self> {
-        let kind = file.get("relaxation")?.get("kind")?.as_str()?;
-        Self::from_str(kind, false).ok()
-    }
-}
-
 impl SearchMethod for DartsConfig {
     const NAME: &'static str = "darts";
     const DESCRIPTION: &'static str = "keeps the strongest operations of a supernet";
@@ -228,6 +93,7 @@ impl SearchMethod for DartsConfig {
     const VARIANTS: &'static [Variant] = &[
         ("pc-darts", &["--relaxation", "pc-darts"]),
         ("gdas", &["--relaxation", "gdas"]),
+        ("drnas", &["--relaxation", "drnas"]),
         ("darts-2nd", &["--order", "2"]),
         ("darts-pt", &["--selection", "perturbation"]),
     ];
