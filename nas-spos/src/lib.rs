@@ -5,8 +5,8 @@
 //!
 //! 1. **Training.** Each step trains the weights of sampled paths only ([`PathSampling`]). Other
 //!    operations are not computed, so that a path costs about what a step of its own network costs:
-//!    1.06 times as much (NAS-Bench-201, 16 channels, 5 cells, batch 64, one thread). It costs more
-//!    where operations read a node that only `none` leads to: a network of its own leaves these out.
+//!    1.05 times as much (NAS-Bench-201, 16 channels, 5 cells, batch 64, one thread). Operations
+//!    that read a node to which only `none` leads are left out, as in such a network.
 //!    - *Uniform*: one path, all decisions drawn uniformly and independently. This is the training
 //!      of SPOS, and of random search with weight sharing (RandomNAS, RSPS).
 //!    - *Fair*: the strict fairness of FairNAS. For each decision, a random permutation of its

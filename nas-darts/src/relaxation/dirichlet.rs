@@ -14,11 +14,11 @@
 //! # Deviations
 //! The supernet is evaluated at the mean; the authors' code draws there too. In the space of DARTS
 //! the authors leave `none` out of the supernet; here it has a weight as in DARTS, and is not read
-//! off. The progressive scheme of section 4 (partial channels, pruned operations) is not here.
+//! off. The progressive scheme (partial channels, pruned operations) is not here.
 //!
 //! # References
 //! Xiangning Chen, Ruochen Wang, Minhao Cheng, Xiaocheng Tang, Cho-Jui Hsieh, "DrNAS: Dirichlet
-//! Neural Architecture Search", ICLR 2021, arXiv:2006.10355, section 3, and the authors' code.
+//! Neural Architecture Search", ICLR 2021, arXiv:2006.10355, and the authors' code.
 
 use ndarray::{Array1, Array2, ArrayView1};
 use rand_chacha::ChaCha8Rng;

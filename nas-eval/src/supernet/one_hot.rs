@@ -2,17 +2,59 @@
 
 use nas_space::arch::Architecture;
 use nas_space::error::SpaceError;
+use nas_space::op::Role;
 use nas_space::spaces::{CellSpace, RelaxedCell, Space};
 use ndarray::Array2;
 
 use super::Mixture;
 
 /// The mixture in which every operation that the architecture has weighs 1, and no other anything.
+///
+/// What reads a state to which nothing is passed on weighs 0, too: networks by themselves leave such
+/// operations out ([`Cell::pruned`](nas_space::cell::Cell::pruned)). They would take time, and a
+/// batch norm by running statistics would make something of the zeros. What is not read by anything
+/// has its weight, and is not computed either.
 pub(super) fn one_hot(
     space: &CellSpace,
     cells: &[RelaxedCell],
     architecture: &Architecture,
 ) -> Result<Mixture, SpaceError> {
+    let mut tables = marks(space, cells, architecture)?;
+    for (cell, table) in cells.iter().zip(&mut tables) {
+        unmark_unfed(space, cell, table);
+    }
+    Ok(Mixture::new(tables))
+}
+
+/// Sets the rows of edges from unfed states to 0: those into which every edge has an operation that
+/// passes nothing on, or is from an unfed state itself.
+fn unmark_unfed(space: &CellSpace, cell: &RelaxedCell, table: &mut Array2<f64>) {
+    let something: Vec<bool> = cell
+        .operations
+        .iter()
+        .map(|name| space.operations().role(name) != Role::Nothing)
+        .collect();
+    let mut fed = vec![true; cell.inputs];
+    for state in cell.states() {
+        let mut reached = false;
+        for row in cell.rows_into(state) {
+            let mut weights = table.row_mut(row);
+            if !fed[cell.edges[row].0] {
+                weights.fill(0.0);
+            }
+            let mut chosen = weights.iter().zip(&something);
+            reached |= chosen.any(|(&weight, &something)| weight != 0.0 && something);
+        }
+        fed.push(reached);
+    }
+}
+
+/// 1 for each operation that the architecture has: a table a cell, as of a [`Mixture`].
+fn marks(
+    space: &CellSpace,
+    cells: &[RelaxedCell],
+    architecture: &Architecture,
+) -> Result<Vec<Array2<f64>>, SpaceError> {
     let genotype = space.genotype(architecture)?;
     let mut tables = Vec::with_capacity(cells.len());
     for (relaxed, (_, cell)) in cells.iter().zip(genotype.cells()) {
@@ -33,7 +75,7 @@ pub(super) fn one_hot(
         }
         tables.push(table);
     }
-    Ok(Mixture::new(tables))
+    Ok(tables)
 }
 
 #[cfg(test)]
@@ -51,14 +93,14 @@ mod tests {
             let mut rng = Seed::new(1).rng();
             for _ in 0..20 {
                 let architecture = space.sample(&mut rng);
-                let mixture = one_hot(&space, &cells, &architecture).unwrap();
+                let tables = marks(&space, &cells, &architecture).unwrap();
                 let marked = |table: &Array2<f64>| {
                     let marks = table.indexed_iter().filter(|(_, weight)| **weight == 1.0);
                     marks
                         .map(|((row, column), _)| ChosenEdge { row, column })
                         .collect::<Vec<_>>()
                 };
-                let chosen: Vec<Vec<ChosenEdge>> = mixture.tables().iter().map(marked).collect();
+                let chosen: Vec<Vec<ChosenEdge>> = tables.iter().map(marked).collect();
                 let genotype = space.chosen(&chosen).unwrap();
                 assert_eq!(space.architecture(&genotype).unwrap(), architecture);
             }

@@ -165,4 +165,94 @@ mod tests {
             assert!(difference.to_scalar::<f64>().unwrap() < 1e-10, "{architecture}");
         }
     }
+
+    /// The same of cells, with states that only `none` leads to: what reads them is not part of the
+    /// network, and not computed in the supernet. Parameters that the network alone has, of batch
+    /// norms, are 1 and 0.
+    #[test]
+    fn a_path_of_the_supernet_is_the_network_by_itself() {
+        let space = nas_space::spaces::nb201();
+        let size = NetworkConfig {
+            image: Shape::new(1, 8, 8),
+            channels: 4,
+            cells: 1,
+            ..NetworkConfig::default()
+        };
+        let shared = SharedSpace::new(&space).unwrap();
+        let compute = Compute::cpu().with_dtype(DType::F64);
+        let network = Arc::new(shared.network(&size, 0.0).unwrap());
+        let supernet = Supernet::new(network, Seed::new(1), &compute).unwrap();
+        let values: Vec<f64> = (0..192).map(|i| (f64::from(i) * 0.7).sin()).collect();
+        let images = candle_core::Tensor::from_vec(values, (3, 1, 8, 8), &compute.device).unwrap();
+        let mut rng = Seed::new(2).rng();
+        let mut architectures: Vec<Architecture> = (0..20).map(|_| space.sample(&mut rng)).collect();
+        // The first node unfed; the first two, of which the third reads the input alone.
+        architectures
+            .extend([[0, 3, 2, 3, 3, 2], [0, 2, 3, 0, 1, 4], [0, 0, 3, 2, 3, 1]].map(Architecture::new));
+        let mut unfed = 0;
+        for architecture in architectures {
+            let alone = space.network(&architecture, &size).unwrap();
+            let alone = Model::new(Arc::new(alone), Seed::new(3), &compute).unwrap();
+            let names = names_in_the_supernet(architecture.choices());
+            for (name, parameter) in alone.parameters().iter() {
+                let there = names.iter().find(|(own, _)| name.contains(own));
+                let name = match there {
+                    Some((own, there)) => name.replace(own.as_str(), there),
+                    None => name.to_owned(),
+                };
+                match supernet.parameters().get(&name) {
+                    Some(shared) => parameter.var.set(shared.var.as_tensor()).unwrap(),
+                    None => assert!(name.contains(".bn."), "{name}"),
+                }
+            }
+            let mixture = shared.mixture(&architecture).unwrap();
+            unfed += usize::from(mixture.tables()[0].sum() < 6.0);
+            let pass = Pass::BatchStatistics;
+            let expected = alone.forward(&images, &pass).unwrap().main;
+            let got = supernet.forward(&images, &pass, &mixture).unwrap().main;
+            let difference = (got - expected).unwrap().abs().unwrap().max_all().unwrap();
+            assert!(difference.to_scalar::<f64>().unwrap() < 1e-10, "{architecture}");
+        }
+        assert!(unfed > 3);
+    }
+
+    /// What layers of a network of NAS-Bench-201 are called, and the same ones in the supernet. A
+    /// network numbers those nodes and edges alone that its output depends on.
+    fn names_in_the_supernet(choices: &[usize]) -> Vec<(String, String)> {
+        const OPERATIONS: [&str; 5] = [
+            "none",
+            "skip_connect",
+            "nor_conv_1x1",
+            "nor_conv_3x3",
+            "avg_pool_3x3",
+        ];
+        let mut choices = choices.iter();
+        let (mut fed, mut nodes) = (vec![true], Vec::new());
+        for state in 1..4 {
+            let into: Vec<(usize, usize)> = choices.by_ref().take(state).copied().enumerate().collect();
+            let kept = into
+                .into_iter()
+                .filter(|&(from, operation)| operation > 0 && fed[from]);
+            let kept: Vec<(usize, usize)> = kept.collect();
+            fed.push(!kept.is_empty());
+            nodes.push(kept);
+        }
+        let mut used = [false, false, false, true];
+        for state in [3, 2, 1] {
+            if used[state] {
+                nodes[state - 1].iter().for_each(|&(from, _)| used[from] = true);
+            }
+        }
+        let mut names = Vec::new();
+        for (number, state) in (1..4).filter(|&state| used[state]).enumerate() {
+            for (position, &(from, operation)) in nodes[state - 1].iter().enumerate() {
+                let operation = OPERATIONS[operation];
+                names.push((
+                    format!("node{}.{position}.{operation}.", number + 1),
+                    format!("node{state}.edge{from}.{operation}."),
+                ));
+            }
+        }
+        names
+    }
 }

@@ -499,9 +499,6 @@ fn what_has_no_supernet_or_does_not_fit_is_refused() {
 /// Seconds of a step by single paths, as a share of the mean step of the same paths as networks of
 /// their own. On one thread, by the time that it computes: a busy machine disturbs it little.
 ///
-/// It is beyond 1.1 where a turn has paths with operations that read a node that only `none` leads
-/// to. Networks of their own leave these operations out, supernets compute them.
-///
 /// `cargo test --workspace --lib the_cost_of_a_step -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]
