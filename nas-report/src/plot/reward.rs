@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::crowd;
 use super::document::Heading;
 use super::frame::ticks;
+use super::readout::{self, Strip};
 use super::{FAINT, INK, escaped};
 
 /// Width and height of the plot within its axes.
@@ -69,6 +70,8 @@ struct Words {
     title: &'static str,
     /// What runs to the right.
     across: &'static str,
+    /// What a place there is.
+    at: &'static str,
     /// What a dot is.
     dot: &'static str,
     /// What the line through them is.
@@ -78,6 +81,7 @@ struct Words {
 const OF_TRIALS: Words = Words {
     title: "Reward of the controller's proposals",
     across: "Trials",
+    at: "trial",
     dot: "mean reward of an update's trials",
     line: "its moving average, the baseline",
 };
@@ -85,6 +89,7 @@ const OF_TRIALS: Words = Words {
 const OF_EPOCHS: Words = Words {
     title: "Reward of the controller's draws with shared weights",
     across: "Epochs of the supernet",
+    at: "epoch",
     dot: "mean reward of an epoch's draws",
     line: "baseline at the end of the epoch",
 };
@@ -198,6 +203,34 @@ impl<'a> Chart<'a> {
             self.line(text, best, BEST, 2.2, "");
         }
         self.legend(text);
+        readout::draw(text, (MARGINS.1, PLOT.1), &self.strips());
+    }
+
+    /// The numbers of a step, or of the last of a few neighbours.
+    fn strips(&self) -> Vec<Strip> {
+        let across: Vec<f64> = self.learned.iter().map(|step| self.x(step.at as f64)).collect();
+        let groups = readout::groups(&across, readout::most(1));
+        let middle = |place: usize| 0.5 * (across[place] + across[place + 1]);
+        let strip = |(first, last): (usize, usize)| {
+            let step = &self.learned[last];
+            let mut text = format!(
+                "{} {}\nreward {:.4}\nbaseline {:.4}",
+                self.words.at, step.at, step.reward, step.baseline
+            );
+            if let Some(best) = step.best {
+                // Writing to a string cannot fail.
+                let _ = write!(text, "\nbest so far {best:.4}");
+            }
+            Strip {
+                left: first.checked_sub(1).map_or(MARGINS.0, middle),
+                right: match last + 1 == across.len() {
+                    true => MARGINS.0 + PLOT.0,
+                    false => middle(last),
+                },
+                text,
+            }
+        };
+        groups.into_iter().map(strip).collect()
     }
 
     fn knows_best(&self) -> bool {
@@ -318,6 +351,31 @@ mod tests {
                 best: Some(0.6 + 0.015 * i as f64),
             })
             .collect()
+    }
+
+    #[test]
+    fn strips_say_the_rewards_of_a_step() {
+        let text = reward(&steps(), Along::Trials, "validation accuracy", None);
+        let (_, strips) = text.split_once("<g class=\"readout\"").unwrap();
+        let titles: Vec<&str> = strips
+            .split("<title>")
+            .skip(1)
+            .map(|rest| rest.split("</title>").next().unwrap())
+            .collect();
+        assert_eq!(titles.len(), 20);
+        assert_eq!(
+            titles[6],
+            "trial 35\nreward 0.0000\nbaseline 0.6050\nbest so far 0.7050"
+        );
+        let unknown = RewardStep {
+            best: None,
+            ..steps()[0]
+        };
+        let text = reward(&[unknown], Along::Epochs, "accuracy", None);
+        assert!(
+            text.contains("<title>epoch 5\nreward 0.5200\nbaseline 0.5150</title>"),
+            "{text}"
+        );
     }
 
     #[test]
