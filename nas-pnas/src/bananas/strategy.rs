@@ -204,6 +204,10 @@ impl Strategy for Bananas {
         }
         Ok(())
     }
+
+    fn any_order(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
