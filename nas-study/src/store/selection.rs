@@ -241,7 +241,7 @@ impl Records {
         Ok(Some(record))
     }
 
-    /// The trials each of which was the best when it was evaluated, in the order of their numbers.
+    /// The trials each of which was the best when it was told, in the order in which they were.
     ///
     /// # Errors
     /// As [`Records::study`].
@@ -253,11 +253,12 @@ impl Records {
             .connection
             .prepare_cached(
                 "SELECT id, fidelity_epochs, valid_accuracy, CASE WHEN ? THEN figures END
-                 FROM trials WHERE state = 'done' ORDER BY id",
+                 FROM trials WHERE state = 'done' ORDER BY completion, id",
             )
             .map_err(sqlite)?;
         let mut rows = statement.query([ranked_by.is_some()]).map_err(sqlite)?;
-        let mut highest: Option<(u32, f64)> = None;
+        // What the best has, and its number: of equals, the lowest number is the best.
+        let mut highest: Option<((u32, f64), TrialId)> = None;
         let mut incumbents = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
             let trial = self.unsigned(row, 0)?;
@@ -275,8 +276,8 @@ impl Records {
                 }
             };
             let rank = (epochs, rank);
-            if highest.is_none_or(|highest| rank > highest) {
-                highest = Some(rank);
+            if highest.is_none_or(|(highest, best)| rank > highest || rank == highest && trial < best) {
+                highest = Some((rank, trial));
                 incumbents.push(Incumbent { trial, epochs, score });
             }
         }

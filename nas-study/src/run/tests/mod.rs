@@ -3,3 +3,6 @@ mod crash;
 mod failures;
 mod looping;
 mod resume;
+mod simulated;
+mod telling;
+mod utilisation;
