@@ -21,6 +21,7 @@ use clap::Args;
 
 use crate::methods::{Method, MethodArgs};
 use crate::parsers::{positive, seed};
+use crate::plan::TellPlan;
 
 /// Whether a file may name the program that is run.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -123,4 +124,16 @@ pub struct OwnArgs {
     /// The method proposes this many trials before it learns the outcome of the first. Another number is another search.
     #[arg(long, hide_short_help = true, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
+    /// Order in which the method learns from outcomes [default: trial]
+    ///
+    /// With completion, a trial that takes long holds back no other, so workers are never idle; --batch should be their
+    /// number or more. The order is recorded, and kept when the search is resumed.
+    #[arg(
+        long,
+        value_enum,
+        hide_short_help = true,
+        help_heading = "Budget",
+        value_name = "ORDER"
+    )]
+    pub tell: Option<TellPlan>,
 }

@@ -150,6 +150,8 @@ pub struct Selected {
 pub struct Incumbent {
     /// Its number.
     pub trial: TrialId,
+    /// How many trials had been told by then, this one included.
+    pub trials: u64,
     /// The epochs it is trained for.
     pub epochs: u32,
     /// Its score on validation.
@@ -252,7 +254,8 @@ impl Records {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT id, fidelity_epochs, valid_accuracy, CASE WHEN ? THEN figures END
+                "SELECT id, fidelity_epochs, valid_accuracy, CASE WHEN ? THEN figures END,
+                        coalesce(completion, id) + 1
                  FROM trials WHERE state = 'done' ORDER BY completion, id",
             )
             .map_err(sqlite)?;
@@ -278,7 +281,12 @@ impl Records {
             let rank = (epochs, rank);
             if highest.is_none_or(|(highest, best)| rank > highest || rank == highest && trial < best) {
                 highest = Some((rank, trial));
-                incumbents.push(Incumbent { trial, epochs, score });
+                incumbents.push(Incumbent {
+                    trial,
+                    trials: self.unsigned(row, 4)?,
+                    epochs,
+                    score,
+                });
             }
         }
         Ok(incumbents)

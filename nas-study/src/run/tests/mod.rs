@@ -2,6 +2,7 @@ mod continuing;
 mod crash;
 mod failures;
 mod looping;
+mod million;
 mod resume;
 mod simulated;
 mod telling;

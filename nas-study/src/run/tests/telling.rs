@@ -387,9 +387,9 @@ fn of_equals_the_lowest_number_is_the_best_in_every_order() {
         assert_eq!(summary.first_failure.as_ref().unwrap().message, "first");
     }
     assert_eq!(store.records().standing().unwrap().best, summary.best);
-    let numbers =
-        |incumbents: Vec<crate::Incumbent>| incumbents.iter().map(|one| one.trial).collect::<Vec<_>>();
-    assert_eq!(numbers(store.records().incumbents().unwrap()), [2, 1]);
+    let incumbents = store.records().incumbents().unwrap();
+    let incumbents = incumbents.iter().map(|one| (one.trial, one.trials));
+    assert_eq!(incumbents.collect::<Vec<_>>(), [(2, 2), (1, 3)]);
     let found = crate::compare::incumbents(&store.records().trials().unwrap(), None);
     assert_eq!(found.iter().map(|one| one.trials).collect::<Vec<_>>(), [2, 3]);
 }
