@@ -49,7 +49,7 @@ impl Evaluator for Synthetic {
             if self.stop.is_requested() {
                 return Err(Failure::new(FailureKind::Interrupted, "stopped"));
             }
-            let part = left.min(Duration::from_millis(5));
+            let part = left.min((self.pause / 100).max(Duration::from_millis(5)));
             sleep(part);
             left -= part;
         }

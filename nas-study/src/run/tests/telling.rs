@@ -420,6 +420,43 @@ fn an_extended_study_keeps_to_its_order() {
     }
 }
 
+/// Trial 2 would have been asked for when trial 0 was told, and is when the study is resumed, though
+/// trial 1 has spent the budget by then.
+#[test]
+fn a_study_that_is_stopped_before_it_asks_for_all_is_not_at_its_end() {
+    let budget = Budget {
+        trials: None,
+        epochs: None,
+        seconds: Some(1.5),
+    };
+    let evaluator = Evaluate(|_: &Trial| {
+        Ok(Evaluation {
+            cost_seconds: 1.0,
+            ..crate::testing::evaluation(0.5)
+        })
+    });
+    let (space, length) = (TinySpace::new(&OPTIONS), |trial: &Trial| 1 + trial.id);
+    for tell in [TellOrder::Trial, TellOrder::Completion] {
+        let config = StudyConfig {
+            tell,
+            ..config(budget, 2)
+        };
+        let mut store = Store::in_memory().unwrap();
+        let ends = [Some(1), None].map(|stop_after| {
+            let mut climber = Climber {
+                any_order: true,
+                ..Climber::new(config.seed)
+            };
+            let mut crew = Simulated::new(&evaluator, 2, &length);
+            let run = run(&mut climber, &space, &evaluator);
+            crew.stop_after = stop_after.map(|after| (after, run.stop.clone()));
+            let summary = run.silently(&mut store, &config, &mut crew).unwrap();
+            (summary.end.unwrap(), summary.trials)
+        });
+        assert_eq!(ends, [(End::Stopped, 2), (End::Budget, 3)], "{tell:?}");
+    }
+}
+
 #[test]
 fn a_strategy_that_needs_the_order_of_the_trials_is_refused() {
     let (space, evaluator) = (TinySpace::new(&OPTIONS), Evaluate(synthetic));
