@@ -216,11 +216,15 @@ fn a_search_that_is_killed_or_lost_is_continued_from_the_database() {
     assert!(!folder.join("new").exists());
 }
 
-/// The trials with their places in the order of completion.
+/// The trials with their places in the order of completion, finished or not.
 fn places(run: &Path) -> Vec<(Option<u64>, String)> {
     let records = Records::open(run.join("study.db")).unwrap().trials().unwrap();
-    let places = records.iter().map(|record| record.completion);
-    places.zip(trials(run)).collect()
+    let of = |record: &TrialRecord| {
+        let result = record.outcome().map(|outcome| outcome.result);
+        let bits = result.map(|result| result.map(|evaluation| evaluation.valid_accuracy.to_bits()));
+        (record.completion, format!("{:?} {bits:?}", record.trial))
+    };
+    records.iter().map(of).collect()
 }
 
 #[test]

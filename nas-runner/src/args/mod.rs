@@ -17,11 +17,10 @@ pub use task::{
 };
 pub use workers::{BoundArgs, WorkerArgs};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::methods::{Method, MethodArgs};
 use crate::parsers::{positive, seed};
-use crate::plan::TellPlan;
 
 /// Whether a file may name the program that is run.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -135,5 +134,14 @@ pub struct OwnArgs {
         help_heading = "Budget",
         value_name = "ORDER"
     )]
-    pub tell: Option<TellPlan>,
+    pub tell: Option<TellName>,
+}
+
+/// In which order a method learns from outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TellName {
+    /// That of the trials. Workers never change a search, but a long trial holds back later ones
+    Trial,
+    /// That in which trials are finished. Workers never wait for each other's trials
+    Completion,
 }

@@ -505,7 +505,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     let task = &args.task;
     config.seed = args.own.seed.unwrap_or(config.seed);
     config.batch = args.own.batch.unwrap_or(config.batch);
-    config.tell = args.own.tell.unwrap_or(config.tell);
+    config.tell = args.own.tell.map_or(config.tell, TellPlan::from);
     config.budget.trials = task.budget.trials.or(config.budget.trials);
     config.budget.epochs = task.budget.budget_epochs.or(config.budget.epochs);
     config.budget.seconds = task.budget.budget_seconds.or(config.budget.seconds);

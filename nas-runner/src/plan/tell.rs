@@ -1,15 +1,15 @@
 //! In which order a method learns from outcomes.
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use nas_study::TellOrder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RunConfig;
+use crate::args::TellName;
 
 /// In which order a method learns from outcomes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TellPlan {
     /// That of the trials. Workers never change a search, but a long trial holds back later ones.
@@ -31,6 +31,15 @@ impl TellPlan {
         match self {
             Self::Trial => TellOrder::Trial,
             Self::Completion => TellOrder::Completion,
+        }
+    }
+}
+
+impl From<TellName> for TellPlan {
+    fn from(typed: TellName) -> Self {
+        match typed {
+            TellName::Trial => Self::Trial,
+            TellName::Completion => Self::Completion,
         }
     }
 }

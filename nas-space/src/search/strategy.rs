@@ -21,9 +21,9 @@ pub enum Ask {
 /// The study numbers the proposals 0, 1, 2, … as it asks for them, and tells every outcome exactly
 /// once, failures included: in that order, or, if the strategy [takes any](Strategy::any_order) and
 /// the study is set so, in the order in which trials are finished. Several proposals may be
-/// outstanding at a time; a strategy that cannot continue without an outcome answers [`Ask::Wait`]. What a strategy does is
-/// a function of its configuration, its seed and the sequence of calls alone: a run is resumed by
-/// asking and telling again.
+/// outstanding at a time; a strategy that cannot continue without an outcome answers [`Ask::Wait`].
+/// What a strategy does is a function of its configuration, its seed and the sequence of calls
+/// alone: a run is resumed by asking and telling again.
 ///
 /// # Example
 /// A strategy that tries every architecture of a small space:

@@ -10,10 +10,10 @@
 //! 3. This repeats until nothing is outstanding and nothing more is asked for.
 //!
 //! Replay is the same loop: if there is a record, the proposal is compared with it instead of being
-//! written, and the recorded outcome replaces an evaluation; recorded places come before all others.
-//! What is asked and told, and when, follows from the order of telling alone. A resumed study therefore asks and
-//! tells in exactly the same order as without the interruption, even if its budget was extended
-//! after it had ended.
+//! written, and the recorded outcome replaces an evaluation; recorded places come before all
+//! others. What is asked and told, and when, follows from the order of telling alone. A resumed
+//! study therefore asks and tells in exactly the same order as without the interruption, even if
+//! its budget was extended after it had ended.
 
 mod builder;
 mod completions;

@@ -12,7 +12,7 @@ use nas_space::spaces::{Space, nb201};
 use super::simulated::{Run, Simulated, below};
 use crate::clock::Stopwatch;
 use crate::testing::Evaluate;
-use crate::{Commit, Event, Silent, Store, StudyConfig, TellOrder};
+use crate::{Commit, Event, Parts, PreparedStudy, RunOptions, Store, StudyConfig, TellOrder};
 
 const TRIALS: u64 = 1_000_000;
 const SLOTS: usize = 1_000;
@@ -48,19 +48,17 @@ fn a_million_finished_trials_are_resumed_within_30_seconds() {
                 Seed::new(1),
             )
         };
-        let run = |store: &mut Store, config: &StudyConfig, observer: &mut dyn crate::Observer| {
-            let mut crew = Simulated::new(&evaluator, SLOTS, &length);
-            let run = Run {
-                space: space.as_ref(),
-                strategy: &mut evolution(),
-                evaluator: &evaluator,
-                stop: Stop::new(),
-                commit: Commit::Within(Duration::from_millis(50)),
-            };
-            run.with(store, config, &mut crew, observer).unwrap();
-        };
         let watch = Stopwatch::start();
-        run(&mut Store::create(&path).unwrap(), &config, &mut Silent);
+        let run = Run {
+            space: space.as_ref(),
+            strategy: &mut evolution(),
+            evaluator: &evaluator,
+            stop: Stop::new(),
+            commit: Commit::Within(Duration::from_millis(50)),
+        };
+        let mut crew = Simulated::new(&evaluator, SLOTS, &length);
+        run.silently(&mut Store::create(&path).unwrap(), &config, &mut crew)
+            .unwrap();
         let recorded = watch.seconds();
         let watch = Stopwatch::start();
         let mut store = Store::open(&path).unwrap();
@@ -73,12 +71,20 @@ fn a_million_finished_trials_are_resumed_within_30_seconds() {
                 until_new = Some(watch.seconds());
             }
         };
-        run(&mut store, &larger, &mut observer);
+        let parts = Parts {
+            space: space.as_ref(),
+            strategy: &mut evolution(),
+            evaluator: &evaluator,
+        };
+        let prepared = PreparedStudy::resume(&mut store, larger, parts).unwrap();
+        let read = watch.seconds();
+        prepared.run(&RunOptions::default(), &mut observer).unwrap();
         let until_new = until_new.unwrap();
         println!(
             "{TRIALS} trials on {SLOTS} slots, {tell:?}: recorded in {recorded:.1} s; resumed in {until_new:.1} s, \
-             {opened:.1} s of them to open the file of {} MB",
-            std::fs::metadata(&path).unwrap().len() / 1_000_000
+             {opened:.1} s of them to open the file of {} MB and {:.1} s to read it",
+            std::fs::metadata(&path).unwrap().len() / 1_000_000,
+            read - opened
         );
         assert!(until_new <= 30.0);
     }

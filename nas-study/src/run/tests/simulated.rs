@@ -1,5 +1,5 @@
-//! Crews without threads: one whose slots evaluate in simulated time, and one that finishes trials in
-//! an order that was given.
+//! Crews without threads: one whose slots evaluate in simulated time, and one that finishes trials
+//! in an order that was given.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -420,8 +420,8 @@ fn an_extended_study_keeps_to_its_order() {
     }
 }
 
-/// Trial 2 would have been asked for when trial 0 was told, and is when the study is resumed, though
-/// trial 1 has spent the budget by then.
+/// Trial 2 would have been asked for when trial 0 was told, and is when the study is resumed,
+/// though trial 1 has spent the budget by then.
 #[test]
 fn a_study_that_is_stopped_before_it_asks_for_all_is_not_at_its_end() {
     let budget = Budget {
