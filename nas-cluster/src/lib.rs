@@ -4,7 +4,8 @@
 //! [`Evaluator`](nas_space::Evaluator), which hands each trial out and waits for its result. Any
 //! number of machines run an [`Agent`], which claims trials, evaluates them and stores the results.
 //! Strategies run in the study alone, and outcomes are told in the order of the trials, so a search
-//! is the same with any number of workers, on any machines.
+//! is the same with any number of workers, on any machines. A study that tells them in the order of
+//! completion keeps that order in its own record; the database does not have it.
 //!
 //! - **Invariant:** a trial changes its state only by a statement that names the claim (`epoch`)
 //!   that the caller believes to hold. A worker that was thought dead, and is not, is refused.

@@ -399,17 +399,29 @@ impl Strategy for ProgressiveSearch {
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let (expected, got) = (self.told, outcome.trial.id);
-        let level = self.levels.last_mut();
-        let waiting = level.and_then(|level| level.models.iter_mut().find(|model| model.trial == got));
-        match waiting {
-            Some(model) if got == expected => {
+        let got = outcome.trial.id;
+        // All models of earlier levels were told.
+        let models = match self.levels.last_mut() {
+            Some(level) => level.models.as_mut_slice(),
+            None => &mut [],
+        };
+        let waits = |model: &Model| model.result == Told::Waiting;
+        match models.iter().position(|model| model.trial == got && waits(model)) {
+            Some(place) => {
                 self.told += 1;
-                model.result = outcome.valid_accuracy().map_or(Told::Failed, Told::Accuracy);
+                models[place].result = outcome.valid_accuracy().map_or(Told::Failed, Told::Accuracy);
                 Ok(())
             }
-            _ => Err(StrategyError::Unexpected { expected, got }),
+            None => {
+                let lowest = models.iter().find(|model| waits(model));
+                let expected = lowest.map_or(self.asked, |model| model.trial);
+                Err(StrategyError::Unexpected { expected, got })
+            }
         }
+    }
+
+    fn any_order(&self) -> bool {
+        true
     }
 
     /// A [`SearchReport`](crate::report::SearchReport).

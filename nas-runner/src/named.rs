@@ -26,6 +26,10 @@ impl Strategy for Named {
         self.strategy.tell(outcome)
     }
 
+    fn any_order(&self) -> bool {
+        self.strategy.any_order()
+    }
+
     fn report(&self) -> Option<Value> {
         self.strategy.report()
     }

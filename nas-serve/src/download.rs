@@ -113,7 +113,7 @@ fn part(records: &Records, from: u64) -> Result<Vec<TrialRecord>> {
     Ok(records.select(&selection)?.trials)
 }
 
-const CSV_HEAD: &str = "trial,state,valid,epochs,params,macs,seconds,device,failure,message,continues,reused_from,choices,genotype\n";
+const CSV_HEAD: &str = "trial,state,valid,epochs,params,macs,seconds,device,failure,message,continues,reused_from,completion,choices,genotype\n";
 
 fn csv_line(text: &mut String, record: &TrialRecord, metric: &Metric) {
     let value = json_of(record, metric);
@@ -157,6 +157,7 @@ fn json_of(record: &TrialRecord, metric: &Metric) -> Value {
         "epochs": record.trial.fidelity.epochs,
         "continues": record.trial.continues.map(|continued| continued.trial),
         "reused_from": record.reused_from,
+        "completion": record.completion,
         "choices": record.trial.architecture.choices(),
         "genotype": genotype,
     });

@@ -134,7 +134,7 @@ fn curve(entry: &Entry, status: &Status) -> Result<Curve> {
     };
     let mut points: Vec<Point> = incumbents
         .iter()
-        .map(|one| Point::new((one.trial + 1) as f64, status.metric.on_axis(one.score)))
+        .map(|one| Point::new(one.trials as f64, status.metric.on_axis(one.score)))
         .collect();
     points.extend(
         points

@@ -11,7 +11,8 @@ pub const FORMAT: u32 = 1;
 /// Everything that decides the result of a study. Recorded with it, and compared when it is
 /// resumed.
 ///
-/// How many threads evaluate is not in here, because it decides nothing.
+/// How many threads evaluate is not in here, because it decides nothing, unless outcomes are told in
+/// the order of completion: then the recorded order decides with this configuration.
 ///
 /// | Name | Default | Purpose | Range |
 /// |---|---|---|---|
@@ -22,6 +23,7 @@ pub const FORMAT: u32 = 1;
 /// | `evaluator` | required | the evaluator's description | not empty |
 /// | `seed` | required | all randomness | any |
 /// | `batch` | 1 | trials asked before the first is told | ≥ 1 |
+/// | `tell` | `trial` | the order in which outcomes are told | `trial`, `completion` |
 /// | `duplicates` | `evaluate` | what a repeated proposal costs | `evaluate`, `reuse` |
 /// | `fidelity` | 1 epoch | training of a proposal that names none | ≥ 1 epoch |
 /// | `budget` | required | when it ends | see [`Budget`] |
@@ -50,6 +52,9 @@ pub struct StudyConfig {
     /// time.
     #[serde(default = "one")]
     pub batch: u32,
+    /// In which order outcomes are told.
+    #[serde(default, skip_serializing_if = "TellOrder::is_trial")]
+    pub tell: TellOrder,
     /// What is done with a proposal that was made before.
     #[serde(default)]
     pub duplicates: Duplicates,
@@ -62,6 +67,29 @@ pub struct StudyConfig {
     /// higher the better, such as a reward; without one, it is the validation accuracy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranked_by: Option<String>,
+}
+
+/// In which order a strategy is told the outcomes of trials.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TellOrder {
+    /// In the order in which the trials were proposed. The number of workers and their speed never
+    /// change a search. A trial that takes long holds back all those after it: at most
+    /// [`StudyConfig::batch`] trials are between the oldest that runs and the newest.
+    #[default]
+    Trial,
+    /// In the order in which trials are finished, which is recorded. No trial waits for another, so
+    /// workers are busy until the budget is spent. Two runs differ unless trials end in the same
+    /// order; with one worker, the search is that of [`TellOrder::Trial`]. A search that is resumed
+    /// or replayed repeats the recorded order.
+    Completion,
+}
+
+impl TellOrder {
+    /// Whether it is the order of the trials.
+    pub fn is_trial(&self) -> bool {
+        *self == Self::Trial
+    }
 }
 
 /// What is done with a proposal of the same choices at the same fidelity as an earlier one.
@@ -134,6 +162,7 @@ impl StudyConfig {
             evaluator: evaluator.into(),
             seed,
             batch: 1,
+            tell: TellOrder::default(),
             duplicates: Duplicates::default(),
             fidelity: one_epoch(),
             budget: Budget::default(),
@@ -203,6 +232,19 @@ mod tests {
             ..config()
         };
         assert_eq!(toml::from_str::<StudyConfig>(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_order_of_telling_is_written_where_it_is_not_that_of_the_trials() {
+        let trial = toml::to_string(&config()).unwrap();
+        assert!(!trial.contains("tell"), "{trial}");
+        let completion = StudyConfig {
+            tell: TellOrder::Completion,
+            ..config()
+        };
+        let text = toml::to_string(&completion).unwrap();
+        assert!(text.contains("tell = \"completion\""), "{text}");
+        assert_eq!(toml::from_str::<StudyConfig>(&text).unwrap(), completion);
     }
 
     #[test]

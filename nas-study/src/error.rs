@@ -40,6 +40,16 @@ pub enum StudyError {
         /// How many outcomes it was told.
         told: u64,
     },
+    /// Outcomes are to be told in the order of completion, and the strategy takes none but that of
+    /// the trials.
+    #[error(
+        "the search method '{method}' has to be told outcomes in the order of the trials; leave out the \
+         order of completion"
+    )]
+    TrialOrder {
+        /// The strategy's name.
+        method: String,
+    },
     /// The strategy asked to continue a trial that cannot be.
     #[error(
         "the search method '{method}' asks to continue trial {trial}, which is impossible: {reason}; this \

@@ -28,14 +28,16 @@ pub enum Event {
         /// The trial.
         record: TrialRecord,
     },
-    /// A trial has its outcome, and the strategy is about to be told. In trial order.
+    /// A trial has its outcome, and the strategy is about to be told. In the study's
+    /// [order of telling](crate::TellOrder).
     Finished {
         /// The trial with its conclusion.
         record: TrialRecord,
         /// The progress of the study after it.
         progress: Progress,
     },
-    /// The strategy is about to be told an outcome that was on record. In trial order.
+    /// The strategy is about to be told an outcome that was on record. In the study's order of
+    /// telling.
     Replayed {
         /// The trial with its conclusion.
         record: TrialRecord,

@@ -8,7 +8,9 @@
 //!
 //! - **Invariant:** a study is a function of its [`StudyConfig`] and of the evaluator; the number
 //!   of threads is not part of it. Outcomes are told in trial order. The number of trials that are
-//!   asked before the first is told is part of it.
+//!   asked before the first is told is part of it. With [`TellOrder::Completion`], a study is a
+//!   function of the order of completions as well, which is recorded before the strategy learns of
+//!   it.
 //! - **Invariant:** every event that an observer has received is on disk. A killed study is resumed
 //!   by replay: a fresh strategy is asked again, must repeat each recorded proposal, and is told
 //!   each recorded outcome.
@@ -48,7 +50,7 @@ mod testing;
 
 pub use nas_space::search::Stop;
 
-pub use config::{ConfigError, Duplicates, FORMAT, StudyConfig};
+pub use config::{ConfigError, Duplicates, FORMAT, StudyConfig, TellOrder};
 pub use error::{Difference, StudyError};
 pub use event::{Event, Observer, Progress, Silent};
 pub use run::{Commit, Parts, PreparedStudy, RunOptions, Study};

@@ -25,6 +25,8 @@ const WORDS: &[&str] = &[
     "evaluator",
     "seed",
     "batch",
+    "tell",
+    "completion",
     "duplicates",
     "fidelity",
     "epochs",

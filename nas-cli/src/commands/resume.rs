@@ -87,6 +87,13 @@ pub(crate) fn run(args: &ResumeArgs, output: Output) -> Result<()> {
 /// A new run directory of a search whose own is lost. What it had of results is still in the database.
 fn recreated(path: &Path, store: &str, study: &str) -> Result<RunDir> {
     let (elsewhere, config) = Elsewhere::find(store, study)?;
+    if !config.tell.is_trial() {
+        let why = format!(
+            "--study: '{study}' learns in the order of completion, which is recorded in its run directory alone; it can only be \
+             resumed there or in a copy of it: nas resume COPY --store {store}"
+        );
+        return Err(Usage::new(why).into());
+    }
     let (run, _) = RunDir::create(path, &config)?;
     elsewhere.record(&run)?;
     Ok(run)

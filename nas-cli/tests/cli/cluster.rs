@@ -29,7 +29,11 @@ impl Running {
     }
 
     fn search(url: &str, folder: &Path, run: &str) -> Self {
-        let words = format!("search {SEARCH} --store {url} --run {run}");
+        Self::search_for(SEARCH, url, folder, run)
+    }
+
+    fn search_for(search: &str, url: &str, folder: &Path, run: &str) -> Self {
+        let words = format!("search {search} --store {url} --run {run}");
         Self::start(
             &words.split(' ').collect::<Vec<_>>(),
             folder,
@@ -212,6 +216,71 @@ fn a_search_that_is_killed_or_lost_is_continued_from_the_database() {
     assert!(!folder.join("new").exists());
 }
 
+/// The trials with their places in the order of completion, finished or not.
+fn places(run: &Path) -> Vec<(Option<u64>, String)> {
+    let records = Records::open(run.join("study.db")).unwrap().trials().unwrap();
+    let of = |record: &TrialRecord| {
+        let result = record.outcome().map(|outcome| outcome.result);
+        let bits = result.map(|result| result.map(|evaluation| evaluation.valid_accuracy.to_bits()));
+        (record.completion, format!("{:?} {bits:?}", record.trial))
+    };
+    records.iter().map(of).collect()
+}
+
+#[test]
+fn a_search_in_the_order_of_completion_is_killed_and_keeps_to_its_record() {
+    const SEARCH: &str = "evolution --population 3 --tournament 2 --data digits --limit 400 --channels 4 --cells 1 \
+                          --epochs 4 --final-epochs 1 --trials 12 --batch 4 --tell completion";
+    let Some(server) = Server::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path();
+    let url = server.url(server.port);
+    let search = Running::search_for(SEARCH, &url, folder, "run");
+    let _workers = ["first", "second"].map(|name| Running::worker(&url, folder, name));
+    wait_for(&server, DONE, 4);
+    search.signal("-KILL");
+    let run = folder.join("run");
+    // It may have been killed before its first outcome, or after the fourth.
+    let before = places(&run);
+    let resumed = json(&["resume", run.to_str().unwrap(), "--json"]);
+    assert_eq!(
+        (&resumed["trials"], &resumed["failed"]),
+        (&12.into(), &0.into()),
+        "{resumed}"
+    );
+    let after = places(&run);
+    for (killed, now) in before.iter().zip(&after) {
+        assert!(killed.0.is_none() || killed == now, "{killed:?} became {now:?}");
+    }
+    let mut told: Vec<u64> = after.iter().map(|(place, _)| place.unwrap()).collect();
+    told.sort_unstable();
+    assert!(told.into_iter().eq(0..12), "nothing is lost and nothing doubled");
+    assert_eq!(
+        server.number("SELECT count(*) FROM nas.attempt WHERE outcome = 'done'"),
+        12
+    );
+    // Replayed, it proposes the same, and has nothing left to do.
+    assert_eq!(result_of(&run)["best"], resumed["best"]);
+    assert_eq!(places(&run), after);
+    let config = fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(config.contains("tell = \"completion\""), "{config}");
+    let status = json(&["status", run.to_str().unwrap(), "--json"]);
+    assert_eq!(status["finished"], 12, "{status}");
+    let page = folder.join("page.html");
+    assert!(
+        nas(&["report", run.to_str().unwrap(), "--out", page.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.contains("Order of learning") && page.contains("in the order of completion"));
+    // The order is in the run directory alone.
+    let elsewhere = ["resume", "elsewhere", "--store", &url, "--study", "run"];
+    let said = refused(2, &elsewhere);
+    assert!(said.contains("order of completion"), "{said}");
+    assert!(!Path::new("elsewhere").exists());
+}
+
 #[test]
 fn a_worker_runs_its_own_command_and_none_of_the_database() {
     let Some(server) = Server::start() else { return };
@@ -275,6 +344,7 @@ fn what_cannot_be_handed_out_is_refused_before_anything_is_made() {
             "darts --data digits --store postgres://a@127.0.0.1:9/b",
             "supernet",
         ),
+        ("darts --data digits --tell completion", "supernet"),
         (
             "random --benchmark digits --store postgres://a@127.0.0.1:9/b",
             "table",

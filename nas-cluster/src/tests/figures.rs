@@ -6,10 +6,10 @@ use std::thread::scope;
 use std::time::Duration;
 
 use nas_space::search::Stop;
-use nas_study::Store;
+use nas_study::{Silent, Store, TellOrder};
 
 use super::conformance::{answer, job, shared};
-use super::processes::{coordinator, lasting, serve, study};
+use super::processes::{agent, coordinator, lasting, serve, serve_as, study, study_in};
 use super::searches::check_rules;
 use crate::Timing;
 use crate::clock::Moment;
@@ -100,4 +100,55 @@ fn ten_thousand_sleepers_of_a_second_on_sixteen_slots() {
         begun.ago().as_secs_f64()
     );
     check_rules(&server, 10_000);
+}
+
+/// Eight workers, with two connections each, have 125 slots each.
+#[test]
+#[ignore = "a measurement of a minute"]
+fn a_thousand_sleepers_on_a_thousand_slots() {
+    for (trials, seconds) in [(1_000_u64, 10_u64), (3_000, 10)] {
+        let Some(server) = Server::start() else { return };
+        let stop = Stop::new();
+        let timing = Timing {
+            poll: (Duration::from_millis(20), Duration::from_millis(250)),
+            ..Timing::default()
+        };
+        let (took, connections) = scope(|scope| {
+            for _ in 0..8 {
+                let (address, stop) = (server.address(), &stop);
+                let config = crate::AgentConfig { timing, ..agent(125) };
+                scope.spawn(move || serve_as(config, &address, Duration::from_secs(seconds), stop, None));
+            }
+            let registered = || {
+                let tables = "SELECT CASE WHEN to_regclass('nas.worker') IS NULL THEN 0 ELSE 1 END::bigint";
+                server.number(tables) == 1 && server.number("SELECT count(*) FROM nas.worker") == 8
+            };
+            let mut store = Store::in_memory().unwrap();
+            let coordinator = coordinator(&server.address(), &Stop::new(), timing).unwrap();
+            while !registered() {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            let connections =
+                server.number("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'");
+            let begun = Moment::now();
+            let result = study_in(
+                TellOrder::Completion,
+                (trials, 1_000),
+                &mut store,
+                &coordinator,
+                &mut Silent,
+            );
+            let took = begun.ago().as_secs_f64();
+            stop.request();
+            result.unwrap();
+            coordinator.finish().unwrap();
+            (took, connections)
+        });
+        let ideal = (trials.div_ceil(1_000) * seconds) as f64;
+        println!(
+            "{trials} trials of {seconds} s on 1,000 slots of 8 workers, {connections} connections: {took:.2} s, {:.3} times the ideal",
+            took / ideal
+        );
+        check_rules(&server, trials as i64);
+    }
 }

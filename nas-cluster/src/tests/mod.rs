@@ -10,6 +10,7 @@ mod model;
 mod processes;
 mod searches;
 mod statements;
+mod telling;
 
 use std::time::Duration;
 

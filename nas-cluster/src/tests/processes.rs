@@ -16,7 +16,9 @@ use nas_evo::{EvolutionConfig, RegularizedEvolution};
 use nas_space::search::{Budget, Evaluation, Evaluator, Failure, FailureKind, Stop, Trial};
 use nas_space::seed::Seed;
 use nas_space::spaces::{self, Space};
-use nas_study::{Parts, PreparedStudy, RunOptions, Silent, Store, StudyConfig, TrialRecord};
+use nas_study::{
+    Observer, Parts, PreparedStudy, RunOptions, Silent, Store, StudyConfig, TellOrder, TrialRecord,
+};
 
 use super::fast;
 use crate::{Address, Agent, AgentConfig, AgentEvent, Coordinator, Enlisted, MakeEvaluator, Shared, Timing};
@@ -47,7 +49,7 @@ impl Evaluator for Synthetic {
             if self.stop.is_requested() {
                 return Err(Failure::new(FailureKind::Interrupted, "stopped"));
             }
-            let part = left.min(Duration::from_millis(5));
+            let part = left.min((self.pause / 100).max(Duration::from_millis(5)));
             sleep(part);
             left -= part;
         }
@@ -89,6 +91,17 @@ pub(super) fn study(
     store: &mut Store,
     evaluator: &dyn Evaluator,
 ) -> Result<(), String> {
+    study_in(TellOrder::Trial, (trials, batch), store, evaluator, &mut Silent)
+}
+
+/// The same in any order of telling.
+pub(super) fn study_in(
+    tell: TellOrder,
+    (trials, batch): (u64, u32),
+    store: &mut Store,
+    evaluator: &dyn Evaluator,
+    observer: &mut dyn Observer,
+) -> Result<(), String> {
     let space = spaces::nb201();
     let seed = Seed::new(3);
     let config = EvolutionConfig {
@@ -101,6 +114,7 @@ pub(super) fn study(
         RegularizedEvolution::new(Arc::clone(&shared), config, seed.derive("strategy", 0)).unwrap();
     let config = StudyConfig {
         batch,
+        tell,
         budget: Budget::trials(trials),
         ..StudyConfig::new(
             nas_space::Strategy::name(&strategy),
@@ -120,7 +134,7 @@ pub(super) fn study(
     };
     let prepared = PreparedStudy::resume(store, config, parts).map_err(|error| error.to_string())?;
     prepared
-        .run(&options, &mut Silent)
+        .run(&options, observer)
         .map(drop)
         .map_err(|error| error.to_string())
 }
@@ -172,6 +186,17 @@ pub(super) fn agent(slots: usize) -> AgentConfig {
 
 /// Serves as a worker until `stop`; what happens is written to `log` in lines.
 pub(super) fn serve(address: &Address, slots: usize, pause: Duration, stop: &Stop, log: Option<&Path>) {
+    serve_as(agent(slots), address, pause, stop, log);
+}
+
+/// The same as this worker.
+pub(super) fn serve_as(
+    config: AgentConfig,
+    address: &Address,
+    pause: Duration,
+    stop: &Stop,
+    log: Option<&Path>,
+) {
     let note = |line: String| {
         if let Some(log) = log {
             let mut file = fs::OpenOptions::new()
@@ -183,7 +208,6 @@ pub(super) fn serve(address: &Address, slots: usize, pause: Duration, stop: &Sto
         }
     };
     let observer = |event: &AgentEvent| note(format!("{event:?}"));
-    let config = agent(slots);
     let deadly = env::var("NAS_CLUSTER_DEADLY")
         .ok()
         .and_then(|text| text.parse().ok());
@@ -247,7 +271,14 @@ impl Process {
 
     /// A study whose records are in this file.
     pub(super) fn study(url: &str, trials: u64, batch: u32, database: &Path) -> Self {
+        Self::study_in(TellOrder::Trial, url, (trials, batch), database)
+    }
+
+    /// The same in any order of telling.
+    pub(super) fn study_in(tell: TellOrder, url: &str, (trials, batch): (u64, u32), database: &Path) -> Self {
+        let completion = u8::from(tell == TellOrder::Completion);
         let variables = [
+            ("NAS_CLUSTER_COMPLETION", completion.to_string()),
             ("NAS_CLUSTER_URL", url.to_owned()),
             ("NAS_CLUSTER_TRIALS", trials.to_string()),
             ("NAS_CLUSTER_BATCH", batch.to_string()),
@@ -333,12 +364,12 @@ fn a_study() {
     };
     let stop = Stop::new();
     let coordinator = coordinator(&Address::parse(&url).unwrap(), &stop, fast()).unwrap();
-    let result = study(
-        number("NAS_CLUSTER_TRIALS"),
-        number("NAS_CLUSTER_BATCH") as u32,
-        &mut store,
-        &coordinator,
-    );
+    let tell = match number("NAS_CLUSTER_COMPLETION") {
+        0 => TellOrder::Trial,
+        _ => TellOrder::Completion,
+    };
+    let size = (number("NAS_CLUSTER_TRIALS"), number("NAS_CLUSTER_BATCH") as u32);
+    let result = study_in(tell, size, &mut store, &coordinator, &mut Silent);
     if let Err(error) = result {
         fs::write(database.with_extension("error"), error).unwrap();
         std::process::exit(1);

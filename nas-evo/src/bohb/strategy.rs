@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use nas_space::arch::Architecture;
-use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError};
+use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId};
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 use rand::RngExt;
@@ -62,6 +62,10 @@ impl Strategy for Bohb {
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
         self.0.tell(outcome)
     }
+
+    fn any_order(&self) -> bool {
+        self.0.any_order()
+    }
 }
 
 /// Where the configurations come from.
@@ -98,12 +102,16 @@ impl Proposer for Source {
         Ok(Ask::Evaluate(Proposal::new(architecture)))
     }
 
-    fn tell(&mut self, place: Place, outcome: &Outcome) -> Result<(), StrategyError> {
+    fn tell(&mut self, place: Place, _: TrialId, outcome: &Outcome) -> Result<(), StrategyError> {
         let architecture = &outcome.trial.architecture;
         self.reach(architecture, place.rung);
         self.tpe
             .observe(place.rung, architecture, outcome.valid_accuracy());
         Ok(())
+    }
+
+    fn any_order(&self) -> bool {
+        true
     }
 
     fn exhausted(&self, _: usize) -> bool {

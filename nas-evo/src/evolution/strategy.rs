@@ -100,6 +100,10 @@ impl Strategy for RegularizedEvolution {
         }
         Ok(())
     }
+
+    fn any_order(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

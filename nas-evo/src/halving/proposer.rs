@@ -9,8 +9,12 @@ pub(crate) trait Proposer: Send {
     /// A configuration for a bracket with this bottom rung; its fidelity is left open.
     fn ask(&mut self, bottom: usize) -> Result<Ask, StrategyError>;
 
-    /// Hears of each evaluation, in the order in which they were asked for.
-    fn tell(&mut self, place: Place, outcome: &Outcome) -> Result<(), StrategyError>;
+    /// Hears of each evaluation of a configuration, which is the one of this `number` among those
+    /// that it proposed for brackets with the same bottom rung.
+    fn tell(&mut self, place: Place, number: TrialId, outcome: &Outcome) -> Result<(), StrategyError>;
+
+    /// See [`Strategy::any_order`].
+    fn any_order(&self) -> bool;
 
     /// Whether nothing more will come for brackets with this bottom rung.
     fn exhausted(&self, bottom: usize) -> bool;
@@ -33,8 +37,6 @@ pub(super) struct Strategies(Vec<Inner>);
 
 struct Inner {
     strategy: Box<dyn Strategy>,
-    /// How many outcomes it was told.
-    told: TrialId,
     finished: bool,
 }
 
@@ -42,7 +44,6 @@ impl Strategies {
     pub(super) fn new(all: Vec<Box<dyn Strategy>>) -> Self {
         let inner = |strategy| Inner {
             strategy,
-            told: 0,
             finished: false,
         };
         Self(all.into_iter().map(inner).collect())
@@ -69,22 +70,22 @@ impl Proposer for Strategies {
         }
     }
 
-    fn tell(&mut self, place: Place, outcome: &Outcome) -> Result<(), StrategyError> {
+    fn tell(&mut self, place: Place, number: TrialId, outcome: &Outcome) -> Result<(), StrategyError> {
         if place.rung > place.bottom {
             return Ok(());
         }
-        let inner = &mut self.0[place.bottom];
-        // Configurations start in the order in which they were proposed and are told in that order,
-        // so this is the number that the inner strategy knows this one by.
-        let id = inner.told;
-        inner.told += 1;
-        inner.strategy.tell(&Outcome {
+        self.0[place.bottom].strategy.tell(&Outcome {
             trial: Trial {
-                id,
+                // The inner strategy knows it by this number.
+                id: number,
                 ..outcome.trial.clone()
             },
             result: outcome.result.clone(),
         })
+    }
+
+    fn any_order(&self) -> bool {
+        self.0.iter().all(|inner| inner.strategy.any_order())
     }
 
     fn exhausted(&self, bottom: usize) -> bool {

@@ -1,6 +1,6 @@
 //! The strategy.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use nas_space::arch::Architecture;
@@ -19,18 +19,21 @@ pub struct Halving {
     config: HalvingConfig,
     /// Epochs of each rung.
     rungs: Vec<u32>,
+    /// How many configurations were drawn for each bottom rung.
+    drawn: Vec<TrialId>,
     standing: Standing,
     /// What was proposed, in that order.
     configurations: Vec<Configuration>,
-    /// Asked for and not told, oldest first.
-    outstanding: VecDeque<Job>,
+    /// Asked for and not told.
+    outstanding: BTreeMap<TrialId, Job>,
     asked: TrialId,
-    told: TrialId,
 }
 
 #[derive(Debug)]
 struct Configuration {
     architecture: Architecture,
+    /// Its number among those that were drawn for the same bottom rung.
+    number: TrialId,
     /// The last trial that trained it.
     trial: TrialId,
 }
@@ -103,25 +106,27 @@ impl Halving {
             proposer,
             name,
             config,
-            rungs,
             standing,
             configurations: Vec::new(),
-            outstanding: VecDeque::new(),
+            drawn: vec![0; rungs.len()],
+            rungs,
+            outstanding: BTreeMap::new(),
             asked: 0,
-            told: 0,
         })
     }
 
     /// Trains a configuration on, up to the rung of this place.
     fn promote(&mut self, configuration: usize, place: Place) -> Ask {
-        let Configuration { architecture, trial } = &mut self.configurations[configuration];
+        let Configuration {
+            architecture, trial, ..
+        } = &mut self.configurations[configuration];
         let fidelity = Fidelity {
             epochs: self.rungs[place.rung],
         };
         let proposal = Proposal::continuing(*trial, architecture.clone(), fidelity);
         *trial = self.asked;
+        self.outstanding.insert(self.asked, Job { configuration, place });
         self.asked += 1;
-        self.outstanding.push_back(Job { configuration, place });
         Ask::Evaluate(proposal)
     }
 
@@ -131,14 +136,17 @@ impl Halving {
             Ask::Evaluate(proposal) => proposal,
             other => return Ok(other),
         };
-        self.outstanding.push_back(Job {
+        let job = Job {
             configuration: self.configurations.len(),
             place: Place { bottom, rung: bottom },
-        });
+        };
+        self.outstanding.insert(self.asked, job);
         self.configurations.push(Configuration {
             architecture: proposal.architecture.clone(),
+            number: self.drawn[bottom],
             trial: self.asked,
         });
+        self.drawn[bottom] += 1;
         self.asked += 1;
         Ok(Ask::Evaluate(Proposal {
             fidelity: Some(Fidelity {
@@ -223,19 +231,23 @@ impl Strategy for Halving {
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let (expected, got) = (self.told, outcome.trial.id);
-        let job = match self.outstanding.front() {
-            Some(job) if got == expected => *job,
-            _ => return Err(StrategyError::Unexpected { expected, got }),
+        let got = outcome.trial.id;
+        let lowest = self.outstanding.first_key_value().map(|(&trial, _)| trial);
+        let Some(job) = self.outstanding.remove(&got) else {
+            let expected = lowest.unwrap_or(self.asked);
+            return Err(StrategyError::Unexpected { expected, got });
         };
-        self.outstanding.pop_front();
-        self.told += 1;
         let accuracy = outcome.valid_accuracy();
         match &mut self.standing {
             Standing::Asynchronous(rungs) => rungs[job.place.rung].add(job.configuration, accuracy),
             Standing::Brackets { bracket, .. } => bracket.add(job.configuration, accuracy),
         }
-        self.proposer.tell(job.place, outcome)
+        let number = self.configurations[job.configuration].number;
+        self.proposer.tell(job.place, number, outcome)
+    }
+
+    fn any_order(&self) -> bool {
+        self.proposer.any_order()
     }
 
     /// That of the strategy that proposes; of several, that of the lowest bottom rung.

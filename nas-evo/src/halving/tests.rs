@@ -1,7 +1,7 @@
 //! Halving against the papers' algorithms, written out a second time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use nas_space::arch::Architecture;
 use nas_space::search::{
@@ -375,6 +375,80 @@ fn strategies_that_learn_are_halved() {
     }
 }
 
+/// Configurations are told in another order than proposed; the inner strategy hears of each by its
+/// own number, and promotions are those of what was told.
+#[test]
+fn outcomes_in_any_order_reach_the_configuration_that_they_are_of() {
+    /// Proposes architecture i as proposal i, and notes what it is told.
+    #[derive(Default)]
+    struct Noting {
+        asked: usize,
+        heard: Arc<Mutex<Vec<(u64, Architecture)>>>,
+    }
+    impl Strategy for Noting {
+        fn name(&self) -> &str {
+            "noting"
+        }
+        fn ask(&mut self) -> Result<Ask, StrategyError> {
+            self.asked += 1;
+            Ok(Ask::Evaluate(Proposal::new(Architecture::new([self.asked - 1]))))
+        }
+        fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
+            let Trial { id, architecture, .. } = &outcome.trial;
+            self.heard.lock().unwrap().push((*id, architecture.clone()));
+            Ok(())
+        }
+        fn any_order(&self) -> bool {
+            true
+        }
+    }
+    let heard = Arc::default();
+    let inner = Noting {
+        asked: 0,
+        heard: Arc::clone(&heard),
+    };
+    let asha = config(2, 1, 2, 0, Schedule::Asynchronous {});
+    let mut halving = Halving::new(Box::new(inner), asha.clone()).unwrap();
+    assert!(halving.any_order());
+    assert!(!Halving::new(Counter::new(9), asha).unwrap().any_order());
+    let architecture = |number| Architecture::new([number]);
+    for _ in 0..4 {
+        halving.ask().unwrap();
+    }
+    let tell = |halving: &mut Halving, id: u64, number, accuracy| {
+        halving
+            .tell(&outcome(id, architecture(number), Some(accuracy)))
+            .unwrap();
+    };
+    tell(&mut halving, 3, 3, 0.5);
+    tell(&mut halving, 1, 1, 0.9);
+    // Of two, one is promoted: the better, in trial 4.
+    let Ask::Evaluate(promoted) = halving.ask().unwrap() else {
+        panic!("it never waits")
+    };
+    assert_eq!(
+        (promoted.continues, promoted.architecture),
+        (Some(1), architecture(1))
+    );
+    let Ask::Evaluate(drawn) = halving.ask().unwrap() else {
+        panic!("it never waits")
+    };
+    assert_eq!((drawn.continues, drawn.architecture), (None, architecture(4)));
+    // The promoted one is told before older ones, and the one drawn after it too.
+    tell(&mut halving, 4, 1, 0.95);
+    tell(&mut halving, 5, 4, 0.1);
+    tell(&mut halving, 0, 0, 0.2);
+    assert!(
+        halving.tell(&outcome(5, architecture(4), Some(0.1))).is_err(),
+        "told twice"
+    );
+    let heard = heard.lock().unwrap();
+    assert_eq!(
+        *heard,
+        [3, 1, 4, 0].map(|number| (number, architecture(number as usize)))
+    );
+}
+
 #[test]
 fn outcomes_out_of_turn_and_strategies_that_decide_fidelities_are_refused() {
     let asha = config(2, 1, 2, 0, Schedule::Asynchronous {});
@@ -383,10 +457,10 @@ fn outcomes_out_of_turn_and_strategies_that_decide_fidelities_are_refused() {
     assert!(halving.tell(&told).is_err(), "not asked for");
     halving.ask().unwrap();
     halving.ask().unwrap();
-    let early = outcome(1, Architecture::new([1]), Some(0.5));
+    let unasked = outcome(2, Architecture::new([2]), Some(0.5));
     assert!(matches!(
-        halving.tell(&early),
-        Err(StrategyError::Unexpected { expected: 0, got: 1 })
+        halving.tell(&unasked),
+        Err(StrategyError::Unexpected { expected: 0, got: 2 })
     ));
     halving.tell(&told).unwrap();
     assert!(halving.tell(&told).is_err(), "told twice");

@@ -140,6 +140,10 @@ impl Strategy for LocalSearch {
             .insert(outcome.trial.architecture.clone(), Some(accuracy));
         Ok(())
     }
+
+    fn any_order(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

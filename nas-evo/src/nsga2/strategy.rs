@@ -197,6 +197,10 @@ impl Strategy for Nsga2 {
         }
         Ok(())
     }
+
+    fn any_order(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

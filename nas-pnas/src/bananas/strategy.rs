@@ -38,7 +38,7 @@ pub struct Bananas {
     queue: VecDeque<Architecture>,
     /// Everything that was ever proposed.
     known: HashSet<CanonicalId>,
-    /// Everything that was trained, in the order of the trials.
+    /// Everything that was trained, in the order in which it was told.
     samples: Vec<Sample>,
 }
 
@@ -102,7 +102,7 @@ impl Bananas {
         Ok(())
     }
 
-    /// The best so far; of equals those asked for first.
+    /// The best so far; of equals those told first.
     fn incumbents(&self) -> Vec<&Architecture> {
         let mut best = Selection::new(self.config.incumbents);
         for sample in &self.samples {
@@ -203,6 +203,10 @@ impl Strategy for Bananas {
             });
         }
         Ok(())
+    }
+
+    fn any_order(&self) -> bool {
+        true
     }
 }
 

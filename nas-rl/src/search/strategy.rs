@@ -1,6 +1,6 @@
 //! The strategy.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nas_space::search::{Ask, Outcome, Proposal, Strategy, StrategyError, TrialId, Turns};
@@ -30,7 +30,7 @@ pub struct ControllerSearch {
     learner: Learner,
     turns: Turns,
     /// Drawn, and not told yet.
-    outstanding: VecDeque<Drawn>,
+    outstanding: BTreeMap<TrialId, Drawn>,
     /// Told, and not learned from yet.
     batch: Vec<Told>,
     best: Option<f64>,
@@ -60,7 +60,7 @@ impl ControllerSearch {
             config,
             seed,
             turns: Turns::default(),
-            outstanding: VecDeque::new(),
+            outstanding: BTreeMap::new(),
             batch: Vec::new(),
             best: None,
             updates: Vec::new(),
@@ -134,15 +134,14 @@ impl Strategy for ControllerSearch {
         let choices = self.choices_at(number);
         let drawn = self.learner.controller.sample_first(choices, &mut rng)?;
         let proposal = Proposal::new(drawn.architecture.clone());
-        self.outstanding.push_back(drawn);
-        self.turns.ask();
+        self.outstanding.insert(self.turns.ask(), drawn);
         Ok(Ask::Evaluate(proposal))
     }
 
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
         self.turns.tell(outcome)?;
-        let Some(drawn) = self.outstanding.pop_front() else {
-            let got = outcome.trial.id;
+        let got = outcome.trial.id;
+        let Some(drawn) = self.outstanding.remove(&got) else {
             return Err(StrategyError::Unexpected { expected: got, got });
         };
         let accuracy = outcome.valid_accuracy();
@@ -153,6 +152,10 @@ impl Strategy for ControllerSearch {
             self.learn()?;
         }
         Ok(())
+    }
+
+    fn any_order(&self) -> bool {
+        true
     }
 
     /// Its updates so far: a list of [`Update`].

@@ -17,7 +17,7 @@ pub use task::{
 };
 pub use workers::{BoundArgs, WorkerArgs};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::methods::{Method, MethodArgs};
 use crate::parsers::{positive, seed};
@@ -123,4 +123,25 @@ pub struct OwnArgs {
     /// The method proposes this many trials before it learns the outcome of the first. Another number is another search.
     #[arg(long, hide_short_help = true, help_heading = "Budget", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
+    /// Order in which the method learns from outcomes [default: trial]
+    ///
+    /// With completion, a trial that takes long holds back no other, so workers are never idle; --batch should be their
+    /// number or more. The order is recorded, and kept when the search is resumed.
+    #[arg(
+        long,
+        value_enum,
+        hide_short_help = true,
+        help_heading = "Budget",
+        value_name = "ORDER"
+    )]
+    pub tell: Option<TellName>,
+}
+
+/// In which order a method learns from outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TellName {
+    /// That of the trials. Workers never change a search, but a long trial holds back later ones
+    Trial,
+    /// That in which trials are finished. Workers never wait for each other's trials
+    Completion,
 }

@@ -13,6 +13,7 @@ mod resolve;
 mod screening;
 mod soft_limits;
 mod table;
+mod tell;
 mod trial;
 mod work;
 
@@ -26,6 +27,7 @@ pub use proxy::{PREFIX, ProxyPlan, evaluating_proxy};
 pub use resolve::{judged_by, resolve, space, training_defaults};
 pub use screening::{ScoresPlan, ScreeningPlan};
 pub use table::{OneFigure, TablePlan};
+pub use tell::TellPlan;
 pub use trial::TrialPlan;
 pub use work::Work;
 
@@ -56,6 +58,9 @@ pub struct RunConfig {
     /// evaluated at a time.
     #[schemars(range(min = 1))]
     pub batch: u32,
+    /// In which order the method learns from outcomes.
+    #[serde(default, skip_serializing_if = "TellPlan::is_trial")]
+    pub tell: TellPlan,
     /// When the search ends: at the first limit that is reached. A file with this table replaces
     /// all limits that hold without it.
     pub budget: Budget,
@@ -282,6 +287,7 @@ impl RunConfig {
         if self.batch == 0 {
             bail!("the batch is 0; expected at least 1");
         }
+        self.validate_tell()?;
         self.budget.validate()?;
         if let Some(images) = self.images() {
             device::check_tf32(images.device, images.tf32)?;

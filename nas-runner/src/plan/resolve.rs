@@ -13,8 +13,8 @@ use nas_study::MOST_CONFIG;
 use toml::{Table, Value};
 
 use super::{
-    CommandPlan, DATA, Estimation, ImagesPlan, ProxyPlan, RunConfig, TrainingPlan, command, costs,
-    evaluating_proxy, halving, limits, minutes, proxy, screening, soft_limits, table,
+    CommandPlan, DATA, Estimation, ImagesPlan, ProxyPlan, RunConfig, TellPlan, TrainingPlan, TrialPlan,
+    command, costs, evaluating_proxy, halving, limits, minutes, proxy, screening, soft_limits, table,
 };
 use crate::args::{MetricChoice, SearchArgs, TaskArgs};
 use crate::data::{self, Looked};
@@ -159,6 +159,7 @@ pub(super) fn untimed(
         method: method.defaults(&of, &args.methods)?,
         seed: 0,
         batch: 1,
+        tell: TellPlan::default(),
         budget,
         space,
         estimation,
@@ -504,6 +505,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     let task = &args.task;
     config.seed = args.own.seed.unwrap_or(config.seed);
     config.batch = args.own.batch.unwrap_or(config.batch);
+    config.tell = args.own.tell.map_or(config.tell, TellPlan::from);
     config.budget.trials = task.budget.trials.or(config.budget.trials);
     config.budget.epochs = task.budget.budget_epochs.or(config.budget.epochs);
     config.budget.seconds = task.budget.budget_seconds.or(config.budget.seconds);
@@ -533,11 +535,7 @@ fn overlay(config: &mut RunConfig, args: &SearchArgs, facts: &DataFacts) -> Resu
     config.limits = limits::overlay(config.limits.take(), &task.limits);
     config.soft_limits = soft_limits::overlay(config.soft_limits.take(), &task.soft_limits)?;
     costs::overlay(config, &task.limits)?;
-    if task.bounds.trial_timeout.is_some() || task.bounds.trial_memory.is_some() {
-        let trial = config.trial.get_or_insert_default();
-        trial.timeout_seconds = task.bounds.trial_timeout.or(trial.timeout_seconds);
-        trial.memory_bytes = task.bounds.trial_memory.or(trial.memory_bytes);
-    }
+    config.trial = TrialPlan::overlay(config.trial.take(), &task.bounds);
     match &mut config.estimation {
         Estimation::Command(plan) => plan.overlay(task),
         Estimation::Training(plan) => {

@@ -4,6 +4,8 @@ use anyhow::{Result, bail};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::args::BoundArgs;
+
 /// Bounds of a trial, which take worker processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +21,18 @@ pub struct TrialPlan {
 }
 
 impl TrialPlan {
+    /// Bounds as they are typed, over those of a file.
+    pub(super) fn overlay(file: Option<Self>, typed: &BoundArgs) -> Option<Self> {
+        if typed.trial_timeout.is_none() && typed.trial_memory.is_none() {
+            return file;
+        }
+        let file = file.unwrap_or_default();
+        Some(Self {
+            timeout_seconds: typed.trial_timeout.or(file.timeout_seconds),
+            memory_bytes: typed.trial_memory.or(file.memory_bytes),
+        })
+    }
+
     /// Checks the bounds.
     ///
     /// # Errors

@@ -20,10 +20,17 @@ pub(super) fn section(run: &Run) -> Result<Html> {
     let mut html = Html::new();
     let evaluated = run.evaluated();
     if evaluated.len() >= 2 {
-        html.figure(&by_trials(run, &evaluated), &caption(run));
+        html.figure(&by_trials(run), &caption(run));
         match by_seconds(run) {
             Some(chart) => {
-                html.figure(&chart, "The same over the seconds of the trials and of the method, summed in the order of the trials.");
+                let order = match run.config.tell.is_trial() {
+                    true => "the trials",
+                    false => "completion",
+                };
+                html.figure(
+                    &chart,
+                    &format!("The same over the seconds of the trials and of the method, summed in the order of {order}."),
+                );
             }
             None => {
                 html.paragraph("The table has no costs of trainings, so there is no curve over seconds.");
@@ -95,9 +102,14 @@ fn best_so_far(changes: &[(usize, f64)], at: impl Fn(usize) -> f64, end: f64) ->
     }
 }
 
-fn by_trials(run: &Run, evaluated: &[Evaluated<'_>]) -> String {
+fn by_trials(run: &Run) -> String {
+    let mut evaluated = run.evaluated();
+    evaluated.sort_by_key(|trial| trial.record.place());
     // Counted from 1: after this number of trials.
-    let number = |place: usize| (evaluated[place].record.trial.id + 1) as f64;
+    let number = |place: usize| {
+        let record = evaluated[place].record;
+        (record.completion.unwrap_or(record.trial.id) + 1) as f64
+    };
     let dots = evaluated.iter().enumerate();
     let metric = run.metric();
     plot::curves(&CurveChart {
@@ -106,7 +118,7 @@ fn by_trials(run: &Run, evaluated: &[Evaluated<'_>]) -> String {
         x: Dimension::count("trials", Scale::Linear),
         y: metric.dimension(metric.on("validation")),
         curves: vec![best_so_far(
-            &incumbents(evaluated, &metric),
+            &incumbents(&evaluated, &metric),
             number,
             run.trials.len() as f64,
         )],
@@ -120,7 +132,7 @@ fn by_trials(run: &Run, evaluated: &[Evaluated<'_>]) -> String {
 fn by_seconds(run: &Run) -> Option<String> {
     let count = run.trials.len();
     let (mut spent, mut evaluated, mut times) = (0.0, Vec::with_capacity(count), Vec::with_capacity(count));
-    for record in &run.trials {
+    for record in run.in_told_order() {
         let Some(conclusion) = &record.conclusion else {
             continue;
         };

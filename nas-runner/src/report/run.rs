@@ -138,6 +138,13 @@ impl Run {
         matches!(self.config.estimation, Estimation::Table(_))
     }
 
+    /// The trials in the order in which the method was told their outcomes.
+    pub(super) fn in_told_order(&self) -> Vec<&TrialRecord> {
+        let mut trials: Vec<&TrialRecord> = self.trials.iter().collect();
+        trials.sort_by_key(|record| record.place());
+        trials
+    }
+
     /// The trials that were evaluated, in order.
     pub(super) fn evaluated(&self) -> Vec<Evaluated<'_>> {
         let mut evaluated = Vec::with_capacity(self.trials.len());

@@ -88,6 +88,10 @@ pub(super) fn section(run: &Run) -> Result<Html> {
             format!("{} trials proposed before the first outcome", config.batch),
         ));
     }
+    if !config.tell.is_trial() {
+        let order = "of completion, as recorded: no trial waits for another";
+        facts.push(("Order of learning", order.to_owned()));
+    }
     if !run.metric().is_accuracy() {
         let remark = match config.proxy() {
             Some(_) => "; not an accuracy",

@@ -118,6 +118,7 @@ const CASES: &[Case] = &[
     ),
     ("random --budget-epochs 40 --budget-seconds 9.5", NONE, NONE),
     ("random --max-params 100000 --max-macs 90000000", NONE, NONE),
+    ("random --batch 4 --tell completion", NONE, NONE),
     ("random --max-latency 20ms", NONE, NONE),
     ("random --cost /costs.csv", NONE, NONE),
     ("random --trial-timeout 60 --trial-memory 8GiB", NONE, NONE),

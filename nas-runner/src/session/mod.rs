@@ -371,6 +371,7 @@ impl Session {
         Ok(StudyConfig {
             parameters,
             batch: self.config.batch,
+            tell: self.config.tell.order(),
             budget: self.config.budget,
             fidelity: self.fidelity()?,
             ranked_by: self.config.ranked_by().map(str::to_owned),

@@ -130,6 +130,10 @@ impl Strategy for Rewarded {
         self.strategy.tell(&outcome.with_accuracy(reward))
     }
 
+    fn any_order(&self) -> bool {
+        self.strategy.any_order()
+    }
+
     fn report(&self) -> Option<serde_json::Value> {
         self.strategy.report()
     }

@@ -84,6 +84,10 @@ impl<S: Strategy> Strategy for Scaled<S> {
         self.strategy.tell(&outcome.with_accuracy(share))
     }
 
+    fn any_order(&self) -> bool {
+        self.strategy.any_order()
+    }
+
     fn report(&self) -> Option<serde_json::Value> {
         self.strategy.report()
     }

@@ -18,11 +18,12 @@ pub enum Ask {
 
 /// A search method: it proposes architectures and learns from their outcomes.
 ///
-/// The study numbers the proposals 0, 1, 2, … as it asks for them, and tells every outcome, in that
-/// order and exactly once, failures included. Several proposals may be outstanding at a time; a
-/// strategy that cannot continue without an outcome answers [`Ask::Wait`]. What a strategy does is
-/// a function of its configuration, its seed and the sequence of calls alone: a run is resumed by
-/// asking and telling again.
+/// The study numbers the proposals 0, 1, 2, … as it asks for them, and tells every outcome exactly
+/// once, failures included: in that order, or, if the strategy [takes any](Strategy::any_order) and
+/// the study is set so, in the order in which trials are finished. Several proposals may be
+/// outstanding at a time; a strategy that cannot continue without an outcome answers [`Ask::Wait`].
+/// What a strategy does is a function of its configuration, its seed and the sequence of calls
+/// alone: a run is resumed by asking and telling again.
 ///
 /// # Example
 /// A strategy that tries every architecture of a small space:
@@ -71,6 +72,13 @@ pub trait Strategy: Send {
     /// [`StrategyError::Unexpected`] for an outcome that was not requested or is out of order.
     fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError>;
 
+    /// Whether outcomes may be told in any order: each once, and none before it was asked for. If
+    /// not, they are told in the order of the proposals. A wrapping strategy returns what the inner
+    /// one does.
+    fn any_order(&self) -> bool {
+        false
+    }
+
     /// What the strategy has learned so far, in a form of its own. A study stores it with the
     /// trials when it ends. None if the trials contain everything. A wrapping strategy returns the
     /// report of the inner one.
@@ -83,10 +91,10 @@ pub trait Strategy: Send {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StrategyError {
-    /// An outcome was told that was not asked for, or not in this order.
+    /// An outcome was told that was not asked for, or a second time, or not in this order.
     #[error("told the outcome of trial {got}, expected that of trial {expected}")]
     Unexpected {
-        /// The trial whose outcome is due.
+        /// The trial whose outcome is due, or the lowest of several.
         expected: TrialId,
         /// The trial told.
         got: TrialId,

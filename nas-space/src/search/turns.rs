@@ -1,9 +1,11 @@
-//! Whose outcome a strategy is due to be told.
+//! Which outcomes a strategy is still to be told.
+
+use std::collections::BTreeSet;
 
 use super::{Outcome, StrategyError, TrialId};
 
-/// The numbers of a strategy's proposals and outcomes: both are counted from 0, outcomes come in
-/// the order of the proposals, each once, and none before it was asked for.
+/// The numbers of a strategy's proposals and outcomes. Proposals are counted from 0. Each outcome
+/// comes once, and none before it was asked for; in which order they come is up to the study.
 ///
 /// # Example
 /// ```
@@ -13,10 +15,13 @@ use super::{Outcome, StrategyError, TrialId};
 /// assert_eq!((turns.ask(), turns.ask()), (0, 1));
 /// assert_eq!((turns.asked(), turns.told(), turns.outstanding()), (2, 0, 2));
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Turns {
     asked: TrialId,
-    told: TrialId,
+    /// The lowest number of a trial whose outcome was not told.
+    lowest: TrialId,
+    /// Higher numbers of trials whose outcomes were told.
+    early: BTreeSet<TrialId>,
 }
 
 impl Turns {
@@ -25,14 +30,14 @@ impl Turns {
         self.asked
     }
 
-    /// How many outcomes were told, which is the number of the trial whose outcome is due.
-    pub const fn told(&self) -> TrialId {
-        self.told
+    /// How many outcomes were told.
+    pub fn told(&self) -> TrialId {
+        self.lowest + self.early.len() as u64
     }
 
     /// How many proposals have no outcome yet.
-    pub const fn outstanding(&self) -> u64 {
-        self.asked - self.told
+    pub fn outstanding(&self) -> u64 {
+        self.asked - self.told()
     }
 
     /// Counts a proposal and gives its number.
@@ -44,13 +49,16 @@ impl Turns {
     /// Counts an outcome.
     ///
     /// # Errors
-    /// [`StrategyError::Unexpected`] for one that is not due; nothing is counted then.
+    /// [`StrategyError::Unexpected`] for one that was told before, or not asked for; nothing is
+    /// counted then.
     pub fn tell(&mut self, outcome: &Outcome) -> Result<(), StrategyError> {
-        let (expected, got) = (self.told, outcome.trial.id);
-        if got != expected || got >= self.asked {
+        let (expected, got) = (self.lowest, outcome.trial.id);
+        if got < expected || got >= self.asked || !self.early.insert(got) {
             return Err(StrategyError::Unexpected { expected, got });
         }
-        self.told += 1;
+        while self.early.remove(&self.lowest) {
+            self.lowest += 1;
+        }
         Ok(())
     }
 }
@@ -70,20 +78,29 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_come_in_the_order_of_the_proposals_and_each_once() {
+    fn outcomes_come_in_any_order_each_once_and_none_before_it_was_asked_for() {
         let mut turns = Turns::default();
         assert!(turns.tell(&outcome(0)).is_err(), "not asked for");
-        turns.ask();
-        turns.ask();
-        let refused = turns.tell(&outcome(1));
-        assert!(matches!(
-            refused,
-            Err(StrategyError::Unexpected { expected: 0, got: 1 })
-        ));
+        for _ in 0..4 {
+            turns.ask();
+        }
+        let refused = |turns: &mut Turns, id| {
+            let before = turns.clone();
+            let error = turns.tell(&outcome(id)).unwrap_err();
+            assert_eq!(*turns, before);
+            match error {
+                StrategyError::Unexpected { expected, got } => (expected, got),
+                other => panic!("{other}"),
+            }
+        };
+        turns.tell(&outcome(2)).unwrap();
+        assert_eq!(refused(&mut turns, 2), (0, 2), "told twice");
         turns.tell(&outcome(0)).unwrap();
-        assert!(turns.tell(&outcome(0)).is_err(), "told twice");
+        assert_eq!(refused(&mut turns, 0), (1, 0), "told twice");
+        assert_eq!((turns.told(), turns.outstanding()), (2, 2));
         turns.tell(&outcome(1)).unwrap();
+        turns.tell(&outcome(3)).unwrap();
         assert_eq!(turns.outstanding(), 0);
-        assert!(turns.tell(&outcome(2)).is_err(), "not asked for");
+        assert_eq!(refused(&mut turns, 4), (4, 4), "not asked for");
     }
 }

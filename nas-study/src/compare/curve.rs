@@ -1,6 +1,7 @@
 //! What a method had found after so much work.
 
 use nas_space::arch::Architecture;
+use nas_space::search::TrialId;
 use serde::{Deserialize, Serialize};
 
 use super::{Bootstrap, Estimate};
@@ -58,15 +59,17 @@ pub struct Curve {
     pub estimates: Vec<Estimate>,
 }
 
-/// The architectures that these trials of a run, in their order, would have chosen one after the
-/// other. The choice is that of a [`Summary`](crate::Summary): the highest validation accuracy
+/// The architectures that these trials of a run would have chosen one after the other, in the order
+/// in which they were told. The choice is that of a [`Summary`](crate::Summary): the highest validation accuracy
 /// among the trials of the highest fidelity that was reached, or the highest value of the figure
 /// `ranked_by`.
 pub fn incumbents(trials: &[TrialRecord], ranked_by: Option<&str>) -> Vec<Incumbent> {
     let mut found: Vec<Incumbent> = Vec::new();
     let (mut finished, mut epochs, mut seconds) = (0, 0, 0.0);
-    // Fidelity and rank of the last one found.
-    let mut highest = (0, f64::NEG_INFINITY);
+    // Fidelity and rank of the last one found, and its number.
+    let mut highest = ((0, f64::NEG_INFINITY), TrialId::MAX);
+    let mut trials: Vec<&TrialRecord> = trials.iter().collect();
+    trials.sort_by_key(|record| record.place());
     for record in trials {
         let Some(conclusion) = &record.conclusion else {
             continue;
@@ -80,8 +83,10 @@ pub fn incumbents(trials: &[TrialRecord], ranked_by: Option<&str>) -> Vec<Incumb
             continue;
         };
         let rank = (record.trial.fidelity.epochs, Best::rank(evaluation, ranked_by));
-        if found.is_empty() || rank > highest {
-            highest = rank;
+        let (of_best, best) = highest;
+        // Of equals, that of the lowest number is chosen.
+        if found.is_empty() || rank > of_best || rank == of_best && record.trial.id < best {
+            highest = (rank, record.trial.id);
             found.push(Incumbent {
                 trials: finished,
                 epochs,
@@ -199,6 +204,7 @@ mod tests {
             reused_from: None,
             asked_unix_seconds: 0.0,
             ask_seconds: 0.25,
+            completion: None,
             tell_seconds: Some(0.25),
             conclusion: Some(Conclusion {
                 result: valid

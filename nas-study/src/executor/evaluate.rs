@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nas_space::search::{Attempt, Evaluation, Evaluator, Failure, FailureKind, Metric, Trial, TrialId};
 
+use super::Task;
 use crate::clock;
 use crate::processes::panic_message;
 use crate::store::Conclusion;
@@ -15,12 +16,35 @@ pub(crate) struct Done {
     pub(crate) trial: TrialId,
     /// What was tried before, in vain.
     pub(crate) attempts: Vec<Attempt>,
-    /// What became of it, or why it was not evaluated.
-    pub(crate) conclusion: Result<Conclusion, String>,
+    /// How it ended.
+    pub(crate) end: End,
+}
+
+/// How a trial ended for a crew.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It was evaluated.
+    Concluded(Conclusion),
+    /// It was not, for this reason.
+    Abandoned(String),
+    /// It was only to pass.
+    Passed,
+}
+
+/// Does with a trial what is asked for.
+pub(crate) fn carry_out(evaluator: &dyn Evaluator, task: &Task) -> Done {
+    match task {
+        Task::Evaluate(trial) => evaluate(evaluator, trial),
+        Task::Pass(trial) => Done {
+            trial: *trial,
+            attempts: Vec::new(),
+            end: End::Passed,
+        },
+    }
 }
 
 /// Evaluates a trial. A panic is a failure like any other; an evaluation is checked.
-pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
+fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
     let work = || evaluator.evaluate(trial);
     // An evaluator is shared between threads, so it has to be sound after a panic on one of them
     // anyway.
@@ -36,14 +60,14 @@ pub(crate) fn evaluate(evaluator: &dyn Evaluator, trial: &Trial) -> Done {
         Ok(evaluation) => std::mem::take(&mut evaluation.attempts),
         Err(failure) => std::mem::take(&mut failure.attempts),
     };
-    let conclusion = match result {
-        Err(failure) if failure.kind == FailureKind::Interrupted => Err(failure.message),
-        result => Ok(concluded(result, seconds, &evaluator.metric())),
+    let end = match result {
+        Err(failure) if failure.kind == FailureKind::Interrupted => End::Abandoned(failure.message),
+        result => End::Concluded(concluded(result, seconds, &evaluator.metric())),
     };
     Done {
         trial: trial.id,
         attempts,
-        conclusion,
+        end,
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 
-use nas_space::search::{Evaluator, Stop, Trial};
+use nas_space::search::{Evaluator, Stop};
 
-use super::{Crew, Done, evaluate};
+use super::{Crew, Done, Task, carry_out};
 
 /// Evaluates trials in the order they came in, when they are waited for.
 pub(crate) struct Inline<'a> {
     evaluator: &'a dyn Evaluator,
     stop: &'a Stop,
-    queue: VecDeque<Trial>,
+    queue: VecDeque<Task>,
 }
 
 impl<'a> Inline<'a> {
@@ -25,16 +25,16 @@ impl<'a> Inline<'a> {
 }
 
 impl Crew for Inline<'_> {
-    fn submit(&mut self, trial: Trial) {
-        self.queue.push_back(trial);
+    fn submit(&mut self, task: Task) {
+        self.queue.push_back(task);
     }
 
     fn next(&mut self) -> Option<Done> {
         if self.stop.is_requested() {
             return None;
         }
-        let trial = self.queue.pop_front()?;
-        Some(evaluate(self.evaluator, &trial))
+        let task = self.queue.pop_front()?;
+        Some(carry_out(self.evaluator, &task))
     }
 
     fn ready(&mut self) -> Option<Done> {

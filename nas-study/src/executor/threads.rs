@@ -5,15 +5,15 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, Scope};
 
-use nas_space::search::{Evaluator, Stop, Trial};
+use nas_space::search::{Evaluator, Stop};
 
-use super::{Crew, Done, evaluate};
+use super::{Crew, Done, Task, carry_out};
 use crate::error::StudyError;
 
 /// Threads that take trials from one queue. When it is dropped, they finish their current trial and
 /// stop.
 pub(crate) struct Threads {
-    jobs: Sender<Trial>,
+    jobs: Sender<Task>,
     /// The result of a job; `None` if it was not started.
     answers: Receiver<Option<Done>>,
     /// Jobs without an answer.
@@ -29,7 +29,7 @@ impl Threads {
         stop: &'env Stop,
         workers: usize,
     ) -> Result<Self, StudyError> {
-        let (jobs, queue) = channel::<Trial>();
+        let (jobs, queue) = channel::<Task>();
         let queue = Arc::new(Mutex::new(queue));
         let (answer, answers) = channel();
         let closed = Arc::new(AtomicBool::new(false));
@@ -45,9 +45,9 @@ impl Threads {
                 loop {
                     // Whoever holds the queue waits for a job; the others wait for the queue.
                     let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(trial) = job else { return };
+                    let Ok(task) = job else { return };
                     let begin = !stop.is_requested() && !closed.load(Ordering::Acquire);
-                    let done = begin.then(|| evaluate(evaluator, &trial));
+                    let done = begin.then(|| carry_out(evaluator, &task));
                     if answer.send(done).is_err() {
                         return;
                     }
@@ -67,9 +67,9 @@ impl Threads {
 }
 
 impl Crew for Threads {
-    fn submit(&mut self, trial: Trial) {
+    fn submit(&mut self, task: Task) {
         // Without a thread to take it, the trial stays unanswered, which `next` finds out.
-        if self.jobs.send(trial).is_ok() {
+        if self.jobs.send(task).is_ok() {
             self.under_way += 1;
         }
     }

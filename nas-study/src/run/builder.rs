@@ -7,7 +7,7 @@ use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
 use super::{Commit, Parts, PreparedStudy, RunOptions};
-use crate::config::{Duplicates, StudyConfig};
+use crate::config::{Duplicates, StudyConfig, TellOrder};
 use crate::error::StudyError;
 use crate::event::{Observer, Silent};
 use crate::store::{Store, Summary};
@@ -20,7 +20,8 @@ use crate::store::{Store, Summary};
 /// | [`seed`](Study::seed) | 0 | all randomness | any |
 /// | [`epochs`](Study::epochs) | 1 | training of a proposal that names no number | at least 1 |
 /// | [`batch`](Study::batch) | 1 | trials asked before the first is told | at least 1 |
-/// | [`workers`](Study::workers) | 1 | threads that evaluate; never changes a result | at least 1 |
+/// | [`tell`](Study::tell) | in trial order | in which order outcomes are told | see [`TellOrder`] |
+/// | [`workers`](Study::workers) | 1 | threads that evaluate; changes no result in trial order | at least 1 |
 /// | [`duplicates`](Study::duplicates) | evaluated again | what a repeated proposal costs | see [`Duplicates`] |
 /// | [`parameters`](Study::parameters) | empty | the strategy's own settings, compared when the study is resumed | any text |
 /// | [`store`](Study::store) | in memory | where trials are recorded; a study that is in there is resumed | a [`Store`] |
@@ -82,6 +83,13 @@ impl<'a> Study<'a> {
     #[must_use]
     pub fn batch(mut self, batch: u32) -> Self {
         self.config.batch = batch;
+        self
+    }
+
+    /// In which order outcomes are told.
+    #[must_use]
+    pub fn tell(mut self, order: TellOrder) -> Self {
+        self.config.tell = order;
         self
     }
 

@@ -4,15 +4,19 @@
 //!    a proposal becomes trial 0, 1, 2, … with the seed `seed.derive("trial", id)`, and is
 //!    evaluated as soon as a thread is free. A trial that continues an earlier one has the same
 //!    seed, and is charged only for the additional epochs.
-//! 2. The study waits for the oldest outstanding trial and tells the strategy its outcome.
+//! 2. The study waits for the oldest outstanding trial and tells the strategy its outcome. With
+//!    [`TellOrder::Completion`](crate::TellOrder::Completion), it waits for any of them; the places
+//!    in which trials are finished are recorded before the first of them is told.
 //! 3. This repeats until nothing is outstanding and nothing more is asked for.
 //!
 //! Replay is the same loop: if there is a record, the proposal is compared with it instead of being
-//! written, and the recorded outcome replaces an evaluation. A resumed study therefore asks and
-//! tells in exactly the same order as without the interruption, even if its budget was extended
-//! after it had ended.
+//! written, and the recorded outcome replaces an evaluation; recorded places come before all
+//! others. What is asked and told, and when, follows from the order of telling alone. A resumed
+//! study therefore asks and tells in exactly the same order as without the interruption, even if
+//! its budget was extended after it had ended.
 
 mod builder;
+mod completions;
 mod journal;
 mod search;
 mod study;
@@ -28,7 +32,8 @@ use nas_space::search::Stop;
 pub use builder::Study;
 pub use study::{Parts, PreparedStudy};
 
-/// How a study is run. Nothing of this can change its result.
+/// How a study is run. Nothing of this can change its result, except where outcomes are told in the
+/// order of completion: how fast trials are finished decides that order.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
     /// Threads that evaluate. More than the study's `batch` are not used; with one, the calling

@@ -1,6 +1,6 @@
 //! The loop.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::iter::Peekable;
 use std::vec;
 
@@ -12,13 +12,14 @@ use nas_space::search::{
 use nas_space::seed::Seed;
 use nas_space::spaces::Space;
 
+use super::completions::Completions;
 use super::journal::Journal;
 use super::trainings::Trainings;
 use crate::clock;
 use crate::config::{Duplicates, StudyConfig};
 use crate::error::StudyError;
 use crate::event::{Event, Progress};
-use crate::executor::{Crew, Done, concluded};
+use crate::executor::{self, Crew, Done, Task, concluded};
 use crate::store::{Change, Conclusion, End, Summary, Tally, TrialRecord};
 
 /// A study while it runs.
@@ -29,8 +30,12 @@ pub(crate) struct Search<'a> {
     journal: Journal<'a>,
     /// Records not yet replayed.
     recorded: Peekable<vec::IntoIter<TrialRecord>>,
-    /// Asked for and not told, oldest first.
-    outstanding: VecDeque<Pending>,
+    /// Asked for and not told.
+    outstanding: BTreeMap<TrialId, Pending>,
+    /// Whose outcomes are told next, if that is not the oldest.
+    completions: Option<Completions>,
+    /// Trials whose turn it was, and that take over the outcome of one that is not finished.
+    followers: BTreeMap<TrialId, Vec<TrialId>>,
     /// Trials and epochs asked for, seconds told: what the budget is compared with.
     spent: Spent,
     /// What was told.
@@ -39,6 +44,8 @@ pub(crate) struct Search<'a> {
     waited_seconds: f64,
     /// The strategy said that it has finished.
     exhausted: bool,
+    /// More would have been asked for if no stop had been requested.
+    cut_short: bool,
     /// The first trial of each kind, and what became of it, where duplicates take that over.
     firsts: HashMap<(Architecture, Fidelity), First>,
     /// What a proposal may continue.
@@ -64,6 +71,7 @@ impl<'a> Search<'a> {
         space: &'a dyn Space,
         strategy: &'a mut dyn Strategy,
         recorded: Vec<TrialRecord>,
+        completions: Option<Completions>,
         journal: Journal<'a>,
     ) -> Self {
         Self {
@@ -72,11 +80,14 @@ impl<'a> Search<'a> {
             strategy,
             journal,
             recorded: recorded.into_iter().peekable(),
-            outstanding: VecDeque::new(),
+            outstanding: BTreeMap::new(),
+            completions,
+            followers: BTreeMap::new(),
             spent: Spent::default(),
             tally: Tally::new(config),
             waited_seconds: 0.0,
             exhausted: false,
+            cut_short: false,
             firsts: HashMap::new(),
             trainings: Trainings::default(),
         }
@@ -91,10 +102,10 @@ impl<'a> Search<'a> {
                 self.check_all_replayed(end)?;
                 return Ok(end);
             }
-            if !self.conclude_oldest(crew, stop)? {
-                return Ok(End::Stopped);
+            match self.conclude_next(crew, stop)? {
+                Some(trial) => self.tell(trial)?,
+                None => return Ok(End::Stopped),
             }
-            self.tell_oldest()?;
         }
     }
 
@@ -107,9 +118,12 @@ impl<'a> Search<'a> {
         let end = result?;
         flushed?;
         // Where the study was stopped, trials may be finished that were not told.
-        for pending in &self.outstanding {
-            if let Some(conclusion) = &pending.record.conclusion {
-                self.tally.add(&pending.record, conclusion);
+        let untold = self.outstanding.into_values().map(|pending| pending.record);
+        let mut untold: Vec<TrialRecord> = untold.collect();
+        untold.sort_by_key(TrialRecord::place);
+        for record in &untold {
+            if let Some(conclusion) = &record.conclusion {
+                self.tally.add(record, conclusion);
             }
         }
         let summary = self.tally.into_summary(self.config, Some(end));
@@ -119,8 +133,10 @@ impl<'a> Search<'a> {
         Ok(summary)
     }
 
-    fn may_ask(&self, stop: &Stop) -> bool {
-        !self.exhausted && !stop.is_requested() && self.config.budget.allows(&self.spent)
+    fn may_ask(&mut self, stop: &Stop) -> bool {
+        let may = !self.exhausted && self.config.budget.allows(&self.spent);
+        self.cut_short |= may && stop.is_requested();
+        may && !self.cut_short
     }
 
     /// Fills the window of outstanding trials.
@@ -146,14 +162,14 @@ impl<'a> Search<'a> {
             }
         }
         self.journal.checkpoint()?;
-        for trial in fresh {
-            crew.submit(trial);
+        for task in fresh {
+            crew.submit(task);
         }
         Ok(())
     }
 
-    /// Makes a trial of a proposal, or finds it on record. Gives it back if it is to be evaluated.
-    fn admit(&mut self, proposal: Proposal, ask_seconds: f64) -> Result<Option<Trial>, StudyError> {
+    /// Makes a trial of a proposal, or finds it on record. Gives back what a crew has to do.
+    fn admit(&mut self, proposal: Proposal, ask_seconds: f64) -> Result<Option<Task>, StudyError> {
         let trial = self.trial(proposal)?;
         let id = trial.id;
         self.spent.trials += 1;
@@ -166,14 +182,14 @@ impl<'a> Search<'a> {
             self.tally
                 .add_strategy_seconds(record.ask_seconds + record.tell_seconds.unwrap_or(0.0));
             let replayed = record.conclusion.is_some();
-            let evaluate = !replayed && reused_from.is_none();
-            if evaluate {
+            let task = self.task(&record);
+            if matches!(task, Some(Task::Evaluate(_))) {
                 self.journal.announce(Event::Asked {
                     record: record.clone(),
                 });
             }
-            self.outstanding.push_back(Pending { record, replayed });
-            return Ok(evaluate.then_some(trial));
+            self.outstanding.insert(id, Pending { record, replayed });
+            return Ok(task);
         }
         self.tally.add_strategy_seconds(ask_seconds);
         let genotype = self.genotype(&trial);
@@ -184,23 +200,32 @@ impl<'a> Search<'a> {
             asked_unix_seconds: clock::unix_seconds(),
             ask_seconds,
             tell_seconds: None,
+            completion: None,
             conclusion: None,
         };
         self.journal.write(Change::Asked(record.clone()));
         self.journal.announce(Event::Asked {
             record: record.clone(),
         });
-        if let Err(failure) = genotype {
-            let conclusion = concluded(Err(failure), 0.0, &Metric::default());
-            self.journal.write(Change::Finished(id, conclusion.clone()));
+        if let (Err(failure), None) = (genotype, &self.completions) {
+            let conclusion = refused(failure);
+            self.journal.write(Change::Finished(id, conclusion.clone(), None));
             record.conclusion = Some(conclusion);
         }
-        let evaluate = record.conclusion.is_none() && reused_from.is_none();
-        self.outstanding.push_back(Pending {
-            record,
-            replayed: false,
-        });
-        Ok(evaluate.then_some(trial))
+        let task = self.task(&record);
+        let replayed = false;
+        self.outstanding.insert(id, Pending { record, replayed });
+        Ok(task)
+    }
+
+    /// What a crew has to do for a trial.
+    fn task(&self, record: &TrialRecord) -> Option<Task> {
+        let settled = record.reused_from.is_some() || record.genotype.is_none();
+        match record.conclusion {
+            Some(_) => None,
+            None if !settled => Some(Task::Evaluate(record.trial.clone())),
+            None => self.completions.as_ref().map(|_| Task::Pass(record.trial.id)),
+        }
     }
 
     /// The next trial: a new training, or one that continues.
@@ -261,77 +286,116 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Waits until the oldest outstanding trial has its conclusion; `false` where the study was
+    /// Waits until the trial that is told next has its conclusion; `None` where the study was
     /// stopped before.
-    fn conclude_oldest(&mut self, crew: &mut dyn Crew, stop: &Stop) -> Result<bool, StudyError> {
-        while let Some(oldest) = self.outstanding.front() {
-            if oldest.record.conclusion.is_some() {
-                break;
-            }
-            let trial = oldest.record.trial.id;
-            if let Some(conclusion) = self.taken_over(&oldest.record) {
-                self.conclude(trial, conclusion);
-            } else {
-                let Some(done) = crew.next() else {
-                    return if stop.is_requested() {
-                        Ok(false)
-                    } else {
-                        Err(StudyError::WorkersLost { trial })
-                    };
-                };
-                self.receive(done, stop)?;
-                while let Some(done) = crew.ready() {
-                    self.receive(done, stop)?;
+    fn conclude_next(&mut self, crew: &mut dyn Crew, stop: &Stop) -> Result<Option<TrialId>, StudyError> {
+        let next = loop {
+            let Some((&oldest, pending)) = self.outstanding.first_key_value() else {
+                return Ok(None);
+            };
+            match &self.completions {
+                Some(completions) => match completions.due() {
+                    Some(trial) if self.outstanding.contains_key(&trial) => break trial,
+                    // It is on record, but was not asked for again.
+                    Some(_) if stop.is_requested() => return Ok(None),
+                    Some(trial) => return Err(self.not_asked_for(trial)),
+                    None => {}
+                },
+                None if pending.record.conclusion.is_some() => break oldest,
+                None => {
+                    if let Some(conclusion) = self.taken_over(&pending.record) {
+                        self.conclude(oldest, conclusion);
+                        continue;
+                    }
                 }
             }
-        }
+            let Some(done) = crew.next() else {
+                return match stop.is_requested() {
+                    true => Ok(None),
+                    false => Err(StudyError::WorkersLost { trial: oldest }),
+                };
+            };
+            self.receive(done, stop)?;
+            while let Some(done) = crew.ready() {
+                self.receive(done, stop)?;
+            }
+        };
         self.journal.checkpoint()?;
-        Ok(true)
+        Ok(Some(next))
     }
 
-    /// The conclusion of the trial that this one repeats, which is older and so was told.
+    /// The conclusion of the trial that this one repeats, if that has one.
     fn taken_over(&self, record: &TrialRecord) -> Option<Conclusion> {
-        record.reused_from?;
-        let key = (record.trial.architecture.clone(), record.trial.fidelity);
-        let first = self.firsts.get(&key)?.conclusion.as_ref()?;
+        let first = record.reused_from?;
+        let conclusion = match self.outstanding.get(&first) {
+            Some(first) => first.record.conclusion.as_ref(),
+            None => {
+                let key = (record.trial.architecture.clone(), record.trial.fidelity);
+                self.firsts.get(&key)?.conclusion.as_ref()
+            }
+        };
         Some(Conclusion {
             finished_unix_seconds: clock::unix_seconds(),
-            ..first.clone()
+            ..conclusion?.clone()
         })
     }
 
     /// Notes what a crew has done. An abandoned trial stays unfinished, and is evaluated on
     /// resuming.
     fn receive(&mut self, done: Done, stop: &Stop) -> Result<(), StudyError> {
-        let Done {
-            trial,
-            attempts,
-            conclusion,
-        } = done;
+        let Done { trial, attempts, end } = done;
         for attempt in attempts {
             self.journal.write(Change::Attempted(trial, attempt));
         }
-        match conclusion {
-            Ok(conclusion) => {
-                self.conclude(trial, conclusion);
-                Ok(())
-            }
-            Err(_) if stop.is_requested() => Ok(()),
-            Err(reason) => Err(StudyError::NotEvaluated { trial, reason }),
+        match end {
+            executor::End::Concluded(conclusion) => self.conclude(trial, conclusion),
+            executor::End::Passed => self.pass(trial),
+            executor::End::Abandoned(_) if stop.is_requested() => {}
+            executor::End::Abandoned(reason) => return Err(StudyError::NotEvaluated { trial, reason }),
+        }
+        Ok(())
+    }
+
+    /// Concludes a trial that is not evaluated and whose turn it is, as soon as that can be.
+    fn pass(&mut self, id: TrialId) {
+        let Some(Pending { record, .. }) = self.outstanding.get(&id) else {
+            return;
+        };
+        let conclusion = match record.reused_from {
+            Some(first) => match self.taken_over(record) {
+                Some(conclusion) => Some(conclusion),
+                None => return self.followers.entry(first).or_default().push(id),
+            },
+            None => self.genotype(&record.trial).err().map(refused),
+        };
+        if let Some(conclusion) = conclusion {
+            self.conclude(id, conclusion);
         }
     }
 
     /// Notes what became of an outstanding trial.
     fn conclude(&mut self, id: TrialId, conclusion: Conclusion) {
-        if let Some(pending) = self.outstanding.iter_mut().find(|p| p.record.trial.id == id) {
-            self.journal.write(Change::Finished(id, conclusion.clone()));
-            pending.record.conclusion = Some(conclusion);
+        if let Some(Pending { record, .. }) = self.outstanding.get_mut(&id) {
+            let place = self
+                .completions
+                .as_mut()
+                .map(|completions| completions.finish(id));
+            self.journal
+                .write(Change::Finished(id, conclusion.clone(), place));
+            record.completion = place;
+            record.conclusion = Some(conclusion);
+        }
+        for follower in self.followers.remove(&id).unwrap_or_default() {
+            self.pass(follower);
         }
     }
 
-    /// Tells the strategy what became of the oldest outstanding trial.
-    fn tell_oldest(&mut self) -> Result<(), StudyError> {
-        let Some(Pending { record, replayed }) = self.outstanding.pop_front() else {
+    /// Tells the strategy what became of an outstanding trial.
+    fn tell(&mut self, id: TrialId) -> Result<(), StudyError> {
+        if let Some(completions) = &mut self.completions {
+            completions.tell();
+        }
+        let Some(Pending { record, replayed }) = self.outstanding.remove(&id) else {
             return Ok(());
         };
         let Some(conclusion) = &record.conclusion else {
@@ -382,6 +446,8 @@ impl<'a> Search<'a> {
     fn end(&self, stop: &Stop) -> Result<End, StudyError> {
         if self.exhausted {
             Ok(End::Finished)
+        } else if self.cut_short {
+            Ok(End::Stopped)
         } else if !self.config.budget.allows(&self.spent) {
             Ok(End::Budget)
         } else if stop.is_requested() {
@@ -402,12 +468,29 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Why the trial that is to be told next is not outstanding.
+    fn not_asked_for(&mut self, trial: TrialId) -> StudyError {
+        match self.recorded.peek() {
+            Some(record) => diverged(record, "nothing".to_owned()),
+            None => StudyError::ReplayDiverged {
+                trial,
+                recorded: "finished before others".to_owned(),
+                proposed: "nothing".to_owned(),
+            },
+        }
+    }
+
     fn strategy_error(&self, source: StrategyError) -> StudyError {
         StudyError::Strategy {
             method: self.config.method.clone(),
             source,
         }
     }
+}
+
+/// The conclusion of a proposal that cannot be evaluated.
+fn refused(failure: Failure) -> Conclusion {
+    concluded(Err(failure), 0.0, &Metric::default())
 }
 
 fn diverged(record: &TrialRecord, proposed: String) -> StudyError {

@@ -7,13 +7,14 @@ use nas_space::spaces::Space;
 use serde_json::Value;
 
 use super::RunOptions;
+use super::completions::Completions;
 use super::journal::Journal;
 use super::search::Search;
-use crate::config::StudyConfig;
+use crate::config::{StudyConfig, TellOrder};
 use crate::error::{Difference, StudyError};
 use crate::event::{Event, Observer};
 use crate::executor::{Crew, Inline, Threads};
-use crate::store::{Change, Store, Summary, TrialRecord};
+use crate::store::{Change, Store, StoreError, Summary, TrialRecord};
 
 /// What a study brings together.
 pub struct Parts<'a> {
@@ -31,6 +32,7 @@ pub struct PreparedStudy<'a> {
     config: StudyConfig,
     parts: Parts<'a>,
     recorded: Vec<TrialRecord>,
+    completions: Option<Completions>,
     resumed: bool,
 }
 
@@ -39,7 +41,8 @@ impl<'a> PreparedStudy<'a> {
     ///
     /// # Errors
     /// [`StudyError::Config`] and [`StudyError::Mismatch`] for a configuration that is out of range
-    /// or of other parts, [`StudyError::AlreadyBegun`] for a store that is not empty,
+    /// or of other parts, [`StudyError::TrialOrder`] for a strategy that cannot be told outcomes in
+    /// the order of completion, [`StudyError::AlreadyBegun`] for a store that is not empty,
     /// [`StudyError::Store`].
     pub fn create(store: &'a mut Store, config: StudyConfig, parts: Parts<'a>) -> Result<Self, StudyError> {
         check(&config, &parts)?;
@@ -47,12 +50,17 @@ impl<'a> PreparedStudy<'a> {
             let method = study.config.method;
             return Err(StudyError::AlreadyBegun { method });
         }
+        let completions = match config.tell {
+            TellOrder::Trial => None,
+            TellOrder::Completion => Some(Completions::default()),
+        };
         store.begin(&config, &decisions(parts.space), &parts.evaluator.metric())?;
         Ok(Self {
             store,
             config,
             parts,
             recorded: Vec::new(),
+            completions,
             resumed: false,
         })
     }
@@ -85,11 +93,14 @@ impl<'a> PreparedStudy<'a> {
             return Err(StudyError::Differs { differences });
         }
         let recorded = store.records().trials()?;
+        let completions = Completions::of(config.tell, &recorded)
+            .map_err(|reason| StoreError::damaged(store.records().path(), reason))?;
         Ok(Self {
             store,
             config,
             parts,
             recorded,
+            completions,
             resumed: true,
         })
     }
@@ -114,6 +125,7 @@ impl<'a> PreparedStudy<'a> {
             config,
             parts,
             recorded,
+            completions,
             resumed,
         } = self;
         let mut journal = Journal::new(store, observer, options.commit);
@@ -129,7 +141,14 @@ impl<'a> PreparedStudy<'a> {
             journal.announce(Event::Started { budget });
         }
         let evaluator = parts.evaluator;
-        let mut search = Search::new(&config, parts.space, parts.strategy, recorded, journal);
+        let mut search = Search::new(
+            &config,
+            parts.space,
+            parts.strategy,
+            recorded,
+            completions,
+            journal,
+        );
         let workers = options.workers.get().min(config.batch as usize);
         if workers == 1 {
             let mut crew = Inline::new(evaluator, &options.stop);
@@ -224,6 +243,11 @@ fn check(config: &StudyConfig, parts: &Parts<'_>) -> Result<(), StudyError> {
             });
         }
     }
+    if config.tell == TellOrder::Completion && !parts.strategy.any_order() {
+        return Err(StudyError::TrialOrder {
+            method: config.method.clone(),
+        });
+    }
     Ok(())
 }
 
@@ -238,15 +262,18 @@ fn differences(recorded: &StudyConfig, given: &StudyConfig) -> Vec<Difference> {
     differences
 }
 
-fn compare(path: &str, recorded: &Value, given: &Value, differences: &mut Vec<Difference>) {
+fn compare<'a>(path: &str, recorded: &'a Value, given: &'a Value, differences: &mut Vec<Difference>) {
     if let (Value::Object(recorded), Value::Object(given)) = (recorded, given) {
-        for (key, value) in recorded {
+        // A field that has its default may be left out.
+        let added = given.keys().filter(|key| !recorded.contains_key(*key));
+        for key in recorded.keys().chain(added) {
             let path = if path.is_empty() {
                 key.clone()
             } else {
                 format!("{path}.{key}")
             };
-            compare(&path, value, given.get(key).unwrap_or(&Value::Null), differences);
+            let value = |of: &'a serde_json::Map<String, Value>| of.get(key).unwrap_or(&Value::Null);
+            compare(&path, value(recorded), value(given), differences);
         }
     } else if recorded != given {
         let text = |value: &Value| match value {

@@ -42,6 +42,9 @@ pub struct TrialRecord {
     /// Seconds the strategy took to learn from it; `None` while it was not told, or where the
     /// process was killed before that was written.
     pub tell_seconds: Option<f64>,
+    /// Its place in the order in which trials were finished, from 0, once it is, where outcomes are
+    /// told in that order ([`TellOrder::Completion`](crate::TellOrder)); else `None`.
+    pub completion: Option<u64>,
     /// What became of it; `None` while it is under way.
     pub conclusion: Option<Conclusion>,
 }
@@ -60,6 +63,11 @@ pub struct Conclusion {
 }
 
 impl TrialRecord {
+    /// What records are sorted by into the order in which their outcomes were told.
+    pub fn place(&self) -> (Option<u64>, TrialId) {
+        (self.completion, self.trial.id)
+    }
+
     /// The trial with its result, once it has one.
     pub fn outcome(&self) -> Option<Outcome> {
         self.conclusion.as_ref().map(|conclusion| Outcome {
@@ -86,8 +94,8 @@ pub(crate) enum Change {
     Asked(TrialRecord),
     /// A trial was tried in vain.
     Attempted(TrialId, Attempt),
-    /// A trial was finished.
-    Finished(TrialId, Conclusion),
+    /// A trial was finished, and its place in the order of completions, where that is recorded.
+    Finished(TrialId, Conclusion, Option<u64>),
     /// The number of seconds that the strategy took to learn from it.
     Told(TrialId, f64),
     /// The study began to run (`None`), or ended.
@@ -99,7 +107,7 @@ impl Change {
     pub(super) fn trial(&self) -> Option<TrialId> {
         match self {
             Self::Asked(record) => Some(record.trial.id),
-            Self::Attempted(id, _) | Self::Finished(id, _) | Self::Told(id, _) => Some(*id),
+            Self::Attempted(id, _) | Self::Finished(id, ..) | Self::Told(id, _) => Some(*id),
             Self::Ended(_) => None,
         }
     }

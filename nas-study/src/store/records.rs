@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::schema::{self, Access};
 use super::{AttemptRecord, Conclusion, StoreError, StudyRecord, Summary, Tally, TrialRecord, checksum};
-use crate::config::StudyConfig;
+use crate::config::{StudyConfig, TellOrder};
 
 /// The columns of a study.
 pub(super) const STUDY: [&str; 8] = [
@@ -31,7 +31,7 @@ const ATTEMPTS: [&str; 4] = ["trial", "failure_kind", "failure_message", "second
 
 /// The columns of a trial as they are read: finding one by its name for each of a million rows
 /// takes longer than reading it.
-pub(super) const TRIALS: [&str; 24] = [
+pub(super) const TRIALS: [&str; 25] = [
     "id",
     "choices",
     "genotype",
@@ -56,6 +56,7 @@ pub(super) const TRIALS: [&str; 24] = [
     "failure_message",
     "continues",
     "figures",
+    "completion",
 ];
 
 /// The place of a column among [`TRIALS`]. It is found when this is compiled, which fails where
@@ -244,12 +245,21 @@ impl Records {
             path: self.path.clone(),
         })?;
         let mut tally = Tally::new(&study.config);
+        let mut costs = Vec::new();
         self.for_each_trial(|record| {
             tally.add_strategy_seconds(record.ask_seconds + record.tell_seconds.unwrap_or(0.0));
             if let Some(conclusion) = &record.conclusion {
                 tally.add(&record, conclusion);
+                if let Some(place) = record.completion {
+                    costs.push((place, conclusion.cost_seconds));
+                }
             }
         })?;
+        if study.config.tell == TellOrder::Completion {
+            // Added up as the study does, so that the last bits are the same.
+            costs.sort_unstable_by_key(|(place, _)| *place);
+            tally.spent.seconds = costs.iter().map(|(_, cost)| cost).sum();
+        }
         Ok(tally.into_summary(&study.config, study.end))
     }
 
@@ -325,6 +335,9 @@ impl Records {
                 None => None,
                 Some(_) => Some(self.seconds(row, const { column("tell_seconds") })?),
             },
+            completion: self
+                .get::<Option<i64>>(row, const { column("completion") })?
+                .and_then(|place| u64::try_from(place).ok()),
             conclusion,
         })
     }

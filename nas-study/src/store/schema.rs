@@ -19,7 +19,7 @@ use super::StoreError;
 pub(crate) const APPLICATION_ID: i32 = 0x4e41_5373;
 
 /// The version of the tables below.
-pub(crate) const SCHEMA_VERSION: i32 = 5;
+pub(crate) const SCHEMA_VERSION: i32 = 6;
 
 /// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -68,11 +68,16 @@ CREATE TABLE trials (
     failure_message TEXT,
     continues INTEGER REFERENCES trials (id),
     figures TEXT,
+    completion INTEGER CHECK (completion >= 0),
     checksum INTEGER NOT NULL,
+    CHECK (completion IS NULL OR state <> 'asked'),
     CHECK ((state = 'asked') = (cost_seconds IS NULL)),
     CHECK ((state = 'done') = (valid_accuracy IS NOT NULL)),
     CHECK ((state = 'failed') = (failure_kind IS NOT NULL))
 ) STRICT;
+
+-- No two trials are finished at the same place.
+CREATE UNIQUE INDEX completions ON trials (completion) WHERE completion IS NOT NULL;
 
 CREATE TABLE attempts (
     id INTEGER PRIMARY KEY,

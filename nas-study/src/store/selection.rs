@@ -150,6 +150,8 @@ pub struct Selected {
 pub struct Incumbent {
     /// Its number.
     pub trial: TrialId,
+    /// How many trials had been told by then, this one included.
+    pub trials: u64,
     /// The epochs it is trained for.
     pub epochs: u32,
     /// Its score on validation.
@@ -241,7 +243,7 @@ impl Records {
         Ok(Some(record))
     }
 
-    /// The trials each of which was the best when it was evaluated, in the order of their numbers.
+    /// The trials each of which was the best when it was told, in the order in which they were.
     ///
     /// # Errors
     /// As [`Records::study`].
@@ -252,12 +254,14 @@ impl Records {
         let mut statement = self
             .connection
             .prepare_cached(
-                "SELECT id, fidelity_epochs, valid_accuracy, CASE WHEN ? THEN figures END
-                 FROM trials WHERE state = 'done' ORDER BY id",
+                "SELECT id, fidelity_epochs, valid_accuracy, CASE WHEN ? THEN figures END,
+                        coalesce(completion, id) + 1
+                 FROM trials WHERE state = 'done' ORDER BY completion, id",
             )
             .map_err(sqlite)?;
         let mut rows = statement.query([ranked_by.is_some()]).map_err(sqlite)?;
-        let mut highest: Option<(u32, f64)> = None;
+        // What the best has, and its number: of equals, the lowest number is the best.
+        let mut highest: Option<((u32, f64), TrialId)> = None;
         let mut incumbents = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
             let trial = self.unsigned(row, 0)?;
@@ -275,9 +279,14 @@ impl Records {
                 }
             };
             let rank = (epochs, rank);
-            if highest.is_none_or(|highest| rank > highest) {
-                highest = Some(rank);
-                incumbents.push(Incumbent { trial, epochs, score });
+            if highest.is_none_or(|(highest, best)| rank > highest || rank == highest && trial < best) {
+                highest = Some((rank, trial));
+                incumbents.push(Incumbent {
+                    trial,
+                    trials: self.unsigned(row, 4)?,
+                    epochs,
+                    score,
+                });
             }
         }
         Ok(incumbents)

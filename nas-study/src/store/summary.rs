@@ -135,7 +135,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// A summary in the making. Trials are added in the order of their numbers.
+/// A summary in the making. Trials are added in the order in which they were told.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tally {
     pub(crate) spent: Spent,
@@ -145,7 +145,7 @@ pub(crate) struct Tally {
     /// What the best was chosen by: [`Best::rank`].
     rank: f64,
     ranked_by: Option<String>,
-    first_failure: Option<Failure>,
+    first_failure: Option<(TrialId, Failure)>,
 }
 
 impl Tally {
@@ -166,19 +166,22 @@ impl Tally {
             Ok(evaluation) => {
                 let ranked_by = self.ranked_by.as_deref();
                 let rank = Best::rank(evaluation, ranked_by);
-                let epochs = record.trial.fidelity.epochs;
-                if self
-                    .best
-                    .as_ref()
-                    .is_none_or(|best| (epochs, rank) > (best.epochs, self.rank))
-                {
+                let of = (record.trial.fidelity.epochs, rank);
+                let is_best = self.best.as_ref().is_none_or(|best| {
+                    let highest = (best.epochs, self.rank);
+                    of > highest || of == highest && record.trial.id < best.trial
+                });
+                if is_best {
                     self.best = Some(Best::new(record, evaluation, ranked_by));
                     self.rank = rank;
                 }
             }
             Err(failure) => {
                 self.failed += 1;
-                self.first_failure.get_or_insert_with(|| failure.clone());
+                let id = record.trial.id;
+                if self.first_failure.as_ref().is_none_or(|(first, _)| id < *first) {
+                    self.first_failure = Some((id, failure.clone()));
+                }
             }
         }
     }
@@ -200,7 +203,7 @@ impl Tally {
             seconds: self.spent.seconds,
             strategy_seconds: self.strategy_seconds,
             best: self.best,
-            first_failure: self.first_failure,
+            first_failure: self.first_failure.map(|(_, failure)| failure),
         }
     }
 }

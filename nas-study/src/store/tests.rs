@@ -25,6 +25,7 @@ fn trial(id: TrialId) -> TrialRecord {
         asked_unix_seconds: 1.7e9 + 0.1,
         ask_seconds: 1e-300,
         tell_seconds: None,
+        completion: None,
         conclusion: None,
     }
 }
@@ -102,7 +103,13 @@ fn a_study_reads_back_as_it_was_written() {
     records[0].conclusion = Some(conclusion(Ok(extreme)));
     records[1].conclusion = Some(conclusion(Err(failure)));
     records[0].tell_seconds = Some(0.7);
-    let finished = |id: usize| Change::Finished(id as u64, records[id].conclusion.clone().unwrap());
+    let finished = |id: usize| {
+        Change::Finished(
+            id as u64,
+            records[id].conclusion.clone().unwrap(),
+            records[id].completion,
+        )
+    };
     store
         .apply(&[finished(0), finished(1), Change::Told(0, 0.7)])
         .unwrap();
@@ -118,8 +125,8 @@ fn a_study_reads_back_as_it_was_written() {
 fn steps_are_written_all_or_none() {
     let mut store = Store::in_memory().unwrap();
     store.apply(&[Change::Asked(trial(0))]).unwrap();
-    let done = Change::Finished(0, conclusion(Ok(evaluation(0.5))));
-    let unknown = Change::Finished(9, conclusion(Ok(evaluation(0.5))));
+    let done = Change::Finished(0, conclusion(Ok(evaluation(0.5))), None);
+    let unknown = Change::Finished(9, conclusion(Ok(evaluation(0.5))), None);
     let refused = store.apply(&[done.clone(), unknown]).unwrap_err();
     assert!(matches!(refused, StoreError::Trial { trial: 9, .. }), "{refused}");
     assert_eq!(store.records().trials().unwrap(), [trial(0)]);
@@ -400,7 +407,7 @@ fn scores_are_checked_by_the_metric_on_record() {
     let mut store = Store::in_memory().unwrap();
     let loss = Metric::new("loss", Direction::Lower, Scale::Plain).unwrap();
     store.begin(&config(Budget::trials(1), 1), "[]", &loss).unwrap();
-    let done = Change::Finished(0, conclusion(Ok(evaluation(-7.0))));
+    let done = Change::Finished(0, conclusion(Ok(evaluation(-7.0))), None);
     store.apply(&[Change::Asked(trial(0)), done]).unwrap();
     assert_eq!(store.records().trials().unwrap().len(), 1);
     let standing = store.records().standing().unwrap();

@@ -51,9 +51,9 @@ pub(super) fn step(transaction: &Transaction<'_>, change: &Change) -> rusqlite::
     match change {
         Change::Asked(record) => asked(transaction, record),
         Change::Attempted(id, attempt) => attempted(transaction, *id, attempt),
-        Change::Finished(id, conclusion) => match &conclusion.result {
-            Ok(evaluation) => done(transaction, *id, conclusion, evaluation),
-            Err(failure) => failed(transaction, *id, conclusion, failure),
+        Change::Finished(id, conclusion, completion) => match &conclusion.result {
+            Ok(evaluation) => done(transaction, *id, conclusion, evaluation, *completion),
+            Err(failure) => failed(transaction, *id, conclusion, failure, *completion),
         },
         Change::Told(id, seconds) => {
             let cells = [("tell_seconds", ValueRef::Real(*seconds))];
@@ -106,6 +106,7 @@ fn done(
     id: TrialId,
     conclusion: &Conclusion,
     evaluation: &Evaluation,
+    completion: Option<u64>,
 ) -> rusqlite::Result<usize> {
     // Figures with names are JSON; nothing where there are none.
     let figures = (!evaluation.figures.is_empty()).then(|| json(&evaluation.figures));
@@ -128,6 +129,7 @@ fn done(
             ("figures", figures.as_deref().into()),
             ("epochs", integer(evaluation.epochs)),
             ("device", text(&evaluation.device)),
+            ("completion", count(completion)),
         ],
     )
 }
@@ -137,6 +139,7 @@ fn failed(
     id: TrialId,
     conclusion: &Conclusion,
     failure: &Failure,
+    completion: Option<u64>,
 ) -> rusqlite::Result<usize> {
     conclude(
         transaction,
@@ -150,6 +153,7 @@ fn failed(
             ("cost_seconds", ValueRef::Real(conclusion.cost_seconds)),
             ("failure_kind", text(&word(&failure.kind))),
             ("failure_message", text(&failure.message)),
+            ("completion", count(completion)),
         ],
     )
 }

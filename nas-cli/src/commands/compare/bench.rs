@@ -424,6 +424,7 @@ impl Bench {
         let study = StudyConfig {
             parameters,
             batch: config.batch,
+            tell: config.tell.order(),
             budget: config.budget,
             fidelity: Fidelity {
                 epochs: self.search_epochs()?,

@@ -158,22 +158,27 @@ fn failed_trials_are_avoided() {
 }
 
 #[test]
-fn outcomes_are_learned_from_in_their_order_however_many_are_outstanding() {
+fn outcomes_are_learned_from_as_they_come_however_many_are_outstanding() {
     let config = RlConfig {
         batch: 4,
         ..small(RlConfig::default())
     };
     let mut search = search(nb201(), config, 4);
     let proposals: Vec<Architecture> = (0..7).map(|_| ask(&mut search)).collect();
-    for (id, proposal) in (0..).zip(&proposals) {
-        let early = outcome(id + 1, proposal.clone(), Some(0.5));
+    for (told, id) in [2, 0, 3, 1, 6, 5, 4].into_iter().enumerate() {
+        let outcome = outcome(id, proposals[id as usize].clone(), Some(0.5));
+        search.tell(&outcome).unwrap();
         assert!(matches!(
-            search.tell(&early),
+            search.tell(&outcome),
             Err(StrategyError::Unexpected { .. })
         ));
-        search.tell(&outcome(id, proposal.clone(), Some(0.5))).unwrap();
-        assert_eq!(search.updates().len(), usize::from(id >= 3));
+        assert_eq!(search.updates().len(), usize::from(told >= 3));
+        // It is learned with the draw that it is of.
+        if let Some(last) = search.batch.last() {
+            assert_eq!(last.drawn.architecture, proposals[id as usize]);
+        }
     }
+    assert_eq!(search.batch.len(), 3);
     let unasked = outcome(7, proposals[0].clone(), Some(0.5));
     assert!(search.tell(&unasked).is_err());
 }

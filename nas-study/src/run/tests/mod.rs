@@ -2,4 +2,8 @@ mod continuing;
 mod crash;
 mod failures;
 mod looping;
+mod million;
 mod resume;
+mod simulated;
+mod telling;
+mod utilisation;
