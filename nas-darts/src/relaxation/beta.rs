@@ -16,14 +16,14 @@
 //! rate = (x / b) · Σ_n t_n (ln x + ψ(a + b + n) − ψ(a)).
 //!
 //! On its side of the mean, all terms of either sum have the same sign, so that no digits cancel:
-//! ψ(a) − ψ(a + b) = E\[ln x\] ≤ ln(a / (a + b)) < ψ(a + 1) − ψ(a + b), as ψ(a + 1) > ln a + 1/(2a)
-//! and ψ(a + b) < ln(a + b).
+//! ψ(a) − ψ(a + b) = E\[ln x\] ≤ ln(a / (a + b)) < ψ(a + 1) − ψ(a + b), as ψ(a + 1) > ln a and
+//! ψ(a + b) < ln(a + b).
 //!
 //! # References
 //! - Michael Figurnov, Shakir Mohamed, Andriy Mnih, "Implicit Reparameterization Gradients", NeurIPS
-//!   2018, arXiv:1805.08498, equation 5.
+//!   2018, arXiv:1805.08498.
 //! - Martin Jankowiak, Fritz Obermeyer, "Pathwise Derivatives Beyond the Reparameterization Trick",
-//!   ICML 2018, arXiv:1806.01851, section 4.2.
+//!   ICML 2018, arXiv:1806.01851.
 //! - NIST Digital Library of Mathematical Functions, 5.7, 5.11 and 8.17.
 
 /// Terms of the series at most: enough for any 1 − x of the mean above 0.0004.
