@@ -67,7 +67,7 @@ pub struct Ended<'a> {
     pub setting: &'a Setting<'a>,
     /// The run directory.
     pub run: &'a RunDir,
-    /// [`Strategy::report`].
+    /// [`Strategy::report`](nas_space::search::Strategy::report).
     pub report: Option<Value>,
     /// What its scores are of.
     pub metric: Metric,
