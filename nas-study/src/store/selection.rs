@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::records::{TRIALS, select};
 use super::{Best, Records, StoreError, TrialRecord};
+use crate::config::TellOrder;
 
 /// What trials can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -250,14 +251,19 @@ impl Records {
     pub fn incumbents(&self) -> Result<Vec<Incumbent>, StoreError> {
         let sqlite = |e| StoreError::sqlite(&self.path, e);
         let _snapshot = self.connection.unchecked_transaction().map_err(sqlite)?;
-        let ranked_by = self.study()?.and_then(|study| study.config.ranked_by);
+        let config = self.study()?.map(|study| study.config);
+        // In the order of their numbers, nothing has to be sorted.
+        let order = match config.as_ref().map(|config| config.tell) {
+            Some(TellOrder::Completion) => "completion",
+            Some(TellOrder::Trial) | None => "id",
+        };
+        let ranked_by = config.and_then(|config| config.ranked_by);
         let mut statement = self
             .connection
-            .prepare_cached(
-                "SELECT id, fidelity_epochs, valid_accuracy, CASE WHEN ? THEN figures END,
-                        coalesce(completion, id) + 1
-                 FROM trials WHERE state = 'done' ORDER BY completion, id",
-            )
+            .prepare_cached(&format!(
+                "SELECT id, fidelity_epochs, valid_accuracy, CASE WHEN ? THEN figures END, {order} + 1
+                 FROM trials WHERE state = 'done' ORDER BY {order}"
+            ))
             .map_err(sqlite)?;
         let mut rows = statement.query([ranked_by.is_some()]).map_err(sqlite)?;
         // What the best has, and its number: of equals, the lowest number is the best.
