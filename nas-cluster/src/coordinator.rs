@@ -1,6 +1,7 @@
 //! The side of a study: an evaluator whose trials run elsewhere.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
@@ -15,8 +16,9 @@ use crate::error::ClusterError;
 use crate::queue::{Ending, Queue, Shared};
 use crate::timing::{BackOff, Timing};
 
-/// How often somebody who waits for a result looks whether the study is to stop.
-const NOTICE: Duration = Duration::from_millis(100);
+/// How often somebody who waits for a result looks whether the study is to stop. There may be
+/// thousands of them.
+const NOTICE: Duration = Duration::from_millis(500);
 
 /// Pauses between two tries while the database is away. A server that was restarted is back within
 /// seconds.
@@ -55,22 +57,25 @@ pub struct Coordinator {
 #[derive(Default)]
 struct Desk {
     state: Mutex<State>,
-    changed: Condvar,
+    /// There is a new trial, or the study is gone. Only the one who asks the database waits for it.
+    asked: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    trials: BTreeMap<TrialId, Progress>,
+    trials: BTreeMap<TrialId, Waiting>,
     /// Why nothing can be handed out any more.
     failed: Option<String>,
     /// Whether the study is gone.
     closed: bool,
 }
 
-enum Progress {
-    New(Box<Job>),
-    HandedOut,
-    Ended(Box<Ending>),
+/// A trial whose end somebody waits for.
+struct Waiting {
+    /// What is to be handed out, until it is.
+    new: Option<Box<Job>>,
+    /// Where its end goes: each who waits is woken by its own trial alone.
+    to: Sender<Box<Ending>>,
 }
 
 impl Desk {
@@ -138,7 +143,7 @@ impl Coordinator {
     /// Ends the thread that asks the database.
     fn close(&self) -> Option<Queue> {
         self.desk.lock().closed = true;
-        self.desk.changed.notify_all();
+        self.desk.asked.notify_all();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         thread?.join().ok()
     }
@@ -146,24 +151,29 @@ impl Coordinator {
     /// Waits for the end of a trial.
     fn ending(&self, trial: &Trial) -> Result<Ending, String> {
         let job = Job::of(trial, self.enlisted.space.genotype(&trial.architecture).ok());
+        let (to, end) = mpsc::channel();
         let mut state = self.desk.lock();
-        state.trials.insert(trial.id, Progress::New(Box::new(job)));
-        self.desk.changed.notify_all();
+        if let Some(reason) = &state.failed {
+            return Err(reason.clone());
+        }
+        let new = Some(Box::new(job));
+        state.trials.insert(trial.id, Waiting { new, to });
+        drop(state);
+        self.desk.asked.notify_all();
         loop {
-            if let Some(Progress::Ended(_)) = state.trials.get(&trial.id)
-                && let Some(Progress::Ended(ending)) = state.trials.remove(&trial.id)
-            {
-                return Ok(*ending);
+            match end.recv_timeout(NOTICE) {
+                Ok(ending) => return Ok(*ending),
+                Err(RecvTimeoutError::Timeout) if self.enlisted.stop.is_requested() => {
+                    self.desk.lock().trials.remove(&trial.id);
+                    return Err("a stop was requested".to_owned());
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // It was let go of, with all others.
+                Err(RecvTimeoutError::Disconnected) => {
+                    let reason = self.desk.lock().failed.clone();
+                    return Err(reason.unwrap_or_else(|| "nobody asks the database any more".to_owned()));
+                }
             }
-            if let Some(reason) = &state.failed {
-                return Err(reason.clone());
-            }
-            if self.enlisted.stop.is_requested() {
-                state.trials.remove(&trial.id);
-                return Err("a stop was requested".to_owned());
-            }
-            let waited = self.desk.changed.wait_timeout(state, NOTICE);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 }
@@ -273,8 +283,9 @@ impl Clerk {
                 }
                 Err(error) if error.is_transient() => away.wait(),
                 Err(error) => {
-                    self.desk.lock().failed = Some(error.to_string());
-                    self.desk.changed.notify_all();
+                    let mut state = self.desk.lock();
+                    state.failed = Some(error.to_string());
+                    state.trials.clear();
                     return;
                 }
             };
@@ -282,46 +293,31 @@ impl Clerk {
             if state.closed {
                 return;
             }
-            let new = state
-                .trials
-                .values()
-                .any(|progress| matches!(progress, Progress::New(_)));
-            if !new {
+            if !state.trials.values().any(|waiting| waiting.new.is_some()) {
                 // A new trial ends the wait.
-                drop(self.desk.changed.wait_timeout(state, wait));
+                drop(self.desk.asked.wait_timeout(state, wait));
             }
         }
     }
 
     /// Hands out what is new and takes results in. Says whether there was any of it.
     fn exchange(&self, queue: &mut Queue) -> Result<bool, ClusterError> {
-        let jobs: Vec<Job> = self
-            .desk
-            .lock()
-            .trials
-            .values()
-            .filter_map(|progress| match progress {
-                Progress::New(job) => Some(job.as_ref().clone()),
-                _ => None,
-            })
-            .collect();
+        let state = self.desk.lock();
+        let new = state.trials.values().filter_map(|waiting| waiting.new.as_deref());
+        let jobs: Vec<Job> = new.cloned().collect();
+        drop(state);
         if !jobs.is_empty() {
             queue.propose(&self.study, self.owner, &jobs)?;
-            let mut state = self.desk.lock();
-            for job in &jobs {
-                if let Some(progress) = state.trials.get_mut(&job.id) {
-                    *progress = Progress::HandedOut;
-                }
+        }
+        let mut state = self.desk.lock();
+        for job in &jobs {
+            if let Some(waiting) = state.trials.get_mut(&job.id) {
+                waiting.new = None;
             }
         }
-        let out: Vec<TrialId> = self
-            .desk
-            .lock()
-            .trials
-            .iter()
-            .filter(|(_, progress)| matches!(progress, Progress::HandedOut))
-            .map(|(id, _)| *id)
-            .collect();
+        let out = state.trials.iter().filter(|(_, waiting)| waiting.new.is_none());
+        let out: Vec<TrialId> = out.map(|(id, _)| *id).collect();
+        drop(state);
         if out.is_empty() {
             return Ok(!jobs.is_empty());
         }
@@ -329,12 +325,11 @@ impl Clerk {
         let progress = !jobs.is_empty() || !endings.is_empty();
         let mut state = self.desk.lock();
         for ending in endings {
-            if let Some(progress) = state.trials.get_mut(&ending.number) {
-                *progress = Progress::Ended(Box::new(ending));
+            if let Some(waiting) = state.trials.remove(&ending.number) {
+                // Whoever waited may be gone: the study is to stop.
+                let _ = waiting.to.send(Box::new(ending));
             }
         }
-        drop(state);
-        self.desk.changed.notify_all();
         Ok(progress)
     }
 }
