@@ -216,7 +216,7 @@ pub(crate) struct EpochBar {
 }
 
 impl EpochBar {
-    /// A bar of so many epochs, each of so many images.
+    /// A bar that is full after `epochs` epochs. An epoch has `images` images.
     pub(crate) fn new(screen: &Screen, epochs: u32, images: usize) -> Self {
         Self {
             bar: started(screen, Some(epochs.into()), EPOCHS, "train ".to_owned()),
