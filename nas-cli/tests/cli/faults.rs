@@ -102,14 +102,14 @@ fn are_killed_again_and_again(name: &str, search: &str, kills: u64) {
 
 #[test]
 fn random_search_in_a_table_survives_fifty_kills() {
-    let words = "random --benchmark digits --trials 4000 --seed 4 --batch 4 --workers 2";
+    let words = "random --benchmark digits --trials 1000 --seed 4 --batch 4 --workers 2";
     are_killed_again_and_again("random", words, 50 * times());
 }
 
 #[test]
 fn evolution_in_a_table_survives_fifty_kills() {
     let words =
-        "evolution --population 50 --tournament 10 --benchmark digits --trials 20000 --seed 4 --batch 4";
+        "evolution --population 50 --tournament 10 --benchmark digits --trials 5000 --seed 4 --batch 4";
     are_killed_again_and_again("evolution", words, 50 * times());
 }
 

@@ -53,14 +53,14 @@ fn a_search_that_is_asked_to_stop_leaves_a_checkpoint_within_five_seconds_and_go
         // A trial under way, in a worker and in the process itself.
         (
             "worker",
-            "random --trials 2 --epochs 12 --final-epochs 1 --workers 1",
+            "random --trials 2 --epochs 6 --final-epochs 1 --workers 1",
             "trials",
             "-INT",
             130,
         ),
         (
             "here",
-            "random --trials 2 --epochs 12 --final-epochs 1 --workers 0",
+            "random --trials 2 --epochs 6 --final-epochs 1 --workers 0",
             "trials",
             "-TERM",
             143,
@@ -68,7 +68,7 @@ fn a_search_that_is_asked_to_stop_leaves_a_checkpoint_within_five_seconds_and_go
         // The final training under way.
         (
             "final",
-            "random --trials 1 --epochs 1 --final-epochs 12",
+            "random --trials 1 --epochs 1 --final-epochs 6",
             "final",
             "-INT",
             130,
@@ -76,21 +76,21 @@ fn a_search_that_is_asked_to_stop_leaves_a_checkpoint_within_five_seconds_and_go
         // A supernet.
         (
             "darts",
-            "darts --space nb201 --search-epochs 8 --search-channels 8 --epochs 1 --final-epochs 1",
+            "darts --space nb201 --search-epochs 3 --search-channels 8 --epochs 1 --final-epochs 1",
             "search",
             "-INT",
             130,
         ),
         (
             "enas",
-            "enas --space nb201 --search-epochs 6 --search-channels 8 --epochs 1 --final-epochs 1",
+            "enas --space nb201 --search-epochs 3 --search-channels 8 --epochs 1 --final-epochs 1",
             "search",
             "-TERM",
             143,
         ),
         (
             "spos",
-            "spos --space nb201 --search-epochs 4 --search-channels 8 --epochs 1 --final-epochs 1",
+            "spos --space nb201 --search-epochs 3 --path-candidates 50 --search-channels 8 --epochs 1 --final-epochs 1",
             "search",
             "-INT",
             130,
