@@ -144,7 +144,7 @@ fn losses(model: &Model, batch: &Tensor, labels: &[u32]) -> Vec<f64> {
 #[test]
 fn networks_of_every_space_become_programs_of_pytorch() {
     let mut exports = Vec::new();
-    cases::of_every_space(ARCHITECTURES, |name, model| exports.push(export(name, model)));
+    cases::of_every_space(0..ARCHITECTURES, |name, model| exports.push(export(name, model)));
     assert_python_reads(&exports);
 }
 
