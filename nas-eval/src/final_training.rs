@@ -17,8 +17,9 @@ use crate::compute::Compute;
 use crate::data::Dataset;
 use crate::error::EvalError;
 use crate::model::Model;
+use crate::profile::Profile;
 use crate::train::JudgedBy;
-use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData};
+use crate::train::{EpochMetrics, TrainConfig, Trainer, TrainingData, profile_training};
 use crate::trained::{MADE_BY, TrainedNetwork};
 
 /// Trains one architecture in full and tests it. This happens once, after a search, for the
@@ -100,6 +101,19 @@ impl Validation {
 }
 
 impl FinalTraining<'_> {
+    /// What each layer takes in so many training passes of its first batch. The training is not
+    /// affected.
+    ///
+    /// # Errors
+    /// As [`FinalTraining::run`]; [`EvalError::Tensor`] where it does not run on the CPU.
+    pub fn profile(&self, passes: u32) -> Result<Profile, EvalError> {
+        check_fit(&self.network, &self.train, self.dataset)?;
+        let data = self.validation.divide(self.dataset)?;
+        let network = Arc::new(self.genotype.network(self.operations, &self.network)?);
+        let model = Model::new(network, self.seed.derive("init", 0), self.compute)?;
+        profile_training(&model, &data, &self.train, self.seed.derive("train", 0), passes)
+    }
+
     /// Trains all epochs, shows each to `observer`, and tests.
     ///
     /// # Errors

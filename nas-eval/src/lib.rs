@@ -36,6 +36,7 @@
 //! | [`final_training`], [`trained`] | the one training after a search, its test, the saved network |
 //! | [`inference`], [`predict`] | a trained network at work: class scores, and classes of image files |
 //! | [`latency`] | how long networks take for one image, measured |
+//! | [`profile`] | where the time of training steps goes on the CPU, by layer |
 //! | [`proxy`] | zero-cost proxies: scores of untrained networks |
 //! | [`table_build`] | the making of a benchmark table, by training |
 
@@ -62,6 +63,7 @@ pub mod model;
 pub mod nn;
 pub mod ops;
 pub mod predict;
+pub mod profile;
 pub mod proxy;
 pub mod supernet;
 pub mod table_build;
@@ -78,6 +80,7 @@ pub use final_training::FinalTraining;
 pub use inference::Inference;
 pub use model::Model;
 pub use predict::{Predictor, Probabilities};
+pub use profile::{Peak, Profile, ProfileRow};
 pub use supernet::{OneShot, OneShotSearch, SupernetTraining};
 pub use train::{TrainConfig, Trainer};
 pub use trained::TrainedNetwork;

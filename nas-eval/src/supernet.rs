@@ -41,6 +41,7 @@ use crate::model::{Logits, Model, Pass};
 pub use crate::model::{Mixture, Wanted};
 use crate::nn::{Gradients, Parameters};
 use crate::pass::Differentiated;
+use crate::profile::Profile;
 use crate::train::{Scores, evaluate_by};
 
 /// A supernet with parameters.
@@ -128,6 +129,27 @@ impl Supernet {
         let done = self
             .model
             .differentiate_with(images, pass, Some(mixture), wanted, Box::new(loss))?;
+        Ok(done.into())
+    }
+
+    /// The same, with what each layer takes, which is added to `profile`. The results have the same
+    /// bits.
+    ///
+    /// # Errors
+    /// As [`Supernet::differentiate`]; a Candle error where the engine does not compute on these
+    /// images, because they are not on the CPU.
+    pub fn profile(
+        &self,
+        profile: &mut Profile,
+        images: &Tensor,
+        pass: &Pass,
+        mixture: &Mixture,
+        wanted: Wanted,
+        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+    ) -> Result<SupernetStep> {
+        let done = self
+            .model
+            .profile_with(profile, images, pass, Some(mixture), wanted, Box::new(loss))?;
         Ok(done.into())
     }
 

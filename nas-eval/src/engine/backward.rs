@@ -11,12 +11,15 @@
 mod gradients;
 mod hand_down;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::arena::{Arena, Rooms};
 use super::plan::Op;
 use super::run::Run;
 use super::schedule::{Source, Wave};
+use super::timing::Way;
 use crate::kernels::{
     Aligned, Back, Float, Grid, add_products, add_sums, add_sums_and_products, copy_gradient,
 };
@@ -90,7 +93,7 @@ struct Job<'a, T> {
 
 impl<T: Float> Run<'_, T> {
     /// Whether a step that reads a map hands a gradient down.
-    fn hands_down(&self, at: (usize, usize)) -> bool {
+    pub(super) fn hands_down(&self, at: (usize, usize)) -> bool {
         let counts = |step, position| self.counts(step, position);
         self.plan.hands_down(&self.sources, at, counts)
     }
@@ -151,7 +154,7 @@ impl<T: Float> Run<'_, T> {
         }
         let summed: Vec<Part<T>> = of_step
             .into_par_iter()
-            .filter_map(|parts| parts.into_iter().reduce(|sum, more| add_parts(sum, &more)))
+            .filter_map(|parts| parts.into_iter().reduce(|sum, more| self.add_parts(sum, &more)))
             .collect();
         for part in summed {
             if let Some(sums) = part.norm {
@@ -238,9 +241,11 @@ impl<T: Float> Run<'_, T> {
                     weights: [Vec::new(), Vec::new()],
                     bias: Vec::new(),
                 };
-                for (conv, weights) in convs.iter().zip(&mut given.weights) {
-                    *weights = vec![T::ZERO; conv.packed_len()];
-                }
+                self.timed(Way::Backward, reader, || {
+                    for (conv, weights) in convs.iter().zip(&mut given.weights) {
+                        *weights = vec![T::ZERO; conv.packed_len()];
+                    }
+                });
                 if convs.last().is_some_and(|conv| conv.bias) {
                     given.bias = vec![0.0; self.plan.steps[reader].pixel()];
                 }
@@ -272,31 +277,53 @@ impl<T: Float> Run<'_, T> {
                     first: empty && number == 0,
                     arrives,
                 });
-                self.hand_down(arena, rooms, reader, images.clone(), to, for_weights);
+                self.timed(Way::Backward, reader.0, || {
+                    self.hand_down(arena, rooms, reader, images.clone(), to, for_weights);
+                });
             }
             let Some(gradient) = gradient else { continue };
             if empty && givers.is_empty() {
                 gradient.fill(T::ZERO);
             }
-            for (image, gradient) in images.zip(gradient.chunks_exact(step.len())) {
-                if let Some([sums, products]) = &mut part.norm {
-                    let z = &arena.places.maps[index][image * step.len()..][..step.len()];
-                    let center = &arena.steps[index].norm.center[..];
-                    add_sums_and_products(
-                        self.level,
-                        pixel,
-                        gradient,
-                        (z, center),
-                        step.pixels(),
-                        [sums, products],
-                    );
-                }
-                if matches!(step.op, Op::Sum(_)) && step.norm.is_none() {
-                    self.term_sums(arena, rooms, index, image, gradient, &mut part.terms);
-                }
+            let sums_terms = matches!(step.op, Op::Sum(_)) && step.norm.is_none();
+            if part.norm.is_some() || sums_terms {
+                self.timed(Way::Backward, index, || {
+                    self.sums(arena, rooms, images, gradient, &mut part);
+                });
             }
         }
         part
+    }
+
+    /// The sums that the batch norm of a step, or the terms of a sum, need of the gradients of some
+    /// images.
+    fn sums(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        images: Range<usize>,
+        gradients: &[T],
+        part: &mut Part<T>,
+    ) {
+        let index = part.step;
+        let step = &self.plan.steps[index];
+        for (image, gradient) in images.zip(gradients.chunks_exact(step.len())) {
+            if let Some([sums, products]) = &mut part.norm {
+                let z = &arena.places.maps[index][image * step.len()..][..step.len()];
+                let center = &arena.steps[index].norm.center[..];
+                add_sums_and_products(
+                    self.level,
+                    step.pixel(),
+                    gradient,
+                    (z, center),
+                    step.pixels(),
+                    [sums, products],
+                );
+            }
+            if matches!(step.op, Op::Sum(_)) && step.norm.is_none() {
+                self.term_sums(arena, rooms, index, image, gradient, &mut part.terms);
+            }
+        }
     }
 
     /// Σ g and Σ g · (z − center) for the maps of the terms of a sum, where the terms' batch norms
@@ -405,32 +432,35 @@ impl<T: Float> Run<'_, T> {
         copy_gradient(self.level, step.pixel(), back, g, (out, to));
         out
     }
+
+    /// What two chunks of a step have found, added up.
+    fn add_parts(&self, mut sum: Part<T>, more: &Part<T>) -> Part<T> {
+        if let (Some(sums), Some(more)) = (&mut sum.norm, &more.norm) {
+            for (sums, more) in sums.iter_mut().zip(more) {
+                add_to(sums, more, 1.0);
+            }
+        }
+        for (sums, more) in sum.terms.iter_mut().zip(&more.terms) {
+            for (sums, more) in sums.iter_mut().zip(more) {
+                add_to(sums, more, 1.0);
+            }
+        }
+        for (sums, more) in sum.weights.iter_mut().zip(&more.weights) {
+            self.timed(Way::Backward, sums.step, || {
+                for (sums, more) in sums.weights.iter_mut().zip(&more.weights) {
+                    for (sum, more) in sums.iter_mut().zip(more) {
+                        *sum += *more;
+                    }
+                }
+                add_to(&mut sums.bias, &more.bias, 1.0);
+            });
+        }
+        sum
+    }
 }
 
 fn add_to(sums: &mut [f64], more: &[f64], factor: f64) {
     for (sum, more) in sums.iter_mut().zip(more) {
         *sum += factor * more;
     }
-}
-
-fn add_parts<T: Float>(mut sum: Part<T>, more: &Part<T>) -> Part<T> {
-    if let (Some(sums), Some(more)) = (&mut sum.norm, &more.norm) {
-        for (sums, more) in sums.iter_mut().zip(more) {
-            add_to(sums, more, 1.0);
-        }
-    }
-    for (sums, more) in sum.terms.iter_mut().zip(&more.terms) {
-        for (sums, more) in sums.iter_mut().zip(more) {
-            add_to(sums, more, 1.0);
-        }
-    }
-    for (sums, more) in sum.weights.iter_mut().zip(&more.weights) {
-        for (sums, more) in sums.weights.iter_mut().zip(&more.weights) {
-            for (sum, more) in sums.iter_mut().zip(more) {
-                *sum += *more;
-            }
-        }
-        add_to(&mut sums.bias, &more.bias, 1.0);
-    }
-    sum
 }

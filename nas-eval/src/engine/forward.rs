@@ -9,6 +9,7 @@ use super::geometry::Convolution;
 use super::plan::{Op, Read, Step};
 use super::run::Run;
 use super::schedule::Wave;
+use super::timing::Way;
 use crate::kernels::Float;
 use crate::kernels::items_per_chunk;
 use crate::kernels::{
@@ -141,29 +142,43 @@ impl<T: Float> Run<'_, T> {
         for start in (0..job.images).step_by(together) {
             let images = start..(start + together).min(job.images);
             for output in &mut job.outputs {
-                let step = &steps[output.step];
-                let maps = &mut output.maps[images.start * step.len()..images.end * step.len()];
-                let of_batch = job.first + images.start..job.first + images.end;
-                match &step.op {
-                    Op::Convolution(conv) if conv.tile.is_some() => {
-                        self.forward_tiles(arena, rooms, output.step, conv, of_batch, maps);
-                    }
-                    _ => {
-                        for (image, map) in of_batch.zip(maps.chunks_exact_mut(step.len())) {
-                            self.forward_image(arena, rooms, output.step, image, map);
-                        }
-                    }
+                self.timed(Way::Forward, output.step, || {
+                    self.forward_output(arena, rooms, output, job.first, images.clone());
+                });
+            }
+        }
+    }
+
+    /// Fills a step's maps of some of the images of a job that starts at image `first`.
+    fn forward_output(
+        &self,
+        arena: &Arena<T>,
+        rooms: &mut Rooms<T>,
+        output: &mut Output<'_, T>,
+        first: usize,
+        images: Range<usize>,
+    ) {
+        let step = &self.plan.steps[output.step];
+        let maps = &mut output.maps[images.start * step.len()..images.end * step.len()];
+        let of_batch = first + images.start..first + images.end;
+        match &step.op {
+            Op::Convolution(conv) if conv.tile.is_some() => {
+                self.forward_tiles(arena, rooms, output.step, conv, of_batch, maps);
+            }
+            _ => {
+                for (image, map) in of_batch.zip(maps.chunks_exact_mut(step.len())) {
+                    self.forward_image(arena, rooms, output.step, image, map);
                 }
-                if !output.moments.is_empty() {
-                    let size = 2 * step.pixel();
-                    let of_images = &mut output.moments[images.start * size..images.end * size];
-                    for (map, of_image) in maps
-                        .chunks_exact(step.len())
-                        .zip(of_images.chunks_exact_mut(size))
-                    {
-                        moments(self.level, step.pixel(), map, step.pixels(), of_image);
-                    }
-                }
+            }
+        }
+        if !output.moments.is_empty() {
+            let size = 2 * step.pixel();
+            let of_images = &mut output.moments[images.start * size..images.end * size];
+            for (map, of_image) in maps
+                .chunks_exact(step.len())
+                .zip(of_images.chunks_exact_mut(size))
+            {
+                moments(self.level, step.pixel(), map, step.pixels(), of_image);
             }
         }
     }

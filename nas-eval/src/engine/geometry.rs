@@ -239,6 +239,12 @@ impl Convolution {
         self.output[0] * self.output[1] * self.taps.len() * self.channels / self.groups * self.filters
     }
 
+    /// Elements of the weight and the bias.
+    pub(super) fn parameters(&self) -> usize {
+        let bias = if self.bias { self.filters } else { 0 };
+        self.taps.len() * self.channels / self.groups * self.filters + bias
+    }
+
     /// How many products there are for each weight of a tap and one image: one for each output
     /// pixel, or fewer where tiles save some.
     pub(super) fn products_per_weight(&self) -> usize {

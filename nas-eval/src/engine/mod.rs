@@ -24,6 +24,7 @@ mod prepare;
 mod run;
 mod schedule;
 mod timing;
+mod work;
 
 #[cfg(test)]
 mod tests;
@@ -31,3 +32,5 @@ mod tests;
 pub(crate) use self::host::runs_here;
 pub(crate) use self::observer::{NearZero, Observer, Signs};
 pub(crate) use self::pass::{Engine, Request};
+pub(crate) use self::timing::{Clocks, Way};
+pub(crate) use self::work::Work;

@@ -1,8 +1,10 @@
 //! What can be seen of a pass beside its result: signs that ReLUs read, statistics of batch norms,
-//! products of maps with their gradients, the seconds of each step.
+//! products of maps with their gradients, the seconds and the work of each step.
 //!
 //! A pass without an observer does nothing for it. An observer changes nothing that a pass computes,
 //! unless it moves values away from 0 ([`Observer::moves`]).
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -10,6 +12,8 @@ use super::arena::Arena;
 use super::plan::Op;
 use super::run::Run;
 use super::schedule::{Source, Wave};
+use super::timing::{Clocks, Way};
+use super::work::Work;
 use crate::kernels::{Affine, Float, add_products, signs, words_of_signs};
 
 /// Sees the maps of a pass, and their gradients, before their memory is reused. It is told in a
@@ -47,6 +51,15 @@ pub(crate) trait Observer: Send {
 
     /// The seconds that the thread of a step computed, by its index in the plan.
     fn seconds(&mut self, _step: usize, _seconds: f64) {}
+
+    /// To which the threads of a pass with gradients add the seconds of its steps. The steps run as
+    /// they always do.
+    fn clocks(&self) -> Option<Arc<Clocks>> {
+        None
+    }
+
+    /// What a step has done in a pass with gradients, for an observer that has clocks.
+    fn work(&mut self, _way: Way, _step: usize, _work: Work) {}
 
     /// Whether it wants to see products.
     fn wants_products(&self) -> bool {

@@ -10,6 +10,7 @@ use super::host::{for_float, host};
 use super::observer::Observer;
 use super::plan::{Fusion, Plan};
 use super::run::Run;
+use super::timing::Way;
 use crate::error::EvalError;
 use crate::kernels::{Float, Level, level};
 use crate::nn::{Gradients, Parameters};
@@ -217,6 +218,7 @@ impl Engine {
             images.slice::<T>()?,
             Some(wanted),
         )?;
+        run.clocks = observer.as_ref().and_then(|observer| observer.clocks());
         run.prepare(arena, request, true)?;
         among_threads(|| run.forward(arena, request, observer.as_deref_mut()))?;
         let Logits { main, auxiliary } = self.logits(&run, arena)?;
@@ -239,7 +241,14 @@ impl Engine {
                 run.seed(arena, index, &gradient)?;
             }
         }
-        let (named, mixture, images) = among_threads(|| run.backward(arena, request, observer))?;
+        let (named, mixture, images) =
+            among_threads(|| run.backward(arena, request, observer.as_deref_mut()))?;
+        if let (Some(observer), Some(_)) = (observer, &run.clocks) {
+            for step in 0..self.plan.steps.len() {
+                observer.work(Way::Forward, step, run.forward_work(step));
+                observer.work(Way::Backward, step, run.backward_work(step));
+            }
+        }
         Ok(Differentiated {
             logits,
             loss,

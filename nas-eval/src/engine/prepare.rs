@@ -11,6 +11,7 @@ use super::norm::{buffer, set_line};
 use super::pass::Request;
 use super::plan::{Op, Step};
 use super::run::Run;
+use super::timing::Way;
 use crate::kernels::{Float, padded_channels, transform_weights};
 use crate::nn::Parameters;
 use crate::pass::layer_mask;
@@ -21,30 +22,43 @@ impl<T: Float> Run<'_, T> {
         let steps = self.plan.steps.par_iter().zip(arena.steps.par_iter_mut());
         steps
             .zip(self.needed.par_iter())
-            .filter(|&(_, needed)| *needed)
-            .try_for_each(|((step, held), _)| {
-                for (conv, packed) in step.convolutions().iter().zip(&mut held.weights) {
-                    self.pack(conv, request.parameters, packed, backward)?;
-                    if conv.bias {
-                        held.bias.clear();
-                        held.bias
-                            .extend(values::<T>(request.parameters, &conv.bias_name)?);
-                        held.bias.resize(padded_channels(conv.filters), T::ZERO);
-                    }
-                }
-                if let Op::Pooling(pool) = &step.op
-                    && held.share.is_empty()
-                {
-                    held.share = pool.share.iter().map(|&share| T::from_f64(share)).collect();
-                }
-                self.draw(step, held, request)?;
-                if let (Some(norm), false) = (&step.norm, self.by_batch) {
-                    let buffer = |suffix: &str| buffer(request.parameters, norm, suffix);
-                    let (mean, variance) = (buffer("running_mean")?, buffer("running_var")?);
-                    set_line(step, norm, held, request.parameters, mean, &variance)?;
-                }
-                Ok(())
+            .enumerate()
+            .filter(|&(_, (_, needed))| *needed)
+            .try_for_each(|(index, ((step, held), _))| {
+                self.timed(Way::Forward, index, || {
+                    self.prepare_step(step, held, request, backward)
+                })
             })
+    }
+
+    fn prepare_step(
+        &self,
+        step: &Step,
+        held: &mut Held<T>,
+        request: &Request<'_>,
+        backward: bool,
+    ) -> Result<()> {
+        for (conv, packed) in step.convolutions().iter().zip(&mut held.weights) {
+            self.pack(conv, request.parameters, packed, backward)?;
+            if conv.bias {
+                held.bias.clear();
+                held.bias
+                    .extend(values::<T>(request.parameters, &conv.bias_name)?);
+                held.bias.resize(padded_channels(conv.filters), T::ZERO);
+            }
+        }
+        if let Op::Pooling(pool) = &step.op
+            && held.share.is_empty()
+        {
+            held.share = pool.share.iter().map(|&share| T::from_f64(share)).collect();
+        }
+        self.draw(step, held, request)?;
+        if let (Some(norm), false) = (&step.norm, self.by_batch) {
+            let buffer = |suffix: &str| buffer(request.parameters, norm, suffix);
+            let (mean, variance) = (buffer("running_mean")?, buffer("running_var")?);
+            set_line(step, norm, held, request.parameters, mean, &variance)?;
+        }
+        Ok(())
     }
 
     /// Puts the weight of a convolution where the kernels take it from.

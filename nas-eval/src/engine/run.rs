@@ -1,5 +1,7 @@
 //! One pass: what all threads know of it, and its way forward.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Result, Tensor};
 
 use super::arena::Arena;
@@ -8,6 +10,7 @@ use super::observer::Observer;
 use super::pass::Request;
 use super::plan::{Op, Plan};
 use super::schedule::Source;
+use super::timing::{Clocks, Way};
 use crate::kernels::{Float, Level};
 use crate::pass::{Pass, Wanted};
 
@@ -37,6 +40,8 @@ pub(super) struct Run<'a, T> {
     /// The steps that depend on something whose gradient is wanted.
     pub(super) useful: Vec<bool>,
     pub(super) sources: Vec<Source>,
+    /// Where the seconds of the steps are added up, if they are wanted.
+    pub(super) clocks: Option<Arc<Clocks>>,
 }
 
 impl<'a, T: Float> Run<'a, T> {
@@ -79,6 +84,7 @@ impl<'a, T: Float> Run<'a, T> {
             outputs: Vec::new(),
             useful: plan.useful(wanted),
             sources: vec![Source::Nowhere; steps.len()],
+            clocks: None,
         })
     }
 
@@ -106,15 +112,18 @@ impl<'a, T: Float> Run<'a, T> {
             for (index, moments) in moments {
                 let step = &self.plan.steps[index];
                 if let Some(norm) = &step.norm {
-                    let (mean, variance) = self.statistics(step, &moments)?;
-                    if follow {
-                        self.follow(step, norm, request.parameters, &mean, &variance)?;
-                    }
+                    let variance = self.timed(Way::Forward, index, || {
+                        let (mean, variance) = self.statistics(step, &moments)?;
+                        if follow {
+                            self.follow(step, norm, request.parameters, &mean, &variance)?;
+                        }
+                        let held = &mut arena.steps[index];
+                        set_line(step, norm, held, request.parameters, mean, &variance)?;
+                        Ok::<_, candle_core::Error>(variance)
+                    })?;
                     if let Some(observer) = &mut observer {
                         observer.batch_norm(&norm.name, &variance);
                     }
-                    let held = &mut arena.steps[index];
-                    set_line(step, norm, held, request.parameters, mean, &variance)?;
                 }
             }
             if let Some(observer) = &mut observer {

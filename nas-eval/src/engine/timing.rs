@@ -1,23 +1,88 @@
 //! The seconds of each step of a pass, and names by which steps of the same work are known.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nas_space::network::{LayerKind, Network};
+
 use super::arena::Arena;
 use super::observer::Observer;
 use super::pass::Engine;
 use super::plan::{Op, Plan, Step};
 use super::run::Run;
 use super::schedule::Wave;
-use crate::clock::ThreadStopwatch;
+use crate::clock::{Stopwatch, ThreadStopwatch};
 use crate::kernels::Float;
 
+/// In which direction a pass goes through a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From what it reads to its map, the layout of its weights included.
+    Forward,
+    /// From the gradient of its map to those of what it reads and of its weights.
+    Backward,
+}
+
+/// The seconds of all threads, added up by the steps that they were spent on.
+#[derive(Debug)]
+pub(crate) struct Clocks {
+    /// Forward and backward.
+    nanoseconds: [Vec<AtomicU64>; 2],
+}
+
+impl Clocks {
+    /// Clocks of this number of steps, which show 0.
+    pub(crate) fn new(steps: usize) -> Self {
+        Self {
+            nanoseconds: [(); 2].map(|()| (0..steps).map(|_| AtomicU64::new(0)).collect()),
+        }
+    }
+
+    /// The seconds of a step.
+    pub(crate) fn seconds(&self, way: Way, step: usize) -> f64 {
+        self.nanoseconds[way as usize][step].load(Ordering::Relaxed) as f64 / 1e9
+    }
+}
+
 impl Engine {
+    /// The number of steps of the plan.
+    pub(crate) fn steps(&self) -> usize {
+        self.plan.steps.len()
+    }
+
     /// What each step does, on which shapes: steps of the same name do the same work. None for
     /// steps that do nothing.
     pub(crate) fn step_names(&self) -> Vec<Option<String>> {
         self.plan.steps.iter().map(|step| self.plan.name(step)).collect()
     }
+
+    /// The same, but linear layers are called so.
+    pub(crate) fn layer_names(&self, network: &Network) -> Vec<Option<String>> {
+        let names = self.plan.steps.iter().zip(self.step_names());
+        names
+            .map(|(step, name)| match &network.layers()[step.layer].kind {
+                LayerKind::Linear { features } => {
+                    let source = &self.plan.steps[step.reads.first()?.step];
+                    Some(format!("linear {} -> {features}", source.shape))
+                }
+                _ => name,
+            })
+            .collect()
+    }
 }
 
 impl<T: Float> Run<'_, T> {
+    /// Calls `f`, and adds the seconds that it takes to those of a step, where they are wanted. `f`
+    /// does not wait for other threads: their work may be done on this one meanwhile.
+    pub(super) fn timed<R>(&self, way: Way, step: usize, f: impl FnOnce() -> R) -> R {
+        let watch = self.clocks.as_ref().map(|_| Stopwatch::start());
+        let result = f();
+        if let (Some(clocks), Some(watch)) = (&self.clocks, watch) {
+            let nanoseconds = (1e9 * watch.seconds()) as u64;
+            clocks.nanoseconds[way as usize][step].fetch_add(nanoseconds, Ordering::Relaxed);
+        }
+        result
+    }
+
     /// As [`Run::forward_wave`], but its steps one after the other, whose seconds the observer sees.
     pub(super) fn time_wave(
         &self,

@@ -9,7 +9,8 @@
 //! Padding is stored: maps are copied into a frame ([`Frame`]) that contains it, and the copy also
 //! normalises, rectifies and scales.
 //!
-//! Apart from images, there are products of small matrices, for controllers.
+//! Apart from images, there are products of small matrices, for controllers, and the fastest
+//! multiply-adds of the processor, to compare with ([`peak`]).
 //!
 //! All take slices and check their lengths. None starts threads: the callers divide images among
 //! threads. Each is compiled for several instruction sets, of which the best one is chosen at run
@@ -25,6 +26,7 @@ mod depthwise;
 mod float;
 mod map;
 mod parallel;
+mod peak;
 mod pool;
 mod product;
 mod simd;
@@ -41,6 +43,7 @@ pub(crate) use depthwise::{End, depthwise, depthwise_weight_gradient};
 pub(crate) use float::Float;
 pub(crate) use map::{Affine, Back, Term, accumulate, add_terms, copy, copy_gradient};
 pub(crate) use parallel::items_per_chunk;
+pub(crate) use peak::multiply_adds;
 pub(crate) use pool::{average_pool, average_pool_backward, max_pool, max_pool_backward};
 pub(crate) use product::{times, times_transposed};
 pub(crate) use simd::{Level, level};

@@ -8,9 +8,11 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 
 use super::Model;
 use super::layers::Tape;
+use crate::clock::Stopwatch;
 use crate::engine::Observer;
 use crate::nn::Gradients;
 use crate::pass::{Differentiated, Logits, Loss, Mixture, Pass, Wanted, Weights};
+use crate::profile::{Profile, Recorder};
 
 impl Model {
     /// The class scores of a training pass, the loss that `loss` makes of them, and its gradients.
@@ -31,7 +33,52 @@ impl Model {
         Ok((done.logits, done.loss, done.gradients))
     }
 
+    /// The same, with what each layer takes, which is added to `profile`. The results have the same
+    /// bits.
+    ///
+    /// # Errors
+    /// As [`Model::differentiate`]; a Candle error where the engine does not compute on these
+    /// images, because they are not on the CPU.
+    pub fn profile(
+        &self,
+        profile: &mut Profile,
+        images: &Tensor,
+        pass: &Pass,
+        loss: impl FnOnce(&Logits) -> Result<Tensor>,
+    ) -> Result<(Logits, Tensor, Gradients)> {
+        let done = self.profile_with(profile, images, pass, None, Wanted::Weights, Box::new(loss))?;
+        Ok((done.logits, done.loss, done.gradients))
+    }
+
     /// The same with weights for the network's weighted sums, and their gradient.
+    pub(crate) fn profile_with(
+        &self,
+        profile: &mut Profile,
+        images: &Tensor,
+        pass: &Pass,
+        mixture: Option<&Mixture>,
+        wanted: Wanted,
+        loss: Loss<'_>,
+    ) -> Result<Differentiated> {
+        if !matches!(pass, Pass::Train { .. }) {
+            bail!("gradients are those of a training pass");
+        }
+        self.check_engine(images)?;
+        self.check_images(images)?;
+        let weights = mixture.map_or(Weights::Missing, Weights::Given);
+        let request = self.request(images, pass, &weights);
+        let mut recorder = Recorder::new(self.engine.steps());
+        let watch = Stopwatch::start();
+        let done = self
+            .engine
+            .differentiate(&request, wanted, loss, Some(&mut recorder))?;
+        let took = (images.dim(0)?, watch.seconds(), rayon::current_num_threads());
+        let names = self.engine.layer_names(&self.network);
+        profile.record(&names, images.dtype().size_in_bytes(), &recorder, took);
+        Ok(done)
+    }
+
+    /// [`Model::differentiate`] with weights for the network's weighted sums, and their gradient.
     pub(crate) fn differentiate_with(
         &self,
         images: &Tensor,

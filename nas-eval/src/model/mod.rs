@@ -138,7 +138,7 @@ impl Model {
     fn check_engine(&self, images: &Tensor) -> candle_core::Result<()> {
         if !self.runs_on_engine(images) {
             candle_core::bail!(
-                "the maps of a network can only be observed on the CPU, in the element type of its parameters; got {:?} \
+                "the passes of a network can only be observed on the CPU, in the element type of its parameters; got {:?} \
                  images on {:?}",
                 images.dtype(),
                 images.device().location()

@@ -42,6 +42,7 @@ mod data;
 mod evaluate;
 mod judged_by;
 mod metrics;
+mod profiled;
 mod progress;
 mod steps;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub(crate) use evaluate::evaluate_by;
 pub use judged_by::JudgedBy;
 pub(crate) use metrics::Tally;
 pub use metrics::{EpochMetrics, Scores};
+pub use profiled::profile_training;
 pub use progress::{Progress, Tallied};
 pub(crate) use steps::{EpochClock, EpochSteps, losses};
 pub use trainer::Trainer;

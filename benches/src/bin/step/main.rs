@@ -1,12 +1,17 @@
 //! Times one training step, as the PyTorch yardstick does, and prints the same JSON object.
 //!
 //! `step darts-search|darts-eval|nb201|OPERATION [--channels C] [--cells L] [--batch N] [--steps S] [--image PIXELS] [--threads T]
-//! [--device cpu|cuda] [--tf32 on|off] [--order 1|2]`; for `cuda` it is built with the feature of that name.
+//! [--device cpu|cuda] [--tf32 on|off] [--order 1|2] [--profile] [--peak]`; for `cuda` it is built with the feature of that name.
 //!
 //! A step is: `darts-search` = the gradient of the mixture on a validation batch, of first order or (`--order 2`) through a step
 //! of the weights, then that of the weights on a training batch, clipped, and an update by SGD; the others = forward,
 //! backward, update. An operation is one of `nas_benches::OPERATIONS`, repeated `--cells` times behind a pointwise convolution.
+//!
+//! `--profile` makes the steps once more afterwards and prints to standard error what each kind of layer took. `--peak` measures the
+//! fastest multiply-adds and copies of the same threads, and adds to the JSON how a step compares with them. Both are of the CPU, and
+//! of the search step of first order.
 
+mod profile;
 mod second_order;
 
 use std::sync::Arc;
@@ -19,6 +24,7 @@ use nas_eval::clock::Stopwatch;
 use nas_eval::model::{Logits, Model, Pass};
 use nas_eval::nn::{Optimizer, OptimizerConfig, SgdConfig};
 use nas_eval::ops::cross_entropy;
+use nas_eval::profile::Profile;
 use nas_eval::supernet::{Mixture, Supernet, Wanted};
 use nas_eval::{allow_tf32, device_name};
 use nas_space::genotype::Genotype;
@@ -43,6 +49,8 @@ struct Work {
     device: Device,
     /// Of the mixture's gradient.
     order: usize,
+    profile: bool,
+    peak: bool,
 }
 
 fn main() -> Result<()> {
@@ -70,8 +78,18 @@ fn main() -> Result<()> {
         steps: 3,
         device: Device::Cpu,
         order: 1,
+        profile: false,
+        peak: false,
     };
     while let Some(flag) = words.next() {
+        match &flag[..] {
+            "--profile" => work.profile = true,
+            "--peak" => work.peak = true,
+            _ => {}
+        }
+        if matches!(&flag[..], "--profile" | "--peak") {
+            continue;
+        }
         let value = words.next().with_context(|| format!("{flag} needs a value"))?;
         if flag == "--tf32" {
             allow_tf32(value == "on");
@@ -100,34 +118,51 @@ fn main() -> Result<()> {
             other => bail!("unknown option {other}"),
         }
     }
+    if (work.profile || work.peak) && !(work.device.is_cpu() && work.order == 1) {
+        bail!("--profile and --peak are of steps of first order on the CPU");
+    }
     let (params, mut step) = match &work.name[..] {
         "darts-search" => search_step(&work)?,
         "darts-eval" => training_step(&work, named(&work, "DARTS_V2")?)?,
         "nb201" => training_step(&work, named(&work, "NB201_ALL_3X3")?)?,
         operation => training_step(&work, repeated(operation, work.channels, work.image, work.cells)?)?,
     };
-    let mut losses = vec![step()?];
+    let mut losses = vec![step(None)?];
     let first = start.seconds();
     let mut seconds = Vec::new();
     for _ in 0..work.steps {
         let watch = Stopwatch::start();
-        losses.push(step()?);
+        losses.push(step(None)?);
         seconds.push(watch.seconds());
     }
     let mut sorted = seconds.clone();
     sorted.sort_by(f64::total_cmp);
-    let report = json!({
+    let median = sorted.get(sorted.len() / 2).copied();
+    let mut report = json!({
         "work": work.name,
         "order": work.order,
         "device": device_name(&work.device),
         "threads": rayon::current_num_threads(),
         "params": params,
-        "step_seconds_median": sorted.get(sorted.len() / 2),
+        "step_seconds_median": median,
         "step_seconds": seconds,
         "first_losses": losses,
         "start_to_first_step_seconds": first,
         "peak_bytes": peak_bytes(),
     });
+    if work.profile || work.peak {
+        let mut profile = Profile::default();
+        let steps = work.steps.max(1);
+        for _ in 0..steps {
+            step(Some(&mut profile))?;
+        }
+        if work.profile {
+            profile::print(&profile, steps)?;
+        }
+        if work.peak {
+            profile::compare(&mut report, &profile, steps, median);
+        }
+    }
     #[expect(clippy::print_stdout, reason = "the report of a program")]
     {
         println!("{report}");
@@ -179,17 +214,20 @@ fn named(work: &Work, arch: &str) -> Result<Network> {
     Ok(genotype.network(&Operations::standard(), &config(work))?)
 }
 
-/// The network's parameters, and what makes a step.
-type Steps = (u64, Box<dyn FnMut() -> Result<f32>>);
+/// The network's parameters, and what makes a step, which it may add to a profile.
+type Steps = (u64, Box<dyn FnMut(Option<&mut Profile>) -> Result<f32>>);
 
 fn training_step(work: &Work, network: Network) -> Result<Steps> {
     let params = network.cost().params;
     let model = Model::new(Arc::new(network), Seed::new(0), &Compute::on(work.device.clone()))?;
     let mut optimizer = optimizer()?;
     let (images, labels) = batch(work, Seed::new(1))?;
-    let step = move || {
+    let step = move |profile: Option<&mut Profile>| {
         let loss = |logits: &Logits| cross_entropy(&logits.main, &labels, 0.0);
-        let (_, loss, mut gradients) = model.differentiate(&images, &TRAIN, loss)?;
+        let (_, loss, mut gradients) = match profile {
+            Some(profile) => model.profile(profile, &images, &TRAIN, loss)?,
+            None => model.differentiate(&images, &TRAIN, loss)?,
+        };
         gradients.clip_norm(5.0)?;
         optimizer.step(model.parameters(), &gradients, RATE)?;
         Ok(loss.to_scalar::<f32>()?)
@@ -210,7 +248,7 @@ fn search_step(work: &Work) -> Result<Steps> {
     let mut optimizer = optimizer()?;
     let (train, valid) = (batch(work, Seed::new(1))?, batch(work, Seed::new(2))?);
     let order = work.order;
-    let step = move || {
+    let step = move |mut profile: Option<&mut Profile>| {
         let mixture = Mixture::new(tables.clone());
         if order == 2 {
             let state = optimizer.state()?;
@@ -222,9 +260,15 @@ fn search_step(work: &Work) -> Result<Steps> {
             let sgd = [momentum, weight_decay];
             Problem::new(&supernet, &mixture, [&train, &valid], sgd, &state)?.gradient(RATE)?;
         } else {
-            differentiate(&supernet, &mixture, &valid, Wanted::Mixture)?;
+            differentiate(
+                &supernet,
+                &mixture,
+                &valid,
+                Wanted::Mixture,
+                profile.as_deref_mut(),
+            )?;
         }
-        let mut step = differentiate(&supernet, &mixture, &train, Wanted::Weights)?;
+        let mut step = differentiate(&supernet, &mixture, &train, Wanted::Weights, profile)?;
         step.gradients.clip_norm(5.0)?;
         optimizer.step(supernet.parameters(), &step.gradients, RATE)?;
         Ok(step.loss.to_scalar::<f32>()?)

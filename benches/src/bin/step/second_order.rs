@@ -5,6 +5,7 @@ use nas_darts::bilevel::{self, Bilevel};
 use nas_eval::model::Logits;
 use nas_eval::nn::{Gradients, OptimizerState, Snapshot};
 use nas_eval::ops::cross_entropy;
+use nas_eval::profile::Profile;
 use nas_eval::supernet::{Mixture, Supernet, SupernetStep, Wanted};
 
 use crate::TRAIN;
@@ -49,19 +50,23 @@ impl<'a> Problem<'a> {
     }
 
     fn differentiate(&self, examples: &Examples, wanted: Wanted) -> Result<SupernetStep> {
-        differentiate(self.supernet, self.mixture, examples, wanted)
+        differentiate(self.supernet, self.mixture, examples, wanted, None)
     }
 }
 
-/// A training pass of a supernet with those gradients that are wanted.
+/// A training pass of a supernet with those gradients that are wanted, which may be added to a profile.
 pub(crate) fn differentiate(
     supernet: &Supernet,
     mixture: &Mixture,
     (images, labels): &Examples,
     wanted: Wanted,
+    profile: Option<&mut Profile>,
 ) -> Result<SupernetStep> {
     let loss = |logits: &Logits| cross_entropy(&logits.main, labels, 0.0);
-    supernet.differentiate(images, &TRAIN, mixture, wanted, loss)
+    match profile {
+        Some(profile) => supernet.profile(profile, images, &TRAIN, mixture, wanted, loss),
+        None => supernet.differentiate(images, &TRAIN, mixture, wanted, loss),
+    }
 }
 
 /// All numbers of a gradient in the mixture.

@@ -6,7 +6,7 @@ use candle_core::{Device, Result, Tensor};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::Found;
+use super::{ForWeights, Found};
 use crate::engine::arena::Arena;
 use crate::engine::norm::set_back;
 use crate::engine::observer::Observer;
@@ -15,6 +15,7 @@ use crate::engine::plan::Op;
 use crate::engine::prepare::parameter;
 use crate::engine::run::Run;
 use crate::engine::schedule::Source;
+use crate::engine::timing::Way;
 use crate::kernels::{Float, gather_gradient};
 
 /// The step of the images.
@@ -89,7 +90,8 @@ impl<T: Float> Run<'_, T> {
         for (index, sums) in found.norms {
             let step = &self.plan.steps[index];
             let Some(norm) = &step.norm else { continue };
-            let [weight, bias] = set_back(arena, index, sums, (self.batch * step.pixels()) as f64);
+            let count = (self.batch * step.pixels()) as f64;
+            let [weight, bias] = self.timed(Way::Backward, index, || set_back(arena, index, sums, count));
             if norm.affine && self.wants_weights {
                 for (suffix, mut values) in [("weight", weight), ("bias", bias)] {
                     values.truncate(step.shape.channels);
@@ -102,32 +104,35 @@ impl<T: Float> Run<'_, T> {
         let weights: Vec<Vec<(String, Tensor)>> = found
             .weights
             .into_par_iter()
-            .map(|given| {
-                let mut tensors = Vec::new();
-                let convs = self.plan.steps[given.step].convolutions();
-                for (conv, mut packed) in convs.iter().zip(given.weights) {
-                    if let Some(tile) = conv.tile {
-                        gather_gradient(self.level, tile, &mut packed);
-                    }
-                    let shape = parameter(request.parameters, &conv.weight)?.shape().clone();
-                    let mut values = vec![T::ZERO; shape.elem_count()];
-                    conv.each_weight(|from, to| values[from] = packed[to]);
-                    let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
-                    tensors.push((conv.weight.clone(), tensor));
-                    if conv.bias {
-                        let values: Vec<T> = given.bias[..conv.filters]
-                            .iter()
-                            .map(|&value| T::from_f64(value))
-                            .collect();
-                        let tensor = Tensor::from_vec(values, conv.filters, &Device::Cpu)?;
-                        tensors.push((conv.bias_name.clone(), tensor));
-                    }
-                }
-                Ok(tensors)
-            })
+            .map(|given| self.timed(Way::Backward, given.step, || self.weight_tensors(request, given)))
             .collect::<Result<_>>()?;
         named.extend(weights.into_iter().flatten());
         Ok(())
+    }
+
+    /// The gradients of the weights of a step, by name, as the parameters lie.
+    fn weight_tensors(&self, request: &Request<'_>, given: ForWeights<T>) -> Result<Vec<(String, Tensor)>> {
+        let mut tensors = Vec::new();
+        let convs = self.plan.steps[given.step].convolutions();
+        for (conv, mut packed) in convs.iter().zip(given.weights) {
+            if let Some(tile) = conv.tile {
+                gather_gradient(self.level, tile, &mut packed);
+            }
+            let shape = parameter(request.parameters, &conv.weight)?.shape().clone();
+            let mut values = vec![T::ZERO; shape.elem_count()];
+            conv.each_weight(|from, to| values[from] = packed[to]);
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
+            tensors.push((conv.weight.clone(), tensor));
+            if conv.bias {
+                let values: Vec<T> = given.bias[..conv.filters]
+                    .iter()
+                    .map(|&value| T::from_f64(value))
+                    .collect();
+                let tensor = Tensor::from_vec(values, conv.filters, &Device::Cpu)?;
+                tensors.push((conv.bias_name.clone(), tensor));
+            }
+        }
+        Ok(tensors)
     }
 
     /// The gradient of the weight of a term: the product of the sum's gradient with what is read,
