@@ -43,6 +43,12 @@ pub(crate) struct TrainArgs {
     /// Save the trained network
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) out: Option<PathBuf>,
+    /// Show which layers a training step spends its time on
+    ///
+    /// Before the training, five passes of one batch are timed, and a table of the layers is printed to standard error. The
+    /// training itself is not affected. On the CPU only.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) profile: bool,
     /// Folder for checkpoints, from which an interrupted training continues
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) checkpoints: Option<PathBuf>,

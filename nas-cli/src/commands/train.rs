@@ -1,5 +1,7 @@
 //! `nas train`: one network in full.
 
+mod profile;
+
 use std::cell::RefCell;
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use serde::Serialize;
 use super::test::TestFigures;
 use crate::architecture::{self, Found};
 use crate::args::TrainArgs;
-use crate::output::Output;
+use crate::output::{Output, note};
 use crate::progress::{Bars, EpochBar, Screen, only_notes};
 use crate::signals;
 
@@ -75,6 +77,9 @@ struct Origin {
 /// Trains the network, tests it, saves it if asked to.
 pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     let device = args.device.device.as_deref().unwrap_or("cpu");
+    if args.profile {
+        profile::check_device(device).typed("--profile")?;
+    }
     device::check_one(device).typed("--device")?;
     let tf32 = args.device.tf32.unwrap_or(false);
     device::check_tf32(device, tf32).typed("--tf32")?;
@@ -159,12 +164,7 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
     } else {
         None
     };
-    let bar = RefCell::new(EpochBar::new(
-        &Screen::default(),
-        train.epochs,
-        dataset.train.len(),
-    ));
-    let report = FinalTraining {
+    let training = FinalTraining {
         genotype: &genotype,
         operations: &Operations::standard(),
         dataset: &dataset,
@@ -176,8 +176,16 @@ pub(crate) fn run(args: &TrainArgs, output: Output) -> Result<()> {
         compute: &compute,
         checkpoint: args.checkpoints.as_deref(),
         stop: signals::stop()?,
+    };
+    if args.profile {
+        note(&profile::table(&training.profile(profile::PASSES)?));
     }
-    .run(|metrics| bar.borrow_mut().show(metrics))?;
+    let bar = RefCell::new(EpochBar::new(
+        &Screen::default(),
+        train.epochs,
+        dataset.train.len(),
+    ));
+    let report = training.run(|metrics| bar.borrow_mut().show(metrics))?;
     bar.borrow().finish();
     let saved = args.out.as_ref().map(|out| {
         let saved = report.network.save(out);

@@ -32,6 +32,7 @@ mod own_data;
 mod own_training;
 mod pnas;
 mod predict;
+mod profile;
 mod readers;
 mod report;
 mod rl;
