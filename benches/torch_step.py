@@ -237,6 +237,7 @@ class Training:
         self.weights = list(self.network.parameters())
         self.optimizer = torch.optim.SGD(self.weights, RATE, momentum=MOMENTUM, weight_decay=DECAY)
         self.order = given.order
+        self.bf16 = given.bf16
         self.alphas = None
         if given.work == "darts-search":
             self.alphas = {kind: torch.zeros(14, len(MIXED), device=self.device, requires_grad=True) for kind in DARTS_V2}
@@ -248,8 +249,9 @@ class Training:
 
     def loss(self, batch):
         images, labels = batch
-        scores = self.network(images) if self.alphas is None else self.network(images, self.alphas)
-        return functional.cross_entropy(scores, labels)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            scores = self.network(images) if self.alphas is None else self.network(images, self.alphas)
+            return functional.cross_entropy(scores, labels)
 
     def step(self):
         """One step; its training loss. That of a search has the gradient of the architecture first, which is not applied."""
@@ -358,7 +360,7 @@ def check(nas):
     supernet = sum(weight.numel() for weight in Darts(16, 8, supernet=True).parameters())
     if supernet != 1_930_618:
         wrong.append(f"the supernet of DARTS has {supernet:,} parameters, and 1,930,618 in the authors' code")
-    steps = [[work] for work in WORKS] + [["darts-search", "--order", "2"], ["nb201", "--channels-last"]]
+    steps = [[work] for work in WORKS] + [["darts-search", "--order", "2"], ["nb201", "--channels-last"], ["nb201", "--bf16"]]
     losses = {}
     for words in steps:
         given = parsed(words + "--channels 4 --cells 3 --batch 16 --image 8 --steps 6".split())
@@ -384,6 +386,7 @@ def parsed(words):
     parser.add_argument("--tf32", choices=["on", "off"], help="for CUDA")
     parser.add_argument("--order", type=int, default=1, choices=[1, 2], help="of the architecture's gradient, for darts-search")
     parser.add_argument("--channels-last", action="store_true", help="channels innermost in memory")
+    parser.add_argument("--bf16", action="store_true", help="convolutions and products in bfloat16, by autocast")
     parser.add_argument("--check", action="store_true", help="compare the networks with those of nas, and time nothing")
     parser.add_argument("--nas", default="nas", help="the program to compare with")
     given = parser.parse_args(words)

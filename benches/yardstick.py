@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="of whole networks")
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--bf16", action="store_true", help="PyTorch with autocast to bfloat16, for whole networks")
     given = parser.parse_args()
     unknown = [name for name in given.works.split(",") if name not in WORKS]
     if unknown:
@@ -137,6 +138,7 @@ def main():
         for _ in range(given.rounds):
             ours.append(run([given.step] + words + ["--steps", str(given.steps)]))
             peer = [given.python, given.peer] + words + ["--steps", str(min(given.steps, 3))]
+            peer += ["--bf16"] if given.bf16 else []
             both = [run(peer), run(peer + ["--channels-last"])]
             same(ours[-1], both)
             theirs.append(min(both, key=lambda report: report["step_seconds_median"]))
