@@ -101,7 +101,7 @@ impl Validation {
 }
 
 impl FinalTraining<'_> {
-    /// What each layer takes in so many training passes of its first batch. The training is not
+    /// What each layer takes in `passes` training passes of its first batch. The training is not
     /// affected.
     ///
     /// # Errors

@@ -40,7 +40,8 @@ impl Peak {
     }
 }
 
-/// The fastest of several measurements of so many rounds on every thread.
+/// Operations per second of all threads, each of which makes `rounds` rounds of multiply-adds: the
+/// rate of the fastest of several measurements.
 fn flops_per_second(rounds: u64) -> f64 {
     let rates = (0..MEASUREMENTS).map(|_| {
         let watch = Stopwatch::start();
@@ -53,7 +54,8 @@ fn flops_per_second(rounds: u64) -> f64 {
     rates.fold(0.0, f64::max)
 }
 
-/// The fastest of several copies of so many elements.
+/// Bytes read and written per second when a buffer of `elements` elements is copied: the rate of
+/// the fastest of several copies.
 fn bytes_per_second(elements: usize) -> f64 {
     let from = vec![1.0_f32; elements];
     let mut to = vec![0.0_f32; elements];
